@@ -11,12 +11,15 @@ from pathlib import Path
 import yaml
 from migrated import put_migrated
 
+from merlin.app.actor import Actor
+from merlin.app.status import status
+from merlin.cli.status import status_record
 from merlin.config import load
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
-from merlin.wiring.reading import status
+from merlin.wiring.reading import reading_context
 
 KEY = "STAND_IN_KEY"
 DATASET = {
@@ -128,4 +131,5 @@ class Lab:
 
     def status(self, dataset="trial"):
         """Return what `merlin status --json` says of a dataset."""
-        return status(self.config)["datasets"][dataset]
+        with reading_context(self.config) as ctx:
+            return status_record(status(ctx, Actor.operator()))["datasets"][dataset]

@@ -35,6 +35,7 @@ from merlin.account.users import User
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
 from merlin.api.services import ApiServices, Rows
+from merlin.app.actor import Actor
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
@@ -224,6 +225,11 @@ class Caller:
     def user_id(self) -> int:
         """Return who calls; 0: nobody is signed in."""
         return self.user.user_id if self.user else 0
+
+    @property
+    def actor(self) -> Actor:
+        """Return who performs the acts that this call asks for."""
+        return Actor.person(self.user_id, self.standing) if self.user else Actor()
 
     def may(self, permission: Permission, where: str | None = None) -> bool:
         """Return whether this person may do this, at this dataset or course."""

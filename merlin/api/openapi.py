@@ -260,10 +260,22 @@ class RouteAccess:
         return f"{said}; the person, the right `{allowed.value}`." if allowed else f"{said}."
 
 
-# Schemas that are known by longer names than their classes have: whoever made a client of the
+# Schemas that are known by other names than their classes have: whoever made a client of the
 # description goes by these, wherever the classes lie.
 PUBLISHED_NAMES: Mapping[str, str] = {
-    "ProcessShown": "merlin__api__routes__office__ProcessShown",
+    "BudgetView": "SpentShown",
+    "BuildView": "BuildShown",
+    "DatasetLine": "DatasetStatus",
+    "DiskView": "DiskShown",
+    "JobChange": "JobMove",
+    "JobView": "JobShown",
+    "ModelView": "ModelShown",
+    "PromotionView": "PromotionShown",
+    "QueueView": "QueueShown",
+    "QuoteView": "QuoteShown",
+    "ServingView": "ServingShown",
+    "SunsetView": "SunsetShown",
+    "ProcessView": "merlin__api__routes__office__ProcessShown",
     "ReadyProcess": "merlin__api__routes__health__ProcessShown",
     "merlin__api__rest__models__ModelList": "merlin__api__routes__models__ModelList",
     "merlin__api__openai_compat__schema__ModelList": "merlin__api__door__described__ModelList",

@@ -5,7 +5,6 @@ It is asked anew by every call, of the object that the call is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,10 +14,11 @@ from starlette.requests import Request
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person, missing_scope, require_access
 from merlin.api.problems import Problem
-from merlin.api.services import ApiServices, Pipeline, Shown
+from merlin.api.services import ApiServices
+from merlin.app.context import Context
 from merlin.app.permissions import leads
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Permission, Role
+from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
 
 Leading = Annotated[Caller, Depends(require_access(Scope.MATERIALS_WRITE))]
@@ -28,6 +28,11 @@ def services_of(request: Request) -> ApiServices:
     """Return the api's services."""
     services: ApiServices = request.app.state.services
     return services
+
+
+def context_of(request: Request) -> Context:
+    """Return what acts work with."""
+    return services_of(request).context
 
 
 async def led(request: Request, caller: Caller, course_id: int) -> Course:
@@ -79,7 +84,7 @@ def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
     return leads(caller.standing, account_name(services, caller), course)
 
 
-# Those who may watch anything; of what, `watched` says.
+# Those who may watch anything; of what, the acts say.
 Watching = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.WATCH))]
 Launching = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.LAUNCH))]
 Promoting = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.PROMOTE))]
@@ -94,46 +99,3 @@ async def _keeping(caller: Person) -> Caller:
 
 
 Keeping = Annotated[Caller, Depends(_keeping)]
-
-
-def pipeline_of(request: Request) -> Pipeline:
-    """Return what is read of the pipeline."""
-    pipeline = services_of(request).pipeline
-    if pipeline is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
-    return pipeline
-
-
-async def found(
-    request: Request,
-    caller: Caller,
-    read: Callable[[], Shown],
-    permission: Permission = Permission.WATCH,
-) -> Shown:
-    """Return what `read` finds of a dataset in which the caller may do this.
-
-    Raises Problem 404, alike for what is not there and for what is none of their business.
-    """
-    try:
-        told = await services_of(request).store.read(read)
-    except NotFound:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found") from None
-    seen(caller, told["dataset"], permission)
-    return told
-
-
-def watched(caller: Caller, dataset: str = "") -> list[str] | None:
-    """Return the datasets that the caller sees; None: all. `dataset` narrows it to one.
-
-    Raises Problem 404 for a dataset that they do not see.
-    """
-    if dataset:
-        seen(caller, dataset)
-        return [dataset]
-    return sorted(caller.standing.scopes) if caller.standing.role is Role.TEACHER else None
-
-
-def seen(caller: Caller, dataset: object, permission: Permission = Permission.WATCH) -> None:
-    """Raise Problem 404 for something of a dataset that the caller has no business with."""
-    if not caller.may(permission, str(dataset)):
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")

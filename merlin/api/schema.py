@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import Path, Query
@@ -31,9 +32,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.permissions import services_of, watched
+from merlin.api.permissions import context_of
 from merlin.api.problems import Problem
-from merlin.api.services import ApiServices, Names, Shown
+from merlin.api.services import ApiServices
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 
 MOST = 100
 USUAL = 50
@@ -205,26 +208,35 @@ Title = Annotated[
 ]
 
 
-class Read(Protocol):
-    """One of `pipeline.Lists`."""
+class Numbered(Protocol):
+    """An entry of a long list."""
 
-    def __call__(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return what comes after a row."""
+    @property
+    def id(self) -> int:
+        """Return the number of its row, by which the list is sorted."""
+
+
+V = TypeVar("V", bound=Numbered)
+# An act that returns entries of one dataset ("": of all that the actor sees), newest first.
+Lister = Callable[[Context, Actor, str, int, int], Sequence[V]]
+
+
+async def page_part(
+    ctx: Context, actor: Actor, page: Page, dataset: str, act: Lister[V]
+) -> tuple[Sequence[V], str]:
+    """Return the part that was asked for, and the cursor of the next one, "" after the last.
+
+    Raises NotFound for a dataset that the actor does not see, Problem 422 for a wrong cursor.
+    """
+    limit, after = page.limit or USUAL, read_cursor(page.cursor, int)
+    found = await ctx.read(act, actor, dataset, limit + 1, int(after[0]) if after else 0)
+    return found[:limit], cursor(found[limit - 1].id) if len(found) > limit else ""
 
 
 async def part(
-    request: Request, response: Response, caller: Caller, asked: tuple[Page, str], read: Read
-) -> list[Shown]:
-    """Return the part that was asked for, of one dataset ("": of all), and tell of the next.
-
-    Raises Problem 404 for a dataset that the caller does not see, 422 for a wrong cursor.
-    """
-    page, dataset = asked
-    datasets, limit = watched(caller, dataset), page.limit or USUAL
-    after = read_cursor(page.cursor, int)
-    before = int(after[0]) if after else 0
-    store = services_of(request).store
-    found = await store.read(lambda: read(datasets, limit + 1, before))
-    last = found[limit - 1]["id"] if len(found) > limit else None
-    response.headers.update(links(request, cursor(last) if last is not None else None))
-    return found[:limit]
+    request: Request, response: Response, caller: Caller, asked: tuple[Page, str], act: Lister[V]
+) -> Sequence[V]:
+    """Return the part that was asked for, and tell of the next in the Link header."""
+    found, following = await page_part(context_of(request), caller.actor, *asked, act)
+    response.headers.update(links(request, following or None))
+    return found

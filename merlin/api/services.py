@@ -1,8 +1,7 @@
 """What the api needs, as one frozen value that wiring fills.
 
 `Bounds` are how much and how long the api takes, `Behind` who answers questions under /v1 and how
-patient to be with them. `Pipeline` is what the api reads of builds, jobs, models and Merlin's
-health: every answer of its rows is a plain dict, of the shape of the command line's `--json`.
+patient to be with them.
 
 `Proofs` says what the checker says of edits before anybody commits them. The whole dataset is
 checked as it would be, which takes a while for a large one: beside the event loop, and never in the
@@ -15,7 +14,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Protocol
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import ApiKeys
@@ -24,11 +22,11 @@ from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Consents, Users
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
+from merlin.app.context import Context
 from merlin.app.inbox import Update
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
-from merlin.app.verdicts import Overview
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.books import Books
 from merlin.billing.cost_limits import Costs
@@ -55,12 +53,11 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats
+from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
 from merlin.providers.payments import Payments, Returns
-from merlin.training.evaluate import Overlap
 from merlin.training.model_store import Lineage
 from merlin.training.models import Serving
 
@@ -104,59 +101,6 @@ class Behind:
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     keep_s: float = 0.0
     aclose: Callable[[], Awaitable[None]] = _nothing
-
-
-Shown = dict[str, Any]
-Names = Sequence[str] | None
-
-
-class Lists(Protocol):
-    """Long lists by parts: of some datasets (None: of all), after a row (0: from the newest)."""
-
-    def builds(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return builds, newest first."""
-
-    def jobs(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return jobs, newest first."""
-
-    def models(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return models, newest first."""
-
-    def promotions(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return promotions, newest first."""
-
-    def verdicts(
-        self, datasets: Names, limit: int, before: int = 0, commit: str = ""
-    ) -> list[Shown]:
-        """Return verdicts with their `findings`, newest first."""
-
-    def model(self, model_id: int) -> Shown:
-        """Return one model. Raises NotFound."""
-
-
-class Reports(Protocol):
-    """One thing at a time."""
-
-    def status(self) -> Shown:
-        """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
-
-    def overlap(self, job: int, other: int) -> Overlap:
-        """Return what the test questions of two jobs' models have in common."""
-
-    def build(self, version: str) -> Shown:
-        """Return a build with its `manifest`. Raises NotFound."""
-
-    def job(self, job_id: int, events: int = 1000) -> Shown:
-        """Return a job with `changes`, `events` and `checkpoints`. Raises NotFound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline(Overview):
-    """What the routes of the pipeline read."""
-
-    lists: Lists
-    reports: Reports
-    heartbeats: Heartbeats
 
 
 # Examples of which the reading is remembered, so that the next proof is quick.
@@ -236,7 +180,6 @@ class Rows:
     audit: Audit
     wake: ChangeCounter
     requests: Requests
-    asked: Requests
     notices: Notices
 
 
@@ -250,15 +193,16 @@ class ApiServices:
     unless somebody asked already.
     `still_alive` tells the service manager, about once a second. `public_url` is the address by
     which people know this api, "" where the config does not say. `entrance` is how people may sign
-    in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
-    what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
-    shop at YooKassa; None: there is none. `connections` are those of the server. `tell_keys` says
-    that this process lives and which keys of people's texts it holds, about once a second.
+    in, `limits` how many calls they may make. `proofs` checks edits; acts work with `context`.
+    `payments` and `returns` are the shop at YooKassa; None: there is none. `connections` are those
+    of the server. `tell_keys` says that this process lives and which keys of people's texts it
+    holds, about once a second.
     `hook_secrets` are those of a hook by its name, each of which proves a call; `monitoring` are
     the networks that may read /readyz and /metrics.
     """
 
     store: Store
+    context: Context
     rows: Rows
     look: Callable[[], Awaitable[Picture]]
     ask_fetch: Callable[[], Awaitable[None]]
@@ -280,7 +224,6 @@ class ApiServices:
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)
     proofs: Proofs = field(default_factory=Proofs)
-    pipeline: Pipeline | None = None
     tell_keys: Callable[[], Awaitable[None]] | None = None
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)

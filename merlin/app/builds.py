@@ -1,110 +1,142 @@
-"""Parts of the long lists of the pipeline, newest first.
-
-The shapes are those of `merlin.app.reports`, each with its row's `id`; reads only.
-"""
+"""Builds: list, show with all that one teaches, compare two."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from peewee import Select
-
-from merlin.app.reports import (
-    select_end_times,
-    select_first_findings,
-    select_jobs,
-    select_models,
-    select_told_verdicts,
-    select_whole_builds,
-)
-from merlin.app.views import (
-    Shown,
-    shown_build,
-    shown_finding,
-    shown_job,
-    shown_model,
-    shown_promotion,
-    shown_verdict,
-)
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.views import INTERNAL
+from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.db.database import Database, Row
-from merlin.db.tables import BUILD, JOB, MODEL, PROMOTION, VERDICT, Table
-
-FINDINGS = 50
-Names = Sequence[str] | None
-
-
-class PipelineRows:
-    """Each list is of some datasets (None: of all) and begins after a row (0: at the newest)."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-
-    def builds(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return builds."""
-        return self._part(select_whole_builds(), BUILD, shown_build, (datasets, limit, before))
-
-    def jobs(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return jobs."""
-        return self._part(select_jobs(), JOB, shown_job, (datasets, limit, before))
-
-    def models(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return models, each with its `evaluation` or None."""
-        return self._part(select_models(), MODEL, shown_model, (datasets, limit, before))
-
-    def promotions(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
-        """Return promotions."""
-        return self._part(PROMOTION.select(), PROMOTION, shown_promotion, (datasets, limit, before))
-
-    def model(self, model_id: int) -> Shown:
-        """Return one model by its row's id. Raises NotFound."""
-        row = self.db.row(select_models().where(MODEL.id == model_id))
-        if row is None:
-            raise NotFound(f"no model {model_id}", "store-no-model", model=str(model_id))
-        return {**shown_model(row), "id": row["id"]}
-
-    def verdicts(
-        self, datasets: Names, limit: int, before: int = 0, commit: str = ""
-    ) -> list[Shown]:
-        """Return verdicts in the order in which they were said first, with their `findings`.
-
-        `commit` may be the beginning of an id.
-        """
-        query = select_told_verdicts()
-        if commit:
-            query = query.where(VERDICT.commit_sha.startswith(commit))
-        with self.db.snapshot():
-            told = self._part(query, VERDICT, _verdict, (datasets, limit, before))
-            ended = select_end_times(self.db, [each["row"] for each in told])
-            found: dict[int, list[Shown]] = {each["id"]: [] for each in told}
-            for row in self.db.rows(select_first_findings(list(found), FINDINGS)):
-                found[row["verdict_id"]].append(shown_finding(row))
-        return [
-            {
-                **shown_verdict(each["row"]),
-                "id": each["id"],
-                "served_until": ended.get(each["row"]["job_id"]),
-                "findings": found[each["id"]],
-            }
-            for each in told
-        ]
-
-    def _part(
-        self,
-        query: Select,
-        table: Table,
-        shown: Callable[[Row], Shown],
-        part: tuple[Names, int, int],
-    ) -> list[Shown]:
-        datasets, limit, before = part
-        if datasets is not None:
-            query = query.where(table.dataset.in_(list(datasets)))
-        if before:
-            query = query.where(table.id < before)
-        rows: list[dict[str, Any]] = self.db.rows(query.order_by(table.id.desc()).limit(limit))
-        return [{**shown(row), "id": row["id"]} for row in rows]
+from merlin.core.permissions import Permission
+from merlin.dataset.builds import build_version, diff, select_whole_builds
+from merlin.db.database import Row
+from merlin.db.tables import BUILD, BUILD_EXAMPLE
+from merlin.db.values import load_json
 
 
-def _verdict(row: Row) -> Shown:
-    return {"row": row}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildView:
+    """One version of a dataset's training files."""
+
+    version: str
+    id: int = field(metadata=INTERNAL)
+    dataset: str
+    number: int
+    digest: str
+    # Below `state_dir/builds`.
+    folder: str = field(metadata=INTERNAL)
+    train: int
+    test: int
+    train_tokens: int
+    test_tokens: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildExample:
+    """One example that a build teaches or tests."""
+
+    id: str
+    blob: str
+    split: str
+    tokens: int
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildDetails(BuildView):
+    """A build with all that it teaches."""
+
+    system: str
+    # As the build's folder has it.
+    manifest: dict[str, Any] = field(metadata=INTERNAL)
+    examples: list[BuildExample]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildDiff:
+    """Ids of examples by what became of them; `moved` changed the side of the split alone."""
+
+    old: str
+    new: str
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    moved: list[str]
+
+
+def recent(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[BuildView]:
+    """Return builds, newest first; `before`: only ids below it. Raises NotFound."""
+    query, visible = select_whole_builds(), actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(BUILD.dataset.in_(visible))
+    if before:
+        query = query.where(BUILD.id < before)
+    rows = ctx.db.rows(query.order_by(BUILD.id.desc()).limit(limit))
+    return [BuildView(**_values(row)) for row in rows]
+
+
+def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
+    """Return a build by its version (neurotypology-7) or the beginning of its digest.
+
+    Raises NotFound, also without the permission.
+    """
+    dataset, _, number = version.rpartition("-")
+    named = BUILD.digest.startswith(version)
+    if dataset and number.isascii() and number.isdigit():
+        named = (BUILD.dataset == dataset) & (BUILD.number == int(number))
+    row = ctx.db.row(select_whole_builds().where(named).order_by(BUILD.id.desc()))
+    if row is None or not actor.may(Permission.WATCH, row["dataset"]):
+        raise NotFound(f"no build {version}", "store-no-build", build=version)
+    taught = BUILD_EXAMPLE.select().where(BUILD_EXAMPLE.build_id == row["id"])
+    # Sorted here: a database on another machine may put letters in another order.
+    examples = sorted(ctx.db.rows(taught), key=lambda each: str(each["example_id"]))
+    lines = [
+        {"id": each["example_id"], **{name: each[name] for name in ("blob", "split", "tokens")}}
+        for each in examples
+    ]
+    return BuildDetails(
+        **_values(row),
+        system=row["system"],
+        manifest={**load_json(row["manifest"]), "examples": lines},
+        examples=[
+            BuildExample(**line, author=each["author"] or "")
+            for line, each in zip(lines, examples, strict=True)
+        ],
+    )
+
+
+def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -> Request:
+    """Ask the daemon to read the repository and build; it tells what a commit led to."""
+    actor.require(Permission.WATCH, dataset)
+    asked = {"dataset": dataset, "commit": commit}
+    return submit_request(ctx, actor, RequestKind.BUILD, asked, f"dataset:{dataset}")
+
+
+def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
+    """Return what one build has that another has not. Raises NotFound."""
+    one, other = get(ctx, actor, old), get(ctx, actor, new)
+    told = diff(one.manifest, other.manifest)
+    return BuildDiff(
+        old=one.version,
+        new=other.version,
+        added=list(told.added),
+        removed=list(told.removed),
+        changed=list(told.changed),
+        moved=list(told.moved),
+    )
+
+
+def _values(row: Row) -> dict[str, Any]:
+    same = ("id", "dataset", "number", "digest", "folder", "train", "test")
+    return {name: row[name] for name in (*same, "train_tokens", "test_tokens")} | {
+        "version": build_version(row["dataset"], row["number"]),
+        "created_at": from_iso(row["created_at"]),
+    }

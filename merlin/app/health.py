@@ -1,19 +1,34 @@
-"""Gauges: how much waits in every queue and how many jobs stand in every state; reads only."""
+"""Health: who is alive, what waits and how long, what failed, money, sunsets, disk, alarms.
+
+Gauges: how much waits in every queue and how many jobs stand in every state; reads only.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from peewee import fn
 
+from merlin.app import models
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
 from merlin.core.clock import from_iso, iso
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Permission
 from merlin.db.database import Database
+from merlin.db.notices import ADMINS, Notice, Notices
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
+from merlin.training.job_store import LaunchRows
 from merlin.training.jobs import JobState
+from merlin.training.policy import month_start
 
 _WAITING_LETTERS = (OutgoingState.PENDING, OutgoingState.SENDING)
 
@@ -75,3 +90,129 @@ class Gauges:
         """Return how many fine-tune jobs stand in each state that some job stands in."""
         counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
         return {row["state"]: int(row["count"]) for row in self.db.rows(counted)}
+
+
+_DAY = timedelta(days=1)
+# A process that has been silent for so long is one that was taken away.
+_GONE_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    """One process on one host, as it says of itself."""
+
+    process: str
+    host: str
+    alive: bool
+    since: datetime
+    at: datetime
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue; `oldest` says since when its oldest entry waits."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """What a provider's jobs of this month may have cost, in millionths of `currency`."""
+
+    provider: str
+    spent_micro: int
+    cap_micro: int | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class SunsetView:
+    """When a model that is leaned on goes dark."""
+
+    model: str
+    used_for: str
+    ends: date
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskView:
+    """The disk that the state lies on, in bytes."""
+
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """How Merlin does; `failures` are of the last day, by kind, `alarms` what admins were told."""
+
+    now: datetime
+    processes: Sequence[ProcessView]
+    queues: Sequence[QueueView]
+    failures: Mapping[str, int]
+    budget: Sequence[BudgetView]
+    sunsets: Sequence[SunsetView]
+    disk: DiskView | None
+    alarms: Sequence[Notice]
+
+
+def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
+    """Return how Merlin does, with the newest `alarms`. Raises NotFound without the permission."""
+    if not actor.may(Permission.USERS):
+        raise NotFound("no health", "admin-not-yours")
+    now, gauges = ctx.clock(), Gauges(ctx.db)
+    oldest = gauges.oldest()
+    return HealthView(
+        now=now,
+        processes=processes(ctx),
+        queues=[
+            QueueView(name, count, oldest.get(name)) for name, count in gauges.queues().items()
+        ],
+        failures=gauges.failures(now - _DAY),
+        budget=_budget(ctx, now),
+        sunsets=_sunsets(ctx, actor, now.date()),
+        disk=_disk(ctx),
+        alarms=Notices(ctx.db).newest(ADMINS, alarms),
+    )
+
+
+def processes(ctx: Context) -> list[ProcessView]:
+    """Return the processes that spoke within a week, by name and host."""
+    now, beats = ctx.clock(), Heartbeats(ctx.db).all()
+    return [
+        ProcessView(beat.process, beat.host, beat.is_alive(now), beat.since, beat.at, beat.step)
+        for beat in sorted(beats, key=lambda beat: (beat.process, beat.host))
+        if now - beat.at < _GONE_AFTER
+    ]
+
+
+def is_daemon_alive(ctx: Context) -> bool:
+    """Return whether somebody is there who does what is asked of the daemon."""
+    return any(each.process == "daemon" and each.alive for each in processes(ctx))
+
+
+def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
+    jobs, cap = LaunchRows(ctx.db), ctx.caps.per_month_micro
+    return [
+        BudgetView(provider, jobs.spent(provider, month_start(now)), cap, currency)
+        for provider, currency in ctx.currencies.items()
+    ]
+
+
+def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
+    """Return when models that are in use go dark, the next first."""
+    used = {each.model_id: each.purpose for each in ctx.relies_on}
+    used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
+    ends = sorted((ctx.sunsets[base], base) for base in used if base in ctx.sunsets)
+    return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in ends]
+
+
+def _disk(ctx: Context) -> DiskView | None:
+    if ctx.state_dir is None:
+        return None
+    usage = shutil.disk_usage(ctx.state_dir)
+    return DiskView(usage.free, usage.total)

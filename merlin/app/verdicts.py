@@ -7,23 +7,180 @@ after a final one nothing more is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
-from peewee import JOIN
+from peewee import JOIN, Select, fn
 
-from merlin.app.views import version
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.core.clock import from_iso
+from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState, parse_subject
-from merlin.dataset.verdicts import Verdict, VerdictStatus
+from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.verdicts import VerdictStatus, select_verdicts
 from merlin.db.database import Database, Row, transaction
-from merlin.db.tables import BUILD, CHANGE, EVALUATION, MODEL, PROMOTION, VERDICT
+from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json
-from merlin.training.launch_plan import Desk
 from merlin.training.model_store import models, overlap_of
-from merlin.training.policy import Caps
-from merlin.training.sunset import Reliance
+from merlin.training.promotion_store import serving_rows
+
+__all__ = ["EditorNews", "EditorNewsFeed", "Finding", "Score", "VerdictStatus", "VerdictView"]
+
+_FINDINGS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictView:
+    """What a commit led to for a dataset.
+
+    `position` on the line, None where the commit is there no more. `served_until` is when its
+    model last stopped serving, None: it serves now, or never did. `reason` is a Fluent key.
+    """
+
+    id: int
+    commit: str
+    dataset: str
+    position: int | None
+    verdict: VerdictStatus
+    subject: str
+    author: str
+    committed_at: datetime
+    seen_at: datetime
+    updated_at: datetime
+    build: str | None
+    job: int | None
+    reason: str
+    arguments: Mapping[str, object]
+    served_until: datetime | None = None
+    findings: Sequence[Finding] = ()
+
+
+def recent(
+    ctx: Context,
+    actor: Actor,
+    dataset: str = "",
+    limit: int = 50,
+    before: int = 0,
+    commit: str = "",
+) -> list[VerdictView]:
+    """Return verdicts with their first findings, the last one said first.
+
+    `before`: only ids below it; `commit` may be the beginning of an id. Raises NotFound.
+    """
+    query, visible = _select_verdicts(), actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(VERDICT.dataset.in_(visible))
+    if before:
+        query = query.where(VERDICT.id < before)
+    if commit:
+        query = query.where(VERDICT.commit_sha.startswith(commit))
+    return _views(ctx, query.order_by(VERDICT.id.desc()).limit(limit))
+
+
+def log(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 20, before: int = 0
+) -> list[VerdictView]:
+    """Return verdicts on the line with their first findings, the newest commit first.
+
+    `before`: only positions below it. Raises NotFound.
+    """
+    where, visible = VERDICT.position.is_null(False), actor.visible_datasets(dataset)  # noqa: FBT003 - peewee's own signature
+    if visible is not None:
+        where &= VERDICT.dataset.in_(visible)
+    if before:
+        where &= VERDICT.position < before
+    newest_first = (VERDICT.position.desc(), VERDICT.dataset)
+    return _views(ctx, _select_verdicts().where(where).order_by(*newest_first).limit(limit))
+
+
+def newest(ctx: Context) -> dict[str, VerdictView]:
+    """Return each dataset's newest verdict, for who judges by itself which are to be seen."""
+    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    heads = tops.group_by(VERDICT.dataset).alias("heads")
+    is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+    rows = ctx.db.rows(_select_verdicts().join(heads, on=is_head))
+    return {row["dataset"]: _view(row) for row in rows}
+
+
+def _select_verdicts() -> Select:
+    number = BUILD.number.alias("build_number")
+    joined = select_verdicts().select_extend(number)
+    return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+
+
+def _views(ctx: Context, query: Select) -> list[VerdictView]:
+    with ctx.db.snapshot():
+        rows = ctx.db.rows(query)
+        findings, ended = _first_findings(ctx, rows), _ends_of_serving(ctx, rows)
+    return [
+        replace(
+            _view(row),
+            findings=findings.get(row["id"], ()),
+            served_until=ended.get(row["job_id"]),
+        )
+        for row in rows
+    ]
+
+
+def _view(row: Row) -> VerdictView:
+    return VerdictView(
+        id=row["id"],
+        commit=row["commit_sha"],
+        dataset=row["dataset"],
+        position=row["position"],
+        verdict=VerdictStatus(row["word"]),
+        subject=row["subject"],
+        author=row["author"],
+        committed_at=from_iso(row["committed_at"]),
+        seen_at=from_iso(row["seen_at"]),
+        updated_at=from_iso(row["updated_at"]),
+        build=build_version(row["dataset"], row["build_number"]),
+        job=row["job_id"],
+        reason=row["reason"],
+        arguments=load_json(row["arguments"]),
+    )
+
+
+def _first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding]]:
+    """Return the first `_FINDINGS` findings of each of these verdicts, in their order."""
+    place = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
+    numbered = FINDING.select(*FINDING.every(), place.alias("place"))
+    few = numbered.where(FINDING.verdict_id.in_([row["id"] for row in rows])).alias("few")
+    query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
+    found: dict[int, list[Finding]] = {}
+    for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
+        finding = Finding(
+            path=row["path"],
+            line=row["line"],
+            column=row["col"],
+            rule=row["rule"],
+            severity=Severity(row["severity"]),
+            arguments=load_json(row["arguments"]),
+        )
+        found.setdefault(row["verdict_id"], []).append(finding)
+    return found
+
+
+def _ends_of_serving(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
+    """Return when the model of each of these verdicts' jobs last stopped serving, by job.
+
+    A verdict keeps the word "serving" for good; the job of a model that serves now is not here.
+    """
+    jobs = [row["job_id"] for row in rows if row["word"] == VerdictStatus.SERVING.value]
+    if not jobs:
+        return {}
+    live = {row["job_id"] for row in ctx.db.rows(serving_rows())}
+    left = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
+    query = MODEL.select(MODEL.job_id, fn.MAX(PROMOTION.at).alias("ended"))
+    ends = query.join(PROMOTION, on=left).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
+    return {
+        row["job_id"]: from_iso(row["ended"])
+        for row in ctx.db.rows(ends)
+        if row["job_id"] not in live
+    }
+
 
 TOLD = (
     VerdictStatus.SERVING,
@@ -133,51 +290,6 @@ def _score(news: EditorNews) -> Mapping[str, object]:
     return {"key": "change-score-against", "arguments": told}
 
 
-class Gauges(Protocol):
-    """Counts over the whole database."""
-
-    def queues(self) -> dict[str, int]:
-        """Return what waits in each queue."""
-
-    def oldest(self) -> dict[str, datetime]:
-        """Return since when the oldest of each queue waits; no more than wait."""
-
-    def failures(self, since: datetime) -> dict[str, int]:
-        """Return what failed since then."""
-
-
-class Spending(Protocol):
-    """What jobs cost."""
-
-    def spent(self, provider: str, since: datetime) -> int:
-        """Return what the provider's jobs since then may have cost, in millionths."""
-
-
-class Verdicts(Protocol):
-    """What commits led to."""
-
-    def newest(self, dataset: str, commit: str | None = None) -> Verdict:
-        """Return the newest verdict with a build. Raises NotFound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """Where all that is read, and what the config says of it.
-
-    `currencies`: what each provider charges in, by its name; `sunsets`: by base model.
-    """
-
-    gauges: Gauges
-    spending: Spending
-    verdicts: Verdicts
-    launching: Desk
-    caps: Caps = field(default_factory=Caps)
-    currencies: Mapping[str, str] = field(default_factory=dict)
-    sunsets: Mapping[str, date] = field(default_factory=dict)
-    relies_on: Sequence[Reliance] = ()
-    state_dir: Path | None = None
-
-
 _AT_ONCE = 100
 
 
@@ -218,7 +330,7 @@ class EditorNewsFeed:
             subject=row["subject"],
             commit=row["commit_sha"],
             word=word,
-            version=version(row["dataset"], row["number"]),
+            version=build_version(row["dataset"], row["number"]),
             now=now,
             before=before,
             reason=row["reason"],
@@ -248,7 +360,7 @@ class EditorNewsFeed:
         found = self.db.row(asked)
         if found is None or not found["questions"]:
             return None
-        name = version(model["dataset"], model["build_number"])
+        name = build_version(model["dataset"], model["build_number"])
         return Score(name or "", float(found["chrf"]))
 
     def editors(

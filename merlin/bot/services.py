@@ -1,7 +1,7 @@
-"""What the bot is given by wiring: rows, providers, reports and settings; it picks nothing itself.
+"""What the bot is given by wiring: rows, providers and settings; it picks nothing itself.
 
-The shapes of what admins read are those of the command line's `--json`. A whole dataset is checked
-as it would be after an edit, which takes a while for a large one: never in the thread that writes.
+A whole dataset is checked as it would be after an edit, which takes a while for a large one: never
+in the thread that writes.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 from merlin.account.retention import Retained, Retention
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
 from merlin.app.broadcasts import Broadcasts
+from merlin.app.context import Context
 from merlin.app.dialogs import Dialogs
 from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, Owner
 from merlin.app.outbox import Outbox, WaitingRequests
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.texts import Settings
-from merlin.app.verdicts import Editors, Overview
+from merlin.app.verdicts import Editors
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.books import Books
 from merlin.billing.cost_limits import Costs
@@ -56,33 +57,8 @@ from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.training.evaluate import Overlap
 from merlin.training.model_store import Lineage
 from merlin.training.policy import Forecast, forecast
-
-Shown = dict[str, Any]
-
-
-class Reports(Protocol):
-    """The read side of the pipeline's rows."""
-
-    def status(self) -> Shown:
-        """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
-
-    def jobs(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
-        """Return jobs, newest first."""
-
-    def job(self, job_id: int, events: int = 1000) -> Shown:
-        """Return a job with `changes`, `events` and `checkpoints`. Raises NotFound."""
-
-    def models(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
-        """Return models, newest first, each with its `evaluation` or None."""
-
-    def overlap(self, job: int, other: int) -> Overlap:
-        """Return what the test questions of two jobs' models have in common."""
-
-    def history(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
-        """Return promotions, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +68,6 @@ class Outreach:
     errands: WaitingRequests
     broadcasts: Broadcasts
     deliveries: Broadcasts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office(Overview):
-    """What the admins' screens are told of."""
-
-    reports: Reports
 
 
 # Examples of which the reading is remembered, so that the next proof is quick.
@@ -251,7 +220,7 @@ class BotServices:
     lead: Lead
     owner: Owner
     answerers: Mapping[str, Answerer]
-    office: Office
+    context: Context
     proofs: Proofs = field(default_factory=Proofs)
     general: Sequence[General] = ()
     assistant: General | None = None

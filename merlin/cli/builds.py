@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,8 @@ from merlin.cli.options import (
     ConfigPath,
     NoWait,
     ask_daemon,
-    configuration,
     print_result,
+    reading,
 )
 from merlin.cli.output import (
     format_cell,
@@ -25,12 +25,19 @@ from merlin.cli.output import (
     print_json,
     print_pairs,
     print_table,
+    record,
     translate_word,
 )
 from merlin.core.i18n import text
-from merlin.db.requests import RequestKind
+
+if TYPE_CHECKING:
+    from merlin.app.verdicts import VerdictView
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
+
+
+# What programs know the fields of a build by.
+_JSON = {"version": "build", "id": "build_id"}
 
 
 def register(app: typer.Typer) -> None:
@@ -47,8 +54,10 @@ def build(
     json: AsJson = False,
 ) -> None:
     """Fetch, check and build now; tell the build of the newest commit, or of another one."""
-    asked = {"dataset": dataset, "commit": commit}
-    result = ask_daemon(config, RequestKind.BUILD, asked, is_waiting=not no_wait)
+    from merlin.app import builds
+
+    act = partial(builds.build, dataset=dataset, commit=commit)
+    result = ask_daemon(config, act, is_waiting=not no_wait)
     if not json:
         result = {**result, "verdict": translate_word("word", str(result["verdict"]))}
     print_result(result, "did-build", json=json)
@@ -56,21 +65,21 @@ def build(
 
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
-    from merlin.wiring.reading import reports
+    from merlin.app import builds as acts
 
-    with reports(configuration(config), dataset) as rows:
-        found = rows.builds(dataset)
+    with reading(config, dataset) as (ctx, actor):
+        found = acts.recent(ctx, actor, dataset or "")
     if json:
-        print_json(found)
+        print_json([record(each, **_JSON) for each in found])
         return
     lines = [
         [
-            each["build"],
-            each["train"],
-            each["test"],
-            each["train_tokens"],
-            format_local_time(each["created_at"]),
-            each["digest"][:10],
+            each.version,
+            each.train,
+            each.test,
+            each.train_tokens,
+            format_local_time(each.created_at),
+            each.digest[:10],
         ]
         for each in found
     ]
@@ -80,30 +89,26 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
 
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a build: counts, tokens, system text, and every example with its author."""
-    from merlin.wiring.reading import reports
+    from merlin.app import builds
 
-    with reports(configuration(config)) as rows:
-        told = rows.build(version)
+    with reading(config) as (ctx, actor):
+        found = builds.get(ctx, actor, version)
+    told = record(found, examples="", **_JSON)
     if json:
-        print_json(told)
+        print_json({**told, "authors": {each.id: each.author for each in found.examples}})
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
-    told["created_at"] = format_local_time(told["created_at"])
     print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
-    lines = [
-        [each["id"], each["split"], each["tokens"], told["authors"].get(each["id"])]
-        for each in told["manifest"]["examples"]
-    ]
+    lines = [[each.id, each.split, each.tokens, each.author] for each in found.examples]
     print_table(["col-example", "col-split", "col-tokens", "col-author"], lines)
 
 
 def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show which examples a build added, removed or changed against another."""
-    from merlin.dataset.builds import diff as difference
-    from merlin.wiring.reading import reports
+    from merlin.app import builds
 
-    with reports(configuration(config)) as rows:
-        told = asdict(difference(rows.build(old)["manifest"], rows.build(new)["manifest"]))
+    with reading(config) as (ctx, actor):
+        told = record(builds.compare(ctx, actor, old, new), old="", new="")
     if json:
         print_json(told)
         return
@@ -118,27 +123,27 @@ def log(
     json: AsJson = False,
 ) -> None:
     """Show what each commit led to, newest first, with its findings."""
-    from merlin.wiring.reading import reports
+    from merlin.app import verdicts
 
-    with reports(configuration(config), dataset) as rows:
-        verdicts = rows.log(dataset, limit)
+    with reading(config, dataset) as (ctx, actor):
+        found = verdicts.log(ctx, actor, dataset or "", limit)
     if json:
-        print_json(verdicts)
+        print_json([record(each, id="") for each in found])
         return
-    for verdict in verdicts:
+    for verdict in found:
         _tell(verdict)
 
 
-def _tell(verdict: dict[str, Any]) -> None:
-    words = text(language(), f"word-{verdict['verdict']}")
-    if verdict["served_until"]:
-        words = text(language(), "log-served-until", at=format_local_time(verdict["served_until"]))
-    line = [verdict["commit"][:10], verdict["dataset"], words, format_cell(verdict["build"])]
-    sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict['subject']}\n")
-    if verdict["reason"]:
-        reason = text(language(), verdict["reason"], **verdict["arguments"])
+def _tell(verdict: VerdictView) -> None:
+    words = text(language(), f"word-{verdict.verdict}")
+    if verdict.served_until:
+        words = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
+    line = [verdict.commit[:10], verdict.dataset, words, format_cell(verdict.build)]
+    sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict.subject}\n")
+    if verdict.reason:
+        reason = text(language(), verdict.reason, **verdict.arguments)
         sys.stdout.write(f"    {reason}\n")
-    for finding in verdict["findings"]:
-        place = f"{finding['path']}:{finding['line']}:{finding['column']}"
-        told = text(language(), f"finding-{finding['rule']}", **finding["arguments"])
-        sys.stdout.write(f"    {place}: {finding['severity']} {finding['rule']}: {told}\n")
+    for finding in verdict.findings:
+        place = f"{finding.path}:{finding.line}:{finding.column}"
+        told = finding.text(language())
+        sys.stdout.write(f"    {place}: {finding.severity} {finding.rule}: {told}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,17 +13,17 @@ from merlin.cli.options import (
     ConfigPath,
     NoWait,
     ask_daemon,
-    configuration,
     print_result,
+    reading,
 )
 from merlin.cli.output import (
     format_local_time,
     print_json,
     print_pairs,
     print_table,
+    record,
     translate_word,
 )
-from merlin.db.requests import RequestKind
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
@@ -39,72 +40,62 @@ def register(app: typer.Typer) -> None:
 
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
-    from merlin.wiring.reading import reports
+    from merlin.app import jobs
 
-    with reports(configuration(config), dataset) as rows:
-        jobs = rows.jobs(dataset)
+    with reading(config, dataset) as (ctx, actor):
+        found = jobs.recent(ctx, actor, dataset or "")
     if json:
-        print_json(jobs)
+        print_json([record(job, id="job") for job in found])
         return
     names = ("job", "build", "state", "provider", "outcome")
     lines = [
-        [
-            job["job"],
-            job["build"],
-            translate_word("job", job["state"]),
-            job["provider"],
-            job["model"] or job["error"],
-        ]
-        for job in jobs
+        [job.id, job.build, translate_word("job", job.state), job.provider, job.model or job.error]
+        for job in found
     ]
     print_table([f"col-{name}" for name in names], lines)
 
 
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one job: where it stands, how it came there, its checkpoints."""
-    from merlin.wiring.reading import reports
+    from merlin.app import jobs
 
-    with reports(configuration(config)) as rows:
-        told = rows.job(job)
+    with reading(config) as (ctx, actor):
+        found = jobs.get(ctx, actor, job)
+    told = record(found, id="job", losses="")
     if json:
         print_json(told)
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
-    told = {
-        **told,
-        **{name: format_local_time(told[name]) for name in ("created_at", "updated_at")},
-    }
-    told["state"] = translate_word("job", told["state"])
+    told["state"] = translate_word("job", found.state)
     print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
     changes = [
         [
-            format_local_time(each["at"]),
-            *(translate_word("job", each[way] or "") for way in ("from", "to")),
+            format_local_time(each.at),
+            *(translate_word("job", state or "") for state in (each.before, each.to)),
         ]
-        for each in told["changes"]
+        for each in found.changes
     ]
     print_table(["col-at", "col-from", "col-to"], changes)
-    metrics = [
-        [each["step"], each["model"], _figures(each["metrics"])] for each in told["checkpoints"]
-    ]
+    metrics = [[each.step, each.model, _figures(each.metrics)] for each in found.checkpoints]
     print_table(["col-step", "col-model", "col-metrics"], metrics)
 
 
-def _figures(metrics: dict[str, float]) -> str:
-    return " ".join(f"{name}={value:.4g}" for name, value in metrics.items())
+def _figures(metrics: dict[str, float | None]) -> str:
+    known = {name: value for name, value in metrics.items() if value is not None}
+    return " ".join(f"{name}={value:.4g}" for name, value in known.items())
 
 
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's diary, oldest first."""
-    from merlin.wiring.reading import reports
+    from merlin.app import jobs
 
-    with reports(configuration(config)) as rows:
-        diary = rows.job(job)["events"]
+    with reading(config) as (ctx, actor):
+        diary = jobs.get(ctx, actor, job).events
     if json:
-        print_json(diary)
+        print_json([record(each) for each in diary])
         return
-    lines = [[format_local_time(each["at"]), each["level"], each["message"]] for each in diary]
+    lines = [[format_local_time(each.at), each.level, each.message] for each in diary]
     print_table(["col-at", "col-level", "col-message"], lines)
 
 
@@ -115,8 +106,9 @@ def launch(
     json: AsJson = False,
 ) -> None:
     """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
-    asked = {"dataset": dataset}
-    result = ask_daemon(config, RequestKind.LAUNCH, asked, is_waiting=not no_wait)
+    from merlin.app import jobs
+
+    result = ask_daemon(config, partial(jobs.launch, dataset=dataset), is_waiting=not no_wait)
     print_result(result, "did-launch", json=json)
 
 
@@ -124,7 +116,9 @@ def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Ask the provider to stop a job; what it answers is the truth."""
-    result = ask_daemon(config, RequestKind.CANCEL, {"job": job}, is_waiting=not no_wait)
+    from merlin.app import jobs
+
+    result = ask_daemon(config, partial(jobs.cancel, job_id=job), is_waiting=not no_wait)
     if not json:
         result = {**result, "state": translate_word("job", str(result["state"]))}
     print_result(result, "did-cancel", json=json)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merlin.cli.jobs import Dataset
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, ask_daemon, configuration, print_result
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    ask_daemon,
+    configuration,
+    print_result,
+    reading,
+)
 from merlin.cli.output import (
     format_local_time,
     print_json,
     print_message,
     print_table,
+    record,
     translate_word,
 )
-from merlin.db.requests import RequestKind
+
+if TYPE_CHECKING:
+    from merlin.app.models import ModelView
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
@@ -35,26 +47,23 @@ def list_models(
     dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """List tuned models with their scores, newest first."""
-    from merlin.wiring.reading import reports
+    from merlin.app import models
 
-    with reports(configuration(config), dataset) as rows:
-        models = rows.models(dataset)
+    with reading(config, dataset) as (ctx, actor):
+        found = models.recent(ctx, actor, dataset or "")
     if json:
-        print_json(models)
+        print_json([record(model, id="") for model in found])
         return
     names = ("build", "model", "state", "evaluation")
-    print_table([f"col-{name}" for name in names], [_row(model) for model in models])
+    print_table([f"col-{name}" for name in names], [_row(model) for model in found])
     print_message("models-legend")
 
 
-def _row(model: dict[str, Any]) -> list[object]:
-    proof = model["evaluation"]
-    told = ""
-    if proof and proof["questions"]:
-        told = f"{proof['chrf']:.1f} ={proof['equal_share']:.0%} ?{proof['unknown_share']:.0%}"
-    serves = model["serves"] and model["state"] == "good"
-    state = translate_word("model", "serves" if serves else model["state"])
-    return [model["build"], model["model"], state, told]
+def _row(model: ModelView) -> list[object]:
+    told, scores = "", model.scores
+    if scores:
+        told = f"{scores.chrf:.1f} ={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
+    return [model.build, model.model, translate_word("model", model.display_state), told]
 
 
 def promote(
@@ -63,19 +72,27 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Let a proved model serve from now on."""
-    print_result(ask_daemon(config, RequestKind.PROMOTE, {"model": model}), "did-switch", json=json)
+    from merlin.app import models
+
+    print_result(
+        ask_daemon(config, partial(models.promote_named, name=model)), "did-switch", json=json
+    )
 
 
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the serving model until `unpin`: newer ones wait."""
-    print_result(ask_daemon(config, RequestKind.PIN, {"dataset": dataset}), "did-pin", json=json)
+    from merlin.app import models
+
+    act = partial(models.pin, dataset=dataset, is_pinned=True)
+    print_result(ask_daemon(config, act), "did-pin", json=json)
 
 
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models serve again."""
-    print_result(
-        ask_daemon(config, RequestKind.UNPIN, {"dataset": dataset}), "did-unpin", json=json
-    )
+    from merlin.app import models
+
+    act = partial(models.pin, dataset=dataset, is_pinned=False)
+    print_result(ask_daemon(config, act), "did-unpin", json=json)
 
 
 def rollback(
@@ -85,29 +102,29 @@ def rollback(
     json: AsJson = False,
 ) -> None:
     """Let the model that served before serve again; the next newer one may replace it."""
-    print_result(
-        ask_daemon(config, RequestKind.ROLLBACK, {"dataset": dataset, "to": to}),
-        "did-switch",
-        json=json,
-    )
+    from merlin.app import models
+
+    act = partial(models.roll_back, dataset=dataset, to=to or "")
+    print_result(ask_daemon(config, act), "did-switch", json=json)
 
 
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show what served when, why, and by whom."""
-    from merlin.wiring.reading import reports
+    from merlin.app import models
 
-    with reports(configuration(config), dataset) as rows:
-        promotions = rows.history(dataset)
-        builds = {each["model"]: each["build"] for each in rows.models(dataset, limit=1000)}
+    with reading(config, dataset) as (ctx, actor):
+        promotions = models.history(ctx, actor, dataset or "")
+        found = models.recent(ctx, actor, dataset or "", 1000)
     if json:
-        print_json(promotions)
+        print_json([record(each, id="") for each in promotions])
         return
+    builds = {each.model: each.build for each in found}
     lines = [
         [
-            format_local_time(each["at"]),
-            *(builds.get(each[way], each[way]) for way in ("to", "from")),
-            translate_word("why", each["why"]),
-            each["by"],
+            format_local_time(each.at),
+            *(builds.get(name, name) for name in (each.to, each.before or "")),
+            translate_word("why", each.why),
+            each.by,
         ]
         for each in promotions
     ]

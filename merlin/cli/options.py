@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merlin.cli.output import print_json, print_message
-from merlin.db.requests import RequestKind
 
 if TYPE_CHECKING:
+    from merlin.app.actor import Actor
+    from merlin.app.context import Context
+    from merlin.app.requests import Request
     from merlin.config import Config
 
 
@@ -40,12 +43,25 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the dae
 
 
 def ask_daemon(
-    path: Path, kind: RequestKind, arguments: Mapping[str, object], *, is_waiting: bool = True
+    path: Path, act: Callable[[Context, Actor], Request], *, is_waiting: bool = True
 ) -> Mapping[str, object]:
-    """Return what the daemon answered. Raises what it refused with."""
+    """Return what the daemon answered to an act that asks it. Raises what it refused with."""
     from merlin.wiring.cli import ask
 
-    return ask(configuration(path), kind, arguments, print_message, is_waiting=is_waiting)
+    return ask(configuration(path), act, print_message, is_waiting=is_waiting)
+
+
+@contextmanager
+def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, Actor]]:
+    """Yield what acts that read need: the context, and who sits here.
+
+    Raises NotFound before anything was recorded, and for a dataset that was never seen.
+    """
+    from merlin.app.actor import Actor
+    from merlin.wiring.reading import reading_context
+
+    with reading_context(configuration(path), dataset or "") as ctx:
+        yield ctx, Actor.operator()
 
 
 def print_result(result: Mapping[str, object], key: str, *, json: bool) -> None:

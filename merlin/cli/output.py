@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +28,27 @@ if TYPE_CHECKING:
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def record(view: Any, **names: str) -> dict[str, Any]:
+    """Return a view as programs read it: its values by their names in JSON.
+
+    `names` gives some another one, and leaves out those whose new name is "".
+    """
+    told = {}
+    for field in fields(view):
+        name = names.get(field.name, field.metadata.get("alias", field.name))
+        if name:
+            told[name] = _recorded(getattr(view, field.name))
+    return told
+
+
+def _recorded(value: object) -> object:
+    if is_dataclass(value):
+        return record(value)
+    if isinstance(value, list | tuple):
+        return [_recorded(each) for each in value]
+    return value
 
 
 def _plain(value: object) -> object:
@@ -75,9 +97,9 @@ def translate_word(family: str, name: str) -> str:
     return text(language(), key) if key in keys(language()) else name
 
 
-def format_local_time(moment: str) -> str:
-    """Return an ISO time as people read it: their own time zone, to the second."""
-    return format_cell(from_iso(moment))
+def format_local_time(moment: datetime | str | None) -> str:
+    """Return a time, maybe an ISO one, as people read it: their own zone, to the second."""
+    return format_cell(from_iso(moment) if isinstance(moment, str) else moment)
 
 
 def print_pairs(values: Mapping[str, object]) -> None:

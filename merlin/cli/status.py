@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import sentence
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, reading
+from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 
 if TYPE_CHECKING:
+    from merlin.app.status import DatasetStatus, Status
     from merlin.wiring.doctor import Examined
 
 
@@ -26,18 +27,21 @@ def register(app: typer.Typer) -> None:
 
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and serving model, what waits, and who is alive."""
-    from merlin.wiring.reading import status as read
+    from merlin.app.status import status as read
+    from merlin.wiring.reading import surroundings
 
-    told = read(configuration(config))
+    with reading(config) as (ctx, actor):
+        found = read(ctx, actor)
+    told = surroundings(configuration(config))
     if json:
-        print_json(told)
+        print_json({**status_record(found), **told})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
-    rows = [_row(name, dataset) for name, dataset in told["datasets"].items()]
+    rows = [_row(name, dataset) for name, dataset in found.datasets.items()]
     print_table([f"col-{name}" for name in names], rows)
     alive = [name for name, beat in told["processes"].items() if beat["alive"]]
     queues = ", ".join(
-        f"{translate_word('queue', name)} {count}" for name, count in told["queues"].items()
+        f"{translate_word('queue', name)} {count}" for name, count in found.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
     stored = told["stored"]
@@ -56,13 +60,30 @@ def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:.1f}"
 
 
-def _row(name: str, told: dict[str, Any]) -> list[object]:
-    verdict = translate_word("word", told["verdict"]) if told["verdict"] else ""
-    serving = told["serving"]["build"] if told["serving"] else ""
-    job = (
-        f"{told['job']['job']} {translate_word('job', told['job']['state'])}" if told["job"] else ""
-    )
-    return [name, (told["commit"] or "")[:SHORT], verdict, told["build"], serving, job]
+def status_record(found: Status) -> dict[str, Any]:
+    """Return how the pipeline stands, as programs read it."""
+    datasets = {name: _dataset(each) for name, each in found.datasets.items()}
+    return {"datasets": datasets, "queues": dict(found.queues)}
+
+
+def _dataset(told: DatasetStatus) -> dict[str, Any]:
+    verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
+    if told.verdict:
+        verdict = record(told.verdict, id="", served_until="", findings="")
+    return {
+        **verdict,
+        "serving": record(told.serving) if told.serving else None,
+        "job": record(told.job, id="job") if told.job else None,
+    }
+
+
+def _row(name: str, told: DatasetStatus) -> list[object]:
+    verdict, serving = told.verdict, told.serving.build if told.serving else ""
+    job = f"{told.job.id} {translate_word('job', told.job.state)}" if told.job else ""
+    if verdict is None:
+        return [name, "", "", None, serving, job]
+    said = translate_word("word", verdict.verdict)
+    return [name, verdict.commit[:SHORT], said, verdict.build, serving, job]
 
 
 def health(

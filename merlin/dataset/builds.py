@@ -24,6 +24,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from peewee import Select
+
 from merlin.core.clock import from_iso
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
@@ -34,6 +36,7 @@ from merlin.dataset.lint import question_key
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.tokens import count_messages
 from merlin.db.database import Row
+from merlin.db.tables import BUILD
 from merlin.db.values import load_json
 
 
@@ -107,6 +110,16 @@ class Build:
     def version(self) -> str:
         """Return its name for people: `neurotypology-7`."""
         return f"{self.dataset}-{self.number}"
+
+
+def build_version(dataset: str, number: int | None) -> str | None:
+    """Return a build's name for people, `neurotypology-7`, or None without a build."""
+    return None if number is None else f"{dataset}-{number}"
+
+
+def select_whole_builds(*columns: Any) -> Select:
+    """Return the SELECT of builds (their columns, all by default) whose examples are all stored."""
+    return BUILD.select(*columns).where(BUILD.is_whole == 1)
 
 
 def training_key(dataset: str, digest: str, recipe: Recipe) -> str:

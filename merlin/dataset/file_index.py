@@ -15,12 +15,11 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.reports import select_whole_builds
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import mark_changed
-from merlin.dataset.builds import Build, build_from_row
+from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.example import Example
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
 from merlin.dataset.finding import Finding, Severity, shorten

@@ -22,11 +22,11 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.app.views import version
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.messages import Message
+from merlin.dataset.builds import build_version
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
     Change,
@@ -460,7 +460,7 @@ class ProposalFollower:
         """Thank a person, once, for what the serving model has learnt from them."""
         these = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
         if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(these)):
-            told = {"build": version(row["dataset"], row["number"])}
+            told = {"build": build_version(row["dataset"], row["number"])}
             once = f"learnt:{row['id']}"
             self._notices.tell(str(row["user_id"]), "notice-learnt", told, once)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.app.views import version
 from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.dataset.builds import build_version
 from merlin.dataset.lint import normalise
 from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import Database, Row, transaction
@@ -222,7 +222,7 @@ class Lineage:
         serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
         return Origin(
             dataset=row["dataset"],
-            build=version(row["dataset"], row["number"]) or "",
+            build=build_version(row["dataset"], row["number"]) or "",
             commit=self._commit(row["build_id"]),
             trained_at=from_iso(row["trained_at"]),
             examples=row["train"],

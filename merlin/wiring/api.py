@@ -60,9 +60,9 @@ from merlin.training.promotion_store import PromotionRows
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.context import context_of
 from merlin.wiring.database import opened_whole
 from merlin.wiring.office import OfficeSettings
-from merlin.wiring.pipeline import pipeline_of
 from merlin.wiring.store import WriterStore
 
 if TYPE_CHECKING:
@@ -130,9 +130,10 @@ def run_api(settings: ApiSettings) -> None:
 def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     """Return the api's services over one database."""
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    where = settings.listening
+    where, store = settings.listening, WriterStore(writer)
     return ApiServices(
-        store=WriterStore(writer),
+        store=store,
+        context=context_of(settings.office, settings.known, settings.state_dir, writer.db, store),
         rows=_rows(settings, writer.db, cipher),
         look=partial(writer.read, _picture),
         ask_fetch=_ask(writer, RequestKind.FETCH),
@@ -166,7 +167,6 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         hook_secrets=settings.hook_secrets,
         monitoring=where.monitoring,
         proofs=Proofs(settings.office.example_tokens),
-        pipeline=pipeline_of(settings.office, settings.known, settings.state_dir, writer.db),
     )
 
 
@@ -221,7 +221,6 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         audit=Audit(database),
         wake=ChangeCounter(database),
         requests=Requests(database),
-        asked=Requests(database),
         notices=Notices(database),
     )
 

@@ -64,9 +64,10 @@ from merlin.training.model_store import Lineage
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.context import context_of
 from merlin.wiring.database import opened_whole
 from merlin.wiring.leading import Leading
-from merlin.wiring.office import OfficeSettings, office_of, outreach_of
+from merlin.wiring.office import OfficeSettings, outreach_of
 from merlin.wiring.store import WriterStore
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
@@ -185,16 +186,16 @@ def _services(
     told: Callable[[str], object] | None,
     leading: Leading,
 ) -> BotServices:
-    is_webhook = settings.mode == "webhook"
+    is_webhook, store = settings.mode == "webhook", WriterStore(writer)
     return BotServices(
         token=settings.token,
         base_url=_bot_url(settings.telegram_url),
-        store=WriterStore(writer),
+        store=store,
         rows=_rows(settings, database),
         lead=leading,
         owner=this_process(),
         answerers=answerers,
-        office=office_of(settings.office, settings.known, settings.state_dir, database),
+        context=context_of(settings.office, settings.known, settings.state_dir, database, store),
         proofs=Proofs(settings.office.example_tokens, settings.known.price),
         general=[(each.name, each.model) for each in settings.providers],
         assistant=settings.assistant,

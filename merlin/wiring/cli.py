@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.config import Config
 from merlin.core.errors import MerlinError
 from merlin.daemon.requests import KINDS, serve_requests
@@ -30,27 +31,26 @@ class AskedOnly(MerlinError):
 
 def ask(
     config: Config,
-    kind: RequestKind,
-    arguments: Mapping[str, object],
+    act: Callable[[Context, Actor], Request],
     say: Say,
     *,
     is_waiting: bool = True,
 ) -> Mapping[str, object]:
-    """Ask the daemon for something and return what came of it.
+    """Let an act ask the daemon for something, and return what came of it.
 
-    Without a daemon this process takes the lead and does it. Raises what the daemon refused
-    with, AskedOnly when not waiting.
+    Without a daemon this process takes the lead and does it. Raises what the act and the daemon
+    refuse with, AskedOnly when not waiting.
     """
     with opened(config) as database:
-        requests = Requests(database)
-        request_id = requests.ask(kind, arguments, f"cli:{getpass.getuser()}")
+        ctx = Context(db=database, state_dir=config.state_dir)
+        request = act(ctx, Actor.operator())
         if not is_waiting:
-            raise AskedOnly("asked", "asked-only", request=request_id)
+            raise AskedOnly("asked", "asked-only", request=request.request_id)
         try:
-            return _result(_waited(config, database, requests.get(request_id), say))
+            return _result(_waited(config, database, request, say))
         except MerlinError:
             # Who was told that it failed does not expect a later daemon to do it.
-            requests.withdraw(request_id)
+            Requests(database).withdraw(request.request_id)
             raise
 
 

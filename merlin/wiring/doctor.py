@@ -14,7 +14,8 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from merlin.app.reports import Reports
+from merlin.app import datasets
+from merlin.app.actor import Actor
 from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.db.processes import Heartbeats
@@ -25,6 +26,7 @@ from merlin.wiring.database import reading
 from merlin.wiring.health import illness, plain_reason
 from merlin.wiring.processes import is_engine, names
 from merlin.wiring.providers import trainer
+from merlin.wiring.reading import reading_context
 
 LEAST_FREE = 1 << 30
 ANSWER_S = 15.0
@@ -148,8 +150,8 @@ def _walls() -> _Good:
 def _default(config: Config) -> _Good:
     """Compare the default dataset with what was seen in the repository, once something was."""
     try:
-        with reading(config) as database:
-            seen = sorted(Reports(database).status()["datasets"])
+        with reading_context(config) as ctx:
+            seen = datasets.names(ctx, Actor.operator())
     except NotFound:
         seen = []
     told = {"dataset": config.default_dataset, "known": ", ".join(seen)}

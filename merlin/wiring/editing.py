@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from merlin.app import requests
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, NotFound, SourceError
@@ -29,7 +30,6 @@ from merlin.dataset.finding import shorten
 from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
 from merlin.dataset.preview import Preview, check_files, preview_edits, unified_diff
 from merlin.db.database import Database
-from merlin.db.requests import RequestKind
 from merlin.training.policy import Forecast, forecast
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.cli import ask, at_work
@@ -48,7 +48,7 @@ def bookshelf(config: Config) -> Iterator[FileIndex]:
 def editing(config: Config, say: Say) -> Iterator[EditDesk]:
     """Fetch, then yield what an editor needs. Raises what the daemon refuses with."""
     told = _once(say)
-    ask(config, RequestKind.FETCH, {}, told)
+    ask(config, requests.fetch, told)
     with opened(config) as database:
         yield EditDesk(config, database, FileIndex(database), rows_of(config, database), told)
 

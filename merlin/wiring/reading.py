@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from merlin.app.reports import Reports
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.datasets import names
 from merlin.app.retention import RemovableRows
 from merlin.config import Config
 from merlin.core.clock import utc_now
@@ -32,16 +34,16 @@ def source_of(config: Config) -> GitSource:
 
 
 @contextmanager
-def reports(config: Config, dataset: str | None = None) -> Iterator[Reports]:
-    """Yield the read side of the rows.
+def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
+    """Yield a context for reading only.
 
     Raises NotFound before anything was recorded, and for a dataset that was never seen.
     """
     with reading(config) as database:
-        rows = Reports(database)
-        if dataset is not None:
-            _needs_dataset(dataset, [*rows.status()["datasets"]])
-        yield rows
+        ctx = Context(db=database, state_dir=config.state_dir)
+        if dataset:
+            _needs_dataset(dataset, names(ctx, Actor.operator()))
+        yield ctx
 
 
 def _needs_dataset(dataset: str, known: Sequence[str]) -> None:
@@ -57,18 +59,18 @@ def catalogue(config: Config) -> Iterator[Catalogue]:
         yield Catalogue(database)
 
 
-def status(config: Config) -> Shown:
-    """Return what serves, what waits, who is alive, and the providers' names and addresses."""
+def surroundings(config: Config) -> Shown:
+    """Return what lies on the disk, who is alive, and the providers' names and addresses."""
     with reading(config) as database:
-        told = Reports(database).status()
-        told["stored"] = _stored(config, RemovableRows(database))
-        beats = Heartbeats(database).all()
-    told["processes"] = {beat.process: _shown_beat(beat) for beat in beats}
-    told["providers"] = {
-        each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
-        for each in config.providers
+        stored, beats = _stored(config, RemovableRows(database)), Heartbeats(database).all()
+    return {
+        "stored": stored,
+        "processes": {beat.process: _shown_beat(beat) for beat in beats},
+        "providers": {
+            each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
+            for each in config.providers
+        },
     }
-    return told
 
 
 def _stored(config: Config, rows: RemovableRows) -> Shown:

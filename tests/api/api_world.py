@@ -12,6 +12,7 @@ import uvicorn
 from waiting import longest
 
 from merlin.api.services import ApiServices, Picture
+from merlin.app.context import Context
 from merlin.core.errors import MerlinError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -65,8 +66,10 @@ class Away:
 
 def services_of(desk, store=None, rows=None):
     """Return services that do everything at the desk; what the database holds is not asked."""
+    away = store or Away()
     return ApiServices(
-        store=store or Away(),
+        store=away,
+        context=Context(db=None, store=away, clock=lambda: NOW),
         rows=rows,
         look=desk.look,
         ask_fetch=desk.ask_fetch,

@@ -88,7 +88,7 @@ def send(client, method, path):
 
 def state_of(staff):
     """Return all that any of these forms could change."""
-    asked = [one.request_id for one in staff.rows.asked.of(f"user:{VERA}")]
+    asked = [one.request_id for one in staff.rows.requests.of(f"user:{VERA}")]
     changes = [one.change_id for one in staff.rows.change_list.batches(None, 100)]
     audit = len(staff.rows.audit.newest(1000))
     return asked, changes, audit
@@ -164,7 +164,9 @@ def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
         form = {"once": secrets.token_hex(16)}
         path = f"/admin/jobs/{staff.job_id}/cancel"
         places = {client.post(path, data=form).headers["location"] for _ in range(3)}
-    asked = [one for one in staff.rows.asked.of(f"user:{VERA}") if one.kind == RequestKind.CANCEL]
+    asked = [
+        one for one in staff.rows.requests.of(f"user:{VERA}") if one.kind == RequestKind.CANCEL
+    ]
     assert len(places) == len(asked) == 1
 
 

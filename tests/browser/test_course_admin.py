@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 def asked_of_daemon(staff, kind):
     """Return what was asked of the daemon in vera's name."""
-    every = staff.rows.asked.of(f"user:{VERA}")
+    every = staff.rows.requests.of(f"user:{VERA}")
     return [one for one in every if one.kind == kind.value]
 
 

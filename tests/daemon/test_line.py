@@ -10,13 +10,15 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.app import verdicts
+from merlin.app.actor import Actor
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
 from merlin.dataset.gather import gather
 from merlin.git.repository import COMMIT_LIMIT
 from merlin.training.launch_plan import launch_waiting
-from merlin.wiring.reading import reports
+from merlin.wiring.reading import reading_context
 
 pytestmark = pytest.mark.integration
 
@@ -47,8 +49,9 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
     lab.repository.example("trial", 41)
     last = lab.repository.commit("Go on")
     lab.tick("fetch")
-    with reports(lab.config) as rows:
-        told = {each["commit"]: (each["verdict"], each["subject"]) for each in rows.log("trial")}
+    with reading_context(lab.config) as ctx:
+        found = verdicts.log(ctx, Actor.operator(), "trial")
+    told = {each.commit: (each.verdict, each.subject) for each in found}
     assert told[odd] == ("built", subject)
     assert told[last] == ("built", "Go on")
 

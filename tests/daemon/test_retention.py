@@ -15,7 +15,7 @@ from merlin.db.requests import RequestKind
 from merlin.db.tables import BUILD, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.database import opened
-from merlin.wiring.reading import source_of, status
+from merlin.wiring.reading import source_of, surroundings
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ def folders(lab):
 
 
 def stored(lab):
-    return status(lab.config)["stored"]
+    return surroundings(lab.config)["stored"]
 
 
 def another(lab, number):

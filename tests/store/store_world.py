@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from merlin.app.reports import Reports
+from merlin.app import builds, jobs, models
+from merlin.app import verdicts as verdict_acts
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.core.messages import Message
+from merlin.core.permissions import Authority, Role
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commits import CommitHistory
@@ -79,6 +83,9 @@ def finding(line=3):
     return Finding("examples/x.yaml", line, 1, "empty-file", arguments={"size": 0})
 
 
+OPERATOR = Actor("cli:test", Authority(Role.ADMIN), is_operator=True)
+
+
 class World:
     """Rows of every family on one database, and the steps of the pipeline on them."""
 
@@ -90,9 +97,27 @@ class World:
         self.jobs = JobRows(database)
         self.models = ModelRows(database, clock)
         self.promotions = PromotionRows(database, clock)
-        self.reports = Reports(database)
+        self.ctx = Context(db=database, clock=clock)
         terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
         self.desk = Desk(self.launches, {"engine": terms}, clock)
+
+    def job(self, job_id, **more):
+        return jobs.get(self.ctx, OPERATOR, job_id, **more)
+
+    def recent_jobs(self):
+        return jobs.recent(self.ctx, OPERATOR)
+
+    def recent_models(self, *dataset):
+        return models.recent(self.ctx, OPERATOR, *dataset)
+
+    def recent_builds(self, *dataset):
+        return builds.recent(self.ctx, OPERATOR, *dataset)
+
+    def log(self, *dataset, **more):
+        return verdict_acts.log(self.ctx, OPERATOR, *dataset, **more)
+
+    def of_commit(self, commit):
+        return verdict_acts.recent(self.ctx, OPERATOR, commit=commit)
 
     def outcome(self, told, taught, findings=()):
         """Return what a commit with these examples leads to, as `build.gather` says it."""

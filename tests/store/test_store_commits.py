@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_world import FACE, World, commit, example, examples, finding, spec
+from store_world import FACE, OPERATOR, World, commit, example, examples, finding, spec
 
-from merlin.app.builds import PipelineRows
+from merlin.app import builds
 from merlin.core.messages import Message
 from merlin.dataset.builds import training_key
 from merlin.dataset.file_index import FileIndex
@@ -76,8 +76,8 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
         == training_key(FACE, build.digest, spec().recipe)
         == world.journal.latest(FACE).wish
     )
-    (told,) = world.reports.of_commit(sha)
-    assert [each["line"] for each in told["findings"]] == [3, 9]
+    (told,) = world.of_commit(sha)
+    assert [each.line for each in told.findings] == [3, 9]
 
 
 def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
@@ -103,8 +103,8 @@ def test_an_unchanged_commit_uses_the_build_that_is_there(world):
     world.push(1, examples())
     sha = world.push(2, examples())
     assert world.words() == {"a001": "built", "a002": "unchanged"}
-    (told,) = world.reports.of_commit(sha)
-    assert told["build"] == f"{FACE}-1"
+    (told,) = world.of_commit(sha)
+    assert told.build == f"{FACE}-1"
 
 
 def test_the_author_is_who_changed_the_blob_last(world):
@@ -142,9 +142,9 @@ def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
         seen, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
     )
     world.record(commit(1), [rejected], clock())
-    (told,) = world.reports.log()
-    assert (told["verdict"], told["build"], told["arguments"]) == ("rejected", None, {"errors": 1})
-    assert len(told["findings"]) == 1
+    (told,) = world.log()
+    assert (told.verdict, told.build, told.arguments) == ("rejected", None, {"errors": 1})
+    assert len(told.findings) == 1
     assert world.journal.latest(FACE) is None
 
 
@@ -171,19 +171,17 @@ def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
         assert_nothing_is_seen(world)
         world.push(1, examples())
         assert world.journal.line().newest == 1
-        assert [told["build"] for told in world.reports.builds()] == [f"{FACE}-1"]
-        assert len(authors(world, world.reports.builds()[0]["build_id"])) == 12
+        assert [told.version for told in world.recent_builds()] == [f"{FACE}-1"]
+        assert len(authors(world, world.recent_builds()[0].id)) == 12
 
 
 def assert_nothing_is_seen(world):
     journal = world.journal
     assert (journal.line().commits, journal.line().newest) == (frozenset(), 0)
     assert (world.words(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
-    assert (world.reports.builds(), world.reports.examples("")) == ([], [])
-    assert world.reports.lineage(FACE, "лицо/вопрос-003") == []
+    assert world.recent_builds() == []
     assert FileIndex(world.db).newest_build(FACE) is None
     assert FileIndex(world.db).taught(FACE, "лицо/вопрос-003") is None
-    assert PipelineRows(world.db).builds(None, 10) == []
 
 
 def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):
@@ -194,16 +192,16 @@ def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clo
     world.journal.record(made, [ready], clock())
     assert world.words() == {"a001": "built"}
     assert world.journal.build_of(FACE, ready.build.digest) == ready.build
-    assert len(world.reports.examples("черта")) == 12
+    assert len(authors(world, ready.build.build_id)) == 12
 
 
 def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock):
     world.journal.prepare(commit(1, "b"), world.outcome(spec(), examples()), clock())
     world.push(1, examples(13))
-    (told,) = world.reports.builds()
-    assert (told["build"], told["train"]) == (f"{FACE}-1", 12)
+    (told,) = world.recent_builds()
+    assert (told.version, told.train) == (f"{FACE}-1", 12)
     assert world.db.rows(BUILD_EXAMPLE.select(BUILD_EXAMPLE.build_id).distinct()) == [
-        {"build_id": told["build_id"]}
+        {"build_id": told.id}
     ]
 
 
@@ -290,7 +288,7 @@ def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock)
     world.serve(2, examples(13))
     assert world.serving() == second
     assert world.words() == {"a001": "serving", "a002": "serving"}
-    assert len(world.reports.jobs()) == 2
+    assert len(world.recent_jobs()) == 2
 
 
 def test_an_illegal_move_is_a_bug_and_raises(world, clock):
@@ -315,7 +313,7 @@ def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
         books = FileIndex(database)
         books.add(dict.fromkeys(files.values(), "текст\n"))
         books.keep(FACE, "t1", files)
-        assert len(world.reports.examples("черта", limit=5000)) == 3000
+        assert len(builds.get(world.ctx, OPERATOR, f"{FACE}-1").examples) == 3000
         assert books.example_ids(FACE) == sorted(str(number) for number in range(3000))
         assert max(sizes) < sum(sizes) / 6
 

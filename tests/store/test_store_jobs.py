@@ -48,7 +48,7 @@ def test_of_ten_racing_saves_one_wins_and_one_line_is_kept(world, job):
     with ThreadPoolExecutor(10) as pool:
         saved = pool.map(lambda _: world.jobs.save(job, new), range(10))
         assert sorted(saved) == [False] * 9 + [True]
-    assert len(world.reports.job(job.job_id)["changes"]) == 2
+    assert len(world.job(job.job_id).changes) == 2
 
 
 def test_every_change_of_state_is_in_the_audit(world, job):
@@ -56,7 +56,7 @@ def test_every_change_of_state_is_in_the_audit(world, job):
     for state in ("queued", "running", "paused", "running", "running", "failed"):
         walked.append(replace(job, state=JobState(state)))
         assert world.jobs.save(walked[-2], walked[-1])
-    told = [(each["from"], each["to"]) for each in world.reports.job(job.job_id)["changes"]]
+    told = [(each.before, each.to) for each in world.job(job.job_id).changes]
     assert told == [
         ("", "launching"),
         ("launching", "queued"),
@@ -95,8 +95,8 @@ def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 def test_a_lost_job_fails_its_verdicts(world, job, state):
     world.finish(job, state)
-    (told,) = world.reports.log()
-    assert (told["verdict"], told["reason"]) == ("failed", f"verdict-job-{state}")
+    (told,) = world.log()
+    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
     assert world.models.unproved() == []
 
 
@@ -109,15 +109,15 @@ def test_the_diary_is_kept_once_and_in_order(world, job, clock):
     later = Checkpoint("ft:1:step-2", 2, {"loss": 0.25})
     world.jobs.add_diary(job.job_id, [again, second], [replace(saved, step=9), later])
     assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
-    told = world.reports.job(job.job_id)
-    said = [(each["message"], each["data"]) for each in told["events"]]
+    told = world.job(job.job_id)
+    said = [(each.message, each.data) for each in told.events]
     assert said == [("шаг\N{REPLACEMENT CHARACTER}", {"loss": 0.5}), ("дальше", {})]
-    assert [each["step"] for each in told["checkpoints"]] == [1, 2]
+    assert [each.step for each in told.checkpoints] == [1, 2]
 
 
 def test_a_long_diary_is_stored_and_read(world, job, clock):
     events = [JobEvent(f"e{n}", clock(), "info", f"step {n}") for n in range(1300)]
     world.jobs.add_diary(job.job_id, events, [])
     assert len(world.jobs.known_events(job.job_id)) == 1300
-    told = world.reports.job(job.job_id, events=2)
-    assert [each["message"] for each in told["events"]] == ["step 1298", "step 1299"]
+    told = world.job(job.job_id, events=2)
+    assert [each.message for each in told.events] == ["step 1298", "step 1299"]

@@ -61,8 +61,8 @@ def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
     assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
     assert world.launches.newest_attempt(newest.wish) == job
     assert world.words() == {"a001": "superseded", "a002": "training"}
-    (change,) = world.reports.job(job.job_id)["changes"]
-    assert (change["from"], change["to"]) == ("", "launching")
+    (change,) = world.job(job.job_id).changes
+    assert (change.before, change.to) == ("", "launching")
 
 
 def test_of_ten_racing_starts_one_makes_the_job(world, clock):
@@ -72,8 +72,8 @@ def test_of_ten_racing_starts_one_makes_the_job(world, clock):
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
     assert sum(job is not None for job in jobs) == 1
-    assert len(world.reports.jobs()) == 1
-    assert len(world.reports.job(1)["changes"]) == 1
+    assert len(world.recent_jobs()) == 1
+    assert len(world.job(1).changes) == 1
 
 
 def test_a_verdict_that_moved_on_gets_no_job(world, clock):
@@ -81,7 +81,7 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     (verdict,) = world.launches.waiting()
     world.journal.leave_line(0, clock())
     assert world.launches.start(verdict, order(verdict, clock), ()) is None
-    assert world.reports.jobs() == []
+    assert world.recent_jobs() == []
     final = replace(verdict, word=VerdictStatus.UNCHANGED)
     assert world.launches.start(final, order(verdict, clock), ()) is None
 
@@ -96,7 +96,7 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
         ChangeCounter(world.db).bump()
 
     world.db.transact(whole)
-    assert world.reports.jobs() == []
+    assert world.recent_jobs() == []
     assert ChangeCounter(world.db).read() > 0
 
 
@@ -110,9 +110,9 @@ def test_holding_says_why_and_may_change(world):
         (Step.WAIT, "held-slots"),
     ]:
         world.launches.hold(verdict, Decision(step, reason, {"seconds": 60}), ())
-        (told,) = world.reports.of_commit(sha)
-        assert told["verdict"] == ("held" if step is Step.HOLD else "built")
-        assert (told["reason"], told["arguments"]) == (reason, {"seconds": 60})
+        (told,) = world.of_commit(sha)
+        assert told.verdict == ("held" if step is Step.HOLD else "built")
+        assert (told.reason, told.arguments) == (reason, {"seconds": 60})
     (verdict,) = world.launches.waiting()
     assert verdict.reason == "held-slots"
 
@@ -132,8 +132,8 @@ def test_a_held_verdict_can_be_started(world, clock):
     (verdict,) = world.launches.waiting()
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, order(verdict, clock), ()) is not None
-    (told,) = world.reports.log()
-    assert (told["verdict"], told["reason"]) == ("training", "")
+    (told,) = world.log()
+    assert (told.verdict, told.reason) == ("training", "")
 
 
 def test_a_revert_joins_the_job_that_exists(world):
@@ -145,7 +145,7 @@ def test_a_revert_joins_the_job_that_exists(world):
     assert world.words()["a003"] == "training"
     world.promote()
     assert world.words() == {"a001": "serving", "a002": "serving", "a003": "serving"}
-    assert len(world.reports.jobs()) == 2
+    assert len(world.recent_jobs()) == 2
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
@@ -156,9 +156,9 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     world.serve(2, examples(13))
     world.push(3, examples(12))
     world.launch()
-    (told, *_) = world.reports.log()
-    assert (told["verdict"], told["reason"]) == ("failed", f"verdict-job-{state}")
-    assert told["arguments"]["job"] == job.job_id
+    (told, *_) = world.log()
+    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
+    assert told.arguments["job"] == job.job_id
     failed = world.verdict(3)
     again = launch_by_hand(world.desk, failed)
     assert (again.attempt, again.job_id) == (2, 3)
@@ -294,9 +294,9 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
     world.serve(2, examples(13))
     world.push(3, examples(12))
     world.launch()
-    (told, *_) = world.reports.log()
-    assert (told["verdict"], told["reason"]) == ("failed", "verdict-model-gone")
-    assert told["arguments"]["model"] == gone.model_id
+    (told, *_) = world.log()
+    assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
+    assert told.arguments["model"] == gone.model_id
     assert launch_by_hand(world.desk, world.verdict(3)).attempt == 2
 
 
@@ -325,6 +325,6 @@ def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clo
     job = world.launches.start(first, one, ())
     assert job is not None
     assert world.launches.start(second, two, ()) is None
-    assert [each["dataset"] for each in world.reports.jobs()] == [FACE]
+    assert [each.dataset for each in world.recent_jobs()] == [FACE]
     world.finish(job)
     assert world.launches.start(second, two, ()) is not None

@@ -42,9 +42,9 @@ def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
-    (told,) = world.reports.log()
-    assert (told["verdict"], told["reason"]) == ("failed", "verdict-model-refused")
-    assert told["arguments"]["note"] == "mute"
+    (told,) = world.log()
+    assert (told.verdict, told.reason) == ("failed", "verdict-model-refused")
+    assert told.arguments["note"] == "mute"
     assert world.promotions.newest_good() == []
 
 
@@ -54,8 +54,8 @@ def test_a_settled_model_stays_settled(world):
     world.models.settle(model, ModelState.REFUSED, None, "late")
     world.models.postpone(model, 5.0, "late")
     assert world.promotions.model(model.model_id) == model
-    (told,) = world.reports.models()
-    assert told["evaluation"]["chrf"] == 77.5
+    (told,) = world.recent_models()
+    assert told.evaluation.chrf == 77.5
 
 
 def test_a_model_that_is_gone_is_no_candidate(world):

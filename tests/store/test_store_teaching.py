@@ -6,17 +6,22 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from store_world import AT, FACE, World, examples, finding
+from store_world import AT, FACE, OPERATOR, World, examples, finding
 
 from merlin.account.users import ConsentKind, Consents
-from merlin.app.builds import PipelineRows
+from merlin.app import builds, jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.health import health
+from merlin.app.status import status
 from merlin.chat.feedback import Period, QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import BatchResult, ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.file_index import FileIndex
+from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests
 
@@ -160,27 +165,83 @@ def world(database, clock):
     return world
 
 
-@pytest.mark.parametrize("name", ["builds", "jobs", "models", "promotions", "verdicts"])
-def test_long_lists_are_read_by_parts(database, world, name):
-    read = getattr(PipelineRows(database), name)
-    newer, older = read(None, 10)
-    assert newer["id"] > older["id"]
-    assert read([FACE], 1) == [newer]
-    assert read([FACE], 10, newer["id"]) == [older]
-    assert read(["other"], 10) == read([], 10) == []
+LISTS = {
+    "builds": builds.recent,
+    "jobs": jobs.recent,
+    "models": models.recent,
+    "promotions": models.history,
+    "verdicts": verdicts.recent,
+}
 
 
-def test_verdicts_bring_their_findings_and_are_found_by_commit(database, world):
-    rows = PipelineRows(database)
-    newest = rows.verdicts(None, 1)[0]
-    assert len(newest["findings"]) == 1
-    found = rows.verdicts(None, 10, commit=newest["commit"][:6])
-    assert found == [newest]
+@pytest.mark.parametrize("name", LISTS)
+def test_long_lists_are_read_by_parts(world, name):
+    ctx, read = world.ctx, LISTS[name]
+    newer, older = read(ctx, OPERATOR)
+    assert newer.id > older.id
+    assert read(ctx, OPERATOR, FACE, 1) == [newer]
+    assert read(ctx, OPERATOR, FACE, 10, newer.id) == [older]
+    assert read(ctx, OPERATOR, "other") == []
 
 
-def test_one_model_is_told_by_its_number(database, world):
-    rows = PipelineRows(database)
-    newest = rows.models(None, 1)[0]
-    assert rows.model(newest["id"]) == newest
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_holds_what_the_actor_may_watch(world, name):
+    ctx, read = world.ctx, LISTS[name]
+    assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({FACE})))) != []
+    assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
+    for actor in (Actor(), Actor.person(7, Authority())):
+        assert read(ctx, actor) == []
+        with pytest.raises(NotFound):
+            read(ctx, actor, FACE)
+
+
+def test_a_student_or_a_stranger_is_told_that_nothing_is_there(world):
+    ctx, student = world.ctx, Actor.person(7, Authority())
+    for act in (
+        lambda: jobs.get(ctx, student, 1),
+        lambda: jobs.cancel(ctx, student, 1),
+        lambda: jobs.launch(ctx, student, FACE),
+        lambda: jobs.quote(ctx, student, FACE, "en"),
+        lambda: models.get(ctx, student, 1),
+        lambda: models.promote(ctx, student, 1),
+        lambda: models.pin(ctx, student, FACE, is_pinned=True),
+        lambda: models.roll_back(ctx, student, FACE),
+        lambda: builds.get(ctx, student, f"{FACE}-1"),
+        lambda: health(ctx, student, 1),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert status(ctx, student).datasets == {}
+    assert Requests(world.db).of(student.name) == []
+
+
+def test_who_may_watch_may_not_stop_a_job(world):
+    editor = Actor.person(7, Authority(Role.EDITOR))
+    assert jobs.get(world.ctx, editor, 1).id == 1
     with pytest.raises(NotFound):
-        rows.model(99)
+        jobs.cancel(world.ctx, editor, 1)
+    with pytest.raises(NotFound):
+        models.promote_named(world.ctx, editor, f"{FACE}-1")
+
+
+def test_what_is_asked_once_is_asked_and_audited_once(world):
+    admin = Actor.person(7, Authority(Role.ADMIN))
+    first = jobs.launch(world.ctx, admin, FACE, once="a")
+    assert jobs.launch(world.ctx, admin, FACE, once="a") == first
+    assert jobs.launch(world.ctx, admin, FACE, once="b").request_id > first.request_id
+    assert (first.by, first.arguments) == (admin.name, {"dataset": FACE})
+    noted = [(each.action, each.target) for each in Audit(world.db).newest(9, by=admin.name)]
+    assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
+
+
+def test_verdicts_bring_their_findings_and_are_found_by_commit(world):
+    newest = verdicts.recent(world.ctx, OPERATOR, limit=1)[0]
+    assert len(newest.findings) == 1
+    assert world.of_commit(newest.commit[:6]) == [newest]
+
+
+def test_one_model_is_told_by_its_number(world):
+    newest = world.recent_models()[0]
+    assert models.get(world.ctx, OPERATOR, newest.id) == newest
+    with pytest.raises(NotFound):
+        models.get(world.ctx, OPERATOR, 99)

@@ -12,7 +12,6 @@ from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.editing import editing
-from merlin.wiring.reading import status
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +51,7 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
             change = desk.wait(change_id)
         assert change.commit == lab.repository.git("rev-parse", "HEAD")
         assert "no-daemon" not in said
-        seen = lambda: status(lab.config)["datasets"]["trial"]["commit"] == change.commit  # noqa: E731
+        seen = lambda: lab.status()["commit"] == change.commit  # noqa: E731
         wait_until(seen)
     finally:
         daemon.terminate()

@@ -92,14 +92,20 @@ def _next(visit: PageRequest, links: str) -> str:
         address, _, rel = link.partition(">; ")
         if rel == 'rel="next"':
             found = dict(parse_qsl(urlsplit(address.lstrip("<")).query))
-            kept = [
-                (name, value)
-                for name, value in visit.request.query_params.multi_items()
-                if name not in {"cursor", "asked", "launch"}
-            ]
-            query = urlencode([*kept, ("cursor", found["cursor"])])
-            return f"{visit.request.scope['path']}?{query}"
+            return next_href(visit, found["cursor"])
     return ""
+
+
+def next_href(visit: PageRequest, cursor: str) -> str:
+    """Return this page's address with the cursor of the next part, "" without one."""
+    if not cursor:
+        return ""
+    kept = [
+        (name, value)
+        for name, value in visit.request.query_params.multi_items()
+        if name not in {"cursor", "asked", "launch"}
+    ]
+    return f"{visit.request.scope['path']}?{urlencode([*kept, ('cursor', cursor)])}"
 
 
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}

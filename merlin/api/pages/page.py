@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -35,6 +35,7 @@ from merlin.api.auth import Anyone, AuthMethod, Caller, Person
 from merlin.api.permissions import led
 from merlin.api.problems import Problem, language_of_request
 from merlin.api.services import ApiServices, Rows
+from merlin.app.context import Context
 from merlin.app.texts import BOT_NAME
 from merlin.billing.plan import on_sale
 from merlin.core import i18n
@@ -198,6 +199,11 @@ class PageRequest:
         """Return the api's services."""
         services: ApiServices = self.request.app.state.services
         return services
+
+    @property
+    def context(self) -> Context:
+        """Return what acts work with."""
+        return self.services.context
 
     @property
     def here(self) -> str:
@@ -394,6 +400,16 @@ def badge(visit: PageRequest, family: str, state: str) -> Badge:
     return Badge(style, icon, word(visit, family, state))
 
 
+def formatters(visit: PageRequest) -> Mapping[str, Callable[..., object]]:
+    """Return what templates write raw values by, as `fmt`: in the person's language and zone."""
+    return {
+        "badge": partial(badge, visit),
+        "when": partial(when, visit),
+        "money": partial(money, visit),
+        "word": partial(word, visit),
+    }
+
+
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -547,7 +563,9 @@ def render_page(visit: PageRequest, template: str, **view: object) -> Response:
     theme = visit.request.query_params.get("theme")
     if theme is not None:
         return _with_theme(visit, theme)
-    page = render_template(template, visit.language, f=layout_of(visit), **view)
+    page = render_template(
+        template, visit.language, f=layout_of(visit), fmt=formatters(visit), **view
+    )
     response = compressed_response(visit.request, page, status)
     response.headers["Cache-Control"] = keep
     response.headers["Content-Language"] = visit.language
@@ -560,7 +578,8 @@ def render_page(visit: PageRequest, template: str, **view: object) -> Response:
 
 def render_fragment(visit: PageRequest, template: str, **view: object) -> Response:
     """Return a part of a page, for a script that puts it in its place."""
-    response = compressed_response(visit.request, render_template(template, visit.language, **view))
+    page = render_template(template, visit.language, fmt=formatters(visit), **view)
+    response = compressed_response(visit.request, page)
     response.headers["Cache-Control"] = ASKED_AGAIN
     return response
 

@@ -11,10 +11,9 @@ and becomes `merlin_<noun>_total{status=…}`; any other number is one of the mo
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -26,11 +25,23 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from merlin.api.hooks import is_near
 from merlin.api.middleware import Traffic
-from merlin.api.permissions import Caring, Watching, pipeline_of, services_of, watched
+from merlin.api.permissions import Caring, Watching, context_of
 from merlin.api.problems import Problem, language_of_request, problems
 from merlin.api.rest.views import said
 from merlin.api.schema import Shape
-from merlin.api.services import ApiServices, Picture, Pipeline
+from merlin.api.services import ApiServices, Picture
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.health import (
+    BudgetView,
+    DiskView,
+    ProcessView,
+    QueueView,
+    SunsetView,
+    health,
+    processes,
+)
+from merlin.app.status import status
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
@@ -41,9 +52,7 @@ from merlin.core.metrics import (
     metric_name,
     metrics_page,
 )
-from merlin.db.notices import ADMINS
 from merlin.training.models import Serving
-from merlin.training.policy import month_start
 
 STATUSES = frozenset({"success", "error", "noop"})
 FORGET_AFTER_S = 86_400.0
@@ -133,22 +142,9 @@ def _of_traffic(traffic: Traffic) -> Iterable[Metric]:
 office_router = APIRouter(prefix="/api", tags=["office"])
 
 _ALARMS = 20
-_DAY = timedelta(days=1)
-_GONE_AFTER = timedelta(days=7)
 
 
-class ProcessShown(Shape):
-    """One process on one host, as it says of itself."""
-
-    process: str
-    host: str
-    alive: bool
-    since: datetime
-    at: datetime
-    step: str
-
-
-class DatasetStatus(Shape):
+class DatasetLine(Shape):
     """How a dataset stands, in a line."""
 
     name: str
@@ -161,42 +157,9 @@ class DatasetStatus(Shape):
 class StatusShown(Shape):
     """How Merlin stands."""
 
-    datasets: list[DatasetStatus]
+    datasets: list[DatasetLine]
     queues: dict[str, int]
-    processes: list[ProcessShown]
-
-
-class QueueShown(Shape):
-    """A queue; `oldest` says since when its oldest entry waits."""
-
-    name: str
-    waiting: int
-    oldest: datetime | None
-
-
-class SpentShown(Shape):
-    """What a provider's jobs of this month may have cost, in millionths of `currency`."""
-
-    provider: str
-    spent_micro: int
-    cap_micro: int | None
-    currency: str
-
-
-class SunsetShown(Shape):
-    """When a model that is leaned on goes dark."""
-
-    model: str
-    used_for: str
-    ends: date
-    days_left: int
-
-
-class DiskShown(Shape):
-    """The disk that the state lies on, in bytes."""
-
-    free: int
-    total: int
+    processes: Sequence[ProcessView]
 
 
 class AlarmShown(Shape):
@@ -209,118 +172,56 @@ class AlarmShown(Shape):
 class HealthShown(Shape):
     """How Merlin does."""
 
-    processes: list[ProcessShown]
-    queues: list[QueueShown]
+    processes: Sequence[ProcessView]
+    queues: Sequence[QueueView]
     failures: dict[str, int] = Field(description="of the last day, by kind")
-    budget: list[SpentShown]
-    sunsets: list[SunsetShown]
-    disk: DiskShown | None
+    budget: Sequence[BudgetView]
+    sunsets: Sequence[SunsetView]
+    disk: DiskView | None
     alarms: list[AlarmShown]
 
 
 @office_router.get("/status", summary="How Merlin stands", responses=problems(401, 403))
 async def show_status(request: Request, caller: Watching) -> StatusShown:
     """Return what serves and what waits, of the datasets that you may watch."""
-    services, pipeline, mine = services_of(request), pipeline_of(request), watched(caller)
 
-    def found() -> StatusShown:
-        told = pipeline.reports.status()
+    def found(ctx: Context, actor: Actor) -> StatusShown:
+        told = status(ctx, actor)
         return StatusShown(
             datasets=[
-                DatasetStatus(
+                DatasetLine(
                     name=name,
-                    verdict=each["verdict"],
-                    build=each["build"],
-                    serving=each["serving"]["build"] if each["serving"] else None,
-                    job=each["job"]["state"] if each["job"] else None,
+                    verdict=each.verdict.verdict if each.verdict else None,
+                    build=each.verdict.build if each.verdict else None,
+                    serving=each.serving.build if each.serving else None,
+                    job=each.job.state if each.job else None,
                 )
-                for name, each in told["datasets"].items()
-                if mine is None or name in mine
+                for name, each in told.datasets.items()
             ],
-            queues=told["queues"],
-            processes=list(_processes(services, pipeline)),
+            queues=dict(told.queues),
+            processes=processes(ctx),
         )
 
-    return await services.store.read(found)
+    return await context_of(request).read(found, caller.actor)
 
 
 @office_router.get("/health", summary="How Merlin does", responses=problems(401, 403))
-async def show_health(request: Request, caller: Caring) -> HealthShown:  # noqa: ARG001 - a right
+async def show_health(request: Request, caller: Caring) -> HealthShown:
     """Return who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
-    services, pipeline = services_of(request), pipeline_of(request)
+    told = await context_of(request).read(health, caller.actor, _ALARMS)
     language = language_of_request(request)
-
-    def found() -> HealthShown:
-        now = services.clock()
-        oldest = pipeline.gauges.oldest()
-        alarms = services.rows.notices.newest(ADMINS, _ALARMS)
-        return HealthShown(
-            processes=list(_processes(services, pipeline)),
-            queues=[
-                QueueShown(name=name, waiting=count, oldest=oldest.get(name))
-                for name, count in pipeline.gauges.queues().items()
-            ],
-            failures=pipeline.gauges.failures(now - _DAY),
-            budget=list(_budget(pipeline, now)),
-            sunsets=list(_sunsets(pipeline, now.date())),
-            disk=_disk(pipeline),
-            alarms=[
-                AlarmShown(at=each.created_at, text=said(each.key, each.arguments, language))
-                for each in alarms
-            ],
-        )
-
-    return await services.store.read(found)
-
-
-def _processes(services: ApiServices, pipeline: Pipeline) -> Iterator[ProcessShown]:
-    now = services.clock()
-    for beat in sorted(pipeline.heartbeats.all(), key=lambda beat: (beat.process, beat.host)):
-        if now - beat.at < _GONE_AFTER:
-            yield ProcessShown(
-                process=beat.process,
-                host=beat.host,
-                alive=beat.is_alive(now),
-                since=beat.since,
-                at=beat.at,
-                step=beat.step,
-            )
-
-
-def _budget(pipeline: Pipeline, now: datetime) -> Iterator[SpentShown]:
-    for provider, currency in pipeline.currencies.items():
-        yield SpentShown(
-            provider=provider,
-            spent_micro=pipeline.spending.spent(provider, month_start(now)),
-            cap_micro=pipeline.caps.per_month_micro,
-            currency=currency,
-        )
-
-
-def _sunsets(pipeline: Pipeline, today: date) -> Iterator[SunsetShown]:
-    """Yield when models that are in use go dark, the next first."""
-    used = {each.model_id: each.purpose for each in pipeline.relies_on}
-    for name, told in pipeline.reports.status()["datasets"].items():
-        if told["serving"]:
-            used |= dict.fromkeys(_bases(pipeline, name), name)
-    ends = sorted((pipeline.sunsets[base], base) for base in used if base in pipeline.sunsets)
-    for day, base in ends:
-        left = max((day - today).days, 0)
-        yield SunsetShown(model=base, used_for=used[base], ends=day, days_left=left)
-
-
-def _bases(pipeline: Pipeline, dataset: str) -> list[str]:
-    """Return the base of the model that serves a dataset."""
-    models = pipeline.lists.models([dataset], 50)
-    jobs = [each["job"] for each in models if each["serves"] and each["job"]]
-    return [pipeline.reports.job(job, 1)["recipe"].get("base_model", "") for job in jobs]
-
-
-def _disk(pipeline: Pipeline) -> DiskShown | None:
-    if pipeline.state_dir is None:
-        return None
-    usage = shutil.disk_usage(pipeline.state_dir)
-    return DiskShown(free=usage.free, total=usage.total)
+    return HealthShown(
+        processes=told.processes,
+        queues=told.queues,
+        failures=dict(told.failures),
+        budget=told.budget,
+        sunsets=told.sunsets,
+        disk=told.disk,
+        alarms=[
+            AlarmShown(at=each.created_at, text=said(each.key, each.arguments, language))
+            for each in told.alarms
+        ],
+    )
 
 
 log = get_logger(__name__)

@@ -6,6 +6,9 @@ A job's losses over its steps are also told as a picture, in the words of whoeve
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -14,17 +17,15 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.permissions import Launching, Watching, found, pipeline_of, seen, services_of
+from merlin.api.permissions import Launching, Watching, context_of
 from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, language_of_request, problems
 from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
-from merlin.api.rest.datasets import ASKED, Wish, ask
-from merlin.api.rest.views import JobDetails, JobShown, LossPoint, job_details, job_shown
+from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.schema import Body, DatasetName, Id, Line, Page, Shape, page_of, part
+from merlin.app import jobs
+from merlin.app.jobs import JobDetails, JobView
 from merlin.core.charts import ChartLabels, plot_png
-from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.permissions import Permission
-from merlin.db.requests import RequestKind
 
 # One takes a tenth of a second and 25 MB while it is drawn.
 AT_ONCE = 2
@@ -33,21 +34,18 @@ AT_ONCE = 2
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
     """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
     words = ChartLabels(
-        title=job.build or job.dataset,
+        title=job.title,
         train=text(language, "page-loss-train"),
         test=text(language, "page-loss-test"),
         steps=text(language, "page-losses-steps"),
         none=text(language, "page-no-losses"),
         language=language,
     )
-    series = points(job.losses.train), points(job.losses.test)
+    series = job.losses.series()
     async with _easels(request):
-        return await asyncio.to_thread(plot_png, *series, words, dark=is_dark)
-
-
-def points(series: list[LossPoint]) -> list[tuple[float, float]]:
-    """Return a series as it is drawn."""
-    return [(each.step, each.loss) for each in series]
+        return await asyncio.to_thread(
+            plot_png, series["train"], series["test"], words, dark=is_dark
+        )
 
 
 def _easels(request: Request) -> asyncio.Semaphore:
@@ -69,7 +67,7 @@ Theme = Annotated[Literal["light", "dark"], Query(description="on which ground")
 class JobList(Shape):
     """Jobs, newest first."""
 
-    jobs: list[JobShown]
+    jobs: Sequence[JobView]
 
 
 class Launch(Body):
@@ -87,16 +85,13 @@ async def list_jobs(
     dataset: DatasetName = "",
 ) -> JobList:
     """Return one part of them, the newest first."""
-    lists = pipeline_of(request).lists
-    told = await part(request, response, caller, (page, dataset), lists.jobs)
-    return JobList(jobs=[job_shown(each) for each in told])
+    return JobList(jobs=await part(request, response, caller, (page, dataset), jobs.recent))
 
 
 @router.get("/{job_id}", summary="A job", responses=problems(401, 403, 404, 422))
 async def show_job(request: Request, caller: Watching, job_id: Id) -> JobDetails:
     """Return it with its diary, checkpoints and losses."""
-    reports = pipeline_of(request).reports
-    return job_details(await found(request, caller, lambda: reports.job(job_id)))
+    return await context_of(request).read(jobs.get, caller.actor, job_id)
 
 
 @router.get(
@@ -109,10 +104,10 @@ async def show_job_losses(
     request: Request, caller: Watching, job_id: Id, theme: Theme = "light"
 ) -> Response:
     """Return them over the steps as a PNG of 1280 by 720, in the caller's language."""
-    reports, language = pipeline_of(request).reports, language_of_request(request)
-    job = job_details(await found(request, caller, lambda: reports.job(job_id)))
-    seed = f"{job.build} {job.dataset} {language} {theme} ".encode()
-    tag = tag_of(seed + job.losses.model_dump_json().encode())
+    language = language_of_request(request)
+    job = await context_of(request).read(jobs.get, caller.actor, job_id)
+    seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
+    tag = tag_of(seed.encode())
     if is_known(request, tag):
         return tagged(not_modified(language), tag)
     content = await picture_of(request, job, language, is_dark=theme == "dark")
@@ -130,13 +125,7 @@ async def show_job_losses(
 )
 async def launch_job(request: Request, caller: Launching, body: Launch) -> Response:
     """Ask the daemon to launch; budget and sunsets are looked at there."""
-    seen(caller, body.dataset, Permission.LAUNCH)
-    pipeline = pipeline_of(request)
-    told = await services_of(request).store.read(pipeline.reports.status)
-    if body.dataset not in told["datasets"]:
-        raise NotFound("no dataset", "change-no-dataset", dataset=body.dataset)
-    wish = Wish(RequestKind.LAUNCH, {"dataset": body.dataset}, f"dataset:{body.dataset}")
-    return await ask(request, caller, wish)
+    return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
 @router.post(
@@ -149,6 +138,4 @@ async def launch_job(request: Request, caller: Launching, body: Launch) -> Respo
 )
 async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:
     """Ask the daemon to stop it."""
-    reports = pipeline_of(request).reports
-    await found(request, caller, lambda: reports.job(job_id, 1), Permission.LAUNCH)
-    return await ask(request, caller, Wish(RequestKind.CANCEL, {"job": job_id}, f"job:{job_id}"))
+    return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,16 +11,12 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.auth import Caller
-from merlin.api.permissions import Promoting, Watching, found, pipeline_of
+from merlin.api.permissions import Promoting, Watching, context_of
 from merlin.api.problems import NAMED, problems
-from merlin.api.rest.datasets import ASKED, Wish, ask
-from merlin.api.rest.views import ModelShown, PromotionShown, model_shown
+from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.schema import DatasetName, Id, Page, Shape, page_of, part
-from merlin.api.services import Shown
-from merlin.core.errors import Refused
-from merlin.core.permissions import Permission
-from merlin.db.requests import RequestKind
+from merlin.app import models
+from merlin.app.models import ModelView, PromotionView
 
 router = APIRouter(prefix="/api", tags=["models"])
 
@@ -26,13 +24,13 @@ router = APIRouter(prefix="/api", tags=["models"])
 class ModelList(Shape):
     """Models, newest first."""
 
-    models: list[ModelShown]
+    models: Sequence[ModelView]
 
 
 class PromotionList(Shape):
     """What served when, newest first."""
 
-    promotions: list[PromotionShown]
+    promotions: Sequence[PromotionView]
 
 
 @router.get("/models", summary="Tuned models", responses=problems(401, 403, 404, 422))
@@ -44,9 +42,7 @@ async def list_models(
     dataset: DatasetName = "",
 ) -> ModelList:
     """Return one part of them, the newest first."""
-    lists = pipeline_of(request).lists
-    told = await part(request, response, caller, (page, dataset), lists.models)
-    return ModelList(models=[model_shown(each) for each in told])
+    return ModelList(models=await part(request, response, caller, (page, dataset), models.recent))
 
 
 @router.get("/promotions", summary="What served when", responses=problems(401, 403, 404, 422))
@@ -58,15 +54,14 @@ async def list_promotions(
     dataset: DatasetName = "",
 ) -> PromotionList:
     """Return one part of them, the newest first."""
-    lists = pipeline_of(request).lists
-    told = await part(request, response, caller, (page, dataset), lists.promotions)
-    return PromotionList(promotions=[PromotionShown(**each) for each in told])
+    found = await part(request, response, caller, (page, dataset), models.history)
+    return PromotionList(promotions=found)
 
 
 @router.get("/models/{model_id}", summary="A tuned model", responses=problems(401, 403, 404, 422))
-async def show_model(request: Request, caller: Watching, model_id: Id) -> ModelShown:
+async def show_model(request: Request, caller: Watching, model_id: Id) -> ModelView:
     """Return it with its evaluation."""
-    return model_shown(await _found(request, caller, model_id, Permission.WATCH))
+    return await context_of(request).read(models.get, caller.actor, model_id)
 
 
 @router.post(
@@ -79,9 +74,7 @@ async def show_model(request: Request, caller: Watching, model_id: Id) -> ModelS
 )
 async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Response:
     """Ask the daemon; only a model that was proven can."""
-    told = await _found(request, caller, model_id, Permission.PROMOTE)
-    target = f"dataset:{told['dataset']}"
-    return await ask(request, caller, Wish(RequestKind.PROMOTE, {"model": told["model"]}, target))
+    return await accepted(request, caller, partial(models.promote, model_id=model_id))
 
 
 @router.post(
@@ -94,7 +87,8 @@ async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Re
 )
 async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
-    return await _pin(request, caller, model_id, RequestKind.PIN)
+    act = partial(models.pin_model, model_id=model_id, is_pinned=True)
+    return await accepted(request, caller, act)
 
 
 @router.post(
@@ -107,18 +101,5 @@ async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Respon
 )
 async def unpin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
-    return await _pin(request, caller, model_id, RequestKind.UNPIN)
-
-
-async def _pin(request: Request, caller: Caller, model_id: int, kind: RequestKind) -> Response:
-    told = await _found(request, caller, model_id, Permission.PROMOTE)
-    if not told["serves"]:
-        raise Refused("it does not serve", "model-not-serving", model=told["model"])
-    dataset = told["dataset"]
-    return await ask(request, caller, Wish(kind, {"dataset": dataset}, f"dataset:{dataset}"))
-
-
-async def _found(request: Request, caller: Caller, model_id: int, wish: Permission) -> Shown:
-    """Return a model that the caller may see. Raises Problem 404."""
-    lists = pipeline_of(request).lists
-    return await found(request, caller, lambda: lists.model(model_id), wish)
+    act = partial(models.pin_model, model_id=model_id, is_pinned=False)
+    return await accepted(request, caller, act)

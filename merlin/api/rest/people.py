@@ -18,7 +18,6 @@ from merlin.account.users import User
 from merlin.api.auth import Caller
 from merlin.api.permissions import Keeping, services_of
 from merlin.api.problems import problems
-from merlin.api.rest.views import finite
 from merlin.api.schema import (
     LINE,
     MOST_ID,
@@ -35,6 +34,7 @@ from merlin.api.schema import (
     read_cursor,
 )
 from merlin.api.services import ApiServices
+from merlin.app.views import finite
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.db import audit

@@ -1,24 +1,23 @@
-"""What builds, jobs, models, verdicts, changes and their previews look like to a caller."""
+"""What datasets, verdicts, changes and their previews look like to a caller, in a language."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from merlin.api.schema import Both, Shape
-from merlin.core.charts import read_losses
+from merlin.app.datasets import ServingView
+from merlin.app.jobs import JobView
+from merlin.app.status import DatasetStatus
+from merlin.app.verdicts import VerdictStatus, VerdictView
 from merlin.core.i18n import keys, text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.preview import Preview, unified_diff
-from merlin.dataset.verdicts import VerdictStatus
-from merlin.training.jobs import JobState
-from merlin.training.models import ModelState
 
 Translate = Callable[[str], str | None]
 
@@ -161,172 +160,6 @@ def _difference(change: Change, path: str, told: Translate) -> str | None:
     return unified_diff(old, change.text, path)
 
 
-Record = Mapping[str, Any]
-
-
-class ServingShown(Shape):
-    """The model that answers for a dataset."""
-
-    model: str
-    provider: str
-    build: str | None
-    since: datetime
-    pinned: bool
-
-
-class JobShown(Shape):
-    """A fine-tune job; costs in millionths of `currency`."""
-
-    id: int
-    dataset: str
-    build: str | None
-    provider: str
-    provider_job: str | None
-    state: JobState
-    status: str = Field(description="the provider's own word")
-    attempt: int
-    recipe: dict[str, Any]
-    model: str | None
-    trained_tokens: int | None
-    estimate_micro: int
-    currency: str
-    error: str
-    created_at: datetime
-    updated_at: datetime
-
-
-class JobMove(Shape):
-    """A job's way from one state to another."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-    before: str | None = Field(alias="from")
-    to: str
-    at: datetime
-
-
-class JobEvent(Shape):
-    """One line of a job's diary."""
-
-    at: datetime | None
-    level: str
-    message: str
-    kind: str
-    data: Any
-
-
-class Checkpoint(Shape):
-    """A model on the way, with what was measured of it."""
-
-    model: str
-    step: int
-    metrics: Any
-
-
-class LossPoint(Shape):
-    """A loss at a step."""
-
-    step: float
-    loss: float
-
-
-class Losses(Shape):
-    """The losses over the steps; empty where none are known."""
-
-    train: list[LossPoint]
-    test: list[LossPoint]
-
-
-class JobDetails(JobShown):
-    """A job with its history, its diary (oldest first), its checkpoints and its losses."""
-
-    changes: list[JobMove]
-    events: list[JobEvent]
-    checkpoints: list[Checkpoint]
-    losses: Losses
-
-
-class Scores(Shape):
-    """How a model answered the test questions."""
-
-    questions: int
-    chrf: float | None = Field(description="likeness to the wanted answers, of 100")
-    equal_share: float | None
-    unknown_share: float | None
-
-
-class ModelShown(Shape):
-    """A tuned model."""
-
-    id: int
-    model: str = Field(description="its name at the provider")
-    dataset: str
-    provider: str
-    build: str | None
-    job: int | None
-    state: ModelState
-    serves: bool
-    evaluation: Scores | None
-    note: str
-    created_at: datetime
-
-
-class PromotionShown(Shape):
-    """That another model serves."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-    id: int
-    dataset: str
-    before: str | None = Field(alias="from")
-    to: str
-    why: str
-    by: str
-    at: datetime
-
-
-class BuildShown(Shape):
-    """One version of a dataset's training files."""
-
-    version: str
-    dataset: str
-    number: int
-    digest: str
-    train: int
-    test: int
-    train_tokens: int
-    test_tokens: int
-    created_at: datetime
-
-
-class BuildExample(Shape):
-    """One example that a build teaches or tests."""
-
-    id: str
-    blob: str
-    split: str
-    tokens: int
-    author: str
-
-
-class BuildDetails(BuildShown):
-    """A build with all that it teaches."""
-
-    system: str
-    examples: list[BuildExample]
-
-
-class BuildDiff(Shape):
-    """Ids of examples by what became of them; `moved` changed the side of the split alone."""
-
-    old: str
-    new: str
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
-    moved: list[str]
-
-
 class VerdictShown(Shape):
     """What a commit led to for a dataset."""
 
@@ -366,8 +199,8 @@ class DatasetShown(Shape):
     title: Both
     examples: int
     verdict: NewestVerdict | None
-    serving: ServingShown | None
-    job: JobShown | None
+    serving: ServingView | None
+    job: JobView | None
 
 
 class DatasetDetails(DatasetShown):
@@ -376,82 +209,31 @@ class DatasetDetails(DatasetShown):
     findings: list[FindingShown]
 
 
-_PARTS = ("changes", "events", "checkpoints")
-
-
-def job_shown(told: Record) -> JobShown:
-    """Return a job."""
-    return JobShown(**_job(told))
-
-
-def job_details(told: Record) -> JobDetails:
-    """Return a job with all that is known of it."""
-    losses = {
-        name: [LossPoint(step=step, loss=loss) for step, loss in series if math.isfinite(loss)]
-        for name, series in read_losses(told).items()
-    }
-    bare = {name: value for name, value in _job(told).items() if name not in _PARTS}
-    return JobDetails(
-        **bare,
-        changes=[JobMove(**each) for each in told["changes"]],
-        events=[JobEvent(**{**each, "data": finite(each["data"])}) for each in told["events"]],
-        checkpoints=[
-            Checkpoint(**{**each, "metrics": finite(each["metrics"])})
-            for each in told["checkpoints"]
-        ],
-        losses=Losses(**losses),
+def verdict_shown(verdict: VerdictView, language: str) -> VerdictShown:
+    """Return a verdict with its findings, in a language."""
+    same = VerdictShown.model_fields.keys() - {"reason", "findings"}
+    values: dict[str, Any] = {name: getattr(verdict, name) for name in same}
+    return VerdictShown(
+        **values,
+        reason=said(verdict.reason, verdict.arguments, language),
+        findings=[finding_shown(each, language) for each in verdict.findings],
     )
 
 
-def _job(told: Record) -> dict[str, Any]:
-    return {**told, "id": told["job"], "recipe": finite(told["recipe"])}
-
-
-def model_shown(told: Record) -> ModelShown:
-    """Return a model."""
-    return ModelShown(**told)
-
-
-def build_shown(told: Record) -> BuildShown:
-    """Return a build."""
-    return BuildShown(**{**told, "version": told["build"]})
-
-
-def build_details(told: Record) -> BuildDetails:
-    """Return a build with its examples."""
-    examples = [
-        BuildExample(**each, author=told["authors"].get(each["id"], ""))
-        for each in told["manifest"]["examples"]
-    ]
-    values = {**told, "version": told["build"], "examples": examples}
-    return BuildDetails(**values)
-
-
-def verdict_shown(told: Record, language: str) -> VerdictShown:
-    """Return a verdict with its findings."""
-    findings = [finding_shown(_finding(each), language) for each in told["findings"]]
-    return VerdictShown(**{**told, "reason": reason_of(told, language), "findings": findings})
-
-
-def dataset_values(name: str, told: Record | None, language: str) -> dict[str, Any]:
-    """Return what the status tells of a dataset, as `DatasetShown` wants it."""
-    if told is None:
+def dataset_values(name: str, status: DatasetStatus | None, language: str) -> dict[str, Any]:
+    """Return how a dataset stands, as `DatasetShown` wants it."""
+    if status is None:
         return {"name": name, "verdict": None, "serving": None, "job": None}
-    verdict = None
-    if told["verdict"]:
-        verdict = NewestVerdict(**{**told, "reason": reason_of(told, language)})
-    return {
-        "name": name,
-        "verdict": verdict,
-        "serving": ServingShown(**told["serving"]) if told["serving"] else None,
-        "job": job_shown(told["job"]) if told["job"] else None,
-    }
-
-
-def reason_of(told: Record, language: str) -> str:
-    """Return the words of a stored reason, "" for none."""
-    reason, arguments = told.get("reason") or "", told.get("arguments") or {}
-    return said(reason, arguments, language)
+    found = status.verdict
+    verdict = found and NewestVerdict(
+        commit=found.commit,
+        verdict=found.verdict,
+        subject=found.subject,
+        updated_at=found.updated_at,
+        build=found.build,
+        reason=said(found.reason, found.arguments, language),
+    )
+    return {"name": name, "verdict": verdict, "serving": status.serving, "job": status.job}
 
 
 def said(key: str, arguments: Mapping[str, Any], language: str) -> str:
@@ -462,25 +244,3 @@ def said(key: str, arguments: Mapping[str, Any], language: str) -> str:
         return text(language, key, **arguments)
     except (KeyError, ValueError, TypeError):
         return key
-
-
-def finite(value: Any) -> Any:
-    """Return plain JSON in which numbers that JSON has no words for are null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [finite(each) for each in value]
-    return value
-
-
-def _finding(told: Record) -> Finding:
-    return Finding(
-        path=told["path"],
-        line=told["line"],
-        column=told["column"],
-        rule=told["rule"],
-        severity=Severity(told["severity"]),
-        arguments=told["arguments"],
-    )

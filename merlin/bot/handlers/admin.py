@@ -11,8 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
+from merlin.app.actor import Actor
+from merlin.app.datasets import ServingView, names, serving
 from merlin.bot.context import Act, BotApplication, Event, Handler, Kit, add_handlers, told
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
@@ -71,6 +74,11 @@ def standing(kit: Kit, event: Event) -> Authority:
     return kit.rows.roles.standing(event.user_id)
 
 
+def actor(kit: Kit, event: Event) -> Actor:
+    """Return who performs the acts that an update asks for."""
+    return Actor.person(event.user_id, standing(kit, event))
+
+
 def by(event: Event) -> str:
     """Return how requests and the audit name the person."""
     return audit.person_reference(event.user_id)
@@ -92,9 +100,7 @@ def dataset_of(kit: Kit, event: Event, permission: Permission, place: int = 0) -
 
 def datasets(kit: Kit, event: Event, permission: Permission) -> list[str]:
     """Return the datasets in which the person may do this, by name."""
-    mine = standing(kit, event)
-    told_ = kit.services.office.reports.status()["datasets"]
-    return [name for name in told_ if mine.may(permission, name)]
+    return names(kit.services.context, actor(kit, event), permission)
 
 
 def panel_screen(title: str, *parts: str, rows: Iterable[Sequence[Button]] = ()) -> Screen:
@@ -157,11 +163,12 @@ def word(event: Event, family: str, name: object) -> str:
     return text(event.language, key) if key in keys(event.language) else str(name)
 
 
-def when(kit: Kit, event: Event, at: str | None) -> str:
-    """Return a stored time as the person reads it, "" for none."""
+def when(kit: Kit, event: Event, at: datetime | str | None) -> str:
+    """Return a time, maybe as it is stored, as the person reads it; "" for none."""
     if not at:
         return ""
-    return i18n.format_moment_briefly(from_iso(at), zone_for(kit, event), event.language)
+    moment = from_iso(at) if isinstance(at, str) else at
+    return i18n.format_moment_briefly(moment, zone_for(kit, event), event.language)
 
 
 def lines(*found: str) -> str:
@@ -202,16 +209,15 @@ def admin_home(kit: Kit, event: Event) -> Screen:
 
 def _serving(kit: Kit, event: Event) -> str:
     """Return what serves now, of the datasets that the person may watch."""
-    status = kit.services.office.reports.status()["datasets"]
-    names = datasets(kit, event, Permission.WATCH)[:_MOST_TOLD]
-    return "\n".join(_line(kit, event, name, status[name]["serving"]) for name in names)
+    serves = serving(kit.services.context, actor(kit, event))
+    found = datasets(kit, event, Permission.WATCH)[:_MOST_TOLD]
+    return "\n".join(_line(kit, event, name, serves.get(name)) for name in found)
 
 
-def _line(kit: Kit, event: Event, name: str, serving: dict[str, str] | None) -> str:
-    if serving is None:
+def _line(kit: Kit, event: Event, name: str, serves: ServingView | None) -> str:
+    if serves is None:
         return text(event.language, "admin-serves-none", dataset=name)
-    since = when(kit, event, serving["since"])
-    told_ = {"build": serving["build"], "since": since}
+    told_ = {"build": serves.build, "since": when(kit, event, serves.since)}
     return text(event.language, "admin-serves", dataset=name, **told_)
 
 

@@ -10,12 +10,18 @@ after its price was told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from typing import Any
 
+from merlin.app import jobs
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.health import is_daemon_alive
+from merlin.app.jobs import MOST_EVENTS, JobDetails, JobState, JobView, QuoteView
 from merlin.app.outbox import WaitingRequest
+from merlin.app.requests import Request
 from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
@@ -23,80 +29,63 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.menu import Screen, alert
 from merlin.bot.rendering import sparkline
 from merlin.core import money
-from merlin.core.charts import ChartLabels, plot_png, read_losses
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.charts import ChartLabels, plot_png
+from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
-from merlin.dataset.tokens import count_epochs
-from merlin.db.requests import RequestKind
-from merlin.training.jobs import FINAL
-from merlin.training.launch_plan import Quote, quote
 
 
-def ask_daemon(
-    kit: Kit,
-    event: Event,
-    kind: RequestKind,
-    arguments: Mapping[str, object],
-    target: str,
-    back: str,
+def await_daemon(
+    kit: Kit, event: Event, act: Callable[[Context, Actor], Request], back: str
 ) -> Screen:
-    """Ask the daemon, note it in the audit, and let this message wait for what comes of it.
+    """Let an act ask the daemon, and this message wait for what comes of it.
 
-    To be called within the store's work. `target` is what it is done to, as the audit names it.
+    To be called within the store's work.
     """
     if kit.rows.outreach.errands.waits(event.chat_id, event.message_id):
         return alert(text(event.language, "admin-asked-already"))
-    request_id = kit.rows.requests.ask(kind, arguments, admin.by(event))
-    kit.rows.audit.note(admin.by(event), f"ask.{kind.value}", target, dict(arguments))
-    errand = WaitingRequest(request_id, event.chat_id, event.message_id, event.update_id, back)
+    ctx = kit.services.context
+    asked = act(ctx, admin.actor(kit, event)).request_id
+    errand = WaitingRequest(asked, event.chat_id, event.message_id, event.update_id, back)
     kit.rows.outreach.errands.note(errand)
     title = text(event.language, "admin-asked")
-    now = kit.services.clock()
-    beats = [beat for beat in kit.rows.heartbeats.all() if beat.process == "daemon"]
-    words = "admin-asked-wait" if any(beat.is_alive(now) for beat in beats) else "admin-asked-late"
+    words = "admin-asked-wait" if is_daemon_alive(ctx) else "admin-asked-late"
     return admin.panel_screen(title, text(event.language, words), rows=[admin.back(event, back)])
 
 
 _LONGEST = 200
 
-When = Callable[[str | None], str]
+When = Callable[[datetime | None], str]
 
 
-def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
+def job_words(job: JobDetails, language: str, when: When) -> str:
     """Return what there is to say of a job, a line each."""
-    recipe = job["recipe"]
     told = {
-        "state": _word(language, "job", job["state"]),
-        "status": job["status"] or "–",
-        "provider": job["provider"],
-        "base": recipe.get("base_model", "–"),
-        "attempt": job["attempt"],
+        "state": _word(language, "job", job.state),
+        "status": job.status or "–",
+        "provider": job.provider,
+        "base": job.base_model or "–",
+        "attempt": job.attempt,
     }
-    cost = money.format_cost(language, job["estimate_micro"], job["currency"])
-    is_over = job["state"] in {state.value for state in FINAL}
-    last = _cut(job["events"][-1]["message"]) if job["events"] and not is_over else ""
-    error = _cut(job["error"])
+    cost = money.format_cost(language, job.estimate_micro, job.currency)
+    last = _cut(job.events[-1].message) if job.events and not job.is_over else ""
+    error = _cut(job.error)
+    created, updated = when(job.created_at), when(job.updated_at)
     return "\n".join(
         [
             text(language, "admin-job-state", **told),
-            text(language, "admin-job-cost", cost=cost, tokens=job["trained_tokens"] or 0),
-            text(
-                language,
-                "admin-job-times",
-                created=when(job["created_at"]),
-                updated=when(job["updated_at"]),
-            ),
+            text(language, "admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
+            text(language, "admin-job-times", created=created, updated=updated),
             *([text(language, "admin-job-last", message=last)] if last else []),
             *([text(language, "admin-job-error", error=error)] if error else []),
         ]
     )
 
 
-def losses(job: Mapping[str, Any], language: str) -> str:
+def losses(job: JobDetails, language: str) -> str:
     """Return the losses over the steps as rows of columns, "" where none are known."""
-    found = read_losses(job)
+    found = job.losses.series()
     every = [value for series in found.values() for _, value in series]
     if not every:
         return ""
@@ -112,27 +101,27 @@ def losses(job: Mapping[str, Any], language: str) -> str:
     return "\n".join(rows)
 
 
-def picture(job: Mapping[str, Any], language: str) -> bytes:
+def picture(job: JobDetails, language: str) -> bytes:
     """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
-    found = read_losses(job)
-    if not any(found.values()):
+    if not job.losses.are_known:
         return b""
     words = ChartLabels(
-        title=str(job["build"] or job["dataset"]),
+        title=job.title,
         train=text(language, "admin-loss-train"),
         test=text(language, "admin-loss-test"),
         steps=text(language, "admin-loss-steps"),
         none="",
         language=language,
     )
+    found = job.losses.series()
     return plot_png(found["train"], found["test"], words)
 
 
-def events_words(job: Mapping[str, Any], language: str, when: When) -> str:
-    """Return the diary, oldest first."""
-    if not job["events"]:
+def events_words(job: JobDetails, language: str, when: When) -> str:
+    """Return the job's events, oldest first."""
+    if not job.events:
         return text(language, "admin-events-none")
-    return "\n".join(f"{when(each['at'])}  {_cut(each['message'])}" for each in job["events"])
+    return "\n".join(f"{when(each.at)}  {_cut(each.message)}" for each in job.events)
 
 
 def _cut(words: str) -> str:
@@ -161,44 +150,37 @@ def choose_launch(kit: Kit, event: Event) -> Screen:
 def launch_price(kit: Kit, event: Event) -> Screen:
     """Tell what the launch would cost, and ask whether it is meant."""
     dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
-    office = kit.services.office
-    verdict = office.verdicts.newest(dataset)
-    if verdict.build_id is None:
-        raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    quoted = quote(office.launching, verdict)
-    words = admin.lines(*_told(kit, event, quoted))
-    if quoted.refusal is not None:
-        why = text(event.language, quoted.refusal.reason, **quoted.refusal.arguments)
-        title = text(event.language, "admin-launch-not")
-        return admin.panel_screen(title, why, words, rows=[admin.back(event, "a-launch:0")])
+    ctx, actor = kit.services.context, admin.actor(kit, event)
+    quoted = jobs.quote(ctx, actor, dataset, event.language)
+    words = admin.lines(*_told(event, quoted))
+    if quoted.refusal:
+        title, rows = text(event.language, "admin-launch-not"), [admin.back(event, "a-launch:0")]
+        return admin.panel_screen(title, quoted.refusal, words, rows=rows)
     yes = admin.button(event, "admin-launch-yes", f"a-launch-yes:{admin.short(dataset)}")
     return admin.asks(event, words, yes, "a-launch:0")
 
 
-def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
-    language, build, order = event.language, quoted.build, quoted.order
-    shown_epochs = count_epochs(build.train, order.recipe.hyperparameters.get("n_epochs", "auto"))
-    cost = text(language, "admin-price-unknown")
+def _told(event: Event, quoted: QuoteView) -> list[str]:
+    language, cost = event.language, text(event.language, "admin-price-unknown")
     if quoted.cost_micro is not None:
-        cost = money.format_cost(language, quoted.cost_micro, order.currency)
+        cost = money.format_cost(language, quoted.cost_micro, quoted.currency)
     said = [
         text(
             language,
             "admin-launch-what",
-            build=build.version,
-            base=order.recipe.base_model,
-            provider=order.provider,
-            examples=build.train,
-            epochs=shown_epochs,
+            build=quoted.build,
+            base=quoted.base_model,
+            provider=quoted.provider,
+            examples=quoted.examples,
+            epochs=quoted.epochs,
         ),
         text(language, "admin-launch-price", cost=cost),
     ]
-    cap = kit.services.office.caps.per_month_micro
-    if cap is not None:
-        left = max(cap - quoted.spent_micro, 0)
+    if quoted.cap_micro is not None:
+        left = max(quoted.cap_micro - quoted.spent_micro, 0)
         told = {
-            "left": money.format_cost(language, left, order.currency),
-            "cap": money.format_cost(language, cap, order.currency),
+            "left": money.format_cost(language, left, quoted.currency),
+            "cap": money.format_cost(language, quoted.cap_micro, quoted.currency),
         }
         said.append(text(language, "admin-budget-left", **told))
     return said
@@ -207,21 +189,19 @@ def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
 def launch(kit: Kit, event: Event) -> Screen:
     """Ask the daemon to launch."""
     dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
-    asked = {"dataset": dataset}
-    return ask_daemon(kit, event, RequestKind.LAUNCH, asked, f"dataset:{dataset}", _JOBS)
+    return await_daemon(kit, event, partial(jobs.launch, dataset=dataset), _JOBS)
 
 
 _LIST = "a-jobs:0"
 _MOST_LISTED = 400
-_FINAL = {state.value for state in FINAL}
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
 def list_jobs(kit: Kit, event: Event) -> Screen:
     """Show a page of the jobs, the newest first."""
-    found = _watched(kit, event)
+    found = jobs.recent(kit.services.context, admin.actor(kit, event), limit=_MOST_LISTED)
     here, page, has_more = admin.page_of(found, number(event))
-    entries = [(Button(_entry(event, job), f"a-job:{job['job']}"),) for job in here]
+    entries = [(Button(_entry(event, job), f"a-job:{job.id}"),) for job in here]
     more = admin.turning("a-jobs", page, has_more=has_more)
     launches = admin.datasets(kit, event, Permission.LAUNCH)
     launch = (admin.button(event, "admin-launch", "a-launch:0"),) if launches else ()
@@ -230,34 +210,26 @@ def list_jobs(kit: Kit, event: Event) -> Screen:
     return admin.panel_screen(title, words, rows=[*entries, more, launch, to_admin_home(event)])
 
 
-def _watched(kit: Kit, event: Event) -> list[dict[str, Any]]:
-    mine = admin.standing(kit, event)
-    jobs = kit.services.office.reports.jobs(limit=_MOST_LISTED)
-    return [job for job in jobs if mine.may(Permission.WATCH, job["dataset"])]
+def _entry(event: Event, job: JobView) -> str:
+    sign = _SIGNS.get(job.state, "⏳")
+    return f"{sign} {job.id} · {job.build} · {admin.word(event, 'job', job.state)}"
 
 
-def _entry(event: Event, job: dict[str, Any]) -> str:
-    sign = _SIGNS.get(job["state"], "⏳")
-    state = admin.word(event, "job", job["state"])
-    return f"{sign} {job['job']} · {job['build']} · {state}"
-
-
-def _found(kit: Kit, event: Event, events: int = 1000) -> dict[str, Any]:
-    """Return the job that a button names. Raises NotFound, also for one out of reach."""
-    job = kit.services.office.reports.job(number(event), events)
-    if not admin.standing(kit, event).may(Permission.WATCH, job["dataset"]):
-        raise NotFound("not theirs", "store-no-job", job=job["job"])
-    return job
+def _found(
+    kit: Kit, event: Event, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
+) -> JobDetails:
+    """Return the job that a button names. Raises NotFound."""
+    ctx, actor = kit.services.context, admin.actor(kit, event)
+    return jobs.get(ctx, actor, number(event), events, permission)
 
 
 def show_job(kit: Kit, event: Event) -> Screen:
     """Show one job: where it stands, how far it is, its losses."""
     job = _found(kit, event)
-    title = text(event.language, "admin-job", job=job["job"], build=job["build"])
-    is_open = job["state"] not in _FINAL
+    title = text(event.language, "admin-job", job=job.id, build=job.build)
     rows = [
-        (admin.button(event, "admin-refresh", f"a-job:{job['job']}"),) if is_open else (),
-        (admin.button(event, "admin-events", f"a-events:{job['job']}"), *_cancel(kit, event, job)),
+        () if job.is_over else (admin.button(event, "admin-refresh", f"a-job:{job.id}"),),
+        (admin.button(event, "admin-events", f"a-events:{job.id}"), *_cancel(kit, event, job)),
         (*_losses(job, event), *_model(job, event)),
         admin.back(event, _LIST),
     ]
@@ -265,21 +237,20 @@ def show_job(kit: Kit, event: Event) -> Screen:
     return admin.block(admin.panel_screen(title, words, rows=rows), losses(job, event.language))
 
 
-def _cancel(kit: Kit, event: Event, job: dict[str, Any]) -> tuple[Button, ...]:
-    is_open = job["state"] not in {*_FINAL, "launching"}
-    if not is_open or not admin.standing(kit, event).may(Permission.LAUNCH, job["dataset"]):
+def _cancel(kit: Kit, event: Event, job: JobDetails) -> tuple[Button, ...]:
+    if not job.can_cancel or not admin.actor(kit, event).may(Permission.LAUNCH, job.dataset):
         return ()
-    return (admin.button(event, "admin-cancel-job", f"a-cancel:{job['job']}", "danger"),)
+    return (admin.button(event, "admin-cancel-job", f"a-cancel:{job.id}", "danger"),)
 
 
-def _losses(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
-    is_measured = any(read_losses(job).values())
-    return (admin.button(event, "admin-losses", f"a-losses:{job['job']}"),) if is_measured else ()
+def _losses(job: JobDetails, event: Event) -> tuple[Button, ...]:
+    button = admin.button(event, "admin-losses", f"a-losses:{job.id}")
+    return (button,) if job.losses.are_known else ()
 
 
-def _model(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
-    is_made = job["state"] == "succeeded"
-    return (admin.button(event, "admin-model", f"a-model:{job['job']}"),) if is_made else ()
+def _model(job: JobDetails, event: Event) -> tuple[Button, ...]:
+    is_made = job.state is JobState.SUCCEEDED
+    return (admin.button(event, "admin-model", f"a-model:{job.id}"),) if is_made else ()
 
 
 async def watch_job(kit: Kit, event: Event) -> None:
@@ -313,7 +284,7 @@ def _is_open(page: FormattedMessage, event: Event) -> bool:
 async def pictured(kit: Kit, event: Event) -> None:
     """Send a job's losses as a picture; it is drawn beside the database's work."""
 
-    def look() -> dict[str, Any] | None:
+    def look() -> JobDetails | None:
         try:
             return _found(kit, event)
         except MerlinError:
@@ -326,9 +297,9 @@ async def pictured(kit: Kit, event: Event) -> None:
         job = _found(kit, event)
         if not content:
             return alert(text(event.language, "admin-losses-none"))
-        title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+        title = text(event.language, "admin-job", job=job.id, build=job.build)
         screen = admin.block(admin.panel_screen(title), losses(job, event.language))
-        file = Attachment(f"losses-{job['job']}.png", content, is_picture=True)
+        file = Attachment(f"losses-{job.id}.png", content, is_picture=True)
         page = screen.page or FormattedMessage("")
         return Screen(replace(page, file=file), is_new=True)
 
@@ -338,23 +309,23 @@ async def pictured(kit: Kit, event: Event) -> None:
 def events(kit: Kit, event: Event) -> Screen:
     """Show the newest lines of a job's diary."""
     job = _found(kit, event, events=15)
-    title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+    title = text(event.language, "admin-job", job=job.id, build=job.build)
     words = events_words(job, event.language, partial(admin.when, kit, event))
-    return admin.panel_screen(title, words, rows=[admin.back(event, f"a-job:{job['job']}")])
+    return admin.panel_screen(title, words, rows=[admin.back(event, f"a-job:{job.id}")])
 
 
 def ask_cancel_job(kit: Kit, event: Event) -> Screen:
     """Ask whether the job is really to be stopped."""
-    job = _found(kit, event, events=1)
-    words = text(event.language, "admin-ask-cancel", job=job["job"], build=job["build"])
-    yes = admin.button(event, "admin-cancel-job", f"a-cancel-yes:{job['job']}")
-    return admin.asks(event, words, yes, f"a-job:{job['job']}")
+    job = _found(kit, event, events=1, permission=Permission.LAUNCH)
+    words = text(event.language, "admin-ask-cancel", job=job.id, build=job.build)
+    yes = admin.button(event, "admin-cancel-job", f"a-cancel-yes:{job.id}")
+    return admin.asks(event, words, yes, f"a-job:{job.id}")
 
 
 def cancel_job(kit: Kit, event: Event) -> Screen:
     """Ask the daemon to stop the job."""
-    job = _found(kit, event, events=1)["job"]
-    return ask_daemon(kit, event, RequestKind.CANCEL, {"job": job}, f"job:{job}", f"a-job:{job}")
+    job = number(event)
+    return await_daemon(kit, event, partial(jobs.cancel, job_id=job), f"a-job:{job}")
 
 
 def register(application: BotApplication) -> None:

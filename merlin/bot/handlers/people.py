@@ -468,7 +468,7 @@ def scopes(kit: Kit, event: Event) -> Screen:
     person = another(kit, event)
     has = kit.rows.roles.standing(person.user_id).scopes
     rows: list[tuple[Button, ...]] = []
-    here, page, has_more = admin.page_of(sorted({*_datasets(kit), *has}), number(event, 1))
+    here, page, has_more = admin.page_of(sorted({*_datasets(kit, event), *has}), number(event, 1))
     for name in here:
         verb, mark = ("a-scope-off", "✅ ") if name in has else ("a-role-ask", "")
         role = "" if name in has else f":{Role.TEACHER.value}"
@@ -480,14 +480,14 @@ def scopes(kit: Kit, event: Event) -> Screen:
     return admin.panel_screen(called(event, person), words, rows=[*rows, more, back])
 
 
-def _datasets(kit: Kit) -> list[str]:
-    return list(kit.services.office.reports.status()["datasets"])
+def _datasets(kit: Kit, event: Event) -> list[str]:
+    return admin.datasets(kit, event, Permission.USERS)
 
 
 def _scope(kit: Kit, event: Event, place: int, known: frozenset[str] = frozenset()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
     mark = "".join(event.args[place : place + 1])
-    for name in {*_datasets(kit), *known}:
+    for name in {*_datasets(kit, event), *known}:
         if admin.short(name) == mark:
             return name
     raise NotFound("no such dataset", "admin-no-dataset")

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from merlin.app import builds, jobs
+from merlin.app.actor import Actor
 from merlin.chat.turns import AnsweredTurns
 from merlin.config import Config
 from merlin.core.errors import MerlinError
@@ -22,7 +24,7 @@ from merlin.sandbox.deadlines import Deadline, longest
 from merlin.sandbox.demo.place import Place, commit
 from merlin.sandbox.demo.story import Story
 from merlin.wiring.database import reading
-from merlin.wiring.reading import reports
+from merlin.wiring.reading import reading_context
 
 SERVE_S = 120.0
 
@@ -52,8 +54,12 @@ def check(place: Place, config: Config, story: Story) -> Mapping[str, object]:
 
 def counted(config: Config) -> Mapping[str, object]:
     """Return how many jobs and builds there have been."""
-    with reports(config) as rows:
-        return {"jobs": len(rows.jobs(limit=1000)), "builds": len(rows.builds(limit=1000))}
+    with reading_context(config) as ctx:
+        actor = Actor.operator()
+        return {
+            "jobs": len(jobs.recent(ctx, actor, limit=1000)),
+            "builds": len(builds.recent(ctx, actor, limit=1000)),
+        }
 
 
 def _serving(story: Story, other_than: str) -> Mapping[str, str] | None:

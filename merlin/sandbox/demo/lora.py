@@ -13,12 +13,15 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 
+from merlin.app import datasets, jobs
+from merlin.app.actor import Actor
+from merlin.app.datasets import ServingView
+from merlin.app.jobs import JobDetails, JobEvent
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
@@ -35,7 +38,7 @@ from merlin.sandbox.demo.check import (
 from merlin.sandbox.demo.place import Place, commit, samples
 from merlin.sandbox.demo.smollm2 import BASE, unpack
 from merlin.sandbox.demo.story import Story, near
-from merlin.wiring.reading import catalogue, reports
+from merlin.wiring.reading import catalogue, reading_context
 
 DATASET = "english"
 QUESTION = "How fast is binary search?"
@@ -74,8 +77,8 @@ class Lesson:
     def _serves(self) -> bool:
         """Return whether the demo's first model serves: it is not to wait for this one."""
         try:
-            with reports(self._config) as rows:
-                return rows.serving(self._config.default_dataset) is not None
+            with reading_context(self._config) as ctx:
+                return self._config.default_dataset in datasets.serving(ctx, Actor.operator())
         except NotFound:
             return False
 
@@ -106,43 +109,43 @@ class Lesson:
         Raises MerlinError where its job fails.
         """
         told, (job, serving) = 0, self._read()
-        if job is not None and serving is not None and serving["model"] == job["model"]:
+        if job is not None and serving is not None and serving.model == job.model:
             return self._tell_served(job)  # taught by an earlier demo
         while True:
             if job is not None:
                 told = self._tell_epochs(job, told)
-                if job["state"] in _OVER:
+                if job.state in _OVER:
                     raise self._failed(job)
-                if serving is not None and serving["model"] == job["model"]:
+                if serving is not None and serving.model == job.model:
                     return self._tell_served(job)
             yield told
             job, serving = self._read()
 
-    def _read(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-        with reports(self._config) as rows:
-            jobs = rows.jobs(DATASET, limit=1)
-            job = rows.job(jobs[0]["job"], _EVENTS) if jobs else None
-            return job, rows.serving(DATASET)
+    def _read(self) -> tuple[JobDetails | None, ServingView | None]:
+        actor = Actor.operator()
+        with reading_context(self._config) as ctx:
+            found = jobs.recent(ctx, actor, DATASET, limit=1)
+            job = jobs.get(ctx, actor, found[0].id, _EVENTS) if found else None
+            return job, datasets.serving(ctx, actor).get(DATASET)
 
-    def _tell_epochs(self, job: Mapping[str, Any], told: int) -> int:
+    def _tell_epochs(self, job: JobDetails, told: int) -> int:
         figures = _figures(job)
-        wanted = job["recipe"]["hyperparameters"]["n_epochs"]
+        wanted = job.recipe["hyperparameters"]["n_epochs"]
         for place, event in enumerate(figures):
-            number = event["data"].get("epoch", 0)
+            number = event.data.get("epoch", 0)
             if number > told:
                 told = number
                 left = _minutes_left(figures[: place + 1], wanted)
-                loss = float(event["data"]["train_loss"])
+                loss = float(event.data["train_loss"])
                 shown = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
                 self._story.say("demo-lora-epoch", **shown)
         return told
 
-    def _tell_served(self, job: Mapping[str, Any]) -> Learnt:
+    def _tell_served(self, job: JobDetails) -> Learnt:
         figures = _figures(job)
-        losses = [float(event["data"]["train_loss"]) for event in figures]
-        begun = datetime.fromisoformat(job["created_at"])
-        seconds = (datetime.fromisoformat(job["updated_at"]) - begun).total_seconds()
-        learnt = Learnt(job["model"], losses[0], losses[-1], seconds)
+        losses = [float(event.data["train_loss"]) for event in figures]
+        seconds = (job.updated_at - job.created_at).total_seconds()
+        learnt = Learnt(job.model or "", losses[0], losses[-1], seconds)
         shown = {"model": learnt.model, "first": learnt.first, "last": learnt.last}
         minutes = max(1, round(seconds / 60))
         self._story.say("demo-lora-serving", **shown, minutes=minutes)
@@ -154,22 +157,24 @@ class Lesson:
             course = next(each for each in rows.courses() if each.slug == DATASET)
         return course.title(self._config.language)
 
-    def _failed(self, job: Mapping[str, Any]) -> MerlinError:
-        state, reason = text(self._story.language, f"job-{job['state']}"), str(job["error"] or "")
-        words = f"the job is {job['state']}: {reason}"
+    def _failed(self, job: JobDetails) -> MerlinError:
+        state, reason = text(self._story.language, f"job-{job.state}"), job.error
+        words = f"the job is {job.state}: {reason}"
         return MerlinError(words, "demo-lora-job-failed", state=state, reason=reason)
 
 
-def _figures(job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    return [event for event in job["events"] if "train_loss" in event["data"]]
+def _figures(job: JobDetails) -> Sequence[JobEvent]:
+    return [event for event in job.events if "train_loss" in event.data]
 
 
-def _minutes_left(figures: Sequence[Mapping[str, Any]], wanted: object) -> int:
+def _minutes_left(figures: Sequence[JobEvent], wanted: object) -> int:
     """Return how many minutes the epochs after the last figure need, at the pace so far."""
-    number = int(figures[-1]["data"]["epoch"])
+    number = int(figures[-1].data["epoch"])
     if not isinstance(wanted, int):
         return 0
-    begun, now = (datetime.fromisoformat(figures[place]["at"]) for place in (0, -1))
+    begun, now = figures[0].at, figures[-1].at
+    if begun is None or now is None:
+        return 0
     seconds = (now - begun).total_seconds() / number * (wanted - number)
     return math.ceil(seconds / 60)
 

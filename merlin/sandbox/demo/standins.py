@@ -30,7 +30,7 @@ from merlin.sandbox.telegram.server import TelegramSettings
 from merlin.sandbox.telegram.server import create_app as create_telegram
 from merlin.sandbox.yookassa.server import ShopSettings
 from merlin.sandbox.yookassa.server import create_app as create_shop
-from merlin.wiring.reading import reports
+from merlin.wiring.reading import reading_context
 
 
 class WayApp:
@@ -62,8 +62,8 @@ class WayApp:
 
     def _read(self, language: str) -> dict[str, object]:
         try:
-            with reports(self._config) as rows:
-                return newest(rows, self._config.default_dataset, language)
+            with reading_context(self._config) as ctx:
+                return newest(ctx, self._config.default_dataset, language)
         except NotFound:
             return nothing(self._config.default_dataset)  # the database is not made yet
 

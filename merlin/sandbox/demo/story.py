@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from merlin.app.reports import Reports
+from merlin.app import builds, datasets, jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.jobs import JobDetails
+from merlin.app.verdicts import Finding, VerdictStatus, VerdictView
 from merlin.config import Config
-from merlin.core.errors import MerlinError
+from merlin.core.clock import iso
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.sandbox.demo.place import FOLDER, Place
-from merlin.wiring.reading import reports
+from merlin.wiring.reading import reading_context
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
 _BAR = 10
@@ -40,8 +45,8 @@ class Story:
     def look(self) -> Mapping[str, Any] | None:
         """Tell the newest commit's steps; return its way, None before the first."""
         try:
-            with reports(self._config) as rows:
-                way = newest(rows, self._config.default_dataset, self.language)
+            with reading_context(self._config) as ctx:
+                way = newest(ctx, self._config.default_dataset, self.language)
         except MerlinError:
             return None  # the daemon has not made the database yet
         if not way["commit"]:
@@ -111,8 +116,6 @@ def near(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-Told = Mapping[str, Any]
-
 STEPS = ("committed", "checked", "built", "training", "proved", "serving")
 # How far each verdict is: this many steps are done, the next one is under way.
 _DONE = {
@@ -138,102 +141,99 @@ def nothing(dataset: str) -> dict[str, Any]:
     return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
 
 
-def newest(rows: Reports, default: str, language: str) -> dict[str, Any]:
+def newest(ctx: Context, default: str, language: str) -> dict[str, Any]:
     """Return the newest commit that changed a dataset, its steps, and what serves there now.
 
     Where it changed several, the default one's way is told.
     """
     # One read: between two of them the next commit may come.
-    verdicts = rows.log(limit=_DATASETS)
-    if not verdicts:
+    actor = Actor.operator()
+    found = verdicts.log(ctx, actor, limit=_DATASETS)
+    if not found:
         return nothing(default)
-    newest_commit = [one for one in verdicts if one["commit"] == verdicts[0]["commit"]]
-    verdict = next((one for one in newest_commit if one["dataset"] == default), newest_commit[0])
-    job = _job(rows, verdict)
-    serving = rows.serving(verdict["dataset"])
+    newest_commit = [one for one in found if one.commit == found[0].commit]
+    verdict = next((one for one in newest_commit if one.dataset == default), newest_commit[0])
+    job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
+    serves = datasets.serving(ctx, actor).get(verdict.dataset)
     return {
-        "dataset": verdict["dataset"],
-        "commit": verdict["commit"],
-        "subject": verdict["subject"],
-        "verdict": verdict["verdict"],
-        "steps": _steps(rows, verdict, job, language),
-        "progress": _PROGRESS.get(job["state"]) if job else None,
-        "serving": serving and {name: serving[name] for name in ("model", "build", "since")},
+        "dataset": verdict.dataset,
+        "commit": verdict.commit,
+        "subject": verdict.subject,
+        "verdict": verdict.verdict,
+        "steps": _steps(ctx, verdict, job, language),
+        "progress": _PROGRESS.get(job.state) if job else None,
+        "serving": serves
+        and {"model": serves.model, "build": serves.build, "since": iso(serves.since)},
     }
 
 
-def _job(rows: Reports, verdict: Told) -> Told | None:
-    if verdict["job"] is None:
-        return None
-    try:
-        return rows.job(verdict["job"])
-    except MerlinError:
-        return None
-
-
-def _steps(rows: Reports, verdict: Told, job: Told | None, language: str) -> list[dict[str, str]]:
-    done = _DONE[verdict["verdict"]]
-    if verdict["verdict"] == "training" and job and job["state"] == "succeeded":
+def _steps(
+    ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
+) -> list[dict[str, str]]:
+    done = _DONE[verdict.verdict]
+    if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
         done += 1
-    notes = _notes(rows, verdict, job, language)
+    notes = _notes(ctx, verdict, job, language)
     return [
         {"key": key, "state": _state(place, done, verdict), "note": notes.get(key, "")}
         for place, key in enumerate(STEPS)
     ]
 
 
-def _state(place: int, done: int, verdict: Told) -> str:
+def _state(place: int, done: int, verdict: VerdictView) -> str:
     if place < done:
         is_flawed = STEPS[place] == "checked" and _errors(verdict)
         return "flawed" if is_flawed else "done"
     if place > done:
         return "waiting"
-    if verdict["verdict"] in _STOPPED:
+    if verdict.verdict in _STOPPED:
         return "failed"
-    if verdict["verdict"] == "held" and verdict["reason"] not in _PASSING:
+    if verdict.verdict is VerdictStatus.HELD and verdict.reason not in _PASSING:
         return "held"
-    return "now" if verdict["verdict"] in ("built", "training") else "waiting"
+    return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
 
 
-def _errors(verdict: Told) -> list[Told]:
-    return [finding for finding in verdict["findings"] if finding["severity"] == "error"]
+def _errors(verdict: VerdictView) -> list[Finding]:
+    return [finding for finding in verdict.findings if finding.severity == "error"]
 
 
-def _notes(rows: Reports, verdict: Told, job: Told | None, language: str) -> dict[str, str]:
+def _notes(
+    ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
+) -> dict[str, str]:
     notes = {
-        "committed": f"{verdict['commit'][:8]} {verdict['subject']}",
+        "committed": f"{verdict.commit[:8]} {verdict.subject}",
         "checked": _checked(verdict, language),
     }
-    if verdict["build"]:
-        build = rows.build(verdict["build"])
-        key = "demo-unchanged" if verdict["verdict"] == "unchanged" else "demo-built"
-        told = {name: build[name] for name in ("build", "train", "test")}
+    if verdict.build:
+        build = builds.get(ctx, Actor.operator(), verdict.build)
+        key = "demo-unchanged" if verdict.verdict is VerdictStatus.UNCHANGED else "demo-built"
+        told = {"build": build.version, "train": build.train, "test": build.test}
         notes["built"] = text(language, key, **told)
-    if verdict["reason"] and verdict["verdict"] != "rejected":
-        notes["training"] = text(language, verdict["reason"], **verdict["arguments"])
+    if verdict.reason and verdict.verdict is not VerdictStatus.REJECTED:
+        notes["training"] = text(language, verdict.reason, **verdict.arguments)
     if job:
         notes["training"] = _training(job, language)
-        notes.update(_proof(rows, verdict, language))
+        notes.update(_proof(ctx, job, language))
     return notes
 
 
-def _checked(verdict: Told, language: str) -> str:
+def _checked(verdict: VerdictView, language: str) -> str:
     """Return how many findings there are, and the first error with its place."""
     errors = _errors(verdict)
-    others = len(verdict["findings"]) - len(errors)
+    others = len(verdict.findings) - len(errors)
     counted = text(language, "demo-checked", errors=len(errors), others=others)
     if not errors:
         return counted
     first = errors[0]
-    place = f"{verdict['dataset']}/{first['path']}:{first['line']}:{first['column']}"
-    sentence = text(language, f"finding-{first['rule']}", **first["arguments"])
+    place = f"{verdict.dataset}/{first.path}:{first.line}:{first.column}"
+    sentence = first.text(language)
     return text(language, "demo-first-error", counted=counted, place=place, sentence=sentence)
 
 
-def _training(job: Told, language: str) -> str:
+def _training(job: JobDetails, language: str) -> str:
     """Return how a job stands: its state, and the newest figures of its diary."""
-    state = text(language, f"job-{job['state']}")
-    figures = [event["data"] for event in job["events"] if event["kind"] == "metrics"]
+    state = text(language, f"job-{job.state}")
+    figures = [event.data for event in job.events if event.kind == "metrics"]
     if not figures:
         return state
     epoch, loss = figures[-1].get("epoch"), figures[-1].get("train_loss")
@@ -242,11 +242,16 @@ def _training(job: Told, language: str) -> str:
     return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=float(loss))
 
 
-def _proof(rows: Reports, verdict: Told, language: str) -> dict[str, str]:
-    for model in rows.models(verdict["dataset"], limit=10):
-        proof = model["evaluation"]
-        if model["job"] == verdict["job"] and proof:
-            right = round(proof["equal_share"] * proof["questions"])
-            told = {"right": right, "questions": proof["questions"]}
-            return {"proved": text(language, "demo-proved", **told), "serving": model["build"]}
-    return {}
+def _proof(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
+    try:
+        model = models.of_job(ctx, Actor.operator(), job.id)
+    except NotFound:
+        return {}
+    scores = model.evaluation
+    if scores is None:
+        return {}
+    told = {
+        "right": round((scores.equal_share or 0) * scores.questions),
+        "questions": scores.questions,
+    }
+    return {"proved": text(language, "demo-proved", **told), "serving": model.title}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import as_api_request
+from merlin.api.pages.admin.models import score
 from merlin.api.pages.admin.page import rooms
-from merlin.api.pages.components import FindingView, findings_of, listed
+from merlin.api.pages.components import FindingView, findings_of, next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     Link,
@@ -24,13 +24,16 @@ from merlin.api.pages.page import (
     when,
     whole,
 )
-from merlin.api.problems import Problem
-from merlin.api.rest import datasets as routes
-from merlin.api.rest import jobs as job_routes
-from merlin.api.rest import models as model_routes
-from merlin.api.rest.views import BuildDetails, BuildShown, JobDetails, ModelShown, VerdictShown
-from merlin.api.schema import DatasetName, Name, Page, page_of
-from merlin.core.i18n import format_number
+from merlin.api.rest.views import said
+from merlin.api.schema import DatasetName, Name, Page, page_of, page_part
+from merlin.app import builds, jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.builds import BuildDetails, BuildView
+from merlin.app.context import Context
+from merlin.app.jobs import JobDetails
+from merlin.app.models import ModelView
+from merlin.app.verdicts import VerdictView
+from merlin.core.errors import NotFound
 from merlin.core.web.templates import Badge
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -73,7 +76,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildView:
+class BuildPage:
     """A build; `before` is the version it is compared with, "" for the first one."""
 
     rooms: tuple[Link, ...]
@@ -92,22 +95,17 @@ async def show_builds(
     visit: Watching, page: Annotated[Page, Depends(page_of)], dataset: DatasetName = ""
 ) -> Response:
     """Return one part of the builds."""
-
-    async def read(request: Request, response: Response) -> list[BuildShown]:
-        told = await routes.list_builds(request, response, visit.caller, page, dataset)
-        return told.builds
-
-    found = await listed(visit, read)
-    rows = tuple(_row(visit, each) for each in found.rows)
-    return render_page(
-        visit, "admin_builds.html", v=BuildsView(rooms(visit), rows, found.next_href)
-    )
+    actor = visit.caller.actor
+    found, cursor = await page_part(visit.context, actor, page, dataset, builds.recent)
+    rows = tuple(_row(visit, each) for each in found)
+    view = BuildsView(rooms(visit), rows, next_href(visit, cursor))
+    return render_page(visit, "admin_builds.html", v=view)
 
 
 @router.get("/admin/builds/{version}")
 async def show_build(visit: Watching, version: Name) -> Response:
     """Return a build and what it brought."""
-    build = await routes.show_build(await as_api_request(visit), visit.caller, version)
+    build = await visit.context.read(builds.get, visit.caller.actor, version)
     before, differences = await _compared(visit, build)
     row = _row(visit, build)
     facts = (
@@ -117,7 +115,7 @@ async def show_build(visit: Watching, version: Name) -> Response:
         (visit.say("made"), row.at),
         ("sha256", row.digest),
     )
-    view = BuildView(
+    view = BuildPage(
         rooms=rooms(visit),
         version=build.version,
         facts=facts,
@@ -137,10 +135,9 @@ async def show_build(visit: Watching, version: Name) -> Response:
 async def _compared(visit: PageRequest, build: BuildDetails) -> tuple[str, tuple[Difference, ...]]:
     before = f"{build.dataset}-{build.number - 1}"
     try:
-        told = await routes.compare_builds(
-            await as_api_request(visit), visit.caller, before, build.version
-        )
-    except Problem:
+        actor = visit.caller.actor
+        told = await visit.context.read(builds.compare, actor, before, build.version)
+    except NotFound:
         return "", ()
     kinds = {
         "added": told.added,
@@ -160,7 +157,7 @@ async def _compared(visit: PageRequest, build: BuildDetails) -> tuple[str, tuple
     )
 
 
-def _row(visit: PageRequest, build: BuildShown) -> BuildRow:
+def _row(visit: PageRequest, build: BuildView) -> BuildRow:
     return BuildRow(
         href=f"/admin/builds/{build.version}",
         version=build.version,
@@ -229,68 +226,53 @@ async def show_verdicts(
     commit: Commit = "",
 ) -> Response:
     """Return the verdicts; of one commit with every step to the model that answers."""
-
-    async def read(request: Request, response: Response) -> list[VerdictShown]:
-        told = await routes.list_verdicts(request, response, visit.caller, page, dataset, commit)
-        return told.verdicts
-
-    found = await listed(visit, read)
-    ways = [await _way(visit, each) for each in found.rows] if commit else []
+    act = partial(verdicts.recent, commit=commit)
+    found, cursor = await page_part(visit.context, visit.caller.actor, page, dataset, act)
+    ways = [await _way(visit, each) for each in found] if commit else []
     view = VerdictsView(
         rooms=rooms(visit),
         commit=commit[:_LETTERS],
-        rows=() if commit else tuple(verdict_row(visit, each) for each in found.rows),
+        rows=() if commit else tuple(verdict_row(visit, each) for each in found),
         ways=tuple(ways),
-        next_href=found.next_href,
+        next_href=next_href(visit, cursor),
     )
     return render_page(visit, "admin_verdicts.html", v=view)
 
 
-def verdict_row(visit: PageRequest, told: VerdictShown) -> VerdictRow:
+def verdict_row(visit: PageRequest, told: VerdictView) -> VerdictRow:
     """Return a verdict as a list shows it."""
+    found = [{**asdict(each), "text": each.text(visit.language)} for each in told.findings]
     return VerdictRow(
         href=f"/admin/verdicts?commit={told.commit}",
         commit=told.commit[:_LETTERS],
         subject=told.subject,
         about=f"{told.author} · {told.dataset}",
         chip=badge(visit, "word", "served" if told.served_until else told.verdict),
-        reason=told.reason,
+        reason=said(told.reason, told.arguments, visit.language),
         at=when(visit, told.committed_at),
-        findings=findings_of(visit, [each.model_dump(mode="json") for each in told.findings]),
+        findings=findings_of(visit, found),
     )
 
 
-async def _way(visit: PageRequest, told: VerdictShown) -> Way:
+async def _way(visit: PageRequest, told: VerdictView) -> Way:
+    def look(ctx: Context, actor: Actor) -> tuple[JobDetails | None, ModelView | None]:
+        job = jobs.get(ctx, actor, told.job) if told.job else None
+        try:
+            return job, models.of_job(ctx, actor, job.id) if job and job.model else None
+        except NotFound:
+            return job, None
+
     row = verdict_row(visit, told)
-    job = await _job(visit, told.job) if told.job else None
-    model = await _model(visit, told, job) if job and job.model else None
+    job, model = await visit.context.read(look, visit.caller.actor)
     return Way(row, told.dataset, tuple(_steps(visit, row, told, job, model)))
-
-
-async def _job(visit: PageRequest, job_id: int) -> JobDetails | None:
-    try:
-        return await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
-    except Problem:
-        return None
-
-
-async def _model(visit: PageRequest, told: VerdictShown, job: JobDetails) -> ModelShown | None:
-    models = await model_routes.list_models(
-        await as_api_request(visit), Response(), visit.caller, Page(100), told.dataset
-    )
-    return _named(models.models, job.model)
-
-
-def _named(models: Sequence[ModelShown], name: str | None) -> ModelShown | None:
-    return next((each for each in models if each.model == name), None)
 
 
 def _steps(
     visit: PageRequest,
     row: VerdictRow,
-    told: VerdictShown,
+    told: VerdictView,
     job: JobDetails | None,
-    model: ModelShown | None,
+    model: ModelView | None,
 ) -> Iterator[Step]:
     """Yield commit, build, job, model and what answers; what is still to come is `todo`."""
     serves = model is not None and model.serves
@@ -314,19 +296,18 @@ def _job_step(visit: PageRequest, job: JobDetails | None, style: str) -> Step:
     if job is None:
         return Step("run", visit.say("no-job"), "", "", style)
     state = badge(visit, "job", job.state).words
-    base = str(job.recipe.get("base_model", job.provider))
-    about = f"{base} · {state} · {money(visit, job.estimate_micro, job.currency)}"
+    cost = money(visit, job.estimate_micro, job.currency)
+    about = f"{job.base_model or job.provider} · {state} · {cost}"
     return Step(
         "run", visit.say("job-number", job=str(job.id)), about, f"/admin/jobs/{job.id}", style
     )
 
 
-def _model_step(visit: PageRequest, model: ModelShown | None, style: str) -> Step:
+def _model_step(visit: PageRequest, model: ModelView | None, style: str) -> Step:
     if model is None:
         return Step("model", visit.say("no-model"), "", "", style)
     scores = model.evaluation
-    about = badge(visit, "model", "serves" if model.serves else model.state.value).words
+    about = badge(visit, "model", "serves" if model.serves else model.state).words
     if scores is not None and scores.chrf is not None:
-        score = visit.say("score-of", score=format_number(visit.language, scores.chrf, 1))
-        about = f"{about} · {score}"
-    return Step("model", visit.say("model-of", model=model.build or model.model), about, "", style)
+        about = f"{about} · {score(visit, scores)}"
+    return Step("model", visit.say("model-of", model=model.title), about, "", style)

@@ -5,16 +5,14 @@ Health tells who is alive, what waits and how long, what failed, money, sunsets,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.api.pages.actions import as_api_request
-from merlin.api.pages.admin.builds import VerdictRow, verdict_row
-from merlin.api.pages.admin.jobs import JobRow, job_row
-from merlin.api.pages.admin.models import ServingCard, serving_cards
+from merlin.api.pages.admin.builds import verdict_row
+from merlin.api.pages.admin.models import serving_cards
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -30,31 +28,21 @@ from merlin.api.pages.page import (
     whole,
     word,
 )
-from merlin.api.rest import datasets as verdict_routes
-from merlin.api.rest import health as office_routes
-from merlin.api.rest import jobs as job_routes
-from merlin.api.rest import models as model_routes
-from merlin.api.rest.health import (
-    DiskShown,
-    HealthShown,
-    ProcessShown,
-    QueueShown,
-    SpentShown,
-    show_health,
-)
-from merlin.api.rest.views import JobShown, VerdictShown
-from merlin.api.schema import Page
+from merlin.api.rest.views import said
+from merlin.app import jobs, models, verdicts
+from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, QueueView, health
+from merlin.app.jobs import JobState, JobView
+from merlin.app.verdicts import VerdictStatus, VerdictView
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.core.web.templates import Badge
-from merlin.dataset.verdicts import VerdictStatus
-from merlin.training.jobs import FINAL, JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _GIB = 2**30
+_ALARMS = 20
 _FULL = 100
 # A queue whose oldest entry waits that long is told by colour, too.
 _LATE_S = 300
@@ -90,7 +78,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthView:
+class HealthPage:
     """The page."""
 
     rooms: tuple[Link, ...]
@@ -107,13 +95,13 @@ class HealthView:
 @router.get("/admin/health")
 async def show(visit: Keeping) -> Response:
     """Return how Merlin does."""
-    told = await show_health(await as_api_request(visit), visit.caller)
+    told = await visit.context.read(health, visit.caller.actor, _ALARMS)
     return render_page(visit, "admin_health.html", v=_view(visit, told), keep=NEVER_KEPT)
 
 
-def _view(visit: PageRequest, told: HealthShown) -> HealthView:
+def _view(visit: PageRequest, told: HealthView) -> HealthPage:
     disk, share = _disk(visit, told.disk)
-    return HealthView(
+    return HealthPage(
         rooms=rooms(visit),
         processes=tuple(_process(visit, each) for each in told.processes),
         queues=tuple(_queue(visit, each) for each in told.queues),
@@ -132,11 +120,14 @@ def _view(visit: PageRequest, told: HealthShown) -> HealthView:
         ),
         disk=disk,
         disk_share=share,
-        alarms=tuple((when(visit, each.at), each.text) for each in told.alarms),
+        alarms=tuple(
+            (when(visit, each.created_at), said(each.key, each.arguments, visit.language))
+            for each in told.alarms
+        ),
     )
 
 
-def _process(visit: PageRequest, told: ProcessShown) -> Process:
+def _process(visit: PageRequest, told: ProcessView) -> Process:
     now = visit.services.clock()
     if told.alive:
         state = Badge("ok", "check", visit.say("alive"))
@@ -148,7 +139,7 @@ def _process(visit: PageRequest, told: ProcessShown) -> Process:
     return Process(told.process, told.host, state, about)
 
 
-def _queue(visit: PageRequest, told: QueueShown) -> Queue:
+def _queue(visit: PageRequest, told: QueueView) -> Queue:
     name = word(visit, "health-queue", told.name)
     if told.oldest is None:
         return Queue(name, whole(visit, told.waiting), "", is_late=False)
@@ -157,7 +148,7 @@ def _queue(visit: PageRequest, told: QueueShown) -> Queue:
     return Queue(name, whole(visit, told.waiting), span(visit, age), is_late)
 
 
-def _spent(visit: PageRequest, told: SpentShown) -> Spent:
+def _spent(visit: PageRequest, told: BudgetView) -> Spent:
     spent = money(visit, told.spent_micro, told.currency)
     if told.cap_micro is None:
         return Spent(told.provider, spent, None)
@@ -168,7 +159,7 @@ def _spent(visit: PageRequest, told: SpentShown) -> Spent:
     return Spent(told.provider, visit.say("spent-of", spent=spent, cap=cap), share)
 
 
-def _disk(visit: PageRequest, told: DiskShown | None) -> tuple[str, int]:
+def _disk(visit: PageRequest, told: DiskView | None) -> tuple[str, int]:
     if told is None:
         return "", 0
     free = format_number(visit.language, told.free / _GIB, 1)
@@ -193,40 +184,25 @@ class Care:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class HomeView:
-    """The page."""
-
-    rooms: tuple[Link, ...]
-    cares: tuple[Care, ...]
-    serving: tuple[ServingCard, ...]
-    running: tuple[JobRow, ...]
-    verdicts: tuple[VerdictRow, ...]
-
-
 @router.get("/admin")
 async def show_home(visit: Watching) -> Response:
     """Return how the pipeline stands."""
-    caller = visit.caller
-    jobs = await job_routes.list_jobs(await as_api_request(visit), Response(), caller, Page(_JOBS))
-    models = await model_routes.list_models(
-        await as_api_request(visit), Response(), caller, Page(_MODELS)
-    )
-    verdicts = await verdict_routes.list_verdicts(
-        await as_api_request(visit), Response(), caller, Page(_VERDICTS)
-    )
+    ctx, actor = visit.context, visit.caller.actor
+    recent_jobs = await ctx.read(jobs.recent, actor, limit=_JOBS)
+    recent_verdicts = await ctx.read(verdicts.recent, actor, limit=_VERDICTS)
+    found = await ctx.read(models.recent, actor, limit=_MODELS)
     cares = [
         *await _of_health(visit),
-        *_of_jobs(visit, jobs.jobs),
-        *_of_verdicts(visit, verdicts.verdicts),
+        *_of_jobs(visit, recent_jobs),
+        *_of_verdicts(visit, recent_verdicts),
     ]
-    view = HomeView(
-        rooms=rooms(visit),
-        cares=tuple(sorted(cares, key=lambda care: care.style)),
-        serving=tuple(each for each in await serving_cards(visit, "", models.models) if each.build),
-        running=tuple(job_row(visit, each) for each in jobs.jobs if each.state not in FINAL),
-        verdicts=tuple(verdict_row(visit, each) for each in verdicts.verdicts),
-    )
+    view = {
+        "rooms": rooms(visit),
+        "cares": sorted(cares, key=lambda care: care.style),
+        "serving": [each for each in await serving_cards(visit, "", found) if each.build],
+        "running": [each for each in recent_jobs if not each.is_over],
+        "verdicts": [verdict_row(visit, each) for each in recent_verdicts],
+    }
     return render_page(visit, "admin_home.html", v=view)
 
 
@@ -234,13 +210,13 @@ async def _of_health(visit: PageRequest) -> list[Care]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
     if not visit.caller.may(Permission.USERS):
         return []
-    health = await office_routes.show_health(await as_api_request(visit), visit.caller)
+    told = await visit.context.read(health, visit.caller.actor, 0)
     cares = [
         Care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
-        for each in health.processes
+        for each in told.processes
         if not each.alive
     ]
-    for each in health.sunsets:
+    for each in told.sunsets:
         if each.days_left <= _SOON_DAYS:
             title = visit.say("sunset-soon", model=each.model, count=each.days_left)
             about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
@@ -248,27 +224,27 @@ async def _of_health(visit: PageRequest) -> list[Care]:
     return cares
 
 
-def _of_jobs(visit: PageRequest, jobs: list[JobShown]) -> Iterator[Care]:
+def _of_jobs(visit: PageRequest, found: Sequence[JobView]) -> Iterator[Care]:
     """Yield the newest job of each dataset, where it failed."""
-    newest: dict[str, JobShown] = {}
-    for each in jobs:
+    newest: dict[str, JobView] = {}
+    for each in found:
         newest.setdefault(each.dataset, each)
     for job in newest.values():
         if job.state is JobState.FAILED:
-            title = visit.say("job-failed", job=job.build or job.dataset)
+            title = visit.say("job-failed", job=job.title)
             yield Care("bad", "error", title, job.error, f"/admin/jobs/{job.id}")
 
 
-def _of_verdicts(visit: PageRequest, verdicts: list[VerdictShown]) -> Iterator[Care]:
+def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[Care]:
     """Yield the newest verdict of each dataset, where it was rejected."""
-    newest: dict[str, VerdictShown] = {}
-    for each in verdicts:
+    newest: dict[str, VerdictView] = {}
+    for each in found:
         newest.setdefault(each.dataset, each)
     for told in newest.values():
         row = verdict_row(visit, told)
         if told.verdict is VerdictStatus.REJECTED:
             title = visit.say("commit-rejected", commit=row.commit, dataset=told.dataset)
-            yield Care("bad", "commit", title, told.reason, row.href)
+            yield Care("bad", "commit", title, row.reason, row.href)
         elif told.verdict is VerdictStatus.HELD:
             title = visit.say("commit-held", commit=row.commit, dataset=told.dataset)
-            yield Care("warn", "clock", title, told.reason, row.href)
+            yield Care("warn", "clock", title, row.reason, row.href)

@@ -6,28 +6,20 @@ once a second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Mark, as_api_request, refusal_text
-from merlin.api.pages.admin.page import (
-    Asked,
-    AskedView,
-    Progress,
-    ask,
-    asked_view,
-    progress_of,
-    rooms,
-)
-from merlin.api.pages.components import Listed, listed
+from merlin.api.pages.actions import Mark, refusal_text
+from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     Launching,
-    Link,
     PageRequest,
     Watching,
     badge,
@@ -37,39 +29,22 @@ from merlin.api.pages.page import (
     when,
     whole,
 )
-from merlin.api.rest import datasets as dataset_routes
-from merlin.api.rest import jobs as job_routes
-from merlin.api.rest.jobs import picture_of, points
-from merlin.api.rest.views import JobDetails, JobShown
-from merlin.api.schema import DatasetName, Id, Page, page_of
+from merlin.api.rest.jobs import picture_of
+from merlin.api.schema import DatasetName, Id, Page, page_of, page_part
+from merlin.app import jobs
+from merlin.app.jobs import JobDetails, JobEvent, QuoteView
+from merlin.app.status import status
 from merlin.core.charts import ChartLabels, Curve, plot_curve
+from merlin.core.errors import Refused
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.core.web.templates import Badge
-from merlin.training.jobs import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_LINES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class LossRow:
-    """One step in the table below the curve; "" where nothing was measured."""
-
-    step: str
-    train: str
-    test: str
-
-
-@dataclass(frozen=True, slots=True)
-class DiaryLine:
-    """One line of the diary."""
-
-    at: str
-    words: str
-    is_bad: bool
+Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,51 +52,34 @@ class LiveView:
     """What changes while a job runs; `href` asks for it again, "" once the job is over.
 
     `share` is per cent, None where nobody knows; `told` says the figures of the curve;
-    `again_href` leads to another try.
+    `again_href` leads to another try. `rows` are steps with their losses,
+    `events` the newest ones, both newest first.
     """
 
-    job_id: int
-    title: str
+    job: JobDetails
     href: str
     seen: str
     chip: Badge
     about: str
     share: int | None
-    error: str
     again_href: str
     curve: Curve | None
     told: str
-    rows: tuple[LossRow, ...]
-    diary: tuple[DiaryLine, ...]
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job's page."""
-
-    rooms: tuple[Link, ...]
-    asked: AskedView | None
-    live: LiveView
-    facts: tuple[tuple[str, str], ...]
-    model: Link | None
-    build: Link | None
-    may_cancel: bool
+    rows: Sequence[tuple[str, str, str]]
+    events: Sequence[JobEvent]
 
 
 @router.get("/admin/jobs/{job_id}")
 async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
-    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
-    view = JobView(
-        rooms=rooms(visit),
-        asked=await asked_view(visit, asked),
-        live=_live(visit, job),
-        facts=_facts(visit, job),
-        model=Link(f"/admin/models?dataset={job.dataset}", job.model) if job.model else None,
-        build=Link(f"/admin/builds/{job.build}", job.build) if job.build else None,
-        may_cancel=job.state not in FINAL and visit.caller.may(Permission.LAUNCH, job.dataset),
-    )
+    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
+    view = {
+        "rooms": rooms(visit),
+        "asked": await asked_view(visit, asked),
+        "live": _live(visit, job),
+        "facts": _facts(visit, job),
+        "may_cancel": not job.is_over and visit.caller.may(Permission.LAUNCH, job.dataset),
+    }
     return render_page(visit, "admin_job.html", v=view)
 
 
@@ -130,7 +88,7 @@ async def show_live(
     visit: Watching, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
 ) -> Response:
     """Return what changed of a job since `seen`; nothing where nothing did."""
-    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
+    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
     view = _live(visit, job)
     if view.seen == seen:
         return Response(status_code=204)
@@ -141,7 +99,7 @@ async def show_live(
 @router.get("/admin/jobs/{job_id}/loss.png")
 async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
     """Return a job's losses as a picture, in the light of the pages or the one asked for."""
-    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
+    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
     is_dark = (theme or visit.theme) == "dark"
     content = await picture_of(visit.request, job, visit.language, is_dark=is_dark)
     return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
@@ -150,34 +108,27 @@ async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response
 @router.post("/admin/jobs/{job_id}/cancel")
 async def cancel_job(visit: Launching, job_id: Id, once: Mark) -> Response:
     """Ask the daemon to stop a job."""
-
-    async def deed(request: Request) -> Response:
-        return await job_routes.cancel_job(request, visit.caller, job_id)
-
-    return await ask(visit, once, deed, f"/admin/jobs/{job_id}")
+    return await submit(visit, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}")
 
 
 def _live(visit: PageRequest, job: JobDetails) -> LiveView:
-    how_far, state = progress_of(job), badge(visit, "job", job.state)
-    train, test = job.losses.train, job.losses.test
+    how_far, series, is_over = job.progress, job.losses.series(), job.is_over
     words = ChartLabels(visit.say("loss-train"), visit.say("loss-test"), visit.language)
-    is_over = job.state in FINAL
-    seen = f"{job.state.value}.{len(job.events)}.{len(train)}.{len(test)}.{job.updated_at:%H%M%S}"
+    counts = (len(job.events), len(job.losses.train), len(job.losses.test))
+    seen = ".".join((job.state.value, *map(str, counts), f"{job.updated_at:%H%M%S}"))
+    steps = 0 if is_over else how_far.steps
     return LiveView(
-        job_id=job.id,
-        title=job.build or job.dataset,
+        job=job,
         href="" if is_over else f"/admin/jobs/{job.id}/live?seen={seen}",
         seen=seen,
-        chip=state,
-        about=_about(visit, job, how_far),
+        chip=badge(visit, "job", job.state),
+        about=_about(visit, job),
         share=None if is_over else how_far.share,
-        error=job.error,
         again_href=_again(visit, job) if job.error and is_over else "",
-        curve=plot_curve(points(train), points(test), 0 if is_over else how_far.steps, words),
+        curve=plot_curve(series["train"], series["test"], steps, words),
         told=_told(visit, job),
         rows=_rows(visit, job),
-        diary=_diary(visit, job),
-        said=visit.say("job-now", state=state.words),
+        events=job.events[: -MOST_LINES - 1 : -1],
     )
 
 
@@ -187,9 +138,9 @@ def _again(visit: PageRequest, job: JobDetails) -> str:
     return f"/admin/jobs?launch={job.dataset}#launch" if may_launch else ""
 
 
-def _about(visit: PageRequest, job: JobDetails, how_far: Progress) -> str:
-    said = [str(job.recipe.get("base_model", "")), job.provider]
-    if how_far.epoch and job.state not in FINAL:
+def _about(visit: PageRequest, job: JobDetails) -> str:
+    said, how_far = [job.base_model, job.provider], job.progress
+    if how_far.epoch and not job.is_over:
         epoch = format_number(visit.language, how_far.epoch, 0)
         of = format_number(visit.language, how_far.epochs, 0)
         key = "epoch-of" if how_far.epochs else "epoch"
@@ -201,39 +152,29 @@ def _about(visit: PageRequest, job: JobDetails, how_far: Progress) -> str:
 def _told(visit: PageRequest, job: JobDetails) -> str:
     """Return the curve in words: from where to where each line went."""
     said = []
-    for name, series in (("train", job.losses.train), ("test", job.losses.test)):
+    for name, series in job.losses.series().items():
         if series:
-            first, last = series[0], series[-1]
+            (_, first), (step, last) = series[0], series[-1]
             ends = {
-                "first": format_number(visit.language, first.loss),
-                "last": format_number(visit.language, last.loss),
-                "step": format_number(visit.language, last.step, 0),
+                "first": format_number(visit.language, first),
+                "last": format_number(visit.language, last),
+                "step": format_number(visit.language, step, 0),
             }
             said.append(visit.say(f"curve-{name}", **ends))
     return " ".join(said)
 
 
-def _rows(visit: PageRequest, job: JobDetails) -> tuple[LossRow, ...]:
-    train = {each.step: each.loss for each in job.losses.train}
-    test = {each.step: each.loss for each in job.losses.test}
+def _rows(visit: PageRequest, job: JobDetails) -> Sequence[tuple[str, str, str]]:
+    train, test = (dict(series) for series in job.losses.series().values())
 
     def told(series: dict[float, float], step: float) -> str:
         return format_number(visit.language, series[step], 3) if step in series else ""
 
     steps = sorted(train.keys() | test.keys())[-MOST_LINES:]
-    return tuple(
-        LossRow(f"{step:g}", told(train, step), told(test, step)) for step in reversed(steps)
-    )
+    return [(f"{step:g}", told(train, step), told(test, step)) for step in reversed(steps)]
 
 
-def _diary(visit: PageRequest, job: JobDetails) -> tuple[DiaryLine, ...]:
-    return tuple(
-        DiaryLine(when(visit, each.at), each.message, each.level == "error")
-        for each in reversed(job.events[-MOST_LINES:])
-    )
-
-
-def _facts(visit: PageRequest, job: JobDetails) -> tuple[tuple[str, str], ...]:
+def _facts(visit: PageRequest, job: JobDetails) -> Facts:
     facts = [
         (visit.say("began"), when(visit, job.created_at)),
         (visit.say("news"), when(visit, job.updated_at)),
@@ -249,46 +190,6 @@ def _facts(visit: PageRequest, job: JobDetails) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    """One job in the list."""
-
-    href: str
-    title: str
-    about: str
-    chip: Badge
-    error: str
-    at: str
-    is_over: bool
-
-
-@dataclass(frozen=True, slots=True)
-class QuoteView:
-    """What training would cost; `refusal`: why it may not begin, "" where it may."""
-
-    dataset: str
-    title: str
-    facts: tuple[tuple[str, str], ...]
-    price: str
-    refusal: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobsView:
-    """The list; `datasets` are those that may be trained by hand."""
-
-    rooms: tuple[Link, ...]
-    asked: AskedView | None
-    running: tuple[JobRow, ...]
-    over: tuple[JobRow, ...]
-    next_href: str
-    datasets: tuple[str, ...]
-    dataset: str
-    chosen: str
-    quote: QuoteView | None
-    wrong: str
-
-
 @router.get("/admin/jobs")
 async def show_jobs(
     visit: Watching,
@@ -298,20 +199,22 @@ async def show_jobs(
     asked: Asked = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset whose price is wanted."""
-    found = await _listed(visit, page, dataset)
+    ctx, actor = visit.context, visit.caller.actor
+    found, cursor = await page_part(ctx, actor, page, dataset, jobs.recent)
     quote, wrong = await _quote(visit, launch)
-    view = JobsView(
-        rooms=rooms(visit),
-        asked=await asked_view(visit, asked),
-        running=tuple(job_row(visit, each) for each in found.rows if each.state not in FINAL),
-        over=tuple(job_row(visit, each) for each in found.rows if each.state in FINAL),
-        next_href=found.next_href,
-        datasets=await _launchable(visit),
-        dataset=dataset,
-        chosen=launch,
-        quote=quote,
-        wrong=wrong,
-    )
+    view = {
+        "rooms": rooms(visit),
+        "asked": await asked_view(visit, asked),
+        "running": [each for each in found if not each.is_over],
+        "over": [each for each in found if each.is_over],
+        "next_href": next_href(visit, cursor),
+        "datasets": await _launchable(visit),
+        "chosen": launch,
+        "quote": quote,
+        "price": _price(visit, quote) if quote else "",
+        "facts": _price_facts(visit, quote) if quote else (),
+        "wrong": wrong,
+    }
     return render_page(visit, "admin_jobs.html", v=view)
 
 
@@ -320,49 +223,19 @@ async def launch_job(
     visit: Launching, once: Mark, dataset: Annotated[str, Form(max_length=200)]
 ) -> Response:
     """Ask the daemon to train the newest build of a dataset."""
-
-    async def deed(request: Request) -> Response:
-        body = job_routes.Launch(dataset=dataset)
-        return await job_routes.launch_job(request, visit.caller, body)
-
-    return await ask(visit, once, deed, "/admin/jobs")
+    return await submit(visit, partial(jobs.launch, dataset=dataset), once, "/admin/jobs")
 
 
-async def _listed(visit: PageRequest, page: Page, dataset: str) -> Listed[JobShown]:
-    async def read(request: Request, response: Response) -> list[JobShown]:
-        told = await job_routes.list_jobs(request, response, visit.caller, page, dataset)
-        return told.jobs
-
-    return await listed(visit, read)
-
-
-def job_row(visit: PageRequest, job: JobShown) -> JobRow:
-    """Return a job as a list shows it."""
-    said = [str(job.recipe.get("base_model", job.provider)), job.provider]
-    if job.estimate_micro:
-        said.append(money(visit, job.estimate_micro, job.currency))
-    return JobRow(
-        href=f"/admin/jobs/{job.id}",
-        title=job.build or job.dataset,
-        about=" · ".join(dict.fromkeys(said)),
-        chip=badge(visit, "job", job.state),
-        error=job.error,
-        at=when(visit, job.updated_at),
-        is_over=job.state in FINAL,
-    )
-
-
-async def _launchable(visit: PageRequest) -> tuple[str, ...]:
+async def _launchable(visit: PageRequest) -> list[str]:
     """Return the datasets that have a build and that the person may train."""
-    caller = visit.caller
-    if not caller.may(Permission.LAUNCH):
-        return ()
-    told = await dataset_routes.list_datasets(await as_api_request(visit), caller)
-    return tuple(
-        each.name
-        for each in told.datasets
-        if caller.may(Permission.LAUNCH, each.name) and each.verdict and each.verdict.build
-    )
+    if not visit.caller.may(Permission.LAUNCH):
+        return []
+    told = await visit.context.read(status, visit.caller.actor)
+    return [
+        name
+        for name, each in told.datasets.items()
+        if each.is_built and visit.caller.may(Permission.LAUNCH, name)
+    ]
 
 
 async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, str]:
@@ -370,27 +243,27 @@ async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, st
     if not dataset or not visit.caller.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        told = await dataset_routes.quote_launch(await as_api_request(visit), visit.caller, dataset)
-    except REFUSALS as error:
+        told = await visit.context.read(jobs.quote, visit.caller.actor, dataset, visit.language)
+    except Refused as error:
         return None, refusal_text(visit, error)
-    return quote_view(visit, told), ""
+    return told, ""
 
 
-def quote_view(visit: PageRequest, told: dataset_routes.QuoteShown) -> QuoteView:
-    """Return a price as it is shown before training."""
-    price = visit.say("price-unknown")
-    if told.cost_micro is not None:
-        price = money(visit, told.cost_micro, told.currency)
+def _price(visit: PageRequest, told: QuoteView) -> str:
+    if told.cost_micro is None:
+        return visit.say("price-unknown")
+    return money(visit, told.cost_micro, told.currency)
+
+
+def _price_facts(visit: PageRequest, told: QuoteView) -> Facts:
     spent = money(visit, told.spent_micro, told.currency)
     if told.cap_micro is not None:
         cap = money(visit, told.cap_micro, told.currency)
         spent = visit.say("spent-of", spent=spent, cap=cap)
-    examples = visit.say("examples-count", count=told.examples)
-    facts = (
+    return (
         (visit.say("base"), f"{told.base_model} · {told.provider}"),
-        (visit.say("taught"), examples),
+        (visit.say("taught"), visit.say("examples-count", count=told.examples)),
         (visit.say("epochs"), whole(visit, told.epochs)),
-        (visit.say("price"), price),
+        (visit.say("price"), _price(visit, told)),
         (visit.say("spent-month"), spent),
     )
-    return QuoteView(told.dataset, told.build, facts, price, told.refusal)

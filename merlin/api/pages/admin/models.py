@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Mark, as_api_request
-from merlin.api.pages.admin.page import Asked, AskedView, ask, asked_view, rooms
-from merlin.api.pages.components import listed
+from merlin.api.pages.actions import Mark
+from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
-    Link,
     PageRequest,
     Promoting,
     Watching,
@@ -24,18 +23,14 @@ from merlin.api.pages.page import (
     day_of_year,
     render_page,
     when,
-    word,
 )
-from merlin.api.permissions import pipeline_of, services_of
-from merlin.api.rest import datasets as dataset_routes
-from merlin.api.rest import models as routes
-from merlin.api.rest.views import DatasetShown, ModelShown, PromotionShown, Scores
-from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
+from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of, page_part
+from merlin.app import models
+from merlin.app.models import ModelView, PromotionView, Scores
+from merlin.app.status import DatasetStatus, status
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
-from merlin.core.web.templates import Badge
-from merlin.training.evaluate import Overlap
-from merlin.training.models import ModelState
+from merlin.dataset.files import DatasetCard
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -60,58 +55,6 @@ class ServingCard:
     may_roll_back: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One model; `may_serve`: the person may let it answer."""
-
-    model_id: int
-    title: str
-    name: str
-    dataset: str
-    chip: Badge
-    score: str
-    at: str
-    job_href: str
-    note: str
-    may_serve: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """That another model came to answer."""
-
-    at: str
-    dataset: str
-    to: str
-    why: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelsView:
-    """The page; `idle` are the datasets for which no model of their own answers."""
-
-    rooms: tuple[Link, ...]
-    asked: AskedView | None
-    dataset: str
-    serving: tuple[ServingCard, ...]
-    idle: str
-    rows: tuple[ModelRow, ...]
-    next_href: str
-    moves: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Two models side by side: name, first, second; `lead` says what the figures are worth."""
-
-    rooms: tuple[Link, ...]
-    lead: str
-    first: str = ""
-    second: str = ""
-    rows: tuple[tuple[str, str, str], ...] = ()
-
-
 @router.get("/admin/models")
 async def show_models(
     visit: Watching,
@@ -120,26 +63,22 @@ async def show_models(
     asked: Asked = 0,
 ) -> Response:
     """Return what answers, every model, and what answered when."""
-
-    async def read(request: Request, response: Response) -> list[ModelShown]:
-        told = await routes.list_models(request, response, visit.caller, page, dataset)
-        return told.models
-
-    found = await listed(visit, read)
-    moves = await routes.list_promotions(
-        await as_api_request(visit), Response(), visit.caller, Page(_HISTORY), dataset
-    )
-    cards = await serving_cards(visit, dataset, found.rows, moves.promotions)
-    view = ModelsView(
-        rooms=rooms(visit),
-        asked=await asked_view(visit, asked),
-        dataset=dataset,
-        serving=tuple(each for each in cards if each.build),
-        idle=", ".join(each.dataset for each in cards if not each.build),
-        rows=tuple(_row(visit, each) for each in found.rows),
-        next_href=found.next_href,
-        moves=tuple(_move(visit, each) for each in moves.promotions),
-    )
+    ctx, actor = visit.context, visit.caller.actor
+    found, cursor = await page_part(ctx, actor, page, dataset, models.recent)
+    moves = await ctx.read(models.history, actor, dataset, _HISTORY)
+    cards = await serving_cards(visit, dataset, found, moves)
+    view = {
+        "rooms": rooms(visit),
+        "asked": await asked_view(visit, asked),
+        "dataset": dataset,
+        "serving": [each for each in cards if each.build],
+        "idle": ", ".join(each.dataset for each in cards if not each.build),
+        "rows": found,
+        "score": partial(score, visit),
+        "may_promote": partial(visit.caller.may, Permission.PROMOTE),
+        "next_href": next_href(visit, cursor),
+        "moves": moves,
+    }
     return render_page(visit, "admin_models.html", v=view)
 
 
@@ -147,29 +86,21 @@ async def show_models(
 async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     """Return two models side by side; the two newest ones where nobody chose."""
     chosen = list(dict.fromkeys(model or ()))
-    found = [
-        await routes.show_model(await as_api_request(visit), visit.caller, each) for each in chosen
-    ]
-    lead = visit.say("compare-lead")
-    if len(found) != _TWO:
-        return render_page(visit, "admin_compare.html", v=Compared(rooms(visit), lead))
-    first, second = found
-    asked = await _overlap(visit, first, second)
-    if not asked.is_same:
-        lead = visit.say("compare-differ", shared=asked.shared)
-    rows = tuple(
-        (visit.say(name), one, other)
-        for (name, one), (_, other) in zip(_told(visit, first), _told(visit, second), strict=True)
-        if asked.is_same or name not in _SCORES
-    )
-    names = first.build or first.model, second.build or second.model
-    return render_page(visit, "admin_compare.html", v=Compared(rooms(visit), lead, *names, rows))
-
-
-async def _overlap(visit: PageRequest, first: ModelShown, second: ModelShown) -> Overlap:
-    """Return what the test questions of two models have in common."""
-    reports, jobs = pipeline_of(visit.request).reports, (first.job or 0, second.job or 0)
-    return await services_of(visit.request).store.read(lambda: reports.overlap(*jobs))
+    ctx, actor = visit.context, visit.caller.actor
+    found = [await ctx.read(models.get, actor, each) for each in chosen]
+    view: dict[str, object] = {"rooms": rooms(visit), "lead": visit.say("compare-lead"), "rows": ()}
+    if len(found) == _TWO:
+        shared = await ctx.read(models.compare, *found)
+        if not shared.is_same:
+            view["lead"] = visit.say("compare-differ", shared=shared.shared)
+        both = zip(*(_told(visit, each) for each in found), strict=True)
+        view["first"], view["second"] = (each.title for each in found)
+        view["rows"] = [
+            (visit.say(name), one, other)
+            for (name, one), (_, other) in both
+            if shared.is_same or name not in _SCORES
+        ]
+    return render_page(visit, "admin_compare.html", v=view)
 
 
 @router.post("/admin/models/{model_id}/{act}")
@@ -177,16 +108,12 @@ async def change_serving(
     visit: Promoting, model_id: Id, act: Literal["promote", "pin", "unpin"], once: Mark
 ) -> Response:
     """Ask the daemon to let a model answer, or to keep the one that does."""
-    route = {
-        "promote": routes.promote_model,
-        "pin": routes.pin_model,
-        "unpin": routes.unpin_model,
-    }[act]
-
-    async def deed(request: Request) -> Response:
-        return await route(request, visit.caller, model_id)
-
-    return await ask(visit, once, deed, "/admin/models")
+    acts: dict[str, Callable[..., models.Request]] = {
+        "promote": models.promote,
+        "pin": partial(models.pin_model, is_pinned=True),
+        "unpin": partial(models.pin_model, is_pinned=False),
+    }
+    return await submit(visit, partial(acts[act], model_id=model_id), once, "/admin/models")
 
 
 @router.post("/admin/models/rollback")
@@ -194,79 +121,65 @@ async def roll_back(
     visit: Promoting, once: Mark, dataset: Annotated[str, Form(min_length=1, max_length=200)]
 ) -> Response:
     """Ask the daemon to let the model before answer again."""
-
-    async def deed(request: Request) -> Response:
-        return await dataset_routes.roll_back(request, visit.caller, dataset)
-
-    return await ask(visit, once, deed, "/admin/models")
+    return await submit(visit, partial(models.roll_back, dataset=dataset), once, "/admin/models")
 
 
 async def serving_cards(
     visit: PageRequest,
     dataset: str,
-    models: Sequence[ModelShown] = (),
-    moves: Sequence[PromotionShown] = (),
-) -> tuple[ServingCard, ...]:
+    found: Sequence[ModelView] = (),
+    moves: Sequence[PromotionView] = (),
+) -> list[ServingCard]:
     """Return each dataset with what answers; of one alone where it is named."""
-    told = await dataset_routes.list_datasets(await as_api_request(visit), visit.caller)
-    mine = [each for each in told.datasets if dataset in {"", each.name}]
-    return tuple(_card(visit, each, models, moves) for each in mine)
+    library, visible = visit.services.rows.library, visit.caller.actor.visible_datasets()
+    told = await visit.context.read(status, visit.caller.actor)
+    cards = {each.name: each for each in await visit.services.store.read(library.datasets)}
+    return [
+        _card(visit, name, (told.datasets.get(name), cards.get(name)), found, moves)
+        for name in sorted({*told.datasets, *cards})
+        if dataset in {"", name} and (visible is None or name in visible)
+    ]
 
 
 def _card(
     visit: PageRequest,
-    told: DatasetShown,
-    models: Sequence[ModelShown],
-    moves: Sequence[PromotionShown],
+    name: str,
+    told: tuple[DatasetStatus | None, DatasetCard | None],
+    found: Sequence[ModelView],
+    moves: Sequence[PromotionView],
 ) -> ServingCard:
-    serving = told.serving
-    model = next((each for each in models if each.serves and each.dataset == told.name), None)
-    base = str(told.job.recipe.get("base_model", "")) if told.job else ""
-    ends = pipeline_of(visit.request).sunsets.get(base)
+    standing, card = told
+    serving, job = (standing.serving, standing.job) if standing else (None, None)
+    model = next((each for each in found if each.serves and each.dataset == name), None)
+    base = job.base_model if job else ""
+    ends = visit.context.sunsets.get(base)
     facts = []
     if serving is not None:
         facts.append((visit.say("answers-since"), when(visit, serving.since)))
-        facts.append((visit.say("score"), _score(visit, model.evaluation if model else None)))
+        facts.append((visit.say("score"), score(visit, model.evaluation if model else None)))
         facts.append((visit.say("base"), base or serving.provider))
-    title = told.title.en if visit.language == "en" else told.title.ru
+    title = card.title if card else {}
     return ServingCard(
-        dataset=told.name,
-        title=title or told.title.ru or told.title.en or told.name,
+        dataset=name,
+        title=title.get(visit.language) or title.get("ru") or title.get("en") or name,
         model_id=model.id if model else 0,
         build=(serving.build or serving.model) if serving else "",
         facts=tuple(facts),
         sunset=day_of_year(visit, ends) if ends and serving else "",
         is_pinned=bool(serving and serving.pinned),
-        may_change=bool(serving) and visit.caller.may(Permission.PROMOTE, told.name),
-        may_roll_back=sum(each.dataset == told.name for each in moves) > 1,
+        may_change=bool(serving) and visit.caller.may(Permission.PROMOTE, name),
+        may_roll_back=sum(each.dataset == name for each in moves) > 1,
     )
 
 
-def _row(visit: PageRequest, model: ModelShown) -> ModelRow:
-    state = "serves" if model.serves else model.state.value
-    may_serve = model.state is ModelState.GOOD and not model.serves
-    is_offered = may_serve and visit.caller.may(Permission.PROMOTE, model.dataset)
-    return ModelRow(
-        model_id=model.id,
-        title=model.build or model.model,
-        name=model.model,
-        dataset=model.dataset,
-        chip=badge(visit, "model", state),
-        score=_score(visit, model.evaluation),
-        at=when(visit, model.created_at),
-        job_href=f"/admin/jobs/{model.job}" if model.job else "",
-        note=model.note,
-        may_serve=is_offered,
-    )
-
-
-def _score(visit: PageRequest, scores: Scores | None) -> str:
+def score(visit: PageRequest, scores: Scores | None) -> str:
+    """Return how a model did at its test questions, "–" where it was not asked any."""
     if scores is None or scores.chrf is None:
         return "–"
     return visit.say("score-of", score=format_number(visit.language, scores.chrf, 1))
 
 
-def _told(visit: PageRequest, model: ModelShown) -> list[tuple[str, str]]:
+def _told(visit: PageRequest, model: ModelView) -> list[tuple[str, str]]:
     scores = model.evaluation
 
     def share(value: float | None) -> str:
@@ -274,15 +187,10 @@ def _told(visit: PageRequest, model: ModelShown) -> list[tuple[str, str]]:
 
     return [
         ("dataset", model.dataset),
-        ("state", badge(visit, "model", "serves" if model.serves else model.state.value).words),
+        ("state", badge(visit, "model", "serves" if model.serves else model.state).words),
         ("made", when(visit, model.created_at)),
         ("test-questions", str(scores.questions) if scores else "–"),
-        ("likeness", _score(visit, scores)),
+        ("likeness", score(visit, scores)),
         ("equal", share(scores.equal_share if scores else None)),
         ("unknown", share(scores.unknown_share if scores else None)),
     ]
-
-
-def _move(visit: PageRequest, told: PromotionShown) -> Move:
-    reason = word(visit, "why", told.why)
-    return Move(when(visit, told.at), told.dataset, told.to, reason, told.by)

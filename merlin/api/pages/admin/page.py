@@ -1,89 +1,37 @@
-"""Parts of the admin pages: menu, progress of a job, sums of days, requests to the daemon.
+"""Parts of the admin pages: menu, sums of days, requests to the daemon.
 
 Tests are no money: they are counted apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Deed, as_api_request, call_route_once
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Watching, badge, nowhere, render_fragment
-from merlin.api.permissions import pipeline_of
-from merlin.api.problems import Problem
-from merlin.api.rest.datasets import RequestShown, show_request
-from merlin.api.rest.views import JobDetails
+from merlin.api.rest.requests import Asking, failure
 from merlin.api.schema import Id
+from merlin.app import requests
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.health import is_daemon_alive
+from merlin.app.requests import RequestState
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.core.clock import in_zone
+from merlin.core.errors import NotFound
 from merlin.core.money import Currency
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Badge
-from merlin.db.requests import RequestState
-from merlin.training.jobs import JobState
-
-_FULL = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`share` in per cent, None where nobody knows; `epoch` of `epochs`, 0 where not told.
-
-    `steps` is how many there will be, 0 where not told.
-    """
-
-    share: int | None
-    epoch: float
-    epochs: float
-    steps: float
-
-
-def progress_of(job: JobDetails) -> Progress:
-    """Return how far a job is."""
-    told = list(_metrics(job))
-    epochs = _number(_hyperparameters(job).get("n_epochs"))
-    epoch = max((_number(each.get("epoch")) for each in told), default=0.0)
-    step = max((_number(each.get("step")) for each in told), default=0.0)
-    steps = max((_number(each.get("total_steps")) for each in told), default=0.0)
-    if not steps and epoch and epochs and step:
-        steps = step / epoch * epochs
-    share = None
-    if job.state is JobState.SUCCEEDED:
-        share = _FULL
-    elif steps and step:
-        share = min(round(_FULL * step / steps), _FULL)
-    return Progress(share, epoch, epochs, steps)
-
-
-def _metrics(job: JobDetails) -> Iterator[Mapping[str, Any]]:
-    for event in job.events:
-        if isinstance(event.data, Mapping):
-            yield event.data
-
-
-def _hyperparameters(job: JobDetails) -> Mapping[str, Any]:
-    told = job.recipe.get("hyperparameters")
-    return told if isinstance(told, Mapping) else {}
-
-
-def _number(value: object) -> float:
-    """Return a number above 0, else 0: a diary may say anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)
-
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-DAEMON = "daemon"
 # The number of what was asked of the daemon; the page that comes next tells of it.
 Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
 ROOMS: tuple[tuple[str, str, Permission], ...] = (
@@ -134,40 +82,34 @@ def _stands_in(path: str, href: str) -> bool:
     return path == href or (href != "/admin" and path.startswith(f"{href}/"))
 
 
-async def ask(visit: PageRequest, key: str, deed: Deed, back: str) -> Response:
-    """Ask the daemon by a route of the api; lead back to `back`, which tells what came of it."""
-    answer = await call_route_once(visit, key, deed)
+async def submit(visit: PageRequest, act: Asking, once: str, back: str) -> Response:
+    """Let an act ask the daemon; lead back to `back`, which tells what came of it."""
+    asked = await visit.context.write(act, visit.caller.actor, once=once)
     sign = "&" if "?" in back else "?"
-    return seen_other(f"{back}{sign}asked={answer.said.get('id', 0)}")
+    return seen_other(f"{back}{sign}asked={asked.request_id}")
 
 
 async def asked_view(visit: PageRequest, number: int) -> AskedView | None:
     """Return what became of a request, None for none that the person may see."""
+
+    def look(ctx: Context, actor: Actor) -> tuple[requests.Request, bool]:
+        return requests.get(ctx, actor, number), is_daemon_alive(ctx)
+
     if not number:
         return None
     try:
-        shown = await show_request(await as_api_request(visit), visit.caller, number)
-    except Problem:
+        asked, is_served = await visit.context.read(look, visit.caller.actor)
+    except NotFound:
         return None
-    is_over = shown.state in _OVER
+    is_over = asked.state in _OVER
+    target = next((str(value) for value in asked.arguments.values()), "")
     return AskedView(
-        chip=badge(visit, "page-asked", shown.state),
-        title=_title(visit, shown),
-        reason=shown.reason,
+        chip=badge(visit, "page-asked", asked.state),
+        title=visit.say(f"asked-{asked.kind}", target=target),
+        reason=failure(asked, visit.language),
         live_href="" if is_over else f"/admin/asked/{number}",
-        is_late=not is_over and not await _is_daemon_alive(visit),
+        is_late=not is_over and not is_served,
     )
-
-
-def _title(visit: PageRequest, shown: RequestShown) -> str:
-    target = next((str(value) for value in shown.arguments.values()), "")
-    return visit.say(f"asked-{shown.kind.value}", target=target)
-
-
-async def _is_daemon_alive(visit: PageRequest) -> bool:
-    pipeline, now = pipeline_of(visit.request), visit.services.clock()
-    found = await visit.services.store.read(pipeline.heartbeats.all)
-    return any(each.process == DAEMON and each.is_alive(now) for each in found)
 
 
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)

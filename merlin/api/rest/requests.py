@@ -1,0 +1,115 @@
+"""What is asked of the daemon: how an act that asks it is answered, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from merlin.account.api_keys import Scope
+from merlin.api.auth import Caller, require_access
+from merlin.api.idempotency import run_once
+from merlin.api.permissions import context_of
+from merlin.api.problems import headers_of, language_of_request, problems
+from merlin.api.rest.views import said
+from merlin.api.schema import Id, Shape
+from merlin.app import requests
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.requests import Request as Asked
+from merlin.app.requests import RequestKind, RequestState
+from merlin.app.views import finite
+
+
+class RequestShown(Shape):
+    """What was asked of the daemon, and how far it is."""
+
+    id: int
+    kind: RequestKind
+    state: RequestState
+    asked_at: datetime
+    arguments: dict[str, Any]
+    result: dict[str, Any] | None = Field(description="what came of it, once done")
+    reason: str = Field(description='why it failed, in the language of the caller, else ""')
+
+
+class RequestList(Shape):
+    """What you asked of the daemon, newest first; the last fifty."""
+
+    requests: list[RequestShown]
+
+
+ASKED = {
+    HTTPStatus.ACCEPTED.value: {"model": RequestShown, "description": "The daemon was asked"},
+    **problems(400, 401, 403, 404, 409, 413, 422),
+}
+
+
+def request_shown(asked: Asked, language: str) -> RequestShown:
+    """Return a request in a language."""
+    is_done = asked.state is RequestState.DONE
+    return RequestShown(
+        id=asked.request_id,
+        kind=RequestKind(asked.kind),
+        state=asked.state,
+        asked_at=asked.created_at,
+        arguments=dict(asked.arguments),
+        result=finite(dict(asked.result)) if is_done else None,
+        reason=failure(asked, language),
+    )
+
+
+def failure(asked: Asked, language: str) -> str:
+    """Return why the daemon refused, "" where it did not."""
+    if asked.state is not RequestState.FAILED:
+        return ""
+    arguments = asked.result.get("arguments")
+    known = arguments if isinstance(arguments, Mapping) else {}
+    return said(str(asked.result.get("key", "")), known, language)
+
+
+class Asking(Protocol):
+    """An act that asks the daemon for something; with the same `once` it is asked once."""
+
+    def __call__(self, ctx: Context, actor: Actor, /, *, once: str) -> Asked:
+        """Return the request."""
+
+
+async def accepted(request: Request, caller: Caller, act: Asking) -> Response:
+    """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
+    language = language_of_request(request)
+
+    async def deed(number: int) -> Response:
+        asked = await context_of(request).write(act, caller.actor, once=str(number))
+        shown = request_shown(asked, language)
+        headers = {**headers_of(language), "Location": f"/api/requests/{shown.id}"}
+        return JSONResponse(shown.model_dump(mode="json"), HTTPStatus.ACCEPTED, headers)
+
+    return await run_once(request, caller, deed)
+
+
+router = APIRouter(prefix="/api/requests", tags=["verdicts"])
+Asker = Annotated[Caller, Depends(require_access(Scope.JOBS_READ))]
+
+
+@router.get("", summary="What you asked of the daemon", responses=problems(401, 403))
+async def list_requests(request: Request, caller: Asker) -> RequestList:
+    """Return your own ones."""
+    found = await context_of(request).read(requests.recent, caller.actor)
+    language = language_of_request(request)
+    return RequestList(requests=[request_shown(each, language) for each in found])
+
+
+@router.get(
+    "/{request_id}", summary="What came of a request", responses=problems(401, 403, 404, 422)
+)
+async def show_request(request: Request, caller: Asker, request_id: Id) -> RequestShown:
+    """Return your own one, or any of a dataset that you may watch."""
+    found = await context_of(request).read(requests.get, caller.actor, request_id)
+    return request_shown(found, language_of_request(request))

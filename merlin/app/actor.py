@@ -1,0 +1,65 @@
+"""Actor: who performs an act, and the permission checks that acts share."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass, field
+
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Permission, Role
+from merlin.db import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who performs an act; `name` is what requests and the audit log store.
+
+    `user_id` 0: nobody who is known, or the operator, who works on the machine itself and may
+    do everything.
+    """
+
+    name: str = ""
+    standing: Authority = field(default_factory=Authority)
+    user_id: int = 0
+    is_operator: bool = False
+
+    @classmethod
+    def person(cls, user_id: int, standing: Authority) -> Actor:
+        """Return the actor for somebody who is known by their Telegram id."""
+        return cls(audit.person_reference(user_id), standing, user_id)
+
+    @classmethod
+    def operator(cls) -> Actor:
+        """Return the actor for whoever sits at this machine's command line."""
+        try:
+            login = getpass.getuser()
+        except (KeyError, OSError):  # a container whose user has no name
+            login = str(os.getuid())
+        return cls(f"cli:{login}", Authority(Role.ADMIN), is_operator=True)
+
+    def may(self, permission: Permission, dataset: str | None = None) -> bool:
+        """Return whether the permission is granted, for a dataset or (None) anywhere."""
+        return self.standing.may(permission, dataset)
+
+    def require(self, permission: Permission, dataset: str) -> None:
+        """Raise NotFound without the permission: the same as for a dataset that is not there."""
+        if not self.may(permission, dataset):
+            raise missing_dataset(dataset)
+
+    def visible_datasets(self, dataset: str = "") -> list[str] | None:
+        """Return which datasets a list may contain, None for all; `dataset` narrows it to one.
+
+        Raises NotFound for a dataset that the actor may not watch.
+        """
+        if dataset:
+            self.require(Permission.WATCH, dataset)
+            return [dataset]
+        if not self.may(Permission.WATCH):
+            return []
+        return sorted(self.standing.scopes) if self.standing.role is Role.TEACHER else None
+
+
+def missing_dataset(dataset: str) -> NotFound:
+    """Return the error for a dataset that is not there, or not for the actor."""
+    return NotFound("no dataset", "change-no-dataset", dataset=dataset)

@@ -1,0 +1,67 @@
+"""Context: what the acts of one process work with; built once, by `merlin.wiring.context`.
+
+An act is a function of a context and an actor: it checks the permission, keeps the rule, reads or
+writes rows, notes the audit and returns a view. Acts are synchronous and run inside one
+transaction; a coroutine calls them by `read` and `write`:
+
+    job = await ctx.read(jobs.get, actor, 7)
+    request = await ctx.write(jobs.cancel, actor, 7)
+
+A repository without state of its own is made where it is used: `Requests(ctx.db, ctx.clock)`. What
+remembers something between calls, and what the configuration says, is a field here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from merlin.core.clock import Clock, utc_now
+from merlin.db.database import Database
+from merlin.db.writer import Store
+from merlin.training.launch_plan import Terms
+from merlin.training.policy import Caps
+from merlin.training.sunset import Reliance
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The database of a process, its clock, and what its configuration says.
+
+    `store` runs acts beside the event loop; None where there is none (the command line). `terms`
+    by provider, `currencies` what each provider charges in, `sunsets` by base model.
+    """
+
+    db: Database
+    store: Store | None = None
+    clock: Clock = utc_now
+    state_dir: Path | None = None
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+    caps: Caps = field(default_factory=Caps)
+    currencies: Mapping[str, str] = field(default_factory=dict)
+    sunsets: Mapping[str, date] = field(default_factory=dict)
+    relies_on: Sequence[Reliance] = ()
+
+    async def read(
+        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act that only reads returns."""
+        return await self._running().read(partial(act, self, *args, **named))
+
+    async def write(
+        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act returns, once all it wrote is stored as one transaction."""
+        return await self._running().do(partial(act, self, *args, **named))
+
+    def _running(self) -> Store:
+        if self.store is None:
+            raise RuntimeError("this process has no writing thread: call the act itself")
+        return self.store

@@ -1,0 +1,346 @@
+"""Fine-tune jobs: list, show, quote, launch, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import Select, fn
+
+from merlin.app import datasets
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.pipeline import PipelineHistory
+from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.views import described, finite, named
+from merlin.core.charts import read_losses
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.dataset.builds import build_version
+from merlin.dataset.tokens import count_epochs
+from merlin.db.database import Row
+from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
+from merlin.db.values import load_json, load_time
+from merlin.training.job_store import LaunchRows
+from merlin.training.jobs import FINAL, JobState
+from merlin.training.launch_plan import Desk
+from merlin.training.launch_plan import quote as quote_launch
+
+__all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
+
+MOST_EVENTS = 1000
+_FULL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A fine-tune job; costs in millionths of `currency`."""
+
+    id: int
+    dataset: str
+    build: str | None
+    provider: str
+    provider_job: str | None
+    state: JobState
+    status: str = described("the provider's own word")
+    attempt: int
+    recipe: dict[str, Any]
+    model: str | None
+    trained_tokens: int | None
+    estimate_micro: int
+    currency: str
+    error: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the state is final."""
+        return self.state in FINAL
+
+    @property
+    def can_cancel(self) -> bool:
+        """Return whether there is something at the provider to stop."""
+        return not self.is_over and self.state is not JobState.LAUNCHING
+
+    @property
+    def title(self) -> str:
+        """Return the build's version, or the dataset without one."""
+        return self.build or self.dataset
+
+    @property
+    def base_model(self) -> str:
+        """Return the model that is tuned, "" when the recipe names none."""
+        return str(self.recipe.get("base_model", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChange:
+    """A job's way from one state to another."""
+
+    before: str | None = named("from")
+    to: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One line of a job's event log."""
+
+    at: datetime | None
+    level: str
+    message: str
+    kind: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A model on the way, with what was measured of it."""
+
+    model: str
+    step: int
+    metrics: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """A loss at a step."""
+
+    step: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The losses over the steps; empty where none are known."""
+
+    train: list[LossPoint]
+    test: list[LossPoint]
+
+    @property
+    def are_known(self) -> bool:
+        """Return whether any was measured."""
+        return bool(self.train or self.test)
+
+    def series(self) -> dict[str, list[tuple[float, float]]]:
+        """Return (step, loss) pairs of "train" and "test", as charts take them."""
+        both = (("train", self.train), ("test", self.test))
+        return {name: [(each.step, each.loss) for each in points] for name, points in both}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is; `share` in per cent, None where nobody knows; 0: not told."""
+
+    share: int | None
+    epoch: float
+    epochs: float
+    steps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetails(JobView):
+    """A job with its state changes, its events (oldest first), its checkpoints and its losses."""
+
+    changes: list[JobChange]
+    events: list[JobEvent]
+    checkpoints: list[Checkpoint]
+    losses: Losses
+
+    @property
+    def progress(self) -> Progress:
+        """Return how far the job is, from the metrics in its events."""
+        metrics = [each.data for each in self.events if isinstance(each.data, Mapping)]
+        settings = self.recipe.get("hyperparameters")
+        wanted = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
+        epoch, step, steps = (
+            max((_positive(each.get(name)) for each in metrics), default=0.0)
+            for name in ("epoch", "step", "total_steps")
+        )
+        if not steps and epoch and wanted and step:
+            steps = step / epoch * wanted
+        share = min(round(_FULL * step / steps), _FULL) if steps and step else None
+        share = _FULL if self.state is JobState.SUCCEEDED else share
+        return Progress(share, epoch, wanted, steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteView:
+    """What training the newest build would cost; amounts in millionths of `currency`."""
+
+    dataset: str
+    build: str
+    provider: str
+    base_model: str
+    examples: int
+    epochs: int
+    cost_micro: int | None = described("null: nobody knows the price")
+    spent_micro: int = described("what the provider's jobs of this month may have cost")
+    cap_micro: int | None = described("what they may cost together; null: no cap")
+    currency: str
+    refusal: str = described('why it may not be launched, "" where it may')
+
+
+def recent(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[JobView]:
+    """Return jobs, newest first; `before`: only ids below it. Raises NotFound."""
+    query, visible = _jobs(), actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(JOB.dataset.in_(visible))
+    if before:
+        query = query.where(JOB.id < before)
+    rows = ctx.db.rows(query.order_by(JOB.id.desc()).limit(limit))
+    return [JobView(**_values(row)) for row in rows]
+
+
+def newest(ctx: Context) -> dict[str, JobView]:
+    """Return each dataset's newest job, for who judges by itself which of them are to be seen."""
+    ids = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
+    rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids)))
+    return {row["dataset"]: JobView(**_values(row)) for row in rows}
+
+
+def get(
+    ctx: Context,
+    actor: Actor,
+    job_id: int,
+    events: int = MOST_EVENTS,
+    permission: Permission = Permission.WATCH,
+) -> JobDetails:
+    """Return one job with its newest `events`.
+
+    Raises NotFound, alike for one that is missing and one that the actor has no permission for.
+    """
+    with ctx.db.snapshot():
+        row = ctx.db.row(_jobs().where(JOB.id == job_id))
+        if row is None or not actor.may(permission, row["dataset"]):
+            raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
+        told = _events(ctx, job_id, events)
+        checkpoints = _checkpoints(ctx, job_id)
+        return JobDetails(
+            **_values(row),
+            changes=_changes(ctx, job_id),
+            events=told,
+            checkpoints=checkpoints,
+            losses=_losses(told, checkpoints),
+        )
+
+
+def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
+    """Return what launching the newest build would cost, and why it may be refused.
+
+    Raises NotFound; Refused where there is no build, or its job exists already.
+    """
+    actor.require(Permission.LAUNCH, dataset)
+    verdict = PipelineHistory(ctx.db).newest(dataset)
+    if verdict.build_id is None:
+        raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
+    told = quote_launch(Desk(LaunchRows(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
+    recipe, why = told.order.recipe, told.refusal
+    return QuoteView(
+        dataset=dataset,
+        build=told.build.version,
+        provider=told.order.provider,
+        base_model=recipe.base_model,
+        examples=told.build.train,
+        epochs=count_epochs(told.build.train, recipe.hyperparameters.get("n_epochs", "auto")),
+        cost_micro=told.cost_micro,
+        spent_micro=told.spent_micro,
+        cap_micro=ctx.caps.per_month_micro,
+        currency=told.order.currency,
+        refusal=text(language, why.reason, **why.arguments) if why else "",
+    )
+
+
+def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
+    """Ask the daemon to train the newest build; it checks budget and sunsets. Raises NotFound."""
+    actor.require(Permission.LAUNCH, dataset)
+    datasets.require_known(ctx, actor, dataset)
+    asked = {"dataset": dataset}
+    return submit_request(ctx, actor, RequestKind.LAUNCH, asked, f"dataset:{dataset}", once)
+
+
+def cancel(ctx: Context, actor: Actor, job_id: int, once: str = "") -> Request:
+    """Ask the daemon to stop a job. Raises NotFound."""
+    get(ctx, actor, job_id, events=1, permission=Permission.LAUNCH)
+    return submit_request(ctx, actor, RequestKind.CANCEL, {"job": job_id}, f"job:{job_id}", once)
+
+
+def _jobs() -> Select:
+    number = BUILD.number.alias("build_number")
+    return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
+
+
+_SAME = (
+    *("id", "dataset", "provider", "status", "attempt"),
+    *("trained_tokens", "estimate_micro", "currency", "error"),
+)
+
+
+def _values(row: Row) -> dict[str, Any]:
+    """Return the values of a `JobView` from a row of `_jobs`."""
+    return {name: row[name] for name in _SAME} | {
+        "build": build_version(row["dataset"], row["build_number"]),
+        "provider_job": row["provider_job_id"] or None,
+        "state": JobState(row["state"]),
+        "recipe": finite(load_json(row["recipe"])),
+        "model": row["model_id"],
+        "created_at": from_iso(row["created_at"]),
+        "updated_at": from_iso(row["updated_at"]),
+    }
+
+
+def _changes(ctx: Context, job_id: int) -> list[JobChange]:
+    query = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
+    return [
+        JobChange(before=row["from_state"], to=row["to_state"], at=from_iso(row["at"]))
+        for row in ctx.db.rows(query)
+    ]
+
+
+def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
+    query = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id)
+    newest_first = ctx.db.rows(query.order_by(JOB_EVENT.id.desc()).limit(limit))
+    return [
+        JobEvent(
+            at=load_time(row["at"]),
+            level=row["level"],
+            message=row["message"],
+            kind=row["kind"],
+            data=finite(load_json(row["data"])),
+        )
+        for row in reversed(newest_first)
+    ]
+
+
+def _checkpoints(ctx: Context, job_id: int) -> list[Checkpoint]:
+    query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
+    return [
+        Checkpoint(
+            model=row["model_id"], step=row["step"], metrics=finite(load_json(row["metrics"]))
+        )
+        for row in ctx.db.rows(query)
+    ]
+
+
+def _losses(events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]) -> Losses:
+    told = read_losses(
+        {
+            "events": [{"data": each.data} for each in events],
+            "checkpoints": [{"step": each.step, "metrics": each.metrics} for each in checkpoints],
+        }
+    )
+    return Losses(*([LossPoint(*pair) for pair in told[name]] for name in ("train", "test")))
+
+
+def _positive(value: object) -> float:
+    """Return a number above 0, else 0: providers may log anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return max(float(value), 0.0)

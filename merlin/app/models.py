@@ -1,0 +1,267 @@
+"""Tuned models and which one serves: list, compare, promote, pin, unpin, roll back, history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from peewee import JOIN, Select
+
+from merlin.app import datasets
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.views import described, named
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Permission
+from merlin.dataset.builds import build_version
+from merlin.db.database import Row
+from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING
+from merlin.db.values import load_json
+from merlin.training.evaluate import Overlap
+from merlin.training.model_store import models as select_models
+from merlin.training.model_store import overlap_of
+from merlin.training.models import ModelState
+from merlin.training.promotion_store import PromotionRows
+
+__all__ = ["ModelState", "ModelView", "PromotionView", "Request", "Scores"]
+
+_SCORES = (
+    EVALUATION.questions,
+    EVALUATION.chrf,
+    EVALUATION.equal_share,
+    EVALUATION.unknown_share,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """How a model answered the test questions."""
+
+    questions: int
+    chrf: float | None = described("likeness to the wanted answers, of 100")
+    equal_share: float | None
+    unknown_share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A tuned model."""
+
+    id: int
+    model: str = described("its name at the provider")
+    dataset: str
+    provider: str
+    build: str | None
+    job: int | None
+    state: ModelState
+    serves: bool
+    evaluation: Scores | None
+    note: str
+    created_at: datetime
+
+    @property
+    def display_state(self) -> str:
+        """Return the word to show: `serves` for a good model that serves, else its state."""
+        return "serves" if self.serves and self.state is ModelState.GOOD else self.state.value
+
+    @property
+    def is_promotable(self) -> bool:
+        """Return whether it passed its evaluation and does not serve yet."""
+        return self.state is ModelState.GOOD and not self.serves
+
+    @property
+    def title(self) -> str:
+        """Return the build's version, or the provider's name without one."""
+        return self.build or self.model
+
+    @property
+    def scores(self) -> Scores | None:
+        """Return the evaluation where it asked at least one question."""
+        return self.evaluation if self.evaluation and self.evaluation.questions else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionView:
+    """That another model serves."""
+
+    id: int
+    dataset: str
+    before: str | None = named("from")
+    to: str
+    why: str
+    by: str
+    at: datetime
+
+
+def recent(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[ModelView]:
+    """Return models, newest first; `before`: only ids below it. Raises NotFound."""
+    query, visible = _models(), actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(MODEL.dataset.in_(visible))
+    if before:
+        query = query.where(MODEL.id < before)
+    return [_model(row) for row in ctx.db.rows(query.order_by(MODEL.id.desc()).limit(limit))]
+
+
+def history(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[PromotionView]:
+    """Return promotions, newest first; `before`: only ids below it. Raises NotFound."""
+    query, visible = PROMOTION.select(), actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(PROMOTION.dataset.in_(visible))
+    if before:
+        query = query.where(PROMOTION.id < before)
+    rows = ctx.db.rows(query.order_by(PROMOTION.id.desc()).limit(limit))
+    return [
+        PromotionView(
+            id=row["id"],
+            dataset=row["dataset"],
+            before=row["from_model"],
+            to=row["to_model"],
+            why=row["why"],
+            by=row["by_whom"],
+            at=from_iso(row["at"]),
+        )
+        for row in rows
+    ]
+
+
+def get(
+    ctx: Context, actor: Actor, model_id: int, permission: Permission = Permission.WATCH
+) -> ModelView:
+    """Return a model by its row's id. Raises NotFound, also without the permission."""
+    missing = NotFound(f"no model {model_id}", "store-no-model", model=str(model_id))
+    return _one(ctx, actor, _models().where(MODEL.id == model_id), permission, missing)
+
+
+def of_job(
+    ctx: Context, actor: Actor, job_id: int, permission: Permission = Permission.WATCH
+) -> ModelView:
+    """Return the model that a job made. Raises NotFound, also without the permission."""
+    missing = NotFound(f"job {job_id} has no model", "admin-no-model", job=job_id)
+    return _one(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
+
+
+def _one(
+    ctx: Context, actor: Actor, query: Select, permission: Permission, missing: NotFound
+) -> ModelView:
+    row = ctx.db.row(query)
+    if row is None or not actor.may(permission, row["dataset"]):
+        raise missing
+    return _model(row)
+
+
+def compare(ctx: Context, one: ModelView, other: ModelView) -> Overlap:
+    """Return what the test questions of two models have in common."""
+    ids = [one.id, other.id]
+    rows = ctx.db.rows(MODEL.select(MODEL.id, MODEL.build_id).where(MODEL.id.in_(ids)))
+    builds = {row["id"]: row["build_id"] for row in rows}
+    return overlap_of(ctx.db, *(builds.get(each, 0) for each in ids))
+
+
+def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
+    """Return the base model below each dataset's serving model."""
+    serves = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
+    rows = ctx.db.rows(serves.where(SERVING.since.is_null(False)))  # noqa: FBT003 - peewee's own signature
+    return {
+        row["dataset"]: str(load_json(row["recipe"]).get("base_model", ""))
+        for row in rows
+        if actor.may(Permission.WATCH, row["dataset"])
+    }
+
+
+def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
+    """Return the newest good model that served before the present one. Raises NotFound."""
+    actor.require(Permission.PROMOTE, dataset)
+    past = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == dataset)
+    served = [row["to_model"] for row in ctx.db.rows(past.order_by(PROMOTION.id.desc()))]
+    query = _models().where((MODEL.dataset == dataset) & MODEL.model_id.in_(served))
+    found = {row["model_id"]: _model(row) for row in ctx.db.rows(query.order_by(MODEL.id))}
+    for name in served:
+        if name in found and found[name].is_promotable:
+            return found[name]
+    raise NotFound("nothing served before", "rollback-none", dataset=dataset)
+
+
+def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
+    """Ask the daemon to let a model serve; it refuses one that failed its evaluation."""
+    model = get(ctx, actor, model_id, Permission.PROMOTE)
+    return _submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
+
+
+def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
+    """Promote by the provider's model name or the build's version. Raises NotFound."""
+    dataset = PromotionRows(ctx.db).model(name).dataset
+    return _submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
+
+
+def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:
+    """Ask the daemon to keep the serving model, or to let newer ones serve again."""
+    kind = RequestKind.PIN if is_pinned else RequestKind.UNPIN
+    return _submit(ctx, actor, kind, dataset, {"dataset": dataset}, once)
+
+
+def pin_model(
+    ctx: Context, actor: Actor, model_id: int, *, is_pinned: bool, once: str = ""
+) -> Request:
+    """Pin or unpin by model. Raises NotFound; Refused where that model does not serve."""
+    model = get(ctx, actor, model_id, Permission.PROMOTE)
+    if not model.serves:
+        raise Refused("it does not serve", "model-not-serving", model=model.model)
+    return pin(ctx, actor, model.dataset, is_pinned=is_pinned, once=once)
+
+
+def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
+    """Ask the daemon to let an earlier model serve: `to`, or the one before."""
+    arguments = {"dataset": dataset} | ({"to": to} if to else {})
+    return _submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
+
+
+def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
+    """Ask the daemon to let the model of a job serve again; NotFound for another dataset's."""
+    model = of_job(ctx, actor, job_id, Permission.PROMOTE)
+    if model.dataset != dataset:
+        raise NotFound("another dataset's", "admin-no-model", job=job_id)
+    return roll_back(ctx, actor, dataset, model.model)
+
+
+def _submit(
+    ctx: Context,
+    actor: Actor,
+    kind: RequestKind,
+    dataset: str,
+    arguments: dict[str, str],
+    once: str = "",
+) -> Request:
+    actor.require(Permission.PROMOTE, dataset)
+    datasets.require_known(ctx, actor, dataset)
+    return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
+
+
+def _models() -> Select:
+    """Return the SELECT of models with their scores and since when they serve, NULL where none."""
+    query = select_models().select_extend(*_SCORES, SERVING.since)
+    query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
+    return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
+
+
+def _model(row: Row) -> ModelView:
+    scores = {column.name: row[column.name] for column in _SCORES}
+    return ModelView(
+        id=row["id"],
+        model=row["model_id"],
+        dataset=row["dataset"],
+        provider=row["provider"],
+        build=build_version(row["dataset"], row["build_number"]),
+        job=row["job_id"],
+        state=ModelState(row["state"]),
+        serves=row["since"] is not None,
+        evaluation=Scores(**scores) if row["questions"] is not None else None,
+        note=row["note"],
+        created_at=from_iso(row["created_at"]),
+    )

@@ -1,0 +1,90 @@
+"""What people ask of the daemon: submit a request, look at what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Permission, Role
+from merlin.db.audit import Audit
+from merlin.db.database import lock_user
+from merlin.db.requests import Request, RequestKind, Requests, RequestState
+
+__all__ = ["Request", "RequestKind", "RequestState", "get", "recent", "submit_request"]
+
+# The argument by which a call that is repeated finds what it asked for already.
+_CALL = "call"
+_RECENT = 100
+
+
+def submit_request(
+    ctx: Context,
+    actor: Actor,
+    kind: RequestKind,
+    arguments: Mapping[str, object],
+    target: str,
+    once: str = "",
+) -> Request:
+    """Queue a request for the daemon and note it in the audit, in one transaction.
+
+    `target` is what the audit names. With the same `once` the first request is returned.
+    """
+    return ctx.db.joined(lambda: _submit(ctx, actor, kind, arguments, target, once))
+
+
+def _submit(
+    ctx: Context,
+    actor: Actor,
+    kind: RequestKind,
+    arguments: Mapping[str, object],
+    target: str,
+    once: str,
+) -> Request:
+    rows, marked = Requests(ctx.db, ctx.clock), dict(arguments)
+    if once:
+        # Two calls at once, by two processes, look one after the other.
+        lock_user(ctx.db, actor.user_id, ctx.clock)
+        for earlier in rows.of(actor.name, _RECENT):
+            if earlier.arguments.get(_CALL) == once:
+                return _plain(earlier)
+        marked[_CALL] = once
+    request_id = rows.ask(kind, marked, actor.name)
+    Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
+    return _plain(rows.get(request_id))
+
+
+def fetch(ctx: Context, actor: Actor) -> Request:
+    """Ask the daemon to read the repository, which changes nothing that an audit would tell."""
+    rows = Requests(ctx.db, ctx.clock)
+    return rows.get(rows.ask(RequestKind.FETCH, {}, actor.name))
+
+
+def recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
+    """Return the actor's own requests, newest first."""
+    return [_plain(each) for each in Requests(ctx.db).of(actor.name, limit)]
+
+
+def get(ctx: Context, actor: Actor, request_id: int) -> Request:
+    """Return an own request, or any of a dataset that the actor may watch. Raises NotFound."""
+    request = Requests(ctx.db).get(request_id)
+    if not _may_see(actor, request):
+        raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+    return _plain(request)
+
+
+def _may_see(actor: Actor, request: Request) -> bool:
+    if request.by == actor.name:
+        return True
+    dataset = request.arguments.get("dataset")
+    is_everywhere = actor.standing.role is not Role.TEACHER
+    is_known = is_everywhere or isinstance(dataset, str)
+    return is_known and actor.may(Permission.WATCH, str(dataset) if dataset else None)
+
+
+def _plain(request: Request) -> Request:
+    """Return a request without the mark of its call."""
+    told = {key: value for key, value in request.arguments.items() if key != _CALL}
+    return replace(request, arguments=told)
