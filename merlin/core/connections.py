@@ -15,16 +15,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from prometheus_client import Metric
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_in_networks
-from merlin.core.metrics import counter, gauge, metric_name
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 log = get_logger(__name__)
 
@@ -123,6 +124,9 @@ class Connections:
 
     def metrics(self, *prefix: str) -> list[Metric]:
         """Return how many are open and how many were ended."""
+        # The bot and the daemon, which have no such page, do without the library's 2 MB.
+        from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
+
         count = metric_name(*prefix, "connections")
         about = "Connections ended because of a slow caller or of too many."
         ended = ((self.ended[reason], {"reason": reason}) for reason in REASONS)

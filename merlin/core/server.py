@@ -22,9 +22,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from prometheus_client import Metric
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,7 +32,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.core.connections import SWEEP_S, BoundedHttp, Connections
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
-from merlin.core.metrics import counter, gauge, metric_name
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
@@ -40,7 +42,7 @@ STOPPING = "STOPPING=1"
 
 
 def notify(*words: str) -> bool:
-    """Tell systemd `words`, such as READY or `status(...)`; return whether somebody listens."""
+    """Tell systemd `words`, such as READY or a `status_notice`; return whether it listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
@@ -93,6 +95,9 @@ class BodyBudget:
 
     def metrics(self, *prefix: str) -> list[Metric]:
         """Return what is held and how many bodies were refused."""
+        # The bot and the daemon, which have no such page, do without the library's 2 MB.
+        from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
+
         held = metric_name(*prefix, "bodies", "bytes")
         refused = metric_name(*prefix, "bodies", "refused", "total")
         about = "Bodies refused because too much was under way."
