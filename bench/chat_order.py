@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.chat_loads import FIRST_CHAT
-from merlin.billing.purchases import ID_LENGTH, Order, Promise, Purchases, Till
+from merlin.billing.purchases import ID_LENGTH, Order, Promise, Purchases
 from merlin.core.money import stars
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.providers.payments import Gateway
 
 BUYER = FIRST_CHAT - 2
 PRICE = 1
@@ -24,7 +25,7 @@ def let_order(state: Path) -> None:
     with open_database(f"sqlite://{state}/merlin.db") as database:
         rows = Purchases(database, load_or_make_key(state, None))
         promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, 30)
-        order = Order(BUYER, Till.STARS, promise, stars(PRICE))
+        order = Order(BUYER, Gateway.STARS, promise, stars(PRICE))
         made = rows.order(order, timedelta(days=1), _KEY)
     if made.purchase_id != PAYLOAD:
         raise AssertionError(f"the order is {made.purchase_id}, not {PAYLOAD}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from merlin.billing.orders import Shop
 from merlin.billing.plan import Format, read_plans
 from merlin.billing.promo_codes import Promo
 from merlin.billing.selling import Selling, YooKassaConfig
@@ -38,7 +37,7 @@ PLANS = read_plans(
         },
     }
 )
-SHOP = Shop(PLANS, Selling(YooKassaConfig()))
+SHOP = (PLANS, Selling(YooKassaConfig()))
 DAYS = {"plus": 30, "course": 7}
 PACK = {Format.VOICE: 3, Format.TEXT: 2}
 JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)

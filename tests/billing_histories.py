@@ -17,11 +17,9 @@ from shop_world import STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.billing.payments import expire
-from merlin.billing.plan import Format, plan_of
+from merlin.billing.plan import Format, Source, plan_of
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import Gift, Reserved
-from merlin.billing.quota_store import QuotaRows
-from merlin.billing.subscriptions import Source
+from merlin.billing.quota import Gift, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused
 from merlin.providers.payments import Status
@@ -35,7 +33,7 @@ class History:
         self.world = world
         self.clock = world.clock
         self.user_id = user_id
-        self.quotas = QuotaRows(world.db, BOT, world.clock)
+        self.quotas = Quotas(world.db, BOT, world.clock)
         self.zone = zone_of(dice.choice(ZONES))
         self.orders, self.bought, self.uses, self.gifts = [], [], {}, {}
         self.had = Counts()
@@ -86,7 +84,7 @@ class History:
             return
         purchase = self.dice.choice(self.orders)
         is_again = any(each.purchase == purchase for each in self.bought)
-        if is_again and purchase.order.till is YOOKASSA:
+        if is_again and purchase.order.gateway is YOOKASSA:
             return
         outside_id = f"{self.user_id}-{len(self.bought)}"
         promo, free = purchase.order.promo, self.uses_of(purchase.order.promo) < FEW
@@ -118,16 +116,16 @@ class History:
         """Let the page of an order be opened: from then on it may be paid at any time."""
         if self.orders:
             purchase = self.dice.choice(self.orders)
-            asking, number = self.world.books.asking, purchase.purchase_id
+            asking, number = self.world.billing.purchases, purchase.purchase_id
             if asking.asking(number, self.clock(), timedelta(seconds=15)):
                 asking.pending(number, number, "https://pay", self.clock() + timedelta(minutes=1))
 
     def look(self):
         """Let the till be asked about everybody's orders; it has nothing to say."""
-        self.world.books.asking.due(self.clock(), 50)
+        self.world.billing.purchases.due(self.clock(), 50)
 
     def uses_of(self, code):
-        return next((x.uses for x in self.world.books.promos.all() if x.promo.code == code), 0)
+        return next((x.uses for x in self.world.billing.promos.all() if x.promo.code == code), 0)
 
     def hear_out_of_order(self):
         """Tell what was true before, or never."""
@@ -135,7 +133,7 @@ class History:
             return
         purchase = self.dice.choice(self.orders)
         known = next((each for each in self.bought if each.purchase == purchase), None)
-        if purchase.order.till is STARS:
+        if purchase.order.gateway is STARS:
             return
         status = self.dice.choice([Status.PENDING, Status.HELD, Status.CANCELED, Status.SUCCEEDED])
         if known is None and status is Status.SUCCEEDED:
@@ -148,8 +146,8 @@ class History:
             purchase = self.dice.choice(self.orders)
             number, state = purchase.purchase_id, PurchaseState.CANCELED
             is_closed = self.dice.random() < 0.3
-            self.world.books.purchases.give_up(number, state, is_closed=is_closed)
-            expire(self.world.books, self.dice.choice(self.orders), self.clock())
+            self.world.billing.purchases.give_up(number, state, is_closed=is_closed)
+            expire(self.world.billing, self.dice.choice(self.orders), self.clock())
 
     def refund(self):
         """Send back a part or all of a payment; never more than is left."""
@@ -161,7 +159,7 @@ class History:
             self._sent_back(each)
             return
         rest = each.paid - each.back
-        is_whole = each.purchase.order.till is STARS or self.dice.random() < 0.4
+        is_whole = each.purchase.order.gateway is STARS or self.dice.random() < 0.4
         minor = rest if is_whole else self.dice.randint(1, rest)
         outside_id = f"{each.outside_id}-back-{len(each.refunds)}"
         try:
@@ -178,12 +176,12 @@ class History:
         """Let the refund be carried out that was wished for by itself."""
         (wanted,) = self.wanted(each)
         returned = self.world.returned(each.outside_id, wanted.refund_id, wanted.amount)
-        assert self.world.books.refunds.done(wanted.refund_id, returned) is not None
+        assert self.world.billing.refunds.done(wanted.refund_id, returned) is not None
         each.back = each.paid
         each.refunds.append((wanted.refund_id, each.paid))
 
     def wanted(self, each):
-        refunds = self.world.books.refunds.of(each.purchase.purchase_id)
+        refunds = self.world.billing.refunds.of(each.purchase.purchase_id)
         return [refund for refund in refunds if refund.payment_id == each.outside_id]
 
     def _end_gifts(self, each):
@@ -202,7 +200,7 @@ class History:
     # What costs nothing.
 
     def trial(self):
-        had_plan = any(each.plan == "plus" for each in self.world.books.terms.of(self.user_id))
+        had_plan = any(each.plan == "plus" for each in self.world.billing.terms.of(self.user_id))
         try:
             self.world.trial(self.user_id)
         except MerlinError:
@@ -213,7 +211,7 @@ class History:
 
     def redeem(self):
         try:
-            self.world.books.promos.redeem(self.user_id, "days")
+            self.world.billing.promos.redeem(self.user_id, "days")
         except Refused:
             assert self.had["promo"] == 1
             return
@@ -223,7 +221,7 @@ class History:
         amount, hours = self.dice.randint(1, 2), self.dice.choice([None, 1, 30])
         if self.dice.random() < 0.3:
             key = f"admin:{self.had['gift']}"
-            terms = self.world.books.terms
+            terms = self.world.billing.terms
             assert terms.add(self.user_id, "plus", amount, Source.GIFT, key, "user:1003")
             self.had["gift"] += 1
             return
@@ -312,7 +310,7 @@ class History:
     def _check_money(self):
         for purchase in self.orders:
             mine = [each for each in self.bought if each.purchase == purchase]
-            entries = self.world.books.ledger.entries(purchase.purchase_id)
+            entries = self.world.billing.ledger.entries(purchase.purchase_id)
             kinds = Counts(each.kind.value for each in entries)
             sums = Counts()
             for each in entries:
@@ -322,7 +320,7 @@ class History:
             assert kinds["revocation"] == whole
             assert sums["payment"] == sums["grant"] == sum(each.paid for each in mine)
             assert sums["refund"] == sum(each.back for each in mine)
-            state = self.world.books.purchases.get(purchase.purchase_id).state
+            state = self.world.billing.purchases.get(purchase.purchase_id).state
             assert state.is_paid is bool(mine)
             is_back = PurchaseState.REFUNDED if whole == len(mine) else None
             is_back = is_back or (PurchaseState.REFUNDED_IN_PART if sums["refund"] else None)
@@ -340,7 +338,7 @@ class History:
         assert self.world.granted("FEW")[0] <= FEW
 
     def _check_terms(self):
-        terms = self.world.books.terms.of(self.user_id)
+        terms = self.world.billing.terms.of(self.user_id)
         grants = {each.grant.entry_id: each for each in self.bought}
         assert Counts(each.source for each in terms)[Source.TRIAL] == self.had["trial"]
         for term in terms:
@@ -389,5 +387,5 @@ def shop_of(database, cipher, clock):
     """Return a counter whose codes are made."""
     world = Counter(database, cipher, clock, SHOP)
     for promo in CODES:
-        world.books.promos.add(promo)
+        world.billing.promos.add(promo)
     return world

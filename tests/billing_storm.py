@@ -44,7 +44,7 @@ def tell(url, seed, threads, most):
     """Tell of each order's payment 1 to `most` times, shuffled, in so many threads."""
     dice = random.Random(seed)  # noqa: S311 - a test's own dice
     with open_database(url) as database:
-        orders = counter(database).books.purchases.newest(1000)
+        orders = counter(database).billing.purchases.newest(1000)
         tellings = [each for each in orders for _ in range(dice.randint(1, most))]
         dice.shuffle(tellings)
         waiting = SimpleQueue()

@@ -7,18 +7,23 @@ from itertools import count
 
 from merlin.account.users import Users
 from merlin.billing import orders, payments
-from merlin.billing.ledger import EntryKind, Ledger, Paid, Returned, faults
-from merlin.billing.orders import Shop, Wanted
+from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
+from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import read_plans
-from merlin.billing.purchases import Till
+from merlin.billing.repository import billing_of
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.db.notices import Notices
-from merlin.providers.payments import Seen, Status
-from merlin.wiring.books import books_of
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentRequest,
+    Status,
+)
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
-STARS, YOOKASSA = Till.STARS, Till.YOOKASSA
+STARS, YOOKASSA = Gateway.STARS, Gateway.YOOKASSA
 SAID = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20, "voice": 0},
     "plus": {
@@ -45,7 +50,22 @@ SAID = {
     },
 }
 PLANS = read_plans(SAID)
-SHOP = Shop(PLANS, Selling(YooKassaConfig(saves_methods=True)))
+SHOP = (PLANS, Selling(YooKassaConfig(saves_methods=True)))
+
+
+def request_of(purchase, return_url="", description="", **more):
+    """Return what a gateway is asked for to have an order paid."""
+    order = purchase.order
+    return PaymentRequest(
+        purchase_id=purchase.purchase_id,
+        user_id=purchase.user_id,
+        amount=order.amount,
+        title=order.promise.plan,
+        description=description,
+        contact=order.contact,
+        return_url=return_url,
+        **more,
+    )
 
 
 class Counter:
@@ -55,7 +75,7 @@ class Counter:
         self.db = database
         self.clock = clock
         self.shop = shop
-        self.books = books_of(database, cipher, clock)
+        self.billing = billing_of(database, cipher, clock, *shop)
         self.notices = Notices(database, clock)
         self.users = Users(database, clock, cipher)
         # The rows themselves tell more than the Protocol.
@@ -63,45 +83,45 @@ class Counter:
         self._numbers = count(1)
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
-        wanted = Wanted(user_id, plan, till, **more)
-        return self.db.transact(lambda: orders.order(self.books, self.shop, wanted, self.clock))
+        wanted = OrderRequest(user_id, plan, till, **more)
+        return self.db.transact(lambda: orders.place_order(self.billing, wanted))
 
     def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
         """Return the payment as YooKassa tells it when all is well."""
         said = {"is_paid": status is Status.SUCCEEDED, "amount": purchase.order.amount}
         said |= {"is_test": False, "purchase_id": purchase.purchase_id}
         said |= {"user_id": str(purchase.user_id), "at": self.clock()}
-        return Seen(outside_id, status, **{**said, **more})
+        return GatewayPayment(outside_id, status, **{**said, **more})
 
     def settle(self, purchase, seen):
-        return self.db.transact(lambda: payments.settle(self.books, self.notices, purchase, seen))
+        return self.db.transact(lambda: payments.apply_payment(self.billing, purchase, seen))
 
     def pay(self, purchase, outside_id=""):
         """Let a purchase be paid; return its grant, None for a payment that is known."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
-        paid = Paid(outside_id, purchase.order.amount, self.clock())
-        return self.db.transact(lambda: payments.pay(self.books, self.notices, purchase, paid))
+        paid = PaymentEntry(outside_id, purchase.order.amount, self.clock())
+        return self.db.transact(lambda: payments.grant_paid(self.billing, purchase, paid))
 
     def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
         """Order and pay; return the purchase as it then is, and the grant."""
         purchase = self.order(user_id, plan, till, **more)
         grant = self.pay(purchase)
-        return self.books.purchases.get(purchase.purchase_id), grant
+        return self.billing.purchases.get(purchase.purchase_id), grant
 
     def give_back(self, grant, minor=None, outside_id=""):
         """Let money go back at the till; return the ledger's row."""
-        amount = self.books.ledger.rest(grant.entry_id)
+        amount = self.billing.ledger.rest(grant.entry_id)
         amount = amount if minor is None else type(amount)(minor, amount.currency)
         outside_id = outside_id or f"back-{next(self._numbers)}"
         paid = self.payment_of(grant)
-        returned = self.returned(paid.outside_id, outside_id, amount)
+        returned = GatewayRefund(outside_id, paid.outside_id, amount, True, self.clock())
         return self.db.transact(
-            lambda: payments.give_back(self.books, self.notices, grant.till, returned)
+            lambda: payments.apply_refund(self.billing, grant.gateway, returned)
         )
 
     def returned(self, payment_id, outside_id, amount):
-        """Return what a till says of money that it sent back."""
-        return Returned(outside_id, payment_id, amount, self.clock())
+        """Return what a gateway says of money that it sent back."""
+        return RefundEntry(outside_id, payment_id, amount, self.clock())
 
     def granted(self, code):
         """Return how many payments were granted something for a code, and how many nothing."""
@@ -113,13 +133,13 @@ class Counter:
         return tuple(counts)
 
     def payment_of(self, grant):
-        entries = self.books.ledger.entries(grant.purchase_id)
+        entries = self.billing.ledger.entries(grant.purchase_id)
         return next(each for each in entries if each.entry_id == grant.refers)
 
     def trial(self, user_id=ANNA, plan="plus"):
         """Begin a trial; return its days."""
         return self.db.transact(
-            lambda: orders.begin_trial(self.books, self.shop, user_id, plan, f"user:{user_id}")
+            lambda: orders.start_trial(self.billing, user_id, plan, f"user:{user_id}")
         )
 
     def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):
@@ -127,11 +147,11 @@ class Counter:
         now = self.clock()
         next_at = now + timedelta(days=days)
         new = Renewal(0, user_id, "plus", till, "card-1", RenewalState.ON, now, next_at)
-        return self.books.renewals.begin(new)
+        return self.billing.renewals.begin(new)
 
     def entries(self):
         far = timedelta(days=40_000)
-        rows = self.books.ledger.between(self.clock() - far, self.clock() + far)
+        rows = self.billing.ledger.between(self.clock() - far, self.clock() + far)
         return [entry for entry, _ in rows]
 
     def kinds(self):

@@ -28,7 +28,6 @@ from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openai_compat.routes import LineageCache
 from merlin.api.openapi import add_description
 from merlin.api.pages.site import add_pages
-from merlin.api.payments.worker import PaymentWorker, is_wanted
 from merlin.api.problems import add_problems
 from merlin.api.rate_limits import Limits, LimitsLayer, LoginThrottle
 from merlin.api.response_cache import (
@@ -55,6 +54,7 @@ from merlin.api.rest import (
     teaching,
 )
 from merlin.api.services import ApiServices
+from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.listening import Listening
@@ -211,9 +211,9 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         freshness = app.state.catalogue.freshness
         beside.append(asyncio.create_task(freshness.watch(services)))
         beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
-        app.state.cashier = PaymentWorker(services)
-        if is_wanted(services):
-            beside.append(asyncio.create_task(app.state.cashier.serve()))
+        app.state.payment_worker = PaymentWorker(services.payments)
+        if app.state.payment_worker.is_of_use:
+            beside.append(asyncio.create_task(app.state.payment_worker.serve()))
         async with opened(app):
             yield
         for task in beside:

@@ -37,12 +37,13 @@ from starlette.responses import Response
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.services import ApiServices
 from merlin.app.inbox import Update, read_update
-from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
 from merlin.core.webhook_signing import is_signed
+from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
 
@@ -187,14 +188,14 @@ async def mark_order_due(services: ApiServices, hint: PaymentWebhook) -> bool:
     found = await services.store.read(lambda: _meant(services, hint))
     if found is None:
         return False
-    look, now = services.rows.books.asking.look, services.clock()
+    look, now = services.rows.billing.purchases.look, services.clock()
     return await services.store.do(lambda: look(found.purchase_id, now))
 
 
 def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
     """Return the order that a notification is about, where anything may be new of it."""
-    purchases = services.rows.books.purchases
-    known = purchases.by_outside(Till.YOOKASSA, hint.payment_id)
+    purchases = services.rows.billing.purchases
+    known = purchases.by_outside(Gateway.YOOKASSA, hint.payment_id)
     if known is None and hint.purchase_id:
         known = _asked_for(services, hint.purchase_id)
     if known is None or (known.state.is_paid and hint.event.startswith(_OF_PAYMENTS)):
@@ -205,7 +206,7 @@ def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
 def _asked_for(services: ApiServices, purchase_id: str) -> Purchase | None:
     """Return an order that was asked for, and of whose payment we never learnt the id."""
     try:
-        found = services.rows.books.purchases.get(purchase_id)
+        found = services.rows.billing.purchases.get(purchase_id)
     except NotFound:
         return None
     was_asked = found.asked_at is not None and not found.outside_id
@@ -328,7 +329,7 @@ async def payment(request: Request) -> Response:
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
     if await mark_order_due(services, told):
-        request.app.state.cashier.ring()
+        request.app.state.payment_worker.ring()
     return Response(status_code=HTTPStatus.OK)
 
 

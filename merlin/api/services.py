@@ -24,14 +24,15 @@ from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.app.inbox import Update
+from merlin.app.orders import PaymentContext
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.books import Books
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas, Uses
+from merlin.billing.quota import Quotas
+from merlin.billing.repository import Billing
 from merlin.billing.selling import Selling
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import QuestionStatistics, Ratings
@@ -57,7 +58,7 @@ from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.providers.payments import Payments, Returns
+from merlin.providers.payments import PolledGateway
 from merlin.training.model_store import Lineage
 from merlin.training.models import Serving
 
@@ -166,8 +167,8 @@ class Rows:
     consents: Consents
     quotas: Quotas
     costs: Costs
-    books: Books
-    uses: Uses
+    billing: Billing
+    uses: Quotas
     repeats: IdempotencyKeys
     talks: PrivateSessions
     ratings: Ratings
@@ -194,9 +195,9 @@ class ApiServices:
     `still_alive` tells the service manager, about once a second. `public_url` is the address by
     which people know this api, "" where the config does not say. `entrance` is how people may sign
     in, `limits` how many calls they may make. `proofs` checks edits; acts work with `context`.
-    `payments` and `returns` are the shop at YooKassa; None: there is none. `connections` are those
-    of the server. `tell_keys` says that this process lives and which keys of people's texts it
-    holds, about once a second.
+    `gateway` is the shop at YooKassa; None: there is none. `connections` are those of the server.
+    `tell_keys` says that this process lives and which keys of people's texts it holds, about once
+    a second.
     `hook_secrets` are those of a hook by its name, each of which proves a call; `monitoring` are
     the networks that may read /readyz and /metrics.
     """
@@ -213,11 +214,8 @@ class ApiServices:
     still_alive: Callable[[], object]
     language: str = "ru"
     public_url: str = ""
-    plans: Sequence[Plan] = ()
-    selling: Selling = field(default_factory=Selling)
     caps: AnswerCaps = field(default_factory=AnswerCaps)
-    payments: Payments | None = None
-    returns: Returns | None = None
+    gateway: PolledGateway | None = None
     timezone: str = "UTC"
     default_dataset: str | None = None
     door: Behind = field(default_factory=Behind)
@@ -229,3 +227,27 @@ class ApiServices:
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     monitoring: tuple[str, ...] = LOOPBACK
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """Return the plans of the config."""
+        return self.rows.billing.plans
+
+    @property
+    def selling(self) -> Selling:
+        """Return how plans are paid for."""
+        return self.rows.billing.selling
+
+    @property
+    def payments(self) -> PaymentContext:
+        """Return what the acts of payments work with."""
+        return PaymentContext(
+            store=self.store,
+            billing=self.rows.billing,
+            users=self.rows.users,
+            gateway=self.gateway,
+            polled=self.gateway,
+            language=self.language,
+            timezone=self.timezone,
+            public_url=self.public_url,
+        )

@@ -1,15 +1,11 @@
-"""The ledger: payments, grants and refunds; rows are only added.
-
-Ledger: every payment, grant, refund and revocation, one row each; rows are only added.
+"""The ledger: every payment, grant, refund and revocation, one row each; rows are only added.
 
 Every grant points to one payment, every refund and every revocation to one grant. Amounts are
 whole kopecks or Stars, never negative; the kind says which way the money went. No row names a
 person: the purchase does, until they leave.
 
-Rows of the ledger, with all that rests on them.
-
 A payment, its grant, the questions or the time that are granted, and the purchase's new state are
-one transaction, and so is a refund with what it takes back. A till's own id is the key of a row:
+one transaction, and so is a refund with what it takes back. A gateway's own id is the key of a row:
 what comes twice finds it there, and changes nothing.
 """
 
@@ -22,12 +18,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from merlin.billing.plan import Source
 from merlin.billing.promo_codes import Promos
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState, Till
-from merlin.billing.quota import Gift
-from merlin.billing.quota_store import GiftRows
-from merlin.billing.subscription_store import RenewalRows, TermRows
-from merlin.billing.subscriptions import Source, Term, begins
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.quota import Gift, Gifts
+from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
@@ -35,6 +30,7 @@ from merlin.db.database import Database, Row, lock_known_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import storable_text
+from merlin.providers.payments import Gateway
 
 # The reason of a grant that grants nothing: its payment came when the use of the code was taken.
 CODE_TAKEN = "code-taken"
@@ -53,15 +49,15 @@ class EntryKind(StrEnum):
 class Entry:
     """One row. `refers` is the row that it rests on, None for a payment.
 
-    `outside_id` is the till's own id of a payment or refund. `by` says what made it: "billing",
-    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the till's own word,
-    in a grant CODE_TAKEN or "".
+    `outside_id` is the gateway's own id of a payment or refund. `by` says what made it: "billing",
+    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the gateway's word, in
+    a grant CODE_TAKEN or "".
     """
 
     entry_id: int
     kind: EntryKind
     purchase_id: str
-    till: Till
+    gateway: Gateway
     amount: Amount
     at: datetime
     refers: int | None = None
@@ -77,8 +73,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
-    """What the till says of one payment that was made."""
+class PaymentEntry:
+    """What the gateway says of one payment that was made."""
 
     outside_id: str
     amount: Amount
@@ -86,8 +82,8 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
-    """What the till says of money that went back."""
+class RefundEntry:
+    """What the gateway says of money that went back."""
 
     outside_id: str
     payment_id: str
@@ -158,23 +154,23 @@ class Ledger:
         self.db = db
         self._clock = clock
         self._purchases = Purchases(db, cipher, clock)
-        self._terms = TermRows(db, clock)
-        self._gifts = GiftRows(db, clock)
-        self._renewals = RenewalRows(db, cipher)
+        self._terms = Terms(db, clock)
+        self._gifts = Gifts(db, clock)
+        self._renewals = Renewals(db, cipher)
         self._promos = Promos(db, clock)
 
     @transaction
-    def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
+    def paid(self, purchase_id: str, paid: PaymentEntry) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
         None for a payment that is stored already: then nothing changes. A grant that `is_empty`
         grants nothing. Raises NotFound for an unknown purchase.
         """
         purchase = self._held(purchase_id)
-        till = purchase.order.till
+        gateway = purchase.order.gateway
         payment_id = self._add(
             purchase,
-            f"payment:{till.value}:{paid.outside_id}",
+            f"payment:{gateway.value}:{paid.outside_id}",
             EntryKind.PAYMENT,
             paid.amount,
             outside_id=paid.outside_id,
@@ -206,7 +202,7 @@ class Ledger:
         self.db.change(PURCHASE.update({"state": _IN_PART}).where(this))
 
     def _known_as(self, purchase: Purchase, outside_id: str) -> None:
-        """Let the order be found by its payment, also where nobody heard the till's answer."""
+        """Let the order be found by its payment, also where nobody heard the gateway's answer."""
         this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
         self.db.change(PURCHASE.update({"outside_id": storable_text(outside_id)}).where(this))
 
@@ -222,7 +218,7 @@ class Ledger:
                 key = f"grant:{grant_id}:{kind.value}"
                 self._gifts.give(Gift(user_id, kind, amount, BY, "", until, key))
         elif lasts is not None:
-            starts = begins(self._terms.of(user_id), promise.plan, now)
+            starts = term_start(self._terms.of(user_id), promise.plan, now)
             key = f"grant:{grant_id}"
             ends = starts + lasts
             self._terms.give(
@@ -230,15 +226,15 @@ class Ledger:
             )
 
     @transaction
-    def returned(self, till: Till, returned: Returned) -> Entry | None:
+    def returned(self, gateway: Gateway, returned: RefundEntry) -> Entry | None:
         """Store a refund, and take back what was granted as far as no money is left for it.
 
         None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
         for more than was paid.
         """
-        grant = self._grant_of(till, returned.payment_id)
+        grant = self._grant_of(gateway, returned.payment_id)
         purchase = self._held(grant.purchase_id)
-        key = f"refund:{till.value}:{returned.outside_id}"
+        key = f"refund:{gateway.value}:{returned.outside_id}"
         if self._find(key) is not None:
             return None
         before = self.rest(grant.entry_id)
@@ -345,7 +341,7 @@ class Ledger:
             "key": storable_text(key),
             "kind": kind.value,
             "purchase_id": purchase.purchase_id,
-            "till": purchase.order.till.value,
+            "till": purchase.order.gateway.value,
             "refers": None,
             "amount": amount.minor,
             "currency": amount.currency.value,
@@ -364,8 +360,8 @@ class Ledger:
         found = self.db.value(LEDGER.select(LEDGER.id).where(LEDGER.key == storable_text(key)))
         return None if found is None else int(found)
 
-    def _grant_of(self, till: Till, payment_id: str) -> Entry:
-        found = self._find(f"payment:{till.value}:{payment_id}")
+    def _grant_of(self, gateway: Gateway, payment_id: str) -> Entry:
+        found = self._find(f"payment:{gateway.value}:{payment_id}")
         grant_id = None if found is None else self._find(f"grant:{found}")
         if grant_id is None:
             raise NotFound(f"no payment {payment_id}", "billing-no-payment")
@@ -383,7 +379,7 @@ def _entry(row: Row) -> Entry:
         entry_id=row["id"],
         kind=EntryKind(row["kind"]),
         purchase_id=row["purchase_id"],
-        till=Till(row["till"]),
+        gateway=Gateway(row["till"]),
         amount=Amount(row["amount"], Currency(row["currency"])),
         at=from_iso(row["at"]),
         refers=row["refers"],

@@ -1,30 +1,39 @@
-"""Settling: what a till says of a payment becomes what the purchase is; the last step of both.
+"""What a payment does: the one place that grants, cancels, expires and takes back.
 
 Everything here is called within the store's work, so that what belongs together is stored
-together, what the person is told included. Anything may come twice, late, or in any order.
+together, what the person is told included. Anything may come twice, late, or in any order, and
+from either gateway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from merlin.billing import orders
-from merlin.billing.books import Books
-from merlin.billing.ledger import Entry, EntryKind, Paid, Returned
-from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.ledger import Entry, EntryKind, PaymentEntry, RefundEntry
+from merlin.billing.orders import orders_with_code
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.refunds import UNDER_WAY, Refund
+from merlin.billing.repository import Billing
+from merlin.billing.selling import STARS_PERIOD_DAYS
+from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
-from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import Mismatch, Seen, Status, mismatch
+from merlin.db.notices import ADMINS
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Mismatch, Status
 
 log = get_logger(__name__)
 
-# Who wishes for a refund that no person wished for, and why; the till is told it too.
+# Who asks for a refund that no person asked for, and why; the gateway is told it too.
 BY = "billing"
 WHY_CODE_TAKEN = "the code was used before"
+# Who sent money back that we did not, by gateway.
+BY_HAND = {Gateway.YOOKASSA: "yookassa", Gateway.STARS: "telegram"}
+_STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
 # Words of YooKassa for why a payment was canceled that have a text of their own.
 REASONS = frozenset(
     {
@@ -52,121 +61,308 @@ REASONS = frozenset(
 )
 
 
-class Settled(StrEnum):
-    """What came of a look at a payment."""
+class Outcome(StrEnum):
+    """What came of a payment; SENT_BACK: it grants nothing, because its code was used by then.
+
+    RETURNED: money went back of which the ledger does not know; read the refunds.
+    """
 
     NOTHING = "nothing"
     PAID = "paid"
+    SENT_BACK = "sent-back"
     HELD = "held"
     CANCELED = "canceled"
     WRONG = "wrong"
     RETURNED = "returned"
 
 
-def settle(books: Books, notices: Notices, purchase: Purchase, seen: Seen) -> Settled:
-    """Let a payment at YooKassa, read with our own credentials, change its purchase.
+def mismatch(purchase: Purchase, payment: GatewayPayment) -> Mismatch | None:
+    """Return in what the payment is not this purchase's, None where all agrees."""
+    order = purchase.order
+    # Each payment of a subscription in Stars has an id of its own.
+    is_known = order.gateway is Gateway.STARS or purchase.outside_id in {"", payment.outside_id}
+    agreements = {
+        Mismatch.ID: is_known,
+        Mismatch.CURRENCY: payment.amount.currency is order.amount.currency,
+        Mismatch.AMOUNT: payment.amount.minor == order.amount.minor,
+        Mismatch.ORDER: payment.purchase_id == purchase.purchase_id,
+        # Somebody who left paid all the same; nobody else can have.
+        Mismatch.USER: payment.user_id == str(order.user_id) or order.user_id == 0,
+        Mismatch.TEST: payment.is_test == order.is_test,
+    }
+    return next((what for what, agrees in agreements.items() if not agrees), None)
 
-    RETURNED: money went back of which the ledger does not know; read the refunds.
-    """
-    purchase = books.purchases.get(purchase.purchase_id)
-    wrong = mismatch(purchase, seen)
+
+def apply_payment(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+    """Let a payment, read with our own credentials, change its purchase, and grant what it buys."""
+    purchase = billing.purchases.get(purchase.purchase_id)
+    wrong = mismatch(purchase, payment)
     if wrong is not None:
-        tell_wrong(notices, purchase, seen.outside_id, wrong)
-        return Settled.WRONG
-    if seen.status is Status.SUCCEEDED and seen.is_paid:
-        return _paid(books, notices, purchase, seen)
-    if seen.status is Status.HELD and books.asking.held(purchase.purchase_id):
-        return Settled.HELD
-    if seen.status is Status.CANCELED and cancel(books, notices, purchase, seen.reason):
-        return Settled.CANCELED
-    return Settled.NOTHING
+        notify_wrong(billing, purchase, payment.outside_id, wrong)
+        return Outcome.WRONG
+    if payment.status is Status.SUCCEEDED and payment.is_paid:
+        return _apply_paid(billing, purchase, payment)
+    if payment.status is Status.HELD and billing.purchases.held(purchase.purchase_id):
+        return Outcome.HELD
+    if payment.status is Status.CANCELED and cancel(billing, purchase, payment.reason):
+        return Outcome.CANCELED
+    return Outcome.NOTHING
 
 
-def _paid(books: Books, notices: Notices, purchase: Purchase, seen: Seen) -> Settled:
-    at = seen.at or purchase.created_at
-    grant = pay(books, notices, purchase, Paid(seen.outside_id, seen.amount, at))
-    if seen.refunded > _returned(books, purchase):
-        return Settled.RETURNED
-    return Settled.PAID if grant is not None and not grant.is_empty else Settled.NOTHING
+def _apply_paid(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+    at = payment.at or purchase.created_at
+    grant = grant_paid(billing, purchase, PaymentEntry(payment.outside_id, payment.amount, at))
+    if payment.refunded > _returned(billing, purchase):
+        return Outcome.RETURNED
+    if grant is None:
+        return Outcome.NOTHING
+    if grant.is_empty:
+        return Outcome.SENT_BACK
+    if purchase.user_id:
+        _record_renewal(billing, purchase, payment)
+    return Outcome.PAID
 
 
-def pay(books: Books, notices: Notices, purchase: Purchase, paid: Paid) -> Entry | None:
+def grant_paid(billing: Billing, purchase: Purchase, paid: PaymentEntry) -> Entry | None:
     """Store a payment with what it grants, and tell the person; None for one that is known.
 
     One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
     goes back.
     """
     kill_point("payment.before")
-    grant = books.ledger.paid(purchase.purchase_id, paid)
+    grant = billing.ledger.paid(purchase.purchase_id, paid)
     if grant is None:
         return None
-    once = f"paid:{purchase.order.till.value}:{paid.outside_id}"
+    once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if grant.is_empty:
         # The same key as the payment's: however often this is told, it goes back once.
-        books.refunds.want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
-        tell_code_taken(notices, purchase, paid.outside_id)
+        billing.refunds.want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
+        notify_code_taken(billing, purchase, paid.outside_id)
         return grant
     if purchase.order.promo:
         # The use is this order's now: what else waits to be paid with it would only go back.
-        for each in orders.holding(books, purchase.user_id, purchase.order.promo):
-            books.purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
+        for each in orders_with_code(billing, purchase.user_id, purchase.order.promo):
+            billing.purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
+    tell = billing.notices.tell
     if purchase.user_id:
-        notices.tell(str(purchase.user_id), "notice-paid", _bought(purchase, paid.amount), once)
+        tell(str(purchase.user_id), "notice-paid", _bought(purchase, paid.amount), once)
     else:
         # There is nobody to grant anything to: it is for an admin to send it back.
-        told = {"purchase": purchase.purchase_id, "amount": _money(paid.amount)}
-        notices.tell(ADMINS, "notice-paid-nobody", told, once)
-    log.info("paid", purchase=purchase.purchase_id, till=purchase.order.till.value)
+        told = {"purchase": purchase.purchase_id, "amount": money_text(paid.amount)}
+        tell(ADMINS, "notice-paid-nobody", told, once)
+    log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
 
-def cancel(books: Books, notices: Notices, purchase: Purchase, reason: str) -> bool:
+def receive_payment(billing: Billing, payment: GatewayPayment) -> Outcome:
+    """Apply a payment in Stars, whose purchase is named by nothing but what it carries.
+
+    Admins and the payer hear of one that is for no order of ours, or not what was ordered.
+    """
+    try:
+        purchase = billing.purchases.get(payment.purchase_id)
+    except NotFound:
+        log.warning("stars came for no order", user=payment.user_id)
+        told = {
+            "user": payment.user_id,
+            "charge": payment.outside_id,
+            "stars": payment.amount.minor,
+            "payload": payment.purchase_id[:64],
+        }
+        billing.notices.tell(ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}")
+        _notify_odd(billing, payment)
+        return Outcome.WRONG
+    outcome = apply_payment(billing, purchase, payment)
+    if outcome is Outcome.WRONG:
+        _notify_odd(billing, payment)
+    return outcome
+
+
+def _notify_odd(billing: Billing, payment: GatewayPayment) -> None:
+    told = {"stars": payment.amount.minor}
+    billing.notices.tell(payment.user_id, "notice-stars-odd", told, f"odd:{payment.outside_id}")
+
+
+def plan_ends(billing: Billing, user_id: int, plan: str) -> datetime | None:
+    """Return when the last of somebody's terms of a plan ends, None for no term."""
+    terms = [each for each in billing.terms.of(user_id) if each.plan == plan]
+    return max((each.ends_at for each in terms), default=None)
+
+
+def _record_renewal(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> None:
+    """Let a payment that was just made begin a renewal, or move the one that runs on."""
+    plan, user_id = purchase.order.promise.plan, purchase.user_id
+    mine = [each for each in billing.renewals.of(user_id) if each.plan == plan]
+    if purchase.order.gateway is Gateway.STARS:
+        if payment.paid_until is not None:
+            _renewed_by_telegram(billing, purchase, payment, mine)
+        return
+    ends = plan_ends(billing, user_id, plan)
+    if ends is None:
+        return
+    if purchase.order.keeps_method and payment.method_id:
+        # What Telegram renews by itself is not paid twice; until it has heard of its end, it does.
+        if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
+            billing.renewals.begin(_renewal_by_method(purchase, payment, ends))
+        return
+    for each in mine:
+        if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
+            billing.renewals.paid(each.renewal_id, ends)
+
+
+# STOPPING: Telegram renews it until it has heard that it ends.
+RUNNING = (RenewalState.ON, RenewalState.STOPPING)
+
+
+def _renewal_by_method(purchase: Purchase, payment: GatewayPayment, ends: datetime) -> Renewal:
+    return Renewal(
+        renewal_id=0,
+        user_id=purchase.user_id,
+        plan=purchase.order.promise.plan,
+        gateway=Gateway.YOOKASSA,
+        method=payment.method_id,
+        state=RenewalState.ON,
+        consented_at=purchase.created_at,
+        next_at=ends,
+        method_title=payment.method_title,
+        contact=purchase.order.contact,
+    )
+
+
+def _renewed_by_telegram(
+    billing: Billing, purchase: Purchase, payment: GatewayPayment, mine: list[Renewal]
+) -> None:
+    at = payment.at or purchase.created_at
+    until = payment.paid_until or at + _STARS_PERIOD
+    known = next((each for each in mine if each.gateway is Gateway.STARS and each.method), None)
+    # Telegram knows a subscription by its first payment.
+    entries = billing.ledger.entries(purchase.purchase_id)
+    paid = (each.outside_id for each in entries if each.kind is EntryKind.PAYMENT)
+    first = next(paid, "") or payment.outside_id
+    if known is None or known.method != first:
+        plan, on = purchase.order.promise.plan, RenewalState.ON
+        billing.renewals.begin(
+            Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
+        )
+    elif known.state is RenewalState.ON:
+        billing.renewals.paid(known.renewal_id, until)
+    elif known.state is RenewalState.OFF:
+        # They let it run on in Telegram's own settings.
+        on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)
+        billing.renewals.begin(on_again)
+
+
+def cancel(billing: Billing, purchase: Purchase, reason: str) -> bool:
     """End a purchase that cannot be paid, and tell the person why; False for an ended one."""
-    give_up, state = books.purchases.give_up, PurchaseState.CANCELED
+    give_up, state = billing.purchases.give_up, PurchaseState.CANCELED
     if not give_up(purchase.purchase_id, state, reason, is_closed=True):
         return False
     # Who pays nothing for an hour is not told that nothing was paid; of a plan that was not renewed
     # more is told than this.
     is_by_hand = purchase.user_id and purchase.order.renewal_id is None
     if is_by_hand and reason != "expired_on_confirmation":
-        key = reason_key(reason)
-        reason_told = {"reason": {"key": key, "arguments": {}}}
-        told = {**_bought(purchase, purchase.order.amount), **reason_told}
+        why = {"reason": {"key": reason_key(reason), "arguments": {}}}
+        told = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
-        notices.tell(str(purchase.user_id), "notice-payment-canceled", told, once)
+        billing.notices.tell(str(purchase.user_id), "notice-payment-canceled", told, once)
     return True
 
 
-def give_back(books: Books, notices: Notices, till: Till, returned: Returned) -> Entry | None:
-    """Store a refund that nobody here asked for, and tell the person; None for a known one."""
-    entry = books.ledger.returned(till, returned)
+def expire(billing: Billing, purchase: Purchase) -> bool:
+    """End an order that nobody paid in time; False for one that is not that old, or not open."""
+    if billing.clock() < purchase.expires_at:
+        return False
+    return billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+
+
+def apply_refund(billing: Billing, gateway: Gateway, sent: GatewayRefund) -> Entry | None:
+    """Store money that went back, whoever sent it, and tell the person; None for a known one.
+
+    Raises NotFound for an unknown payment, Refused for more than was paid.
+    """
+    for refund in billing.refunds.of(sent.purchase_id) if sent.purchase_id else ():
+        if refund.state in UNDER_WAY and refund.payment_id == sent.payment_id:
+            # Ours: it knows who asked for it, and why.
+            return finish_refund(billing, refund, sent)
+    entry = billing.ledger.returned(gateway, _entry_of(sent, BY_HAND[gateway], sent.reason))
     if entry is not None:
-        tell_returned(notices, books.purchases.get(entry.purchase_id), returned)
+        _notify_returned(billing, entry.purchase_id, sent)
     return entry
 
 
-def tell_returned(notices: Notices, purchase: Purchase, returned: Returned) -> None:
-    """Tell the person that money is on its way back."""
-    if purchase.user_id:
-        told = _bought(purchase, returned.amount)
-        once = f"refunded:{purchase.order.till.value}:{returned.outside_id}"
-        notices.tell(str(purchase.user_id), "notice-refunded", told, once)
+def finish_refund(billing: Billing, refund: Refund, sent: GatewayRefund) -> Entry | None:
+    """Store that a refund we asked for went through; None where that is known."""
+    returned = _entry_of(sent, refund.by, refund.reason)
+    entry = billing.refunds.done(refund.refund_id, returned)
+    if entry is not None:
+        _notify_returned(billing, refund.purchase_id, sent)
+    return entry
 
 
-def tell_code_taken(notices: Notices, purchase: Purchase, outside_id: str) -> None:
+def refuse_refund(billing: Billing, refund: Refund, reason: str) -> None:
+    """Store that a gateway refused a refund for good, and tell admins."""
+    if not billing.refunds.refused(refund.refund_id, reason):
+        return
+    log.error("a refund was refused", refund=refund.refund_id, reason=reason)
+    is_stars = refund.gateway is Gateway.STARS
+    key = "notice-stars-refused" if is_stars else "notice-refund-refused"
+    amount = money_text(refund.amount)
+    told = {"purchase": refund.purchase_id, "amount": amount, "reason": reason}
+    billing.notices.tell(ADMINS, key, told, f"refund-refused:{refund.refund_id}")
+
+
+def receive_refund(billing: Billing, sent: GatewayRefund) -> Outcome:
+    """Store that the Stars of a payment went back, whoever sent them; WRONG: for none of ours."""
+    try:
+        entry = apply_refund(billing, Gateway.STARS, sent)
+    except (NotFound, Refused):
+        log.warning("stars went back for no payment of ours", user=sent.user_id)
+        charge = sent.outside_id
+        told = {"user": sent.user_id, "charge": charge, "stars": sent.amount.minor}
+        billing.notices.tell(ADMINS, "notice-stars-left", told, f"left:{charge}")
+        return Outcome.WRONG
+    return Outcome.NOTHING if entry is None else Outcome.RETURNED
+
+
+def _entry_of(sent: GatewayRefund, by: str, reason: str) -> RefundEntry:
+    return RefundEntry(sent.outside_id, sent.payment_id, sent.amount, sent.at, by, reason)
+
+
+def _notify_returned(billing: Billing, purchase_id: str, sent: GatewayRefund) -> None:
+    """Tell the person that money is on its way back; what Telegram renews of it ends."""
+    purchase = billing.purchases.get(purchase_id)
+    if not purchase.user_id:
+        return
+    gateway = purchase.order.gateway
+    once = f"refunded:{gateway.value}:{sent.outside_id}"
+    told = _bought(purchase, sent.amount)
+    billing.notices.tell(str(purchase.user_id), "notice-refunded", told, once)
+    if gateway is Gateway.STARS:
+        _end_telegrams_renewal(billing, purchase)
+
+
+def _end_telegrams_renewal(billing: Billing, purchase: Purchase) -> None:
+    for each in billing.renewals.of(purchase.user_id):
+        is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
+        if is_this and each.state is RenewalState.ON:
+            billing.renewals.stop(each.renewal_id, purchase.user_id)
+
+
+def notify_code_taken(billing: Billing, purchase: Purchase, outside_id: str) -> None:
     """Tell the person and admins of a payment that goes back, as its code was used by then."""
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
     told = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
-    once = f"code-taken:{purchase.order.till.value}:{outside_id}"
-    notices.tell(str(purchase.user_id), "notice-code-taken", told, once)
-    notices.tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
+    once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
+    billing.notices.tell(str(purchase.user_id), "notice-code-taken", told, once)
+    billing.notices.tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
 
 
-def tell_wrong(notices: Notices, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:
+def notify_wrong(billing: Billing, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:
     """Tell admins of a payment that is not what was ordered; nothing is granted for it."""
     log.error("a payment is not its order's", purchase=purchase.purchase_id, differs=wrong.value)
     told = {"purchase": purchase.purchase_id, "payment": outside_id, "differs": wrong.value}
-    notices.tell(ADMINS, "notice-payment-wrong", told, f"wrong:{purchase.purchase_id}:{outside_id}")
+    once = f"wrong:{purchase.purchase_id}:{outside_id}"
+    billing.notices.tell(ADMINS, "notice-payment-wrong", told, once)
 
 
 def reason_key(reason: str) -> str:
@@ -174,27 +370,22 @@ def reason_key(reason: str) -> str:
     return f"payment-reason-{reason.replace('_', '-')}" if reason in REASONS else "payment-reason"
 
 
-def _returned(books: Books, purchase: Purchase) -> int:
-    entries = books.ledger.entries(purchase.purchase_id)
+def money_text(amount: Amount) -> str:
+    """Return an amount as notices say it: "299.00 RUB"."""
+    return f"{amount.decimal} {amount.currency.value}"
+
+
+def _returned(billing: Billing, purchase: Purchase) -> int:
+    entries = billing.ledger.entries(purchase.purchase_id)
     return sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
 
 
 def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:
     """Return what notices say of a purchase; the bot puts title and money in its language."""
+    title, plan = purchase.order.promise.title, purchase.order.promise.plan
     return {
         "purchase": purchase.purchase_id,
-        "ru": purchase.order.promise.title.get("ru", purchase.order.promise.plan),
-        "en": purchase.order.promise.title.get("en", purchase.order.promise.plan),
-        "amount": _money(amount),
+        "ru": title.get("ru", plan),
+        "en": title.get("en", plan),
+        "amount": money_text(amount),
     }
-
-
-def _money(amount: Amount) -> str:
-    return f"{amount.decimal} {amount.currency.value}"
-
-
-def expire(books: Books, purchase: Purchase, now: datetime) -> bool:
-    """End an order that nobody paid in time; False for one that is not that old, or not open."""
-    if now < purchase.expires_at:
-        return False
-    return books.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)

@@ -25,6 +25,23 @@ class Format(StrEnum):
     DOCUMENT = "document"
 
 
+class Source(StrEnum):
+    """Why somebody has a plan; the values are what is stored."""
+
+    GRANT = "grant"
+    TRIAL = "trial"
+    PROMO = "promo"
+    GIFT = "gift"
+
+
+class UseState(StrEnum):
+    """Where one question stands; the first of charged and returned stays."""
+
+    RESERVED = "reserved"
+    CHARGED = "charged"
+    RETURNED = "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """How many questions of one format; None is not limited, 0 is not allowed."""

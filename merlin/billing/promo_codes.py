@@ -12,10 +12,9 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.billing.plan import Plan
+from merlin.billing.plan import Plan, Source
 from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.subscription_store import TermRows
-from merlin.billing.subscriptions import Source
+from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
@@ -66,13 +65,13 @@ def is_sound(promo: Promo, now: datetime) -> bool:
     return (has_days or has_percent) and is_for_some and (not promo.ends_at or promo.ends_at > now)
 
 
-def written(code: str) -> str:
+def normal_code(code: str) -> str:
     """Return a code as it is kept, whatever the case it was typed in; "" for what is none."""
     plain = code.strip().upper()
     return plain if _CODE.fullmatch(plain) else ""
 
 
-def priced(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | None]:
+def prices(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | None]:
     """Return what a plan costs in roubles and in Stars, each None where it is not sold for that.
 
     Never less than one kopeck or one Star.
@@ -104,7 +103,7 @@ class Promos:
         self.db = db
         self._clock = clock
         self._audit = Audit(db, clock)
-        self._terms = TermRows(db, clock)
+        self._terms = Terms(db, clock)
         self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
 
     @transaction
@@ -113,7 +112,7 @@ class Promos:
 
         Raises Refused for one that is there, is no code, or gives what no code can.
         """
-        code = written(promo.code)
+        code = normal_code(promo.code)
         if not code:
             raise Refused(f"no code {promo.code}", "promo-no-code")
         if not is_sound(promo, self._clock()):
@@ -137,10 +136,10 @@ class Promos:
     @transaction
     def stop(self, code: str, by: str) -> None:
         """Let nobody use a code any more. Raises NotFound."""
-        this = (PROMO.code == written(code)) & PROMO.stopped_at.is_null()
+        this = (PROMO.code == normal_code(code)) & PROMO.stopped_at.is_null()
         if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(this)):
             raise NotFound(f"no code {code}", "promo-unknown")
-        self._audit.note(by, "promo.stop", f"promo:{written(code)}")
+        self._audit.note(by, "promo.stop", f"promo:{normal_code(code)}")
 
     def all(self) -> list[Listed]:
         """Return every code, newest first."""
@@ -244,7 +243,7 @@ class Promos:
         """
         # The person first, then the code: whoever pays takes them in this order too.
         lock_known_user(self.db, user_id)
-        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == written(code))))
+        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == normal_code(code))))
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
         if row["ends_at"] is not None and row["ends_at"] <= iso(self._clock()):

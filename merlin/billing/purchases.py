@@ -1,6 +1,4 @@
-r"""A purchase: one order of one plan by one person, its states and its row.
-
-Purchase: one order of one plan by one person, from the first tap to the last refund.
+r"""A purchase: one order of one plan by one person, from the first tap to the last refund.
 
     created -> asking -> pending -> [held] -> paid -> refunded in part -> refunded
                  |          |          \-> canceled
@@ -10,8 +8,6 @@ The row is committed before anything is asked outside, and its id is the key tha
 so asking again is the same order. States have ranks: what comes late or twice never goes back.
 Money that comes for an order that was given up is taken as what it is: the order is paid; and one
 of which all went back, and that is paid once more, is refunded in part.
-
-Rows of purchases.
 
 Every change of a state is an UPDATE that names the states it may come from, so of two that meet
 one happens.
@@ -35,15 +31,9 @@ from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO_USE, PURCHASE
 from merlin.db.values import decrypt, dump_json, dump_time, load_json, load_time, storable_text
+from merlin.providers.payments import Gateway
 
 ID_LENGTH = 32
-
-
-class Till(StrEnum):
-    """Who takes the money; the values are what is stored."""
-
-    STARS = "stars"
-    YOOKASSA = "yookassa"
 
 
 class PurchaseState(StrEnum):
@@ -91,9 +81,9 @@ _RANKS = {
     PurchaseState.REFUNDED_IN_PART: 6,
     PurchaseState.REFUNDED: 7,
 }
-# For how long a till is asked about an order that nobody paid.
+# For how long a gateway is asked about an order that nobody paid.
 LOOKED_FOR = timedelta(days=3)
-# After what time a silent till is asked again; then once in the last of them.
+# After what time a silent gateway is asked again; then once in the last of them.
 LOOKS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -137,7 +127,7 @@ class Order:
     """
 
     user_id: int
-    till: Till
+    gateway: Gateway
     promise: Promise
     amount: Amount
     is_test: bool = False
@@ -149,11 +139,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One order as it stands; `purchase_id` is also its key at the till.
+    """One order as it stands; `purchase_id` is also its key at the gateway.
 
-    `outside_id` is the till's own id of the payment, `pay_url` where it is paid, `reason` the
-    till's word for why it was canceled; "" for none. `asked_at` is when the till was asked last,
-    `look_at` when it is asked next, None for never. The person is 0 once they have left.
+    `outside_id` is the gateway's own id of the payment, `pay_url` where it is paid, `reason` the
+    gateway's word for why it was canceled; "" for none. `asked_at` is when the gateway was asked
+    last, `look_at` when it is asked next, None for never. The person is 0 once they have left.
     """
 
     purchase_id: str
@@ -178,7 +168,7 @@ class Purchase:
         return self.state.is_open and now < self.expires_at
 
 
-def next_look(looks: int) -> timedelta:
+def next_poll_delay(looks: int) -> timedelta:
     """Return how long to wait before the look after so many."""
     return LOOKS[min(looks, len(LOOKS) - 1)]
 
@@ -234,7 +224,7 @@ class Purchases:
         return {
             "id": purchase_id,
             "user_id": order.user_id,
-            "till": order.till.value,
+            "till": order.gateway.value,
             "plan": order.promise.plan,
             "promise": dump_json(order.promise.as_json()),
             "amount": order.amount.minor,
@@ -277,11 +267,11 @@ class Purchases:
             query = query.where(PURCHASE.state == state)
         return [self._purchase(row) for row in self.db.rows(query.limit(limit))]
 
-    def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
-        """Return the purchase of a till's payment, None for an unknown one."""
+    def by_outside(self, gateway: Gateway, outside_id: str) -> Purchase | None:
+        """Return the purchase of a gateway's payment, None for an unknown one."""
         if not outside_id:
             return None
-        this = (PURCHASE.till == till.value) & (PURCHASE.outside_id == storable_text(outside_id))
+        this = (PURCHASE.till == gateway.value) & (PURCHASE.outside_id == storable_text(outside_id))
         row = self.db.row(PURCHASE.select().where(this))
         return None if row is None else self._purchase(row)
 
@@ -291,15 +281,15 @@ class Purchases:
     ) -> bool:
         """End an open purchase as canceled or expired; False for one that is not open.
 
-        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
-        use of its code is free; also where it was given up before.
+        `is_closed`: the gateway takes no money for it any more. Then nobody looks at it again, and
+        the use of its code is free; also where it was given up before.
         """
         told = {"state": state.value, "reason": storable_text(reason)[:_MOST_REASON]}
         this = PURCHASE.id == storable_text(purchase_id)
         was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
         # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
         # is begun: Telegram asks us at the moment of paying.
-        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Till.STARS.value)
+        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
         these = this & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
         self.db.change(PURCHASE.update({"look_at": None}).where(these))
@@ -326,18 +316,18 @@ class Purchases:
 
     @transaction
     def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
-        """Note that the till is asked now; False when another asked within `patience`."""
+        """Note that the gateway is asked now; False when another asked within `patience`."""
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
         # Nobody asked in the future: the clock was set back since.
         is_free |= PURCHASE.asked_at > iso(at + abs(patience))
         this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         told = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
-        told["look_at"] = iso(at + next_look(0))
+        told["look_at"] = iso(at + next_poll_delay(0))
         return self.db.change(PURCHASE.update(told).where(this)) > 0
 
     @transaction
     def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
-        """Note what the till said; False when the purchase is further already."""
+        """Note what the gateway said; False when the purchase is further already."""
         this = PURCHASE.id == purchase_id
         told = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of one that was given up in between: what is paid late is known by it, and found.
@@ -389,7 +379,7 @@ class Purchases:
         ends = from_iso(row["expires_at"])
         if now > max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
             return None
-        later = now + next_look(looks)
+        later = now + next_poll_delay(looks)
         return min(later, ends) if now < ends else later
 
     @transaction
@@ -408,7 +398,7 @@ class Purchases:
     def _purchase(self, row: Row) -> Purchase:
         order = Order(
             user_id=row["user_id"],
-            till=Till(row["till"]),
+            gateway=Gateway(row["till"]),
             promise=read_promise(load_json(row["promise"])),
             amount=Amount(row["amount"], Currency(row["currency"])),
             is_test=bool(row["is_test"]),

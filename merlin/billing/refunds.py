@@ -4,7 +4,7 @@ Refund: money that is to go back, written down before anybody is asked to send i
 
     wanted -> sending -> done | refused
 
-The row's id is the key that the till is asked under, so asking again sends nothing twice.
+The row's id is the key that the gateway is asked under, so asking again sends nothing twice.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from merlin.billing.ledger import Entry, EntryKind, Ledger, Returned
-from merlin.billing.purchases import ID_LENGTH, Till, next_look
+from merlin.billing.ledger import Entry, EntryKind, Ledger, RefundEntry
+from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
@@ -27,6 +27,7 @@ from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
 from merlin.db.values import storable_text
+from merlin.providers.payments import Gateway
 
 MOST_REASON = 250
 
@@ -42,15 +43,15 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund of one grant. `payment_id` is the till's own id of the payment.
+    """One refund of one grant. `payment_id` is the gateway's own id of the payment.
 
-    `by` as in `account.audit`; `trouble` is what the till said when it refused.
+    `by` as in `account.audit`; `trouble` is what the gateway said when it refused.
     """
 
     refund_id: str
     purchase_id: str
     grant_id: int
-    till: Till
+    gateway: Gateway
     payment_id: str
     user_id: int
     amount: Amount
@@ -62,7 +63,8 @@ class Refund:
     trouble: str = ""
 
 
-_UNDER_WAY = (RefundState.WANTED.value, RefundState.SENDING.value)
+UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
+_UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 # Who sends a refund has so long; then another process asks what became of it.
 _PATIENCE = timedelta(seconds=30)
 
@@ -137,46 +139,48 @@ class Refunds:
         if not is_same or not 0 < wanted.minor <= rest.minor:
             words = f"{wanted.decimal} of {rest.decimal}"
             raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
-        if grant["till"] == Till.STARS.value and wanted.minor != rest.minor:
+        if grant["till"] == Gateway.STARS.value and wanted.minor != rest.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
-        if grant["till"] == Till.STARS.value and not self._payer(grant["purchase_id"]):
+        if grant["till"] == Gateway.STARS.value and not self._payer(grant["purchase_id"]):
             raise Refused("nobody knows whose the Stars are", "billing-refund-left")
         mine = (REFUND.grant_id == grant["id"]) & REFUND.state.in_(_UNDER_WAY)
         if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")
 
-    def is_due(self, till: Till, now: datetime) -> bool:
+    def is_due(self, gateway: Gateway, now: datetime) -> bool:
         """Return whether `due` would find any; reads alone, so it holds up no writer."""
-        return self.db.value(REFUND.select(REFUND.id).where(_due(till, now)).limit(1)) is not None
+        return (
+            self.db.value(REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)) is not None
+        )
 
     @transaction
-    def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
+    def due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
         """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
-        query = REFUND.select().where(_due(till, now)).order_by(REFUND.look_at, REFUND.id)
+        query = REFUND.select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
         return [self._refund(row) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         looks = row["looks"] + 1
-        look_at = now + (_PATIENCE if looks == 1 else next_look(looks - 2))
+        look_at = now + (_PATIENCE if looks == 1 else next_poll_delay(looks - 2))
         told = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
         this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
         return self.db.change(REFUND.update(told).where(this)) > 0
 
     @transaction
-    def look_at_all(self, till: Till, at: datetime) -> None:
-        """Let every refund of a till that waits be due at `at` where it would be later."""
-        is_later = (REFUND.till == till.value) & (REFUND.look_at > iso(at))
+    def look_at_all(self, gateway: Gateway, at: datetime) -> None:
+        """Let every refund of a gateway that waits be due at `at` where it would be later."""
+        is_later = (REFUND.till == gateway.value) & (REFUND.look_at > iso(at))
         self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
 
     @transaction
-    def done(self, refund_id: str, returned: Returned) -> Entry | None:
+    def done(self, refund_id: str, returned: RefundEntry) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
         row = self.db.row(REFUND.select().where(REFUND.id == storable_text(refund_id)))
         if row is None:
             raise NotFound(f"no refund {refund_id}", "billing-no-payment")
         # The reason stands here, from where it can be erased.
-        entry = self._ledger.returned(Till(row["till"]), replace(returned, reason=""))
+        entry = self._ledger.returned(Gateway(row["till"]), replace(returned, reason=""))
         told = {
             "state": RefundState.DONE.value,
             "outside_id": storable_text(returned.outside_id),
@@ -187,7 +191,7 @@ class Refunds:
 
     @transaction
     def refused(self, refund_id: str, trouble: str) -> bool:
-        """Note that the till refused for good."""
+        """Note that the gateway refused for good."""
         this = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
         told = {"state": RefundState.REFUSED.value, "trouble": storable_text(trouble)[:MOST_REASON]}
         return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
@@ -206,7 +210,7 @@ class Refunds:
             refund_id=row["id"],
             purchase_id=row["purchase_id"],
             grant_id=row["grant_id"],
-            till=Till(row["till"]),
+            gateway=Gateway(row["till"]),
             payment_id=row["payment_id"],
             user_id=self._payer(row["purchase_id"]),
             amount=Amount(row["amount"], Currency(row["currency"])),
@@ -219,5 +223,5 @@ class Refunds:
         )
 
 
-def _due(till: Till, now: datetime) -> Any:
-    return (REFUND.till == till.value) & (REFUND.look_at <= iso(now))
+def _due(gateway: Gateway, now: datetime) -> Any:
+    return (REFUND.till == gateway.value) & (REFUND.look_at <= iso(now))

@@ -1,11 +1,11 @@
 """Sums by month, gateway and plan; the ledger compared with the gateways.
 
-Reconcile: what the till says of its payments against the ledger; nothing is changed.
+Reconcile: what the gateway says of its payments against the ledger; nothing is changed.
 
 What is in one and not in the other, another sum, another sum gone back: each is a line for an
 admin to look into, and so is a fault in the ledger itself.
 
-Report: what came in and went back, by month, till and plan, and each row for the accountant.
+Report: what came in and went back, by month, gateway and plan, and each row for the accountant.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
 
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchases import Purchase, Till
+from merlin.billing.purchases import Purchase
 from merlin.core.clock import in_zone
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Seen, Status
+from merlin.providers.payments import Gateway, GatewayPayment, Status
 
 
 class Difference(StrEnum):
@@ -44,10 +44,10 @@ class Found:
     theirs: Amount | None
 
 
-def compare(entries: Sequence[Entry], seen: Iterable[Seen]) -> list[Found]:
-    """Return the differences between a ledger's rows and a till's payments.
+def compare(entries: Sequence[Entry], seen: Iterable[GatewayPayment]) -> list[Found]:
+    """Return the differences between a ledger's rows and a gateway's payments.
 
-    `entries` are whole purchases: those of the time, and those that the till names. A payment
+    `entries` are whole purchases: those of the time, and those that the gateway names. A payment
     that nobody made is no difference.
     """
     theirs = {each.outside_id: each for each in seen}
@@ -61,15 +61,15 @@ def compare(entries: Sequence[Entry], seen: Iterable[Seen]) -> list[Found]:
     return found
 
 
-def missing(entries: Iterable[Entry], seen: Iterable[Seen]) -> list[str]:
-    """Return the payments of a ledger that a till's list does not have, to be read one by one."""
+def missing(entries: Iterable[Entry], seen: Iterable[GatewayPayment]) -> list[str]:
+    """Return the payments of a ledger that a gateway's list lacks, to be read one by one."""
     known = {each.outside_id for each in seen}
     paid = [each.outside_id for each in entries if each.kind is EntryKind.PAYMENT]
     return [each for each in paid if each not in known]
 
 
 def _of_theirs(
-    theirs: Mapping[str, Seen], ours: Mapping[str, Entry], back: Mapping[int, int]
+    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], back: Mapping[int, int]
 ) -> Iterator[Found]:
     for outside_id, there in theirs.items():
         here = ours.get(outside_id)
@@ -123,7 +123,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class Revenue:
     """Payments and refunds of one currency with what they came to, in kopecks or Stars."""
 
     payments: int = 0
@@ -136,7 +136,7 @@ class Brought:
         """Return what stayed; less than nothing where more of earlier money went back."""
         return self.paid - self.returned
 
-    def __add__(self, entry: Entry) -> Brought:
+    def __add__(self, entry: Entry) -> Revenue:
         """Return this with one payment or refund more."""
         minor = entry.amount.minor
         if entry.kind is EntryKind.PAYMENT:
@@ -146,11 +146,11 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What one till brought in a currency; tests are no money."""
+    """What one gateway brought in a currency; tests are no money."""
 
-    till: Till
+    gateway: Gateway
     currency: Currency
-    brought: Brought = Brought()
+    revenue: Revenue = Revenue()
 
     def amount(self, minor: int) -> Amount:
         """Return kopecks or Stars as an amount of this currency."""
@@ -158,49 +158,49 @@ class Total:
 
 
 def totals(entries: Iterable[Entry]) -> list[Total]:
-    """Return the totals of real money, a till and currency each, Stars last."""
-    found: defaultdict[tuple[Till, Currency], Brought] = defaultdict(Brought)
+    """Return the totals of real money, a gateway and currency each, Stars last."""
+    found: defaultdict[tuple[Gateway, Currency], Revenue] = defaultdict(Revenue)
     for each in entries:
         if each.kind in _MONEY and not each.is_test:
-            found[each.till, each.amount.currency] += each
+            found[each.gateway, each.amount.currency] += each
     return [Total(*key, found[key]) for key in sorted(found, reverse=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What one plan brought by one till in one month; tests apart."""
+    """What one plan brought by one gateway in one month; tests apart."""
 
     month: str
-    till: Till
+    gateway: Gateway
     currency: Currency
     plan: str
     is_test: bool
-    brought: Brought
+    revenue: Revenue
 
 
 def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
-    found: defaultdict[tuple[str, Till, Currency, str, bool], Brought] = defaultdict(Brought)
+    found: defaultdict[tuple[str, Gateway, Currency, str, bool], Revenue] = defaultdict(Revenue)
     for entry, purchase in rows:
         if entry.kind not in _MONEY:
             continue
         month, plan = f"{in_zone(entry.at, zone):%Y-%m}", purchase.order.promise.plan
-        found[month, entry.till, entry.amount.currency, plan, entry.is_test] += entry
+        found[month, entry.gateway, entry.amount.currency, plan, entry.is_test] += entry
     return [Sum(*key, found[key]) for key in sorted(found)]
 
 
-def begins(day: date, zone: tzinfo) -> datetime:
+def day_start(day: date, zone: tzinfo) -> datetime:
     """Return the first moment of a day of `zone`, in UTC."""
     return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
-def written(minor: int, currency: Currency) -> str:
+def signed(minor: int, currency: Currency) -> str:
     """Return a sum as a number, "-150.00" for less than nothing."""
     sign = "-" if minor < 0 else ""
     return sign + Amount(abs(minor), currency).decimal
 
 
-def lines(
+def export_rows(
     rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo, vat_code: int | None
 ) -> Iterator[Mapping[str, str]]:
     """Yield a line for every payment and refund, under COLUMNS; no cell is ever a formula.
@@ -217,7 +217,7 @@ def lines(
             "date": f"{in_zone(entry.at, zone):%Y-%m-%d %H:%M:%S}",
             "kind": entry.kind.value,
             "order": entry.purchase_id,
-            "till": entry.till.value,
+            "till": entry.gateway.value,
             "plan": promise.plan,
             "title": promise.title.get("ru", promise.plan),
             "paid": amount if is_payment else "",

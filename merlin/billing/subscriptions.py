@@ -1,15 +1,13 @@
 """Plans for a time, and how they are renewed.
 
-Renewal: a plan that is paid again when it ends, for as long as its owner wants that.
+Renewal: a plan that is paid again when it ends, for as long as its owner wants that. Telegram
+renews what is paid in Stars by itself, until the bot tells it to stop. With a saved method the api
+asks for the payment a day before the plan ends, and again a day later, three times at most; three
+days before, the person is told and can say no.
 
-Telegram renews what is paid in Stars by itself, until the bot tells it to stop. With a saved
-method the api asks for the payment a day before the plan ends, and again a day later, three times
-at most; three days before, the person is told and can say no.
-
-Term: for how long somebody has a plan, and since when; as pure functions and where it is kept.
-
-What is bought while the same plan still runs begins when that ends. Different plans run beside
-each other, and the higher one counts (`plan.plan_of`).
+Term: for how long somebody has a plan, and since when. What is bought while the same plan still
+runs begins when that ends. Different plans run beside each other, and the higher one counts
+(`plan.plan_of`).
 """
 
 from __future__ import annotations
@@ -18,15 +16,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
-from merlin.billing.purchases import Till
+from merlin.billing.plan import Source
+from merlin.billing.tombstones import LeavingRows
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
+from merlin.db.audit import Audit
+from merlin.db.audit import person_reference as told_user
+from merlin.db.database import Database, Row, lock_user, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import RENEWAL, TERM
+from merlin.db.values import decrypt, storable_text
+from merlin.providers.payments import Gateway
 
 REMIND_BEFORE = timedelta(days=3)
 PAY_BEFORE = timedelta(days=1)
 AGAIN_AFTER = timedelta(days=1)
 MOST_TRIES = 3
+_TICK = timedelta(microseconds=1)
 
 
 class RenewalState(StrEnum):
@@ -52,7 +59,7 @@ class Renewal:
     renewal_id: int
     user_id: int
     plan: str
-    till: Till
+    gateway: Gateway
     method: str
     state: RenewalState
     consented_at: datetime
@@ -60,49 +67,6 @@ class Renewal:
     tries: int = 0
     method_title: str = ""
     contact: str = ""
-
-
-class Renewals(Protocol):
-    """Where renewals are kept; each method is a transaction, or a part of one that runs."""
-
-    def begin(self, renewal: Renewal) -> int:
-        """Store a renewal and return its id; the one of the same person and plan is replaced."""
-
-    def of(self, user_id: int) -> list[Renewal]:
-        """Return somebody's renewals, those that are on first."""
-
-    def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
-        """End somebody's renewal; False for one that is not on, or not theirs.
-
-        One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
-        """
-
-    def stopping(self, limit: int = 20) -> list[Renewal]:
-        """Return the renewals of which Telegram has to hear that they end."""
-
-    def stopped(self, renewal_id: int) -> bool:
-        """Note that Telegram has heard it; False where it was known."""
-
-    def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""
-
-    def paid(self, renewal_id: int, next_at: datetime) -> None:
-        """Note that it was paid, and when it is next."""
-
-    def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Return the renewals whose owners are to be told now; each once a payment."""
-
-
-_TICK = timedelta(microseconds=1)
-
-
-class Source(StrEnum):
-    """Why somebody has a plan; the values are what is stored."""
-
-    GRANT = "grant"
-    TRIAL = "trial"
-    PROMO = "promo"
-    GIFT = "gift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +92,13 @@ class Term:
         return self.starts_at <= now < self.ends_at
 
 
-class Terms(Protocol):
-    """Where terms are kept; each method is a transaction, or a part of one that runs."""
-
-    def give(self, term: Term) -> bool:
-        """Store a term from its own start; False for one whose key was given before."""
-
-    def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
-        """Give a plan for so many days, from when the same plan ends; False as in `give`."""
-
-    def of(self, user_id: int) -> list[Term]:
-        """Return every term of somebody, newest first."""
-
-    def ending(self, after: datetime, before: datetime) -> list[Term]:
-        """Return the terms that end between two moments with none of the same plan behind."""
-
-    def had_trial(self, user_id: int, plan: str) -> bool:
-        """Return whether somebody had the trial of a plan, even if they left in between."""
-
-
-def begins(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
+def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or where the last one of it ends."""
     ends = [each.ends_at for each in terms if each.plan == plan]
     return max([now, *ends])
 
 
-def shortened(of: Term, length: timedelta, paid: Amount, rest: Amount, now: datetime) -> Term:
+def shorten(of: Term, length: timedelta, paid: Amount, rest: Amount, now: datetime) -> Term:
     """Return a term as long as the rest of its money lasts; never before now, never longer.
 
     `length` is how long it was when all of it was paid. With nothing left it ends at once; one
@@ -166,7 +111,7 @@ def shortened(of: Term, length: timedelta, paid: Amount, rest: Amount, now: date
     return replace(of, ends_at=min(of.ends_at, max(of.starts_at + kept, floor)))
 
 
-def moved_up(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
+def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
     """Return the later terms of the same plan, moved up by what one was shortened."""
     by = before.ends_at - after.ends_at
     later = (each for each in terms if each.plan == before.plan and each.term_id != before.term_id)
@@ -175,3 +120,211 @@ def moved_up(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
         for each in later
         if each.starts_at >= before.ends_at and by > timedelta(0)
     ]
+
+
+_IS_ON = RENEWAL.state == RenewalState.ON.value
+
+
+class Renewals:
+    """One row a person and plan; the method and where receipts go are sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher) -> None:
+        self.db = db
+        self._cipher = cipher
+
+    @transaction
+    def begin(self, renewal: Renewal) -> int:
+        """Store a renewal and return its id; the one of the same person and plan is replaced."""
+        row = {
+            "till": renewal.gateway.value,
+            "method": self._cipher.seal(renewal.method),
+            "method_title": storable_text(renewal.method_title),
+            "contact": self._cipher.seal(renewal.contact) if renewal.contact else "",
+            "state": renewal.state.value,
+            "consented_at": iso(renewal.consented_at),
+            "next_at": iso(renewal.next_at),
+            "tries": renewal.tries,
+            "reminded_for": "",
+        }
+        mine = {"user_id": renewal.user_id, "plan": renewal.plan}
+        new = RENEWAL.insert({**mine, **row})
+        self.db.put(new.on_conflict(conflict_target=tuple(mine), update=row))
+        this = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
+        return int(self.db.value(RENEWAL.select(RENEWAL.id).where(this)))
+
+    def of(self, user_id: int) -> list[Renewal]:
+        """Return somebody's renewals, those that are on first."""
+        rows = self.db.rows(RENEWAL.select().where(RENEWAL.user_id == user_id))
+        found = sorted(map(self._renewal, rows), key=lambda each: each.renewal_id)
+        return sorted(found, key=lambda each: each.state is not RenewalState.ON)
+
+    @transaction
+    def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
+        """End somebody's renewal; False for one that is not on, or not theirs.
+
+        One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
+        """
+        this = (RENEWAL.id == renewal_id) & (RENEWAL.user_id == user_id) & _IS_ON
+        by_bot = this & (RENEWAL.till == Gateway.STARS.value)
+        if self.db.change(RENEWAL.update({"state": RenewalState.STOPPING.value}).where(by_bot)):
+            self.db.bump()
+            return True
+        return self.db.change(RENEWAL.update({"state": state.value}).where(this)) > 0
+
+    def stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
+        """Return the renewals of which a gateway has to hear that they end."""
+        is_asked = RENEWAL.state == RenewalState.STOPPING.value
+        is_asked &= RENEWAL.till == gateway.value
+        rows = self.db.rows(RENEWAL.select().where(is_asked).order_by(RENEWAL.id).limit(limit))
+        return [self._renewal(row) for row in rows]
+
+    @transaction
+    def stopped(self, renewal_id: int) -> bool:
+        """Note that Telegram has heard it; False where it was known."""
+        this = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
+        return self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(this)) > 0
+
+    @transaction
+    def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
+        """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""
+        is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)
+        is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MOST_TRIES)
+        query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
+        rows = self.db.rows(query.limit(limit))
+        return [self._renewal(row) for row in rows if self._is_mine(row, now)]
+
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        # After a long sleep too a day lies between two tries.
+        next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
+        this = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
+        told = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
+        return self.db.change(RENEWAL.update(told).where(this)) > 0
+
+    @transaction
+    def paid(self, renewal_id: int, next_at: datetime) -> None:
+        """Note that it was paid, and when it is next."""
+        told = {"next_at": iso(next_at), "tries": 0}
+        self.db.change(RENEWAL.update(told).where(RENEWAL.id == renewal_id))
+
+    @transaction
+    def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
+        """Return the renewals whose owners are to be told now; each once a payment."""
+        is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
+        is_near &= RENEWAL.next_at > iso(now)
+        is_new = RENEWAL.reminded_for != RENEWAL.next_at
+        rows = self.db.rows(
+            RENEWAL.select().where(is_near & is_new).order_by(RENEWAL.id).limit(limit)
+        )
+        return [self._renewal(row) for row in rows if self._is_untold(row)]
+
+    def _is_untold(self, row: Row) -> bool:
+        """Note that somebody is reminded; False where another process did it."""
+        is_before = RENEWAL.reminded_for == row["reminded_for"]
+        told = {"reminded_for": row["next_at"]}
+        query = RENEWAL.update(told).where((RENEWAL.id == row["id"]) & is_before)
+        return self.db.change(query) > 0
+
+    def _renewal(self, row: Row) -> Renewal:
+        return Renewal(
+            renewal_id=row["id"],
+            user_id=row["user_id"],
+            plan=row["plan"],
+            gateway=Gateway(row["till"]),
+            method=decrypt(self._cipher, row["method"]) or "",
+            state=RenewalState(row["state"]),
+            consented_at=from_iso(row["consented_at"]),
+            next_at=from_iso(row["next_at"]),
+            tries=row["tries"],
+            method_title=row["method_title"],
+            contact=(decrypt(self._cipher, row["contact"]) or "") if row["contact"] else "",
+        )
+
+
+class Terms:
+    """One row a term; with a cipher it is known who had a trial before they deleted everything."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+        self.db = db
+        self._clock = clock
+        self._audit = Audit(db, clock)
+        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+
+    @transaction
+    def give(self, term: Term) -> bool:
+        """Store a term from its own start; False for one whose key was given before."""
+        row = {
+            "user_id": term.user_id,
+            "plan": term.plan,
+            "starts_at": iso(term.starts_at),
+            "ends_at": iso(term.ends_at),
+            "source": term.source.value,
+            "key": storable_text(term.key),
+            "grant_id": term.grant_id,
+            "by_whom": storable_text(term.by),
+            "at": iso(self._clock()),
+        }
+        return self.db.put(TERM.insert(row).on_conflict_ignore())
+
+    @transaction
+    def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
+        """Give a plan for so many days, from when the same plan ends; False as in `give`."""
+        lock_user(self.db, user_id, self._clock)
+        starts = term_start(self.of(user_id), plan, self._clock())
+        ends = starts + timedelta(days=days)
+        is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
+        if is_new:
+            told = {"plan": plan, "days": days, "source": source.value}
+            self._audit.note(by, "plan.give", told_user(user_id), told)
+        return is_new
+
+    def of(self, user_id: int) -> list[Term]:
+        """Return every term of somebody, newest first."""
+        rows = self.db.rows(TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc()))
+        return [_term(row) for row in rows]
+
+    def ending(self, after: datetime, before: datetime) -> list[Term]:
+        """Return the terms that end between two moments with none of the same plan behind."""
+        is_then = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
+        is_any = TERM.ends_at > TERM.starts_at
+        rows = self.db.rows(TERM.select().where(is_then & is_any).order_by(TERM.ends_at))
+        return [term for term in map(_term, rows) if not self._goes_on(term)]
+
+    def _goes_on(self, term: Term) -> bool:
+        later = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
+        is_longer = TERM.ends_at > iso(term.ends_at)
+        return self.db.value(TERM.select(TERM.id).where(later & is_longer)) is not None
+
+    def had_trial(self, user_id: int, plan: str) -> bool:
+        """Return whether somebody had the trial of a plan, even if they left in between."""
+        this = (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
+        if self.db.value(TERM.select(TERM.id).where(this)) is not None:
+            return True
+        return self._leaving is not None and self._leaving.had_trial(user_id, plan)
+
+    def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:
+        """Let a grant's term last as long as the rest of its money; later ones move up.
+
+        To be called within a transaction.
+        """
+        row = self.db.row(TERM.select().where(TERM.grant_id == grant_id))
+        if row is None:
+            return
+        before, now = _term(row), self._clock()
+        after = shorten(before, length, paid, rest, now)
+        for term in [after, *bring_forward(self.of(before.user_id), before, after)]:
+            told = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
+            self.db.change(TERM.update(told).where(TERM.id == term.term_id))
+
+
+def _term(row: Row) -> Term:
+    return Term(
+        term_id=row["id"],
+        user_id=row["user_id"],
+        plan=row["plan"],
+        starts_at=from_iso(row["starts_at"]),
+        ends_at=from_iso(row["ends_at"]),
+        source=Source(row["source"]),
+        key=row["key"],
+        grant_id=row["grant_id"],
+        by=row["by_whom"],
+    )

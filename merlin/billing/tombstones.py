@@ -11,9 +11,7 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.billing.plan import Format
-from merlin.billing.quota import UseState
-from merlin.billing.subscriptions import Source
+from merlin.billing.plan import Format, Source, UseState
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.encryption import Cipher

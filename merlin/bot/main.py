@@ -20,6 +20,7 @@ from functools import partial
 from telegram.error import InvalidToken, TelegramError
 
 from merlin.app.inbox import RENEW_S, Update
+from merlin.app.payment_worker import PaymentWorker
 from merlin.bot.application import create_application, handle_update, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
@@ -32,9 +33,7 @@ from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
 from merlin.bot.processor import AT_ONCE, ChatProcessor, Task, UpdateWorker
 from merlin.bot.services import BotServices
-from merlin.bot.star_payments import StarsGateway
-from merlin.bot.star_reconciliation import STARS_EVERY_S as TELLER_S
-from merlin.bot.star_reconciliation import StarReconciliation, StarsWorker
+from merlin.bot.stars import StarsGateway, compare_stars, payment_context
 from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.answer import AnswerService
 from merlin.core.errors import ConfigError, ProviderError
@@ -43,6 +42,8 @@ from merlin.core.log import get_logger
 from merlin.db.notices import notify_failing_steps
 
 log = get_logger(__name__)
+
+PAYMENTS_EVERY_S = 30.0
 
 HOUSEKEEPING_EVERY_S = 60.0
 # Between two handfuls of rows others write.
@@ -162,10 +163,10 @@ class Bot:
         self._housekeeping = Housekeeping(services)
         self._results = ResultMessages(services)
         self._herald = BroadcastSender(services)
-        stars = StarsGateway(calls)
-        self._teller = StarsWorker(services, stars)
-        self._comparing = StarReconciliation(services, stars)
         self._bugs = BugCount()
+        payments = payment_context(services, calls)
+        self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
+        self._compare_stars = partial(compare_stars, services, StarsGateway(calls))
         self._since = services.clock()
 
     async def _work(self, task: Task) -> None:
@@ -213,8 +214,8 @@ class Bot:
             ),
             ("results", lambda: run_loop(self._results.round, look)),
             ("herald", lambda: run_loop(self._herald.round, look, BROADCAST_EVERY_S)),
-            ("teller", lambda: run_loop(self._teller.round, look, TELLER_S)),
-            ("comparing", self._comparing.run),
+            ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
+            ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
             ("windows", ModelLists(self._services).run),
         ]

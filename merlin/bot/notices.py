@@ -22,9 +22,8 @@ from merlin.bot.handlers.changes import solving
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.markdown.entities import split
 from merlin.bot.outbox import OutboxSender
-from merlin.bot.rendering import named
+from merlin.bot.rendering import named, read_amount
 from merlin.bot.services import BotServices
-from merlin.bot.star_payments import read_amount
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger

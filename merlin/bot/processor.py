@@ -39,7 +39,7 @@ from merlin.bot.addressing import (
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, update_context_of
 from merlin.bot.loops import pause, retry_read, retry_until_stored
-from merlin.bot.star_payments import is_of_money
+from merlin.bot.stars import is_of_money
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger

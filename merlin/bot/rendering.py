@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from merlin.app.inbox import UpdateState
+from merlin.billing.plan import Allowance, Format
+from merlin.billing.purchases import Promise
 from merlin.bot.markdown.entities import copy_buttons, split
 from merlin.bot.markdown.render import render
 from merlin.bot.services import BotServices
@@ -18,7 +20,7 @@ from merlin.chat.turns import StoredAnswer, Turn
 from merlin.chat.window import WindowCounter, WindowUsage
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import keys, text
-from merlin.core.money import Cost
+from merlin.core.money import Amount, Cost, Currency, roubles, stars
 
 
 def named(services: BotServices, word: str, language: str) -> str:
@@ -210,3 +212,43 @@ def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tupl
     if gauge.fill is WindowUsage.NEAR and not is_warned:
         return text(language, "bot-window-near", share=share), ""
     return "", ""
+
+
+def pack_words(pack: Mapping[Format, int], language: str) -> str:
+    """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов по фотографиям"."""
+    kinds = [kind for kind in Format if kind in pack]
+    return ", ".join(text(language, f"pay-pack-{kind.value}", count=pack[kind]) for kind in kinds)
+
+
+def brings_words(promise: Promise, language: str) -> str:
+    """Return what a purchase brings, in one line: "20 голосовых вопросов на 30 дней"."""
+    if not promise.pack:
+        return text(language, "pay-brings-days", days=promise.days or 0)
+    words = pack_words(promise.pack, language)
+    if promise.days is None:
+        return text(language, "pay-brings-pack", what=words)
+    return text(language, "pay-brings-pack-days", what=words, days=promise.days)
+
+
+def allowance_words(allowance: Allowance, language: str) -> str:
+    """Return how many questions of a format a plan has: "10 в день, не больше 100 в месяц"."""
+    day, month = allowance.day, allowance.month
+    if allowance.is_closed:
+        return text(language, "pay-allows-none")
+    if day is None and month is None:
+        return text(language, "pay-allows-any")
+    if day is None or month is None:
+        period = "day" if month is None else "month"
+        return text(language, f"pay-allows-{period}", count=(day or 0) + (month or 0))
+    return text(language, "pay-allows-both", day=day, month=month)
+
+
+def read_amount(said: str) -> Amount | None:
+    """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
+    number, _, currency = said.partition(" ")
+    try:
+        if currency == Currency.XTR.value:
+            return stars(int(number))
+        return roubles(number) if currency == Currency.RUB.value else None
+    except ValueError:
+        return None

@@ -26,10 +26,10 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.texts import Settings
 from merlin.app.verdicts import Editors
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.books import Books
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
+from merlin.billing.repository import Billing
 from merlin.billing.selling import Selling
 from merlin.bot.rate_limiter import Limits
 from merlin.chat.answer import RetryPolicy
@@ -148,7 +148,7 @@ class Rows:
     consents: Consents
     quotas: Quotas
     costs: Costs
-    books: Books
+    billing: Billing
     sessions: Sessions
     session_list: Sessions
     turns: Turns
@@ -234,8 +234,6 @@ class BotServices:
     retention: Retention = field(default_factory=Retention)
     hosts: Mapping[str, str] = field(default_factory=dict)
     admins: Sequence[int] = ()
-    plans: Sequence[Plan] = ()
-    selling: Selling = field(default_factory=Selling)
     caps: AnswerCaps = field(default_factory=AnswerCaps)
     public_url: str = ""
     timezone: str = "UTC"
@@ -254,3 +252,13 @@ class BotServices:
         """Return the language that somebody is written to in; within the store's work."""
         user = self.rows.users.get(user_id)
         return user.speaks(self.language) if user is not None else self.language
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """Return the plans of the config."""
+        return self.rows.billing.plans
+
+    @property
+    def selling(self) -> Selling:
+        """Return how plans are paid for."""
+        return self.rows.billing.selling

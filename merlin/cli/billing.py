@@ -6,9 +6,11 @@ codes that make a plan cheaper or give days of it.
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +20,8 @@ import typer
 
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.refunds import RefundState
-from merlin.billing.report import COLUMNS, Sum, lines, sums, written
+from merlin.billing.refunds import UNDER_WAY, RefundState
+from merlin.billing.report import COLUMNS, Sum, export_rows, signed
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import (
@@ -32,15 +34,17 @@ from merlin.cli.output import (
     print_table,
     translate_word,
 )
-from merlin.core.errors import Refused
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
+from merlin.core.money import Amount, Currency, roubles, stars
 
 if TYPE_CHECKING:
+    from merlin.app.reconciliation import Reconciliation
     from merlin.billing.ledger import Entry
     from merlin.billing.promo_codes import Listed, Promo
+    from merlin.billing.purchases import Purchase
     from merlin.billing.refunds import Refund
-    from merlin.wiring.reconciling import Reconciled
-    from merlin.wiring.selling import Sales
+    from merlin.wiring.billing import OpenBilling
 
 
 _BOM = "\ufeff"
@@ -59,14 +63,16 @@ def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Show what came in and went back by month, till and plan; payments of a test shop apart."""
+    from merlin.app import payments
+    from merlin.app.actor import Actor
     from merlin.core.clock import zone_of
-    from merlin.wiring.selling import watched
+    from merlin.wiring.billing import read_billing
 
     settings = configuration(config)
     zone = zone_of(settings.timezone)
     first, last = day_bounds(settings, since, until)
-    with watched(settings) as sales:
-        found = sums(sales.books.ledger.between(first, last), zone)
+    with read_billing(settings) as opened:
+        found = payments.list_sums(opened.billing, Actor.operator(), first, last, zone)
     if json:
         print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
@@ -77,22 +83,22 @@ def report(
 def _sum(each: Sum) -> dict[str, Any]:
     return {
         "month": each.month,
-        "till": each.till.value,
+        "till": each.gateway.value,
         "plan": each.plan,
         "currency": each.currency.value,
         "test": each.is_test,
-        "payments": each.brought.payments,
-        "paid": written(each.brought.paid, each.currency),
-        "refunds": each.brought.refunds,
-        "returned": written(each.brought.returned, each.currency),
-        "net": written(each.brought.net, each.currency),
+        "payments": each.revenue.payments,
+        "paid": signed(each.revenue.paid, each.currency),
+        "refunds": each.revenue.refunds,
+        "returned": signed(each.revenue.returned, each.currency),
+        "net": signed(each.revenue.net, each.currency),
     }
 
 
 def _sum_row(each: Sum) -> list[object]:
     told, code = _sum(each), each.currency.value
     money = {name: f"{told[name]} {code}" for name in ("paid", "returned", "net")}
-    till = translate_word("till", each.till.value)
+    till = translate_word("till", each.gateway.value)
     counts = [told["payments"], money["paid"], told["refunds"], money["returned"], money["net"]]
     return [
         each.month,
@@ -111,14 +117,15 @@ def orders(
     json: AsJson = False,
 ) -> None:
     """List orders, newest first."""
-    from merlin.wiring.selling import order_shown, watched
+    from merlin.app import payments
+    from merlin.app.actor import Actor
+    from merlin.wiring.billing import read_billing
 
-    with watched(configuration(config)) as sales:
-        rows, named = sales.books.purchases, state.value if state else ""
-        found = rows.newest(limit, "", named) if user is None else rows.of(user, limit)
-    if user is not None and state is not None:
-        found = [each for each in found if each.state is state]
-    shown = [order_shown(each) for each in found]
+    named = state.value if state else ""
+    with read_billing(configuration(config)) as opened:
+        actor = Actor.operator()
+        found = payments.list_payments(opened.billing, actor, limit, "", named, user)
+    shown = [_order_json(each) for each in found]
     if json:
         print_json({"orders": shown})
         return
@@ -144,15 +151,18 @@ def export(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
+    from merlin.app import payments
+    from merlin.app.actor import Actor
     from merlin.core.clock import zone_of
-    from merlin.wiring.selling import watched
+    from merlin.wiring.billing import read_billing
 
     settings = configuration(config)
     shop = settings.selling.yookassa
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
-    with watched(settings) as sales:
-        rows = sales.books.ledger.between(*day_bounds(settings, since, until))
-    told = [*lines(rows, zone_of(settings.timezone), vat_code)]
+    with read_billing(settings) as opened:
+        ends = day_bounds(settings, since, until)
+        rows = payments.list_entries(opened.billing, Actor.operator(), *ends)
+    told = [*export_rows(rows, zone_of(settings.timezone), vat_code)]
     page = io.StringIO()
     writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
@@ -166,8 +176,6 @@ def _write(place: str, page: str) -> None:
         sys.stdout.buffer.write(page.encode())
         sys.stdout.buffer.flush()
         return
-    from merlin.core.errors import ConfigError
-
     try:
         Path(place).write_text(page, encoding="utf-8", newline="")
     except OSError as error:
@@ -176,17 +184,20 @@ def _write(place: str, page: str) -> None:
 
 
 Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
-WAIT_S = 30.0
+WAIT_S, LOOK_S = 30.0, 0.2
 
 
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
-    from merlin.wiring.selling import entry_shown, order_shown, refund_shown, watched
+    from merlin.app.actor import Actor
+    from merlin.app.payments import show_payment
+    from merlin.wiring.billing import read_billing
 
-    with watched(configuration(config)) as sales:
-        told = order_shown(sales.books.purchases.get(order))
-        told["ledger"] = [entry_shown(each) for each in sales.books.ledger.entries(order)]
-        told["refunds"] = [refund_shown(each) for each in sales.books.refunds.of(order)]
+    with read_billing(configuration(config)) as opened:
+        found = show_payment(opened.billing, Actor.operator(), order)
+    told = _order_json(found.purchase)
+    told["ledger"] = [_entry_json(each) for each in found.entries]
+    told["refunds"] = [_refund_json(each) for each in found.refunds]
     if json:
         print_json(told)
         return
@@ -246,18 +257,18 @@ def refund(
     json: AsJson = False,
 ) -> None:
     """Send money back, and take back what it bought; the api or the bot carries it out."""
-    from merlin.wiring.selling import changed, outcome, refund_shown
+    from merlin.wiring.billing import change_billing
 
     if not reason.strip():
         raise Refused("no reason", "billing-refund-reason")
-    with changed(configuration(config)) as sales:
-        made = _wanted(sales, (order, grant), amount, reason, is_sure=yes)
+    with change_billing(configuration(config)) as opened:
+        made = _wanted(opened, (order, grant), amount, reason, is_sure=yes)
         print_message(
             "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency
         )
-        now = made if no_wait else outcome(sales, made, WAIT_S)
+        now = made if no_wait else _outcome(opened, made)
     if json:
-        print_json(refund_shown(now))
+        print_json(_refund_json(now))
     if now.state is RefundState.REFUSED:
         raise Refused(now.trouble, "billing-refund-refused", trouble=now.trouble)
     is_done = now.state is RefundState.DONE
@@ -265,28 +276,105 @@ def refund(
 
 
 def _wanted(
-    sales: Sales, which: tuple[str, int | None], said: str | None, reason: str, *, is_sure: bool
+    opened: OpenBilling,
+    which: tuple[str, int | None],
+    said: str | None,
+    reason: str,
+    *,
+    is_sure: bool,
 ) -> Refund:
-    from merlin.wiring.selling import amount_of, grant_of
-    from merlin.wiring.users import operator
+    from merlin.app import payments
+    from merlin.app.actor import Actor
 
-    grant = grant_of(sales, *which)
-    amount = None if said is None else amount_of(said, grant.amount.currency)
+    billing, actor = opened.billing, Actor.operator()
+    details = payments.show_payment(billing, actor, which[0])
+    if not details.rests:
+        raise NotFound(f"{which[0]} is not paid", "billing-not-paid")
+    grant = payments.grant_to_refund(details, which[1])
+    rest = details.rests[grant]
+    amount = None if said is None else _amount(said, rest.currency)
     if not is_sure:
-        _ask(sales, grant, said)
-    return sales.db.transact(
-        lambda: sales.books.refunds.want(grant.entry_id, amount, reason, operator())
+        _ask(details.purchase, said or rest.decimal, rest.currency)
+    return opened.db.transact(
+        lambda: payments.request_refund(billing, actor, details, grant, amount, reason)
     )
 
 
-def _ask(sales: Sales, grant: Entry, said: str | None) -> None:
+def _amount(said: str, currency: Currency) -> Amount:
+    """Return what somebody typed, roubles or Stars. Raises ConfigError for no amount."""
+    try:
+        return roubles(said.replace(",", ".")) if currency is Currency.RUB else stars(int(said))
+    except ValueError:
+        raise ConfigError(f"{said} is no amount", "billing-no-amount", said=said) from None
+
+
+def _ask(purchase: Purchase, amount: str, currency: Currency) -> None:
     """Ask whether that is meant. Raises Refused for no, and where nobody can be asked."""
-    purchase = sales.books.purchases.get(grant.purchase_id)
-    amount = said or sales.books.ledger.rest(grant.entry_id).decimal
-    told = {"amount": amount, "currency": grant.amount.currency.value, "user": purchase.user_id}
+    told = {"amount": amount, "currency": currency.value, "user": purchase.user_id}
     asked = text(language(), "billing-refund-sure", plan=purchase.order.promise.plan, **told)
     if not sys.stdin.isatty() or not typer.confirm(asked, err=True):
         raise Refused("not confirmed", "billing-refund-not-sure")
+
+
+def _outcome(opened: OpenBilling, refund: Refund) -> Refund:
+    """Return a refund as it stands when it ended, or after `WAIT_S`."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        rows = opened.billing.refunds.of(refund.purchase_id)
+        now = next(each for each in rows if each.refund_id == refund.refund_id)
+        if now.state not in UNDER_WAY or time.monotonic() >= until:
+            return now
+        time.sleep(LOOK_S)
+
+
+def _order_json(purchase: Purchase) -> dict[str, Any]:
+    order = purchase.order
+    return {
+        "order": purchase.purchase_id,
+        "user": order.user_id,
+        "till": order.gateway.value,
+        "plan": order.promise.plan,
+        "amount": order.amount.decimal,
+        "currency": order.amount.currency.value,
+        "state": purchase.state.value,
+        "promo": order.promo,
+        "test": order.is_test,
+        "renewal": order.renewal_id is not None,
+        "created_at": purchase.created_at,
+        "expires_at": purchase.expires_at,
+        "till_id": purchase.outside_id,
+        "reason": purchase.reason,
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "row": entry.entry_id,
+        "kind": entry.kind.value,
+        "rests_on": entry.refers,
+        "amount": entry.amount.decimal,
+        "currency": entry.amount.currency.value,
+        "at": entry.at,
+        "till_id": entry.outside_id,
+        "by": entry.by,
+        "reason": entry.reason,
+    }
+
+
+def _refund_json(refund: Refund) -> dict[str, Any]:
+    return {
+        "refund": refund.refund_id,
+        "order": refund.purchase_id,
+        "grant": refund.grant_id,
+        "amount": refund.amount.decimal,
+        "currency": refund.amount.currency.value,
+        "state": refund.state.value,
+        "by": refund.by,
+        "reason": refund.reason,
+        "at": refund.at,
+        "till_id": refund.outside_id,
+        "trouble": refund.trouble,
+    }
 
 
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case.")]
@@ -318,19 +406,18 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Make a code; each person may use it once."""
+    from merlin.app.actor import Actor
+    from merlin.app.payments import add_code
     from merlin.billing.promo_codes import Promo
-    from merlin.billing.report import begins
+    from merlin.billing.report import day_start
     from merlin.core.clock import zone_of
-    from merlin.wiring.selling import changed, plan_for_code
-    from merlin.wiring.users import operator
+    from merlin.wiring.billing import change_billing
 
-    settings = configuration(config)
-    ends = begins(until.date(), zone_of(settings.timezone)) if until else None
-    with changed(settings) as sales:
-        plan_for_code(sales, plan, is_price=percent > 0)
-        promo = Promo(code, plan, days, percent, uses, ends, operator())
-        sales.db.transact(lambda: sales.books.promos.add(promo))
-        made = next(each for each in sales.books.promos.all() if each.promo.plan == plan)
+    settings, actor = configuration(config), Actor.operator()
+    ends = day_start(until.date(), zone_of(settings.timezone)) if until else None
+    promo = Promo(code, plan, days, percent, uses, ends, actor.name)
+    with change_billing(settings) as opened:
+        made = opened.db.transact(lambda: add_code(opened.billing, actor, promo))
     if json:
         print_json(_shown(made))
         return
@@ -339,10 +426,12 @@ def add(
 
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
-    from merlin.wiring.selling import watched
+    from merlin.app import payments
+    from merlin.app.actor import Actor
+    from merlin.wiring.billing import read_billing
 
-    with watched(configuration(config)) as sales:
-        codes = [_shown(each) for each in sales.books.promos.all()]
+    with read_billing(configuration(config)) as opened:
+        codes = [_shown(each) for each in payments.list_codes(opened.billing, Actor.operator())]
     if json:
         print_json({"promos": codes})
         return
@@ -352,11 +441,12 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let nobody use a code any more; what was given stays."""
-    from merlin.wiring.selling import changed
-    from merlin.wiring.users import operator
+    from merlin.app.actor import Actor
+    from merlin.app.payments import stop_code
+    from merlin.wiring.billing import change_billing
 
-    with changed(configuration(config)) as sales:
-        sales.db.transact(lambda: sales.books.promos.stop(code, operator()))
+    with change_billing(configuration(config)) as opened:
+        opened.db.transact(lambda: stop_code(opened.billing, Actor.operator(), code))
     if json:
         print_json({"code": code.strip().upper(), "stopped": True})
         return
@@ -397,13 +487,19 @@ def reconcile(
 
     Changes nothing; exits with 1 where anything differs.
     """
-    from merlin.wiring.reconciling import reconcile as compared
-    from merlin.wiring.selling import watched
+    from merlin.app.reconciliation import compare_all
+    from merlin.wiring.billing import read_billing, yookassa_gateway
 
     settings = configuration(config)
     first, last = day_bounds(settings, since, until)
-    with watched(settings) as sales:
-        came = compared(sales, first, last)
+    shop = settings.selling.yookassa
+    with read_billing(settings) as opened:
+        gateway = None if shop is None else yookassa_gateway(shop)
+        try:
+            came = asyncio.run(compare_all(opened.billing, opened.settings, gateway, first, last))
+        finally:
+            if gateway is not None:
+                gateway.close()
     if json:
         print_json({"since": first, "until": last, **_compared(came)})
     else:
@@ -412,7 +508,7 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _compared(came: Reconciled) -> dict[str, Any]:
+def _compared(came: Reconciliation) -> dict[str, Any]:
     found = [
         {
             "difference": each.difference.value,
@@ -431,7 +527,7 @@ def _compared(came: Reconciled) -> dict[str, Any]:
     }
 
 
-def _tell_reconciled(came: Reconciled) -> None:
+def _tell_reconciled(came: Reconciliation) -> None:
     rows: list[Sequence[object]] = [
         [
             translate_word("differs", each.difference.value),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merlin.billing.report import begins
+from merlin.billing.report import day_start
 from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.i18n import keys, text
@@ -131,6 +131,6 @@ def day_bounds(
     from merlin.core.clock import zone_of
 
     zone = zone_of(config.timezone)
-    last = begins(until.date(), zone) if until else datetime.now(UTC)
+    last = day_start(until.date(), zone) if until else datetime.now(UTC)
     day: date = since.date() if since else (last - timedelta(days=_USUAL_DAYS)).date()
-    return begins(day, zone), last
+    return day_start(day, zone), last

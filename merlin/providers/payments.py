@@ -2,7 +2,7 @@
 
 Contact: where a receipt goes: an e-mail address, or a telephone number as digits.
 
-Till: what is asked of YooKassa, and what its answer means for a purchase, as pure functions.
+Gateway: what is asked of YooKassa, and what its answer means for a purchase, as pure functions.
 
 Only what is read with our own credentials counts: a notification makes us look, no more. Payments
 are asked for under the purchase's id, so the same question makes no second payment.
@@ -11,17 +11,16 @@ are asked for under the purchase's id, so the same question makes no second paym
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from merlin.billing.purchases import Purchase
 from merlin.core.money import Amount
 
 MOST_CONTACT = 254
-# Whether there is such an address the till finds out; this keeps slips of the finger away.
+# Whether there is such an address the gateway finds out; this keeps slips of the finger away.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 _FILLING = re.compile(r"[\s().‐-―-]+")
 # E.164: at most 15 digits with the country's.
@@ -48,6 +47,13 @@ def contact_of(said: str) -> str:
     return found[1] if found else ""
 
 
+class Gateway(StrEnum):
+    """Who takes the money; the values are what is stored."""
+
+    STARS = "stars"
+    YOOKASSA = "yookassa"
+
+
 class Status(StrEnum):
     """YooKassa's words for a payment; UNKNOWN: a new one of theirs."""
 
@@ -59,26 +65,46 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A payment to ask for.
+class PaymentRequest:
+    """A payment to ask for, under the purchase's id.
 
-    `return_url` is where the payer comes back to, "" where nobody pays by hand; `method_id` is a
-    saved method that pays without them, `saves_method` asks to save what they pay with.
+    `title` and `description` say what is bought, in the payer's language. `contact` is where a
+    receipt goes. `return_url` is where the payer comes back to, "" where nobody pays by hand;
+    `method_id` is a saved method that pays without them, `saves_method` asks to save what they pay
+    with.
     """
 
-    purchase: Purchase
-    return_url: str
-    words: str
+    purchase_id: str
+    user_id: int
+    amount: Amount
+    title: str
+    description: str = ""
+    contact: str = ""
+    return_url: str = ""
     saves_method: bool = False
     method_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A payment as the till tells it, read with our own credentials.
+class RefundRequest:
+    """Money to send back, under the refund's id; `title` and `contact` are for its receipt."""
+
+    refund_id: str
+    payment_id: str
+    user_id: int
+    amount: Amount
+    reason: str = ""
+    title: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPayment:
+    """A payment as its gateway tells it, read with our own credentials.
 
     `purchase_id` and `user_id` are what we put into it. `reason` is the word for why it was
-    canceled. `method_id` is a saved method, `method_title` what its owner calls it.
+    canceled. `method_id` is a saved method, `method_title` what its owner calls it. `paid_until` is
+    when the gateway itself takes the next payment of a subscription, None for none.
     """
 
     outside_id: str
@@ -94,11 +120,15 @@ class Seen:
     at: datetime | None = None
     method_id: str = ""
     method_title: str = ""
+    paid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRefund:
-    """A refund as the till tells it. `is_done` None: it is still under way."""
+class GatewayRefund:
+    """A refund as its gateway tells it; `purchase_id` and `user_id` "" where it does not say.
+
+    `is_done` None: it is still under way; False: refused for good, `reason` says why.
+    """
 
     outside_id: str
     payment_id: str
@@ -106,45 +136,48 @@ class SeenRefund:
     is_done: bool | None
     at: datetime
     reason: str = ""
+    purchase_id: str = ""
+    user_id: str = ""
 
 
-class Payments(Protocol):
-    """The till's payments. Every call raises TillError, TillAway or TillDoubt within 10 seconds."""
+class PaymentGateway(Protocol):
+    """Who takes money and sends it back.
 
-    async def create(self, wish: Wish) -> Seen:
+    Every call raises PaymentError, GatewayUnavailable or PaymentUnknown within 10 seconds. Nothing
+    is asked twice by itself: who asks again does so under the same key.
+    """
+
+    @property
+    def name(self) -> Gateway:
+        """Return which one this is."""
+
+    async def create(self, request: PaymentRequest) -> GatewayPayment:
         """Ask for a payment under the purchase's id."""
 
-    async def find(self, outside_id: str) -> Seen:
+    async def refund(self, request: RefundRequest) -> GatewayRefund:
+        """Send money back under a key of ours."""
+
+    async def refunds(self, payment_id: str) -> Sequence[GatewayRefund]:
+        """Read the refunds of a payment that the gateway does not tell of by itself."""
+
+    async def end_subscription(self, user_id: int, payment_id: str) -> None:
+        """Take nothing more for a subscription that the gateway renews by itself."""
+
+
+class PolledGateway(PaymentGateway, Protocol):
+    """A gateway that people pay at beside us, so that its payments are read; YooKassa."""
+
+    async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
 
-    async def capture(self, purchase: Purchase) -> Seen:
+    async def capture(self, payment: GatewayPayment) -> GatewayPayment:
         """Take money that is held."""
 
-    async def cancel(self, purchase: Purchase) -> Seen:
+    async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
         """Let money go that is held."""
 
-    async def between(self, since: datetime, until: datetime) -> Iterable[Seen]:
+    async def between(self, since: datetime, until: datetime) -> Sequence[GatewayPayment]:
         """Read every payment that was made in a time."""
-
-
-class Returns(Protocol):
-    """The till's refunds; errors as in `Payments`."""
-
-    async def refund(
-        self,
-        key: str,
-        payment_id: str,
-        amount: Amount,
-        words: str,
-        bought: Purchase | None = None,
-    ) -> SeenRefund:
-        """Ask for a refund under a key of ours; `bought` is what its receipt names."""
-
-    async def find_refund(self, outside_id: str) -> SeenRefund:
-        """Read one refund."""
-
-    async def refunds(self, payment_id: str) -> Iterable[SeenRefund]:
-        """Read every refund of a payment."""
 
 
 class Mismatch(StrEnum):
@@ -156,18 +189,3 @@ class Mismatch(StrEnum):
     ORDER = "order"
     USER = "user"
     TEST = "test"
-
-
-def mismatch(purchase: Purchase, seen: Seen) -> Mismatch | None:
-    """Return in what the payment is not this purchase's, None where all agrees."""
-    order = purchase.order
-    agreements = {
-        Mismatch.ID: purchase.outside_id in {"", seen.outside_id},
-        Mismatch.CURRENCY: seen.amount.currency is order.amount.currency,
-        Mismatch.AMOUNT: seen.amount.minor == order.amount.minor,
-        Mismatch.ORDER: seen.purchase_id == purchase.purchase_id,
-        # Somebody who left paid all the same; nobody else can have.
-        Mismatch.USER: seen.user_id == str(order.user_id) or order.user_id == 0,
-        Mismatch.TEST: seen.is_test == order.is_test,
-    }
-    return next((what for what, agrees in agreements.items() if not agrees), None)

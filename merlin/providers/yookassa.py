@@ -23,13 +23,20 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from merlin.billing.purchases import Purchase
 from merlin.billing.selling import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger
 from merlin.core.money import Amount, Currency, roubles
-from merlin.providers.payments import Seen, SeenRefund, Status, Wish, contact_of
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentRequest,
+    RefundRequest,
+    Status,
+    contact_of,
+)
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa_client import ShopClient
@@ -96,44 +103,40 @@ _IS_DONE = {"succeeded": True, "canceled": False}
 
 
 def money(amount: Amount) -> Body:
-    """Return an amount as YooKassa writes it. Raises TillError: it takes roubles alone."""
+    """Return an amount as YooKassa writes it. Raises PaymentError: it takes roubles alone."""
     if amount.currency is not Currency.RUB:
         raise PaymentError(f"YooKassa does not take {amount.currency.value}", code="currency")
     return {"value": amount.decimal, "currency": amount.currency.value}
 
 
-def payment_body(wish: Wish, shop: YooKassaConfig) -> Body:
-    """Return what asks for a payment. Raises TillError when a receipt has nobody to go to."""
-    order = wish.purchase.order
+def payment_body(request: PaymentRequest, shop: YooKassaConfig) -> Body:
+    """Return what asks for a payment. Raises PaymentError: a receipt has nobody to go to."""
     body: dict[str, Any] = {
-        "amount": money(order.amount),
+        "amount": money(request.amount),
         "capture": not shop.is_held,
-        "metadata": {"purchase": wish.purchase.purchase_id, "user": str(order.user_id)},
+        "metadata": {"purchase": request.purchase_id, "user": str(request.user_id)},
     }
-    if wish.words:
-        body["description"] = wish.words[:LONGEST_WORDS]
-    if wish.method_id:
-        body["payment_method_id"] = wish.method_id
+    words = request.description
+    if words:
+        body["description"] = words[:LONGEST_WORDS]
+    if request.method_id:
+        body["payment_method_id"] = request.method_id
     else:
-        body["confirmation"] = {"type": "redirect", "return_url": wish.return_url}
-        body["save_payment_method"] = wish.saves_method
+        body["confirmation"] = {"type": "redirect", "return_url": request.return_url}
+        body["save_payment_method"] = request.saves_method
     if shop.receipt is not None:
-        body["receipt"] = receipt_body(shop.receipt, order.contact, wish.words, order.amount)
+        body["receipt"] = receipt_body(shop.receipt, request.contact, words, request.amount)
     return body
 
 
-def refund_body(
-    payment_id: str, amount: Amount, words: str, receipt: Receipt | None, bought: Purchase | None
-) -> Body:
+def refund_body(request: RefundRequest, receipt: Receipt | None) -> Body:
     """Return what asks for a refund; its receipt names what was bought, where that is known."""
-    body: dict[str, Any] = {"payment_id": payment_id, "amount": money(amount)}
-    if words.strip():
-        body["description"] = words.strip()[:LONGEST_REFUND_WORDS]
+    body: dict[str, Any] = {"payment_id": request.payment_id, "amount": money(request.amount)}
+    if request.reason.strip():
+        body["description"] = request.reason.strip()[:LONGEST_REFUND_WORDS]
     # Without a receipt YooKassa makes that of a whole refund from the payment's.
-    if receipt is not None and bought is not None and bought.order.contact:
-        title = bought.order.promise.title
-        said = title.get("ru") or bought.order.promise.plan
-        body["receipt"] = receipt_body(receipt, bought.order.contact, said, amount)
+    if receipt is not None and request.contact:
+        body["receipt"] = receipt_body(receipt, request.contact, request.title, request.amount)
     return body
 
 
@@ -154,19 +157,19 @@ def receipt_body(receipt: Receipt, contact: str, words: str, amount: Amount) -> 
 
 
 def customer(contact: str) -> Body:
-    """Return whom a receipt goes to. Raises TillError for nobody: no receipt, no sale."""
+    """Return whom a receipt goes to. Raises PaymentError for nobody: no receipt, no sale."""
     plain = contact_of(contact)
     if not plain:
         raise PaymentError("a receipt needs an e-mail or a telephone", code="no_contact")
     return {"email": plain} if "@" in plain else {"phone": plain}
 
 
-def seen(told: Body) -> Seen:
-    """Return a payment as YooKassa told it. Raises TillError when id or amount are unreadable."""
+def seen(told: Body) -> GatewayPayment:
+    """Return a payment as YooKassa told it. Raises PaymentError for what is unreadable."""
     metadata, method = _part(told, "metadata"), _part(told, "payment_method")
     is_kept = method.get("saved") is True
     returned = told.get("refunded_amount")
-    return Seen(
+    return GatewayPayment(
         outside_id=_id(told.get("id")),
         status=_status(told.get("status")),
         is_paid=told.get("paid") is True,
@@ -183,12 +186,12 @@ def seen(told: Body) -> Seen:
     )
 
 
-def seen_refund(told: Body) -> SeenRefund:
-    """Return a refund as YooKassa told it. Raises TillError when it cannot be read."""
+def seen_refund(told: Body) -> GatewayRefund:
+    """Return a refund as YooKassa told it. Raises PaymentError when it cannot be read."""
     at = _moment(told.get("created_at"))
     if at is None:
         raise _unreadable("created_at", told.get("created_at"))
-    return SeenRefund(
+    return GatewayRefund(
         outside_id=_id(told.get("id")),
         payment_id=_id(told.get("payment_id")),
         amount=_amount(told.get("amount")),
@@ -266,7 +269,10 @@ class CallLane:
         self._under_way: set[Call] = set()
 
     async def run(self, work: Callable[[Call], T]) -> T:
-        """Return what the work returns. Raises what it raises, or TillAway or TillDoubt in time."""
+        """Return what the work returns.
+
+        Raises what it raises, or GatewayUnavailable or PaymentUnknown in time.
+        """
         call = Call()
         future = self._threads.submit(work, call)
         self._under_way.add(call)
@@ -301,7 +307,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class YooKassaGateway:
-    """One shop at YooKassa; fulfils `billing.till.Payments` and `Returns`."""
+    """One shop at YooKassa, as a PaymentGateway."""
 
     def __init__(
         self, shop: YooKassaConfig, shop_id: str, secret: str, deadline_s: float = DEADLINE_S
@@ -313,50 +319,51 @@ class YooKassaGateway:
     def __repr__(self) -> str:
         return f"YooKassaGateway({self._shop.base_url!r})"
 
+    @property
+    def name(self) -> Gateway:
+        return Gateway.YOOKASSA
+
     def close(self) -> None:
         """Cut off what is under way and let the threads go."""
         self._lane.close()
 
-    async def create(self, wish: Wish) -> Seen:
-        body = payment_body(wish, self._shop)
-        key = wish.purchase.purchase_id
-        return await self._write("/payments", key, seen, "payment", body)
+    async def create(self, request: PaymentRequest) -> GatewayPayment:
+        body = payment_body(request, self._shop)
+        return await self._write("/payments", request.purchase_id, seen, "payment", body)
 
-    async def find(self, outside_id: str) -> Seen:
+    async def find(self, outside_id: str) -> GatewayPayment:
         told = await self._read(f"/payments/{_checked(outside_id)}")
         return _same(seen(told), outside_id)
 
-    async def capture(self, purchase: Purchase) -> Seen:
-        path = f"/payments/{_checked(purchase.outside_id)}/capture"
-        body = {"amount": money(purchase.order.amount)}
-        return await self._write(path, f"{purchase.purchase_id}:capture", seen, "capture", body)
+    async def capture(self, payment: GatewayPayment) -> GatewayPayment:
+        path = f"/payments/{_checked(payment.outside_id)}/capture"
+        key, body = f"{payment.purchase_id}:capture", {"amount": money(payment.amount)}
+        return await self._write(path, key, seen, "capture", body)
 
-    async def cancel(self, purchase: Purchase) -> Seen:
-        path = f"/payments/{_checked(purchase.outside_id)}/cancel"
-        return await self._write(path, f"{purchase.purchase_id}:cancel", seen)
+    async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
+        path = f"/payments/{_checked(payment.outside_id)}/cancel"
+        return await self._write(path, f"{payment.purchase_id}:cancel", seen)
 
-    async def between(self, since: datetime, until: datetime) -> list[Seen]:
+    async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
         query = {"created_at.gte": _written(since), "created_at.lt": _written(until)}
         return list(_readable(await self._listed("/payments", query), seen))
 
-    async def refund(
-        self,
-        key: str,
-        payment_id: str,
-        amount: Amount,
-        words: str,
-        bought: Purchase | None = None,
-    ) -> SeenRefund:
-        body = refund_body(payment_id, amount, words, self._shop.receipt, bought)
-        return await self._write("/refunds", key, seen_refund, "refund", body)
+    async def refund(self, request: RefundRequest) -> GatewayRefund:
+        body = refund_body(request, self._shop.receipt)
+        sent = await self._write("/refunds", request.refund_id, seen_refund, "refund", body)
+        # Under the same key YooKassa says again what it said first.
+        return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
-    async def find_refund(self, outside_id: str) -> SeenRefund:
+    async def find_refund(self, outside_id: str) -> GatewayRefund:
         told = await self._read(f"/refunds/{_checked(outside_id)}")
         return _same(seen_refund(told), outside_id)
 
-    async def refunds(self, payment_id: str) -> list[SeenRefund]:
+    async def refunds(self, payment_id: str) -> list[GatewayRefund]:
         query = {"payment_id": _checked(payment_id)}
         return list(_readable(await self._listed("/refunds", query), seen_refund))
+
+    async def end_subscription(self, user_id: int, payment_id: str) -> None:
+        """Do nothing: YooKassa renews nothing by itself."""
 
     async def _write(
         self,
@@ -405,7 +412,7 @@ def _checked(outside_id: str) -> str:
     return outside_id
 
 
-Found = TypeVar("Found", Seen, SeenRefund)
+Found = TypeVar("Found", GatewayPayment, GatewayRefund)
 
 
 def _same(found: Found, outside_id: str) -> Found:

@@ -142,12 +142,12 @@ class ShopClient(ApiClient):  # type: ignore[misc]  # the package has no types
         return send(self._call, method, self.endpoint + path, **said)
 
     def post(self, path: str, key: str, kind: str = "", body: Body | None = None) -> Body:
-        """Ask for something under a key; return the answer's object. Raises TillError and kin."""
+        """Ask for something under a key; return the answer's object. Raises PaymentError."""
         asked = None if body is None else _built(kind, body)
         return self._asked("post", path, headers={"Idempotence-Key": key}, body=asked)
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Body:
-        """Read something; return the answer's object. Raises TillError and kin."""
+        """Read something; return the answer's object. Raises PaymentError and kin."""
         return self._asked("get", path, query_params=query)
 
     def _asked(self, method: str, path: str, **said: Any) -> Body:
@@ -166,7 +166,7 @@ class ShopClient(ApiClient):  # type: ignore[misc]  # the package has no types
 
 
 def _built(kind: str, body: Body) -> object:
-    """Return a body that the package finds right. Raises TillError: nothing was asked."""
+    """Return a body that the package finds right. Raises PaymentError: nothing was asked."""
     try:
         built = _KINDS[kind](dict(body))
         built.validate()

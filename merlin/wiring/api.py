@@ -28,7 +28,8 @@ from merlin.app.texts import Settings
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.quota import Quotas
+from merlin.billing.repository import billing_of
 from merlin.billing.selling import Selling
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import QuestionStatistics, Ratings
@@ -58,7 +59,6 @@ from merlin.providers.openid import HttpIssuer, OpenIdSettings
 from merlin.training.model_store import Lineage
 from merlin.training.promotion_store import PromotionRows
 from merlin.wiring.answering import ProviderSettings, answerers_of
-from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_of
 from merlin.wiring.database import opened_whole
@@ -145,11 +145,8 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         tell_keys=_tell_keys(writer, cipher),
         language=settings.language,
         public_url=settings.listening.public_url,
-        plans=settings.plans,
-        selling=settings.selling,
         caps=settings.caps,
-        payments=settings.till,
-        returns=settings.till,
+        gateway=settings.till,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
         door=_door(settings),
@@ -184,7 +181,7 @@ def _door(settings: ApiSettings) -> Behind:
 
 def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
     users = Users(database, cipher=cipher)
-    uses = QuotaRows(database, NO_BOT, cipher=cipher)
+    uses = Quotas(database, NO_BOT, cipher=cipher)
     courses = Catalogue(database)
     return Rows(
         courses=courses,
@@ -207,7 +204,7 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         consents=Consents(database),
         quotas=uses,
         costs=Costs(database, cipher),
-        books=books_of(database, cipher),
+        billing=billing_of(database, cipher, utc_now, settings.plans, settings.selling),
         uses=uses,
         repeats=IdempotencyKeys(database, cipher),
         talks=PrivateSessions(database, cipher),

@@ -30,7 +30,8 @@ from merlin.app.verdicts import EditorNewsFeed
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.quota import Quotas
+from merlin.billing.repository import billing_of
 from merlin.billing.selling import Selling
 from merlin.bot.main import run
 from merlin.bot.rate_limiter import Limits
@@ -44,6 +45,7 @@ from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import TurnHistory, Turns
+from merlin.core.clock import utc_now
 from merlin.core.log import get_logger, hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
@@ -62,7 +64,6 @@ from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
 from merlin.training.model_store import Lineage
 from merlin.wiring.answering import ProviderSettings, answerers_of
-from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_of
 from merlin.wiring.database import opened_whole
@@ -208,8 +209,6 @@ def _services(
         retention=settings.retention,
         hosts={each.name: _host(each.base_url) for each in settings.providers},
         admins=settings.admins,
-        plans=settings.plans,
-        selling=settings.selling,
         caps=settings.caps,
         public_url=settings.public_url,
         timezone=settings.timezone,
@@ -242,9 +241,9 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         logins=Logins(database, cipher),
         audit=Audit(database),
         consents=Consents(database),
-        quotas=QuotaRows(database, bot, cipher=cipher),
+        quotas=Quotas(database, bot, cipher=cipher),
         costs=Costs(database, cipher),
-        books=books_of(database, cipher),
+        billing=billing_of(database, cipher, utc_now, settings.plans, settings.selling),
         sessions=Sessions(database, cipher, bot),
         session_list=Sessions(database, cipher, bot),
         turns=turns,

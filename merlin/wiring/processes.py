@@ -165,10 +165,10 @@ def _secrets(name: str) -> list[str]:
 
 
 def _till(config: Config) -> YooKassaGateway | None:
-    from merlin.wiring.till import gateway_of
+    from merlin.wiring.billing import yookassa_gateway
 
     shop = config.selling.yookassa
-    return None if shop is None else gateway_of(shop)
+    return None if shop is None else yookassa_gateway(shop)
 
 
 def _openid(config: Config) -> OpenIdSettings | None:

@@ -13,11 +13,9 @@ from typing import Any
 from merlin.account.accounts import Accounts
 from merlin.account.roles import Roles
 from merlin.account.users import Consents, User, Users
-from merlin.billing.plan import Format, plan_named, plan_of
-from merlin.billing.quota import Gift, Given, Left
-from merlin.billing.quota_store import QuotaRows
-from merlin.billing.subscription_store import TermRows
-from merlin.billing.subscriptions import Source
+from merlin.billing.plan import Format, Source, plan_named, plan_of
+from merlin.billing.quota import Gift, Given, Left, Quotas
+from merlin.billing.subscriptions import Terms
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import NotFound
@@ -35,10 +33,10 @@ class People:
     config: Config
     users: Users
     roles: Roles
-    quotas: QuotaRows
+    quotas: Quotas
     consents: Consents
     accounts: Accounts
-    terms: TermRows
+    terms: Terms
 
     def known(self, user_id: int) -> User:
         """Return the user. Raises NotFound for somebody who never wrote."""
@@ -68,10 +66,10 @@ def _people(config: Config, database: Database) -> People:
         Users(database, cipher=cipher_of(config)),
         Roles(database, config.telegram.admins),
         # Gifts and what is left count over all bots, so that none is named here.
-        QuotaRows(database, bot_id=0, cipher=cipher_of(config)),
+        Quotas(database, bot_id=0, cipher=cipher_of(config)),
         Consents(database),
         Accounts(database),
-        TermRows(database),
+        Terms(database),
     )
 
 

@@ -7,12 +7,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from till_world import BACK, WORDS, gateway_at, purchase
+from till_world import BACK, WORDS, gateway_at, purchase, refund, request
 
+from merlin.billing.payments import mismatch
 from merlin.billing.selling import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
-from merlin.providers.payments import Status, Wish, mismatch
+from merlin.providers.payments import Status
 from merlin.providers.yookassa import customer, seen
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.functional
 
 def test_a_payment_is_asked_for_under_its_purchase_and_read_again(shop, gateway):
     bought = purchase(1)
-    asked = asyncio.run(gateway.create(Wish(bought, BACK, WORDS, saves_method=True)))
+    asked = asyncio.run(gateway.create(request(1, BACK, WORDS, saves_method=True)))
     assert asked.status is Status.PENDING
     assert asked.pay_url.endswith(f"/pay/{asked.outside_id}")
     assert mismatch(bought, asked) is None
@@ -41,60 +42,68 @@ def test_a_payment_is_asked_for_under_its_purchase_and_read_again(shop, gateway)
 
 
 def test_asked_twice_under_one_key_there_is_one_payment(shop, gateway):
-    wish = Wish(purchase(2), BACK, WORDS)
-    first = asyncio.run(gateway.create(wish))
-    assert asyncio.run(gateway.create(wish)).outside_id == first.outside_id
+    asked_for = request(2, BACK, WORDS)
+    first = asyncio.run(gateway.create(asked_for))
+    assert asyncio.run(gateway.create(asked_for)).outside_id == first.outside_id
     made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{2:032x}"]
     assert len(made) == 1
 
 
 def test_a_saved_method_pays_without_a_page(shop, gateway):
-    first = asyncio.run(gateway.create(Wish(purchase(3), BACK, WORDS, saves_method=True)))
+    first = asyncio.run(gateway.create(request(3, BACK, WORDS, saves_method=True)))
     shop.choose(first.outside_id, "paid")
-    wish = Wish(purchase(4), "", WORDS, method_id=first.outside_id)
-    renewed = asyncio.run(gateway.create(wish))
+    asked_for = request(4, "", WORDS, method_id=first.outside_id)
+    renewed = asyncio.run(gateway.create(asked_for))
     assert (renewed.status, renewed.pay_url) == (Status.SUCCEEDED, "")
     assert "confirmation" not in shop.calls("payments.create")[-1].body
 
 
 def test_held_money_is_taken_or_let_go(shop):
     with gateway_at(shop.base_url, is_held=True) as gateway:
-        taken, let_go = (asyncio.run(gateway.create(Wish(purchase(n), BACK, ""))) for n in (5, 6))
+        taken, let_go = (asyncio.run(gateway.create(request(n, BACK, ""))) for n in (5, 6))
         for one in (taken, let_go):
             assert shop.choose(one.outside_id, "paid")["status"] == "waiting_for_capture"
         assert asyncio.run(gateway.find(taken.outside_id)).status is Status.HELD
-        done = asyncio.run(gateway.capture(purchase(5, taken.outside_id)))
+        done = asyncio.run(gateway.capture(taken))
         assert (done.status, done.is_paid) == (Status.SUCCEEDED, True)
         assert shop.calls("payments.capture")[-1].key == f"{5:032x}:capture"
-        gone = asyncio.run(gateway.cancel(purchase(6, let_go.outside_id)))
+        gone = asyncio.run(gateway.cancel(let_go))
         assert (gone.status, gone.reason) == (Status.CANCELED, "canceled_by_merchant")
         assert shop.calls("payments.cancel")[-1].key == f"{6:032x}:cancel"
 
 
 def test_a_refund_goes_back_under_its_own_key_and_is_found(shop, gateway):
-    paid = asyncio.run(gateway.create(Wish(purchase(7), BACK, WORDS)))
+    paid = asyncio.run(gateway.create(request(7, BACK, WORDS)))
     shop.choose(paid.outside_id, "paid")
-    part = asyncio.run(gateway.refund("r" * 32, paid.outside_id, roubles("100.50"), "не подошло"))
+    part = asyncio.run(
+        gateway.refund(refund("r" * 32, paid.outside_id, roubles("100.50"), "не подошло"))
+    )
     assert (part.is_done, part.amount.minor, part.payment_id) == (True, 10_050, paid.outside_id)
-    again = asyncio.run(gateway.refund("r" * 32, paid.outside_id, roubles("100.50"), "не подошло"))
+    again = asyncio.run(
+        gateway.refund(refund("r" * 32, paid.outside_id, roubles("100.50"), "не подошло"))
+    )
     assert again.outside_id == part.outside_id
     assert asyncio.run(gateway.find(paid.outside_id)).refunded == 10_050
     assert asyncio.run(gateway.find_refund(part.outside_id)) == part
     assert asyncio.run(gateway.refunds(paid.outside_id)) == [part]
     with pytest.raises(PaymentError) as refused:
-        asyncio.run(gateway.refund("q" * 32, paid.outside_id, roubles("199.00"), ""))
+        asyncio.run(gateway.refund(refund("q" * 32, paid.outside_id, roubles("199.00"))))
     assert (type(refused.value), refused.value.code) == (PaymentError, "invalid_request")
 
 
 def test_receipts_go_to_the_buyer_at_payment_and_at_refund(shop):
     receipt = Receipt(vat_code=4, tax_system=2)
     with gateway_at(shop.base_url, receipt=receipt) as gateway:
-        bought = purchase(8, contact="+7 (900) 123-45-67")
-        paid = asyncio.run(gateway.create(Wish(bought, BACK, WORDS)))
+        contact = "+7 (900) 123-45-67"
+        paid = asyncio.run(gateway.create(request(8, BACK, WORDS, contact=contact)))
         shop.choose(paid.outside_id, "paid")
-        asyncio.run(gateway.refund("s" * 32, paid.outside_id, roubles(100), "часть", bought))
+        asyncio.run(
+            gateway.refund(
+                refund("s" * 32, paid.outside_id, roubles(100), "часть", contact=contact)
+            )
+        )
         with pytest.raises(PaymentError) as refused:
-            asyncio.run(gateway.create(Wish(purchase(9, contact=""), BACK, WORDS)))
+            asyncio.run(gateway.create(request(9, BACK, WORDS, contact="")))
     assert refused.value.code == "no_contact"
     sold, returned = shop.receipts()[-2:]
     assert sold["customer"] == returned["customer"] == {"phone": "79001234567"}
@@ -121,7 +130,7 @@ def test_a_list_is_read_to_its_end(shop, gateway):
         async def make() -> None:
             # One by one: who waits for a thread has no more time for it than for the answer.
             for number in range(103):
-                await its.create(Wish(purchase(number), BACK, ""))
+                await its.create(request(number, BACK, ""))
 
         since = datetime.now(UTC) - timedelta(minutes=1)
         asyncio.run(make())
@@ -148,7 +157,7 @@ def test_an_unknown_payment_is_not_found(gateway):
 
 def test_stars_are_not_asked_for_in_roubles(gateway):
     with pytest.raises(PaymentError) as refused:
-        asyncio.run(gateway.refund("k", "p1", stars(5), ""))
+        asyncio.run(gateway.refund(refund("k", "p1", stars(5))))
     assert refused.value.code == "currency"
 
 
@@ -188,7 +197,7 @@ def test_no_secret_is_told_in_errors_or_logs(shop, caplog):
     secret = "live_very-secret-key"
     with gateway_at(shop.base_url, key=secret) as gateway:
         with pytest.raises(PaymentError) as refused:
-            asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+            asyncio.run(gateway.create(request(1, BACK, "")))
         shown = repr(gateway) + str(refused.value) + repr(refused.value) + caplog.text
     assert refused.value.code == "invalid_credentials"
     assert secret not in shown
@@ -203,7 +212,7 @@ def test_a_netrc_of_the_machine_does_not_take_the_place_of_the_shop(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    asyncio.run(gateway.create(Wish(purchase(15), BACK, "")))
+    asyncio.run(gateway.create(request(15, BACK, "")))
 
 
 def test_the_package_turned_to_another_shop_changes_nothing(shop, gateway):
@@ -211,6 +220,6 @@ def test_the_package_turned_to_another_shop_changes_nothing(shop, gateway):
 
     Configuration.configure("another", "key")
     try:
-        asyncio.run(gateway.create(Wish(purchase(16), BACK, "")))
+        asyncio.run(gateway.create(request(16, BACK, "")))
     finally:
         Configuration.account_id = Configuration.secret_key = None

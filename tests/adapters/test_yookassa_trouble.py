@@ -9,11 +9,10 @@ import socket
 import threading
 
 import pytest
-from till_world import BACK, HEARD_S, answering, gateway_at, purchase, raw, silent, till_threads
+from till_world import BACK, HEARD_S, answering, gateway_at, raw, request, silent, till_threads
 from waiting import LOOK_S, longest, wait_until
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
-from merlin.providers.payments import Wish
 from merlin.providers.yookassa import DEADLINE_S, THREADS, CallLane
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -38,7 +37,7 @@ def test_a_status_becomes_our_error_and_is_not_asked_twice(shop, gateway, status
     shop.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     asked = len(shop.calls())
     with pytest.raises(PaymentError) as caught:
-        asyncio.run(gateway.create(Wish(purchase(10), BACK, "")))
+        asyncio.run(gateway.create(request(10, BACK, "")))
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert len(shop.calls()) == asked
 
@@ -46,21 +45,21 @@ def test_a_status_becomes_our_error_and_is_not_asked_twice(shop, gateway, status
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
 def test_a_connection_that_ends_after_the_call_leaves_a_doubt(shop, gateway, kind):
     shop.faults.add(Fault("payments.create", kind))
-    wish = Wish(purchase(11), BACK, "")
+    asked = request(11, BACK, "")
     with pytest.raises(PaymentUnknown):
-        asyncio.run(gateway.create(wish))
-    asyncio.run(gateway.create(wish))
+        asyncio.run(gateway.create(asked))
+    asyncio.run(gateway.create(asked))
     made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{11:032x}"]
     assert len(made) == 1
 
 
 def test_what_was_done_and_yet_answered_badly_is_one_payment_too(shop, gateway):
-    wish = Wish(purchase(12), BACK, "")
+    asked = request(12, BACK, "")
     for status in (500, 202):
         shop.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
         with pytest.raises(PaymentUnknown):
-            asyncio.run(gateway.create(wish))
-    asyncio.run(gateway.create(wish))
+            asyncio.run(gateway.create(asked))
+    asyncio.run(gateway.create(asked))
     made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{12:032x}"]
     assert len(made) == 1
 
@@ -72,7 +71,7 @@ def test_nobody_at_the_address_was_surely_not_asked():
             gateway_at(f"http://127.0.0.1:{taken.getsockname()[1]}/v3") as gateway,
             pytest.raises(GatewayUnavailable) as away,
         ):
-            asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+            asyncio.run(gateway.create(request(1, BACK, "")))
     assert type(away.value) is GatewayUnavailable
 
 
@@ -81,7 +80,7 @@ def test_a_till_without_tls_was_surely_not_asked(shop):
         gateway_at(shop.base_url.replace("http:", "https:")) as gateway,
         pytest.raises(GatewayUnavailable) as away,
     ):
-        asyncio.run(gateway.create(Wish(purchase(13), BACK, "")))
+        asyncio.run(gateway.create(request(13, BACK, "")))
     assert type(away.value) is GatewayUnavailable
 
 
@@ -111,7 +110,7 @@ def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
         gateway_at(url, deadline_s=HEARD_S) as gateway,
         pytest.raises(PaymentUnknown),
     ):
-        asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+        asyncio.run(gateway.create(request(1, BACK, "")))
     # Its connection is shut down from outside, so no read holds the thread.
     wait_until(lambda: till_threads() <= before)
     assert DEADLINE_S < 10
@@ -180,7 +179,7 @@ def test_an_asker_who_is_gone_takes_their_call_along():
 def test_an_answer_that_cannot_be_read_is_a_doubt_when_something_was_asked_for(content):
     with answering(content) as url, gateway_at(url) as gateway:
         with pytest.raises(PaymentUnknown):
-            asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+            asyncio.run(gateway.create(request(1, BACK, "")))
         with pytest.raises(PaymentError):
             asyncio.run(gateway.find("p1"))
 
@@ -203,7 +202,7 @@ def test_a_redirect_is_not_followed_with_the_credentials(shop):
         gateway_at(url) as gateway,
         pytest.raises(PaymentError) as refused,
     ):
-        asyncio.run(gateway.create(Wish(purchase(14), BACK, "")))
+        asyncio.run(gateway.create(request(14, BACK, "")))
     assert refused.value.code == "http_307"
     assert len(shop.calls()) == before
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState, Till
+from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState
 from merlin.billing.selling import YooKassaConfig
-from merlin.core.money import roubles
+from merlin.core.money import Amount, roubles
+from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -21,9 +22,33 @@ WORDS = "Плюс на 30 дней"
 HEARD_S = 5.0
 
 
+def request(
+    number: int = 1, return_url: str = BACK, words: str = "", **more: object
+) -> PaymentRequest:
+    """Return what asks for the payment of `purchase`."""
+    bought = purchase(number)
+    said = {"contact": bought.order.contact, **more}
+    return PaymentRequest(
+        purchase_id=bought.purchase_id,
+        user_id=bought.user_id,
+        amount=bought.order.amount,
+        title="Плюс",
+        description=words,
+        return_url=return_url,
+        **said,
+    )
+
+
+def refund(
+    number: str, payment_id: str, amount: Amount, words: str = "", **more: str
+) -> RefundRequest:
+    """Return what asks for a refund under a number of ours."""
+    return RefundRequest(number, payment_id, 1001, amount, words, "Плюс", **more)
+
+
 def purchase(number: int = 1, outside_id: str = "", contact: str = "anna@example.com") -> Purchase:
     promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
-    order = Order(1001, Till.YOOKASSA, promise, roubles("299.00"), is_test=True, contact=contact)
+    order = Order(1001, Gateway.YOOKASSA, promise, roubles("299.00"), is_test=True, contact=contact)
     return Purchase(
         f"{number:032x}", order, PurchaseState.ASKING, NOW, NOW + timedelta(days=1), outside_id
     )

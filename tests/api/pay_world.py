@@ -12,15 +12,15 @@ from waiting import wait_until
 
 from merlin.billing import orders
 from merlin.billing.ledger import EntryKind, faults
-from merlin.billing.orders import Shop, Wanted
+from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Allowance, Format, Offer, Plan
-from merlin.billing.purchases import Till
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.money import roubles, stars
 from merlin.core.permissions import Role
 from merlin.db.notices import ADMINS
+from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
@@ -41,7 +41,7 @@ PACK = Plan(
 STARRY = Plan("starry", {"ru": "Звёздный", "en": "Starry"}, offer=Offer(None, stars(5), 7))
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
-# How often the cashier goes round.
+# How often the worker goes round.
 ROUND_S = 0.05
 
 
@@ -52,11 +52,11 @@ class Market:
         self.site = site
         self.till = shop
         self.rows = site.rows
-        self.books = site.rows.books
+        self.billing = site.rows.billing
         self._ids = itertools.count(5001)
         self._clients = []
-        cashier = site.app.state.cashier
-        cashier.every_s = cashier.after_failure_s = ROUND_S
+        worker = site.app.state.payment_worker
+        worker.every_s = worker.after_failure_s = ROUND_S
         site.person(VERA, Role.ADMIN)
         self.admin = self.browser(VERA)
 
@@ -76,7 +76,7 @@ class Market:
             return self.site.database.sql(query, *values)
 
     def of(self, order_id):
-        return self.books.purchases.get(order_id)
+        return self.billing.purchases.get(order_id)
 
     def state(self, order_id):
         return self.of(order_id).state.value
@@ -87,13 +87,13 @@ class Market:
         return self.of(order_id)
 
     def due(self, order_id):
-        """Let the cashier look at an order now."""
+        """Let the worker look at an order now."""
         self.sql(
             "UPDATE purchase SET look_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", order_id
         )
 
     def looked(self, order_id):
-        """Let the cashier look at an order, and wait until it has."""
+        """Let the worker look at an order, and wait until it has."""
         looks = self.of(order_id).looks
         self.due(order_id)
         wait_until(lambda: self.of(order_id).looks > looks)
@@ -116,20 +116,19 @@ class Market:
         return [each for each in made if each["metadata"].get("purchase") == order_id]
 
     def order_in_stars(self, buyer):
-        services = self.site.app.state.services
-        shop = Shop(services.plans, services.selling)
-        return orders.order(self.books, shop, Wanted(buyer.user_id, "plus", Till.STARS)).purchase_id
+        request = OrderRequest(buyer.user_id, "plus", Gateway.STARS)
+        return orders.place_order(self.billing, request).purchase_id
 
     def grants(self, order_id):
         return self.kinds(order_id).count(EntryKind.GRANT)
 
     def kinds(self, order_id):
-        return [each.kind for each in self.books.ledger.entries(order_id)]
+        return [each.kind for each in self.billing.ledger.entries(order_id)]
 
     def faults(self):
         """Return what is wrong with the ledger, which never is anything."""
         every = [row[0] for row in self.sql("SELECT id FROM purchase")]
-        entries = [entry for each in every for entry in self.books.ledger.entries(each)]
+        entries = [entry for each in every for entry in self.billing.ledger.entries(each)]
         return list(faults(entries))
 
     def told(self, user_id):
@@ -180,11 +179,11 @@ class Buyer:
 
     @property
     def terms(self):
-        return self.market.books.terms.of(self.user_id)
+        return self.market.billing.terms.of(self.user_id)
 
     @property
     def renewals(self):
-        return self.market.books.renewals.of(self.user_id)
+        return self.market.billing.renewals.of(self.user_id)
 
     @property
     def told(self):

@@ -1,4 +1,4 @@
-"""The cashier against a shop that repeats, reorders, keeps silent: the faults Y1, Y3 to Y7."""
+"""The payment worker and a shop that repeats, reorders, keeps silent: faults Y1, Y3 to Y7."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pay_world import market
 from waiting import wait_until
 
-from merlin.api.payments import reconciliation
+from merlin.app import reconciliation
 from merlin.billing.ledger import EntryKind
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -102,7 +102,7 @@ def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
     assert len(calls) == 2
 
 
-def test_the_cashier_asks_again_where_the_buyer_left(shop):
+def test_the_worker_asks_again_where_the_buyer_left(shop):
     anna = shop.buyer()
     order_id = anna.order()
     shop.till.faults.add(lost(order_id))
@@ -148,8 +148,9 @@ def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
 
 
 def check(shop):
-    services = shop.site.app.state.services
-    return asyncio.run(reconciliation.reconcile(services, services.clock()))
+    ctx = shop.site.app.state.services.payments
+    now = ctx.billing.clock()
+    return asyncio.run(reconciliation.reconcile(ctx.store, ctx.billing, ctx.polled, now))
 
 
 def test_what_nobody_told_of_is_found_in_the_list(shop):
@@ -287,16 +288,16 @@ def test_money_of_somebody_who_left_is_let_go(holding):
     assert holding.till.payment(order_id)["status"] == "canceled"
 
 
-def test_an_error_of_the_database_does_not_end_the_cashier(shop):
-    cashier = shop.site.app.state.cashier
-    order_id, kept, met = shop.buyer().ordered(), cashier.services, []
+def test_an_error_of_the_database_does_not_end_the_worker(shop):
+    worker = shop.site.app.state.payment_worker
+    order_id, kept, met = shop.buyer().ordered(), worker.ctx, []
 
     def broken():
         met.append(1)
         raise ZeroDivisionError
 
-    cashier.services = replace(kept, clock=broken)
+    worker.ctx = replace(kept, billing=replace(kept.billing, clock=broken))
     wait_until(lambda: len(met) > 1)
-    cashier.services = kept
+    worker.ctx = kept
     shop.till.choose(order_id, "paid")
     shop.until(order_id, "paid")

@@ -14,10 +14,10 @@ from waiting import wait_until
 
 from merlin.api.pages.admin.page import days_of, how_many_tests, months
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchases import Till
 from merlin.billing.report import totals
 from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
+from merlin.providers.payments import Gateway
 
 pytestmark = pytest.mark.functional
 
@@ -46,7 +46,7 @@ def sold(shop):
 def grant_of(shop, order_id):
     return next(
         each.entry_id
-        for each in shop.books.ledger.entries(order_id)
+        for each in shop.billing.ledger.entries(order_id)
         if each.kind is EntryKind.GRANT
     )
 
@@ -98,18 +98,18 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
     form = wish(shop, order_id, amount="40,50")
     asked = shop.admin.post(f"{address}/refund", data=form)
     assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in words(asked)
-    assert shop.books.refunds.of(order_id) == []
+    assert shop.billing.refunds.of(order_id) == []
     sure = form | {"sure": "true"}
     for _ in range(2):
         done = shop.admin.post(f"{address}/refund", data=sure)
         assert (done.status_code, done.headers["location"]) == (303, f"{address}#refunds")
     shop.until(order_id, "refunded-in-part")
     wait_until(lambda: "возвращено" in words(shop.admin.get(address)))
-    assert [each.amount.minor for each in shop.books.refunds.of(order_id)] == [4050]
+    assert [each.amount.minor for each in shop.billing.refunds.of(order_id)] == [4050]
     # An empty sum is all that is left.
     shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
     shop.until(order_id, "refunded")
-    assert sum(each.amount.minor for each in shop.books.refunds.of(order_id)) == 9900
+    assert sum(each.amount.minor for each in shop.billing.refunds.of(order_id)) == 9900
     assert "отозвано" in words(shop.admin.get(address))
     assert shop.faults() == []
 
@@ -132,7 +132,7 @@ def test_a_refund_that_cannot_be_says_why(shop, sold, more, said):
     form = wish(shop, order_id, sure="true", **{"amount": "", **more})
     answer = shop.admin.post(f"/admin/billing/{order_id}/refund", data=form)
     assert (answer.status_code, said in words(answer)) == (409, True), words(answer)
-    assert shop.books.refunds.of(order_id) == []
+    assert shop.billing.refunds.of(order_id) == []
 
 
 def test_a_refund_of_another_orders_grant_is_not_there(shop, sold):
@@ -194,7 +194,7 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
 
 def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
     amount = roubles(minor / 100) if currency is Currency.RUB else stars(minor)
-    till = Till.YOOKASSA if currency is Currency.RUB else Till.STARS
+    till = Gateway.YOOKASSA if currency is Currency.RUB else Gateway.STARS
     return Entry(1, kind, "p", till, amount, at, is_test=is_test)
 
 
@@ -208,10 +208,10 @@ def test_sums_leave_tests_out_and_may_be_below_nothing():
         entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
     ]
     by_card, by_stars = totals(entries)
-    brought = by_card.brought
+    brought = by_card.revenue
     assert (brought.paid, brought.returned, brought.net) == (29_900, 49_900, -20_000)
     assert (brought.payments, brought.refunds) == (1, 1)
-    assert (by_stars.till, by_stars.brought.net) == (Till.STARS, 200)
+    assert (by_stars.gateway, by_stars.revenue.net) == (Gateway.STARS, 200)
     assert how_many_tests(entries) == 1
     assert totals([]) == []
 

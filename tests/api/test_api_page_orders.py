@@ -51,8 +51,8 @@ def test_pressed_twice_it_is_one_order_and_one_payment(shop):
     form = bill(anna)
     first, second = (anna.http.post("/checkout/plus", data=form) for _ in range(2))
     assert first.headers["location"] == second.headers["location"]
-    assert len(shop.books.purchases.of(anna.user_id)) == 1
-    order_id = shop.books.purchases.of(anna.user_id)[0].purchase_id
+    assert len(shop.billing.purchases.of(anna.user_id)) == 1
+    order_id = shop.billing.purchases.of(anna.user_id)[0].purchase_id
     made = [one for one in shop.till.payments() if one["metadata"]["purchase"] == order_id]
     assert len(made) == 1
 

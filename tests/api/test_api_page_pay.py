@@ -13,12 +13,11 @@ from pay_world import as_new
 from shop_pages_world import PLANS, bill, pressed, shop_pages, words
 from waiting import longest
 
-from merlin.billing.plan import Format
+from merlin.billing.plan import Format, Source
 from merlin.billing.promo_codes import Promo
-from merlin.billing.purchases import Till
-from merlin.billing.subscription_store import TermRows
-from merlin.billing.subscriptions import Renewal, RenewalState, Source
+from merlin.billing.subscriptions import Renewal, RenewalState, Terms
 from merlin.core.i18n import text
+from merlin.providers.payments import Gateway
 
 pytestmark = pytest.mark.functional
 
@@ -26,8 +25,8 @@ pytestmark = pytest.mark.functional
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     with shop_pages(tmp_path_factory.mktemp("market")) as made:
-        made.books.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
-        made.books.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
+        made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        made.billing.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
         yield made
 
 
@@ -75,7 +74,7 @@ def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
     assert "₽" not in words(anna.http.get("/plans"))
     assert 'name="price"' not in anna.http.get("/checkout/plus").text
     assert anna.http.post("/checkout/plus", data=form).status_code == 404
-    assert shop.books.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.of(anna.user_id) == []
 
 
 def test_a_trial_begins_once(shop):
@@ -120,7 +119,7 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
         ("/me/renewals/stop", {"renewal_id": 1}),
     ):
         assert anna.http.post(path, data=said, headers=foreign).status_code == 403, path
-    assert [each.purchase_id for each in shop.books.purchases.of(anna.user_id)] == [order_id]
+    assert [each.purchase_id for each in shop.billing.purchases.of(anna.user_id)] == [order_id]
     assert anna.terms == []
 
 
@@ -163,7 +162,7 @@ def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, said):
     assert answer.status_code == 422
     assert said in words(answer)
     assert 'value="true" checked' in answer.text
-    assert shop.books.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.of(anna.user_id) == []
 
 
 def test_the_receipt_goes_where_it_was_said_as_the_till_writes_it(shop):
@@ -179,7 +178,7 @@ def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
         assert answer.status_code == 409
         assert "цена изменилась" in words(answer)
         assert "Оплатить 299 ₽" in words(answer)
-    assert shop.books.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.of(anna.user_id) == []
 
 
 def test_what_is_not_sold_says_so_kindly(shop):
@@ -217,8 +216,8 @@ def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(sh
 def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
     anna, now = shop.buyer(), shop.site.services.clock()
     ends = now + timedelta(days=30)
-    paid = Renewal(0, anna.user_id, "plus", Till.STARS, "stx", RenewalState.ON, now, ends)
-    number = shop.books.renewals.begin(paid)
+    paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
+    number = shop.billing.renewals.begin(paid)
     assert "200 ⭐, следующий раз" in words(anna.http.get("/me"))
     anna.http.post("/me/renewals/stop", data={"renewal_id": number})
     # Until the bot has told Telegram.
@@ -255,7 +254,7 @@ def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
 def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):
     anna = shop.buyer()
     given = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
-    TermRows(shop.site.database).add(anna.user_id, "max", 10, *given)
+    Terms(shop.site.database).add(anna.user_id, "max", 10, *given)
     page = words(anna.http.get("/plans"))
     assert "Безграничный ваш сейчас до" in page
     assert "План «Безграничный»" in words(anna.http.get("/me"))

@@ -66,7 +66,7 @@ def test_one_key_is_one_refund(shop):
     told = [refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
     assert told[0] == told[1] == told[2]
     shop.until(order_id, "refunded-in-part")
-    assert len(shop.books.refunds.of(order_id)) == 1
+    assert len(shop.billing.refunds.of(order_id)) == 1
 
 
 def test_what_was_not_paid_cannot_go_back(shop):
@@ -87,7 +87,7 @@ def test_a_refund_whose_answer_is_lost_is_sent_once(shop, kind):
     before = len(shop.till.refunds())
     shop.till.faults.add(Fault("refunds.create", kind))
     wanted = refund(shop, order_id).json()["id"]
-    wait_until(lambda: shop.books.refunds.of(order_id)[0].state is RefundState.SENDING)
+    wait_until(lambda: shop.billing.refunds.of(order_id)[0].state is RefundState.SENDING)
     shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", wanted)
     shop.until(order_id, "refunded")
     assert len(shop.till.refunds()) == before + 1
@@ -116,7 +116,7 @@ def test_a_refund_that_takes_its_time_is_asked_about_again(shop):
     shop.till.finish_refund(sent["id"], "succeeded")
     shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", wanted)
     shop.until(order_id, "refunded")
-    (done,) = shop.books.refunds.of(order_id)
+    (done,) = shop.billing.refunds.of(order_id)
     assert done.outside_id == sent["id"]
 
 
@@ -126,7 +126,7 @@ def test_a_refund_that_is_refused_is_told_to_admins(shop):
     shop.till.behave(refund="insufficient_funds")
     refund(shop, order_id)
     wait_until(lambda: "notice-refund-refused" in shop.told_admins(purchase=order_id))
-    (refused,) = shop.books.refunds.of(order_id)
+    (refused,) = shop.billing.refunds.of(order_id)
     assert (refused.state.value, refused.trouble) == ("refused", "insufficient_funds")
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
     shop.till.behave(refund="succeeded")

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from waiting import wait_until
 
-from merlin.api.payments.worker import turn_pages
-from merlin.billing.subscriptions import RenewalState, Source
+from merlin.app.payment_worker import turn_pages
+from merlin.billing.plan import Source
+from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import iso, utc_now
 
 pytestmark = pytest.mark.functional
@@ -28,11 +29,11 @@ def subscribed(shop):
 def at(shop, moment):
     """Let the calendar be turned as it is then."""
     services = shop.site.app.state.services
-    asyncio.run(services.store.do(lambda: turn_pages(services, moment)))
+    asyncio.run(services.store.do(lambda: turn_pages(services.payments, moment)))
 
 
 def newest(shop, anna):
-    return shop.books.purchases.of(anna.user_id)[0]
+    return shop.billing.purchases.of(anna.user_id)[0]
 
 
 def test_consent_and_a_saved_method_begin_a_renewal(shop):
@@ -68,20 +69,22 @@ def test_a_clock_that_was_set_back_stops_no_reminder_no_look_and_no_comparison(s
     anna, renewal = subscribed(shop)
     order_id, lost, waits = (shop.buyer().ordered("pack") for _ in range(3))
     shop.till.behave(notifications="never")
-    cashier, two_days = shop.site.app.state.cashier, timedelta(days=2)
-    kept, compared = cashier.services, len(shop.till.calls("payments.list"))
-    cashier.services = replace(kept, clock=lambda: kept.clock() + two_days)
+    worker, two_days = shop.site.app.state.payment_worker, timedelta(days=2)
+    kept, compared = worker.ctx, len(shop.till.calls("payments.list"))
+    clock = kept.billing.clock
+    billing = replace(kept.billing, clock=lambda: clock() + two_days)
+    worker.ctx = replace(kept, billing=billing)
     shop.until(waits, "expired")
     wait_until(lambda: len(shop.till.calls("payments.list")) > compared)
-    later = iso(kept.clock() + two_days)
+    later = iso(clock() + two_days)
     shop.sql("UPDATE purchase SET look_at = ? WHERE id = ?", later, order_id)
     # What nobody told us, and nobody looks at any more, is found by the daily comparison alone.
     shop.sql("UPDATE purchase SET state = 'canceled', look_at = NULL WHERE id = ?", lost)
     for each in (order_id, lost):
         shop.till.choose(each, "paid")
-    soon = iso(kept.clock() + timedelta(days=2, hours=23))
+    soon = iso(clock() + timedelta(days=2, hours=23))
     shop.sql("UPDATE renewal SET next_at = ? WHERE id = ?", soon, renewal.renewal_id)
-    cashier.services = kept
+    worker.ctx = kept
     shop.until(order_id, "paid")
     shop.until(lost, "paid")
     wait_until(lambda: "notice-renewal-soon" in anna.told)
@@ -98,7 +101,7 @@ def test_a_plan_is_paid_again_before_it_ends(shop):
     (again,) = anna.renewals
     assert (again.next_at, again.tries, again.state) == (later.ends_at, 0, RenewalState.ON)
     assert len(shop.asked(order_id)) == 1
-    assert len(shop.books.purchases.of(anna.user_id)) == 2
+    assert len(shop.billing.purchases.of(anna.user_id)) == 2
     assert anna.told.count("notice-paid") == 2
 
 
@@ -108,7 +111,7 @@ def test_the_next_period_is_paid_too(shop):
         (renewal,) = anna.renewals
         at(shop, renewal.next_at - timedelta(hours=23))
         wait_until(lambda wanted=count: len(anna.terms) == wanted)
-    assert len(shop.books.purchases.of(anna.user_id)) == 3
+    assert len(shop.billing.purchases.of(anna.user_id)) == 3
     assert shop.faults() == []
 
 
@@ -118,7 +121,7 @@ def test_a_decline_is_told_and_tried_three_times_and_no_more(shop):
     for number in range(5):
         at(shop, renewal.next_at + timedelta(days=number - 1, hours=1))
         shop.until(newest(shop, anna).purchase_id, "canceled")
-    tries = shop.books.purchases.of(anna.user_id)[:-1]
+    tries = shop.billing.purchases.of(anna.user_id)[:-1]
     assert [each.state.value for each in tries] == ["canceled"] * 3
     assert anna.told.count("notice-renewal-failed") == 2
     assert anna.told.count("notice-renewal-over") == 1
@@ -146,7 +149,7 @@ def test_who_says_no_pays_no_more_and_is_told_when_the_plan_ends(shop):
     assert anna.http.delete(path).status_code == 404
     for _ in range(2):
         at(shop, renewal.next_at - timedelta(hours=23))
-    assert len(shop.books.purchases.of(anna.user_id)) == 1
+    assert len(shop.billing.purchases.of(anna.user_id)) == 1
     assert anna.told.count("notice-plan-ends") == 1
 
 
@@ -156,8 +159,8 @@ def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
     moment = renewal.next_at - timedelta(hours=23)
 
     def order_and_stop():
-        turn_pages(services, moment)
-        shop.books.renewals.stop(renewal.renewal_id, anna.user_id)
+        turn_pages(services.payments, moment)
+        shop.billing.renewals.stop(renewal.renewal_id, anna.user_id)
 
     asyncio.run(services.store.do(order_and_stop))
     order_id = newest(shop, anna).purchase_id
@@ -168,11 +171,13 @@ def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
 
 def test_a_plan_that_goes_on_by_other_means_is_not_paid_yet(shop):
     anna, renewal = subscribed(shop)
-    shop.books.terms.add(anna.user_id, "plus", 10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    shop.billing.terms.add(
+        anna.user_id, "plus", 10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera"
+    )
     at(shop, renewal.next_at - timedelta(hours=23))
     (moved,) = anna.renewals
     assert moved.next_at == renewal.next_at + timedelta(days=10)
-    assert len(shop.books.purchases.of(anna.user_id)) == 1
+    assert len(shop.billing.purchases.of(anna.user_id)) == 1
 
 
 def test_a_payment_by_hand_moves_the_renewal(shop):

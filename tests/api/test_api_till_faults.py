@@ -79,7 +79,7 @@ def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
 def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path):
     with market(tmp_path) as shop:
         kept, shop.till.key = shop.till.key, "another"
-        gateway = shop.site.app.state.services.payments
+        gateway = shop.site.app.state.services.gateway
         gateway._credentials = ("100500", "another")
         anna = shop.buyer()
         order_id = anna.order()
@@ -105,7 +105,7 @@ def test_what_yookassa_refuses_for_good_ends_the_order(shop):
     assert anna.order() != order_id
 
 
-def test_the_cashier_goes_on_where_one_order_hangs(shop):
+def test_the_worker_goes_on_where_one_order_hangs(shop):
     anna, boris = shop.buyer(), shop.buyer()
     hers, his = anna.ordered("pack"), boris.ordered("pack")
     shop.till.behave(notifications="never")

@@ -19,9 +19,8 @@ from merlin.account.api_keys import Scope
 from merlin.account.sign_ins import SignInMethod
 from merlin.api.app import create_app
 from merlin.billing import orders
-from merlin.billing.orders import Shop, Wanted
+from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Plan
-from merlin.billing.purchases import Till
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating
@@ -29,6 +28,7 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
+from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.wiring.answering import ProviderSettings
@@ -95,12 +95,11 @@ class Whole(Office):
 
     def _sell(self):
         """Let anna have an order that waits to be paid, and a plan that renews itself."""
-        shop = Shop(self.services.plans, self.services.selling)
-        wanted = Wanted(ANNA, "plus", Till.YOOKASSA)
-        order = orders.order(self.rows.books, shop, wanted)
+        wanted = OrderRequest(ANNA, "plus", Gateway.YOOKASSA)
+        order = orders.place_order(self.rows.billing, wanted)
         now = self.services.clock()
-        renewal_id = self.rows.books.renewals.begin(
-            Renewal(0, ANNA, "plus", Till.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
+        renewal_id = self.rows.billing.renewals.begin(
+            Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
         )
         self.homes |= {"plan": "plus", "order_id": order.purchase_id, "renewal_id": renewal_id}
         self.homes["code"] = "LETO"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.billing.ledger import Entry, EntryKind, faults
-from merlin.billing.purchases import Till
 from merlin.core.money import Amount, Currency
+from merlin.providers.payments import Gateway
 
 pytestmark = pytest.mark.unit
 
@@ -18,7 +18,7 @@ AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 def entry(number, kind, minor=100, refers=None):
     amount = Amount(minor, Currency.RUB)
-    return Entry(number, EntryKind(kind), "p", Till.YOOKASSA, amount, AT, refers)
+    return Entry(number, EntryKind(kind), "p", Gateway.YOOKASSA, amount, AT, refers)
 
 
 SOUND = [

@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState, Till
+from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState
 from merlin.billing.report import (
     COLUMNS,
     Difference,
-    begins,
     compare,
-    lines,
+    day_start,
+    export_rows,
     missing,
+    signed,
     sums,
-    written,
 )
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Seen, Status
+from merlin.providers.payments import Gateway, GatewayPayment, Status
 
 pytestmark = pytest.mark.unit
 
@@ -33,11 +33,11 @@ AT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
 def row(number, kind, minor, **more):
     """Return a row of the ledger with its purchase."""
     title, plan = more.pop("title", "Плюс"), more.pop("plan", "plus")
-    till = more.pop("till", Till.YOOKASSA)
-    currency = Currency.XTR if till is Till.STARS else Currency.RUB
+    gateway = more.pop("gateway", Gateway.YOOKASSA)
+    currency = Currency.XTR if gateway is Gateway.STARS else Currency.RUB
     amount = Amount(minor, currency)
-    entry = Entry(number, EntryKind(kind), f"p{number}", till, amount, AT, **more)
-    order = Order(1001, till, Promise(plan, {"ru": title}), amount)
+    entry = Entry(number, EntryKind(kind), f"p{number}", gateway, amount, AT, **more)
+    order = Order(1001, gateway, Promise(plan, {"ru": title}), amount)
     return entry, Purchase(f"p{number}", order, PurchaseState.PAID, AT, AT)
 
 
@@ -47,7 +47,7 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
         row(2, "grant", 29_990),
         row(3, "payment", 10),
         row(4, "refund", 20_000),
-        row(5, "payment", 200, till=Till.STARS),
+        row(5, "payment", 200, gateway=Gateway.STARS),
         row(6, "payment", 5, is_test=True),
         row(7, "payment", 7, plan="pack"),
         (
@@ -56,7 +56,7 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
         ),
     ]
     told = [
-        (s.month, s.till, s.plan, s.is_test, *astuple(s.brought), s.brought.net)
+        (s.month, s.gateway, s.plan, s.is_test, *astuple(s.revenue), s.revenue.net)
         for s in sums(rows, MOSCOW)
     ]
     assert told == [
@@ -71,17 +71,17 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
 
 @pytest.mark.parametrize(("minor", "told"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
 def test_less_than_nothing_is_written_as_a_number(minor, told):
-    assert written(minor, Currency.RUB) == told
+    assert signed(minor, Currency.RUB) == told
 
 
 def test_a_day_begins_in_its_zone():
-    assert begins(date(2026, 12, 1), MOSCOW).isoformat() == "2026-11-30T21:00:00+00:00"
+    assert day_start(date(2026, 12, 1), MOSCOW).isoformat() == "2026-11-30T21:00:00+00:00"
 
 
 def test_lines_are_payments_and_refunds_without_people():
     rows = [row(1, "payment", 29_990, outside_id="x"), row(2, "grant", 29_990)]
-    rows.append(row(3, "refund", 10_000, till=Till.STARS))
-    paid, back = lines(rows, MOSCOW, vat_code=4)
+    rows.append(row(3, "refund", 10_000, gateway=Gateway.STARS))
+    paid, back = export_rows(rows, MOSCOW, vat_code=4)
     assert tuple(paid) == COLUMNS
     assert (paid["date"], paid["paid"], paid["returned"]) == ("2026-12-01 01:00:00", "299.90", "")
     assert (paid["vat_code"], paid["till_id"], paid["currency"]) == ("4", "x", "RUB")
@@ -91,7 +91,7 @@ def test_lines_are_payments_and_refunds_without_people():
 
 @pytest.mark.parametrize("evil", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_no_cell_is_a_formula(evil):
-    (line,) = lines([row(1, "payment", 1, title=evil, outside_id=evil)], UTC, None)
+    (line,) = export_rows([row(1, "payment", 1, title=evil, outside_id=evil)], UTC, None)
     assert line["title"] == line["till_id"] == f"'{evil}"
     assert line["vat_code"] == ""
 
@@ -99,7 +99,7 @@ def test_no_cell_is_a_formula(evil):
 def paid_at_till(outside_id, minor=100, status=Status.SUCCEEDED, refunded=0):
     is_paid = status is Status.SUCCEEDED
     amount = Amount(minor, Currency.RUB)
-    return Seen(outside_id, status, is_paid, amount, is_test=False, refunded=refunded)
+    return GatewayPayment(outside_id, status, is_paid, amount, is_test=False, refunded=refunded)
 
 
 LEDGER = [

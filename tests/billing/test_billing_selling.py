@@ -9,7 +9,7 @@ import yaml
 from shop_world import PLANS, SAID, SHOP
 
 from merlin.billing.plan import Format, on_sale, plan_named
-from merlin.billing.promo_codes import Promo, priced
+from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.selling import NETWORKS, Selling, plan_faults, read_selling
 from merlin.config import load
 from merlin.core.errors import ConfigError
@@ -52,7 +52,7 @@ def test_plans_are_read_with_what_they_cost(tmp_path):
     assert pack.is_pack
     assert pack.offer.pack == {Format.VOICE: 10, Format.PHOTO: 5}
     assert [each.name for each in on_sale(config.plans)] == ["plus", "voices", "algorithms"]
-    assert not [*plan_faults(PLANS, SHOP.selling)]
+    assert not [*plan_faults(PLANS, SHOP[1])]
 
 
 def price(rub=None, **stars_):
@@ -151,13 +151,13 @@ def test_a_shop_is_asked_over_https_alone(tmp_path):
 )
 def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
     plus = plan_named(PLANS, "plus")
-    found = priced(plus, Promo("X", "plus", percent=percent))
+    found = prices(plus, Promo("X", "plus", percent=percent))
     assert [each.minor for each in found] == [rub, xtr]
 
 
 def test_no_price_is_ever_nothing():
     plus = plan_named(PLANS, "plus")
     cheap = replace(plus, offer=replace(plus.offer, rub=roubles("0.01"), xtr=stars(1)))
-    assert [each.minor for each in priced(cheap, Promo("X", "plus", percent=99))] == [1, 1]
+    assert [each.minor for each in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
     unsold = replace(plus, offer=replace(plus.offer, rub=None))
-    assert priced(unsold, None)[0] is None
+    assert prices(unsold, None)[0] is None

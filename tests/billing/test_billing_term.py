@@ -1,4 +1,4 @@
-"""Terms as pure functions: what is shortened is never longer, never negative, and leaves no gap."""
+"""Terms as pure functions: what is shorten is never longer, never negative, and leaves no gap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.subscriptions import Source, Term, begins, moved_up, shortened
+from merlin.billing.plan import Source
+from merlin.billing.subscriptions import Term, bring_forward, shorten, term_start
 from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit
@@ -36,7 +37,7 @@ def term(starts, days=30, number=1):
 def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, paid, data):
     rest = data.draw(st.integers(0, paid))
     before = term(starts, length)
-    after = shortened(before, length * DAY, rub(paid), rub(rest), START)
+    after = shorten(before, length * DAY, rub(paid), rub(rest), START)
     assert after.starts_at == before.starts_at <= after.ends_at <= before.ends_at
     assert after.ends_at >= min(before.ends_at, before.starts_at + length * rest // paid * DAY)
     if rest == paid:
@@ -50,15 +51,15 @@ def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, pai
 def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
     terms, now = [], START
     for number, days in enumerate(lengths):
-        begin = begins(terms, "plus", now)
+        begin = term_start(terms, "plus", now)
         ends = begin + days * DAY
         terms.append(Term(number, 1, "plus", begin, ends, Source.GRANT, str(number)))
     which = data.draw(st.integers(0, len(terms) - 1))
     now = START + data.draw(st.integers(0, sum(lengths) - 1)) * DAY
     before = terms[which]
     rest = data.draw(st.integers(0, 100))
-    after = shortened(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
-    moved = {each.term_id: each for each in [after, *moved_up(terms, before, after)]}
+    after = shorten(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
+    moved = {each.term_id: each for each in [after, *bring_forward(terms, before, after)]}
     new = [moved.get(each.term_id, each) for each in terms]
     for first, second in pairwise(new):
         assert first.ends_at == second.starts_at
@@ -74,13 +75,13 @@ def test_other_plans_and_other_times_do_not_move():
     other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, Source.GRANT, "k")
     past = term(-100, 10, 2)
     before = term(0)
-    after = shortened(before, 30 * DAY, rub(10), rub(0), START + DAY)
-    assert moved_up([other, past, before], before, after) == []
-    assert moved_up([term(30, 30, 3)], before, before) == []
+    after = shorten(before, 30 * DAY, rub(10), rub(0), START + DAY)
+    assert bring_forward([other, past, before], before, after) == []
+    assert bring_forward([term(30, 30, 3)], before, before) == []
 
 
 def test_a_new_term_begins_now_or_where_the_last_one_ends():
-    assert begins([], "plus", START) == START
-    assert begins([term(-50, 10)], "plus", START) == START
-    assert begins([term(0), term(30, 30, 2)], "plus", START) == START + 60 * DAY
-    assert begins([term(0)], "course", START) == START
+    assert term_start([], "plus", START) == START
+    assert term_start([term(-50, 10)], "plus", START) == START
+    assert term_start([term(0), term(30, 30, 2)], "plus", START) == START + 60 * DAY
+    assert term_start([term(0)], "course", START) == START

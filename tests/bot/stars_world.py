@@ -9,11 +9,11 @@ from bot_talk import Talk
 from bot_world import RunningBot, rows, settings_of
 
 from merlin.billing.plan import read_plans
+from merlin.billing.repository import billing_of
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
-from merlin.wiring.books import books_of
 
 SAID = {
     "free": {
@@ -140,7 +140,7 @@ def with_books(settings, work):
     with open_database(settings.database) as database:
         migrate(database)
         cipher = load_or_make_key(settings.state_dir, settings.text_key)
-        return database.transact(lambda: work(books_of(database, cipher)))
+        return database.transact(lambda: work(billing_of(database, cipher)))
 
 
 def change(settings, sql, *values):

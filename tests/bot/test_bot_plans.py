@@ -10,10 +10,9 @@ from media_world import HEARING, SOUND
 from stars_world import SAID, Buyer, change, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.plan import read_plans
+from merlin.billing.plan import Source, read_plans
 from merlin.billing.promo_codes import Promo
 from merlin.billing.selling import Selling, YooKassaConfig
-from merlin.billing.subscriptions import Source
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload

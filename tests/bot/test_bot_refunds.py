@@ -10,10 +10,11 @@ from bot_world import RunningBot, let_serve, rows
 from stars_world import Buyer, ledger, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.ledger import Paid
-from merlin.billing.purchases import Order, Promise, Till
+from merlin.billing.ledger import PaymentEntry
+from merlin.billing.purchases import Order, Promise
 from merlin.core.clock import utc_now
 from merlin.core.money import roubles
+from merlin.providers.payments import Gateway
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -114,12 +115,12 @@ def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, world
 def paid_in_roubles(buyer):
     """Let somebody have paid 299 ₽ for the plan; nobody sends it back here, the api does."""
     promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
-    order = Order(buyer.user_id, Till.YOOKASSA, promise, roubles(299))
+    order = Order(buyer.user_id, Gateway.YOOKASSA, promise, roubles(299))
 
     def work(books):
         purchase = books.purchases.order(order, timedelta(days=1))
         return books.ledger.paid(
-            purchase.purchase_id, Paid(f"yk-{buyer.user_id}", roubles(299), utc_now())
+            purchase.purchase_id, PaymentEntry(f"yk-{buyer.user_id}", roubles(299), utc_now())
         )
 
     return with_books(buyer.settings, work)

@@ -10,7 +10,7 @@ import pytest
 from bot_world import RunningBot, rows
 from stars_world import Buyer, change, compared, ledger, ordered, selling, with_books
 
-from merlin.bot.star_reconciliation import is_due
+from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.telegram.stars import invoice_of, pay
 

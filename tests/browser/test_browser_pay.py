@@ -40,7 +40,7 @@ def shop(tmp_path_factory):
     with shop_pages(tmp_path_factory.mktemp("market"), is_test=False) as made:
         made.till.behave(is_test=False)
         made.site.numbers = count(8000)
-        made.books.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
         yield made
 
 
@@ -69,7 +69,7 @@ def at_home(visitor: Visitor, page):
 
 
 def orders_of(shop, user_id):
-    return shop.books.purchases.of(user_id)
+    return shop.billing.purchases.of(user_id)
 
 
 def checkout(visitor, user_id, **options):
@@ -162,7 +162,7 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
     expect(yes).to_be_focused()
     yes.dblclick()
     expect(page.locator("#refunds .chip")).to_contain_text("возвращено")
-    assert [each.amount for each in shop.books.refunds.of(order_id)] == [roubles(40)]
+    assert [each.amount for each in shop.billing.refunds.of(order_id)] == [roubles(40)]
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from shop_world import SAID, Counter
+from shop_world import SAID, Counter, request_of
 
-from merlin.billing.orders import Shop
 from merlin.billing.plan import read_plans
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.providers.payments import Wish
 from merlin.providers.yookassa import YooKassaGateway
 
 SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
@@ -25,7 +23,7 @@ class At:
     def __init__(self, place, shop):
         self.place = place
         config = YooKassaConfig(base_url=shop.base_url, is_test=True)
-        self.shop = Shop(read_plans(SAID), Selling(config))
+        self.shop = (read_plans(SAID), Selling(config))
         self.database = open_database(f"sqlite://{place}/state/merlin.db")
 
     def __enter__(self):
@@ -39,7 +37,8 @@ class At:
 
 def pay(told, shop, purchase):
     """Let an order be paid at YooKassa's stand-in, and stored; return the payment's id."""
-    asked = with_gateway(shop, lambda gateway: gateway.create(Wish(purchase, BACK, "Плюс")))
+    request = request_of(purchase, BACK, "Плюс")
+    asked = with_gateway(shop, lambda gateway: gateway.create(request))
     shop.choose(asked.outside_id, "paid")
     seen = with_gateway(shop, lambda gateway: gateway.find(asked.outside_id))
     assert told.settle(purchase, seen).value == "paid"

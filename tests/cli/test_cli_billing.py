@@ -11,15 +11,14 @@ import threading
 import pytest
 import yaml
 from billing_desk import BACK, KEY, SHOP_ID, At, pay, with_gateway
-from shop_world import ANNA, BORIS, SAID, STARS
+from shop_world import ANNA, BORIS, SAID, STARS, request_of
 from waiting import wait_until
 
 from merlin.account.users import User
 from merlin.app.texts import Settings
-from merlin.billing.ledger import Returned
+from merlin.billing.ledger import RefundEntry
 from merlin.cli import main
 from merlin.core.clock import utc_now
-from merlin.providers.payments import Wish
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
@@ -175,13 +174,13 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
 
     def send():
         with At(place, shop) as told:
-            till = told.books.purchases.get(order).order.till
-            (refund,) = wait_until(lambda: told.books.refunds.due(till, utc_now()))
+            till = told.billing.purchases.get(order).order.gateway
+            (refund,) = wait_until(lambda: told.billing.refunds.due(till, utc_now()))
             if is_refused:
-                told.books.refunds.refused(refund.refund_id, "insufficient_funds")
+                told.billing.refunds.refused(refund.refund_id, "insufficient_funds")
                 return
-            returned = Returned("back", refund.payment_id, refund.amount, utc_now(), refund.by)
-            told.books.refunds.done(refund.refund_id, returned)
+            returned = RefundEntry("back", refund.payment_id, refund.amount, utc_now(), refund.by)
+            told.billing.refunds.done(refund.refund_id, returned)
 
     owner = threading.Thread(target=send)
     owner.start()
@@ -205,7 +204,7 @@ def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, place):
 def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
     with At(place, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")
-        asked = with_gateway(shop, lambda gateway: gateway.create(Wish(lost, BACK, "x")))
+        asked = with_gateway(shop, lambda gateway: gateway.create(request_of(lost, BACK, "x")))
         shop.choose(asked.outside_id, "paid")
         told.pay(told.order(ANNA, "voices", contact="a@example.com"), "27ce4017-nobody-paid-this")
         stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}

@@ -14,13 +14,13 @@ from waiting import longest, wait_until
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, faults
+from merlin.billing.repository import billing_of
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.wiring.books import books_of
 from merlin.wiring.database import opened, reading
 
 pytestmark = pytest.mark.integration
@@ -99,9 +99,9 @@ class Api:
         address = f"{self.address}{path}"
         return httpx.post(address, json=body, headers=headers, timeout=longest())
 
-    def books(self, read):
+    def billing(self, read):
         with reading(self.config) as database:
-            return read(books_of(database, self._cipher()))
+            return read(billing_of(database, self._cipher()))
 
     def time_passes(self):
         """Let everything that was claimed have been claimed long ago, and be due."""
@@ -113,11 +113,11 @@ class Api:
 
 
 def state(api, order_id):
-    return api.books(lambda books: books.purchases.get(order_id).state.value)
+    return api.billing(lambda books: books.purchases.get(order_id).state.value)
 
 
 def kinds(api, order_id):
-    entries = api.books(lambda books: books.ledger.entries(order_id))
+    entries = api.billing(lambda books: books.ledger.entries(order_id))
     assert list(faults(entries)) == []
     return [each.kind for each in entries]
 
@@ -154,7 +154,7 @@ def _paid(api, order_id):
         is_paid = point == "payment.after"
         assert state(api, order_id) == ("paid" if is_paid else "pending")
     assert kinds(api, order_id) == [EntryKind.PAYMENT, EntryKind.GRANT]
-    terms = api.books(lambda books: books.terms.of(ANNA))
+    terms = api.billing(lambda books: books.terms.of(ANNA))
     assert len(terms) == 1
 
 
@@ -170,5 +170,5 @@ def _returned(api, order_id):
     with api.running():
         known = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REVOCATION]
         assert kinds(api, order_id) == known
-    (refund,) = api.books(lambda books: books.refunds.of(order_id))
+    (refund,) = api.billing(lambda books: books.refunds.of(order_id))
     assert (refund.state.value, refund.by) == ("done", f"user:{VERA}")

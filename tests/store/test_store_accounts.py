@@ -8,8 +8,8 @@ import pytest
 
 from merlin.account.roles import Roles
 from merlin.account.users import ConsentKind, Consents, User, Users
-from merlin.billing.subscription_store import TermRows
-from merlin.billing.subscriptions import Source
+from merlin.billing.plan import Source
+from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
@@ -128,7 +128,7 @@ def test_people_are_counted_and_listed_newest_first(users):
 
 
 def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock):
-    terms = TermRows(database, clock)
+    terms = Terms(database, clock)
     for user_id, plan, days in ((ANNA, "plus", 1), (ANNA, "algorithms", 9), (BORIS, "plus", 1)):
         terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):

@@ -12,10 +12,10 @@ from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.ledger import EntryKind, Paid
+from merlin.billing.ledger import EntryKind, PaymentEntry
 from merlin.billing.plan import UNLIMITED, Format, plan_of
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.quota import Quotas
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
 from merlin.db.database import open_database
@@ -80,7 +80,9 @@ def test_the_same_number_at_two_tills_is_two_payments(shop):
 
 def test_a_payment_of_an_unknown_purchase_stores_nothing(shop):
     with pytest.raises(NotFound):
-        shop.books.ledger.paid("nothing", Paid("x", Amount(1, Currency.RUB), shop.clock()))
+        shop.billing.ledger.paid(
+            "nothing", PaymentEntry("x", Amount(1, Currency.RUB), shop.clock())
+        )
     assert shop.entries() == []
 
 
@@ -88,7 +90,9 @@ def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
     purchase = shop.order()
 
     def pay_and_fall():
-        shop.books.ledger.paid(purchase.purchase_id, Paid("x", purchase.order.amount, shop.clock()))
+        shop.billing.ledger.paid(
+            purchase.purchase_id, PaymentEntry("x", purchase.order.amount, shop.clock())
+        )
         raise RuntimeError("the power went")
 
     with pytest.raises(RuntimeError):
@@ -159,11 +163,11 @@ def test_one_order_paid_by_two_links_is_recorded_twice_and_lasts_twice(shop):
 def test_a_course_plan_counts_for_its_course_alone(shop):
     shop.bought(plan="algorithms")
     plans = shop.users.get(ANNA).plans
-    assert plan_of(shop.shop.plans, plans, "algorithms").name == "algorithms"
-    assert plan_of(shop.shop.plans, plans, "history").name == "free"
-    assert plan_of(shop.shop.plans, plans).name == "free"
-    quotas = QuotaRows(shop.db, 1, shop.clock)
-    course, free = (plan_of(shop.shop.plans, plans, each) for each in ("algorithms", None))
+    assert plan_of(shop.billing.plans, plans, "algorithms").name == "algorithms"
+    assert plan_of(shop.billing.plans, plans, "history").name == "free"
+    assert plan_of(shop.billing.plans, plans).name == "free"
+    quotas = Quotas(shop.db, 1, shop.clock)
+    course, free = (plan_of(shop.billing.plans, plans, each) for each in ("algorithms", None))
     for update_id in range(3):
         quotas.reserve(ANNA, update_id, Format.TEXT, course, UTC)
     quotas.reserve(ANNA, 9, Format.TEXT, free, UTC)
@@ -184,9 +188,9 @@ def test_the_database_itself_keeps_every_row(shop, sql):
 def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(shop, cipher, clock):
     purchase = shop.order(plan="voices")
     PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
-    grant = shop.pay(shop.books.purchases.get(purchase.purchase_id), "late")
+    grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
-    assert shop.books.purchases.get(purchase.purchase_id).user_id == 0
+    assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
     assert left(shop, Format.VOICE).gifts == 0
     assert shop.users.get(ANNA) is None
     assert shop.users.get(0) is None
@@ -240,14 +244,14 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
         shop = Counter(database, cipher, clock)
         assert shop.kinds().count("grant") == 5
         assert shop.faults() == []
-        assert {each.user_id for each in shop.books.purchases.newest()} == {0}
+        assert {each.user_id for each in shop.billing.purchases.newest()} == {0}
 
 
 def test_rows_are_found_by_their_time(shop, clock):
     _, first = shop.bought()
     clock.move(86_400)
     _, second = shop.bought(BORIS)
-    found = shop.books.ledger.between(clock() - timedelta(hours=1), clock() + timedelta(hours=1))
+    found = shop.billing.ledger.between(clock() - timedelta(hours=1), clock() + timedelta(hours=1))
     assert {entry.purchase_id for entry, _ in found} == {second.purchase_id}
     assert [purchase.user_id for _, purchase in found] == [BORIS, BORIS]
     assert first.purchase_id != second.purchase_id

@@ -9,7 +9,7 @@ import pytest
 from ledger_world import left, state, terms
 from shop_world import ANNA, BORIS, STARS, YOOKASSA
 
-from merlin.billing.ledger import Returned
+from merlin.billing.ledger import RefundEntry
 from merlin.billing.plan import Format
 from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
@@ -39,8 +39,8 @@ def test_all_of_the_money_back_takes_all_of_the_plan_back_once(shop, clock):
 def again(shop, grant, outside_id):
     """Tell the ledger once more of a refund."""
     paid = shop.payment_of(grant)
-    returned = Returned(outside_id, paid.outside_id, grant.amount, shop.clock())
-    return shop.books.ledger.returned(grant.till, returned)
+    returned = RefundEntry(outside_id, paid.outside_id, grant.amount, shop.clock())
+    return shop.billing.ledger.returned(grant.gateway, returned)
 
 
 def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
@@ -118,8 +118,10 @@ def test_more_than_was_paid_never_goes_back(shop):
     stars = replace(grant.amount, minor=1, currency=Currency.XTR)
     payment = shop.payment_of(grant)
     with pytest.raises(Refused):
-        shop.books.ledger.returned(YOOKASSA, Returned("r", payment.outside_id, stars, shop.clock()))
-    assert shop.books.ledger.rest(grant.entry_id).minor == 9_990
+        shop.billing.ledger.returned(
+            YOOKASSA, RefundEntry("r", payment.outside_id, stars, shop.clock())
+        )
+    assert shop.billing.ledger.rest(grant.entry_id).minor == 9_990
     assert shop.faults() == []
 
 
@@ -127,8 +129,8 @@ def test_a_refund_of_an_unknown_payment_is_refused(shop):
     _, grant = shop.bought(till=STARS)
     payment = shop.payment_of(grant)
     for till, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):
-        returned = Returned("r", outside_id, grant.amount, shop.clock())
+        returned = RefundEntry("r", outside_id, grant.amount, shop.clock())
         with pytest.raises(NotFound):
-            shop.books.ledger.returned(till, returned)
+            shop.billing.ledger.returned(till, returned)
     with pytest.raises(NotFound):
-        shop.books.ledger.rest(payment.entry_id + 100)
+        shop.billing.ledger.rest(payment.entry_id + 100)

@@ -12,8 +12,7 @@ import pytest
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.billing.quota import Gift, Spent
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.quota import Gift, Quotas, Spent
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.encryption import Cipher
@@ -232,7 +231,7 @@ def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, c
 
 
 def test_deleting_everything_gives_no_new_questions(database, cipher, people, clock):
-    quotas = QuotaRows(database, BOT, clock, cipher)
+    quotas = Quotas(database, BOT, clock, cipher)
     plan = Plan("free", allowances={Format.TEXT: Allowance(day=3)})
 
     def ask(update_id):
@@ -257,7 +256,7 @@ def test_deleting_everything_gives_no_new_questions(database, cipher, people, cl
 
 def asking(database, cipher, clock, allowance):
     """Return what asks so many questions under a plan, and returns what of it is used then."""
-    quotas, numbers = QuotaRows(database, BOT, clock, cipher), itertools.count(1)
+    quotas, numbers = Quotas(database, BOT, clock, cipher), itertools.count(1)
     plan = Plan("free", allowances={Format.TEXT: allowance})
 
     def ask(count=0):
@@ -304,7 +303,7 @@ def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, cipher
 
 
 def test_gifts_go_with_the_person(database, cipher, people, clock):
-    quotas = QuotaRows(database, BOT, clock, cipher)
+    quotas = Quotas(database, BOT, clock, cipher)
     quotas.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
     people.forget(ANNA, until(clock))
     assert quotas.gifts(ANNA) == []

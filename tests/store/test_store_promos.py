@@ -29,7 +29,7 @@ def shop(database, cipher, clock):
     counter = Counter(database, cipher, clock)
     counter.users.seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
     for promo in (WEEK, HALF):
-        counter.books.promos.add(promo)
+        counter.billing.promos.add(promo)
     return counter
 
 
@@ -40,25 +40,25 @@ def refused_as(call, *arguments, **named):
 
 
 def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
-    return shop.books.purchases.give_up(purchase.purchase_id, state, **how)
+    return shop.billing.purchases.give_up(purchase.purchase_id, state, **how)
 
 
 def uses(shop, code="HALF"):
-    return next(each.uses for each in shop.books.promos.all() if each.promo.code == code)
+    return next(each.uses for each in shop.billing.promos.all() if each.promo.code == code)
 
 
 def test_a_code_gives_days_to_each_once(shop):
-    redeem = shop.books.promos.redeem
+    redeem = shop.billing.promos.redeem
     assert redeem(ANNA, " week-2026 ").days == 7
     assert shop.plans() == ["plus"]
     assert refused_as(redeem, ANNA, "WEEK-2026") == "promo-used"
     assert redeem(BORIS, "WEEK-2026").plan == "plus"
-    assert len(shop.books.terms.of(ANNA)) == 1
+    assert len(shop.billing.terms.of(ANNA)) == 1
     assert uses(shop, "WEEK-2026") == 2
 
 
 def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
-    promos = shop.books.promos
+    promos = shop.billing.promos
     promos.add(Promo("ONE", "plus", days=1, most_uses=1))
     promos.add(Promo("TODAY", "plus", days=1, ends_at=clock() + DAY))
     promos.redeem(ANNA, "ONE")
@@ -74,7 +74,7 @@ def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
 
 
 def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
-    assert refused_as(shop.books.promos.redeem, ANNA, "HALF") == "promo-is-percent"
+    assert refused_as(shop.billing.promos.redeem, ANNA, "HALF") == "promo-is-percent"
     assert refused_as(shop.order, promo="WEEK-2026") == "promo-is-days"
     assert refused_as(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
 
@@ -93,16 +93,16 @@ def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
 )
 def test_a_code_that_gives_nothing_sound_is_refused(shop, fault):
     said = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
-    assert refused_as(shop.books.promos.add, Promo(**said)) == "promo-wrong"
+    assert refused_as(shop.billing.promos.add, Promo(**said)) == "promo-wrong"
 
 
 def test_a_code_is_made_once_and_is_a_code(shop, clock):
-    add = shop.books.promos.add
+    add = shop.billing.promos.add
     assert refused_as(add, Promo("week-2026", "plus", days=1)) == "promo-there"
     for code in ("", "ab", "with space", "-x-", "a" * 33, "a\nb"):
         assert refused_as(add, Promo(code, "plus", days=1)) == "promo-no-code"
     add(Promo("ёлка_24", "plus", days=1))
-    assert shop.books.promos.redeem(ANNA, "Ёлка_24").code == "ЁЛКА_24"
+    assert shop.billing.promos.redeem(ANNA, "Ёлка_24").code == "ЁЛКА_24"
     past = Promo("PAST", "plus", days=1, ends_at=clock())
     assert refused_as(add, past) == "promo-wrong"
 
@@ -132,7 +132,7 @@ def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
     clock.move(25 * 3600)
     new = shop.order(promo="HALF")
     assert new.purchase_id != old.purchase_id
-    assert shop.books.purchases.get(old.purchase_id).state is PurchaseState.EXPIRED
+    assert shop.billing.purchases.get(old.purchase_id).state is PurchaseState.EXPIRED
     assert uses(shop) == 1
 
 
@@ -142,7 +142,7 @@ def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
         shop.order(promo="HALF", contact="other@example.com"),
         shop.order(promo="HALF", till=STARS),
     ]
-    states = [shop.books.purchases.get(each.purchase_id).state for each in made]
+    states = [shop.billing.purchases.get(each.purchase_id).state for each in made]
     assert [each.value for each in states] == ["canceled", "canceled", "created"]
     assert made[-1].order.amount.minor == 100
     assert uses(shop) == 1
@@ -150,7 +150,7 @@ def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
 
 def test_money_that_is_held_keeps_the_code_for_good(shop):
     purchase = shop.order(promo="HALF")
-    assert shop.books.asking.held(purchase.purchase_id)
+    assert shop.billing.purchases.held(purchase.purchase_id)
     assert refused_as(shop.order, promo="HALF", till=STARS) == "promo-used"
 
 
@@ -165,7 +165,7 @@ def test_what_was_given_up_and_paid_all_the_same_has_used_the_code(shop):
 def begun(shop, **order):
     """Order with the code LAST, and open the page of YooKassa."""
     purchase = shop.order(promo="LAST", **order)
-    asking, number = shop.books.asking, purchase.purchase_id
+    asking, number = shop.billing.purchases, purchase.purchase_id
     assert asking.asking(number, shop.clock(), timedelta(seconds=15))
     assert asking.pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
     return purchase
@@ -174,7 +174,7 @@ def begun(shop, **order):
 @pytest.fixture
 def last(shop):
     """Give the shop a code that one person may use."""
-    shop.books.promos.add(Promo("LAST", "plus", percent=90, most_uses=1))
+    shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=1))
     return shop
 
 
@@ -182,14 +182,14 @@ def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
     made = [begun(last, contact=f"{number}@example.com") for number in range(3)]
     grants = [last.pay(each) for each in made]
     assert [each.is_empty for each in grants] == [False, True, True]
-    assert len(last.books.terms.of(ANNA)) == 1
+    assert len(last.billing.terms.of(ANNA)) == 1
     assert last.told(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
     assert last.told("admins") == ["notice-code-taken-admins"] * 2
     for purchase, grant in zip(made[1:], grants[1:], strict=True):
-        (refund,) = last.books.refunds.of(purchase.purchase_id)
+        (refund,) = last.billing.refunds.of(purchase.purchase_id)
         assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
         returned = last.returned(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
-        assert last.books.refunds.done(refund.refund_id, returned) is not None
+        assert last.billing.refunds.done(refund.refund_id, returned) is not None
     assert uses(last, "LAST") == 1
     assert last.plans() == ["plus"]
     assert last.faults() == []
@@ -199,15 +199,15 @@ def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
     first = begun(last)
     second = begun(last, contact="a@example.com")
     assert not last.pay(first).is_empty
-    assert last.books.purchases.get(second.purchase_id).state is PurchaseState.CANCELED
-    assert not last.books.promos.may_take(second)
+    assert last.billing.purchases.get(second.purchase_id).state is PurchaseState.CANCELED
+    assert not last.billing.promos.may_take(second)
     assert last.pay(second).is_empty
 
 
 def test_an_order_in_stars_that_is_paid_twice_uses_its_code_once(last):
     purchase = last.order(promo="LAST", till=STARS)
     assert [last.pay(purchase).is_empty for _ in range(2)] == [False, True]
-    assert len(last.books.terms.of(ANNA)) == 1
+    assert len(last.billing.terms.of(ANNA)) == 1
 
 
 def test_a_use_is_held_as_long_as_its_order_can_be_paid(last):
@@ -231,9 +231,9 @@ def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
     purchase = begun(last)
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
-        last.books.asking.due(clock())
-        payments.expire(last.books, purchase, clock())
-        purchase = last.books.purchases.get(purchase.purchase_id)
+        last.billing.purchases.due(clock())
+        payments.expire(last.billing, purchase)
+        purchase = last.billing.purchases.get(purchase.purchase_id)
     assert uses(last, "LAST") == 0
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"
 
@@ -243,7 +243,7 @@ def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
     give_up(last, purchase, is_closed=True)
     assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
     assert last.pay(purchase).is_empty
-    assert last.books.terms.of(ANNA) == []
+    assert last.billing.terms.of(ANNA) == []
     assert last.told(ANNA) == ["notice-code-taken"]
     assert uses(last, "LAST") == 1
 
@@ -252,7 +252,7 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     people = range(2001, 2007)
     with open_database(url) as database:
         shop = Counter(database, cipher, clock)
-        shop.books.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
+        shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
         orders = [begun(shop, user_id=each) for each in people[:2]]
         for each in orders:
             give_up(shop, each, is_closed=True)
@@ -279,7 +279,7 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
 
 
 def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(shop):
-    promos = shop.books.promos
+    promos = shop.billing.promos
     promos.add(Promo("LAST", "plus", percent=10, most_uses=1))
     shop.order(promo="LAST")
     assert promos.find(ANNA, "LAST", "plus").percent == 10
@@ -288,7 +288,7 @@ def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(sho
 
 
 def test_a_price_is_never_nothing(shop):
-    shop.books.promos.add(Promo("CHEAP", "plus", percent=99))
+    shop.billing.promos.add(Promo("CHEAP", "plus", percent=99))
     assert shop.order(promo="CHEAP", till=STARS).order.amount.minor == 2
     assert shop.order(BORIS, promo="CHEAP").order.amount.minor == 299
 
@@ -297,7 +297,7 @@ def test_a_price_is_never_nothing(shop):
 def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock, people):
     with open_database(url) as database:
         shop = Counter(database, cipher, clock)
-        shop.books.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
+        shop.billing.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
     gate, made = threading.Barrier(len(people)), []
 
     def order(user_id):
@@ -318,26 +318,26 @@ def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock,
     assert len(orders) == (1 if len(set(people)) == 1 else 3)
     with open_database(url) as database:
         shop = Counter(database, cipher, clock)
-        assert uses(shop, "THREE") == len(orders) == len(shop.books.purchases.newest())
+        assert uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
 
 
 def test_a_code_is_not_had_again_by_deleting_everything(shop, cipher, clock):
-    shop.books.promos.redeem(ANNA, "WEEK-2026")
+    shop.billing.promos.redeem(ANNA, "WEEK-2026")
     shop.bought(promo="HALF")
     PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
     clock.move(100 * 86_400)
     shop.users.seen([User(ANNA, "ru")])
-    assert refused_as(shop.books.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
+    assert refused_as(shop.billing.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
     assert refused_as(shop.order, promo="HALF") == "promo-used"
     assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)
     assert shop.plans() == []
     PersonalRecords(shop.db, cipher, clock).forget(BORIS, clock() + DAY)
-    assert shop.books.promos.redeem(BORIS, "WEEK-2026").days == 7
+    assert shop.billing.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 
 def test_all_codes_are_listed_newest_first(shop):
     shop.order(promo="HALF", till=YOOKASSA)
-    shop.books.promos.stop("HALF", "cli:vera")
-    half, week = shop.books.promos.all()
+    shop.billing.promos.stop("HALF", "cli:vera")
+    half, week = shop.billing.promos.all()
     assert (half.promo.code, half.uses, half.is_stopped) == ("HALF", 1, True)
     assert (week.promo, week.is_stopped) == (WEEK, False)

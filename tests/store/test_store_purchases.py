@@ -18,12 +18,12 @@ PATIENCE = timedelta(seconds=30)
 
 
 def state(shop, purchase):
-    return shop.books.purchases.get(purchase.purchase_id).state
+    return shop.billing.purchases.get(purchase.purchase_id).state
 
 
 def due(shop):
-    is_any = shop.books.asking.is_due(shop.clock())
-    found = [each.purchase_id for each in shop.books.asking.due(shop.clock())]
+    is_any = shop.billing.purchases.is_due(shop.clock())
+    found = [each.purchase_id for each in shop.billing.purchases.due(shop.clock())]
     assert is_any or not found
     return found
 
@@ -31,9 +31,9 @@ def due(shop):
 def begun(shop, outside_id="out-1"):
     """Return an order whose payment was asked for."""
     purchase = shop.order()
-    assert shop.books.asking.asking(purchase.purchase_id, shop.clock(), PATIENCE)
+    assert shop.billing.purchases.asking(purchase.purchase_id, shop.clock(), PATIENCE)
     later = shop.clock() + timedelta(minutes=1)
-    assert shop.books.asking.pending(purchase.purchase_id, outside_id, "https://pay", later)
+    assert shop.billing.purchases.pending(purchase.purchase_id, outside_id, "https://pay", later)
     return purchase
 
 
@@ -70,7 +70,7 @@ def test_an_old_order_is_not_taken_for_a_new_one(shop, clock):
 
 def test_an_ended_order_is_not_taken_for_a_new_one(shop):
     first = shop.order()
-    assert shop.books.purchases.give_up(first.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED)
     assert shop.order().purchase_id != first.purchase_id
 
 
@@ -94,12 +94,12 @@ def test_where_the_receipt_goes_is_sealed_in_the_row(shop):
     purchase = shop.order(contact="anna@example.com")
     ((stored,),) = shop.db.sql("SELECT contact FROM purchase")
     assert "anna" not in stored
-    assert shop.books.purchases.get(purchase.purchase_id).order.contact == "anna@example.com"
+    assert shop.billing.purchases.get(purchase.purchase_id).order.contact == "anna@example.com"
 
 
 def test_one_of_two_who_ask_the_till_does(shop, clock):
     purchase_id = shop.order().purchase_id
-    asking = shop.books.asking.asking
+    asking = shop.billing.purchases.asking
     assert asking(purchase_id, clock(), PATIENCE)
     assert not asking(purchase_id, clock(), PATIENCE)
     clock.move(31)
@@ -110,18 +110,18 @@ def test_one_of_two_who_ask_the_till_does(shop, clock):
 def test_what_the_till_said_is_kept_once(shop, clock):
     purchase = begun(shop)
     later = clock() + timedelta(minutes=1)
-    assert not shop.books.asking.pending(purchase.purchase_id, "out-2", "https://other", later)
-    now = shop.books.purchases.get(purchase.purchase_id)
+    assert not shop.billing.purchases.pending(purchase.purchase_id, "out-2", "https://other", later)
+    now = shop.billing.purchases.get(purchase.purchase_id)
     assert (now.state, now.outside_id) == (PurchaseState.PENDING, "out-1")
     assert now.pay_url == "https://pay"
-    assert shop.books.purchases.by_outside(YOOKASSA, "out-1") == now
-    assert shop.books.purchases.by_outside(STARS, "out-1") is None
-    assert shop.books.purchases.by_outside(YOOKASSA, "") is None
+    assert shop.billing.purchases.by_outside(YOOKASSA, "out-1") == now
+    assert shop.billing.purchases.by_outside(STARS, "out-1") is None
+    assert shop.billing.purchases.by_outside(YOOKASSA, "") is None
 
 
 def test_states_never_go_back(shop, clock):
     purchase = begun(shop)
-    asking, purchases = shop.books.asking, shop.books.purchases
+    asking, purchases = shop.billing.purchases, shop.billing.purchases
     assert asking.held(purchase.purchase_id)
     assert not asking.held(purchase.purchase_id)
     assert not asking.asking(purchase.purchase_id, clock() + PATIENCE, PATIENCE)
@@ -134,7 +134,7 @@ def test_states_never_go_back(shop, clock):
 
 def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
     purchase = begun(shop)
-    assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     assert shop.pay(purchase, "out-1") is not None
     assert state(shop, purchase) is PurchaseState.PAID
     assert shop.plans() == ["plus"]
@@ -143,7 +143,7 @@ def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
 def test_an_order_is_found_by_a_payment_of_which_nobody_heard_the_answer(shop):
     purchase = shop.order()
     shop.pay(purchase, "out-9")
-    found = shop.books.purchases.by_outside(YOOKASSA, "out-9")
+    found = shop.billing.purchases.by_outside(YOOKASSA, "out-9")
     assert found.purchase_id == purchase.purchase_id
 
 
@@ -163,7 +163,7 @@ def test_an_order_is_looked_at_when_it_ends_and_no_longer_than_some_days(shop, c
 def all_looks(shop, purchase, clock):
     """Return when a till that says nothing is looked at, and after how many minutes."""
     looks = []
-    while at := shop.books.purchases.get(purchase.purchase_id).look_at:
+    while at := shop.billing.purchases.get(purchase.purchase_id).look_at:
         looks.append((at, (at - clock()).total_seconds() / 60))
         clock.now = at - timedelta(seconds=1)
         assert due(shop) == []
@@ -197,15 +197,15 @@ def test_an_order_that_was_never_asked_for_ends_without_more_looks(shop, clock):
     purchase = shop.order(till=STARS)
     clock.move(24 * 3600)
     assert due(shop) == [purchase.purchase_id]
-    assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     clock.move(24 * 3600)
     assert due(shop) == []
-    assert not shop.books.asking.is_due(shop.clock())
+    assert not shop.billing.purchases.is_due(shop.clock())
 
 
 def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):
     purchase = begun(shop)
-    assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     clock.move(3600)
     assert due(shop) == [purchase.purchase_id]
 
@@ -213,39 +213,39 @@ def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):
 def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
     purchase = begun(shop)
     reason = "insufficient_funds"
-    give_up, canceled = shop.books.purchases.give_up, PurchaseState.CANCELED
+    give_up, canceled = shop.billing.purchases.give_up, PurchaseState.CANCELED
     assert give_up(purchase.purchase_id, canceled, reason, is_closed=True)
     clock.move(24 * 3600)
     assert due(shop) == []
-    assert shop.books.purchases.get(purchase.purchase_id).reason == reason
+    assert shop.billing.purchases.get(purchase.purchase_id).reason == reason
 
 
 def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
-    assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     later = clock() + timedelta(minutes=1)
-    assert not shop.books.asking.pending(purchase.purchase_id, "out-1", "https://pay", later)
+    assert not shop.billing.purchases.pending(purchase.purchase_id, "out-1", "https://pay", later)
     assert state(shop, purchase) is PurchaseState.CANCELED
-    assert shop.books.purchases.by_outside(YOOKASSA, "out-1") is not None
+    assert shop.billing.purchases.by_outside(YOOKASSA, "out-1") is not None
     clock.move(61)
     assert due(shop) == [purchase.purchase_id]
 
 
 def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
     clock.move(-86_400)
     assert due(shop) == []
-    shop.books.asking.look_at_all(clock())
+    shop.billing.purchases.look_at_all(clock())
     assert due(shop) == [purchase.purchase_id]
-    assert shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
-    assert not shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert not shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
 
 
 def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
     purchase = begun(shop)
-    look = shop.books.asking.look
+    look = shop.billing.purchases.look
     assert look(purchase.purchase_id, clock())
     assert not look(purchase.purchase_id, clock() + timedelta(hours=1))
     assert due(shop) == [purchase.purchase_id]
@@ -261,7 +261,7 @@ def test_lists_show_the_newest_first_page_by_page(shop, clock):
     for number in range(5):
         clock.move(0 if number == 2 else 1)
         made.append(shop.order(contact=f"{number}@example.com").purchase_id)
-    rows = shop.books.purchases
+    rows = shop.billing.purchases
     assert [each.purchase_id for each in rows.of(ANNA)][:2] == made[::-1][:2]
     page = [each.purchase_id for each in rows.newest(3)]
     rest = [each.purchase_id for each in rows.newest(3, before=page[-1])]
@@ -273,7 +273,7 @@ def test_lists_show_the_newest_first_page_by_page(shop, clock):
 
 def test_an_unknown_purchase_is_said_to_be_unknown(shop):
     with pytest.raises(NotFound):
-        shop.books.purchases.get("nothing")
+        shop.billing.purchases.get("nothing")
     with pytest.raises(NotFound):
-        shop.books.purchases.newest(before="nothing")
-    assert not shop.books.purchases.give_up("no\0thing", PurchaseState.CANCELED)
+        shop.billing.purchases.newest(before="nothing")
+    assert not shop.billing.purchases.give_up("no\0thing", PurchaseState.CANCELED)

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.billing.quota import Gift, Period, Reserved
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.quota import Gift, Period, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
 
@@ -115,7 +114,7 @@ def test_hundreds_of_histories_never_exceed_what_there_is(url, clock):
     """On PostgreSQL fewer: a call there takes a way over a socket."""
     random_ = random.Random(20261120)  # noqa: S311 - a test's own dice
     with open_database(url) as database:
-        quotas = QuotaRows(database, BOT, clock)
+        quotas = Quotas(database, BOT, clock)
         for number in range(300 if database.dialect == "sqlite" else 100):
             with database.atomic():
                 history = History(random_, quotas, clock, 5000 + number)

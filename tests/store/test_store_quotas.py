@@ -8,9 +8,8 @@ from datetime import UTC, timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan
-from merlin.billing.quota import MOST, Gift, Period, Reserved, Spent, UseState
-from merlin.billing.quota_store import QuotaRows
+from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan, UseState
+from merlin.billing.quota import MOST, Gift, Period, Quotas, Reserved, Spent
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
@@ -27,7 +26,7 @@ MOSCOW = zone_of("Europe/Moscow")
 
 @pytest.fixture
 def quotas(database, clock):
-    return QuotaRows(database, BOT, clock)
+    return Quotas(database, BOT, clock)
 
 
 def asked(quotas, update_id, kind=TEXT, user_id=ANNA, plan=FREE, zone=UTC):
@@ -64,7 +63,7 @@ def test_the_same_update_is_reserved_once(quotas, database):
 
 def test_the_same_update_of_another_bot_is_another_question(quotas, database, clock):
     asked(quotas, 1)
-    asked(QuotaRows(database, BOT + 1, clock), 1)
+    asked(Quotas(database, BOT + 1, clock), 1)
     assert left(quotas).used == 2
 
 
@@ -239,10 +238,10 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).seen([User(ANNA, "ru")])
-    QuotaRows(replicas[0], BOT).give(Gift(ANNA, TEXT, 3, "user:1003"))
+    Quotas(replicas[0], BOT).give(Gift(ANNA, TEXT, 3, "user:1003"))
 
     def work(number):
-        quotas = QuotaRows(replicas[number], BOT)
+        quotas = Quotas(replicas[number], BOT)
         return [
             quotas.reserve(ANNA, update_id, TEXT, plan, UTC)
             for update_id in range(number % 2 * 10, number % 2 * 10 + 10)
@@ -250,7 +249,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
 
     with ThreadPoolExecutor(len(replicas)) as pool:
         given = list(pool.map(work, range(len(replicas))))
-    counted = QuotaRows(replicas[0], BOT).left(ANNA, plan, UTC)[TEXT]
+    counted = Quotas(replicas[0], BOT).left(ANNA, plan, UTC)[TEXT]
     reserved = {each.update_id for some in given for each in some if isinstance(each, Reserved)}
     assert (len(reserved), counted.used, counted.gifts) == (13, 10, 0)
     assert replicas[0].value(USER.select(USER.user_id)) in (ANNA, None)
@@ -283,7 +282,7 @@ def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, data
     for update_id in (1, 2):
         asked(quotas, update_id)
     quotas.charge(2)
-    other = QuotaRows(database, BOT + 1, clock)
+    other = Quotas(database, BOT + 1, clock)
     asked(other, 1, user_id=BORIS)
     assert quotas.give_back_before(clock()) == 0
     clock.move(600)

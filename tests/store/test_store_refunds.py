@@ -9,7 +9,7 @@ import pytest
 from shop_world import ANNA, STARS, YOOKASSA, Counter
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.ledger import Returned
+from merlin.billing.ledger import RefundEntry
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
 from merlin.core.errors import NotFound, Refused
@@ -24,18 +24,18 @@ VERA = "user:1003"
 
 def want(shop, grant, minor=None, key=""):
     amount = None if minor is None else Amount(minor, grant.amount.currency)
-    return shop.books.refunds.want(grant.entry_id, amount, "Не подошло", VERA, key)
+    return shop.billing.refunds.want(grant.entry_id, amount, "Не подошло", VERA, key)
 
 
 def sent(shop, refund, outside_id="back"):
     """Return what the till says once the money went back."""
     at = shop.clock()
-    return Returned(outside_id, refund.payment_id, refund.amount, at, refund.by, refund.reason)
+    return RefundEntry(outside_id, refund.payment_id, refund.amount, at, refund.by, refund.reason)
 
 
 def due(shop, till=YOOKASSA):
-    is_any = shop.books.refunds.is_due(till, shop.clock())
-    found = [each.refund_id for each in shop.books.refunds.due(till, shop.clock())]
+    is_any = shop.billing.refunds.is_due(till, shop.clock())
+    found = [each.refund_id for each in shop.billing.refunds.due(till, shop.clock())]
     assert is_any or not found
     return found
 
@@ -52,22 +52,22 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     assert (refund.state, refund.amount, refund.user_id) == ("wanted", grant.amount, ANNA)
     assert refund.payment_id == shop.payment_of(grant).outside_id
     assert shop.kinds() == ["payment", "grant"]
-    (taken,) = shop.books.refunds.due(YOOKASSA, shop.clock())
+    (taken,) = shop.billing.refunds.due(YOOKASSA, shop.clock())
     assert taken.refund_id == refund.refund_id
-    assert shop.books.refunds.done(refund.refund_id, sent(shop, refund)) is not None
-    (done,) = shop.books.refunds.of(purchase.purchase_id)
+    assert shop.billing.refunds.done(refund.refund_id, sent(shop, refund)) is not None
+    (done,) = shop.billing.refunds.of(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
     assert [each.action for each in Audit(shop.db).newest(9)] == ["payment.refund"]
     assert due(shop) == []
-    assert not shop.books.refunds.is_due(YOOKASSA, shop.clock())
+    assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.faults() == []
 
 
 def test_the_ledger_names_nobody(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    entry = shop.books.refunds.done(refund.refund_id, sent(shop, refund))
+    entry = shop.billing.refunds.done(refund.refund_id, sent(shop, refund))
     assert (entry.by, entry.reason) == ("user", "")
 
 
@@ -75,7 +75,7 @@ def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
     told = sent(shop, refund)
-    entries = [shop.books.refunds.done(refund.refund_id, told) for _ in range(3)]
+    entries = [shop.billing.refunds.done(refund.refund_id, told) for _ in range(3)]
     assert [each is not None for each in entries] == [True, False, False]
     assert shop.kinds().count("refund") == 1
     assert shop.sums() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
@@ -85,19 +85,19 @@ def test_a_refund_heard_of_first_from_the_till_is_not_stored_again(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
     shop.give_back(grant, outside_id="back")
-    assert shop.books.refunds.done(refund.refund_id, sent(shop, refund)) is None
+    assert shop.billing.refunds.done(refund.refund_id, sent(shop, refund)) is None
     assert shop.kinds().count("refund") == 1
-    assert shop.books.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
+    assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
 
 
 def test_the_same_key_is_the_same_wish(shop):
     _, grant = shop.bought()
     first = want(shop, grant, key="button-1")
     assert want(shop, grant, key="button-1").refund_id == first.refund_id
-    shop.books.refunds.done(first.refund_id, sent(shop, first))
+    shop.billing.refunds.done(first.refund_id, sent(shop, first))
     again = want(shop, grant, key="button-1")
     assert (again.refund_id, again.state) == (first.refund_id, RefundState.DONE)
-    assert len(shop.books.refunds.of(grant.purchase_id)) == 1
+    assert len(shop.billing.refunds.of(grant.purchase_id)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "button-1"])
@@ -121,7 +121,7 @@ def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
         thread.join()
     with open_database(url) as database:
         shop = Counter(database, cipher, clock)
-        (stored,) = shop.books.refunds.of(grant.purchase_id)
+        (stored,) = shop.billing.refunds.of(grant.purchase_id)
     others = [each for each in ids if each != stored.refund_id]
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
 
@@ -131,19 +131,19 @@ def test_what_cannot_go_back_is_refused_with_a_reason(shop):
     for minor in (29_991, 0, -5):
         assert refused_as(lambda minor=minor: want(shop, grant, minor)) == "billing-refund-too-much"
     stars = Amount(5, Currency.XTR)
-    wrong = shop.books.refunds.want
+    wrong = shop.billing.refunds.want
     assert refused_as(lambda: wrong(grant.entry_id, stars, "", VERA)) == "billing-refund-too-much"
     want(shop, grant, 1)
     assert refused_as(lambda: want(shop, grant, 1)) == "billing-refund-under-way"
     with pytest.raises(NotFound):
-        shop.books.refunds.want(grant.refers, None, "", VERA)
+        shop.billing.refunds.want(grant.refers, None, "", VERA)
 
 
 def test_parts_go_back_until_nothing_is_left(shop):
     _, grant = shop.bought()
     for number, minor in enumerate((10_000, 19_989, None)):
         refund = want(shop, grant, minor)
-        shop.books.refunds.done(refund.refund_id, sent(shop, refund, f"back-{number}"))
+        shop.billing.refunds.done(refund.refund_id, sent(shop, refund, f"back-{number}"))
     assert refund.amount.minor == 1
     assert refused_as(lambda: want(shop, grant)) == "billing-refund-done"
     assert shop.kinds()[2:] == ["refund", "refund", "refund", "revocation"]
@@ -175,25 +175,25 @@ def test_a_silent_till_is_asked_again_with_patience(shop, clock):
         assert due(shop) == []
         clock.move(1)
         assert due(shop) == [refund.refund_id]
-    assert shop.books.refunds.of(grant.purchase_id)[0].state is RefundState.SENDING
+    assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.SENDING
 
 
 def test_what_the_till_refuses_may_be_wanted_again(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    assert shop.books.refunds.refused(refund.refund_id, "insufficient_funds")
-    assert not shop.books.refunds.refused(refund.refund_id, "again")
-    (row,) = shop.books.refunds.of(grant.purchase_id)
+    assert shop.billing.refunds.refused(refund.refund_id, "insufficient_funds")
+    assert not shop.billing.refunds.refused(refund.refund_id, "again")
+    (row,) = shop.billing.refunds.of(grant.purchase_id)
     assert (row.state, row.trouble) == (RefundState.REFUSED, "insufficient_funds")
     assert due(shop) == []
     assert want(shop, grant).refund_id != refund.refund_id
-    assert shop.books.purchases.get(grant.purchase_id).state is PurchaseState.PAID
+    assert shop.billing.purchases.get(grant.purchase_id).state is PurchaseState.PAID
 
 
 def test_what_is_done_is_not_refused_any_more(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    shop.books.refunds.done(refund.refund_id, sent(shop, refund))
-    assert not shop.books.refunds.refused(refund.refund_id, "late")
+    shop.billing.refunds.done(refund.refund_id, sent(shop, refund))
+    assert not shop.billing.refunds.refused(refund.refund_id, "late")
     with pytest.raises(NotFound):
-        shop.books.refunds.done("nothing", sent(shop, refund))
+        shop.billing.refunds.done("nothing", sent(shop, refund))

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.billing.orders import Wanted, renewing
-from merlin.billing.plan import plan_named
+from merlin.billing.orders import place_renewal_order
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.errors import NotFound
@@ -21,15 +20,12 @@ DAY = timedelta(days=1)
 
 
 def due(shop):
-    return shop.books.renewals.due(shop.clock())
+    return shop.billing.renewals.due(shop.clock())
 
 
 def ordered(shop, renewal):
     """Return the purchase by which a renewal is paid."""
-    plan = plan_named(shop.shop.plans, renewal.plan)
-    wanted = Wanted(renewal.user_id, renewal.plan, renewal.till)
-    which = (renewal.renewal_id, renewal.tries)
-    return shop.db.transact(lambda: renewing(shop.books, shop.shop, plan, wanted, which))
+    return shop.db.transact(lambda: place_renewal_order(shop.billing, renewal, renewal.tries))
 
 
 def test_it_is_due_a_day_before_the_plan_ends_and_a_day_later_again(shop, clock):
@@ -55,8 +51,8 @@ def test_once_paid_it_is_due_after_the_next_term(shop, clock):
     renewal_id = shop.renewal()
     clock.move(29 * 86_400)
     assert len(due(shop)) == 1
-    shop.books.renewals.paid(renewal_id, clock() + 31 * DAY)
-    (renewal,) = shop.books.renewals.of(ANNA)
+    shop.billing.renewals.paid(renewal_id, clock() + 31 * DAY)
+    (renewal,) = shop.billing.renewals.of(ANNA)
     assert renewal.tries == 0
     clock.move(29 * 86_400)
     assert due(shop) == []
@@ -72,20 +68,20 @@ def test_what_renews_itself_in_stars_is_never_due_here(shop, clock):
 
 def test_nobody_pays_for_somebody_elses_no(shop, clock):
     renewal_id = shop.renewal()
-    assert not shop.books.renewals.stop(renewal_id, BORIS)
-    assert shop.books.renewals.stop(renewal_id, ANNA)
-    assert not shop.books.renewals.stop(renewal_id, ANNA)
+    assert not shop.billing.renewals.stop(renewal_id, BORIS)
+    assert shop.billing.renewals.stop(renewal_id, ANNA)
+    assert not shop.billing.renewals.stop(renewal_id, ANNA)
     clock.move(29 * 86_400)
     assert due(shop) == []
-    assert shop.books.renewals.of(ANNA)[0].state is RenewalState.OFF
+    assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.OFF
 
 
 def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
     first = shop.renewal()
-    shop.books.renewals.stop(first, ANNA, RenewalState.FAILED)
+    shop.billing.renewals.stop(first, ANNA, RenewalState.FAILED)
     clock.move(86_400)
     assert shop.renewal() == first
-    (renewal,) = shop.books.renewals.of(ANNA)
+    (renewal,) = shop.billing.renewals.of(ANNA)
     assert (renewal.state, renewal.tries) == (RenewalState.ON, 0)
     assert renewal.consented_at == clock()
     assert renewal.method == "card-1"
@@ -95,13 +91,13 @@ def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
 
 def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
     renewal_id = shop.renewal()
-    remind = shop.books.renewals.to_remind
+    remind = shop.billing.renewals.to_remind
     assert remind(clock() + 26 * DAY) == []
     assert [each.renewal_id for each in remind(clock() + 27 * DAY)] == [renewal_id]
     assert remind(clock() + 28 * DAY) == []
-    shop.books.renewals.paid(renewal_id, clock() + 60 * DAY)
+    shop.billing.renewals.paid(renewal_id, clock() + 60 * DAY)
     assert len(remind(clock() + 57 * DAY)) == 1
-    shop.books.renewals.paid(renewal_id, clock() + 90 * DAY)
+    shop.billing.renewals.paid(renewal_id, clock() + 90 * DAY)
     assert remind(clock() + 91 * DAY) == []
 
 
@@ -115,7 +111,7 @@ def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
 
     def take():
         with open_database(url) as mine:
-            renewals = Counter(mine, cipher, clock).books.renewals
+            renewals = Counter(mine, cipher, clock).billing.renewals
             gate.wait()
             told.extend(each.renewal_id for each in renewals.to_remind(now))
             taken.extend(each.renewal_id for each in renewals.due(now))
@@ -135,8 +131,8 @@ def test_the_same_try_is_the_same_order(shop, clock):
     (renewal,) = due(shop)
     first = ordered(shop, renewal)
     assert ordered(shop, renewal) == first
-    assert (first.order.renewal_id, first.order.till) == (renewal.renewal_id, YOOKASSA)
-    shop.books.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "expired")
+    assert (first.order.renewal_id, first.order.gateway) == (renewal.renewal_id, YOOKASSA)
+    shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "expired")
     assert ordered(shop, renewal).purchase_id == first.purchase_id
 
 
@@ -148,7 +144,7 @@ def test_while_one_try_is_open_there_is_no_other(shop, clock):
     clock.move(86_400)
     (again,) = due(shop)
     assert ordered(shop, again).purchase_id == first.purchase_id
-    shop.books.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "no_money")
+    shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "no_money")
     clock.move(86_400)
     (last,) = due(shop)
     assert ordered(shop, last).purchase_id != first.purchase_id
@@ -159,7 +155,7 @@ def test_the_next_months_first_try_is_another_order(shop, clock):
     clock.move(29 * 86_400)
     paid = ordered(shop, *due(shop))
     shop.pay(paid)
-    shop.books.renewals.paid(renewal_id, clock() + 31 * DAY)
+    shop.billing.renewals.paid(renewal_id, clock() + 31 * DAY)
     clock.move(30 * 86_400)
     (renewal,) = due(shop)
     next_one = ordered(shop, renewal)
@@ -174,10 +170,10 @@ def test_who_got_all_back_pays_nothing_again(shop, till, ended):
     shop.renewal(till=till)
     shop.renewal(BORIS)
     shop.give_back(first)
-    assert shop.books.renewals.of(ANNA)[0].state is RenewalState.ON
+    assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.ON
     shop.give_back(second)
-    assert shop.books.renewals.of(ANNA)[0].state == ended
-    assert shop.books.renewals.of(BORIS)[0].state is RenewalState.ON
+    assert shop.billing.renewals.of(ANNA)[0].state == ended
+    assert shop.billing.renewals.of(BORIS)[0].state is RenewalState.ON
 
 
 def test_a_renewal_that_is_gone_is_not_paid(shop, clock):

@@ -10,7 +10,7 @@ import pytest
 from shop_world import ANNA, BORIS
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.payments import REASONS, Settled, expire, reason_key
+from merlin.billing.payments import REASONS, Outcome, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.core.money import Amount, Currency
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.integration
 def purchase(shop, clock):
     """An order whose payment was asked for."""
     made = shop.order()
-    asking = shop.books.asking
+    asking = shop.billing.purchases
     assert asking.asking(made.purchase_id, clock(), timedelta(seconds=30))
     assert asking.pending(made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1))
-    return shop.books.purchases.get(made.purchase_id)
+    return shop.billing.purchases.get(made.purchase_id)
 
 
 def state(shop, purchase):
-    return shop.books.purchases.get(purchase.purchase_id).state
+    return shop.billing.purchases.get(purchase.purchase_id).state
 
 
 def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
@@ -56,7 +56,7 @@ def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
 def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
     seen = replace(shop.seen(purchase, "out"), **forged)
     for _ in range(2):
-        assert shop.settle(purchase, seen) is Settled.WRONG
+        assert shop.settle(purchase, seen) is Outcome.WRONG
     assert shop.entries() == []
     assert state(shop, purchase) is PurchaseState.PENDING
     assert shop.told("admins") == ["notice-payment-wrong"]
@@ -67,7 +67,7 @@ def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged,
 
 def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
     seen = replace(shop.seen(purchase, "out"), is_paid=False)
-    assert shop.settle(purchase, seen) is Settled.NOTHING
+    assert shop.settle(purchase, seen) is Outcome.NOTHING
     assert shop.entries() == []
 
 
@@ -88,13 +88,13 @@ def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purc
     assert state(shop, purchase) is PurchaseState.PAID
     assert shop.kinds() == ["payment", "grant"]
     # Of the money that went back the ledger knows nothing yet: somebody is to read the refunds.
-    assert Settled.RETURNED in came
+    assert Outcome.RETURNED in came
     assert shop.faults() == []
 
 
 def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(shop, purchase):
     canceled = shop.seen(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
-    assert shop.settle(purchase, canceled) is Settled.CANCELED
+    assert shop.settle(purchase, canceled) is Outcome.CANCELED
     assert shop.told(ANNA) == []
     other = shop.order()
     refused = shop.seen(other, "out-2", Status.CANCELED, reason="insufficient_funds")
@@ -113,18 +113,18 @@ def test_every_reason_has_words_in_both_languages():
 
 
 def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
-    assert not expire(shop.books, purchase, clock())
+    assert not expire(shop.billing, purchase)
     clock.move(24 * 3600)
-    assert expire(shop.books, purchase, clock())
-    assert not expire(shop.books, purchase, clock())
+    assert expire(shop.billing, purchase)
+    assert not expire(shop.billing, purchase)
     assert state(shop, purchase) is PurchaseState.EXPIRED
-    assert shop.settle(purchase, shop.seen(purchase, "out")) is Settled.PAID
+    assert shop.settle(purchase, shop.seen(purchase, "out")) is Outcome.PAID
     assert state(shop, purchase) is PurchaseState.PAID
 
 
 def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, cipher, clock):
     seen = shop.seen(purchase, "out")
     PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert shop.settle(purchase, seen) is Settled.PAID
+    assert shop.settle(purchase, seen) is Outcome.PAID
     assert shop.told("admins") == ["notice-paid-nobody"]
     assert shop.faults() == []

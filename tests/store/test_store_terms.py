@@ -10,8 +10,8 @@ from shop_world import ANNA, BORIS, Counter
 
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import plan_of
-from merlin.billing.subscriptions import Source, Term
+from merlin.billing.plan import Source, plan_of
+from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
@@ -23,12 +23,12 @@ VERA = "user:1003"
 
 
 def give(shop, key, days=10, plan="plus", source=Source.GIFT):
-    return shop.books.terms.add(ANNA, plan, days, source, key, VERA)
+    return shop.billing.terms.add(ANNA, plan, days, source, key, VERA)
 
 
 def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
     term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, Source.GIFT, "k")
-    assert shop.books.terms.give(term)
+    assert shop.billing.terms.give(term)
     assert shop.plans() == []
     clock.move(86_400)
     assert shop.plans() == ["plus"]
@@ -39,8 +39,8 @@ def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
 def test_what_has_a_key_is_given_once_to_each(shop):
     assert give(shop, "welcome")
     assert not give(shop, "welcome")
-    assert shop.books.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
-    assert len(shop.books.terms.of(ANNA)) == 1
+    assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
+    assert len(shop.billing.terms.of(ANNA)) == 1
     notes = Audit(shop.db).newest(10)
     assert [each.action for each in notes] == ["plan.give", "plan.give"]
 
@@ -50,7 +50,7 @@ def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):
         clock.move(3600)
         give(shop, key)
     give(shop, "d", plan="algorithms")
-    other, *same = shop.books.terms.of(ANNA)
+    other, *same = shop.billing.terms.of(ANNA)
     assert other.starts_at == clock()
     assert same[0].starts_at == same[1].ends_at == same[2].ends_at + 10 * DAY
     assert sorted(shop.plans()) == ["algorithms", "plus"]
@@ -60,9 +60,9 @@ def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
     shop.users.set_plan(ANNA, "free", VERA)
     give(shop, "a")
     plans = shop.users.get(ANNA).plans
-    assert plan_of(shop.shop.plans, plans).name == "plus"
+    assert plan_of(shop.billing.plans, plans).name == "plus"
     clock.move(10 * 86_400)
-    assert plan_of(shop.shop.plans, shop.users.get(ANNA).plans).name == "free"
+    assert plan_of(shop.billing.plans, shop.users.get(ANNA).plans).name == "free"
 
 
 def test_a_trial_is_had_once(shop, clock):
@@ -122,16 +122,16 @@ def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
         thread.join()
     assert sorted(had) == [0, 0, 0, 3]
     with open_database(url) as database:
-        assert len(Counter(database, cipher, clock).books.terms.of(ANNA)) == 1
+        assert len(Counter(database, cipher, clock).billing.terms.of(ANNA)) == 1
 
 
 def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):
     give(shop, "a")
     give(shop, "b", plan="algorithms")
     give(shop, "c")
-    soon = shop.books.terms.ending(clock() + 9 * DAY, clock() + 11 * DAY)
+    soon = shop.billing.terms.ending(clock() + 9 * DAY, clock() + 11 * DAY)
     assert [each.plan for each in soon] == ["algorithms"]
-    later = shop.books.terms.ending(clock() + 19 * DAY, clock() + 21 * DAY)
+    later = shop.billing.terms.ending(clock() + 19 * DAY, clock() + 21 * DAY)
     assert [each.plan for each in later] == ["plus"]
 
 
@@ -140,5 +140,5 @@ def test_what_was_taken_back_before_it_began_ends_for_nobody(shop, clock):
     _, second = shop.bought()
     shop.give_back(second)
     ends = clock() + 30 * DAY
-    found = shop.books.terms.ending(ends - DAY, ends + DAY)
+    found = shop.billing.terms.ending(ends - DAY, ends + DAY)
     assert [each.starts_at for each in found] == [clock()]

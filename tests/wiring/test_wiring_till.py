@@ -9,7 +9,7 @@ import pytest
 
 from merlin.billing.selling import YooKassaConfig
 from merlin.core.errors import ConfigError
-from merlin.wiring.till import gateway_of
+from merlin.wiring.billing import yookassa_gateway
 
 pytestmark = pytest.mark.unit
 
@@ -17,16 +17,16 @@ pytestmark = pytest.mark.unit
 def test_a_shop_needs_both_of_its_credentials(monkeypatch):
     monkeypatch.setenv("YOOKASSA_SHOP_ID", "100500")
     with pytest.raises(ConfigError, match="YOOKASSA_SECRET_KEY"):
-        gateway_of(YooKassaConfig())
+        yookassa_gateway(YooKassaConfig())
     monkeypatch.setenv("YOOKASSA_SECRET_KEY", "test_key-of-the-shop")
-    gateway = gateway_of(YooKassaConfig())
+    gateway = yookassa_gateway(YooKassaConfig())
     assert "test_key-of-the-shop" not in repr(gateway)
     gateway.close()
 
 
 def test_the_package_is_not_read_before_somebody_buys():
     said = (
-        "import sys, merlin.wiring.till;"
+        "import sys, merlin.wiring.billing;"
         "print([name for name in ('yookassa', 'requests') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)

@@ -22,9 +22,9 @@ from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
-from merlin.api.pages.plans import has_shop
 from merlin.api.problems import Problem, Refusal
 from merlin.app.ask import Asked, name_of
+from merlin.app.plans import has_shop
 from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import Left
 from merlin.core import i18n
@@ -179,7 +179,7 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
         since=i18n.format_moment_briefly(serving.since, zone, visit.language) if serving else "",
         left=told.words,
         is_over=told.is_over,
-        has_shop=has_shop(visit),
+        has_shop=has_shop(visit.services.rows.billing),
         bot_href=href,
         may_ask=_may_ask(visit.caller),
         whose=str(user.user_id) if user else "",

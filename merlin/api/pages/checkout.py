@@ -9,6 +9,7 @@ Pressed twice it is one order: the same wish is the same purchase, asked for und
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query
@@ -20,26 +21,26 @@ from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.pages.plans import (
-    Brought,
+    PlanLine,
     Ways,
     brings,
     goods,
     may_be_led_to,
-    shop_of,
     takes_roubles,
     ways,
 )
-from merlin.api.payments import orders
-from merlin.billing.orders import Wanted
+from merlin.app import orders
+from merlin.app.plans import quote
+from merlin.billing.orders import OrderRequest, sold_plan
 from merlin.billing.plan import Plan
-from merlin.billing.promo_codes import Promo, priced
-from merlin.billing.purchases import Till, promise_of
+from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.purchases import promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR, Amount
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.providers.payments import contact_of
+from merlin.providers.payments import Gateway, contact_of
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -72,7 +73,7 @@ class CheckoutView:
     title: str
     about: str
     goods: str
-    brings: tuple[Brought, ...]
+    brings: tuple[PlanLine, ...]
     full: str
     saved: str
     percent: int
@@ -139,17 +140,20 @@ async def buy(
         words = visit.say("contact-wrong" if bill.contact.strip() else "contact-none")
         return await _page(visit, plan, replace(typed, wrong_contact=words))
     read = await _read(visit, plan, typed)
-    now = priced(plan, read.promo)[0]
+    now = prices(plan, read.promo)[0]
     if read.wrong_code or now is None or now.minor != bill.price:
         words = "" if read.wrong_code else visit.say("price-changed")
         return await _page(visit, plan, replace(typed, wrong=words))
-    wanted = Wanted(caller.user_id, plan.name, Till.YOOKASSA, bill.code, address, bill.keeps)
+    code, keeps = bill.code, bill.keeps
+    wanted = OrderRequest(caller.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
     return await _ordered(visit, plan, wanted, typed)
 
 
-async def _ordered(visit: PageRequest, plan: Plan, wanted: Wanted, typed: _Typed) -> Response:
+async def _ordered(visit: PageRequest, plan: Plan, wanted: OrderRequest, typed: _Typed) -> Response:
     try:
-        purchase = await orders.placed(visit.services, wanted)
+        billing, actor = visit.services.rows.billing, visit.caller.actor
+        place = partial(orders.place_order, billing, actor, wanted)
+        purchase = await visit.services.store.do(place)
     except (NotFound, Refused) as error:
         words = text(visit.language, error.key, **error.arguments)
         return await _page(visit, plan, replace(typed, wrong=words))
@@ -159,12 +163,13 @@ async def _ordered(visit: PageRequest, plan: Plan, wanted: Wanted, typed: _Typed
 async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     """Return the way to the page of payment, or to the order, which says why there is none."""
     try:
-        purchase = await orders.asked(visit.services, purchase_id)
+        ctx, actor = visit.services.payments, visit.caller.actor
+        purchase = await orders.pay_order(ctx, actor, purchase_id)
     except PaymentError as error:
-        log.warning("a till was asked in vain", purchase=purchase_id, reason=redact(str(error)))
+        log.warning("a gateway was asked in vain", purchase=purchase_id, reason=redact(str(error)))
         return seen_other(f"/orders/{purchase_id}?said=silent")
     except MerlinError:
-        # It is over, or not the till's: the order's page says what is so.
+        # It is over, or not the gateway's: the order's page says what is so.
         return seen_other(f"/orders/{purchase_id}")
     if purchase.state.is_open and may_be_led_to(visit, purchase):
         return seen_other(f"/orders/{purchase_id}/pay")
@@ -178,7 +183,7 @@ def not_sold(visit: PageRequest) -> Response:
 
 def _plan(visit: PageRequest, name: str) -> Plan | None:
     try:
-        return shop_of(visit).plan(name)
+        return sold_plan(visit.services.rows.billing, name)
     except NotFound:
         return None
 
@@ -202,26 +207,26 @@ async def _read(visit: PageRequest, plan: Plan, typed: _Typed) -> _Read:
 
 def _judged(visit: PageRequest, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
-    books = visit.services.rows.books
+    billing = visit.services.rows.billing
     try:
-        promo = books.promos.find(user_id, code, plan.name)
+        promo = quote(billing, visit.caller.actor, plan.name, code).promo
     except (NotFound, Refused) as error:
         held = _held(visit, plan, code, user_id)
         if held is not None:
             return held, ""
         return None, text(visit.language, error.key, **error.arguments)
-    if not promo.percent:
+    if promo is None or not promo.percent:
         return None, visit.say("promo-gives-days")
     return promo, ""
 
 
 def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | None:
     """Return a code that an open order of the same person for the same plan holds already."""
-    books, wanted = visit.services.rows.books, code.upper()
-    for each in books.purchases.of(user_id):
+    billing, wanted = visit.services.rows.billing, code.upper()
+    for each in billing.purchases.of(user_id):
         same = each.order.promo == wanted and each.order.promise == promise_of(plan)
-        if same and each.state.is_open and each.order.till is Till.YOOKASSA:
-            listed = (one.promo for one in books.promos.all() if one.promo.code == wanted)
+        if same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
+            listed = (one.promo for one in billing.promos.all() if one.promo.code == wanted)
             return next(listed, None)
     return None
 
@@ -229,7 +234,7 @@ def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | No
 async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
     read = await _read(visit, plan, typed)
     language, full = visit.language, plan.offer.rub
-    total = priced(plan, read.promo)[0]
+    total = prices(plan, read.promo)[0]
     is_rouble = bool(read.ways.roubles) and full is not None and total is not None
     shop = visit.services.selling.yookassa
     view = CheckoutView(

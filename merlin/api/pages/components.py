@@ -1,7 +1,8 @@
 """Parts that several pages show.
 
-Counts by day as a drawing, one bar a day, that stretches to its place; one part of a long list with
-the way to the next; what the checker says of an edit and what the edit changes.
+List, table and confirmation, whose templates are in `component_parts.html`; counts by day as a
+drawing, one bar a day, that stretches to its place; one part of a long list with the way to the
+next; what the checker says of an edit and what the edit changes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,48 @@ from starlette.responses import Response
 
 from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.page import PageRequest
+from merlin.core.web.templates import Badge
 
 HIGH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a list: `href` "" leads nowhere, `chip` is where it stands, `end` a sum."""
+
+    title: str
+    about: str
+    href: str = ""
+    chip: Badge | None = None
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; `style` is "r" for numbers, "break" for long words."""
+
+    words: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of words."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """What was asked for, once more before it is done; `fields` come with the second form."""
+
+    title: str
+    question: str
+    yes: str
+    action: str
+    no_href: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

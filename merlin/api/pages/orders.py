@@ -15,6 +15,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from starlette.responses import Response
 
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.checkout import led_to_pay
+from merlin.api.pages.components import Item
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     PLANS,
@@ -35,34 +37,21 @@ from merlin.api.pages.page import (
     when,
 )
 from merlin.api.pages.plans import goods, may_be_led_to, may_be_paid_here, pack_words, until
-from merlin.api.payments import orders
-from merlin.api.payments.orders import BY_BUYER
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.app import orders
+from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
-from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState, Till
+from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState
 from merlin.billing.quota import Given
-from merlin.billing.refunds import Refund, RefundState
-from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.templates import Badge
+from merlin.providers.payments import Gateway
 
 _SHORT = 8
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 _WAITS = (*_UNASKED, PurchaseState.PENDING)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRow:
-    """One order in the list."""
-
-    href: str
-    title: str
-    about: str
-    amount: str
-    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +87,37 @@ class OrderView:
 class OrderRecords:
     """What is read of rows about one order."""
 
-    purchase: Purchase
-    entries: Sequence[Entry]
-    refunds: Sequence[Refund]
-    terms: Sequence[Term]
+    details: OrderDetails
     gifts: Sequence[Given]
     bot_href: str
+
+    @property
+    def purchase(self) -> Purchase:
+        """Return the order."""
+        return self.details.purchase
 
 
 def read_order(visit: PageRequest, purchase: Purchase) -> OrderRecords:
     """Return what there is about an order; reads rows."""
-    rows, books, number = visit.services.rows, visit.services.rows.books, purchase.purchase_id
+    rows, actor = visit.services.rows, visit.caller.actor
     return OrderRecords(
-        purchase=purchase,
-        entries=books.ledger.entries(number),
-        refunds=books.refunds.of(number),
-        terms=books.terms.of(purchase.user_id),
+        details=orders.show_order_details(rows.billing, actor, purchase.purchase_id),
         gifts=rows.quotas.gifts(purchase.user_id),
         bot_href=bot_opened(visit.services, PLANS),
     )
 
 
-def order_row(visit: PageRequest, purchase: Purchase) -> OrderRow:
-    """Return a line of the list."""
-    order = purchase.order
-    return OrderRow(
-        href=f"/orders/{purchase.purchase_id}",
-        title=goods(visit, order.promise),
-        about=f"{when(visit, purchase.created_at)} · {purchase.purchase_id[:_SHORT]}",
-        amount=order.amount.told(visit.language),
+def order_item(visit: PageRequest, purchase: Purchase, href: str, whose: str = "") -> Item:
+    """Return a line of a list of orders; `whose` is told where the list is not one person's."""
+    about = [when(visit, purchase.created_at), whose, purchase.purchase_id[:_SHORT]]
+    if whose and purchase.order.is_test:
+        about.append(visit.say("is-test"))
+    return Item(
+        title=goods(visit, purchase.order.promise),
+        about=" · ".join(filter(None, about)),
+        href=f"{href}/{purchase.purchase_id}",
         chip=state_chip(visit, purchase),
+        end=purchase.order.amount.told(visit.language),
     )
 
 
@@ -146,7 +136,7 @@ def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = Fals
     purchase = told.purchase
     state, order = _state(visit, purchase), purchase.order
     waits = state in _WAITS
-    by_card = order.till is Till.YOOKASSA
+    by_card = order.gateway is Gateway.YOOKASSA
     has_page = waits and may_be_led_to(visit, purchase)
     return OrderView(
         order_id=purchase.purchase_id,
@@ -163,7 +153,7 @@ def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = Fals
         may_cancel=waits and order.renewal_id is None,
         again_href=_again(visit, purchase, state),
         bot_href=told.bot_href,
-        is_good=state is PurchaseState.PAID and not _is_empty(told),
+        is_good=state is PurchaseState.PAID and not told.details.is_empty,
         now=f"{state.value}.{'page' if has_page else 'none'}",
     )
 
@@ -173,17 +163,11 @@ def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
     return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
 
 
-def _is_empty(told: OrderRecords) -> bool:
-    """Return whether all that was paid grants nothing, because its code was used before."""
-    grants = [each for each in told.entries if each.kind is EntryKind.GRANT]
-    return bool(grants) and all(each.is_empty for each in grants)
-
-
 def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_silent: bool) -> str:
     """Return what is so, in a sentence or two."""
     purchase = told.purchase
     name, order = state.value, purchase.order
-    if _is_empty(told):
+    if told.details.is_empty:
         name = "code-taken"
     elif state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
         name = "given-up"
@@ -191,11 +175,11 @@ def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_si
         name = "look-silent"
     elif state in _UNASKED:
         by_card = "silent" if is_silent else "asking"
-        name = by_card if order.till is Till.YOOKASSA else "pending"
+        name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
     said = {
         "amount": order.amount.told(visit.language),
         "until": when(visit, purchase.expires_at),
-        "till": order.till.value,
+        "till": order.gateway.value,
         "why": text(visit.language, reason_key(purchase.reason)),
     }
     return visit.say(f"order-lead-{name}", **said)
@@ -203,7 +187,7 @@ def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_si
 
 def _granted(visit: PageRequest, told: OrderRecords) -> list[str]:
     """Return what the payment brought, as it stands now."""
-    grants = {each.entry_id for each in told.entries if each.kind is EntryKind.GRANT}
+    grants = {each.entry_id for each in told.details.grants}
     now = visit.services.clock()
     lines = [
         visit.say(
@@ -213,7 +197,7 @@ def _granted(visit: PageRequest, told: OrderRecords) -> list[str]:
             until=until(visit, term.ends_at),
             state="over" if term.ends_at <= now else "later" if term.starts_at > now else "now",
         )
-        for term in told.terms
+        for term in told.details.terms
         if term.grant_id in grants
     ]
     return [*lines, *_packed(visit, told, grants)]
@@ -249,14 +233,11 @@ def _returned(visit: PageRequest, told: OrderRecords) -> list[str]:
     """Return the money that went back, and that is on its way."""
     lines = [
         visit.say("refund-done", amount=each.amount.told(visit.language), at=when(visit, each.at))
-        for each in told.entries
-        if each.kind is EntryKind.REFUND
+        for each in told.details.returned
     ]
-    under_way = (RefundState.WANTED, RefundState.SENDING)
     lines += [
         visit.say("refund-on-way", amount=each.amount.told(visit.language))
-        for each in told.refunds
-        if each.state in under_way
+        for each in told.details.returning
     ]
     return lines
 
@@ -265,7 +246,7 @@ def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
     order = purchase.order
     facts = [
         (visit.say("order-sum"), order.amount.told(visit.language)),
-        (visit.say("order-till"), visit.say(f"till-{order.till.value}")),
+        (visit.say("order-till"), visit.say(f"till-{order.gateway.value}")),
         (visit.say("order-made"), when(visit, purchase.created_at)),
     ]
     if order.promo:
@@ -304,31 +285,26 @@ _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersView:
-    """My orders."""
-
-    rows: tuple[OrderRow, ...]
-    has_more: bool
-
-
 @router.get("/orders")
 async def show_orders(visit: Visiting, caller: Person) -> Response:
     """Return my orders, newest first."""
-    books = visit.services.rows.books
-    read = visit.services.store.read
-    found = await read(lambda: books.purchases.of(caller.user_id, _MOST + 1))
-    rows = tuple(order_row(visit, each) for each in found[:_MOST])
-    view = OrdersView(rows, len(found) > _MOST)
-    return render_page(visit, "orders.html", v=view, keep=NEVER_KEPT)
+    billing = visit.services.rows.billing
+    mine = partial(orders.list_orders, billing, caller.actor, _MOST + 1)
+    found = await visit.services.store.read(mine)
+    items = [order_item(visit, each, "/orders") for each in found[:_MOST]]
+    more = len(found) > _MOST
+    return render_page(visit, "orders.html", items=items, has_more=more, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}")
 async def show_order(
-    visit: Visiting, caller: Person, order_id: OrderId, said: Said = ""
+    visit: Visiting,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    order_id: OrderId,
+    said: Said = "",
 ) -> Response:
     """Return one order as it is now; `said` tells that the till was asked in vain just now."""
-    purchase = await _mine(visit, caller.user_id, order_id)
+    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_silent = said == "silent"
@@ -341,13 +317,13 @@ async def show_order(
 @router.get("/orders/{order_id}/live")
 async def show_live(
     visit: Visiting,
-    caller: Person,
+    caller: Person,  # noqa: ARG001 - asks to sign in
     order_id: OrderId,
     since: Annotated[int, Query(ge=0, le=2**53 - 1)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing while it is what it `was` since then."""
-    purchase = await _mine(visit, caller.user_id, order_id)
+    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     age = max(int(visit.services.clock().timestamp()) - since, 1)
@@ -361,13 +337,17 @@ async def show_live(
 
 
 @router.get("/orders/{order_id}/pay")
-async def lead(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
+async def lead(
+    visit: Visiting,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    order_id: OrderId,
+) -> Response:
     """Lead to the till's page of payment.
 
     By a page of its own: no form may lead away from this site (`form-action 'self'`), and a
     redirect after a form would be that.
     """
-    purchase = await _mine(visit, caller.user_id, order_id)
+    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_open = purchase.may_be_paid(visit.services.clock())
@@ -378,9 +358,13 @@ async def lead(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
 
 
 @router.post("/orders/{order_id}/pay", dependencies=_FROM_HERE)
-async def ask_again(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
+async def ask_again(
+    visit: Visiting,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    order_id: OrderId,
+) -> Response:
     """Ask the till for its page (again): the same order, under the same key."""
-    purchase = await _mine(visit, caller.user_id, order_id)
+    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_open = purchase.may_be_paid(visit.services.clock())
@@ -392,35 +376,32 @@ async def ask_again(visit: Visiting, caller: Person, order_id: OrderId) -> Respo
 @router.post("/orders/{order_id}/cancel", dependencies=_FROM_HERE)
 async def cancel(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
     """Give an order up; one that is over already stays as it is."""
-    if await _mine(visit, caller.user_id, order_id) is None:
+    if await _mine(visit, order_id) is None:
         return _lost(visit)
-    await orders.give_up(visit.services, order_id)
+    cancel = partial(orders.cancel_order, visit.services.rows.billing, caller.actor, order_id)
+    await visit.services.store.do(cancel)
     return seen_other(f"/orders/{order_id}")
 
 
-async def _mine(visit: PageRequest, user_id: int, order_id: str) -> Purchase | None:
+async def _mine(visit: PageRequest, order_id: str) -> Purchase | None:
     """Return one of the person's own orders, None for what is another's or not there at all."""
-    books = visit.services.rows.books
     if not _ID.fullmatch(order_id):
         return None
-
-    def read() -> Purchase | None:
-        try:
-            found = books.purchases.get(order_id)
-        except NotFound:
-            return None
-        return found if found.user_id == user_id else None
-
-    return await visit.services.store.read(read)
+    show = partial(orders.show_order, visit.services.rows.billing, visit.caller.actor, order_id)
+    try:
+        return await visit.services.store.read(show)
+    except NotFound:
+        return None
 
 
 async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, bool]:
     """Return the order after a look at its till, and whether that was too slow to tell."""
-    is_ours = visit.services.payments is not None and purchase.order.till is Till.YOOKASSA
+    is_ours = visit.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
     is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
-    look = asyncio.ensure_future(orders.looked(visit.services, purchase.purchase_id))
+    ctx, actor = visit.services.payments, visit.caller.actor
+    look = asyncio.ensure_future(orders.look_order(ctx, actor, purchase.purchase_id))
     done, _ = await asyncio.wait({look}, timeout=LOOK_S)
     if not done:
         _going_on.add(look)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -31,32 +33,33 @@ from merlin.api.pages.page import (
     render_page,
     sign_in_href,
 )
+from merlin.app import plans
+from merlin.app.orders import list_orders
+from merlin.app.plans import PlanOffer, Subscriptions, has_shop, list_plans, my_subscriptions
 from merlin.app.texts import TERMS, legal_text
-from merlin.billing.orders import Shop, begin_trial
-from merlin.billing.plan import Allowance, Format, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo_codes import Promo
-from merlin.billing.purchases import Promise, Purchase, Till
+from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, plan_of
+from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Given
-from merlin.billing.subscriptions import PAY_BEFORE, Renewal, RenewalState, Source, Term
+from merlin.billing.subscriptions import PAY_BEFORE, Renewal, Term
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_number, language_of, text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.db import audit
+from merlin.providers.payments import Gateway
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class PlanLine:
     """One line of what is bought; `is_there` False: what a plan does not have."""
 
     words: str
     is_there: bool = True
 
 
-def brings(visit: PageRequest, plan: Plan) -> tuple[Brought, ...]:
+def brings(visit: PageRequest, plan: Plan) -> tuple[PlanLine, ...]:
     """Return what a plan brings, or a pack, a line each."""
     if plan.is_pack:
-        return tuple(Brought(words) for words in pack_words(visit, plan.offer.pack))
+        return tuple(PlanLine(words) for words in pack_words(visit, plan.offer.pack))
     lines = (*_formats(visit, plan), *_rest(visit, plan))
     return tuple(sorted(lines, key=lambda line: not line.is_there))
 
@@ -66,13 +69,13 @@ def pack_words(visit: PageRequest, pack: Mapping[Format, int]) -> list[str]:
     return [_count(visit, kind, amount) for kind, amount in pack.items()]
 
 
-def _formats(visit: PageRequest, plan: Plan) -> Iterator[Brought]:
+def _formats(visit: PageRequest, plan: Plan) -> Iterator[PlanLine]:
     allowances = {kind: plan.allowance(kind) for kind in Format}
     if not any(each.is_limited for each in allowances.values()):
-        yield Brought(visit.say("brings-any"))
+        yield PlanLine(visit.say("brings-any"))
         return
     for kind, each in allowances.items():
-        yield Brought(_allowed(visit, kind, each), not each.is_closed)
+        yield PlanLine(_allowed(visit, kind, each), not each.is_closed)
 
 
 def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
@@ -93,18 +96,18 @@ def _count(visit: PageRequest, kind: Format, amount: int) -> str:
     return visit.say(f"brings-{kind.value}", count=amount, said=said)
 
 
-def _rest(visit: PageRequest, plan: Plan) -> Iterator[Brought]:
+def _rest(visit: PageRequest, plan: Plan) -> Iterator[PlanLine]:
     if plan.sessions is not None:
-        yield Brought(visit.say("brings-sessions", count=plan.sessions))
+        yield PlanLine(visit.say("brings-sessions", count=plan.sessions))
     if plan.window is not None:
-        yield Brought(
+        yield PlanLine(
             visit.say("brings-window", said=format_number(visit.language, plan.window, 0))
         )
     if plan.models:
         named = ", ".join(each.replace("*", "…") for each in plan.models)
-        yield Brought(visit.say("brings-models", models=named))
+        yield PlanLine(visit.say("brings-models", models=named))
     if plan.courses:
-        yield Brought(visit.say("brings-courses", courses=", ".join(_courses(visit, plan))))
+        yield PlanLine(visit.say("brings-courses", courses=", ".join(_courses(visit, plan))))
 
 
 def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
@@ -154,21 +157,10 @@ class Ways:
     bot_href: str
 
 
-def shop_of(visit: PageRequest) -> Shop:
-    """Return what is sold, and how."""
-    return Shop(visit.services.plans, visit.services.selling)
-
-
-def has_shop(visit: PageRequest) -> bool:
-    """Return whether anything is on sale, or may be tried."""
-    plans = visit.services.plans
-    return bool(on_sale(plans)) or any(each.offer.trial_days for each in plans)
-
-
 def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
     """Return whether the plan may be paid in roubles on this page."""
     services = visit.services
-    if plan.offer.rub is None or services.selling.yookassa is None or services.payments is None:
+    if plan.offer.rub is None or services.selling.yookassa is None or services.gateway is None:
         return False
     return _may_be_asked_for(visit, plan.name)
 
@@ -206,7 +198,7 @@ def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
 
 def may_be_paid_here(visit: PageRequest, purchase: Purchase) -> bool:
     """Return whether an order is one for roubles, and this is a place to ask for them."""
-    is_ours = purchase.order.till is Till.YOOKASSA
+    is_ours = purchase.order.gateway is Gateway.YOOKASSA
     return is_ours and _may_be_asked_for(visit, purchase.order.promise.plan)
 
 
@@ -236,18 +228,16 @@ class MyPlan:
 
 def my_plan(visit: PageRequest) -> MyPlan:
     """Return it; reads rows."""
-    rows, user_id = visit.services.rows, visit.caller.user_id
-    user, plans = visit.caller.user, visit.services.plans
-    terms = rows.books.terms.of(user_id)
-    now = plan_of(plans, user.plans) if user else None
-    on = [each for each in rows.books.renewals.of(user_id) if each.state is RenewalState.ON]
+    rows, actor = visit.services.rows, visit.caller.actor
+    user, mine = visit.caller.user, my_subscriptions(rows.billing, actor)
+    now = plan_of(visit.services.plans, user.plans) if user else None
     return MyPlan(
-        until=_until(visit, now, terms),
-        others=tuple(_others(visit, now, terms)),
-        packs=tuple(_packs(visit, rows.quotas.gifts(user_id))),
-        renewals=tuple(_renewal(visit, each) for each in on),
-        has_orders=bool(rows.books.purchases.of(user_id, 1)),
-        has_shop=has_shop(visit),
+        until=_until(visit, now, mine.terms),
+        others=tuple(_others(visit, now, mine.terms)),
+        packs=tuple(_packs(visit, rows.quotas.gifts(actor.user_id))),
+        renewals=tuple(_renewal(visit, each) for each in mine.running),
+        has_orders=bool(list_orders(rows.billing, actor, 1)),
+        has_shop=has_shop(rows.billing),
     )
 
 
@@ -293,16 +283,16 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
 
 def _renewal(visit: PageRequest, renewal: Renewal) -> RenewalRow:
     plan = plan_named(visit.services.plans, renewal.plan)
-    price = plan.offer.rub if plan and renewal.till is Till.YOOKASSA else None
-    if plan and renewal.till is Till.STARS:
+    price = plan.offer.rub if plan and renewal.gateway is Gateway.YOOKASSA else None
+    if plan and renewal.gateway is Gateway.STARS:
         price = plan.offer.xtr
     # A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
-    before = PAY_BEFORE if renewal.till is Till.YOOKASSA else timedelta(0)
+    before = PAY_BEFORE if renewal.gateway is Gateway.YOOKASSA else timedelta(0)
     about = visit.say(
         "renews",
         price=price.told(visit.language) if price else "–",
         day=until(visit, renewal.next_at - before),
-        method=renewal.method_title or visit.say(f"till-{renewal.till.value}"),
+        method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
     )
     return RenewalRow(
         renewal_id=renewal.renewal_id,
@@ -316,16 +306,9 @@ async def stop_renewal(
     visit: Visiting, caller: Person, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
 ) -> Response:
     """End one of my renewals; the bot lets Telegram know of one in Stars."""
-    rows, user_id = visit.services.rows, caller.user_id
-
-    def stop() -> None:
-        mine = {each.renewal_id: each for each in rows.books.renewals.of(user_id)}
-        if rows.books.renewals.stop(renewal_id, user_id):
-            by, found = audit.person_reference(user_id), mine[renewal_id]
-            told = {"plan": found.plan, "till": found.till.value}
-            rows.audit.note(by, "renewal.stop", by, told)
-
-    await visit.services.store.do(stop)
+    stop = partial(plans.stop_renewal, visit.services.rows.billing, caller.actor, renewal_id)
+    with suppress(NotFound):  # it is stopped already
+        await visit.services.store.do(stop)
     return seen_other("/me#plan")
 
 
@@ -344,7 +327,7 @@ class Card:
     name: str
     title: str
     about: str
-    brings: tuple[Brought, ...]
+    brings: tuple[PlanLine, ...]
     ways: Ways
     lasts: str
     is_renewed: bool
@@ -370,13 +353,6 @@ class PlansView:
     wrong_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Mine:
-    terms: Sequence[Term] = ()
-    tried: frozenset[str] = frozenset()
-    renewed: frozenset[str] = frozenset()
-
-
 @router.get("/plans")
 async def show_plans(
     visit: Visiting, tried: Annotated[str, Query(max_length=100)] = ""
@@ -388,11 +364,9 @@ async def show_plans(
 @router.post("/plans/{name}/trial", dependencies=_FROM_HERE)
 async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
     """Begin the trial of a plan; one that was had says so."""
-    services, user_id = visit.services, caller.user_id
-    books, shop = services.rows.books, shop_of(visit)
-    by = audit.person_reference(user_id)
+    start = partial(plans.start_trial, visit.services.rows.billing, caller.actor, name)
     try:
-        await services.store.do(lambda: begin_trial(books, shop, user_id, name, by))
+        await visit.services.store.do(start)
     except (NotFound, Refused) as error:
         if await _has_just_begun(visit, name):
             return seen_other(f"/plans?tried={quote(name)}")
@@ -402,10 +376,9 @@ async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
 
 async def _has_just_begun(visit: PageRequest, name: str) -> bool:
     """Return whether the trial began a moment ago: the button was pressed twice."""
-    terms, user_id = visit.services.rows.books.terms, visit.caller.user_id
-    since = visit.services.clock() - _MOMENT
-    found = await visit.services.store.read(lambda: terms.of(user_id))
-    trials = [each for each in found if each.plan == name and each.source is Source.TRIAL]
+    billing, since = visit.services.rows.billing, visit.services.clock() - _MOMENT
+    mine = await visit.services.store.read(lambda: my_subscriptions(billing, visit.caller.actor))
+    trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
     return any(each.starts_at > since for each in trials)
 
 
@@ -414,12 +387,7 @@ async def use_code(
     visit: Visiting, caller: Person, code: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:
     """Use a code that gives days; one for a lower price leads to the page of its plan."""
-    promos, user_id = visit.services.rows.books.promos, caller.user_id
-
-    def use() -> Promo:
-        promo = promos.find(user_id, code)
-        return promo if promo.percent else promos.redeem(user_id, code)
-
+    use = partial(plans.use_code, visit.services.rows.billing, caller.actor, code)
     try:
         promo = await visit.services.store.do(use)
     except (NotFound, Refused) as error:
@@ -444,29 +412,23 @@ async def show_terms(visit: Visiting) -> Response:
 async def _page(
     visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
-    services, user_id = visit.services, visit.caller.user_id
-    books = services.rows.books
+    services, actor = visit.services, visit.caller.actor
+    billing = services.rows.billing
 
-    def read() -> tuple[_Mine, Mapping[str, Ways]]:
+    def read() -> tuple[list[PlanOffer], Subscriptions, Mapping[str, Ways]]:
         paid = {each.name: ways(visit, each) for each in services.plans}
-        if not user_id:
-            return _Mine(), paid
-        terms = books.terms.of(user_id)
-        had = {each.name for each in services.plans if books.terms.had_trial(user_id, each.name)}
-        on = [each for each in books.renewals.of(user_id) if each.state is RenewalState.ON]
-        mine = _Mine(terms, frozenset(had), frozenset(each.plan for each in on))
-        return mine, paid
+        return list_plans(billing, actor), my_subscriptions(billing, actor), paid
 
-    mine, paid = await services.store.read(read)
-    cards = [_card(visit, each, mine, paid[each.name]) for each in _shown(visit, mine)]
+    offers, mine, paid = await services.store.read(read)
+    cards = [_card(visit, each, mine, paid) for each in _shown(visit, offers, mine)]
     packs = {each.name for each in services.plans if each.is_pack}
     done = next((each for each in cards if each.name == tried and each.mine), None)
     view = PlansView(
         plans=tuple(each for each in cards if each.name not in packs),
         packs=tuple(each for each in cards if each.name in packs),
         sign_in_href=sign_in_href("/plans"),
-        has_shop=has_shop(visit),
-        is_owner=user_id != 0,
+        has_shop=has_shop(billing),
+        is_owner=actor.user_id != 0,
         tried=visit.say("tried", plan=done.title, until=done.mine) if done else "",
         wrong=wrong,
         code=code,
@@ -476,41 +438,47 @@ async def _page(
     return render_page(visit, "plans.html", v=view, keep=NEVER_KEPT, status=status)
 
 
-def _shown(visit: PageRequest, mine: _Mine) -> list[Plan]:
+def _shown(visit: PageRequest, offers: Sequence[PlanOffer], mine: Subscriptions) -> list[PlanOffer]:
     """Return everybody's plan, what is sold or may be tried, and what the person has."""
-    plans, now = visit.services.plans, visit.services.clock()
+    now = visit.services.clock()
     had = {each.plan for each in mine.terms if each.ends_at > now}
     if visit.caller.user and visit.caller.user.plan:
         had.add(visit.caller.user.plan)
     return [
         each
-        for place, each in enumerate(plans)
-        if place == 0 or each.offer.is_sold or each.offer.trial_days or each.name in had
+        for each in offers
+        if each.is_default
+        or each.plan.offer.is_sold
+        or each.plan.offer.trial_days
+        or each.plan.name in had
     ]
 
 
-def _card(visit: PageRequest, plan: Plan, mine: _Mine, paid: Ways) -> Card:
-    user, offer = visit.caller.user, plan.offer
+def _card(
+    visit: PageRequest, told: PlanOffer, mine: Subscriptions, paid: Mapping[str, Ways]
+) -> Card:
+    plan, user = told.plan, visit.caller.user
+    offer = plan.offer
     now = plan_of(visit.services.plans, user.plans) if user else None
-    may_try = offer.trial_days and plan.name not in mine.tried
-    may_try = may_try and all(each.plan != plan.name for each in mine.terms)
+    # Who is not signed in may try it once they are.
+    may_try = bool(offer.trial_days) if told.may_try is None else told.may_try
     return Card(
         name=plan.name,
         title=plan.titled(visit.language),
         about=plan.described(visit.language),
         brings=brings(visit, plan),
-        ways=paid,
+        ways=paid[plan.name],
         lasts=lasts(visit, plan) if offer.is_sold else "",
         is_renewed=offer.is_renewed,
         mine=_mine(visit, plan, mine),
         is_now=now is plan,
         is_pack=plan.is_pack,
-        is_free=plan is visit.services.plans[0],
+        is_free=told.is_default,
         trial=visit.say("days", count=offer.trial_days) if may_try else "",
     )
 
 
-def _mine(visit: PageRequest, plan: Plan, mine: _Mine) -> str:
+def _mine(visit: PageRequest, plan: Plan, mine: Subscriptions) -> str:
     """Return until when the person has a plan, "" where they have it not."""
     user, now = visit.caller.user, visit.services.clock()
     if user is not None and user.plan == plan.name:
@@ -518,5 +486,6 @@ def _mine(visit: PageRequest, plan: Plan, mine: _Mine) -> str:
     ends = [each.ends_at for each in mine.terms if each.plan == plan.name and each.ends_at > now]
     if not ends:
         return ""
-    key = "mine-renewed" if plan.name in mine.renewed else "mine-until"
+    is_renewed = any(each.plan == plan.name for each in mine.running)
+    key = "mine-renewed" if is_renewed else "mine-until"
     return visit.say(key, day=until(visit, max(ends)))

@@ -47,9 +47,9 @@ from merlin.api.schema import WHOLE
 from merlin.api.services import ApiServices
 from merlin.app.permissions import leads
 from merlin.app.sessions import Spending
-from merlin.billing.plan import Format, plan_of
+from merlin.billing.plan import Format, Source, plan_of
 from merlin.billing.quota import Left
-from merlin.billing.subscriptions import Source, Term
+from merlin.billing.subscriptions import Term
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
@@ -293,7 +293,7 @@ async def show_usage(request: Request, response: Response, caller: Reader) -> Us
 
     def read() -> tuple[Mapping[Format, Left], Spending, list[Term]]:
         left = rows.quotas.left(caller.user_id, plan, zone)
-        terms = rows.books.terms.of(caller.user_id)
+        terms = rows.billing.terms.of(caller.user_id)
         return left, rows.talks.spent(caller.user_id, since), terms
 
     left, spent, terms = await services.store.read(read)

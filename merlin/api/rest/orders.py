@@ -8,6 +8,7 @@ wants that.
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -19,9 +20,9 @@ from starlette.responses import JSONResponse, Response
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Anyone, Caller, Person, require_access
 from merlin.api.idempotency import run_once
-from merlin.api.payments import orders
-from merlin.api.payments.gateway import shop_of
-from merlin.api.payments.schema import (
+from merlin.api.permissions import services_of
+from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
+from merlin.api.rest.billing_shapes import (
     AmountShown,
     OrderShown,
     RenewalShown,
@@ -29,18 +30,14 @@ from merlin.api.payments.schema import (
     order_shown,
     renewal_shown,
 )
-from merlin.api.permissions import services_of
-from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
 from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape
-from merlin.api.services import ApiServices
-from merlin.billing.books import Books
-from merlin.billing.orders import Wanted, begin_trial
-from merlin.billing.plan import Allowance, Format, Plan, plan_named
-from merlin.billing.purchases import Purchase, Till
-from merlin.core.errors import NotFound, Refused
+from merlin.app import orders, plans
+from merlin.app.plans import PlanOffer
+from merlin.billing.orders import OrderRequest
+from merlin.billing.plan import Allowance, Format, plan_named
+from merlin.core.errors import Refused
 from merlin.core.money import Amount
-from merlin.db import audit
-from merlin.providers.payments import MOST_CONTACT, contact_of
+from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
 
 order_router = APIRouter(prefix="/api/orders", tags=["orders"])
 
@@ -52,8 +49,8 @@ class OrderBody(Body):
     """What is wanted."""
 
     plan: Annotated[Line, Field(min_length=1, max_length=_MOST_NAME)]
-    till: Literal[Till.YOOKASSA] = Field(
-        default=Till.YOOKASSA, description="for Stars the bot sells, within Telegram"
+    till: Literal[Gateway.YOOKASSA] = Field(
+        default=Gateway.YOOKASSA, description="for Stars the bot sells, within Telegram"
     )
     promo: Annotated[Line, Field(max_length=_MOST_CODE)] = Field(
         default="", description="a code that makes it cheaper"
@@ -100,8 +97,11 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     wanted = _wanted(caller, body)
 
     async def place(_number: int) -> Response:
-        purchase = await orders.placed(services_of(request), wanted)
-        language = language_of_request(request)
+        services, language = services_of(request), language_of_request(request)
+        billing = services.rows.billing
+        purchase = await services.store.do(
+            lambda: orders.place_order(billing, caller.actor, wanted)
+        )
         told = order_shown(purchase, language).model_dump(mode="json")
         headers = {"Location": f"/api/orders/{purchase.purchase_id}", **headers_of(language)}
         return JSONResponse(told, HTTPStatus.CREATED, headers)
@@ -109,14 +109,14 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     return await run_once(request, caller, place)
 
 
-def _wanted(caller: Caller, body: OrderBody) -> Wanted:
+def _wanted(caller: Caller, body: OrderBody) -> OrderRequest:
     contact = contact_of(body.contact)
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
-    return Wanted(
+    return OrderRequest(
         user_id=caller.user_id,
         plan=body.plan,
-        till=body.till,
+        gateway=body.till,
         promo=body.promo,
         contact=contact,
         keeps_method=body.keep_method,
@@ -128,8 +128,8 @@ async def list_orders(request: Request, response: Response, caller: Reader) -> O
     """Return the newest hundred, those of the bot among them."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    purchases = services.rows.books.purchases
-    found = await services.store.read(lambda: purchases.of(caller.user_id, MOST))
+    billing = services.rows.billing
+    found = await services.store.read(lambda: orders.list_orders(billing, caller.actor, MOST))
     return OrderList(orders=[order_shown(each, language) for each in found])
 
 
@@ -138,9 +138,11 @@ async def show_order(
     request: Request, response: Response, caller: Reader, order_id: Hex
 ) -> OrderShown:
     """Return one of mine as it stands; another's is not there."""
-    language = language_of_request(request)
+    services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    return order_shown(await mine(services_of(request), caller, order_id), language)
+    billing = services.rows.billing
+    show = partial(orders.show_order, billing, caller.actor, order_id)
+    return order_shown(await services.store.read(show), language)
 
 
 @order_router.post(
@@ -155,8 +157,7 @@ async def pay_order(request: Request, response: Response, caller: Person, order_
     nothing was paid, and calling again makes no second payment. 502 where YooKassa refuses.
     """
     services, language = services_of(request), language_of_request(request)
-    await mine(services, caller, order_id)
-    purchase = await orders.asked(services, order_id)
+    purchase = await orders.pay_order(services.payments, caller.actor, order_id)
     response.headers.update(headers_of(language))
     shown = order_shown(purchase, language)
     return PayPage(pay_url=shown.pay_url, order=shown)
@@ -171,18 +172,9 @@ async def pay_order(request: Request, response: Response, caller: Person, order_
 async def give_up_order(request: Request, caller: Person, order_id: Hex) -> None:
     """End an order that waits to be paid; 409 for one that does not."""
     services = services_of(request)
-    await mine(services, caller, order_id)
-    if not await orders.give_up(services, order_id):
+    cancel = partial(orders.cancel_order, services.rows.billing, caller.actor, order_id)
+    if not await services.store.do(cancel):
         raise Refused("not open", "pay-not-open")
-
-
-async def mine(services: ApiServices, caller: Caller, order_id: str) -> Purchase:
-    """Return an order of the caller's. Raises NotFound, for another's as for none."""
-    purchases = services.rows.books.purchases
-    found = await services.store.read(lambda: purchases.get(order_id))
-    if found.user_id != caller.user_id:
-        raise NotFound("another's order", "billing-no-purchase")
-    return found
 
 
 plan_router = APIRouter(prefix="/api/plans", tags=["plans"])
@@ -252,13 +244,9 @@ async def list_plans(request: Request, response: Response, caller: Anyone) -> Pl
     services = services_of(request)
     language = language_of_request(request)
     response.headers.update(headers_of(language))
-    may_try = await _may_try(services, caller.user_id) if caller.user_id else {}
-    return PlansShown(
-        plans=[
-            _shown(plan, language, is_default=not place, may_try=may_try.get(plan.name))
-            for place, plan in enumerate(services.plans)
-        ]
-    )
+    billing = services.rows.billing
+    found = await services.store.read(lambda: plans.list_plans(billing, caller.actor))
+    return PlansShown(plans=[_shown(each, language) for each in found])
 
 
 @plan_router.post(
@@ -270,34 +258,21 @@ async def try_plan(request: Request, response: Response, caller: Person, plan: N
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    books, shop, by = services.rows.books, shop_of(services), audit.person_reference(caller.user_id)
-    days = await services.store.do(lambda: begin_trial(books, shop, caller.user_id, plan, by))
+    billing = services.rows.billing
+    days = await services.store.do(lambda: plans.start_trial(billing, caller.actor, plan))
     title = next(each.titled(language) for each in services.plans if each.name == plan)
     return TrialBegun(plan=plan, title=title, days=days)
 
 
-async def _may_try(services: ApiServices, user_id: int) -> dict[str, bool]:
-    tried = [plan for plan in services.plans if plan.offer.trial_days]
-    books = services.rows.books
-    had = await services.store.read(
-        lambda: {each.name: _had(books, user_id, each) for each in tried}
-    )
-    return {plan.name: not had.get(plan.name, True) for plan in services.plans}
-
-
-def _had(books: Books, user_id: int, plan: Plan) -> bool:
-    has_it = any(each.plan == plan.name for each in books.terms.of(user_id))
-    return has_it or books.terms.had_trial(user_id, plan.name)
-
-
-def _shown(plan: Plan, language: str, *, is_default: bool, may_try: bool | None) -> PlanShown:
+def _shown(told: PlanOffer, language: str) -> PlanShown:
+    plan = told.plan
     offer = plan.offer
     price = PriceShown(roubles=_price(offer.rub), stars=_price(offer.xtr))
     return PlanShown(
         name=plan.name,
         title=plan.titled(language),
         about=plan.described(language),
-        is_default=is_default,
+        is_default=told.is_default,
         formats={kind: _allowance(plan.allowance(kind)) for kind in Format},
         window=plan.window,
         models=list(plan.models),
@@ -308,7 +283,7 @@ def _shown(plan: Plan, language: str, *, is_default: bool, may_try: bool | None)
         pack=dict(offer.pack),
         is_renewed=offer.is_renewed,
         trial_days=offer.trial_days,
-        may_try=may_try,
+        may_try=told.may_try,
     )
 
 
@@ -348,13 +323,14 @@ async def list_renewals(request: Request, response: Response, caller: Reader) ->
     """Return what is paid again by itself, and what was."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    found = await services.store.read(lambda: services.rows.books.renewals.of(caller.user_id))
+    billing = services.rows.billing
+    mine = await services.store.read(lambda: plans.my_subscriptions(billing, caller.actor))
 
     def title(name: str) -> str:
         plan = plan_named(services.plans, name)
         return name if plan is None else plan.titled(language)
 
-    return RenewalList(renewals=[renewal_shown(each, title(each.plan)) for each in found])
+    return RenewalList(renewals=[renewal_shown(each, title(each.plan)) for each in mine.renewals])
 
 
 @renewal_router.delete(
@@ -366,9 +342,8 @@ async def list_renewals(request: Request, response: Response, caller: Reader) ->
 async def stop_renewal(request: Request, caller: Person, renewal_id: Id) -> None:
     """Let a plan end when it ends; what is paid stays until then."""
     services = services_of(request)
-    stop = services.rows.books.renewals.stop
-    if not await services.store.do(lambda: stop(renewal_id, caller.user_id)):
-        raise NotFound("no such renewal", "pay-no-renewal")
+    billing = services.rows.billing
+    await services.store.do(lambda: plans.stop_renewal(billing, caller.actor, renewal_id))
 
 
 @renewal_router.post(
@@ -382,8 +357,8 @@ async def redeem_code(
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    redeem = services.rows.books.promos.redeem
-    promo = await services.store.do(lambda: redeem(caller.user_id, body.code))
+    billing = services.rows.billing
+    promo = await services.store.do(lambda: plans.redeem_code(billing, caller.actor, body.code))
     plan = plan_named(services.plans, promo.plan)
     title = promo.plan if plan is None else plan.titled(language)
     return Given(plan=promo.plan, title=title, days=promo.days)

@@ -6,6 +6,7 @@ For admins who are signed in; no key of a program opens any of it.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caller, Person
 from merlin.api.idempotency import run_once
-from merlin.api.payments.gateway import shop_of
-from merlin.api.payments.schema import (
+from merlin.api.permissions import services_of
+from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
+from merlin.api.rest.billing_shapes import (
     PaymentDetails,
     PaymentShown,
     PromoShown,
@@ -27,8 +29,6 @@ from merlin.api.payments.schema import (
     promo_shown,
     refund_shown,
 )
-from merlin.api.permissions import services_of
-from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
 from merlin.api.schema import (
     LINE,
     USUAL,
@@ -44,17 +44,16 @@ from merlin.api.schema import (
     read_cursor,
 )
 from merlin.api.services import ApiServices
-from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.plan import plan_named
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, written
-from merlin.billing.purchases import PurchaseState, Till
+from merlin.app import payments
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
+from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import MOST_REASON, Refund
-from merlin.billing.report import Sum, begins, sums
+from merlin.billing.report import Sum, day_start
 from merlin.core.clock import zone_of
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.money import MOST_MINOR, Amount, Currency
 from merlin.core.permissions import Permission
-from merlin.db import audit
+from merlin.providers.payments import Gateway
 
 payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
 
@@ -88,26 +87,26 @@ class RefundBody(Body):
 async def list_payments(
     request: Request,
     response: Response,
-    caller: Refunding,  # noqa: ARG001 - a right
+    caller: Refunding,
     page: Annotated[Page, Depends(page_of)],
     state: Annotated[PurchaseState | None, Query(description="only those that stand so")] = None,
 ) -> PaymentList:
     """Return one part of all orders, paid or not, the newest first."""
     services, limit = services_of(request), page.limit or USUAL
     after = read_cursor(page.cursor, str)
-    last = str(after[0]) if after else ""
+    last, named = str(after[0]) if after else "", state.value if state else ""
+    billing, language = services.rows.billing, language_of_request(request)
 
     def found() -> list[PaymentShown]:
-        newest = services.rows.books.purchases.newest
         try:
-            part = newest(limit + 1, last, state.value if state else "")
+            part = payments.list_payments(billing, caller.actor, limit + 1, last, named)
         except NotFound:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
-        return [payment_shown(each, language_of_request(request)) for each in part]
+        return [payment_shown(each, language) for each in part]
 
     told = await services.store.read(found)
     following = cursor(told[limit - 1].id) if len(told) > limit else None
-    response.headers.update({**links(request, following), **_spoken(request)})
+    response.headers.update({**links(request, following), **headers_of(language)})
     return PaymentList(payments=told[:limit])
 
 
@@ -115,20 +114,14 @@ async def list_payments(
 async def show_payment(
     request: Request,
     response: Response,
-    caller: Refunding,  # noqa: ARG001 - a right
+    caller: Refunding,
     order_id: Hex,
 ) -> PaymentDetails:
     """Return one order with its rows of the ledger and its refunds."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    books = services.rows.books
-
-    def read() -> PaymentDetails:
-        purchase = books.purchases.get(order_id)
-        entries, refunds = books.ledger.entries(order_id), books.refunds.of(order_id)
-        return payment_details(purchase, entries, refunds, language)
-
-    return await services.store.read(read)
+    show = partial(payments.show_payment, services.rows.billing, caller.actor, order_id)
+    return payment_details(await services.store.read(show), language)
 
 
 @payment_router.post(
@@ -153,9 +146,9 @@ async def refund_payment(
     services = services_of(request)
 
     async def want(number: int) -> Response:
-        by, key = audit.person_reference(caller.user_id), f"api:{caller.user_id}:{number}"
-        refund = await services.store.do(lambda: _wanted(services, order_id, body, by, key))
-        request.app.state.cashier.ring()
+        key = f"api:{caller.user_id}:{number}"
+        refund = await services.store.do(lambda: _wanted(services, caller, order_id, body, key))
+        request.app.state.payment_worker.ring()
         told = refund_shown(refund).model_dump(mode="json")
         headers = {"Location": f"/api/payments/{order_id}"}
         return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
@@ -163,25 +156,15 @@ async def refund_payment(
     return await run_once(request, caller, want)
 
 
-def _wanted(services: ApiServices, order_id: str, body: RefundBody, by: str, key: str) -> Refund:
-    books = services.rows.books
-    purchase = books.purchases.get(order_id)
-    grant = _refundable(services, books.ledger.entries(order_id))
-    amount = None if body.minor is None else Amount(body.minor, purchase.order.amount.currency)
-    return books.refunds.want(grant.entry_id, amount, body.reason, by, key)
-
-
-def _refundable(services: ApiServices, entries: list[Entry]) -> Entry:
-    """Return the newest grant of which money is left, or the newest. Raises Refused for none."""
-    grants = [each for each in reversed(entries) if each.kind is EntryKind.GRANT]
-    if not grants:
-        raise Refused("nothing was paid", "pay-nothing-paid")
-    rest = services.rows.books.ledger.rest
-    return next((each for each in grants if rest(each.entry_id).minor), grants[0])
-
-
-def _spoken(request: Request) -> dict[str, str]:
-    return headers_of(language_of_request(request))
+def _wanted(
+    services: ApiServices, caller: Caller, order_id: str, body: RefundBody, key: str
+) -> Refund:
+    billing, actor = services.rows.billing, caller.actor
+    details = payments.show_payment(billing, actor, order_id)
+    grant = payments.grant_to_refund(details, is_newest=True)
+    currency = details.purchase.order.amount.currency
+    amount = None if body.minor is None else Amount(body.minor, currency)
+    return payments.request_refund(billing, actor, details, grant, amount, body.reason, key)
 
 
 sum_router = APIRouter(prefix="/api/billing", tags=["payments"])
@@ -203,7 +186,7 @@ class SumShown(Shape):
     """What one plan brought by one till in one month; tests apart."""
 
     month: str = Field(description="2026-11, in the config's time zone")
-    till: Till
+    till: Gateway
     currency: Currency
     plan: str
     is_test: bool
@@ -224,7 +207,7 @@ class Sums(Shape):
 @sum_router.get("", summary="What was paid", responses=problems(401, 403, 422))
 async def show_billing(
     request: Request,
-    caller: Refunding,  # noqa: ARG001 - a right
+    caller: Refunding,
     since: Day | None = None,
     until: Day | None = None,
 ) -> Sums:
@@ -239,10 +222,12 @@ async def show_billing(
     first = _day(since, last - timedelta(days=_USUAL_DAYS))
     if not timedelta(0) <= last - first <= timedelta(days=MOST_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
-    starts, ends = begins(first, zone), begins(last, zone)
-    between = services.rows.books.ledger.between
-    rows = await services.store.read(lambda: between(starts, ends))
-    return Sums(since=starts, until=ends, sums=[_shown(each) for each in sums(rows, zone)])
+    starts, ends = day_start(first, zone), day_start(last, zone)
+    billing = services.rows.billing
+    found = await services.store.read(
+        lambda: payments.list_sums(billing, caller.actor, starts, ends, zone)
+    )
+    return Sums(since=starts, until=ends, sums=[_shown(each) for each in found])
 
 
 def _day(said: str | None, usual: date) -> date:
@@ -259,14 +244,14 @@ def _day(said: str | None, usual: date) -> date:
 def _shown(each: Sum) -> SumShown:
     return SumShown(
         month=each.month,
-        till=each.till,
+        till=each.gateway,
         currency=each.currency,
         plan=each.plan,
         is_test=each.is_test,
-        payments=each.brought.payments,
-        paid=each.brought.paid,
-        refunds=each.brought.refunds,
-        returned=each.brought.returned,
+        payments=each.revenue.payments,
+        paid=each.revenue.paid,
+        refunds=each.revenue.refunds,
+        returned=each.revenue.returned,
     )
 
 
@@ -300,11 +285,12 @@ class PromoList(Shape):
 @promo_router.get("", summary="Codes", responses=problems(401, 403))
 async def list_promos(
     request: Request,
-    caller: Refunding,  # noqa: ARG001 - a right
+    caller: Refunding,
 ) -> PromoList:
     """Return every code, with how often it was used."""
     services = services_of(request)
-    found = await services.store.read(services.rows.books.promos.all)
+    billing = services.rows.billing
+    found = await services.store.read(lambda: payments.list_codes(billing, caller.actor))
     return PromoList(promos=[promo_shown(each) for each in found])
 
 
@@ -327,20 +313,11 @@ async def make_promo(request: Request, caller: Refunding, body: PromoBody) -> Pr
         percent=body.percent,
         most_uses=body.most_uses,
         ends_at=ends,
-        by=audit.person_reference(caller.user_id),
+        by=caller.actor.name,
     )
-    return await services.store.do(lambda: _made(services, promo))
-
-
-def _made(services: ApiServices, promo: Promo) -> PromoShown:
-    promos, plan = services.rows.books.promos, plan_named(services.plans, promo.plan)
-    if promo.percent:
-        shop_of(services).plan(promo.plan)
-    elif plan is None or plan.is_pack:
-        raise NotFound("no plan", "quota-no-plan", plan=promo.plan)
-    promos.add(promo)
-    code = written(promo.code)
-    return next(promo_shown(each) for each in promos.all() if each.promo.code == code)
+    billing = services.rows.billing
+    made = await services.store.do(lambda: payments.add_code(billing, caller.actor, promo))
+    return promo_shown(made)
 
 
 @promo_router.delete(
@@ -352,5 +329,5 @@ def _made(services: ApiServices, promo: Promo) -> PromoShown:
 async def stop_promo(request: Request, caller: Refunding, code: Code) -> None:
     """Let nobody use it any more; what it gave stays."""
     services = services_of(request)
-    stop, by = services.rows.books.promos.stop, audit.person_reference(caller.user_id)
-    await services.store.do(lambda: stop(code, by))
+    billing = services.rows.billing
+    await services.store.do(lambda: payments.stop_code(billing, caller.actor, code))

@@ -20,13 +20,15 @@ from typing import Any
 
 from telegram.ext import PreCheckoutQueryHandler
 
+from merlin.app import orders as acts
+from merlin.app import plans
 from merlin.app.inbox import UpdateState
 from merlin.billing import payments
-from merlin.billing.orders import Wanted, order
+from merlin.billing.orders import OrderRequest
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
-from merlin.billing.purchases import Purchase, PurchaseState, Till
-from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.subscriptions import Renewal
 from merlin.bot.context import (
     BotApplication,
     Event,
@@ -37,11 +39,11 @@ from merlin.bot.context import (
     callback_of,
 )
 from merlin.bot.handlers.plans import (
+    buyer,
     plan,
     plan_at,
     promo_at,
     shop_judged,
-    shop_of,
     shop_refusal,
     to_plan,
     word,
@@ -50,24 +52,15 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.menu import Screen, alert, said
-from merlin.bot.star_payments import (
-    PAID,
-    RETURNED,
-    Said,
-    StarsGateway,
-    is_of_money,
-    stars_movement_of,
-    take,
-    take_back,
-)
+from merlin.bot.stars import StarsGateway, is_of_money, read_payment, read_refund, stars_request
 from merlin.core import i18n
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.db import audit
 from merlin.db.notices import ADMINS
+from merlin.providers.payments import Gateway
 
 # So long after an invoice a further tap is the same tap.
 PATIENCE = timedelta(seconds=20)
@@ -102,29 +95,28 @@ def _ordered(kit: Kit, event: Event) -> Asked:
     if plan.offer.is_renewed:
         _check_unrenewed(kit, event, plan.name)
     code = promo.code if promo is not None else ""
-    wanted = Wanted(event.user_id, plan.name, Till.STARS, promo=code)
-    purchase = order(kit.rows.books, shop_of(kit), wanted, kit.services.clock)
+    wanted = OrderRequest(event.user_id, plan.name, Gateway.STARS, promo=code)
+    purchase = acts.place_order(kit.rows.billing, buyer(event), wanted)
     return _asked(kit, event, purchase)
 
 
 def expire(kit: Kit, event: Event) -> None:
     """End the orders in Stars that nobody paid in time."""
-    now = kit.services.clock()
-    for each in kit.rows.books.purchases.of(event.user_id):
-        if each.order.till is Till.STARS and each.state.is_open:
-            payments.expire(kit.rows.books, each, now)
+    for each in kit.rows.billing.purchases.of(event.user_id):
+        if each.order.gateway is Gateway.STARS and each.state.is_open:
+            payments.expire(kit.rows.billing, each)
 
 
 def _check_unrenewed(kit: Kit, event: Event, name: str) -> None:
-    renewals = kit.rows.books.renewals.of(event.user_id)
-    if any(each.plan == name and each.state is RenewalState.ON for each in renewals):
+    mine = plans.my_subscriptions(kit.rows.billing, buyer(event))
+    if any(each.plan == name for each in mine.running):
         raise Refused(f"{name} renews itself", "pay-renews-already")
 
 
 def _again(kit: Kit, event: Event) -> Asked:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
-    purchase = kit.rows.books.purchases.get(word(event))
-    if purchase.user_id != event.user_id or purchase.order.till is not Till.STARS:
+    purchase = acts.show_order(kit.rows.billing, buyer(event), word(event))
+    if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(kit.services.clock()):
         raise Refused(
@@ -137,7 +129,9 @@ def _asked(kit: Kit, event: Event, purchase: Purchase) -> Asked:
     plan = plan_named(kit.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
     is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
-    is_first = kit.rows.books.asking.asking(purchase.purchase_id, kit.services.clock(), PATIENCE)
+    is_first = kit.rows.billing.purchases.asking(
+        purchase.purchase_id, kit.services.clock(), PATIENCE
+    )
     return Asked(purchase, is_renewed, is_shown=not (is_first or event.is_resumed))
 
 
@@ -155,23 +149,28 @@ async def _invoice(kit: Kit, event: Event, asked: Asked) -> None:
     if asked.is_shown:
         await kit.show(event, lambda: alert(text(event.language, "pay-invoice-above")))
         return
-    desk = StarsGateway(kit.calls)
-    found = await desk.invoice(event.place, asked.purchase, event.language)
-    key = "pay-invoice-below" if found is Said.DONE else "pay-no-invoice"
-    await kit.show(event, lambda: alert(text(event.language, key), is_loud=found is not Said.DONE))
+    key, request = "pay-invoice-below", stars_request(asked.purchase, event.language)
+    try:
+        await StarsGateway(kit.calls).send_invoice(event.place, request)
+    except PaymentError:
+        key = "pay-no-invoice"
+    words, is_loud = text(event.language, key), key == "pay-no-invoice"
+    await kit.show(event, lambda: alert(words, is_loud=is_loud))
 
 
 async def _link(kit: Kit, event: Event, asked: Asked) -> None:
     """Show where a subscription is paid; its address is asked for once."""
     purchase = asked.purchase
-    url = purchase.pay_url or await StarsGateway(kit.calls).link(purchase, event.language)
-    if not url:
+    request = stars_request(purchase, event.language)
+    try:
+        url = purchase.pay_url or (await StarsGateway(kit.calls).create(request)).pay_url
+    except PaymentError:
         words = text(event.language, "pay-no-invoice")
         await kit.show(event, lambda: alert(words, is_loud=True))
         return
 
     def act() -> Screen:
-        kit.rows.books.asking.pending(purchase.purchase_id, "", url, purchase.expires_at)
+        kit.rows.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
         return _subscribing(event, replace(purchase, pay_url=url))
 
     await kit.show(event, act)
@@ -214,18 +213,18 @@ def why_not(kit: Kit, event: Event) -> str:
     asked = event.update.body.get("pre_checkout_query")
     said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     try:
-        purchase = kit.rows.books.purchases.get(str(said.get("invoice_payload", "")))
+        purchase = kit.rows.billing.purchases.get(str(said.get("invoice_payload", "")))
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
     price = (said.get("total_amount"), said.get("currency"))
     reasons = {
-        "pay-refused-unknown": order.till is not Till.STARS,
+        "pay-refused-unknown": order.gateway is not Gateway.STARS,
         "pay-refused-not-yours": purchase.user_id != event.user_id,
         "pay-refused-blocked": event.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(kit.services.clock())
-        or not kit.rows.books.promos.may_take(purchase),
+        or not kit.rows.billing.promos.may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
     return next((key for key, is_so in reasons.items() if is_so), "")
@@ -246,11 +245,11 @@ async def money_moved(kit: Kit, event: Event) -> Event | None:
 
 
 def _store(kit: Kit, event: Event) -> None:
-    paid, returned = (stars_movement_of(event.update, name) for name in (PAID, RETURNED))
+    paid, returned = read_payment(event.update), read_refund(event.update)
     if paid is not None:
-        take(kit.rows, paid)
+        payments.receive_payment(kit.rows.billing, paid)
     elif returned is not None:
-        take_back(kit.rows, returned)
+        payments.receive_refund(kit.rows.billing, returned)
     else:
         # No Stars: nothing that we sell is paid for so.
         log.error("a payment could not be read", update=event.update_id)
@@ -264,7 +263,7 @@ def renewal(kit: Kit, event: Event) -> Screen:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(kit, event)
     at = i18n.format_moment(mine.next_at, zone_for(kit, event), event.language)
-    told_ = {"title": _title(kit, event, mine), "at": at, "till": mine.till.value}
+    told_ = {"title": _title(kit, event, mine), "at": at, "till": mine.gateway.value}
     words = text(event.language, "pay-ask-stop", **told_)
     label = text(event.language, "pay-button-stop")
     stop = Button(label, f"renewal-off:{mine.renewal_id}", style="danger")
@@ -273,11 +272,10 @@ def renewal(kit: Kit, event: Event) -> Screen:
 
 def _own(kit: Kit, event: Event) -> Renewal:
     """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
-    mine = kit.rows.books.renewals.of(event.user_id)
-    for each in mine:
-        if each.renewal_id == number(event) and each.state is RenewalState.ON:
-            return each
-    raise NotFound("no such renewal", "pay-renewal-none")
+    try:
+        return plans.find_renewal(kit.rows.billing, buyer(event), number(event))
+    except NotFound:
+        raise NotFound("no such renewal", "pay-renewal-none") from None
 
 
 def _title(kit: Kit, event: Event, mine: Renewal) -> str:
@@ -286,11 +284,9 @@ def _title(kit: Kit, event: Event, mine: Renewal) -> str:
 
 
 def stop_renewal(kit: Kit, event: Event) -> Screen:
-    """Stop the renewal; the teller lets Telegram know of one in Stars."""
+    """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(kit, event)
-    kit.rows.books.renewals.stop(mine.renewal_id, event.user_id)
-    who = audit.person_reference(event.user_id)
-    kit.rows.audit.note(who, "renewal.stop", who, {"plan": mine.plan, "till": mine.till.value})
+    plans.stop_renewal(kit.rows.billing, buyer(event), mine.renewal_id)
     words = text(event.language, "pay-stopped", title=_title(kit, event, mine))
     return replace(plan(kit, event), alert=words, is_loud=True)
 
@@ -301,12 +297,14 @@ MOST = 10
 def orders(kit: Kit, event: Event) -> Screen:
     """Show the newest orders; those in Stars that wait may be paid from here."""
     expire(kit, event)
-    mine = kit.rows.books.purchases.of(event.user_id, MOST)
+    mine = acts.list_orders(kit.rows.billing, buyer(event), MOST)
     if not mine:
         return said(text(event.language, "pay-no-orders"), to_plan(event))
     lines = [text(event.language, "pay-orders"), *(order_line(kit, event, each) for each in mine)]
     now = kit.services.clock()
-    waiting = [each for each in mine if each.order.till is Till.STARS and each.may_be_paid(now)]
+    waiting = [
+        each for each in mine if each.order.gateway is Gateway.STARS and each.may_be_paid(now)
+    ]
     rows = [(Button(_label(event, each), f"order:{each.purchase_id}"),) for each in waiting]
     return said("\n".join(lines), *rows, to_plan(event))
 

@@ -15,12 +15,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 
+from merlin.app import payments
 from merlin.app.dialogs import Dialog
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.app.payments import PaymentDetails
+from merlin.app.reconciliation import last_comparison
+from merlin.billing.ledger import Entry
 from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Listed, Promo
-from merlin.billing.purchases import Purchase, Till
-from merlin.billing.refunds import MOST_REASON, Refund, RefundState
+from merlin.billing.purchases import Purchase
+from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, totals
 from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
@@ -29,13 +32,13 @@ from merlin.bot.handlers.orders import order_line, state_words, titled
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen
-from merlin.bot.star_reconciliation import SETTING, read_compared
 from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
+from merlin.providers.payments import Gateway
 
 ADDING = f"{admin.STEP}code"
 # "SUMMER 20% 100": the code, what it gives (percent, or days), for how many people.
@@ -44,7 +47,7 @@ _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 def list_codes(kit: Kit, event: Event) -> Screen:
     """Show a page of the codes, the newest first."""
-    found = list(kit.rows.books.promos.all())
+    found = payments.list_codes(kit.rows.billing, admin.actor(kit, event))
     here, page, has_more = admin.page_of(found, number(event))
     buttons = [(_entry(event, each),) for each in here]
     more = admin.turning("a-codes", page, has_more=has_more)
@@ -68,7 +71,7 @@ def _gives(event: Event, promo: Promo) -> str:
 
 def _of(kit: Kit, event: Event) -> Listed:
     """Return the code that a button names. Raises NotFound."""
-    for each in kit.rows.books.promos.all():
+    for each in payments.list_codes(kit.rows.billing, admin.actor(kit, event)):
         if admin.short(each.promo.code) == "".join(event.args[:1]):
             return each
     raise NotFound("no such code", "promo-unknown")
@@ -115,7 +118,8 @@ def ask_stop_code(kit: Kit, event: Event) -> Screen:
 
 def stop_code(kit: Kit, event: Event) -> Screen:
     """Let nobody use the code any more."""
-    kit.rows.books.promos.stop(_of(kit, event).promo.code, admin.by(event))
+    code = _of(kit, event).promo.code
+    payments.stop_code(kit.rows.billing, admin.actor(kit, event), code)
     alert = text(event.language, "pay-admin-code-stopped")
     return replace(_card(kit, event, _of(kit, event)), alert=alert)
 
@@ -162,19 +166,21 @@ def add_code(kit: Kit, event: Event) -> Screen:
         raise Refused("a pack has no days", "pay-admin-code-pack")
     days, off = (0, int(count)) if percent else (int(count), 0)
     promo = Promo(code, plan.name, days, off, int(most) if most else None, by=admin.by(event))
-    kit.rows.books.promos.add(promo)
+    payments.add_code(kit.rows.billing, admin.actor(kit, event), promo)
     kit.rows.dialogs.end(event.chat_id, event.user_id)
     return list_codes(kit, event)
 
 
 _MOST = 200
-_UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 
 
 def list_purchases(kit: Kit, event: Event) -> Screen:
     """Show a page of what a person bought, the newest first."""
     user_id = number(event)
-    found = kit.rows.books.purchases.of(user_id, _MOST) if user_id else []
+    actor = admin.actor(kit, event)
+    found = (
+        payments.list_payments(kit.rows.billing, actor, _MOST, user_id=user_id) if user_id else []
+    )
     here, page, has_more = admin.page_of(found, number(event, 1))
     person = kit.rows.users.get(user_id)
     name = person.shown_name if person is not None else ""
@@ -195,21 +201,23 @@ def purchase_entries(kit: Kit, event: Event, found: Sequence[Purchase]) -> list[
 
 def show_purchase(kit: Kit, event: Event) -> Screen:
     """Show one purchase. Raises NotFound."""
-    return purchase_card(kit, event, kit.rows.books.purchases.get("".join(event.args[:1])))
+    return purchase_card(kit, event, _details(kit, event, "".join(event.args[:1])))
 
 
-def purchase_card(kit: Kit, event: Event, purchase: Purchase) -> Screen:
+def _details(kit: Kit, event: Event, purchase_id: str) -> PaymentDetails:
+    return payments.show_payment(kit.rows.billing, admin.actor(kit, event), purchase_id)
+
+
+def purchase_card(kit: Kit, event: Event, details: PaymentDetails) -> Screen:
     """Return the screen of one purchase, with what can be done."""
-    books, language = kit.rows.books, event.language
-    ledger = books.ledger.entries(purchase.purchase_id)
-    refunds = books.refunds.of(purchase.purchase_id)
+    purchase, language = details.purchase, event.language
     person = kit.rows.users.get(purchase.user_id) if purchase.user_id else None
     what = text(
         language,
         "pay-admin-what",
         who=f"{person.shown_name or '—'} · {purchase.user_id}" if person is not None else "—",
         price=purchase.order.amount.told(language),
-        till=text(language, f"pay-till-{purchase.order.till.value}"),
+        till=text(language, f"pay-till-{purchase.order.gateway.value}"),
         state=state_words(kit, event, purchase),
         at=_at(kit, event, purchase),
         id=purchase.purchase_id,
@@ -218,9 +226,9 @@ def purchase_card(kit: Kit, event: Event, purchase: Purchase) -> Screen:
     return admin.panel_screen(
         titled(purchase, language),
         admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
-        "\n".join(_entry_line(kit, event, each) for each in ledger),
-        "\n".join(_refund_line(kit, event, each) for each in refunds),
-        rows=[*_ways_back(kit, event, ledger, refunds), _to_person(event, purchase)],
+        "\n".join(_entry_line(kit, event, each) for each in details.entries),
+        "\n".join(_refund_line(kit, event, each) for each in details.refunds),
+        rows=[*_ways_back(event, details), _to_person(event, purchase)],
     )
 
 
@@ -251,19 +259,12 @@ def _refund_line(kit: Kit, event: Event, refund: Refund) -> str:
     return f"{line} {refund.trouble}".rstrip()
 
 
-def _ways_back(
-    kit: Kit, event: Event, ledger: Sequence[Entry], refunds: Sequence[Refund]
-) -> list[tuple[Button, ...]]:
+def _ways_back(event: Event, details: PaymentDetails) -> list[tuple[Button, ...]]:
     """Return a row for each payment of which something can go back."""
-    sending = {each.grant_id for each in refunds if each.state in _UNDER_WAY}
     rows: list[tuple[Button, ...]] = []
-    for each in ledger:
-        if each.kind is not EntryKind.GRANT or each.entry_id in sending:
-            continue
-        rest = kit.rows.books.ledger.rest(each.entry_id)
-        if rest.minor:
-            words = text(event.language, "pay-admin-back", price=rest.told(event.language))
-            rows.append((Button(words, f"a-back:{each.entry_id}:{each.purchase_id}"),))
+    for grant_id, rest in details.refundable.items():
+        words = text(event.language, "pay-admin-back", price=rest.told(event.language))
+        rows.append((Button(words, f"a-back:{grant_id}:{details.purchase.purchase_id}"),))
     return rows
 
 
@@ -273,7 +274,7 @@ def _to_person(event: Event, purchase: Purchase) -> tuple[Button, ...]:
     return admin.back(event, f"a-buys:{purchase.user_id}:0")
 
 
-_TILLS = {Till.STARS: Currency.XTR, Till.YOOKASSA: Currency.RUB}
+_GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 
 def payments_home(kit: Kit, event: Event) -> Screen:
@@ -293,16 +294,17 @@ def _month(kit: Kit, event: Event) -> list[str]:
     """Return what came in and went back this month, a line a till; tests do not count."""
     now, zone = kit.services.clock(), zone_for(kit, event)
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
-    found = kit.rows.books.ledger.between(first.astimezone(UTC), now)
+    actor = admin.actor(kit, event)
+    found = payments.list_entries(kit.rows.billing, actor, first.astimezone(UTC), now)
     lines = []
-    brought = {each.till: each for each in totals(entry for entry, _ in found)}
-    for till, currency in _TILLS.items():
-        total = brought.get(till) or Total(till, currency)
+    brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
+    for gateway, currency in _GATEWAYS.items():
+        total = brought.get(gateway) or Total(gateway, currency)
         told = {
-            "till": text(event.language, f"pay-till-{till.value}"),
-            "came": total.amount(total.brought.paid).told(event.language),
-            "count": total.brought.payments,
-            "back": total.amount(total.brought.returned).told(event.language),
+            "till": text(event.language, f"pay-till-{gateway.value}"),
+            "came": total.amount(total.revenue.paid).told(event.language),
+            "count": total.revenue.payments,
+            "back": total.amount(total.revenue.returned).told(event.language),
         }
         lines.append(text(event.language, "pay-admin-month", **told))
     return lines
@@ -310,7 +312,7 @@ def _month(kit: Kit, event: Event) -> list[str]:
 
 def _compared(kit: Kit, event: Event) -> str:
     """Return when Stars were last held against Telegram's list, and what differed."""
-    last = read_compared(kit.rows.settings.get(SETTING))
+    last = last_comparison(kit.rows.settings)
     if last.at is None:
         return ""
     at = i18n.format_moment(last.at, zone_for(kit, event), event.language)
@@ -320,7 +322,8 @@ def _compared(kit: Kit, event: Event) -> str:
 def newest_payments(kit: Kit, event: Event) -> Screen:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
     before = next((each for each in event.args if each != admin.ANEW), "")
-    found = kit.rows.books.purchases.newest(AT_ONCE + 1, before)
+    actor = admin.actor(kit, event)
+    found = payments.list_payments(kit.rows.billing, actor, AT_ONCE + 1, before)
     here = found[:AT_ONCE]
     more = []
     if before:
@@ -341,7 +344,7 @@ SURE = f"{admin.STEP}refund-sure"
 def choose_refund(kit: Kit, event: Event) -> Screen:
     """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
     purchase, rest = _payment(kit, event)
-    if purchase.order.till is Till.STARS:
+    if purchase.order.gateway is Gateway.STARS:
         return _asks_reason(kit, event, {**_named(event), "amount": None})
     kit.wait(event, Dialog(PART, _named(event)))
     return _asks_part(event, purchase, rest, "pay-admin-ask-part")
@@ -349,16 +352,18 @@ def choose_refund(kit: Kit, event: Event) -> Screen:
 
 def _payment(kit: Kit, event: Event) -> tuple[Purchase, Amount]:
     """Return the purchase whose grant a button names, and what can go back. Raises NotFound."""
-    return _granted(kit, number(event), "".join(event.args[1:2]))
+    details, rest = _granted(kit, event, number(event), "".join(event.args[1:2]))
+    return details.purchase, rest
 
 
-def _granted(kit: Kit, grant_id: int, purchase_id: str) -> tuple[Purchase, Amount]:
-    purchase = kit.rows.books.purchases.get(purchase_id)
-    entries = kit.rows.books.ledger.entries(purchase_id)
-    is_there = any(each.entry_id == grant_id and each.kind is EntryKind.GRANT for each in entries)
-    if not is_there:
+def _granted(
+    kit: Kit, event: Event, grant_id: int, purchase_id: str
+) -> tuple[PaymentDetails, Amount]:
+    details = _details(kit, event, purchase_id)
+    rest = details.rests.get(grant_id)
+    if rest is None:
         raise NotFound(f"no grant {grant_id}", "bot-button-old")
-    return purchase, kit.rows.books.ledger.rest(grant_id)
+    return details, rest
 
 
 def _named(event: Event) -> dict[str, Any]:
@@ -385,7 +390,7 @@ def all_of_it(kit: Kit, event: Event) -> Screen:
 def part(kit: Kit, event: Event) -> Screen:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
     said = dict(event.dialog.said) if event.dialog is not None else {}
-    _, rest = _granted(kit, int(said.get("grant", 0)), str(said.get("purchase", "")))
+    _, rest = _granted(kit, event, int(said.get("grant", 0)), str(said.get("purchase", "")))
     try:
         wanted = roubles(event.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
@@ -409,11 +414,12 @@ def reason(kit: Kit, event: Event) -> Screen:
     if not why:
         return _asks_reason(kit, event, said)
     grant, purchase_id = int(said.get("grant", 0)), str(said.get("purchase", ""))
-    purchase, rest = _granted(kit, grant, purchase_id)
+    details, rest = _granted(kit, event, grant, purchase_id)
+    purchase = details.purchase
     amount = _amount(said) or rest
     kept = {**said, "reason": why, "asked": event.update_id}
     kit.wait(event, Dialog(SURE, kept))
-    is_renewed = purchase.order.till is Till.STARS
+    is_renewed = purchase.order.gateway is Gateway.STARS
     words = text(
         event.language,
         "pay-admin-ask-refund",
@@ -440,12 +446,12 @@ def refund(kit: Kit, event: Event) -> Screen:
     if not said or said.get("asked") != number(event):
         raise NotFound("not asked", "bot-button-old")
     grant, purchase_id = int(said["grant"]), str(said["purchase"])
-    purchase, _ = _granted(kit, grant, purchase_id)
-    key = f"update:{number(event)}"
-    wish = kit.rows.books.refunds.want
-    wish(grant, _amount(said), str(said["reason"]), admin.by(event), key)
+    details, _ = _granted(kit, event, grant, purchase_id)
+    billing, actor, once = kit.rows.billing, admin.actor(kit, event), f"update:{number(event)}"
+    why, amount = str(said["reason"]), _amount(said)
+    payments.request_refund(billing, actor, details, grant, amount, why, once)
     alert = text(event.language, "pay-admin-refund-wished")
-    return replace(purchase_card(kit, event, purchase), alert=alert)
+    return replace(purchase_card(kit, event, _details(kit, event, purchase_id)), alert=alert)
 
 
 def typed_again(_kit: Kit, event: Event) -> Screen:

@@ -16,9 +16,8 @@ from datetime import timedelta
 
 from merlin.account.users import User
 from merlin.app.dialogs import Dialog
-from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
+from merlin.billing.plan import UNLIMITED, Format, Plan, Source, plan_of
 from merlin.billing.quota import MOST, Gift, Left
-from merlin.billing.subscriptions import Source
 from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
@@ -436,7 +435,7 @@ def give_plan(kit: Kit, event: Event) -> Screen:
     """Give the plan, and tell the person."""
     person, plan, days = person_of(kit, event), _plan(kit, event), _plan_days(event)
     key = f"gift:update:{number(event, 3) or event.update_id}"
-    is_new = kit.rows.books.terms.add(
+    is_new = kit.rows.billing.terms.add(
         person.user_id, plan.name, days, Source.GIFT, key, admin.by(event)
     )
     if is_new:

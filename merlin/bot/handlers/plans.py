@@ -16,31 +16,34 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from merlin.app.actor import Actor
 from merlin.app.dialogs import Dialog
-from merlin.billing.orders import Shop, begin_trial
+from merlin.app.orders import list_orders
+from merlin.app.plans import my_subscriptions, start_trial, use_code
+from merlin.billing.orders import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo_codes import Promo, priced
+from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift
 from merlin.billing.selling import STARS_PERIOD_DAYS, Selling
-from merlin.billing.subscriptions import Renewal, RenewalState, Term
+from merlin.billing.subscriptions import Renewal, Term
 from merlin.bot.context import Act, BotApplication, Event, Handler, Kit, add_handlers, told
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for, zone_for
 from merlin.bot.menu import Screen, alert, said
-from merlin.bot.star_payments import allowed, pack_words
+from merlin.bot.rendering import allowance_words, pack_words
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.money import Amount
-from merlin.db import audit
+from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 
 
-def shop_of(kit: Kit) -> Shop:
-    """Return what is sold, and how."""
-    return Shop(kit.services.plans, kit.services.selling)
+def buyer(event: Event) -> Actor:
+    """Return the person as acts of their own know them."""
+    return Actor.person(event.user_id, Authority())
 
 
 def plan_at(kit: Kit, mark: str) -> Plan:
@@ -65,7 +68,7 @@ def is_for_roubles(selling: Selling, public_url: str, plan: Plan) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Having:
+class CurrentPlan:
     """What somebody has now: the plan that counts, until when, and what comes behind it.
 
     `until` None: for as long as the config has it. `here` is the plan that counts in the open
@@ -86,11 +89,10 @@ class Having:
 
     def renewal(self, plan: Plan) -> Renewal | None:
         """Return by what a plan renews itself, None where it does not."""
-        on = (each for each in self.renewals if each.state is RenewalState.ON)
-        return next((each for each in on if each.plan == plan.name), None)
+        return next((each for each in self.renewals if each.plan == plan.name), None)
 
 
-def having(kit: Kit, event: Event) -> Having:
+def current_plan(kit: Kit, event: Event) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
     plans, now = kit.services.plans, kit.services.clock()
     user = kit.rows.users.get(event.user_id) or event.user
@@ -99,15 +101,15 @@ def having(kit: Kit, event: Event) -> Having:
     session = kit.rows.sessions.opened(event.place)
     dataset = dataset_of(kit, session) if session is not None else kit.services.default_dataset
     here = plan_for(kit, event, dataset)
-    terms = kit.rows.books.terms.of(event.user_id)
-    renewals = kit.rows.books.renewals.of(event.user_id)
+    mine = my_subscriptions(kit.rows.billing, buyer(event))
+    terms, renewals = mine.terms, mine.running
     ends = [each.ends_at for each in terms if each.plan == plan.name and each.ends_at > now]
     until = max(ends) if ends and user.plan != plan.name else None
     after = UNLIMITED
     if until is not None:
         left = [each.plan for each in terms if each.starts_at <= until < each.ends_at]
         after = plan_of(plans, [*left, *([user.plan] if user.plan else [])])
-    return Having(plan, terms, until, after, here, renewals)
+    return CurrentPlan(plan, terms, until, after, here, renewals)
 
 
 def good_buttons(kit: Kit, event: Event) -> list[tuple[Button, ...]]:
@@ -202,7 +204,7 @@ def shop_refusal(event: Event, error: MerlinError) -> Screen:
 
 def plan(kit: Kit, event: Event) -> Screen:
     """Tell what the person has, and what there is."""
-    language, mine = event.language, having(kit, event)
+    language, mine = event.language, current_plan(kit, event)
     if event.dialog is not None and event.verb:
         kit.rows.dialogs.end(event.chat_id, event.user_id)
     goods = good_buttons(kit, event)
@@ -213,7 +215,7 @@ def plan(kit: Kit, event: Event) -> Screen:
     return said(words, *goods, *_ways(kit, event, mine))
 
 
-def _mine(kit: Kit, event: Event, mine: Having) -> list[str]:
+def _mine(kit: Kit, event: Event, mine: CurrentPlan) -> list[str]:
     if mine.plan is UNLIMITED:
         return [text(event.language, "plan-unlimited")]
     lines = [_title(kit, event, mine), *left_lines(kit, event, mine.plan)]
@@ -224,7 +226,7 @@ def _mine(kit: Kit, event: Event, mine: Having) -> list[str]:
     return ["\n".join(lines), "\n".join([text(event.language, "pay-beyond"), *beyond])]
 
 
-def _title(kit: Kit, event: Event, mine: Having) -> str:
+def _title(kit: Kit, event: Event, mine: CurrentPlan) -> str:
     title = mine.plan.titled(event.language)
     if mine.until is None:
         return text(event.language, "plan-title", title=title)
@@ -247,7 +249,7 @@ def plan_lines(event: Event, of: Plan) -> list[str]:
     return lines
 
 
-def _here(kit: Kit, event: Event, mine: Having) -> str:
+def _here(kit: Kit, event: Event, mine: CurrentPlan) -> str:
     """Return what is left of the plan that counts in the open session, where it is another."""
     if mine.here is mine.plan:
         return ""
@@ -260,7 +262,7 @@ def _here(kit: Kit, event: Event, mine: Having) -> str:
     return "\n".join([head, *left_lines(kit, event, mine.here)])
 
 
-def _others(kit: Kit, event: Event, mine: Having) -> str:
+def _others(kit: Kit, event: Event, mine: CurrentPlan) -> str:
     """Return the plans that run beside these two, a line each."""
     lines = []
     for each in kit.services.plans:
@@ -273,7 +275,7 @@ def _others(kit: Kit, event: Event, mine: Having) -> str:
     return "\n".join(lines)
 
 
-def _renewals(kit: Kit, event: Event, mine: Having) -> list[str]:
+def _renewals(kit: Kit, event: Event, mine: CurrentPlan) -> list[str]:
     lines = []
     for plan_ in kit.services.plans:
         renewal = mine.renewal(plan_)
@@ -284,7 +286,7 @@ def _renewals(kit: Kit, event: Event, mine: Having) -> list[str]:
     return lines
 
 
-def _ways(kit: Kit, event: Event, mine: Having) -> list[tuple[Button, ...]]:
+def _ways(kit: Kit, event: Event, mine: CurrentPlan) -> list[tuple[Button, ...]]:
     language = event.language
     rows: list[tuple[Button, ...]] = []
     for plan_ in kit.services.plans:
@@ -295,7 +297,7 @@ def _ways(kit: Kit, event: Event, mine: Having) -> list[tuple[Button, ...]]:
     last: list[Button] = []
     if len(kit.services.plans) > 1:
         last.append(Button(text(language, "pay-button-code"), "code"))
-    if kit.rows.books.purchases.of(event.user_id, 1):
+    if list_orders(kit.rows.billing, buyer(event), 1):
         last.append(Button(text(language, "pay-button-orders"), "orders"))
     if are_invites_on(kit) and mine.plan is not UNLIMITED:
         rows.append((Button(text(language, "invite-button"), "invite"),))
@@ -315,15 +317,15 @@ def offer(kit: Kit, event: Event) -> Screen:
 
 def promo_at(kit: Kit, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
-    listed = kit.rows.books.promos.all()
+    listed = kit.rows.billing.promos.all()
     return next((each.promo for each in listed if short(each.promo.code) == mark), None)
 
 
 def offered(kit: Kit, event: Event, of: Plan, promo: Promo | None) -> Screen:
     """Return the screen of one plan or pack; a code makes it cheaper."""
-    language, mine = event.language, having(kit, event)
+    language, mine = event.language, current_plan(kit, event)
     title = of.titled(language)
-    _, price = priced(of, promo)
+    _, price = prices(of, promo)
     about = of.described(language)
     parts = [title, about, "\n".join(_brings(event, of, mine)), _beside(kit, event, of, mine)]
     parts += [_trial(kit, event, of), _price(event, of, promo, price)]
@@ -332,7 +334,7 @@ def offered(kit: Kit, event: Event, of: Plan, promo: Promo | None) -> Screen:
     return Screen(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
 
 
-def _brings(event: Event, of: Plan, mine: Having) -> list[str]:
+def _brings(event: Event, of: Plan, mine: CurrentPlan) -> list[str]:
     language, days = event.language, of.offer.days
     if of.is_pack:
         lines = [f"• {text(language, 'pay-pack', what=pack_words(of.offer.pack, language))}"]
@@ -347,14 +349,17 @@ def _brings(event: Event, of: Plan, mine: Having) -> list[str]:
 
 
 def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
-    new, old = allowed(of.allowance(kind), language), allowed(now.allowance(kind), language)
+    new, old = (
+        allowance_words(of.allowance(kind), language),
+        allowance_words(now.allowance(kind), language),
+    )
     named = {"kind": text(language, f"plan-{kind.value}"), "new": new}
     if new == old:
         return text(language, "pay-line-same", **named)
     return text(language, "pay-line", **named, old=old)
 
 
-def _beside(kit: Kit, event: Event, of: Plan, mine: Having) -> str:
+def _beside(kit: Kit, event: Event, of: Plan, mine: CurrentPlan) -> str:
     """Return how it goes together with what the person has."""
     ends = mine.ends(of, kit.services.clock())
     if of.is_pack:
@@ -372,16 +377,9 @@ def _moment(kit: Kit, event: Event, at: datetime) -> str:
 
 
 def _trial(kit: Kit, event: Event, of: Plan) -> str:
-    if not _may_try(kit, event, of):
+    if not may_try(kit.rows.billing, event.user_id, of):
         return ""
     return text(event.language, "pay-trial", days=of.offer.trial_days)
-
-
-def _may_try(kit: Kit, event: Event, of: Plan) -> bool:
-    terms = kit.rows.books.terms
-    if not of.offer.trial_days or terms.had_trial(event.user_id, of.name):
-        return False
-    return all(each.plan != of.name for each in terms.of(event.user_id))
 
 
 def _price(event: Event, of: Plan, promo: Promo | None, price: Amount | None) -> str:
@@ -403,7 +401,7 @@ def _buying(
         code = f":{short(promo.code)}" if promo is not None else ""
         label = text(event.language, "pay-button-buy", price=price.told(event.language))
         rows.append((Button(label, f"buy:{short(of.name)}{code}", style="success"),))
-    services, rub = kit.services, priced(of, promo)[0]
+    services, rub = kit.services, prices(of, promo)[0]
     if rub is not None and is_for_roubles(services.selling, services.public_url, of):
         label = text(event.language, "pay-button-roubles", price=rub.told(event.language))
         url = f"{services.public_url.rstrip('/')}/checkout/{quote(of.name, safe='')}"
@@ -412,7 +410,7 @@ def _buying(
 
 
 def _trying(kit: Kit, event: Event, of: Plan) -> list[tuple[Button, ...]]:
-    if not _may_try(kit, event, of):
+    if not may_try(kit.rows.billing, event.user_id, of):
         return []
     label = text(event.language, "pay-button-trial", days=of.offer.trial_days)
     return [(Button(label, f"try:{short(of.name)}"),)]
@@ -421,8 +419,7 @@ def _trying(kit: Kit, event: Event, of: Plan) -> list[tuple[Button, ...]]:
 def try_it(kit: Kit, event: Event) -> Screen:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(kit, word(event))
-    by = audit.person_reference(event.user_id)
-    days = begin_trial(kit.rows.books, shop_of(kit), event.user_id, of.name, by)
+    days = start_trial(kit.rows.billing, buyer(event), of.name)
     title = of.titled(event.language)
     words = text(event.language, "pay-tried", title=title, days=days)
     return replace(plan(kit, event), alert=words, is_loud=True)
@@ -459,12 +456,10 @@ def code_typed(kit: Kit, event: Event) -> Screen:
 
 
 def _used(kit: Kit, event: Event) -> Screen:
-    promo = kit.rows.books.promos.find(event.user_id, event.text)
+    promo = use_code(kit.rows.billing, buyer(event), event.text)
     of = plan_named(kit.services.plans, promo.plan)
     if of is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")
-    if promo.days:
-        kit.rows.books.promos.redeem(event.user_id, promo.code)
     kit.rows.dialogs.end(event.chat_id, event.user_id)
     if not promo.days:
         return offered(kit, event, of, promo)

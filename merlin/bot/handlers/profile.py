@@ -23,6 +23,7 @@ from telegram.error import BadRequest
 from merlin.account.users import ERASED
 from merlin.app.dialogs import Dialog
 from merlin.app.outbox import OutgoingMessage
+from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
@@ -33,7 +34,7 @@ from merlin.bot.handlers.orders import order_line
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for, zone_for
 from merlin.bot.menu import Screen, alert, said
-from merlin.bot.star_payments import end_subscriptions
+from merlin.bot.stars import payment_context
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, button_rows
@@ -232,7 +233,7 @@ def _surely(event: Event) -> Screen:
 async def _erase(kit: Kit, event: Event) -> None:
     await kit.calls.answer("answerCallbackQuery", {"callback_query_id": event.query_id})
     kill_point("erase.before")
-    await end_subscriptions(kit, event.user_id)
+    await end_subscriptions(payment_context(kit.services, kit.calls), event.user_id)
     models, removed = await kit.store.do(lambda: _forget(kit, event))
     kill_point("erase.after")
     lines = _table(event, removed)
@@ -351,7 +352,7 @@ def _letter(kit: Kit, event: Event, admin: int, words: str) -> OutgoingMessage:
         words=words,
     )
     reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{event.user_id}")
-    bought = kit.rows.books.purchases.of(event.user_id, _PURCHASES)
+    bought = kit.rows.billing.purchases.of(event.user_id, _PURCHASES)
     if not bought:
         return _sealed(event, admin, FormattedMessage(told_words, buttons=((reply,),)))
     lines = [order_line(kit, replace(event, language=language), each) for each in bought]

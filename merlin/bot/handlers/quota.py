@@ -10,7 +10,7 @@ from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Given, Left, Reserved
 from merlin.bot import rendering
 from merlin.bot.context import Event, Kit
-from merlin.bot.star_payments import pack_words
+from merlin.bot.rendering import pack_words
 from merlin.chat.turns import StoredAnswer
 from merlin.core import i18n
 from merlin.core.clock import zone_of

@@ -6,10 +6,10 @@ sends.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.api.pages.admin.page import Day, days_of, how_many_tests, months, rooms
-from merlin.api.pages.components import Bars, Count, bars_of
+from merlin.api.pages.components import Bars, Column, Confirm, Count, Item, Table, bars_of
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.orders import state_chip
+from merlin.api.pages.orders import order_item, state_chip
 from merlin.api.pages.page import (
     PATTERN,
     Link,
@@ -34,26 +34,24 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import goods
 from merlin.api.schema import MOST_ID
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.app import payments
+from merlin.app.payments import PaymentDetails
+from merlin.app.reconciliation import StarComparison, last_comparison
+from merlin.billing.ledger import Entry
 from merlin.billing.payments import reason_key
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
-from merlin.billing.refunds import MOST_REASON, Refund, RefundState
+from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, totals
-from merlin.core.clock import from_iso, zone_of
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.templates import Badge
-from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-# What the bot leaves of its nightly comparison with Telegram.
-RECONCILED = "stars.reconciled"
-_PAGE, _SHORT, _MOST_DIFFERENCES = 30, 8, 20
-# A page shows all of one person's orders, which are not many.
-_MOST_OF_ONE = 200
+_PAGE, _MOST_DIFFERENCES = 30, 20
 _ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
 
 
@@ -77,15 +75,6 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
-class DayRow:
-    """A day on which money moved."""
-
-    words: str
-    paid: str
-    returned: str
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """A drawing of days in one currency; `told` says it in words, `most` the highest day."""
 
@@ -94,18 +83,7 @@ class Chart:
     told: str
     bars: Bars
     most: str
-    days: tuple[DayRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRow:
-    """One order in the list."""
-
-    href: str
-    title: str
-    about: str
-    amount: str
-    chip: Badge
+    days: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +103,7 @@ class BillingView:
     months: tuple[Month, ...]
     charts: tuple[Chart, ...]
     tests: int
-    rows: tuple[PaymentRow, ...]
+    items: tuple[Item, ...]
     states: tuple[tuple[str, str, bool], ...]
     person: str
     wrong: str
@@ -147,10 +125,11 @@ async def show_billing(
     chosen = str(state)
     number = _number(person)
 
-    def read() -> tuple[list[Entry], list[Purchase], str]:
-        moved = rows.books.ledger.between(last, now + timedelta(days=1))
+    def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
+        until = now + timedelta(days=1)
+        moved = payments.list_entries(rows.billing, visit.caller.actor, last, until)
         found = _found(visit, chosen, number, before)
-        return [entry for entry, _ in moved], found, rows.settings.get(RECONCILED)
+        return [entry for entry, _ in moved], found, last_comparison(rows.settings)
 
     entries, found, compared = await visit.services.store.read(read)
     view = BillingView(
@@ -161,7 +140,7 @@ async def show_billing(
         ),
         charts=tuple(_charts(visit, entries, last, now)),
         tests=how_many_tests(entries),
-        rows=tuple(payment_row(visit, each) for each in found[:_PAGE]),
+        items=tuple(_item(visit, each) for each in found[:_PAGE]),
         states=tuple(_states(visit, chosen)),
         person=person.strip(),
         wrong=visit.say("person-number") if person.strip() and number is None else "",
@@ -179,32 +158,16 @@ def _number(said: str) -> int | None:
 
 def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
     """Return one more than a page shows of the orders that are looked for; reads rows."""
-    purchases = visit.services.rows.books.purchases
-    if number is None:
-        try:
-            return purchases.newest(_PAGE + 1, before, state)
-        except NotFound:
-            return []
-    mine = purchases.of(number, _MOST_OF_ONE)
-    kept = [each for each in mine if not state or each.state.value == state]
-    places = [place for place, each in enumerate(kept) if each.purchase_id == before]
-    first = places[0] + 1 if places else 0
-    return kept[first : first + _PAGE + 1]
+    billing, actor = visit.services.rows.billing, visit.caller.actor
+    try:
+        return payments.list_payments(billing, actor, _PAGE + 1, before, state, number)
+    except NotFound:
+        return []
 
 
-def payment_row(visit: PageRequest, purchase: Purchase) -> PaymentRow:
-    """Return a line of the list."""
+def _item(visit: PageRequest, purchase: Purchase) -> Item:
     whose = str(purchase.user_id) if purchase.user_id else visit.say("left-for-good")
-    said = [when(visit, purchase.created_at), whose, purchase.purchase_id[:_SHORT]]
-    if purchase.order.is_test:
-        said.append(visit.say("is-test"))
-    return PaymentRow(
-        href=f"/admin/billing/{purchase.purchase_id}",
-        title=goods(visit, purchase.order.promise),
-        about=" · ".join(said),
-        amount=purchase.order.amount.told(visit.language),
-        chip=state_chip(visit, purchase),
-    )
+    return order_item(visit, purchase, "/admin/billing", whose)
 
 
 def _month(visit: PageRequest, name: str, entries: Sequence[Entry]) -> Month:
@@ -216,11 +179,11 @@ def _sum(visit: PageRequest, each: Total) -> SumRow:
         said = each.amount(abs(minor)).told(visit.language)
         return f"−{said}" if minor < 0 else said
 
-    brought = each.brought
+    brought = each.revenue
     count = visit.say("payments-count", count=brought.payments)
     back = visit.say("refunds-count", count=brought.refunds) if brought.refunds else ""
     return SumRow(
-        till=visit.say(f"till-{each.till.value}"),
+        till=visit.say(f"till-{each.gateway.value}"),
         paid=told(brought.paid),
         returned=told(brought.returned),
         net=told(brought.net),
@@ -257,10 +220,17 @@ def _chart(visit: PageRequest, currency: Currency, days: Sequence[Day]) -> Chart
         told=visit.say("by-days-told", paid=told(paid), returned=told(back)),
         bars=bars,
         most=told(bars.most),
-        days=tuple(
-            DayRow(day(visit, each.day), told(each.paid), told(each.returned))
-            for each in reversed(days)
-            if each.paid or each.returned
+        days=Table(
+            [
+                Column(visit.say("when")),
+                Column(visit.say("sum-paid"), "r"),
+                Column(visit.say("sum-returned"), "r"),
+            ],
+            [
+                (day(visit, each.day), told(each.paid), told(each.returned))
+                for each in reversed(days)
+                if each.paid or each.returned
+            ],
         ),
     )
 
@@ -289,16 +259,13 @@ def _next(found: Sequence[Purchase], state: str, person: str) -> str:
     return "/admin/billing?" + urlencode({name: value for name, value in asked.items() if value})
 
 
-def _compared(visit: PageRequest, kept: str) -> ComparedView | None:
-    """Return what the bot left of its comparison, None for nothing or what cannot be read."""
-    try:
-        said = json.loads(kept)
-        at, seen = from_iso(said["at"]), int(said["seen"])
-        found = [(str(each["kind"]), str(each["charge"])) for each in said["differences"]]
-    except (ValueError, KeyError, TypeError):
+def _compared(visit: PageRequest, last: StarComparison) -> ComparedView | None:
+    """Return what the bot left of its comparison, None where it never looked."""
+    if last.at is None:
         return None
-    words = visit.say("compared", at=when(visit, at), seen=seen, count=len(found))
-    lines = tuple((_kind(visit, kind), charge) for kind, charge in found[:_MOST_DIFFERENCES])
+    found = last.differences
+    words = visit.say("compared", at=when(visit, last.at), seen=last.seen, count=len(found))
+    lines = tuple((_kind(visit, each.kind), each.charge) for each in found[:_MOST_DIFFERENCES])
     return ComparedView(words, not found, lines)
 
 
@@ -308,7 +275,6 @@ def _kind(visit: PageRequest, kind: str) -> str:
 
 
 PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]
-_UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 
 
 class Back(BaseModel):
@@ -324,26 +290,6 @@ class Back(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """One row of the ledger."""
-
-    number: str
-    kind: str
-    amount: str
-    at: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRow:
-    """One refund as it stands."""
-
-    amount: str
-    about: str
-    chip: Badge
-
-
-@dataclass(frozen=True, slots=True)
 class GrantForm:
     """One payment of which something may go back; `is_whole`: all of it or nothing."""
 
@@ -352,16 +298,6 @@ class GrantForm:
     rest: str
     most: str
     is_whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A refund that was asked for once; the page asks whether it is meant."""
-
-    grant_id: int
-    question: str
-    amount: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,11 +311,11 @@ class PaymentView:
     chip: Badge
     facts: tuple[tuple[str, str], ...]
     person_href: str
-    rows: tuple[LedgerRow, ...]
-    refunds: tuple[RefundRow, ...]
+    ledger: Table
+    refunds: tuple[Item, ...]
     grants: tuple[GrantForm, ...]
     is_moving: bool
-    asked: Asked | None
+    asked: Confirm | None
     wrong: str
     typed: str
     why: str
@@ -388,18 +324,10 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class _Typed:
-    asked: Asked | None = None
+    asked: Confirm | None = None
     wrong: str = ""
     amount: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    purchase: Purchase
-    entries: Sequence[Entry]
-    refunds: Sequence[Refund]
-    rests: dict[int, Amount] = field(default_factory=dict)
 
 
 @router.get("/admin/billing/{purchase_id}")
@@ -414,8 +342,8 @@ async def refund(
 ) -> Response:
     """Ask whether it is meant; then write down what is to go back: who may send it does so."""
     typed = _Typed(amount=back.amount.strip(), reason=" ".join(back.reason.split()))
-    read = await _read(visit, purchase_id)
-    rest = read.rests.get(back.grant)
+    details = await _read(visit, purchase_id)
+    rest = details.rests.get(back.grant)
     if rest is None:
         raise nowhere()
     amount = _amount(back.amount, rest)
@@ -423,22 +351,34 @@ async def refund(
     if wrong or amount is None:
         return await _page(visit, purchase_id, _Typed(None, wrong, typed.amount, typed.reason))
     if not back.sure:
-        said = amount.told(visit.language)
-        question = visit.say("refund-sure", amount=said, reason=typed.reason)
-        asked = Asked(back.grant, question, typed.amount, typed.reason)
+        asked = _confirm(visit, purchase_id, back.grant, amount, typed)
         return await _page(visit, purchase_id, _Typed(asked, "", typed.amount, typed.reason))
-    return await _want(visit, purchase_id, back, amount, typed)
+    return await _want(visit, details, back, amount, typed)
+
+
+def _confirm(
+    visit: PageRequest, purchase_id: str, grant: int, amount: Amount, typed: _Typed
+) -> Confirm:
+    page, told = f"/admin/billing/{purchase_id}", amount.told(visit.language)
+    fields = {"grant": str(grant), "amount": typed.amount, "reason": typed.reason, "sure": "true"}
+    return Confirm(
+        title=visit.say("refund-sure-title"),
+        question=visit.say("refund-sure", amount=told, reason=typed.reason),
+        yes=visit.say("yes-refund"),
+        action=f"{page}/refund",
+        no_href=page,
+        fields=fields,
+    )
 
 
 async def _want(
-    visit: PageRequest, purchase_id: str, back: Back, amount: Amount, typed: _Typed
+    visit: PageRequest, details: PaymentDetails, back: Back, amount: Amount, typed: _Typed
 ) -> Response:
-    refunds, by = visit.services.rows.books.refunds, audit.person_reference(visit.caller.user_id)
-    key = f"page:{back.once}"
+    billing, actor = visit.services.rows.billing, visit.caller.actor
+    key, purchase_id = f"page:{back.once}", details.purchase.purchase_id
+    want = partial(payments.request_refund, billing, actor, details, back.grant)
     try:
-        await visit.services.store.do(
-            lambda: refunds.want(back.grant, amount, typed.reason, by, key)
-        )
+        await visit.services.store.do(lambda: want(amount, typed.reason, key))
     except (NotFound, Refused) as error:
         words = text(visit.language, error.key, **error.arguments)
         return await _page(visit, purchase_id, _Typed(None, words, typed.amount, typed.reason))
@@ -467,18 +407,11 @@ def _wrong(visit: PageRequest, typed: _Typed, amount: Amount | None, rest: Amoun
     return visit.say("refund-long-reason", most=MOST_REASON) if is_long else ""
 
 
-async def _read(visit: PageRequest, purchase_id: str) -> _Read:
-    books = visit.services.rows.books
-
-    def read() -> _Read:
-        purchase = books.purchases.get(purchase_id)
-        entries = books.ledger.entries(purchase_id)
-        grants = [each.entry_id for each in entries if each.kind is EntryKind.GRANT]
-        rests = {each: books.ledger.rest(each) for each in grants}
-        return _Read(purchase, entries, books.refunds.of(purchase_id), rests)
-
+async def _read(visit: PageRequest, purchase_id: str) -> PaymentDetails:
+    billing, actor = visit.services.rows.billing, visit.caller.actor
+    show = partial(payments.show_payment, billing, actor, purchase_id)
     try:
-        return await visit.services.store.read(read)
+        return await visit.services.store.read(show)
     except NotFound:
         raise nowhere() from None
 
@@ -494,10 +427,10 @@ async def _page(visit: PageRequest, purchase_id: str, typed: _Typed) -> Response
         chip=state_chip(visit, purchase),
         facts=tuple(_facts(visit, purchase)),
         person_href=f"/admin/users/{purchase.user_id}" if purchase.user_id else "",
-        rows=tuple(_row(visit, each) for each in read.entries),
+        ledger=_ledger(visit, read.entries),
         refunds=tuple(_refund(visit, each) for each in read.refunds),
         grants=tuple(_grants(visit, read)),
-        is_moving=any(each.state in _UNDER_WAY for each in read.refunds),
+        is_moving=read.is_moving,
         asked=typed.asked,
         wrong=typed.wrong,
         typed=typed.amount,
@@ -512,7 +445,7 @@ def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
     whose = str(purchase.user_id) if purchase.user_id else visit.say("left-for-good")
     facts = [
         (visit.say("order-sum"), order.amount.told(visit.language)),
-        (visit.say("order-till"), visit.say(f"till-{order.till.value}")),
+        (visit.say("order-till"), visit.say(f"till-{order.gateway.value}")),
         (visit.say("buyer"), whose),
         (visit.say("order-made"), when(visit, purchase.created_at)),
         (visit.say("order-id"), purchase.purchase_id),
@@ -530,30 +463,38 @@ def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
     return facts
 
 
-def _row(visit: PageRequest, entry: Entry) -> LedgerRow:
+def _ledger(visit: PageRequest, entries: Sequence[Entry]) -> Table:
+    columns = [
+        Column(visit.say("entry-number")),
+        Column(visit.say("entry-kind")),
+        Column(visit.say("order-sum"), "r"),
+        Column(visit.say("when")),
+        Column(visit.say("entry-about"), "break"),
+    ]
+    return Table(columns, [_cells(visit, each) for each in entries])
+
+
+def _cells(visit: PageRequest, entry: Entry) -> tuple[str, ...]:
     rests = visit.say("rests-on", number=entry.refers) if entry.refers else ""
     said = [rests, entry.outside_id, entry.by, entry.reason]
-    return LedgerRow(
-        number=str(entry.entry_id),
-        kind=visit.say(f"entry-{entry.kind.value}"),
-        amount=entry.amount.told(visit.language) if entry.amount.minor else "–",
-        at=when(visit, entry.at),
-        about=" · ".join(filter(None, said)),
+    return (
+        str(entry.entry_id),
+        visit.say(f"entry-{entry.kind.value}"),
+        entry.amount.told(visit.language) if entry.amount.minor else "–",
+        when(visit, entry.at),
+        " · ".join(filter(None, said)),
     )
 
 
-def _refund(visit: PageRequest, refund: Refund) -> RefundRow:
+def _refund(visit: PageRequest, refund: Refund) -> Item:
     said = [when(visit, refund.at), refund.reason, refund.by, refund.trouble]
-    return RefundRow(
-        amount=refund.amount.told(visit.language),
-        about=" · ".join(filter(None, said)),
-        chip=badge(visit, "page-return", refund.state.value),
-    )
+    chip = badge(visit, "page-return", refund.state.value)
+    about = " · ".join(filter(None, said))
+    return Item(refund.amount.told(visit.language), about, chip=chip)
 
 
-def _grants(visit: PageRequest, read: _Read) -> list[GrantForm]:
+def _grants(visit: PageRequest, details: PaymentDetails) -> list[GrantForm]:
     """Return the payments of which something may go back now."""
-    moving = {each.grant_id for each in read.refunds if each.state in _UNDER_WAY}
     return [
         GrantForm(
             grant_id=number,
@@ -562,6 +503,5 @@ def _grants(visit: PageRequest, read: _Read) -> list[GrantForm]:
             most=rest.decimal,
             is_whole=rest.currency is Currency.XTR,
         )
-        for number, rest in read.rests.items()
-        if rest.minor > 0 and number not in moving
+        for number, rest in details.refundable.items()
     ]

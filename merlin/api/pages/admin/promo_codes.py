@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
@@ -16,6 +16,7 @@ from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Selling, render_page
 from merlin.api.pages.plans import until
+from merlin.app import payments
 from merlin.billing.plan import plan_named
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.quota import MOST
@@ -24,7 +25,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.templates import Badge
-from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -82,12 +82,11 @@ async def add_code(request: Request, visit: Selling) -> Response:
         new = NewCode.model_validate(typed)
     except ValidationError:
         return await _page(visit, visit.say("promo-needs"), typed)
-    promos, promo = visit.services.rows.books.promos, _promo(visit, new)
-    plan = plan_named(visit.services.plans, new.plan)
-    if plan is None or (plan.is_pack if promo.days else not plan.offer.is_sold):
-        return await _page(visit, visit.say("promo-no-such-plan"), typed)
+    add = partial(payments.add_code, visit.services.rows.billing, visit.caller.actor)
     try:
-        await visit.services.store.do(lambda: promos.add(promo))
+        await visit.services.store.do(lambda: add(_promo(visit, new)))
+    except NotFound:
+        return await _page(visit, visit.say("promo-no-such-plan"), typed)
     except Refused as error:
         return await _page(visit, text(visit.language, error.key, **error.arguments), typed)
     return seen_other("/admin/billing/promos")
@@ -96,9 +95,9 @@ async def add_code(request: Request, visit: Selling) -> Response:
 @router.post("/admin/billing/promos/stop")
 async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Let nobody use a code any more; one that is stopped already stays so."""
-    promos, by = visit.services.rows.books.promos, audit.person_reference(visit.caller.user_id)
+    stop = partial(payments.stop_code, visit.services.rows.billing, visit.caller.actor, code)
     try:
-        await visit.services.store.do(lambda: promos.stop(code, by))
+        await visit.services.store.do(stop)
     except NotFound as error:
         return await _page(visit, text(visit.language, error.key, **error.arguments))
     return seen_other("/admin/billing/promos")
@@ -113,7 +112,7 @@ def _promo(visit: PageRequest, new: NewCode) -> Promo:
         percent=new.number if is_percent else 0,
         most_uses=new.uses or None,
         ends_at=_ends(visit, new.ends),
-        by=audit.person_reference(visit.caller.user_id),
+        by=visit.caller.actor.name,
     )
 
 
@@ -132,13 +131,14 @@ def _ends(visit: PageRequest, last: date | None) -> datetime | None:
 async def _page(
     visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    promos = visit.services.rows.books.promos
-    found: Sequence[Listed] = await visit.services.store.read(lambda: [*promos.all()])
-    sold = [each for each in visit.services.plans[1:] if not each.is_pack or each.offer.is_sold]
+    billing, actor = visit.services.rows.billing, visit.caller.actor
+    found = await visit.services.store.read(lambda: payments.list_codes(billing, actor))
     view = PromosView(
         rooms=rooms(visit),
         rows=tuple(_row(visit, each) for each in found[:_MOST_CODES]),
-        plans=tuple((each.name, each.titled(visit.language)) for each in sold),
+        plans=tuple(
+            (each.name, each.titled(visit.language)) for each in payments.plans_for_codes(billing)
+        ),
         wrong=wrong,
         typed=typed or {},
     )

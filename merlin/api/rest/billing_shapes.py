@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from merlin.api.schema import Shape
+from merlin.app import payments
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import Listed
-from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import Refund, RefundState
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
+from merlin.providers.payments import Gateway
 
 BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
 
@@ -35,7 +36,7 @@ class OrderShown(Shape):
 
     id: str
     state: PurchaseState
-    till: Till
+    till: Gateway
     plan: str
     title: str = Field(description=BOUGHT)
     days: int | None = Field(description="for how long it is bought; null: a pack without an end")
@@ -57,7 +58,7 @@ class EntryShown(Shape):
     id: int
     kind: EntryKind
     order: str
-    till: Till
+    till: Gateway
     amount: AmountShown
     at: datetime
     refers: int | None = Field(description="the row that this one rests on")
@@ -103,7 +104,7 @@ class RenewalShown(Shape):
     id: int
     plan: str
     title: str
-    till: Till
+    till: Gateway
     state: RenewalState
     method: str = Field(description='what it is paid with, as its owner knows it; "" unknown')
     consented_at: datetime
@@ -140,15 +141,13 @@ def payment_shown(purchase: Purchase, language: str) -> PaymentShown:
     return PaymentShown(**_order(purchase, language), **_inside(purchase))
 
 
-def payment_details(
-    purchase: Purchase, entries: Iterable[Entry], refunds: Iterable[Refund], language: str
-) -> PaymentDetails:
+def payment_details(details: payments.PaymentDetails, language: str) -> PaymentDetails:
     """Return an order with the rows that rest on it."""
     return PaymentDetails(
-        **_order(purchase, language),
-        **_inside(purchase),
-        entries=[entry_shown(each) for each in entries],
-        refunds=[refund_shown(each) for each in refunds],
+        **_order(details.purchase, language),
+        **_inside(details.purchase),
+        entries=[entry_shown(each) for each in details.entries],
+        refunds=[refund_shown(each) for each in details.refunds],
     )
 
 
@@ -158,7 +157,7 @@ def _order(purchase: Purchase, language: str) -> dict[str, Any]:
     return {
         "id": purchase.purchase_id,
         "state": purchase.state,
-        "till": order.till,
+        "till": order.gateway,
         "plan": promise.plan,
         "title": promise.title.get(language, promise.plan),
         "days": promise.days,
@@ -189,7 +188,7 @@ def entry_shown(entry: Entry) -> EntryShown:
         id=entry.entry_id,
         kind=entry.kind,
         order=entry.purchase_id,
-        till=entry.till,
+        till=entry.gateway,
         amount=amount_shown(entry.amount),
         at=entry.at,
         refers=entry.refers,
@@ -220,7 +219,7 @@ def renewal_shown(renewal: Renewal, title: str) -> RenewalShown:
         id=renewal.renewal_id,
         plan=renewal.plan,
         title=title,
-        till=renewal.till,
+        till=renewal.gateway,
         state=renewal.state,
         method=renewal.method_title,
         consented_at=renewal.consented_at,

@@ -1,1 +1,0 @@
-"""Payments through YooKassa: orders, refunds, renewals, the worker that attends to them."""

@@ -1,0 +1,453 @@
+"""What people do with orders: place one, pay it, look what became of it, cancel it.
+
+Nothing but what YooKassa itself says of a payment changes an order: a payment is read with our own
+credentials. A notification only makes us look.
+
+YooKassa is asked for the payment of an order once, however many ask and how often.
+
+    pay.intended: the intent is committed -> pay.sent: YooKassa answered -> pay.recorded
+
+Of two who ask at once one does, and the other waits for what comes of it. Where nobody knows what
+became of a call, the order stays as it is and is asked for again: under the same key that is the
+same payment, and once YooKassa has forgotten the key, its list says whether there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from merlin.account.users import Users
+from merlin.app.actor import Actor
+from merlin.app.renewals import record_failed_renewal
+from merlin.billing import orders, payments
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.orders import OrderRequest
+from merlin.billing.payments import Outcome, mismatch
+from merlin.billing.purchases import Purchase, PurchaseState, next_poll_delay
+from merlin.billing.refunds import UNDER_WAY, Refund
+from merlin.billing.repository import Billing
+from merlin.billing.subscriptions import Term
+from merlin.core.errors import (
+    GatewayUnavailable,
+    NotFound,
+    PaymentError,
+    PaymentUnknown,
+    Refused,
+)
+from merlin.core.i18n import text
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger, redact
+from merlin.db.notices import ADMINS
+from merlin.db.writer import Store
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentGateway,
+    PaymentRequest,
+    PolledGateway,
+    Status,
+)
+
+log = get_logger(__name__)
+
+# So long YooKassa knows by its key that a call comes again; an hour less than the day it says.
+KEY_LIVES = timedelta(hours=23)
+MOST_WORDS = 128
+# Why an order was canceled that its buyer gave up; YooKassa has no such word.
+BY_BUYER = "given_up"
+# Nobody waits longer; what was asked goes on beside them, and is written down when it comes.
+WAIT_S = 9.5
+# Longer than a call takes: then who asked was killed, and another asks in their place.
+PATIENCE = timedelta(seconds=15)
+_AGAIN_S = 0.05
+_MISMATCH = "mismatch"
+# Clocks differ, and a list is asked for by time.
+_EARLIER = timedelta(hours=1)
+# YooKassa's words for credentials that are none, or not for this.
+_WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentContext:
+    """What the acts work with that ask a gateway.
+
+    `gateway` is the one of this process, `polled` the same where its payments are read; None:
+    nothing is sold by it. `language` is the config's, `public_url` where our pages are.
+    """
+
+    store: Store
+    billing: Billing
+    users: Users
+    gateway: PaymentGateway | None = None
+    polled: PolledGateway | None = None
+    language: str = "ru"
+    timezone: str = "UTC"
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetails:
+    """An order with what it brought and what went back."""
+
+    purchase: Purchase
+    entries: Sequence[Entry]
+    refunds: Sequence[Refund]
+    terms: Sequence[Term]
+
+    @property
+    def grants(self) -> list[Entry]:
+        """Return what was granted, oldest first."""
+        return [each for each in self.entries if each.kind is EntryKind.GRANT]
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether all that was paid grants nothing, because its code was used before."""
+        return bool(self.grants) and all(each.is_empty for each in self.grants)
+
+    @property
+    def returned(self) -> list[Entry]:
+        """Return the money that went back."""
+        return [each for each in self.entries if each.kind is EntryKind.REFUND]
+
+    @property
+    def returning(self) -> list[Refund]:
+        """Return the refunds under way."""
+        return [each for each in self.refunds if each.state in UNDER_WAY]
+
+
+def place_order(billing: Billing, actor: Actor, request: OrderRequest) -> Purchase:
+    """Store what somebody wants to buy; the same request again is the same order.
+
+    Raises NotFound and Refused as `billing.orders.place_order` does, NotFound for somebody else.
+    """
+    if not request.user_id or request.user_id != actor.user_id:
+        raise NotFound("ordered for another", "billing-no-purchase")
+    return orders.place_order(billing, request)
+
+
+def list_orders(billing: Billing, actor: Actor, limit: int) -> list[Purchase]:
+    """Return the actor's orders, newest first."""
+    return billing.purchases.of(actor.user_id, limit) if actor.user_id else []
+
+
+def show_order(billing: Billing, actor: Actor, purchase_id: str) -> Purchase:
+    """Return one of the actor's orders. Raises NotFound, for another's as for none."""
+    found = billing.purchases.get(purchase_id)
+    if not actor.user_id or found.user_id != actor.user_id:
+        raise NotFound("another's order", "billing-no-purchase")
+    return found
+
+
+def show_order_details(billing: Billing, actor: Actor, purchase_id: str) -> OrderDetails:
+    """Return one of the actor's orders with all that became of it. Raises NotFound."""
+    purchase = show_order(billing, actor, purchase_id)
+    return OrderDetails(
+        purchase=purchase,
+        entries=billing.ledger.entries(purchase_id),
+        refunds=billing.refunds.of(purchase_id),
+        terms=billing.terms.of(purchase.user_id),
+    )
+
+
+def cancel_order(billing: Billing, actor: Actor, purchase_id: str) -> bool:
+    """End an open order as its buyer wishes; False for one that is not open. Raises NotFound.
+
+    One whose payment was begun is looked at for a while longer: it may be paid all the same. What
+    is held is paid already.
+    """
+    before = show_order(billing, actor, purchase_id)
+    # What renews a plan is stopped with the renewal; its money may be on its way already.
+    if not before.state.is_unpaid or before.order.renewal_id is not None:
+        return False
+    billing.purchases.give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
+    if before.asked_at is not None:
+        billing.purchases.look(before.purchase_id, billing.clock() + next_poll_delay(0))
+    return True
+
+
+async def pay_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Purchase:
+    """Return an order with the page on which it is paid (`pay_url`), asked for where needed.
+
+    An order that is paid already is returned as it is. Takes 10 s at most. Raises NotFound,
+    Refused for an order that is over, PaymentError where YooKassa refuses, GatewayUnavailable and
+    PaymentUnknown where it is silent: then the order stands, and may be asked for again.
+    """
+    await ctx.store.read(lambda: show_order(ctx.billing, actor, purchase_id))
+    polled_gateway(ctx)
+    clock = asyncio.get_running_loop().time
+    ends = clock() + WAIT_S
+    while True:
+        purchase = await _read(ctx, purchase_id)
+        if _is_asked_for(ctx, purchase):
+            return purchase
+        if await claim_payment(ctx, purchase):
+            return await _answered(ctx, purchase_id, ends - clock())
+        if clock() > ends:
+            raise PaymentUnknown("somebody else asks still")
+        await asyncio.sleep(_AGAIN_S)
+
+
+async def look_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Purchase:
+    """Read the payment again now, and return the order as it is then.
+
+    Raises NotFound alone: where YooKassa is silent, the order is as it was.
+    """
+    purchase = await ctx.store.read(lambda: show_order(ctx.billing, actor, purchase_id))
+    # Of what is settled, nobody expects anything new: then nobody looks of themselves either.
+    if purchase.outside_id and purchase.look_at is not None and ctx.polled is not None:
+        try:
+            await sync_status(ctx, purchase)
+        except PaymentError as error:
+            log.warning("a payment could not be read", reason=redact(str(error)))
+    return await _read(ctx, purchase_id)
+
+
+def polled_gateway(ctx: PaymentContext) -> PolledGateway:
+    """Return the shop at YooKassa. Raises Refused where there is none."""
+    if ctx.polled is None:
+        raise Refused("no shop", "pay-no-shop")
+    return ctx.polled
+
+
+def payment_request(ctx: PaymentContext, purchase: Purchase, method_id: str = "") -> PaymentRequest:
+    """Return the payment to ask for; with a saved method nobody comes back from anywhere.
+
+    It is the same however often it is made: under one key YooKassa wants to be told one thing.
+    """
+    order = purchase.order
+    title = order.promise.title.get(ctx.language) or order.promise.plan
+    address = f"{ctx.public_url.rstrip('/')}/orders/{purchase.purchase_id}"
+    return PaymentRequest(
+        purchase_id=purchase.purchase_id,
+        user_id=purchase.user_id,
+        amount=order.amount,
+        title=title,
+        description=text(ctx.language, "pay-words", title=title)[:MOST_WORDS],
+        contact=order.contact,
+        return_url="" if method_id else address,
+        saves_method=order.keeps_method,
+        method_id=method_id,
+    )
+
+
+def _is_asked_for(ctx: PaymentContext, purchase: Purchase) -> bool:
+    """Return whether nobody needs to ask any more. Raises Refused for an order that is over."""
+    if purchase.order.gateway is not Gateway.YOOKASSA:
+        raise Refused("paid in Stars", "pay-in-stars")
+    if purchase.state.is_paid or purchase.state is PurchaseState.HELD:
+        return True
+    if purchase.order.renewal_id is not None:
+        raise Refused("paid by a saved method", "pay-by-itself")
+    if not purchase.may_be_paid(ctx.billing.clock()):
+        raise Refused("the order is over", "pay-order-over")
+    return purchase.state is PurchaseState.PENDING
+
+
+async def claim_payment(ctx: PaymentContext, purchase: Purchase) -> bool:
+    """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
+    now, asking = ctx.billing.clock(), ctx.billing.purchases.asking
+    if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
+        return False
+    return await ctx.store.do(lambda: asking(purchase.purchase_id, now, PATIENCE))
+
+
+async def _answered(ctx: PaymentContext, purchase_id: str, wait_s: float) -> Purchase:
+    """Return what came of asking. Raises PaymentUnknown where that takes too long."""
+    task = asyncio.create_task(create_payment(ctx, purchase_id))
+    _under_way.add(task)
+    task.add_done_callback(_let_end)
+    done, _ = await asyncio.wait({task}, timeout=wait_s)
+    if not done:
+        raise PaymentUnknown("no answer yet")
+    return task.result()
+
+
+# Tasks that nobody waits for would be forgotten half way.
+_under_way: set[asyncio.Task[Purchase]] = set()
+
+
+def _let_end(task: asyncio.Task[Purchase]) -> None:
+    _under_way.discard(task)
+    if not task.cancelled():
+        task.exception()  # It was written down where it happened.
+
+
+async def create_payment(ctx: PaymentContext, purchase_id: str, method_id: str = "") -> Purchase:
+    """Ask for a payment that was claimed, and return the order as it is then.
+
+    Raises PaymentError.
+    """
+    kill_point("pay.intended")
+    purchase = await _read(ctx, purchase_id)
+    try:
+        payment = await _created(ctx, purchase, method_id)
+    except PaymentError as error:
+        await note_failure(ctx, error, purchase=purchase_id)
+        await ctx.store.do(partial(_failed, ctx, purchase, error))
+        raise
+    kill_point("pay.sent")
+    await _recorded(ctx, purchase, payment)
+    kill_point("pay.recorded")
+    return await _read(ctx, purchase_id)
+
+
+async def _created(ctx: PaymentContext, purchase: Purchase, method_id: str) -> GatewayPayment:
+    """Return the payment, made now or by whoever asked before. Raises PaymentError."""
+    is_old = ctx.billing.clock() - purchase.created_at > KEY_LIVES
+    known = await _find_payment(ctx, purchase) if is_old else None
+    if known is not None:
+        return known
+    try:
+        return await polled_gateway(ctx).create(payment_request(ctx, purchase, method_id))
+    except PaymentError as error:
+        # What was asked for before in other words is refused, and is there all the same.
+        known = await _find_payment(ctx, purchase) if is_final(error) else None
+        if known is None:
+            raise
+        return known
+
+
+async def _recorded(ctx: PaymentContext, purchase: Purchase, payment: GatewayPayment) -> None:
+    try:
+        outcome = await _apply(ctx, purchase, payment)
+    except PaymentError as error:  # The payment is there; what follows is done at the next look.
+        await note_failure(ctx, error, purchase=purchase.purchase_id)
+        return
+    if outcome is Outcome.WRONG:
+        refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
+        await ctx.store.do(lambda: _failed(ctx, purchase, refusal))
+        raise refusal
+
+
+def _failed(ctx: PaymentContext, purchase: Purchase, error: PaymentError) -> None:
+    """End an order that is refused for good; let any other be asked for again at once."""
+    purchases, purchase_id = ctx.billing.purchases, purchase.purchase_id
+    if is_final(error):
+        reason = error.code or "refused"
+        # Not one for which somebody else who asked was given a page.
+        is_unpaid = purchases.get(purchase_id).state is PurchaseState.ASKING
+        state = PurchaseState.CANCELED
+        if is_unpaid and purchases.give_up(purchase_id, state, reason, is_closed=True):
+            record_failed_renewal(ctx.billing, purchase, reason)
+        return
+    # As if it had been asked so long ago that nobody waits for the answer.
+    purchases.asking(purchase_id, ctx.billing.clock() - PATIENCE, -PATIENCE)
+
+
+async def sync_status(ctx: PaymentContext, purchase: Purchase) -> Outcome:
+    """Read the payment of an order and apply it. Raises PaymentError."""
+    payment = await _find_payment(ctx, purchase)
+    return Outcome.NOTHING if payment is None else await _apply(ctx, purchase, payment)
+
+
+async def _find_payment(ctx: PaymentContext, purchase: Purchase) -> GatewayPayment | None:
+    """Return the payment of an order, by the list where we never learnt its id.
+
+    None where YooKassa was never asked, or has none for it. Raises PaymentError.
+    """
+    gateway = polled_gateway(ctx)
+    if purchase.outside_id:
+        return await gateway.find(purchase.outside_id)
+    if purchase.asked_at is None:
+        return None
+    listed = await gateway.between(purchase.created_at - _EARLIER, ctx.billing.clock())
+    return next((each for each in listed if mismatch(purchase, each) is None), None)
+
+
+async def _apply(ctx: PaymentContext, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+    """Let what YooKassa says change the order; money that is held is taken."""
+    outcome = await ctx.store.do(lambda: _applied(ctx.billing, purchase.purchase_id, payment))
+    if outcome in {Outcome.PAID, Outcome.RETURNED}:
+        kill_point("payment.after")
+    if outcome is Outcome.RETURNED:
+        await read_refunds(ctx, purchase.purchase_id)
+    if payment.status is Status.HELD and outcome is not Outcome.WRONG:
+        return await _settle_held(ctx, purchase.purchase_id, payment)
+    return outcome
+
+
+def _applied(billing: Billing, purchase_id: str, payment: GatewayPayment) -> Outcome:
+    purchase = billing.purchases.get(purchase_id)
+    if not purchase.outside_id and mismatch(purchase, payment) is None:
+        look_at = billing.clock() + next_poll_delay(0)
+        billing.purchases.pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
+    outcome = payments.apply_payment(billing, purchase, payment)
+    if outcome is Outcome.CANCELED:
+        record_failed_renewal(billing, purchase, payment.reason)
+    return outcome
+
+
+async def _settle_held(ctx: PaymentContext, purchase_id: str, payment: GatewayPayment) -> Outcome:
+    """Take what is held; who has left pays nothing, nor whoever's code was used meanwhile."""
+    gateway = polled_gateway(ctx)
+    purchase, is_wanted = await ctx.store.do(lambda: _may_capture(ctx.billing, purchase_id))
+    now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
+    # Still held: it is looked at again, as every order that is not settled.
+    return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
+
+
+def _may_capture(billing: Billing, purchase_id: str) -> tuple[Purchase, bool]:
+    """Return an order, and whether the money that is held for it is to be taken."""
+    purchase = billing.purchases.get(purchase_id)
+    if not purchase.user_id:
+        return purchase, False
+    if purchase.state.is_paid or billing.promos.may_take(purchase):
+        return purchase, True
+    payments.notify_code_taken(billing, purchase, purchase.outside_id)
+    return purchase, False
+
+
+async def read_refunds(ctx: PaymentContext, purchase_id: str) -> None:
+    """Write down what went back of a payment without us. Raises PaymentError.
+
+    While we send a refund ourselves, that comes first: it knows who asked for it, and why.
+    """
+    billing = ctx.billing
+    purchase = await _read(ctx, purchase_id)
+    sent = await ctx.store.read(lambda: billing.refunds.of(purchase_id))
+    if any(each.state in UNDER_WAY for each in sent):
+        later = billing.clock() + next_poll_delay(0)
+        await ctx.store.do(lambda: billing.purchases.look(purchase_id, later))
+        return
+    listed = await polled_gateway(ctx).refunds(purchase.outside_id)
+    await ctx.store.do(lambda: _apply_refunds(billing, listed))
+
+
+def _apply_refunds(billing: Billing, listed: Sequence[GatewayRefund]) -> None:
+    for sent in listed:
+        if sent.is_done:
+            payments.apply_refund(billing, Gateway.YOOKASSA, sent)
+
+
+def end_overdue(billing: Billing, purchase_id: str) -> None:
+    """End an order that nobody paid in time; money that is held was paid. Within the store."""
+    purchase = billing.purchases.get(purchase_id)
+    if purchase.state is PurchaseState.HELD:
+        return
+    if payments.expire(billing, purchase):
+        record_failed_renewal(billing, purchase, "expired_on_confirmation")
+
+
+def is_final(error: PaymentError) -> bool:
+    """Return whether asking again for the same changes nothing: it is our request that is wrong."""
+    return not isinstance(error, GatewayUnavailable) and error.code not in _WRONG_KEY
+
+
+async def note_failure(ctx: PaymentContext, error: PaymentError, **about: object) -> None:
+    """Write down that a call failed; tell admins where the credentials are no good."""
+    log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
+    if error.code not in _WRONG_KEY:
+        return
+    once = f"till-key:{ctx.billing.clock():%Y-%m-%dT%H}"
+    told = {"reason": error.code}
+    tell = ctx.billing.notices.tell
+    await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", told, once))
+
+
+async def _read(ctx: PaymentContext, purchase_id: str) -> Purchase:
+    return await ctx.store.read(lambda: ctx.billing.purchases.get(purchase_id))

@@ -1,0 +1,384 @@
+"""The worker of a payment gateway: looks at payments that are silent, sends refunds, renews plans.
+
+Any number of processes have one: whatever is to be done is claimed by a conditional change, so of
+two that see it one does it, and what a killed one had claimed comes again by itself. No more than a
+few calls are under way at a time, and none of them waits in the way of a person.
+
+    refund.intended: it is claimed -> refund.sent: the gateway answered -> refund.recorded
+
+A refund's id is its key, so asking again sends nothing twice; once YooKassa has forgotten the key,
+its list says whether there is one, and Telegram sends the Stars of one payment back once.
+
+All of it waits for times of day: when the clock is set back, all of it is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from merlin.app.orders import (
+    KEY_LIVES,
+    PaymentContext,
+    claim_payment,
+    create_payment,
+    end_overdue,
+    is_final,
+    note_failure,
+    sync_status,
+)
+from merlin.app.reconciliation import EVERY, reconcile
+from merlin.app.renewals import notify_expiry, notify_renewals, order_due, renewal_of
+from merlin.billing import payments
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.refunds import Refund
+from merlin.billing.repository import Billing
+from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.core.clock import StepWatch, iso, utc_now
+from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError
+from merlin.core.heartbeat import BugCount
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger, redact
+from merlin.db.notices import ADMINS, notify_failing_steps
+from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
+
+log = get_logger(__name__)
+
+EVERY_S = 1.0
+AFTER_FAILURE_S = 5.0
+# What a calendar says is looked up this often; a day more or less means nothing there.
+CALENDAR = timedelta(minutes=1)
+FIRST_CHECK = timedelta(hours=1)
+# Fewer than the gateway has threads: people who pay find one free.
+AT_ONCE = 4
+_UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
+
+
+async def process_purchase(ctx: PaymentContext, purchase: Purchase) -> None:
+    """Do what an order waits for. Raises PaymentError where YooKassa is to be asked again later."""
+    if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
+        await _by_gateway(ctx, purchase)
+    await ctx.store.do(lambda: end_overdue(ctx.billing, purchase.purchase_id))
+
+
+async def _by_gateway(ctx: PaymentContext, purchase: Purchase) -> None:
+    is_renewing = purchase.order.renewal_id is not None
+    method_id = await ctx.store.read(lambda: _method(ctx.billing, purchase))
+    may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.billing.clock())
+    was_asked = purchase.asked_at is not None
+    if may_ask and (method_id if is_renewing else was_asked):
+        if await claim_payment(ctx, purchase):
+            await create_payment(ctx, purchase.purchase_id, method_id)
+    elif was_asked:
+        try:
+            await sync_status(ctx, purchase)
+        except PaymentError as error:
+            await note_failure(ctx, error, purchase=purchase.purchase_id)
+            if not is_final(error):
+                raise
+    elif is_renewing:
+        # Its owner said no before anybody was asked.
+        give_up = ctx.billing.purchases.give_up
+        await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
+
+
+def _method(billing: Billing, purchase: Purchase) -> str:
+    """Return the saved method that pays an order, "" where a person pays it, or said no."""
+    renewal = renewal_of(billing, purchase)
+    return renewal.method if renewal and renewal.state is RenewalState.ON else ""
+
+
+async def send_refund(ctx: PaymentContext, gateway: PaymentGateway, refund: Refund) -> None:
+    """Send a refund that is claimed, or ask what became of it. Raises PaymentError to try again."""
+    kill_point("refund.intended")
+    try:
+        sent = await _sent(ctx, gateway, refund)
+    except PaymentError as error:
+        await note_failure(ctx, error, refund=refund.refund_id)
+        raise
+    kill_point("refund.sent")
+    if sent is not None:
+        await ctx.store.do(lambda: _record(ctx.billing, refund, sent))
+    kill_point("refund.recorded")
+
+
+async def _sent(
+    ctx: PaymentContext, gateway: PaymentGateway, refund: Refund
+) -> GatewayRefund | None:
+    """Return the refund, sent now or before; None where it is refused for good."""
+    is_old = ctx.billing.clock() - refund.at > KEY_LIVES
+    known = await _sent_before(ctx, gateway, refund) if is_old else None
+    if known is not None:
+        return known
+    request = await ctx.store.read(lambda: _request(ctx.billing, refund))
+    try:
+        return await gateway.refund(request)
+    except PaymentError as error:
+        if not is_final(error):
+            raise
+        # What was sent before in other words is refused, and is there all the same.
+        known = await _sent_before(ctx, gateway, refund)
+        if known is None:
+            reason = error.code or str(error)
+            await ctx.store.do(lambda: payments.refuse_refund(ctx.billing, refund, reason))
+        return known
+
+
+def _request(billing: Billing, refund: Refund) -> RefundRequest:
+    order = billing.purchases.get(refund.purchase_id).order
+    return RefundRequest(
+        refund_id=refund.refund_id,
+        payment_id=refund.payment_id,
+        user_id=refund.user_id,
+        amount=refund.amount,
+        reason=refund.reason,
+        title=order.promise.title.get("ru") or order.promise.plan,
+        contact=order.contact,
+    )
+
+
+async def _sent_before(
+    ctx: PaymentContext, gateway: PaymentGateway, refund: Refund
+) -> GatewayRefund | None:
+    """Return a refund of this payment and amount of which the ledger does not know."""
+    listed = await gateway.refunds(refund.payment_id)
+    return await ctx.store.read(lambda: _unknown(ctx.billing, refund, listed))
+
+
+def _unknown(
+    billing: Billing, refund: Refund, listed: Iterable[GatewayRefund]
+) -> GatewayRefund | None:
+    known = {each.outside_id for each in billing.ledger.entries(refund.purchase_id)}
+    fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
+    return next((each for each in fresh if each.amount == refund.amount), None)
+
+
+def _record(billing: Billing, refund: Refund, sent: GatewayRefund) -> None:
+    if sent.is_done:
+        payments.finish_refund(billing, refund, sent)
+    elif sent.is_done is False:
+        payments.refuse_refund(billing, refund, sent.reason)
+
+
+@dataclass
+class PaymentWorker:
+    """The worker of one process; `keeps_calendar`: it also ends, renews and compares orders."""
+
+    ctx: PaymentContext
+    keeps_calendar: bool = True
+    every_s: float = EVERY_S
+    after_failure_s: float = AFTER_FAILURE_S
+    bugs: BugCount = field(default_factory=BugCount)
+    _rung: asyncio.Event = field(default_factory=asyncio.Event)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _calendar_at: datetime | None = None
+    _check_at: datetime = field(init=False)
+    _steps: StepWatch = field(init=False)
+    _was_set_back: bool = False
+
+    def __post_init__(self) -> None:
+        """Leave the first check until the process has run for a while."""
+        self._check_at = utc_now() + FIRST_CHECK
+        self._steps = StepWatch(self._now)
+
+    def _now(self) -> datetime:
+        return self.ctx.billing.clock()
+
+    @property
+    def is_of_use(self) -> bool:
+        """Return whether there is anything that somebody must look after."""
+        return self.ctx.gateway is not None or bool(self.ctx.billing.plans)
+
+    def ring(self) -> None:
+        """Let the next round be now; returns at once."""
+        self._rung.set()
+
+    async def serve(self) -> None:
+        """Go round until cancelled."""
+        try:
+            while True:
+                pause_s = self.every_s if await self._survived() else self.after_failure_s
+                try:
+                    await asyncio.wait_for(self._rung.wait(), pause_s)
+                except TimeoutError:
+                    continue
+                finally:
+                    self._rung.clear()
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def run_once(self) -> None:
+        """Do all that is due now, and wait for its end."""
+        await self._end_subscriptions()
+        await self.round()
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+            await self.round()
+
+    async def _survived(self) -> bool:
+        try:
+            await self.round()
+            await self._tell_failing()
+        except MerlinError as error:
+            log.warning("payments wait", reason=redact(str(error)))
+        except Exception as bug:
+            log.exception("payments wait")
+            self.bugs.failed("payments", bug)
+        else:
+            self.bugs.succeeded("payments")
+            return True
+        return False
+
+    async def _tell_failing(self) -> None:
+        failing = self.bugs.failing
+        if failing:
+            notices, day = self.ctx.billing.notices, self._now().date()
+            await self.ctx.store.do(lambda: notify_failing_steps(notices, "api", failing, day))
+
+    async def round(self) -> None:
+        """Begin what is due, as far as there is room."""
+        now = self._now()
+        await self._mind_the_clock(now)
+        if self.keeps_calendar:
+            self._begin_calendar(now)
+        free = AT_ONCE - len(self._under_way)
+        if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
+            return
+        refunds, purchases = await self.ctx.store.do(lambda: self._claimed(now, free))
+        for refund in refunds:
+            if self.ctx.gateway is not None:
+                sending = send_refund(self.ctx, self.ctx.gateway, refund)
+                self._begin(sending, refund=refund.refund_id)
+        for purchase in purchases:
+            self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
+
+    def _begin_calendar(self, now: datetime) -> None:
+        before = self._calendar_at
+        if before is None or now - before >= CALENDAR:
+            self._calendar_at = now
+            self._begin(self._turned(now, before), calendar=iso(now))
+        if self.ctx.polled is not None and now >= self._check_at:
+            self._check_at = now + EVERY
+            self._begin(self._checked(now), check=iso(now))
+
+    async def _mind_the_clock(self, now: datetime) -> None:
+        """Let everything be due where the clock was set back; all comes twice without harm."""
+        if step_s := self._steps.step_back_s():
+            log.warning("the clock was set back", seconds=round(step_s, 1))
+            self._was_set_back = True
+        if not self._was_set_back:
+            return
+        billing, gateway = self.ctx.billing, self.ctx.gateway
+
+        def hurry() -> None:
+            if self.keeps_calendar:
+                billing.purchases.look_at_all(now)
+            if gateway is not None:
+                billing.refunds.look_at_all(gateway.name, now)
+
+        await self.ctx.store.do(hurry)
+        self._calendar_at, self._check_at, self._was_set_back = None, now, False
+
+    async def _turned(self, now: datetime, before: datetime | None) -> None:
+        await self.ctx.store.do(lambda: turn_pages(self.ctx, now, before))
+
+    async def _checked(self, now: datetime) -> None:
+        if self.ctx.polled is None:
+            return
+        try:
+            await reconcile(self.ctx.store, self.ctx.billing, self.ctx.polled, now)
+        except PaymentError as error:
+            await note_failure(self.ctx, error)
+
+    def _is_due(self, now: datetime) -> bool:
+        billing, gateway = self.ctx.billing, self.ctx.gateway
+        is_refund_due = gateway is not None and billing.refunds.is_due(gateway.name, now)
+        return is_refund_due or (self.keeps_calendar and billing.purchases.is_due(now))
+
+    def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
+        billing, gateway = self.ctx.billing, self.ctx.gateway
+        refunds = billing.refunds.due(gateway.name, now, free) if gateway is not None else []
+        left = free - len(refunds) if self.keeps_calendar else 0
+        return refunds, billing.purchases.due(now, left) if left else []
+
+    async def _end_subscriptions(self) -> None:
+        """Let the gateway hear of every renewal that was stopped."""
+        gateway = self.ctx.gateway
+        if gateway is None:
+            return
+        stopping = self.ctx.billing.renewals.stopping
+        for renewal in await self.ctx.store.read(partial(stopping, gateway.name)):
+            if await end_subscription(gateway, renewal):
+                stopped = self.ctx.billing.renewals.stopped
+                await self.ctx.store.do(partial(stopped, renewal.renewal_id))
+
+    def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
+        task = asyncio.create_task(self._surely(work, about))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _surely(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
+        """Do one piece of work; what fails comes again by itself."""
+        (step,) = about
+        try:
+            await work
+        except PaymentError:
+            pass  # It was noted where it happened.
+        except MerlinError as error:
+            log.warning("a payment waits", reason=redact(str(error)), **about)
+        except Exception as bug:
+            log.exception("a payment waits", **about)
+            self.bugs.failed(step, bug)
+        else:
+            self.bugs.succeeded(step)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if len(self._under_way) == AT_ONCE - 1:  # others waited for room
+            self.ring()
+
+
+async def end_subscription(gateway: PaymentGateway, renewal: Renewal) -> bool:
+    """Let a gateway take nothing more for a renewal; False where nobody knows whether it will."""
+    try:
+        await gateway.end_subscription(renewal.user_id, renewal.method)
+    except GatewayUnavailable:
+        return False
+    except PaymentError:
+        # It knows of no such subscription, so it takes nothing for it.
+        log.warning("the gateway knows no such subscription", renewal=renewal.renewal_id)
+    return True
+
+
+async def end_subscriptions(ctx: PaymentContext, user_id: int) -> None:
+    """Let the gateway take nothing again of somebody who leaves.
+
+    Admins hear of what was not confirmed.
+    """
+    gateway, billing = ctx.gateway, ctx.billing
+    if gateway is None:
+        return
+    mine = await ctx.store.read(lambda: billing.renewals.of(user_id))
+    for renewal in mine:
+        if renewal.gateway is not gateway.name or renewal.state not in payments.RUNNING:
+            continue
+        if not await end_subscription(gateway, renewal):
+            told, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
+            tell = partial(billing.notices.tell, ADMINS, "notice-stars-run-on", told, once)
+            await ctx.store.do(tell)
+
+
+def turn_pages(ctx: PaymentContext, now: datetime, before: datetime | None = None) -> None:
+    """Do what the calendar says: remind, order what is renewed, tell what ends.
+
+    `before` is when this was done last, None for never.
+    """
+    notify_renewals(ctx.billing, ctx.users, ctx.timezone, now)
+    if ctx.polled is not None:
+        order_due(ctx.billing, ctx.store, now)
+    notify_expiry(ctx.billing, ctx.users, ctx.timezone, now, before)

@@ -1,0 +1,325 @@
+"""What the gateways list of their payments, held against the ledger.
+
+YooKassa once a day: what was paid long after its order ended, or sent back in the shop's own
+cabinet while we were down, has no other way here. Nothing is changed by it but when an order is
+looked at.
+
+Stars each night, and at the start, as a bot that was away for a day has lost updates: what the
+ledger lacks is stored as if Telegram had just told it; what cannot be explained is told to the
+admins, once.
+
+An operator may compare any time with `merlin billing reconcile`, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any
+
+from merlin.app.texts import Settings
+from merlin.billing.ledger import Entry, EntryKind, faults
+from merlin.billing.payments import Outcome, money_text, receive_payment, receive_refund
+from merlin.billing.plan import on_sale
+from merlin.billing.purchases import Purchase
+from merlin.billing.report import Found, compare, missing
+from merlin.billing.repository import Billing
+from merlin.core.clock import from_iso, in_zone, iso
+from merlin.core.errors import NotFound, PaymentError
+from merlin.core.log import get_logger
+from merlin.db.notices import ADMINS
+from merlin.db.writer import Store
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PolledGateway,
+    Status,
+)
+
+log = get_logger(__name__)
+
+EVERY = timedelta(days=1)
+# Cards are charged back later still; that is for `merlin billing reconcile`.
+BACK = timedelta(days=31)
+_NOT_FOUND = "not_found"
+
+Differing = tuple[GatewayPayment, Purchase | None]
+
+
+async def reconcile(store: Store, billing: Billing, gateway: PolledGateway, now: datetime) -> int:
+    """Let the orders be looked at that differ from YooKassa's list; return how many.
+
+    Raises PaymentError.
+    """
+    listed = await gateway.between(now - BACK, now)
+    differing = await store.read(lambda: [*_differing(billing, listed)])
+    await store.do(lambda: _note(billing, differing, now))
+    if differing:
+        log.warning("payments differ from the gateway's list", count=len(differing))
+    return len(differing)
+
+
+def _differing(billing: Billing, listed: Iterable[GatewayPayment]) -> Iterator[Differing]:
+    shop = billing.selling.yookassa
+    for payment in listed:
+        # A shop may sell other things, by other programs.
+        is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.is_test
+        if not is_ours or payment.status is not Status.SUCCEEDED:
+            continue
+        purchase = _purchase_of(billing, payment)
+        if purchase is None or _is_behind(billing, purchase, payment):
+            yield payment, purchase
+
+
+def _purchase_of(billing: Billing, payment: GatewayPayment) -> Purchase | None:
+    known = billing.purchases.by_outside(Gateway.YOOKASSA, payment.outside_id)
+    if known is not None:
+        return known
+    try:
+        return billing.purchases.get(payment.purchase_id)
+    except NotFound:
+        return None
+
+
+def _is_behind(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> bool:
+    entries = billing.ledger.entries(purchase.purchase_id)
+    paid = {each.outside_id for each in entries if each.kind is EntryKind.PAYMENT}
+    back = sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
+    return payment.outside_id not in paid or payment.refunded > back
+
+
+def _note(billing: Billing, differing: Iterable[Differing], now: datetime) -> None:
+    for payment, purchase in differing:
+        if purchase is not None:
+            billing.purchases.look(purchase.purchase_id, now)
+            continue
+        told = {
+            "payment": payment.outside_id,
+            "purchase": payment.purchase_id,
+            "amount": money_text(payment.amount),
+        }
+        once = f"payment-unknown:{payment.outside_id}"
+        billing.notices.tell(ADMINS, "notice-payment-unknown", told, once)
+
+
+# Where what came of the last comparison with Telegram is kept, and who keeps it.
+SETTING, BY = "stars.reconciled", "bot"
+NIGHT_HOUR = 4
+# What Telegram may not have listed yet, and how far clocks may lie apart.
+FRESH = timedelta(minutes=15)
+_MOST_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StarDifference:
+    """What differed: `kind` is paid or returned (stored now), odd, or missing at Telegram."""
+
+    kind: str
+    charge: str
+
+
+@dataclass(frozen=True, slots=True)
+class StarComparison:
+    """What the last comparison came to: when, how many movements there were, what differed."""
+
+    at: datetime | None = None
+    seen: int = 0
+    differences: Sequence[StarDifference] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class StarsPage:
+    """A part of Telegram's list: the ids on it, and what of it is payments and refunds of ours."""
+
+    charges: Sequence[str]
+    moved: Sequence[GatewayPayment | GatewayRefund]
+
+
+MOST_MOVED = 100
+
+
+def last_comparison(settings: Settings) -> StarComparison:
+    """Return what was kept of the last comparison; nothing where that cannot be read."""
+    try:
+        kept = json.loads(settings.get(SETTING))
+        found = [
+            StarDifference(str(each["kind"]), str(each["charge"])) for each in kept["differences"]
+        ]
+        return StarComparison(from_iso(kept["at"]), int(kept["seen"]), tuple(found))
+    except (ValueError, KeyError, TypeError):
+        return StarComparison()
+
+
+def sells_for_stars(billing: Billing, settings: Settings) -> bool:
+    """Return whether there is anything to compare: Stars are taken, or were."""
+    is_sold = any(each.offer.xtr is not None for each in on_sale(billing.plans))
+    return is_sold or bool(settings.get(SETTING))
+
+
+def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
+    """Return whether it is night again since the last comparison, None for none yet."""
+    here = now.astimezone(zone)
+    # Also on a day before the last one: then the clock was set back since.
+    is_another_day = last is None or in_zone(last, zone).date() != here.date()
+    return is_another_day and here.hour >= NIGHT_HOUR
+
+
+async def reconcile_stars(
+    store: Store, billing: Billing, settings: Settings, read: Callable[[int], Awaitable[StarsPage]]
+) -> None:
+    """Hold Telegram's list against the ledger.
+
+    `read` returns up to MOST_MOVED movements behind so many, oldest first. Raises what it raises.
+    """
+    began = billing.clock()
+    last = await store.read(lambda: last_comparison(settings))
+    # The last page is read again: at its end something may have been under way.
+    offset, charges = max(last.seen - MOST_MOVED, 0), set[str]()
+    found: list[StarDifference] = []
+    while True:
+        page = await read(offset)
+        found += await store.do(partial(_store_movements, billing, page))
+        charges |= {*page.charges}
+        offset += len(page.charges)
+        if len(page.charges) < MOST_MOVED:
+            break
+    since = last.at if last.at is None else min(last.at, began - EVERY)
+    found += await store.read(lambda: _missing_stars(billing, since, began, charges))
+    comparison = StarComparison(began, offset, found)
+    await store.do(lambda: _keep(billing, settings, comparison))
+    log.info("stars were compared", seen=offset, differences=len(found))
+
+
+def _store_movements(billing: Billing, page: StarsPage) -> list[StarDifference]:
+    """Store what the ledger lacks; return what differed."""
+    found: list[StarDifference] = []
+    for each in page.moved:
+        is_payment = isinstance(each, GatewayPayment)
+        outcome = (
+            receive_payment(billing, each)
+            if isinstance(each, GatewayPayment)
+            else receive_refund(billing, each)
+        )
+        if outcome is not Outcome.NOTHING:
+            new = "paid" if is_payment else "returned"
+            kind = "odd" if outcome is Outcome.WRONG else new
+            found.append(StarDifference(kind, each.outside_id))
+    return found
+
+
+def _missing_stars(
+    billing: Billing, since: datetime | None, began: datetime, charges: set[str]
+) -> list[StarDifference]:
+    """Return the payments of the ledger since the last time that Telegram does not list."""
+    if since is None:
+        return []
+    return [
+        StarDifference("missing", entry.outside_id)
+        for entry, _ in billing.ledger.between(since - FRESH, began - FRESH)
+        if entry.gateway is Gateway.STARS
+        and entry.kind is EntryKind.PAYMENT
+        and entry.outside_id not in charges
+    ]
+
+
+def _keep(billing: Billing, settings: Settings, comparison: StarComparison) -> None:
+    told = {
+        "at": iso(comparison.at or billing.clock()),
+        "seen": comparison.seen,
+        "differences": [asdict(each) for each in comparison.differences[:_MOST_KEPT]],
+    }
+    settings.put(SETTING, json.dumps(told), BY)
+    for each in comparison.differences:
+        if each.kind == "missing":
+            once = f"missing:{each.charge}"
+            billing.notices.tell(ADMINS, "notice-stars-missing", {"charge": each.charge}, once)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What was compared, and what differs.
+
+    `payments` is how many YooKassa has of the time, None where there is no shop. `stars` is what
+    the bot found last, None where it never looked. `wrong` are faults of the ledger itself.
+    """
+
+    payments: int | None
+    found: Sequence[Found]
+    stars: Mapping[str, Any] | None
+    wrong: Sequence[str]
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing differs."""
+        return not (self.found or self.wrong or (self.stars or {}).get("differences"))
+
+
+async def compare_all(
+    billing: Billing,
+    settings: Settings,
+    gateway: PolledGateway | None,
+    since: datetime,
+    until: datetime,
+) -> Reconciliation:
+    """Compare the ledger with YooKassa's list of a time, and change nothing.
+
+    A payment counts by when it was made, which the two may see on two sides of a border: what one
+    of them lacks is asked for by its name. Raises PaymentError.
+    """
+    entries = [entry for entry, _ in billing.ledger.between(since, until)]
+    stars = _kept_stars(settings)
+    wrong = [*faults(_whole(billing, {each.purchase_id for each in entries}))]
+    if gateway is None:
+        return Reconciliation(None, (), stars, wrong)
+    mine = [each for each in entries if each.gateway is Gateway.YOOKASSA]
+    seen = await _listed(gateway, mine, since, until)
+    known = {each.purchase_id for each in mine} | _known(billing, seen)
+    whole = [each for each in _whole(billing, known) if each.gateway is Gateway.YOOKASSA]
+    # Of a purchase named by the gateway, the payments of another time are not looked at.
+    named = {each.outside_id for each in mine} | {each.outside_id for each in seen}
+    here = [
+        each for each in whole if each.kind is not EntryKind.PAYMENT or each.outside_id in named
+    ]
+    return Reconciliation(len(seen), compare(here, seen), stars, wrong)
+
+
+async def _listed(
+    gateway: PolledGateway, mine: Sequence[Entry], since: datetime, until: datetime
+) -> list[GatewayPayment]:
+    listed = [*await gateway.between(since, until)]
+    for outside_id in missing(mine, listed):
+        try:
+            listed.append(await gateway.find(outside_id))
+        except PaymentError as error:
+            if error.code != _NOT_FOUND:
+                raise
+    return listed
+
+
+def _known(billing: Billing, seen: Sequence[GatewayPayment]) -> set[str]:
+    """Return the purchases that a gateway's payments name, as far as there are such."""
+    found = set[str]()
+    for each in seen:
+        try:
+            found.add(billing.purchases.get(each.purchase_id).purchase_id)
+        except NotFound:
+            continue
+    return found
+
+
+def _whole(billing: Billing, purchase_ids: set[str]) -> list[Entry]:
+    found = [each for one in purchase_ids for each in billing.ledger.entries(one)]
+    return sorted(found, key=lambda each: each.entry_id)
+
+
+def _kept_stars(settings: Settings) -> Mapping[str, Any] | None:
+    said = settings.get(SETTING)
+    try:
+        told = json.loads(said) if said else None
+    except ValueError:
+        return None
+    return told if isinstance(told, Mapping) else None

@@ -1,0 +1,310 @@
+"""Stars as a payment gateway: what Telegram is asked of them, and what its JSON tells of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from merlin.app.inbox import Update
+from merlin.app.orders import PaymentContext
+from merlin.app.outbox import Target
+from merlin.app.reconciliation import (
+    MOST_MOVED,
+    StarsPage,
+    is_due,
+    last_comparison,
+    reconcile_stars,
+    sells_for_stars,
+)
+from merlin.billing.purchases import Purchase
+from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
+from merlin.bot.loops import pause
+from merlin.bot.rendering import brings_words
+from merlin.bot.services import BotServices
+from merlin.chat.sessions import ChatPlace
+from merlin.core.clock import utc_now, zone_of
+from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.core.i18n import language_of
+from merlin.core.log import get_logger, redact
+from merlin.core.money import MOST_MINOR, Amount, Currency
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentRequest,
+    RefundRequest,
+    Status,
+)
+
+log = get_logger(__name__)
+
+PAID, RETURNED = "successful_payment", "refunded_payment"
+# One second behind the last that a datetime holds would break whoever reads it.
+_LAST_S = 253_402_300_799
+_LONGEST_S = 366 * 24 * 3600
+PERIOD_S = 2_592_000
+# Telegram's own sizes of an invoice.
+_TITLE, _DESCRIPTION = 32, 255
+_REFUNDED = "CHARGE_ALREADY_REFUNDED"
+LOOK_S = 60.0
+
+
+class StarsGateway:
+    """The calls about Stars, as a PaymentGateway; each is tried once."""
+
+    def __init__(self, calls: BotApi) -> None:
+        self._calls = calls
+
+    @property
+    def name(self) -> Gateway:
+        """Return that these are Stars."""
+        return Gateway.STARS
+
+    async def send_invoice(self, place: ChatPlace, request: PaymentRequest) -> None:
+        """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
+        # A copy that is forwarded leads to the bot: nobody pays for somebody else's order.
+        fields = {"start_parameter": "go_plan", **_invoice(request)}
+        await self._ask("sendInvoice", {**fields, **_to(place)})
+
+    async def create(self, request: PaymentRequest) -> GatewayPayment:
+        """Return a subscription with the address where it is paid."""
+        fields = {"subscription_period": PERIOD_S, **_invoice(request)}
+        found = await self._ask("createInvoiceLink", fields)
+        if not isinstance(found, str) or not found:
+            raise PaymentUnknown("Telegram told no link", code="unreadable")
+        who, order = str(request.user_id), request.purchase_id
+        return GatewayPayment("", Status.PENDING, False, request.amount, False, order, who, found)  # noqa: FBT003
+
+    async def refund(self, request: RefundRequest) -> GatewayRefund:
+        """Send the Stars of a payment back; they go back once, however often this is asked."""
+        charge = request.payment_id
+        fields = {"user_id": request.user_id, "telegram_payment_charge_id": charge}
+        try:
+            await self._ask("refundStarPayment", fields)
+        except PaymentError as error:
+            if _REFUNDED not in str(error):
+                raise
+        return GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
+
+    async def refunds(self, payment_id: str) -> tuple[GatewayRefund, ...]:  # noqa: ARG002
+        """Return none: Telegram tells of refunds by itself, and sends nothing back twice."""
+        return ()
+
+    async def end_subscription(self, user_id: int, payment_id: str) -> None:
+        """Let a subscription not be paid again."""
+        fields = {"user_id": user_id, "telegram_payment_charge_id": payment_id}
+        await self._ask("editUserStarSubscription", {**fields, "is_canceled": True})
+
+    async def movements(self, offset: int) -> StarsPage:
+        """Return up to MOST_MOVED movements behind so many, oldest first. Raises PaymentError."""
+        fields = {"offset": offset, "limit": MOST_MOVED}
+        found = await self._ask("getStarTransactions", fields)
+        listed = found.get("transactions") if isinstance(found, Mapping) else None
+        if not isinstance(listed, list):
+            raise GatewayUnavailable("Telegram told no movements", code="unreadable")
+        return read_page([each for each in listed if isinstance(each, Mapping)])
+
+    async def _ask(self, method: str, fields: Mapping[str, Any]) -> Any:
+        try:
+            return await self._calls.once(method, fields)
+        except ChatUnreachable:
+            if "chat_id" in fields:
+                raise
+            raise PaymentError("user not found") from None
+        except TelegramError as error:
+            reason = redact(str(error))
+            log.info("a call about stars was not taken", method=method, reason=reason)
+            is_final = isinstance(error, BadRequest | Forbidden)
+            raise (PaymentError if is_final else PaymentUnknown)(reason) from None
+
+
+def _to(place: ChatPlace) -> dict[str, Any]:
+    return {"chat_id": place.chat_id, **spotted(Target(place.thread_id))}
+
+
+def _invoice(request: PaymentRequest) -> dict[str, Any]:
+    """Return the fields that every invoice has."""
+    title = request.title[:_TITLE]
+    return {
+        "title": title,
+        "description": request.description[:_DESCRIPTION],
+        "payload": request.purchase_id,
+        "provider_token": "",
+        "currency": request.amount.currency.value,
+        "prices": [{"label": title, "amount": request.amount.minor}],
+    }
+
+
+def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
+    """Return the payment in Stars to ask for, in the payer's language."""
+    order = purchase.order
+    return PaymentRequest(
+        purchase_id=purchase.purchase_id,
+        user_id=purchase.user_id,
+        amount=order.amount,
+        title=order.promise.title.get(language_of(language), order.promise.plan),
+        description=brings_words(order.promise, language),
+    )
+
+
+def payment_context(services: BotServices, calls: BotApi) -> PaymentContext:
+    """Return what the acts of payments work with here."""
+    rows = services.rows
+    return PaymentContext(
+        store=services.store,
+        billing=rows.billing,
+        users=rows.users,
+        gateway=StarsGateway(calls),
+        language=services.language,
+        timezone=services.timezone,
+        public_url=services.public_url,
+    )
+
+
+async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
+    """Hold Telegram's list against the ledger at the start and every night, until cancelled."""
+    store, billing, settings = services.store, services.rows.billing, services.rows.settings
+    if not await store.read(lambda: sells_for_stars(billing, settings)):
+        # What is sold is said by the config: it changes with the next start.
+        await asyncio.Event().wait()
+
+    def is_night() -> bool:
+        last = last_comparison(settings).at
+        return is_due(last, billing.clock(), zone_of(services.timezone))
+
+    async def compared() -> bool:
+        try:
+            await reconcile_stars(store, billing, settings, gateway.movements)
+        except PaymentError:
+            return False
+        return True
+
+    attempt = 0
+    while not await compared():
+        await pause(attempt, services.pace.longest_pause_s)
+        attempt += 1
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if await store.read(is_night):
+            await compared()
+
+
+def is_of_money(update: Update) -> bool:
+    """Return whether this is a message that money came or went."""
+    message = update.body.get("message") if update.kind == "message" else None
+    return isinstance(message, Mapping) and (PAID in message or RETURNED in message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """One movement of Stars between a person and the bot; `payload` is the purchase's id."""
+
+    charge: str
+    user_id: int
+    payload: str
+    amount: Amount
+    at: datetime
+    until: datetime | None = None
+
+    def payment(self) -> GatewayPayment:
+        return GatewayPayment(
+            outside_id=self.charge,
+            status=Status.SUCCEEDED,
+            is_paid=True,
+            amount=self.amount,
+            is_test=False,
+            purchase_id=self.payload,
+            user_id=str(self.user_id),
+            at=self.at,
+            paid_until=self.until,
+        )
+
+    def refund(self) -> GatewayRefund:
+        return GatewayRefund(
+            outside_id=self.charge,
+            payment_id=self.charge,
+            amount=self.amount,
+            is_done=True,
+            at=self.at,
+            purchase_id=self.payload,
+            user_id=str(self.user_id),
+        )
+
+
+def read_payment(update: Update) -> GatewayPayment | None:
+    """Return the payment that a message tells of; None where that cannot be read."""
+    found = _told(update, PAID)
+    return found.payment() if found is not None else None
+
+
+def read_refund(update: Update) -> GatewayRefund | None:
+    """Return the refund that a message tells of; None where that cannot be read."""
+    found = _told(update, RETURNED)
+    return found.refund() if found is not None else None
+
+
+def _told(update: Update, name: str) -> _Movement | None:
+    message = update.body.get("message")
+    said = message.get(name) if isinstance(message, Mapping) else None
+    if not isinstance(message, Mapping) or not isinstance(said, Mapping):
+        return None
+    charge = said.get("telegram_payment_charge_id")
+    is_stars = said.get("currency") == Currency.XTR.value
+    count = _whole(said.get("total_amount"))
+    if not isinstance(charge, str) or not charge or not is_stars or count is None:
+        return None
+    return _Movement(
+        charge=charge,
+        user_id=update.user_id,
+        payload=str(said.get("invoice_payload", "")),
+        amount=Amount(count, Currency.XTR),
+        at=_time(message.get("date")) or datetime.fromtimestamp(0, UTC),
+        until=_time(said.get("subscription_expiration_date")),
+    )
+
+
+def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
+    """Return what Telegram's list of movements tells of payments and refunds of ours."""
+    moved: list[GatewayPayment | GatewayRefund] = []
+    for each in listed:
+        paid, back = _moved(each, "source"), _moved(each, "receiver")
+        moved += [paid.payment()] if paid is not None else []
+        moved += [back.refund()] if back is not None else []
+    return StarsPage([str(each.get("id")) for each in listed], moved)
+
+
+def _moved(said: Mapping[str, Any], side: str) -> _Movement | None:
+    """Return what a StarTransaction tells of the person on one `side`, "source" or "receiver".
+
+    None for what is no payment of an invoice: gifts, advertising, what the owner takes out.
+    """
+    partner = said.get(side)
+    if not isinstance(partner, Mapping) or partner.get("type") != "user":
+        return None
+    user, count = partner.get("user"), _whole(said.get("amount"))
+    user_id = _whole(user.get("id")) if isinstance(user, Mapping) else None
+    charge, at = said.get("id"), _time(said.get("date"))
+    if not isinstance(charge, str) or user_id is None or count is None or at is None:
+        return None
+    payload = str(partner.get("invoice_payload", ""))
+    # Only a subscription has a period.
+    period = _whole(partner.get("subscription_period"))
+    until = at + timedelta(seconds=period) if period and period < _LONGEST_S else None
+    return _Movement(charge, user_id, payload, Amount(count, Currency.XTR), at, until)
+
+
+def _whole(said: object) -> int | None:
+    """Return a number above 0 that every database holds."""
+    if not isinstance(said, int) or isinstance(said, bool):
+        return None
+    return said if 0 < said <= MOST_MINOR else None
+
+
+def _time(said: object) -> datetime | None:
+    seconds = _whole(said)
+    return datetime.fromtimestamp(seconds, UTC) if seconds and seconds <= _LAST_S else None
