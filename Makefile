@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check lint types bench install docs
+.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs
 
 venv: .venv/installed
 
@@ -68,6 +68,10 @@ lint: venv
 
 types: venv
 	$(BIN)/mypy
+
+# What every surface answers, written anew after a change that is meant.
+golden: venv
+	MERLIN_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
 
 docs: venv
 	$(BIN)/python tests/database_page.py

@@ -46,12 +46,12 @@ _CONTEXT.set_forkserver_preload(
 
 def start(verb, config, log, **environment):
     """Start `merlin <verb>` with a configuration, its outputs appended to `log`."""
-    return _started(_run, [verb, "--config", str(config)], log, environment)
+    return started(run, [verb, "--config", str(config)], log, environment)
 
 
 def start_bot(settings, log, **environment):
     """Start a bot with these settings, its outputs appended to `log`."""
-    return _started(_serve, settings, log, environment)
+    return started(_serve, settings, log, environment)
 
 
 def code_of(process, within_s=60):
@@ -60,7 +60,8 @@ def code_of(process, within_s=60):
     return process.exitcode
 
 
-def _started(work, said, log, environment):
+def started(work, said, log, environment):
+    """Start a process that does `work(said, environment, log)`, a function of a module."""
     told = {**os.environ, **environment}
     Path(log).touch()
     process = _CONTEXT.Process(target=work, args=(said, told, str(log)), daemon=True)
@@ -68,7 +69,8 @@ def _started(work, said, log, environment):
     return process
 
 
-def _run(words, environment, log):
+def run(words, environment, log):
+    """Run a command as this process's only work."""
     _become(environment, log)
     from merlin.cli import main
 

@@ -1,0 +1,286 @@
+"""What each surface of the world answers: entries by their headings, already normalised."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
+from io import BytesIO, StringIO, TextIOWrapper
+from itertools import product
+from pathlib import Path
+from string import Formatter
+from unittest.mock import patch
+from urllib.parse import quote
+
+from typer.main import get_command
+
+sys.path.append(str(Path(__file__).parents[1] / "api"))
+
+from api_world import Desk, services_of
+from house import PEOPLE
+from plain import Pages
+
+from merlin.api.app import create_app
+from merlin.cli import app, main
+
+ROLES = {"anonymous": "nobody", **PEOPLE}
+HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
+# What the parts of a path are called, where there is something at it.
+QUERIES = {
+    "/api/search": ["?query=слово"],
+    "/api/courses/search": ["?query=слово", "?query=ничего"],
+    "/courses": ["?query=слово"],
+    "/admin/models/compare": ["", "?model=1&model=2"],
+    "/courses/{course_id}/examples/one": ["?example=q3"],
+    "/courses/{course_id}/examples": ["", "?query=3"],
+    "/admin/users": ["", "?query=anna"],
+    "/api/datasets/{dataset}/examples": ["", "?query=4"],
+    "/api/users": ["", "?query=anna"],
+    "/sign-in": ["", "?next=/me"],
+}
+# Figures of a run; the description has a page of its own; what browsers load.
+LEFT_OUT = {"/metrics", "/openapi.json", "/static/{name}", "/api/docs/{name}"}
+
+
+def routes():
+    """Return the paths of every GET route, as the application has them."""
+    return sorted(set(_paths(create_app(services_of(Desk())).routes)) - LEFT_OUT)
+
+
+def _paths(found):
+    for route in found:
+        if hasattr(route, "original_router"):
+            yield from _paths(route.original_router.routes)
+        elif "GET" in (getattr(route, "methods", None) or ()):
+            yield route.path
+
+
+def is_of_api(path):
+    return path.startswith(("/api", "/v1")) or path in {"/healthz", "/readyz"}
+
+
+def addresses(house, path):
+    """Return the addresses of a route: one for each thing in the world that it can be about."""
+    names = [name.partition(":")[0] for _, name, _, _ in Formatter().parse(path) if name]
+    bare = path.replace(":path", "")
+    for values in product(*(_homes(house, path)[name] for name in names)):
+        told = bare.format(**dict(zip(names, map(quote, map(str, values)), strict=True)))
+        yield from (told + query for query in QUERIES.get(path, [""]))
+
+
+def _homes(house, path):
+    orders = list(house.orders)
+    return {
+        "course_id": [1],
+        "material_id": [1],
+        "change_id": list(house.changes),
+        "dataset": ["trial", "broken"],
+        "example_id": ["q3"],
+        "version": ["trial-2"],
+        "old": ["trial-1"],
+        "new": ["trial-2"],
+        "job_id": [2, 3, 4],
+        "model_id": [1],
+        "request_id": house.requests,
+        "number": house.requests,
+        "user_id": [1001, 1002],
+        "turn_id": [1],
+        "session_id": [1],
+        "name": ["plus" if "checkout" in path else "merlin/trial"],
+        "order_id": orders,
+        "purchase_id": orders,
+    }
+
+
+def answers(house, role, pages=None, *, of_api, language="ru", is_whole=True):
+    """Return what every GET route of the api, or of the pages, answers to a role.
+
+    Of pages their elements too, or where they are not wanted whole, their words; of what `pages`
+    has had already, the first line.
+    """
+    browser, pages = house.browsers[ROLES[role]], pages or Pages()
+    told = {}
+    for path in routes():
+        if is_of_api(path) == of_api:
+            for address in addresses(house, path):
+                headers = {"Accept-Language": language, "Cookie": _cookies(browser, language)}
+                answer = browser.get(address, headers=headers)
+                told[house.plain().text(address)] = _answer(house.plain(), pages, answer, is_whole)
+    return told
+
+
+def _cookies(browser, language):
+    held = {**dict(browser.cookies.items()), "merlin_language": language}
+    return "; ".join(f"{name}={value}" for name, value in held.items())
+
+
+def _answer(plain, pages, answer, is_whole):
+    kind = answer.headers.get("content-type", "")
+    told = [f"{name}: {answer.headers[name]}" for name in HEADERS if name in answer.headers]
+    lines = [plain.text(each) for each in (f"{answer.status_code} {kind}", *told)]
+    return "\n".join([*lines, *_body(plain, pages, kind, answer, is_whole)])
+
+
+def _body(plain, pages, kind, answer, is_whole):
+    if not answer.content:
+        return []
+    if "json" in kind:
+        said, here = plain.json(answer.json()), plain.text(answer.request.url.path)
+        return [said.replace(f'"{here}"', '"<here>"')]
+    if kind.startswith("text/html"):
+        here = quote(answer.request.url.path)
+        said = re.sub(rf'(href="|value="){re.escape(here)}(?=[?"])', r"\1<here>", answer.text)
+        words = plain.text(said)
+        return pages.lines(words) if is_whole else pages.words(words)
+    return [plain.text(answer.text)] if kind.startswith("text/") else ["<bytes>"]
+
+
+# What the bot is told in every walk, whatever its menu offers.
+COMMANDS = (
+    *("start", "help", "info", "terms", "paysupport", "plan", "lang", "sessions", "model"),
+    *("course", "preset", "system", "tokens", "privacy", "settings", "t", "cancel"),
+    *("examples", "admin", "export", "delete_me", "no_such_command"),
+)
+# Pressed, these would make the next screens another world's, or wait for what nobody does here.
+ACTS = re.compile(
+    r"-yes(:|$)|^(lang|zone|new|new-instead|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
+    r"|^(a-unblock|a-plan-set|session-open|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
+    r"|^(model|course|preset|own|system|order|renewal):(set|choose|drop|clear|save|off|pair)"
+)
+# Of buttons that do the same with another thing so many are pressed.
+MOST_ALIKE = 3
+FAMILIES = {"ex", "model", "course", "preset", "own", "consent", "system"}
+
+
+def screens(house, role):
+    """Return every screen of the bot that buttons lead to from its commands."""
+    person = house.people[PEOPLE[role]]
+    told, waiting, met, alike = {}, [f"/{name}" for name in COMMANDS], set(), Counter()
+    while waiting:
+        act = waiting.pop(0)
+        shown, buttons = _screen(house, person, act)
+        told[_free(told, house.plain().text(act))] = shown
+        for data in buttons:
+            if data not in met and not ACTS.search(data):
+                met.add(data)
+                alike[_verb(data)] += 1
+                if alike[_verb(data)] <= MOST_ALIKE:
+                    waiting.append(data)
+    return told
+
+
+def _verb(data):
+    """Return what a button does, without what it does it with."""
+    words = data.split(":")
+    return ":".join(words[: 2 if words[0] in FAMILIES else 1])
+
+
+def _free(told, heading):
+    """Return a heading that is not there yet: two buttons may differ by what is left out."""
+    return heading if heading not in told else f"{heading} ({len(told)})"
+
+
+def _screen(house, person, act):
+    before, alerts = person.seen(), len(person.alerts())
+    if act.startswith("/"):
+        person.say(act)
+    else:
+        person.press(act, forged=True)
+    changed = [
+        each for each in person.messages() if person.state(each) != before.get(each.message_id)
+    ]
+    plain = house.plain()
+    lines = [f"alert: {plain.text(each)}" for each in person.alerts()[alerts:] if each]
+    for message in changed:
+        lines += _message(plain, message)
+    return "\n".join(lines), _data(changed)
+
+
+def _message(plain, message):
+    said = message.message
+    kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in said]
+    yield "gone" if message.deleted_at else f"message: {' '.join(kinds)}".rstrip(": ")
+    yield plain.text(message.text)
+    marks = [f"{each['type']} {each['offset']}+{each['length']}" for each in message.entities]
+    yield from [f"marks: {', '.join(marks)}"] if marks else []
+    for row in message.keys:
+        yield " ".join(f"[{plain.text(_key(key))}]" for key in row)
+
+
+def _key(key):
+    does = [f"{name}={value}" for name, value in sorted(key.items()) if name != "text"]
+    return " ".join([key["text"], "|", *does])
+
+
+def _data(messages):
+    keys = [key for each in messages if not each.deleted_at for row in each.keys for key in row]
+    return [key["callback_data"] for key in keys if "callback_data" in key]
+
+
+READING = (
+    *("status --json", "status", "builds --json", "builds", "show trial-2 --json", "show trial-2"),
+    *("diff trial-1 trial-2 --json", "diff trial-1 trial-2", "log --json", "log trial"),
+    *("courses --json", "courses", "jobs list --json", "jobs list", "jobs show 3 --json"),
+    *("jobs show 3", "jobs show 99", "jobs events 2 --json", "models list --json", "models list"),
+    *("models history --json", "models history trial", "export trial", "export trial --json"),
+    *(
+        "example find слово --json",
+        "example find слово --dataset trial --limit 2",
+        "key list --json",
+    ),
+    *("users list --json", "users list", "users show 1001 --json", "users show 1002"),
+    *("billing report --json", "billing report", "billing orders --json", "billing orders"),
+    *("billing show {paid} --json", "billing show {paid}", "billing promo list --json"),
+    *("billing reconcile --json", "billing export", "check --commit HEAD", "doctor --json"),
+    *("check --commit HEAD --format json", "config check", "ask Что? --json", "show trial-99"),
+    *("health daemon", "schema dataset"),
+)
+
+
+def commands(house):
+    """Return what the commands that read say, and the help of every command."""
+    told = {}
+    for words in READING:
+        plain, paid = house.plain(), next(iter(house.orders))
+        given = [] if words.startswith("schema") else ["--config", str(house.lab.path)]
+        code, out, err = run(*words.format(paid=paid).split(), *given)
+        shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
+        told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
+    for words in sorted(_verbs(_command(app))):
+        _, out, _ = run(*words.split(), "--help")
+        told[f"{' '.join(['merlin', *words.split()])} --help"] = _unboxed(out)
+    return told
+
+
+# The tree of commands is made anew each time otherwise, which takes a tenth of a second.
+_command = cache(get_command)
+
+
+def run(*words):
+    """Run a command here, as `merlin`; return its exit code and what it said."""
+    out = TextIOWrapper(BytesIO(), "utf-8", newline="")
+    with (
+        redirect_stdout(out),
+        redirect_stderr(StringIO()) as err,
+        patch.object(sys, "argv", ["merlin"]),
+        patch.object(sys.modules["__main__"], "__package__", ""),
+        patch("typer.main.get_command", _command),
+    ):
+        code = main(words)
+    out.flush()
+    return code, out.buffer.getvalue().decode(), err.getvalue()
+
+
+def _verbs(command, name=""):
+    yield name
+    for each, verb in getattr(command, "commands", {}).items():
+        yield from _verbs(verb, f"{name} {each}".strip())
+
+
+def _unboxed(words):
+    """Return a help without its frame and columns."""
+    lines = (" ".join(re.sub("[│╭╮╰╯─]", " ", line).split()) for line in words.splitlines())
+    return "\n".join(line for line in lines if line)

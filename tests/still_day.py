@@ -1,0 +1,49 @@
+"""The same day and machine whenever the tests run: the clock moved and going on, host and disk."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import forked
+
+from merlin.core import clock
+
+_GIB = 1 << 30
+DISK = SimpleNamespace(total=200 * _GIB, used=150 * _GIB, free=50 * _GIB)
+DAY = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+
+
+class _Moved(datetime):
+    by = timedelta()
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + cls.by
+
+
+@contextmanager
+def still_day(by=None, at=DAY):
+    """Let it be `at` in this process, or what it is in the one that moved its clock `by`."""
+    _Moved.by = at - datetime.now(UTC) if by is None else by
+    with (
+        patch.object(clock, "datetime", _Moved),
+        patch.object(socket, "gethostname", lambda: "host"),
+        patch.object(shutil, "disk_usage", lambda _: DISK),
+    ):
+        yield _Moved.by
+
+
+def start(by, verb, config, log, **environment):
+    """Start `merlin <verb>` as `forked.start` does, on the same day."""
+    return forked.started(_run, (by, [verb, "--config", str(config)]), log, environment)
+
+
+def _run(said, environment, log):
+    by, words = said
+    with still_day(by):
+        forked.run(words, environment, log)
