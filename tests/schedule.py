@@ -17,6 +17,8 @@ WORLDS = (
     "tests/adapters/test_conformance_run.py",
     "tests/engine/test_engine_lora.py",
     "tests/engine/test_library_gguf.py",
+    "tests/golden/",
+    "tests/upgrade/",
 )
 # Those of all files of a beginning share torch, loaded in this process, and what it has made.
 FAMILIES = ("tests/engine/test_generator_", "tests/engine/test_lora_")
