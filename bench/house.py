@@ -1,53 +1,108 @@
-"""The size and shape of the code: `python -m bench house [REVISION…]`, the working tree and those.
+"""The size and shape of the code: `python -m bench house [--json] [--walks] [REVISION…]`.
 
-Counted by `ast` under merlin/: lines, files, classes, Protocols and those with one implementation,
-modules that one other imports, the widest list of imports, private names taken from others.
-A thermometer, never a test.
+Counted by `ast` under merlin/, in the working tree and in each revision: lines, files, classes,
+Protocols and those with one implementation, modules that one other imports, the widest list of
+imports, private names taken from others, definitions with a retired name. With `--walks` also the
+files of both ways, from a run of the demo under a profiler (`bench.walk`); with `--names` each
+definition with a retired name. A thermometer, never a test.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import tarfile
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+from bench.walk import walks
+
 ROOT = Path(__file__).parents[1]
-ROWS = (
-    "files",
-    "lines",
-    "files under 60 lines",
-    "classes",
-    "Protocols",
-    "Protocols with one implementation at most",
-    "modules with one importer",
-    "widest import list",
-    "private names imported from other packages",
-)
+# Names of modules, classes and functions that the field has words for, as methods too.
+RETIRED = frozenset((Path(__file__).parent / "retired_names.txt").read_text("utf-8").split())
 
 
-def run(revisions: Sequence[str] = ()) -> None:
+def run(words: Sequence[str] = ()) -> None:
     """Print a table: a row a figure, a column the working tree and each revision."""
-    columns = {"working tree": figures(ROOT / "merlin")}
-    for revision in revisions:
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["git", "-C", str(ROOT), "archive", revision, "merlin"]
-            archive = subprocess.run(command, capture_output=True, check=True).stdout
-            with tarfile.open(fileobj=BytesIO(archive)) as packed:
-                packed.extractall(folder, filter="data")
-            columns[revision] = figures(Path(folder) / "merlin")
+    options = {word for word in words if word.startswith("--")}
+    columns: dict[str, Mapping[str, object]] = {}
+    for name in ("working tree", *(word for word in words if word not in options)):
+        with _tree(name) as root:
+            if "--names" in options:
+                print(
+                    "\n".join(
+                        f"{where} {what}" for where, what in _retired(_trees(root / "merlin"))
+                    )
+                )
+                continue
+            columns[name] = {
+                **figures(root / "merlin"),
+                **(_ways(root) if "--walks" in options else {}),
+            }
+    if "--json" in options:
+        print(json.dumps(columns, indent=1, ensure_ascii=False))
+    elif columns:
+        _show(columns)
+
+
+def _show(columns: Mapping[str, Mapping[str, object]]) -> None:
     print(f"| what | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    for name in ROWS:
-        print(f"| {name} | {' | '.join(f'{column[name]:,}' for column in columns.values())} |")
+    for name in next(iter(columns.values())):
+        cells = [column[name] for column in columns.values()]
+        if all(isinstance(cell, int) for cell in cells):
+            print(f"| {name} | {' | '.join(f'{cell:,}' for cell in cells)} |")
+    for column, told in columns.items():
+        for name, files in told.items():
+            if isinstance(files, list):
+                print(f"\n{column}, {name}:\n" + "\n".join(files))
+
+
+@contextmanager
+def _tree(revision: str) -> Iterator[Path]:
+    if revision == "working tree":
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["git", "-C", str(ROOT), "archive", revision]
+        archive = subprocess.run(command, capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=BytesIO(archive)) as packed:
+            packed.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def _ways(root: Path) -> Mapping[str, object]:
+    told: dict[str, object] = {}
+    for name, walk in walks(root).items():
+        told[f"{name}: files"] = len(walk.files)
+        told[f"{name}: folders"] = walk.folders
+        told[f"{name}: changes of folder"] = walk.changes
+        told[f"{name}: way"] = list(walk.files)
+    return told
+
+
+def _trees(package: Path) -> Mapping[str, ast.Module]:
+    return {_module(path, package): _parsed(path) for path in sorted(package.rglob("*.py"))}
+
+
+def _retired(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """Yield where each definition with a retired name is, and its name."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for module, tree in trees.items():
+        if module.rpartition(".")[2] in RETIRED:
+            yield module, "module"
+        for node in ast.walk(tree):
+            if isinstance(node, kinds) and node.name.lstrip("_") in RETIRED:
+                yield f"{module}:{node.lineno}", node.name
 
 
 def figures(package: Path) -> Mapping[str, int]:
     """Return the figures of one tree by name."""
-    trees = {_module(path, package): _parsed(path) for path in sorted(package.rglob("*.py"))}
+    trees = _trees(package)
     sizes = [path.read_text("utf-8").count("\n") for path in package.rglob("*.py")]
     classes = [
         node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
@@ -64,6 +119,7 @@ def figures(package: Path) -> Mapping[str, int]:
         "modules with one importer": sum(len(each) == 1 for each in importers.values()),
         "widest import list": widest,
         "private names imported from other packages": private,
+        "definitions with a retired name": sum(1 for _ in _retired(trees)),
     }
 
 

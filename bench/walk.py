@@ -1,0 +1,152 @@
+"""Which files a commit's way to a promoted model passes, and an update's to its answer.
+
+The demo runs as it is, each process under a profiler. A file is on the way when one of its
+functions is called there that the idle process does not call anyway.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import yaml
+
+from merlin.core.server import free_ports
+from merlin.sandbox.demo.place import Place, Ports, commit
+from merlin.sandbox.demo.script import RUSSIAN
+
+WALKS = {"commit → promoted model": ("commit", "daemon"), "update → answer": ("update", "bot")}
+TRACING = Path(__file__).parent / "tracing"
+T = TypeVar("T")
+PERSON = "anna"
+IDLE_S = 15.0
+# The answer grows after its first words, and then the update ends.
+SETTLED_S = 1.0
+CALL_S, LONGEST_S = 30.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Files of one way, from below `merlin/`, in the order in which they are first needed."""
+
+    files: Sequence[str]
+
+    @property
+    def folders(self) -> int:
+        """Return how many folders the files lie in."""
+        return len({str(Path(each).parent) for each in self.files})
+
+    @property
+    def changes(self) -> int:
+        """Return how often the next file lies in another folder."""
+        parents = [Path(each).parent for each in self.files]
+        return sum(one != other for one, other in pairwise(parents))
+
+
+def walks(root: Path) -> Mapping[str, Walk]:
+    """Run the demo of the tree at `root`; return both ways by name."""
+    with tempfile.TemporaryDirectory(prefix="merlin-walk-") as folder:
+        traced = Path(folder) / "traced"
+        traced.mkdir()
+        with _demo(root, Path(folder) / "demo", traced) as place:
+            _live(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
+            _until(lambda: all((traced / ".".join(each)).exists() for each in WALKS.values()))
+        return {name: _walk(traced, root, *each) for name, each in WALKS.items()}
+
+
+@contextmanager
+def _demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
+    (traced / "phase").write_text("begin", "utf-8")
+    paths = [str(TRACING), str(root)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "MERLIN_WALK": str(traced),
+        "MERLIN_LANGUAGE": "ru",
+    }
+    (first,) = free_ports(1)
+    words = ["demo", "--state", str(folder), "--port", str(first)]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "merlin", *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield Place(folder, Ports.from_first(first), RUSSIAN)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def _live(place: Place, begin: Callable[[str], object]) -> None:
+    script = place.script
+    model = _until(lambda: _serving(place, ""))
+    _ask(place, script.question)
+    begin("idle")
+    time.sleep(IDLE_S)
+    begin("update")
+    _ask(place, script.question + "?")
+    begin("between")
+    folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
+    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
+    begin("commit")
+    (folder / "green-lighthouse.yaml").write_text(example, "utf-8")
+    commit(place.repository, script.new_subject)
+    _until(lambda: _serving(place, model))
+    begin("end")
+
+
+def _serving(place: Place, other_than: str) -> str:
+    try:
+        way = httpx.get(f"http://127.0.0.1:{place.ports.way}/", timeout=CALL_S).json()
+    except httpx.TransportError:
+        return ""
+    model = str((way.get("serving") or {}).get("model", ""))
+    return model if model != other_than else ""
+
+
+def _ask(place: Place, question: str) -> None:
+    before = _answers(place)
+    said = {"person": PERSON, "text": question}
+    httpx.post(f"{place.chat_url}control/send", json=said, timeout=CALL_S).raise_for_status()
+    _until(lambda: _answers(place) > before)
+    time.sleep(SETTLED_S)
+
+
+def _answers(place: Place) -> int:
+    url = f"{place.chat_url}control/log?chat={PERSON}"
+    return sum(bool(each["by_bot"]) for each in httpx.get(url, timeout=CALL_S).json()["messages"])
+
+
+def _until(look: Callable[[], T]) -> T:
+    end = time.monotonic() + LONGEST_S
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise TimeoutError("the demo does not get there")
+        time.sleep(0.1)
+    return found
+
+
+def _walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
+    idle = set(_lines(traced / f"idle.{verb}"))
+    called = [line for line in _lines(traced / f"{phase}.{verb}") if line not in idle]
+    paths = (Path(line.partition(":")[0]) for line in called)
+    files = (str(path.relative_to(root / "merlin")) for path in paths)
+    return Walk(list(dict.fromkeys(files)))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
