@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench.engine_train import Lesson, told
-from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, ModelFolder, Step, Task
+from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, Step, Task, TrainingDevices
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 
 
@@ -32,7 +32,7 @@ def main(lesson: Lesson) -> None:
         seed=lesson.seed,
         folder=Path(lesson.place),
         base=BaseFiles(Path(lesson.base), "float32"),
-        place=ModelFolder((lesson.device,)),
+        place=TrainingDevices((lesson.device,)),
     )
     for each in trainer.train(task):
         if isinstance(each, Step | Epoch):

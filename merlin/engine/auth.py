@@ -110,21 +110,23 @@ def metered(request: Request, asking: GenerationRequest, answering: AnswerStream
         return answering
     asked = tokens.count_messages(asking.messages)
     reckoned = asked + (asking.most_tokens or USUAL_ANSWER)
-    return _metered(engine_of(request).clients.hold(client, reckoned), asked, answering)
+    return _metered(engine_of(request).clients.reserve(client, reckoned), asked, answering)
 
 
-async def _metered(hold: TokenReservation, asked: int, answering: AnswerStream) -> AnswerStream:
+async def _metered(
+    reservation: TokenReservation, asked: int, answering: AnswerStream
+) -> AnswerStream:
     pieces = 0
     try:
-        await run_in_threadpool(hold.take)
+        await run_in_threadpool(reservation.take)
         async for part in answering:
             if isinstance(part, Finish):
                 made = part.prompt_tokens + part.completion_tokens
-                await run_in_threadpool(hold.settle, made)
+                await run_in_threadpool(reservation.settle, made)
             pieces += 1
             yield part
     finally:
-        _let_go(hold, asked + pieces if pieces else 0)
+        _let_go(reservation, asked + pieces if pieces else 0)
         await answering.aclose()
 
 
@@ -135,25 +137,25 @@ async def metered_vectors(
     client = client_of(request)
     if client is None:
         return await embed(texts)
-    hold = engine_of(request).clients.hold(client, sum(map(tokens.count, texts)))
+    reservation = engine_of(request).clients.reserve(client, sum(map(tokens.count, texts)))
     try:
-        await run_in_threadpool(hold.take)
+        await run_in_threadpool(reservation.take)
         embedded = await embed(texts)
-        await run_in_threadpool(hold.settle, embedded[1])
+        await run_in_threadpool(reservation.settle, embedded[1])
         return embedded
     finally:
-        _let_go(hold, 0)
+        _let_go(reservation, 0)
 
 
-def _let_go(hold: TokenReservation, count: int) -> None:
+def _let_go(reservation: TokenReservation, count: int) -> None:
     """Settle what is not settled; not awaited: who left has cancelled this call."""
-    asyncio.get_running_loop().run_in_executor(None, hold.settle, count)
+    asyncio.get_running_loop().run_in_executor(None, reservation.settle, count)
 
 
 def _check(engine: Engine, client: Client, param: str, name: str) -> None:
     is_base = param == "name" and name in engine.bases
     sql, answer = _OWNED[param]
-    if not is_base and not engine.shelves.rows.select(sql, name, client.client_id):
+    if not is_base and not engine.repositories.rows.select(sql, name, client.client_id):
         raise answer(name)
 
 

@@ -154,7 +154,7 @@ class Clients:
         left = limit - self._today(client, now).tokens - self._held[client.client_id]
         return headers_of("tokens", limit, left, until_midnight_s(now))
 
-    def hold(self, client: Client, count: int) -> TokenReservation:
+    def reserve(self, client: Client, count: int) -> TokenReservation:
         """Return what sets `count` tokens of the client's day aside for one answer."""
         return TokenReservation(self, client, count)
 

@@ -27,7 +27,7 @@ from merlin.engine.repositories import Repositories
 from merlin.engine.serving.backends import BackendRegistry
 from merlin.engine.settings import EngineSettings
 from merlin.engine.transcription import Transcriber
-from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks, courier_of
+from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks, webhook_sender_of
 
 
 @dataclass
@@ -36,25 +36,25 @@ class Engine:
 
     settings: EngineSettings
     bases: Bases
-    shelves: Repositories
+    repositories: Repositories
     repeats: Repeats
     work: JobQueue
-    desk: BackendRegistry
+    backends: BackendRegistry
     clients: Clients
-    courier: WebhookSender
-    hearing: Transcriber
+    webhook_sender: WebhookSender
+    transcriber: Transcriber
     _lock: int
 
     async def close(self) -> None:
         """Lay the work down and let go of the folder."""
-        await self.desk.close()
-        await self.hearing.close()
+        await self.backends.close()
+        await self.transcriber.close()
         await run_in_threadpool(self._lay_down)
 
     def _lay_down(self) -> None:
         self.work.stop()
-        self.courier.stop()
-        self.shelves.rows.close()
+        self.webhook_sender.stop()
+        self.repositories.rows.close()
         os.close(self._lock)
 
 
@@ -70,20 +70,39 @@ def open_engine(settings: EngineSettings, bases: Bases | None = None) -> Engine:
     lock = _locked(folder / "lock")
     bases = bases_of(settings) if bases is None else bases
     rows = Rows(folder / "engine.db")
-    repeats, diary, courier = Repeats(rows), JobEvents(rows), courier_of(rows, settings)
+    repeats, job_events, webhook_sender = (
+        Repeats(rows),
+        JobEvents(rows),
+        webhook_sender_of(rows, settings),
+    )
     files = Files(rows, repeats, folder / "files")
     models = Models(rows, folder / "models")
-    jobs = Jobs(rows, repeats, diary, courier.job_ended)
-    shelves = Repositories(rows, files, jobs, diary, models, folder)
-    shelves.sweep()
-    work = JobQueue(shelves, bases, settings)
+    jobs = Jobs(rows, repeats, job_events, webhook_sender.job_ended)
+    repositories = Repositories(rows, files, jobs, job_events, models, folder)
+    repositories.sweep()
+    work = JobQueue(repositories, bases, settings)
     work.start()
-    courier.start()
-    desk, clients, hearing = BackendRegistry(bases, models), Clients(rows), _hearing(settings)
-    return Engine(settings, bases, shelves, repeats, work, desk, clients, courier, hearing, lock)
+    webhook_sender.start()
+    backends, clients, transcriber = (
+        BackendRegistry(bases, models),
+        Clients(rows),
+        _transcriber(settings),
+    )
+    return Engine(
+        settings,
+        bases,
+        repositories,
+        repeats,
+        work,
+        backends,
+        clients,
+        webhook_sender,
+        transcriber,
+        lock,
+    )
 
 
-def _hearing(settings: EngineSettings) -> Transcriber:
+def _transcriber(settings: EngineSettings) -> Transcriber:
     answering = settings.answering
     log_file = settings.folder / "logs" / "hearing.log"
     return Transcriber(settings.hearing, answering.device, answering.idle_s, log_file)

@@ -2,7 +2,7 @@
 
 The engine's own database file: one connection, one lock, steps of its schema.
 
-The only module here that knows peewee. The topics (files, jobs, diary, models, repeats) hold
+The only module here that knows peewee. The topics (files, jobs, events, models, repeats) hold
 their own SQL. WAL with synchronous=FULL: what was committed survives a loss of power.
 
 Pages of the protocol's lists: `after`, `limit`, `has_more`.
@@ -286,7 +286,7 @@ LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class IdempotencyKey:
     """A creating call: its Idempotency-Key ("" for none), the digest of what it asks, by whom.
 
     Keys of two owners never meet: who uses another's is not told what the other made.
@@ -297,13 +297,13 @@ class Wish:
     owner: str = ""
 
 
-def wish_of(call: str, key: str, asked: object, owner: str = "") -> Wish:
-    """Return the wish of a call ("files", "jobs"). Raises ApiError 400 for an overlong key."""
+def idempotency_of(call: str, key: str, asked: object, owner: str = "") -> IdempotencyKey:
+    """Return the key of a call ("files", "jobs"). Raises ApiError 400 for an overlong one."""
     if len(key) > LONGEST_KEY:
         raise ApiError(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
     told = json.dumps(asked, sort_keys=True, ensure_ascii=False)
     named = " ".join(filter(None, [owner, call, key])) if key else ""
-    return Wish(named, hashlib.sha256(told.encode()).hexdigest(), owner)
+    return IdempotencyKey(named, hashlib.sha256(told.encode()).hexdigest(), owner)
 
 
 class Repeats:
@@ -312,39 +312,41 @@ class Repeats:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def answer(self, wish: Wish) -> bytes | None:
+    def answer(self, idempotency: IdempotencyKey) -> bytes | None:
         """Return the stored answer. Raises ApiError 422 when the key asked for something else."""
-        if not wish.key:
+        if not idempotency.key:
             return None
         sql = "SELECT digest, answer FROM repeat WHERE key = ?"
-        for row in self._rows.select(sql, wish.key):
-            if row["digest"] != wish.digest:
+        for row in self._rows.select(sql, idempotency.key):
+            if row["digest"] != idempotency.digest:
                 text = "This Idempotency-Key was used for another request; take a new key."
                 raise ApiError(422, text, code="idempotency_mismatch")
             return bytes(row["answer"])
         return None
 
-    def once(self, wish: Wish, act: Callable[[], dict[str, object]]) -> tuple[bytes, bool]:
+    def once(
+        self, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
+    ) -> tuple[bytes, bool]:
         """Carry `act` out in a transaction unless it was; return the answer, and whether it was.
 
         `act` returns the answer's object. Raises ApiError 422.
         """
         with self._rows.transaction():
-            stored = self.answer(wish)
+            stored = self.answer(idempotency)
             if stored is not None:
                 return stored, True
             made = act()
             answer = json.dumps(made, ensure_ascii=False).encode()
-            if wish.key:
-                self._store(wish, str(made["id"]), answer)
+            if idempotency.key:
+                self._store(idempotency, str(made["id"]), answer)
             return answer, False
 
     def forget(self, made: str) -> None:
         """Forget the answer that told of `made`: it is gone, the same call may make it anew."""
         self._rows.change("DELETE FROM repeat WHERE made = ?", made)
 
-    def _store(self, wish: Wish, made: str, answer: bytes) -> None:
+    def _store(self, idempotency: IdempotencyKey, made: str, answer: bytes) -> None:
         now = utc_now()
         self._rows.change("DELETE FROM repeat WHERE created_at < ?", (now - KEPT).timestamp())
         sql = "INSERT INTO repeat (key, digest, made, answer, created_at) VALUES (?, ?, ?, ?, ?)"
-        self._rows.change(sql, wish.key, wish.digest, made, answer, now.timestamp())
+        self._rows.change(sql, idempotency.key, idempotency.digest, made, answer, now.timestamp())

@@ -32,15 +32,15 @@ _CLEARABLE = (
 class DiskQuota:
     """The disk of one engine; `quota_bytes` 0 lets it fill."""
 
-    def __init__(self, shelves: Repositories, quota_bytes: int) -> None:
-        self._shelves = shelves
+    def __init__(self, repositories: Repositories, quota_bytes: int) -> None:
+        self._repositories = repositories
         self.quota_bytes = quota_bytes
         self._lock = threading.Lock()
 
     @property
     def used_bytes(self) -> int:
         """Return what models and jobs' folders have on the disk."""
-        folder = self._shelves.folder
+        folder = self._repositories.folder
         return sum(_size(folder / name) for name in ("models", "work"))
 
     def make(self, job: Job) -> int:
@@ -58,13 +58,13 @@ class DiskQuota:
 
     def _clear(self, job: Job) -> int:
         cleared = 0
-        clearable = iter(self._shelves.rows.select(_CLEARABLE, job.job_id))
+        clearable = iter(self._repositories.rows.select(_CLEARABLE, job.job_id))
         while (used := self.used_bytes) > self.quota_bytes:
             row = next(clearable, None)
             if row is None:
                 raise self._too_full(used)
             try:
-                self._shelves.models.delete(row["name"])
+                self._repositories.models.delete(row["name"])
             except ApiError:
                 continue  # Somebody has deleted it meanwhile.
             cleared += 1

@@ -24,7 +24,7 @@ from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.server import read_pieces
-from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
+from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
 from merlin.engine.limits import no_limit
 from merlin.engine.training_file import HalfCharacter, read_json
 from merlin.openai_protocol.errors import ApiError, missing
@@ -48,13 +48,17 @@ class Files:
         return self._folder / f".{secrets.token_hex(8)}.part"
 
     def add(
-        self, name: str, part: Path, wish: Wish, let_keep: Callable[[int], object] = no_limit
+        self,
+        name: str,
+        part: Path,
+        idempotency: IdempotencyKey,
+        let_keep: Callable[[int], object] = no_limit,
     ) -> bytes:
         """Keep the upload that lies at `part`; return the answer, the first one when repeated.
 
         `let_keep` is asked with its bytes, and raises where they are too many for its owner.
         """
-        stored = self._repeats.answer(wish)
+        stored = self._repeats.answer(idempotency)
         if stored is not None:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
@@ -64,11 +68,11 @@ class Files:
 
         def insert() -> dict[str, object]:
             let_keep(size)
-            return self._insert(file_id, name, size, wish.owner)
+            return self._insert(file_id, name, size, idempotency.owner)
 
         was_done = True
         try:
-            answer, was_done = self._repeats.once(wish, insert)
+            answer, was_done = self._repeats.once(idempotency, insert)
         finally:
             if was_done:  # the same upload came twice at once, or may not be kept
                 durable_files.remove_durably(self.path(file_id))

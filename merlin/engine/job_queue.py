@@ -6,15 +6,15 @@ One thread that does the work that waits, one piece at a time, and sleeps until 
 
 One run of a job's training: what it told, and the epochs not yet told or kept.
 
-Training jobs at one place: a lane that takes one job at a time from the queue.
+Training jobs on some devices: a thread that takes one job at a time from the queue.
 
 Between two steps a job hears that it was cancelled, paused, or that the engine stops; its trainer
 then lays its work down. A stopped or killed engine leaves the job running in its row, and the
 next start takes it up: the same files, hyper-parameters and seed give the same model.
 
-Working the jobs: one lane checks their files, one a place trains them, one job at a time each.
+The queue: one thread checks files, one for each group of devices trains, one job at a time each.
 
-`recall` trains in this process in seconds and has a lane of its own, so that no small job waits
+`recall` trains in this process in seconds and has a thread of its own, so that no small job waits
 for a large one.
 """
 
@@ -44,13 +44,13 @@ from merlin.engine.settings import EngineSettings, TrainingSettings
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
-    ModelFolder,
     NoProgress,
     ResolvedHyperparameters,
     Step,
     Task,
     Told,
     TrainerNote,
+    TrainingDevices,
     Untrainable,
 )
 from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations, preferences
@@ -58,7 +58,7 @@ from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations, 
 Reader = Callable[[Path, int], Iterator[object]]
 
 
-def check(shelves: Repositories, job: Job) -> bool:
+def check(repositories: Repositories, job: Job) -> bool:
     """Read the job's files and move it on to the queue.
 
     Returns whether it waits in the queue now. Raises Untrainable for a file that cannot be trained
@@ -72,13 +72,13 @@ def check(shelves: Repositories, job: Job) -> bool:
     counted = []
     for param, file_id, least in wanted:
         try:
-            n = sum(1 for _ in read(shelves.files.path(file_id), least))
+            n = sum(1 for _ in read(repositories.files.path(file_id), least))
         except BadFile as error:
             raise Untrainable(f"invalid_{param}", error.key, param, **error.arguments) from error
         counted.append(f"{param} {n} examples")
     message = f"Files validated ({', '.join(counted)}), moving job to queued state"
     told = JobEvent("validated", message)
-    return shelves.jobs.move(
+    return repositories.jobs.move(
         job.job_id, states.QUEUED, states.VALIDATING, told=told, is_validated=1
     )
 
@@ -138,7 +138,7 @@ class JobThread:
         try:
             found = self._work()
         except Exception:
-            log.exception("work failed", lane=self._thread.name)
+            log.exception("work failed", thread=self._thread.name)
             self._stop.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             return True
@@ -209,37 +209,37 @@ class TrainingRun:
 
 
 @dataclass
-class TrainingSteps:
-    """Which jobs are in hand: no two lanes take the same one."""
+class JobsInHand:
+    """Which jobs are in hand: no two threads take the same one."""
 
-    in_hand: set[str] = field(default_factory=set)
+    job_ids: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def taken(self, waiting: Iterator[Job]) -> Iterator[Job | None]:
         """Hold the first of the waiting jobs that nobody has in hand, None without one."""
         with self.lock:
-            job = next((each for each in waiting if each.job_id not in self.in_hand), None)
+            job = next((each for each in waiting if each.job_id not in self.job_ids), None)
             if job is not None:
-                self.in_hand.add(job.job_id)
+                self.job_ids.add(job.job_id)
         try:
             yield job
         finally:
             with self.lock:
-                self.in_hand.discard(job.job_id if job else "")
+                self.job_ids.discard(job.job_id if job else "")
 
 
 @dataclass(frozen=True)
-class Manner:
+class WorkSettings:
     """How jobs are worked: the pace between states, the language of remarks, when to stop.
 
-    `room` is the disk that they have.
+    `disk_quota` is the disk that they have.
     """
 
     pace_s: float
     language: str
     stop: threading.Event
-    room: DiskQuota
+    disk_quota: DiskQuota
 
     def pace(self) -> bool:
         """Wait between two states; return whether to go on."""
@@ -247,7 +247,7 @@ class Manner:
 
 
 @contextmanager
-def failing(shelves: Repositories, job: Job) -> Iterator[None]:
+def failing(repositories: Repositories, job: Job) -> Iterator[None]:
     """Turn what goes wrong with one job into its failure; the queue goes on."""
     try:
         yield
@@ -257,7 +257,7 @@ def failing(shelves: Repositories, job: Job) -> Iterator[None]:
             log.exception("job failed by a bug", job=job.job_id)
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)
-        shelves.jobs.fail(job.job_id, failure)
+        repositories.jobs.fail(job.job_id, failure)
 
 
 class Training:
@@ -265,38 +265,38 @@ class Training:
 
     def __init__(
         self,
-        shelves: Repositories,
+        repositories: Repositories,
         bases: Bases,
-        turns: TrainingSteps,
-        manner: Manner,
-        place: ModelFolder | None = None,
+        in_hand: JobsInHand,
+        work_settings: WorkSettings,
+        place: TrainingDevices | None = None,
     ) -> None:
-        self._shelves = shelves
-        self._jobs = shelves.jobs
+        self._repositories = repositories
+        self._jobs = repositories.jobs
         self._bases = bases
-        self._turns = turns
-        self._manner = manner
+        self._in_hand = in_hand
+        self._settings = work_settings
         self._place = place
 
     def train_next(self) -> bool:
-        """Train the job whose turn it is; False where none waits. A lane's `work`."""
+        """Train the job whose turn it is; False where none waits. A thread's `work`."""
         self._clear_ended()
         waiting = (job for job in self._jobs.waiting(states.RUNNING, states.QUEUED))
-        with self._turns.taken(job for job in waiting if self._is_ours(job)) as job:
-            if job is None or not self._manner.pace():
+        with self._in_hand.taken(job for job in waiting if self._is_ours(job)) as job:
+            if job is None or not self._settings.pace():
                 return False
-            with failing(self._shelves, job):
+            with failing(self._repositories, job):
                 self._train(job)
             if self._jobs.get(job.job_id).finished_at is not None:
-                self._shelves.clear(job.job_id)
+                self._repositories.clear(job.job_id)
             return True
 
     def _clear_ended(self) -> None:
         """Remove the folders of jobs that ended while they rested."""
-        with self._turns.lock:
-            for job_id in self._shelves.ended_work():
-                if job_id not in self._turns.in_hand:
-                    self._shelves.clear(job_id)
+        with self._in_hand.lock:
+            for job_id in self._repositories.ended_work():
+                if job_id not in self._in_hand.job_ids:
+                    self._repositories.clear(job_id)
 
     def _is_ours(self, job: Job) -> bool:
         base = self._bases.get(job.order.base)
@@ -318,8 +318,8 @@ class Training:
         return self._bases[job.order.base]
 
     def _task(self, job: Job) -> Task:
-        order, files = job.order, self._shelves.files
-        folder = self._shelves.work_of(job.job_id)
+        order, files = job.order, self._repositories.files
+        folder = self._repositories.work_of(job.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         return Task(
             method=order.method,
@@ -329,20 +329,20 @@ class Training:
             seed=order.seed,
             folder=folder,
             base=self._base(job).files(),
-            place=self._place or ModelFolder(),
+            place=self._place or TrainingDevices(),
         )
 
     def _go_on(self, run: TrainingRun) -> None:
         job_id = run.job.job_id
         for told in run.told:
             self._note(run, told)
-            if self._manner.stop.is_set():
+            if self._settings.stop.is_set():
                 return
             if not self._jobs.is_in(job_id, states.RUNNING):
                 self._keep(run)
                 return
         self._keep(run)
-        if self._manner.pace():
+        if self._settings.pace():
             self._succeed(run)
 
     def _note(self, run: TrainingRun, told: Told) -> None:
@@ -363,23 +363,23 @@ class Training:
     def _begin(self, run: TrainingRun, settled: ResolvedHyperparameters) -> None:
         """Note what is to be done; what a run told that is not gone on with is forgotten."""
         run.steps, run.done, job_id = settled.steps, settled.done, run.job.job_id
-        with self._shelves.rows.transaction():
+        with self._repositories.rows.transaction():
             if not settled.done:
-                self._shelves.diary.forget_run(job_id)
-                self._shelves.models.forget_run(job_id)
+                self._repositories.job_events.forget_run(job_id)
+                self._repositories.models.forget_run(job_id)
             self._jobs.settle(job_id, settled.hyperparameters, settled.steps)
 
     def _remark(self, run: TrainingRun, remark: TrainerNote) -> None:
         run.remarks += 1
-        words = text(self._manner.language, remark.key, **remark.arguments)
+        words = text(self._settings.language, remark.key, **remark.arguments)
         told = JobEvent(f"remark {run.remarks}", words, "warn", is_of_run=True)
-        self._shelves.diary.tell(run.job.job_id, told)
+        self._repositories.job_events.tell(run.job.job_id, told)
 
     def _tell(self, run: TrainingRun) -> None:
         job_id = run.job.job_id
-        with self._shelves.rows.transaction():
+        with self._repositories.rows.transaction():
             for told in run.untold:
-                self._shelves.diary.tell(job_id, _happening(told))
+                self._repositories.job_events.tell(job_id, _happening(told))
             if run.untold:
                 step = run.untold[-1].step
                 self._jobs.progress(job_id, step, run.estimated_finish(step))
@@ -389,37 +389,37 @@ class Training:
     def _keep(self, run: TrainingRun) -> None:
         """Tell what is untold and keep the last epochs' weights: files first, then their rows."""
         self._tell(run)
-        job, models = run.job, self._shelves.models
+        job, models = run.job, self._repositories.models
         for epoch in run.unkept:
             models.write(job, epoch.step, epoch.save)
         kill_point("engine.model_written")
-        with self._shelves.rows.transaction():
+        with self._repositories.rows.transaction():
             for epoch in run.unkept:
                 models.record(job, epoch.step, epoch.metrics)
                 message = f"Checkpoint saved at step {epoch.step}"
                 told = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
-                self._shelves.diary.tell(job.job_id, told)
+                self._repositories.job_events.tell(job.job_id, told)
         run.were_kept()
         models.drop_old(job.job_id)
         self._make_room(job, run.last.step if run.last else 0)
 
     def _make_room(self, job: Job, step: int) -> None:
-        cleared = self._manner.room.make(job)
+        cleared = self._settings.disk_quota.make(job)
         if cleared:
-            words = text(self._manner.language, "engine-checkpoints-cleared", n=cleared)
+            words = text(self._settings.language, "engine-checkpoints-cleared", n=cleared)
             told = JobEvent(f"room {step}", words, "warn", is_of_run=True)
-            self._shelves.diary.tell(job.job_id, told)
+            self._repositories.job_events.tell(job.job_id, told)
 
     def _succeed(self, run: TrainingRun) -> None:
         job, last = run.job, run.last
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         words = f"The job has successfully completed; new model: {job.model_name}"
-        self._shelves.models.write(job, last.step, last.save)
+        self._repositories.models.write(job, last.step, last.save)
         settled = dict(self._jobs.get(job.job_id).order.hyperparameters)
         if settled.get("n_epochs") == "auto":
             settled["n_epochs"] = last.number
-        with self._shelves.rows.transaction():
+        with self._repositories.rows.transaction():
             moved = self._jobs.move(
                 job.job_id,
                 states.SUCCEEDED,
@@ -429,7 +429,7 @@ class Training:
                 hyperparameters=json.dumps(settled),
             )
             if moved:
-                self._shelves.models.keep_final(job, last.step)
+                self._repositories.models.keep_final(job, last.step)
         kill_point("engine.job_succeeded")
 
 
@@ -451,19 +451,21 @@ def _happening(told: Epoch | Step) -> JobEvent:
 
 
 class JobQueue:
-    """All lanes; `wake` after a job was created, resumed or cancelled."""
+    """All threads; `wake` after a job was created, resumed or cancelled."""
 
-    def __init__(self, shelves: Repositories, bases: Bases, settings: EngineSettings) -> None:
-        self._shelves = shelves
+    def __init__(self, repositories: Repositories, bases: Bases, settings: EngineSettings) -> None:
+        self._repositories = repositories
         self._stop = threading.Event()
-        room = DiskQuota(shelves, settings.training.quota_bytes)
-        self._manner = Manner(settings.pace_s, settings.language, self._stop, room)
+        disk_quota = DiskQuota(repositories, settings.training.quota_bytes)
+        self._settings = WorkSettings(settings.pace_s, settings.language, self._stop, disk_quota)
         self._checking = JobThread("engine-check", self._check_next, self._stop)
-        turns = TrainingSteps()
-        places: list[ModelFolder | None] = [None]
+        in_hand = JobsInHand()
+        places: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
-            places += places_of(settings.training)
-        trainings = [Training(shelves, bases, turns, self._manner, place) for place in places]
+            places += devices_of(settings.training)
+        trainings = [
+            Training(repositories, bases, in_hand, self._settings, place) for place in places
+        ]
         self._training = [
             JobThread(f"engine-train-{number}", each.train_next, self._stop)
             for number, each in enumerate(trainings)
@@ -471,41 +473,41 @@ class JobQueue:
 
     def start(self) -> None:
         """Begin; jobs that an earlier process left are taken up."""
-        for lane in self._lanes:
-            lane.start()
+        for thread in self._threads:
+            thread.start()
 
     def wake(self) -> None:
         """Look for work now."""
-        for lane in self._lanes:
-            lane.wake()
+        for thread in self._threads:
+            thread.wake()
 
     def stop(self) -> None:
         """Stop after the step under way."""
         self._stop.set()
-        for lane in self._lanes:
-            lane.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def is_alive(self) -> bool:
-        """Return whether every lane lives."""
-        return all(lane.is_alive for lane in self._lanes)
+        """Return whether every thread lives."""
+        return all(thread.is_alive for thread in self._threads)
 
     @property
-    def _lanes(self) -> list[JobThread]:
+    def _threads(self) -> list[JobThread]:
         return [self._checking, *self._training]
 
     def _check_next(self) -> bool:
-        job = next(iter(self._shelves.jobs.waiting(states.VALIDATING)), None)
-        if job is None or not self._manner.pace():
+        job = next(iter(self._repositories.jobs.waiting(states.VALIDATING)), None)
+        if job is None or not self._settings.pace():
             return False
-        with failing(self._shelves, job):
-            if check(self._shelves, job):
+        with failing(self._repositories, job):
+            if check(self._repositories, job):
                 self.wake()
         return True
 
 
-def places_of(settings: TrainingSettings) -> list[ModelFolder]:
-    """Return where language models are trained: a lane each."""
+def devices_of(settings: TrainingSettings) -> list[TrainingDevices]:
+    """Return where language models are trained: a thread each."""
     if settings.workers:
-        return [ModelFolder((), settings.cluster, settings.workers)]
-    return [ModelFolder(tuple(devices)) for devices in settings.devices]
+        return [TrainingDevices((), settings.cluster, settings.workers)]
+    return [TrainingDevices(tuple(devices)) for devices in settings.devices]

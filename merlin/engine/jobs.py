@@ -22,7 +22,7 @@ from typing import Any
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
+from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
 from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
 from merlin.engine.limits import no_limit
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
@@ -181,17 +181,20 @@ class Jobs:
         self,
         rows: Rows,
         repeats: Repeats,
-        diary: JobEvents,
+        job_events: JobEvents,
         ended: Callable[[str, str], object] = no_limit,
     ) -> None:
         """Keep jobs in `rows`; `ended` hears of each that ends, and how, in that transaction."""
         self._rows = rows
         self._ended = ended
         self._repeats = repeats
-        self._diary = diary
+        self._job_events = job_events
 
     def create(
-        self, order: JobOrder, wish: Wish, let_queue: Callable[[], object] = no_limit
+        self,
+        order: JobOrder,
+        idempotency: IdempotencyKey,
+        let_queue: Callable[[], object] = no_limit,
     ) -> bytes:
         """Keep a new job; return the answer, the first one when the call is repeated.
 
@@ -200,9 +203,9 @@ class Jobs:
 
         def insert() -> dict[str, object]:
             let_queue()
-            return job_object(self._insert(order, wish.owner))
+            return job_object(self._insert(order, idempotency.owner))
 
-        answer, _ = self._repeats.once(wish, insert)
+        answer, _ = self._repeats.once(idempotency, insert)
         kill_point("engine.job_recorded")
         return answer
 
@@ -225,7 +228,7 @@ class Jobs:
         marks = ", ".join("?" * len(row))
         sql = f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - our own names
         self._rows.change(sql, *row.values())
-        self._diary.tell(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
+        self._job_events.tell(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
@@ -283,7 +286,7 @@ class Jobs:
         with self._rows.transaction():
             if not self._rows.change(sql, *fields.values(), job_id, *states):
                 return False
-            self._diary.tell(job_id, told)
+            self._job_events.tell(job_id, told)
             if to in FINAL:
                 self._ended(job_id, to)
         return True

@@ -57,7 +57,7 @@ def serve(
 ) -> None:
     """Serve until a signal; `on_ready` is called once the port answers.
 
-    `still_alive` is called every second by the loop that serves, while every lane of work lives.
+    `still_alive` is called every second by the loop that serves, while every thread of jobs lives.
     Port 0 takes a free one, told in the log. Raises ConfigError for wrong settings or a taken
     address, LeadTaken when another engine has the folder.
     """

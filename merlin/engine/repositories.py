@@ -20,7 +20,7 @@ class Repositories:
     rows: Rows
     files: Files
     jobs: Jobs
-    diary: JobEvents
+    job_events: JobEvents
     models: Models
     folder: Path
 

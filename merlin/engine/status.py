@@ -62,9 +62,9 @@ class JobFacts:
         }
 
 
-def job_facts(shelves: Repositories, job: Job) -> JobFacts:
-    """Return what a job's row and its diary tell."""
-    measured = shelves.diary.measured(job.job_id)
+def job_facts(repositories: Repositories, job: Job) -> JobFacts:
+    """Return what a job's row and its events tell."""
+    measured = repositories.job_events.measured(job.job_id)
     losses = read_losses({"events": [{"data": each} for each in measured], "checkpoints": []})
     is_running = job.status == RUNNING
     left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
@@ -108,7 +108,7 @@ class BaseFacts:
 
 def base_facts(engine: Engine) -> list[BaseFacts]:
     """Return every base, as the engine lists them."""
-    figures = dict(engine.desk.figures())
+    figures = dict(engine.backends.figures())
     settings = {model.name: model for model in engine.settings.models}
     return [
         BaseFacts(

@@ -40,7 +40,7 @@ _WEIGHTS = "model.bin"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TranscriptionRequest:
     """What to write down, and how. `language` "" is found out; `prompt` is what came before."""
 
     sound: str
@@ -107,7 +107,7 @@ class Transcriber:
             text = f"The model `{name}` does not exist; speech is written down by {self.names[0]}."
             raise ApiError(404, text, code="model_not_found", param="model")
 
-    async def hear(self, wish: Wish) -> Transcript:
+    async def hear(self, request: TranscriptionRequest) -> Transcript:
         """Return what was said in a recording.
 
         Raises ApiError 400 for one that is no audio, Busy when too many wait, Unavailable when the
@@ -118,15 +118,15 @@ class Transcriber:
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._heard(wish)
+                return await self._heard(request)
         finally:
             self._waiting -= 1
 
-    async def _heard(self, wish: Wish) -> Transcript:
+    async def _heard(self, request: TranscriptionRequest) -> Transcript:
         self._wake()
         try:
             child = await self._ready()
-            told = await _asked(child, asdict(wish))
+            told = await _asked(child, asdict(request))
         except BaseException:
             # What it would still say belongs to nobody.
             await self._end()
@@ -187,10 +187,10 @@ class Transcriber:
         await self._end()
 
 
-async def _asked(child: Process, wish: Mapping[str, object]) -> dict[str, Any] | None:
+async def _asked(child: Process, request: Mapping[str, object]) -> dict[str, Any] | None:
     assert child.stdin is not None  # noqa: S101 - a pipe
     with suppress(ConnectionError):
-        child.stdin.write(json.dumps(wish).encode() + b"\n")
+        child.stdin.write(json.dumps(request).encode() + b"\n")
         await child.stdin.drain()
     return await _line(child)
 

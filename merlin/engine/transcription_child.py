@@ -1,4 +1,4 @@
-"""The child that hears: one wish a line in, what was said in it a line out.
+"""The child that hears: one request a line in, what was said in it a line out.
 
     python -m merlin.engine.transcription_child FOLDER DEVICE
 
@@ -71,29 +71,29 @@ def _loaded(folder: str, device: str) -> WhisperModel:
     )
 
 
-def _answer(model: WhisperModel, wish: Mapping[str, object]) -> dict[str, object]:
+def _answer(model: WhisperModel, request: Mapping[str, object]) -> dict[str, object]:
     from faster_whisper import decode_audio  # noqa: PLC0415 - loaded by now
 
     try:
-        sound = decode_audio(str(wish["sound"]))
+        sound = decode_audio(str(request["sound"]))
     except (OSError, ValueError, IndexError) as error:
         return _refused("file", f"The file cannot be read as audio: {error}")
     if not len(sound):
         return _refused("file", "The file has no sound in it.")
-    language = str(wish["language"])
+    language = str(request["language"])
     if language and language not in model.supported_languages:
         known = ", ".join(model.supported_languages)
         return _refused("language", f"language must be one of {known}")
-    return _heard(model, sound, wish)
+    return _heard(model, sound, request)
 
 
-def _heard(model: WhisperModel, sound: object, wish: Mapping[str, object]) -> dict[str, object]:
+def _heard(model: WhisperModel, sound: object, request: Mapping[str, object]) -> dict[str, object]:
     segments, about = model.transcribe(
         sound,
-        language=wish["language"] or None,
-        initial_prompt=wish["prompt"] or None,
-        temperature=wish["temperature"],
-        word_timestamps=wish["wants_words"],
+        language=request["language"] or None,
+        initial_prompt=request["prompt"] or None,
+        temperature=request["temperature"],
+        word_timestamps=request["wants_words"],
     )
     told = [asdict(segment) for segment in segments]
     return {

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import tiny_base
 
-from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, ModelFolder, NoProgress, Task
+from merlin.engine.trainers.base import (
+    SUPERVISED,
+    BaseFiles,
+    Epoch,
+    NoProgress,
+    Task,
+    TrainingDevices,
+)
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 
@@ -30,7 +37,7 @@ def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **h
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.random_base()),
-        place=place or ModelFolder(),
+        place=place or TrainingDevices(),
     )
 
 

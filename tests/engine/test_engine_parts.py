@@ -16,7 +16,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import tokens
-from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, wish_of
+from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
 from merlin.engine.settings import EngineSettings
 from merlin.openai_protocol.errors import ApiError
@@ -149,28 +149,28 @@ def test_an_act_is_carried_out_once_for_its_key(rows):
         done.append(1)
         return {"id": f"thing-{len(done)}"}
 
-    wish = wish_of("things", "key", {"a": 1})
-    first, was_done = repeats.once(wish, act)
+    idempotency = idempotency_of("things", "key", {"a": 1})
+    first, was_done = repeats.once(idempotency, act)
     assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
-    assert repeats.once(wish, act) == (first, True)
+    assert repeats.once(idempotency, act) == (first, True)
     with pytest.raises(ApiError, match="another request"):
-        repeats.once(wish_of("things", "key", {"a": 2}), act)
-    assert repeats.once(wish_of("things", "", {"a": 1}), act)[0] != first
+        repeats.once(idempotency_of("things", "key", {"a": 2}), act)
+    assert repeats.once(idempotency_of("things", "", {"a": 1}), act)[0] != first
     repeats.forget("thing-1")
-    assert repeats.once(wish, act)[1] is False
+    assert repeats.once(idempotency, act)[1] is False
 
 
 def test_an_old_answer_is_forgotten_in_time(rows):
     repeats = Repeats(rows)
-    repeats.once(wish_of("things", "old", 1), lambda: {"id": "a"})
+    repeats.once(idempotency_of("things", "old", 1), lambda: {"id": "a"})
     rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
-    repeats.once(wish_of("things", "new", 1), lambda: {"id": "b"})
+    repeats.once(idempotency_of("things", "new", 1), lambda: {"id": "b"})
     assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
 
 
 def test_an_overlong_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
-        wish_of("things", "k" * (LONGEST_KEY + 1), 1)
+        idempotency_of("things", "k" * (LONGEST_KEY + 1), 1)
 
 
 def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():

@@ -10,7 +10,7 @@ from lora_world import children, epochs, in_this_process, task, training
 from machine import needed
 from waiting import wait_until
 
-from merlin.engine.trainers.base import ModelFolder, Untrainable
+from merlin.engine.trainers.base import TrainingDevices, Untrainable
 
 pytestmark = [
     pytest.mark.integration,
@@ -34,7 +34,7 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
     train = tiny_base.planted(tmp_path / "train.jsonl")
     alone = in_this_process(task(tmp_path / "alone", train, **HYPER))
 
-    shared = task(tmp_path / "two", train, place=ModelFolder(workers=2), **HYPER)
+    shared = task(tmp_path / "two", train, place=TrainingDevices(workers=2), **HYPER)
     begun = in_this_process(shared, leave_at=1)
     assert max(losses(begun)) == 1
     going = training(shared)
@@ -51,7 +51,7 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path):
     train = tiny_base.planted(tmp_path / "train.jsonl")
-    away = ModelFolder(cluster="127.0.0.1:9", workers=2)
+    away = TrainingDevices(cluster="127.0.0.1:9", workers=2)
     with pytest.raises(Untrainable) as refused:
         list(training(task(tmp_path / "job", train, place=away, **HYPER)))
     assert refused.value.code == "cluster_unavailable"

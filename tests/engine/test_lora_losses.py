@@ -7,7 +7,7 @@ import json
 import pytest
 import tiny_base
 
-from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, ModelFolder
+from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, TrainingDevices
 
 pytestmark = [
     pytest.mark.functional,
@@ -79,7 +79,7 @@ def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
         "beta": BETA,
     }
     plan = Plan(method, None, 42, settings, examples, [], most)
-    return TrainStep(plan, Distributed.of(ModelFolder()), model)
+    return TrainStep(plan, Distributed.of(TrainingDevices()), model)
 
 
 def loss(model, examples, *given, **settings):

@@ -8,7 +8,7 @@ import pytest
 import tiny_base
 from lora_world import epochs, in_this_process, task, training
 
-from merlin.engine.trainers.base import DPO, BaseFiles, ModelFolder
+from merlin.engine.trainers.base import DPO, BaseFiles, TrainingDevices
 
 pytestmark = [
     pytest.mark.functional,
@@ -104,7 +104,7 @@ def test_preferences_are_learned(tmp_path):
 
 
 def test_two_processes_learn_what_one_does(tmp_path, train, plain):
-    place = ModelFolder(devices=("cpu", "cpu"))
+    place = TrainingDevices(devices=("cpu", "cpu"))
     made = task(tmp_path / "job", train, place=place, n_epochs=2, batch_size=6)
     done = epochs(training(made))
     assert [epoch.metrics["train_loss"] for epoch in done] == pytest.approx(plain, rel=1e-5)

@@ -11,7 +11,13 @@ from lora_world import TRAINER, in_this_process, task
 from small_disk import small_disk
 
 from merlin.core.i18n import text
-from merlin.engine.trainers.base import DPO, SUPERVISED, BadHyperparameter, BaseFiles, ModelFolder
+from merlin.engine.trainers.base import (
+    DPO,
+    SUPERVISED,
+    BadHyperparameter,
+    BaseFiles,
+    TrainingDevices,
+)
 from merlin.engine.trainers.lora import hyperparameters
 
 pytestmark = [
@@ -120,7 +126,7 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
-    place = ModelFolder(devices=("cuda:97",))
+    place = TrainingDevices(devices=("cuda:97",))
     assert "cuda:97" in failure(task(tmp_path / "job", train, place=place), "device_unavailable")
 
 
@@ -170,7 +176,7 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     assert asked["rank"] == 8
     assert asked["dropout"] == 0.0
     settled = hyperparameters.settled(
-        DPO, asked, hyperparameters.Hyperparameters(50, 0.5, 135_000_000)
+        DPO, asked, hyperparameters.TrainingSize(50, 0.5, 135_000_000)
     )
     assert settled == {
         "n_epochs": 6,
@@ -192,5 +198,5 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 )
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
     asked = TRAINER.hyperparameters(SUPERVISED, {})
-    lesson = hyperparameters.Hyperparameters(examples, 0.0, 135_000_000)
-    assert hyperparameters.settled(SUPERVISED, asked, lesson)["n_epochs"] == epochs
+    size = hyperparameters.TrainingSize(examples, 0.0, 135_000_000)
+    assert hyperparameters.settled(SUPERVISED, asked, size)["n_epochs"] == epochs

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from merlin.engine.context import engine_of
 from merlin.engine.files import form_of, spill
-from merlin.engine.transcription import SHAPES, Wish
+from merlin.engine.transcription import SHAPES, TranscriptionRequest
 from merlin.openai_protocol.errors import bad_field
 
 router = APIRouter()
@@ -28,14 +28,14 @@ _NOT_HERE = ("stream", "include[]", "chunking_strategy")
 @router.post("/audio/transcriptions")
 async def create(request: Request) -> Response:
     """Write a recording down."""
-    hearing = engine_of(request).hearing
+    transcriber = engine_of(request).transcriber
     async with form_of(request, MOST_BYTES, "'file' and 'model'") as form:
-        hearing.check(_field(form, "model"))
+        transcriber.check(_field(form, "model"))
         upload, shape = _upload(form), _shape(form)
         with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
             sound = Path(folder) / "sound"
             await spill(upload, sound)
-            heard = await hearing.hear(_wish(form, sound))
+            heard = await transcriber.hear(_transcription_request(form, sound))
     return SHAPES[shape](heard)
 
 
@@ -61,8 +61,8 @@ def _shape(form: FormData) -> str:
     return shape
 
 
-def _wish(form: FormData, sound: Path) -> Wish:
-    return Wish(
+def _transcription_request(form: FormData, sound: Path) -> TranscriptionRequest:
+    return TranscriptionRequest(
         sound=str(sound),
         language=_field(form, "language").lower(),
         prompt=_field(form, "prompt"),

@@ -237,7 +237,7 @@ async def create(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
     question = question_of(await json_object(request), owner_of(request))
     await let_ask(request, question.model)
-    asked = engine_of(request).desk.ask(question.model, question.asking)
+    asked = engine_of(request).backends.ask(question.model, question.asking)
     answering = metered(request, question.asking, asked)
     if question.is_stream:
         return await _streamed(question, answering)

@@ -41,13 +41,13 @@ async def create(request: Request) -> Response:
     await let_ask(request, wanted.model)
     if wanted.model not in engine.bases:
         await run_in_threadpool(_refuse_tuned, engine, wanted.model)
-    embed = engine.desk.backend_of(wanted.model).embed
+    embed = engine.backends.backend_of(wanted.model).embed
     embedded = await metered_vectors(request, wanted.texts, embed)
     return JSONResponse(await run_in_threadpool(embeddings_object, wanted, embedded))
 
 
 def _refuse_tuned(engine: Engine, name: str) -> None:
-    base = engine.shelves.models.get(name)["base"]
+    base = engine.repositories.models.get(name)["base"]
     raise bad_field(
         "model", f"A tuned model answers questions alone; embeddings come from bases: {base}"
     )

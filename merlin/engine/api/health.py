@@ -29,15 +29,15 @@ def metrics_of(engine: Engine, calls: Calls, use: Use) -> Iterator[Metric]:
         (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
     )
     yield counter("merlin_engine_calls_total", "Calls that this engine has answered.", *by_call)
-    yield from _of_answers(dict(engine.desk.figures()))
+    yield from _of_answers(dict(engine.backends.figures()))
     yield from _of_machine(use)
-    waiting = engine.courier.outbox.figures()["waiting"]
+    waiting = engine.webhook_sender.deliveries.figures()["waiting"]
     about = "Webhook deliveries that nobody has taken yet."
     yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 
 
 def _of_jobs(engine: Engine) -> Iterator[Metric]:
-    jobs = engine.shelves.jobs
+    jobs = engine.repositories.jobs
     by_state = ((n, {"status": status}) for status, n in jobs.counts().items())
     yield gauge("merlin_engine_jobs", "Fine-tune jobs by state.", *by_state)
     by_base = (
@@ -47,7 +47,7 @@ def _of_jobs(engine: Engine) -> Iterator[Metric]:
     yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
     pace: Counter[str] = Counter()
     for job in jobs.waiting(RUNNING):
-        pace[job.order.base] += round(job_facts(engine.shelves, job).pace)
+        pace[job.order.base] += round(job_facts(engine.repositories, job).pace)
     told = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
     yield gauge("merlin_engine_training_tokens_per_second", about, *told)
@@ -112,7 +112,7 @@ def healthz() -> Response:
 def readyz(request: Request) -> Response:
     """Say whether jobs are worked and the database is read."""
     engine = engine_of(request)
-    engine.shelves.jobs.counts()
+    engine.repositories.jobs.counts()
     is_well = engine.work.is_alive
     return JSONResponse({"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503)
 

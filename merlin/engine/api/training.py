@@ -22,7 +22,7 @@ from merlin.core import durable_files
 from merlin.engine.auth import let_keep, let_queue, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
-from merlin.engine.database import Row, Wish, page_of, wish_of
+from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
 from merlin.engine.files import PURPOSE, file_of, form_of, json_object, spill
 from merlin.engine.job_events import event_object, language_asked
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
@@ -39,7 +39,7 @@ _LONGEST_NAME = 255
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Keep an upload; the same Idempotency-Key and file give the first answer again."""
-    files = engine_of(request).shelves.files
+    files = engine_of(request).repositories.files
     async with form_of(request) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
@@ -57,8 +57,8 @@ async def upload_file(request: Request) -> Response:
         try:
             digest = await spill(upload, part)
             key = request.headers.get("idempotency-key", "")
-            wish = wish_of("files", key, [name, purpose, digest], owner_of(request))
-            answer = await run_in_threadpool(files.add, name, part, wish, let_keep(request))
+            idempotency = idempotency_of("files", key, [name, purpose, digest], owner_of(request))
+            answer = await run_in_threadpool(files.add, name, part, idempotency, let_keep(request))
         finally:
             durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
@@ -80,7 +80,7 @@ def list_files(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
     page = page_of(query, MOST_FILES, MOST_FILES)
-    purpose, files = query.get("purpose", ""), engine_of(request).shelves.files
+    purpose, files = query.get("purpose", ""), engine_of(request).repositories.files
     found, more = files.list(purpose, page, owner_of(request))
     return JSONResponse(list_page([file_of(row) for row in found], has_more=more))
 
@@ -88,7 +88,7 @@ def list_files(request: Request) -> Response:
 @router.get("/files/{file_id}")
 def retrieve_file(request: Request, file_id: str) -> Response:
     """Return a File."""
-    return JSONResponse(file_of(engine_of(request).shelves.files.get(file_id)))
+    return JSONResponse(file_of(engine_of(request).repositories.files.get(file_id)))
 
 
 @router.get("/files/{file_id}/content")
@@ -98,7 +98,7 @@ def content(request: Request, file_id: str) -> Response:
     The protocol's description calls them application/json; lines of JSON are none, and its own
     clients ask for the bytes.
     """
-    files = engine_of(request).shelves.files
+    files = engine_of(request).repositories.files
     path = files.path(str(files.get(file_id)["id"]))
     return FileResponse(path, media_type="application/octet-stream")
 
@@ -106,7 +106,7 @@ def content(request: Request, file_id: str) -> Response:
 @router.delete("/files/{file_id}")
 def delete_file(request: Request, file_id: str) -> Response:
     """Delete a file; a job that still needs it fails and says so."""
-    engine_of(request).shelves.files.delete(file_id)
+    engine_of(request).repositories.files.delete(file_id)
     return JSONResponse(deleted_object(file_id, "file"))
 
 
@@ -120,19 +120,19 @@ async def create_job(request: Request) -> Response:
     """Keep a new job; the same Idempotency-Key and body give the first answer again."""
     asked = await json_object(request)
     key = request.headers.get("idempotency-key", "")
-    wish = wish_of("jobs", key, asked, owner_of(request))
-    answer = await run_in_threadpool(_created, request, asked, wish)
+    idempotency = idempotency_of("jobs", key, asked, owner_of(request))
+    answer = await run_in_threadpool(_created, request, asked, idempotency)
     return Response(answer, media_type="application/json")
 
 
-def _created(request: Request, asked: Mapping[str, object], wish: Wish) -> bytes:
+def _created(request: Request, asked: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = engine_of(request)
-    stored = engine.repeats.answer(wish)
+    stored = engine.repeats.answer(idempotency)
     if stored is not None:
         return stored
     order = order_of(asked, engine.bases)
-    _check_files(engine, order, wish.owner)
-    answer = engine.shelves.jobs.create(order, wish, let_queue(request))
+    _check_files(engine, order, idempotency.owner)
+    answer = engine.repositories.jobs.create(order, idempotency, let_queue(request))
     engine.work.wake()
     return answer
 
@@ -140,7 +140,7 @@ def _created(request: Request, asked: Mapping[str, object], wish: Wish) -> bytes
 def _check_files(engine: Engine, order: JobOrder, owner: str) -> None:
     wanted = {"training_file": order.training_file, "validation_file": order.validation_file}
     for param, file_id in wanted.items():
-        if file_id is not None and not engine.shelves.files.has(file_id, owner):
+        if file_id is not None and not engine.repositories.files.has(file_id, owner):
             words = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, words)
 
@@ -153,7 +153,7 @@ def list_jobs(request: Request) -> Response:
     wanted = {
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
-    jobs, more = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
+    jobs, more = engine_of(request).repositories.jobs.list(wanted, page, owner_of(request))
     language = language_asked(request)
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 
@@ -161,26 +161,26 @@ def list_jobs(request: Request) -> Response:
 @router.get("/fine_tuning/jobs/{job_id}")
 def retrieve_job(request: Request, job_id: str) -> Response:
     """Return a job as it stands."""
-    job = engine_of(request).shelves.jobs.get(job_id)
+    job = engine_of(request).repositories.jobs.get(job_id)
     return JSONResponse(job_object(job, language_asked(request)))
 
 
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
 def cancel(request: Request, job_id: str) -> Response:
     """Stop a job for good."""
-    return _moved(request, job_id, engine_of(request).shelves.jobs.cancel)
+    return _moved(request, job_id, engine_of(request).repositories.jobs.cancel)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/pause")
 def pause(request: Request, job_id: str) -> Response:
     """Let a job rest after the step under way."""
-    return _moved(request, job_id, engine_of(request).shelves.jobs.pause)
+    return _moved(request, job_id, engine_of(request).repositories.jobs.pause)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/resume")
 def resume(request: Request, job_id: str) -> Response:
     """Put a resting job back in the queue."""
-    return _moved(request, job_id, engine_of(request).shelves.jobs.resume)
+    return _moved(request, job_id, engine_of(request).repositories.jobs.resume)
 
 
 def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
@@ -192,18 +192,18 @@ def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Respons
 @router.get("/fine_tuning/jobs/{job_id}/events")
 def events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
-    shelves = engine_of(request).shelves
+    repositories = engine_of(request).repositories
     page = page_of(request.query_params, _PAGE, MOST)
-    found, more = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
+    found, more = repositories.job_events.page(repositories.jobs.get(job_id).job_id, page)
     return JSONResponse(list_page([event_object(row) for row in found], has_more=more))
 
 
 @router.get("/fine_tuning/jobs/{job_id}/checkpoints")
 def checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last ten are kept."""
-    shelves = engine_of(request).shelves
+    repositories = engine_of(request).repositories
     page = page_of(request.query_params, _CHECKPOINTS, MOST)
-    found, more = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
+    found, more = repositories.models.checkpoints(repositories.jobs.get(job_id).job_id, page)
     return JSONResponse(list_page([checkpoint_of(row) for row in found], has_more=more))
 
 
@@ -212,7 +212,7 @@ def list_models(request: Request) -> Response:
     """List every model but the checkpoints, which stand in their job's own list."""
     engine = engine_of(request)
     shown = [model_of(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
-    shown += [_tuned(engine, row) for row in engine.shelves.models.final(owner_of(request))]
+    shown += [_tuned(engine, row) for row in engine.repositories.models.final(owner_of(request))]
     return JSONResponse(list_object(shown))
 
 
@@ -222,7 +222,7 @@ def retrieve_model(request: Request, name: str) -> Response:
     engine = engine_of(request)
     if name in engine.bases:
         return JSONResponse(model_of(name, RECALL_CREATED, engine.bases[name]))
-    return JSONResponse(_tuned(engine, engine.shelves.models.get(name)))
+    return JSONResponse(_tuned(engine, engine.repositories.models.get(name)))
 
 
 @router.delete("/models/{name:path}")
@@ -230,7 +230,7 @@ def delete_model(request: Request, name: str) -> Response:
     """Delete a tuned model or a checkpoint; its weights are gone for good."""
     if name in engine_of(request).bases:
         raise ApiError(403, f"`{name}` is a base model: only tuned models can be deleted.")
-    engine_of(request).shelves.models.delete(name)
+    engine_of(request).repositories.models.delete(name)
     return JSONResponse(deleted_object(name, "model"))
 
 

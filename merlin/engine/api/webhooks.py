@@ -33,44 +33,44 @@ def event_types() -> Response:
 async def create(request: Request) -> Response:
     """Keep a new endpoint; its secret is told this once."""
     wanted = wanted_of(await json_object(request), is_new=True)
-    courier = _courier(request)
-    courier.walls.check(wanted.url or "")
-    row = await run_in_threadpool(courier.endpoints.add, wanted, owner_of(request))
-    return _shown(courier, row, with_secret=True)
+    webhook_sender = _webhook_sender(request)
+    webhook_sender.guard.check(wanted.url or "")
+    row = await run_in_threadpool(webhook_sender.endpoints.add, wanted, owner_of(request))
+    return _shown(webhook_sender, row, with_secret=True)
 
 
 @router.get("/webhook_endpoints")
 def listed(request: Request) -> Response:
     """List endpoints, newest first."""
-    courier = _courier(request)
+    webhook_sender = _webhook_sender(request)
     page = page_of(request.query_params, _PAGE, _MOST)
-    found, more = courier.endpoints.list(page, owner_of(request))
-    return JSONResponse(list_page([_object(courier, row) for row in found], has_more=more))
+    found, more = webhook_sender.endpoints.list(page, owner_of(request))
+    return JSONResponse(list_page([_object(webhook_sender, row) for row in found], has_more=more))
 
 
 @router.get("/webhook_endpoints/{endpoint_id}")
 def retrieve(request: Request, endpoint_id: str) -> Response:
     """Return an endpoint, and how it goes."""
-    courier = _courier(request)
-    return _shown(courier, courier.endpoints.get(endpoint_id))
+    webhook_sender = _webhook_sender(request)
+    return _shown(webhook_sender, webhook_sender.endpoints.get(endpoint_id))
 
 
 @router.post("/webhook_endpoints/{endpoint_id}")
 async def update(request: Request, endpoint_id: str) -> Response:
     """Change an endpoint; one that was paused or gone is on again."""
     wanted = wanted_of(await json_object(request), is_new=False)
-    courier = _courier(request)
+    webhook_sender = _webhook_sender(request)
     if wanted.url is not None:
-        courier.walls.check(wanted.url)
-    row = await run_in_threadpool(courier.endpoints.change, endpoint_id, wanted)
-    courier.wake()
-    return _shown(courier, row)
+        webhook_sender.guard.check(wanted.url)
+    row = await run_in_threadpool(webhook_sender.endpoints.change, endpoint_id, wanted)
+    webhook_sender.wake()
+    return _shown(webhook_sender, row)
 
 
 @router.delete("/webhook_endpoints/{endpoint_id}")
 def delete(request: Request, endpoint_id: str) -> Response:
     """Forget an endpoint, with what waits for it."""
-    _courier(request).endpoints.delete(endpoint_id)
+    _webhook_sender(request).endpoints.delete(endpoint_id)
     return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
 
 
@@ -82,21 +82,21 @@ async def rotate_secret(request: Request, endpoint_id: str) -> Response:
     if not isinstance(keeps_old, bool):
         name = "keep_old_secret_active_for_24_hours"
         raise bad_field(name, f"{name} must be true or false")
-    courier = _courier(request)
+    webhook_sender = _webhook_sender(request)
 
     def rotated() -> Row:
-        return courier.endpoints.rotate(endpoint_id, keeps_old=keeps_old)
+        return webhook_sender.endpoints.rotate(endpoint_id, keeps_old=keeps_old)
 
-    return _shown(courier, await run_in_threadpool(rotated), with_secret=True)
+    return _shown(webhook_sender, await run_in_threadpool(rotated), with_secret=True)
 
 
 @router.post("/webhook_endpoints/{endpoint_id}/test")
 async def test(request: Request, endpoint_id: str) -> Response:
     """Send a sample now; whatever the endpoint answers is told."""
     kind = event_type((await json_object(request)).get("event_type"))
-    courier = _courier(request)
-    row = await run_in_threadpool(courier.endpoints.get, endpoint_id)
-    outcome = await asyncio.wrap_future(courier.test(row, kind))
+    webhook_sender = _webhook_sender(request)
+    row = await run_in_threadpool(webhook_sender.endpoints.get, endpoint_id)
+    outcome = await asyncio.wrap_future(webhook_sender.test(row, kind))
     if outcome.status is None:
         words = f"The endpoint gave no answer: {outcome.trouble}."
         raise ApiError(400, words, code="webhook_endpoint_unreachable")
@@ -110,14 +110,14 @@ async def test(request: Request, endpoint_id: str) -> Response:
     return JSONResponse(told)
 
 
-def _courier(request: Request) -> WebhookSender:
-    return engine_of(request).courier
+def _webhook_sender(request: Request) -> WebhookSender:
+    return engine_of(request).webhook_sender
 
 
-def _object(courier: WebhookSender, row: Row) -> dict[str, object]:
-    return endpoint_object(row, courier.outbox.waiting(row["id"]))
+def _object(webhook_sender: WebhookSender, row: Row) -> dict[str, object]:
+    return endpoint_object(row, webhook_sender.deliveries.waiting(row["id"]))
 
 
-def _shown(courier: WebhookSender, row: Row, *, with_secret: bool = False) -> Response:
+def _shown(webhook_sender: WebhookSender, row: Row, *, with_secret: bool = False) -> Response:
     secret = {"signing_secret": row["secret"]} if with_secret else {}
-    return JSONResponse(_object(courier, row) | secret)
+    return JSONResponse(_object(webhook_sender, row) | secret)

@@ -107,18 +107,18 @@ class JobsView:
 
 def jobs_seen(visit: Visit) -> str:
     """Return what changes whenever any job does."""
-    return str(visit.engine.shelves.diary.newest())
+    return str(visit.engine.repositories.job_events.newest())
 
 
 def jobs_view(visit: Visit, after: str = "") -> JobsView:
     """Return the jobs; those that are over behind the one named `after`. Raises ApiError 400."""
-    shelves, seen = visit.engine.shelves, jobs_seen(visit)
-    open_jobs = shelves.jobs.unfinished()
+    repositories, seen = visit.engine.repositories, jobs_seen(visit)
+    open_jobs = repositories.jobs.unfinished()
     found, has_more = _over(visit, after)
     return JobsView(
         href="" if after else f"/live?seen={seen}",
         running=tuple(
-            _card(visit, job_facts(shelves, job)) for job in open_jobs if job.status == RUNNING
+            _card(visit, job_facts(repositories, job)) for job in open_jobs if job.status == RUNNING
         ),
         waiting=tuple(_line(visit, job) for job in open_jobs if job.status != RUNNING),
         over=tuple(_line(visit, job) for job in found),
@@ -132,7 +132,7 @@ def _over(visit: Visit, after: str) -> tuple[list[Job], bool]:
     has_more = True
     while len(found) <= MOST_OVER and has_more:
         page = Page(after, MOST_OVER)
-        jobs, has_more = visit.engine.shelves.jobs.list({}, page)
+        jobs, has_more = visit.engine.repositories.jobs.list({}, page)
         found += [job for job in jobs if job.status in FINAL]
         after = jobs[-1].job_id if jobs else after
     return found[:MOST_OVER], has_more or len(found) > MOST_OVER
@@ -234,7 +234,7 @@ def _base_line(visit: Visit, base: BaseFacts) -> BaseLine:
 
 def model_lines(visit: Visit) -> tuple[ModelLine, ...]:
     """Return the newest tuned models."""
-    found = visit.engine.shelves.models.final()[:MOST_OVER]
+    found = visit.engine.repositories.models.final()[:MOST_OVER]
     return tuple(
         ModelLine(row["name"], f"/jobs/{row['job_id']}", row["base"], visit.when(row["created_at"]))
         for row in found
@@ -291,7 +291,7 @@ LOG_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class DiaryLine:
+class EventLine:
     """One line of the diary."""
 
     at: str
@@ -316,7 +316,7 @@ class LiveView:
     error: str
     curve: Curve | None
     told: str
-    diary: tuple[DiaryLine, ...]
+    diary: tuple[EventLine, ...]
     log: str
     may: tuple[str, ...]
     said: str
@@ -334,10 +334,10 @@ class JobView:
 
 def live_view(visit: Visit, job_id: str) -> LiveView:
     """Return how a job stands. Raises ApiError 404."""
-    shelves = visit.engine.shelves
+    repositories = visit.engine.repositories
     # Taken before the rest: what comes between is seen once more rather than never.
-    seen, job = jobs_seen(visit), shelves.jobs.get(job_id)
-    facts = job_facts(shelves, job)
+    seen, job = jobs_seen(visit), repositories.jobs.get(job_id)
+    facts = job_facts(repositories, job)
     chip = visit.chip(job.status)
     return LiveView(
         href="" if facts.is_over else f"/jobs/{job.job_id}/live?seen={seen}.{job.status}",
@@ -351,7 +351,7 @@ def live_view(visit: Visit, job_id: str) -> LiveView:
         curve=curve_shown(visit, facts),
         told=curve_told(visit, facts),
         diary=_diary(visit, job),
-        log=log_tail(shelves, job.job_id),
+        log=log_tail(repositories, job.job_id),
         may=_may(job),
         said=visit.say("now", state=chip.words),
     )
@@ -359,7 +359,7 @@ def live_view(visit: Visit, job_id: str) -> LiveView:
 
 def job_view(visit: Visit, job_id: str) -> JobView:
     """Return a job's page. Raises ApiError 404."""
-    job = visit.engine.shelves.jobs.get(job_id)
+    job = visit.engine.repositories.jobs.get(job_id)
     given = sorted(job.order.hyperparameters.items())
     return JobView(
         live=live_view(visit, job_id),
@@ -371,7 +371,9 @@ def job_view(visit: Visit, job_id: str) -> JobView:
 
 def picture_of(visit: Visit, job_id: str, *, dark: bool) -> bytes:
     """Return a job's losses as a PNG. Raises ApiError 404."""
-    facts: JobFacts = job_facts(visit.engine.shelves, visit.engine.shelves.jobs.get(job_id))
+    facts: JobFacts = job_facts(
+        visit.engine.repositories, visit.engine.repositories.jobs.get(job_id)
+    )
     words = ChartLabels(
         title=f"{facts.title} · {facts.job.order.base}",
         train=visit.say("loss-train"),
@@ -383,9 +385,9 @@ def picture_of(visit: Visit, job_id: str, *, dark: bool) -> bytes:
     return plot_png(facts.train, facts.test, words, dark=dark)
 
 
-def log_tail(shelves: Repositories, job_id: str) -> str:
+def log_tail(repositories: Repositories, job_id: str) -> str:
     """Return the end of what a job's trainer logged, "" where it has no log; secrets left out."""
-    for path in (shelves.work_of(job_id) / "log", shelves.log_of(job_id)):
+    for path in (repositories.work_of(job_id) / "log", repositories.log_of(job_id)):
         found = _tail(path)
         if found:
             return redact(found)
@@ -408,10 +410,10 @@ def _may(job: Job) -> tuple[str, ...]:
     return ("resume", "cancel") if job.status == PAUSED else ()
 
 
-def _diary(visit: Visit, job: Job) -> tuple[DiaryLine, ...]:
-    rows, _ = visit.engine.shelves.diary.page(job.job_id, Page(limit=MOST_LINES))
+def _diary(visit: Visit, job: Job) -> tuple[EventLine, ...]:
+    rows, _ = visit.engine.repositories.job_events.page(job.job_id, Page(limit=MOST_LINES))
     return tuple(
-        DiaryLine(
+        EventLine(
             visit.when(row["created_at"]),
             str(row["message"]),
             row["level"] == "error",
@@ -449,7 +451,7 @@ def _told(visit: Visit, value: object) -> str:
 
 def _models(visit: Visit, job: Job) -> Pairs:
     """Return the names under which the job's model and its checkpoints can be asked."""
-    rows, _ = visit.engine.shelves.models.checkpoints(job.job_id, Page(limit=MOST_LINES))
+    rows, _ = visit.engine.repositories.models.checkpoints(job.job_id, Page(limit=MOST_LINES))
     final = [(job.model_name, visit.say("final"))] if job.status == SUCCEEDED else []
     steps = [(row["name"], visit.say("after-step", step=visit.number(row["step"]))) for row in rows]
     return (*final, *steps)
@@ -494,13 +496,13 @@ def machine(visit: Known) -> Response:
 @router.get("/view")
 def view_all(visit: Known) -> Response:
     """Return jobs, bases, models and machine for programs."""
-    shelves = visit.engine.shelves
-    jobs, _ = shelves.jobs.list({}, Page(limit=MOST_JOBS))
+    repositories = visit.engine.repositories
+    jobs, _ = repositories.jobs.list({}, Page(limit=MOST_JOBS))
     told = {
-        "jobs": [job_facts(shelves, job).as_json(visit.language) for job in jobs],
-        "counts": shelves.jobs.counts(),
+        "jobs": [job_facts(repositories, job).as_json(visit.language) for job in jobs],
+        "counts": repositories.jobs.counts(),
         "bases": [base.as_json() for base in base_facts(visit.engine)],
-        "models": [row["name"] for row in shelves.models.final()],
+        "models": [row["name"] for row in repositories.models.final()],
         "machine": visit.machine.use().as_json(),
     }
     return JSONResponse(told, headers=HEADERS)
@@ -525,7 +527,7 @@ def show_live(visit: Known, job_id: str, seen: Seen = "") -> Response:
 @router.get("/jobs/{job_id}/view")
 def view_job(visit: Known, job_id: str) -> Response:
     """Return a job and its losses for programs."""
-    facts = job_facts(visit.engine.shelves, visit.engine.shelves.jobs.get(job_id))
+    facts = job_facts(visit.engine.repositories, visit.engine.repositories.jobs.get(job_id))
     told = {**facts.as_json(visit.language), "train": facts.train, "test": facts.test}
     return JSONResponse(told, headers=HEADERS)
 
@@ -541,7 +543,7 @@ def loss_png(visit: Known, job_id: str) -> Response:
 @router.post("/jobs/{job_id}/{move}")
 def move_job(visit: Known, job_id: str, move: str) -> Response:
     """Pause, resume or cancel a job, then show it."""
-    jobs = visit.engine.shelves.jobs
+    jobs = visit.engine.repositories.jobs
     moves = {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel}
     if move in moves:
         moves[move](job_id)

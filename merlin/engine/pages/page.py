@@ -214,9 +214,9 @@ def machine_of(request: Request) -> Machine:
     """Return what looks at the machine that a call's engine works on."""
     state = request.app.state
     if not hasattr(state, "machine"):
-        shelves = engine_of(request).shelves
-        room = DiskQuota(shelves, 0)
-        state.machine = Machine(shelves.folder, lambda: room.used_bytes)
+        repositories = engine_of(request).repositories
+        room = DiskQuota(repositories, 0)
+        state.machine = Machine(repositories.folder, lambda: room.used_bytes)
     machine: Machine = state.machine
     return machine
 

@@ -1,4 +1,4 @@
-"""The desk: a model's name in, the pieces of its answer out. It finds the base and the backend."""
+"""A model's name in, the pieces of its answer out. It finds the base and the backend."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class BaseFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFolder:
+class TrainingDevices:
     """Where to work: devices of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
 
     devices: Sequence[str] = ("cpu",)
@@ -56,7 +56,7 @@ class Task:
     seed: int
     folder: Path
     base: BaseFiles | None = None
-    place: ModelFolder = ModelFolder()
+    place: TrainingDevices = TrainingDevices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,11 @@ class Trainer(Protocol):
         """
 
     def train(self, task: Task) -> Generator[Told, None, None]:
-        """Train, telling what happened: Settled first; the last epoch told is the final model.
+        """Train, telling what happened; the last epoch told is the final model.
 
-        Quiet may stand anywhere, and must where nothing else is told for long.
+        ResolvedHyperparameters come first.
+
+        NoProgress may stand anywhere, and must where nothing else is told for long.
 
         Where an earlier epoch is better, that one is told again at the end.
 

@@ -14,7 +14,7 @@ twice, after a crash between sending and noting it, knows it by that.
 
 One try: a POST that is bounded in time, follows nothing, and reads no body.
 
-The courier: a thread that sends what waits, one delivery at a time to each endpoint.
+The sender: a thread that sends what waits, one delivery at a time to each endpoint.
 
 It has a loop of its own, so that nothing it waits for is in the way of an answer, and each
 endpoint a task of its own, so that a dead one holds up nobody else.
@@ -71,11 +71,11 @@ class Deliveries:
         """
         kind, now = f"fine_tuning.job.{status}", self._clock().timestamp()
         body = event_body(f"evt_{secrets.token_hex(12)}", kind, job_id, now)
-        hearing = (
+        wanted_by = (
             "SELECT endpoint.* FROM endpoint JOIN job ON endpoint.owner IN ('', job.owner)"
             " WHERE job.id = ? AND endpoint.state != ?"
         )
-        for endpoint in self._rows.select(hearing, job_id, GONE):
+        for endpoint in self._rows.select(wanted_by, job_id, GONE):
             if kind in json.loads(endpoint["event_types"]):
                 self._rows.change(
                     "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at)"
@@ -174,11 +174,11 @@ class Outcome:
 class Sending:
     """The engine's own way out; opened within the loop that uses it."""
 
-    def __init__(self, walls: SsrfGuard) -> None:
-        self._walls = walls
+    def __init__(self, guard: SsrfGuard) -> None:
+        self._guard = guard
         self._session = aiohttp.ClientSession(
             # No bound on connections: dead endpoints hold up nobody.
-            connector=aiohttp.TCPConnector(resolver=Resolver(walls), limit=0, force_close=True),
+            connector=aiohttp.TCPConnector(resolver=Resolver(guard), limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": f"merlin-engine/{__version__}"},
@@ -195,7 +195,7 @@ class Sending:
         headers = headers_of(delivery_id, utc_now(), content, signing)
         headers["content-type"] = "application/json"
         try:
-            self._walls.check(url)
+            self._guard.check(url)
             answering = self._session.post(
                 url, data=content, headers=headers, allow_redirects=False
             )
@@ -235,13 +235,13 @@ class WebhookSender:
     """The sending of one engine; `wake` after a delivery was written."""
 
     def __init__(
-        self, endpoints: Endpoints, outbox: Deliveries, walls: SsrfGuard, clock: Clock = utc_now
+        self, endpoints: Endpoints, deliveries: Deliveries, guard: SsrfGuard, clock: Clock = utc_now
     ) -> None:
         self._clock = clock
         self._steps = StepWatch(clock)
         self.endpoints = endpoints
-        self.outbox = outbox
-        self.walls = walls
+        self.deliveries = deliveries
+        self.guard = guard
         self._loop = asyncio.new_event_loop()
         self._woken = asyncio.Event()
         self._is_stopping = False
@@ -271,7 +271,7 @@ class WebhookSender:
 
     def job_ended(self, job_id: str, status: str) -> None:
         """Write who is to hear it, within the job's transaction; it is sent once that is done."""
-        self.outbox.job_ended(job_id, status)
+        self.deliveries.job_ended(job_id, status)
         self.wake()
 
     def test(self, endpoint: Row, kind: str) -> Future[Outcome]:
@@ -294,7 +294,7 @@ class WebhookSender:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._sending = Sending(self.walls)
+        self._sending = Sending(self.guard)
         try:
             while not self._is_stopping:
                 self._woken.clear()
@@ -316,9 +316,9 @@ class WebhookSender:
         """Begin what is due; return when to look again, None for when a task ends."""
         if step_s := self._steps.step_back_s():
             log.warning("the clock was set back", seconds=round(step_s, 1))
-            self.outbox.due_now()
+            self.deliveries.due_now()
         now, pauses_s = self._clock().timestamp(), []
-        for delivery in self.outbox.heads():
+        for delivery in self.deliveries.heads():
             if delivery["endpoint_id"] in self._under_way:
                 continue
             if delivery["at"] <= now:
@@ -358,7 +358,7 @@ class WebhookSender:
         outcome = await self._send(endpoint, delivery["id"], delivery["body"])
         kill_point("engine.webhook_sent")
         if outcome.is_taken:
-            self.outbox.delivered(delivery["id"])
+            self.deliveries.delivered(delivery["id"])
             self.endpoints.well(endpoint["id"])
         else:
             self._failed(delivery, outcome)
@@ -366,7 +366,7 @@ class WebhookSender:
 
     def _failed(self, delivery: Row, outcome: Outcome) -> None:
         endpoint_id = delivery["endpoint_id"]
-        self.outbox.failed(delivery, outcome.trouble)
+        self.deliveries.failed(delivery, outcome.trouble)
         pause_s = max(outcome.again_in_s, LADDER_S[0])
         state = self.endpoints.failed(endpoint_id, pause_s, is_gone=outcome.is_gone)
         log.warning(
@@ -381,13 +381,13 @@ class WebhookSender:
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
         if self._sending is None:
-            raise RuntimeError("the courier was not started")
+            raise RuntimeError("the sender was not started")
         signing = self.endpoints.secrets_of(endpoint)
         return await self._sending.send(endpoint["url"], delivery_id, body, signing)
 
 
-def courier_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
-    """Return the courier of an engine, the endpoints of its configuration in place."""
+def webhook_sender_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
+    """Return the sender of an engine, the endpoints of its configuration in place."""
     endpoints = Endpoints(rows)
     endpoints.keep_config(settings.webhooks)
     return WebhookSender(endpoints, Deliveries(rows), SsrfGuard(settings))
@@ -395,10 +395,10 @@ def courier_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
 
 def check_webhooks(settings: EngineSettings) -> None:
     """Raise ConfigError for an address that is none, and for a secret that signs nothing."""
-    walls = SsrfGuard(settings)
+    guard = SsrfGuard(settings)
     for said in settings.webhooks:
         try:
-            walls.check(said.url)
+            guard.check(said.url)
             key_of(said.secret)
         except ApiError as error:
             raise ConfigError(f"engine.webhooks: {error}, not {said.url}") from error

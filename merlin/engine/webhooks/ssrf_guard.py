@@ -52,10 +52,10 @@ class SsrfGuard:
 
 
 class Resolver(AbstractResolver):
-    """Names to addresses, those behind the walls left out."""
+    """Names to addresses, those that are forbidden left out."""
 
-    def __init__(self, walls: SsrfGuard) -> None:
-        self._walls = walls
+    def __init__(self, guard: SsrfGuard) -> None:
+        self._guard = guard
         self._names = ThreadedResolver()
 
     async def resolve(
@@ -63,7 +63,7 @@ class Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return where a host may be called. Raises Forbidden, OSError for an unknown name."""
         found = await self._names.resolve(host, port, family)
-        let = [each for each in found if self._walls.lets(host, each["host"])]
+        let = [each for each in found if self._guard.lets(host, each["host"])]
         if not let:
             raise Forbidden(f"{host} leads to no public address")
         return let

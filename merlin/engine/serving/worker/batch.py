@@ -163,7 +163,7 @@ class Stops:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RowRequest:
     """What one asker wants: `prompt` in tokens; `tell` takes the pieces and the ending."""
 
     number: int
@@ -176,9 +176,9 @@ class Wish:
 class Row:
     """An answer under way, in the words of a base."""
 
-    def __init__(self, wish: Wish, base: Base, spelling: TokenBytes) -> None:
-        asking, room = wish.asking, base.window - len(wish.prompt)
-        self.wish = wish
+    def __init__(self, request: RowRequest, base: Base, spelling: TokenBytes) -> None:
+        asking, room = request.asking, base.window - len(request.prompt)
+        self.request = request
         self.said: list[int] = []
         self.is_over = False
         self._most = min(asking.most_tokens or room, room)
@@ -187,7 +187,7 @@ class Row:
         self._sampling = Sampling(*base.manner(asking), Random(asking.seed))  # noqa: S311
         self._speech = Detokenizer(base.tokenizer)
         self._stops = Stops(asking.stops)
-        self._object = Object(spelling) if asking.is_json else None
+        self._object = JsonObject(spelling) if asking.is_json else None
         self._chances: list[tuple[int, TokenChance]] = []
         self._heard = self._shown = 0
 
@@ -230,13 +230,13 @@ class Row:
         if not self._stops.is_met:
             self._show(self._stops.rest(), is_last=True)
         self.is_over = True
-        self._tell(Finish(reason, len(self.wish.prompt), len(self.said)))
+        self._tell(Finish(reason, len(self.request.prompt), len(self.said)))
 
     def _tell(self, told: Chunk | Finish) -> None:
-        self.wish.tell(self.wish.number, told)
+        self.request.tell(self.request.number, told)
 
     def _keep_chance(self, logits: Tensor, token: int) -> None:
-        most = self.wish.asking.logprobs
+        most = self.request.asking.logprobs
         if most is None:
             return
         own, likeliest = chances_of(logits, token, most)
@@ -245,7 +245,7 @@ class Row:
         self._chances.append((self._heard, chance))
 
 
-class Object:
+class JsonObject:
     """The one JSON object that an answer becomes."""
 
     def __init__(self, spelling: TokenBytes) -> None:
@@ -295,7 +295,7 @@ class Batch:
     @property
     def adapters(self) -> list[LoraWeights | None]:
         """Return the adapters at work."""
-        return [row.wish.adapter for row in (*self._rows, *self._joining)]
+        return [row.request.adapter for row in (*self._rows, *self._joining)]
 
     def join(self, row: Row) -> None:
         """Let a row in."""
@@ -303,10 +303,10 @@ class Batch:
 
     def leave(self, number: int) -> None:
         """Let a row go before it is over, if it is here."""
-        if self._joining and self._joining[0].wish.number == number:
+        if self._joining and self._joining[0].request.number == number:
             self._half = None
-        self._joining = deque(row for row in self._joining if row.wish.number != number)
-        for place in [n for n, row in enumerate(self._rows) if row.wish.number == number]:
+        self._joining = deque(row for row in self._joining if row.request.number != number)
+        for place in [n for n, row in enumerate(self._rows) if row.request.number == number]:
             _remove(self._rows, self._memory, place)
 
     def give_up(self) -> list[Row]:
@@ -323,36 +323,43 @@ class Batch:
             self._read()
         if self._rows:
             last = [row.said[-1:] for row in self._rows]
-            logits = self._passes.read(self._memory, last, [row.wish.adapter for row in self._rows])
+            logits = self._passes.read(
+                self._memory, last, [row.request.adapter for row in self._rows]
+            )
             _take(self._rows, self._memory, logits)
 
     def _read(self) -> None:
         first = self._joining[0]
-        if self._passes.can_part and len(first.wish.prompt) > MOST_READ:
+        if self._passes.can_part and len(first.request.prompt) > MOST_READ:
             self._read_half(first)
             return
         rows = self._alike(first)
         memory = self._passes.memory(len(rows))
-        prompts, adapters = [row.wish.prompt for row in rows], [row.wish.adapter for row in rows]
+        prompts, adapters = (
+            [row.request.prompt for row in rows],
+            [row.request.adapter for row in rows],
+        )
         self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
 
     def _read_half(self, row: Row) -> None:
         """Read the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
-        piece = row.wish.prompt[start : start + MOST_READ]
-        logits = self._passes.read(memory, [piece], [row.wish.adapter])
-        is_read = start + len(piece) == len(row.wish.prompt)
+        piece = row.request.prompt[start : start + MOST_READ]
+        logits = self._passes.read(memory, [piece], [row.request.adapter])
+        is_read = start + len(piece) == len(row.request.prompt)
         self._half = None if is_read else memory
         if is_read:
             self._let_in([row], memory, logits)
 
     def _alike(self, first: Row) -> list[Row]:
         """Return the first that wait, of one adapter, as many as may be read in one step."""
-        alike = list(takewhile(lambda row: row.wish.adapter is first.wish.adapter, self._joining))
+        alike = list(
+            takewhile(lambda row: row.request.adapter is first.request.adapter, self._joining)
+        )
         rows = [first]
         for row in alike[1:]:
-            longest = max(len(one.wish.prompt) for one in (*rows, row))
+            longest = max(len(one.request.prompt) for one in (*rows, row))
             if longest * (len(rows) + 1) > MOST_READ:
                 break
             rows.append(row)

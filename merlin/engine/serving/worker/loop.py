@@ -21,7 +21,7 @@ from merlin.engine.serving.worker.base import (
     load,
     passes_of,
 )
-from merlin.engine.serving.worker.batch import Batch, Row, Wish, prompt_of
+from merlin.engine.serving.worker.batch import Batch, Row, RowRequest, prompt_of
 from merlin.engine.serving.worker.detokenizer import TokenBytes, embed
 from merlin.engine.serving.worker.lora_stack import AdapterStack
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -36,11 +36,11 @@ LEAST_JSON = len("{}")
 def serve(setup: messages.Setup, inbox: SimpleQueue[Line], tell: Tell) -> NoReturn:
     """Load a base and answer what comes in, for good."""
     with torch.inference_mode():
-        desk = GenerationWorker(load(setup), setup, tell)
+        worker = GenerationWorker(load(setup), setup, tell)
         while True:
-            for line in _lines(inbox, is_waiting=not desk.is_busy):
-                desk.take(line)
-            desk.step()
+            for line in _lines(inbox, is_waiting=not worker.is_busy):
+                worker.take(line)
+            worker.step()
 
 
 def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
@@ -61,10 +61,10 @@ class GenerationWorker:
         self._setup = setup
         self._tell = tell
         self._spelling = TokenBytes(base.tokenizer)
-        self._mix = AdapterStack(base.model)
-        passes, why = passes_of(base.model, self._mix) if not setup.is_embedding else (None, "")
+        self._stack = AdapterStack(base.model)
+        passes, why = passes_of(base.model, self._stack) if not setup.is_embedding else (None, "")
         self._batch = Batch(passes) if passes else None
-        self._shelf = AdapterCache(self._mix, base.device, setup.adapters)
+        self._adapter_cache = AdapterCache(self._stack, base.device, setup.adapters)
         self._made = {"prompt_tokens": 0, "completion_tokens": 0}
         tell({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
         self._tell_figures()
@@ -99,7 +99,7 @@ class GenerationWorker:
         except Exception as error:
             log.exception("a step failed")
             for row in batch.give_up():
-                self._tell({"failed": row.wish.number, "why": words_of(error)})
+                self._tell({"failed": row.request.number, "why": words_of(error)})
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if len(batch) != before:
@@ -120,12 +120,14 @@ class GenerationWorker:
             )
         prompt = prompt_of(self._base, asking.messages)
         try:
-            low = self._shelf.get(adapter, self._batch.adapters) if adapter else None
+            adapter_weights = (
+                self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
+            )
         except BadAdapter as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad_field("model", words, "model_damaged") from error
-        wish = Wish(line["ask"], prompt, low, asking, self._tell_of)
-        self._batch.join(Row(wish, self._base, self._spelling))
+        request = RowRequest(line["ask"], prompt, adapter_weights, asking, self._tell_of)
+        self._batch.join(Row(request, self._base, self._spelling))
         self._tell_figures()
 
     def _embed(self, line: Line) -> None:
@@ -148,7 +150,11 @@ class GenerationWorker:
 
     def _tell_figures(self) -> None:
         rows = len(self._batch) if self._batch is not None else 0
-        kept = {"rows": rows, "adapters": len(self._shelf), "adapters_read": self._shelf.read}
+        kept = {
+            "rows": rows,
+            "adapters": len(self._adapter_cache),
+            "adapters_read": self._adapter_cache.read,
+        }
         self._tell({"figures": {**self._made, **kept, "resident_bytes": _resident_bytes()}})
 
 

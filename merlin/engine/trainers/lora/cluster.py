@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
-from merlin.engine.trainers.base import ModelFolder
+from merlin.engine.trainers.base import TrainingDevices
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.__main__ import trained
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe, stdout_alone
@@ -79,7 +79,7 @@ def main(folder: Path) -> int:
         return code
 
 
-def _driven(folder: Path, place: ModelFolder, out: BinaryIO, stop: threading.Event) -> int:
+def _driven(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
     """Pass on what the workers say until they end; return the exit code."""
     from ray.util.queue import Queue  # noqa: PLC0415 - the extra's
 
@@ -110,7 +110,7 @@ def is_there(cluster: str) -> bool:
     return True
 
 
-def _away(folder: Path, out: BinaryIO, place: ModelFolder) -> int:
+def _away(folder: Path, out: BinaryIO, place: TrainingDevices) -> int:
     where = place.cluster or "local"
     return _refused(folder, out, "cluster_unavailable", "engine-cluster-away", cluster=where)
 
@@ -121,7 +121,7 @@ def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: obje
     return _FAILED
 
 
-def _where(place: ModelFolder) -> dict[str, object]:
+def _where(place: TrainingDevices) -> dict[str, object]:
     """Return what ray.init needs: a cluster that runs, or one of this machine alone."""
     if place.cluster in _HERE:
         alone = {"num_cpus": place.workers or 1, "include_dashboard": False}
@@ -129,7 +129,7 @@ def _where(place: ModelFolder) -> dict[str, object]:
     return {"address": place.cluster, "configure_logging": False}
 
 
-def _run(folder: Path, place: ModelFolder, said: Any, orders: Any) -> None:
+def _run(folder: Path, place: TrainingDevices, said: Any, orders: Any) -> None:
     """Let the workers train; the last that is said is an exit code."""
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above

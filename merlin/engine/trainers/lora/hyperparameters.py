@@ -21,7 +21,7 @@ _Check = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Hyperparameters:
+class TrainingSize:
     """What "auto" depends on.
 
     `padding` is the share of padded tokens when every example has a row of its own; `parameters`
@@ -47,7 +47,7 @@ def checked(method: str, given: Mapping[str, object]) -> dict[str, object]:
     return {name: _one(name, check, given.get(name)) for name, check in known.items()}
 
 
-def settled(method: str, asked: Mapping[str, object], lesson: Hyperparameters) -> dict[str, object]:
+def settled(method: str, asked: Mapping[str, object], size: TrainingSize) -> dict[str, object]:
     """Return the hyper-parameters with every "auto" replaced.
 
     - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
@@ -62,16 +62,16 @@ def settled(method: str, asked: Mapping[str, object], lesson: Hyperparameters) -
     """
     rank = _number(asked["rank"], 16)
     automatic: dict[str, object] = {
-        "n_epochs": _epochs(lesson.examples),
-        "batch_size": max(4, min(32, lesson.examples // 250)),
-        "learning_rate_multiplier": _multiplier(lesson.parameters),
+        "n_epochs": _epochs(size.examples),
+        "batch_size": max(4, min(32, size.examples // 250)),
+        "learning_rate_multiplier": _multiplier(size.parameters),
         "beta": 0.1,
         "rank": rank,
         "alpha": 2 * rank,
         "dropout": 0.0,
         "targets": ALL_LINEAR,
-        "packing": lesson.padding > 1 / 3,
-        "gradient_checkpointing": lesson.is_tight,
+        "packing": size.padding > 1 / 3,
+        "gradient_checkpointing": size.is_tight,
         "early_stop": 0,
     }
     return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in KNOBS[method]}

@@ -38,13 +38,13 @@ from merlin.core.log import get_logger
 from merlin.engine.trainers.base import (
     BaseFiles,
     Epoch,
-    ModelFolder,
     NoProgress,
     ResolvedHyperparameters,
     Step,
     Task,
     Told,
     TrainerNote,
+    TrainingDevices,
     Untrainable,
 )
 from merlin.engine.trainers.lora import hyperparameters
@@ -80,7 +80,7 @@ _PACKAGES = Path(__file__).parents[4]
 _CUDA = "cuda"
 
 
-def command(place: ModelFolder, folder: Path) -> list[str]:
+def command(place: TrainingDevices, folder: Path) -> list[str]:
     """Return what to run for the task that lies in `folder`.
 
     Whatever it is, its standard input and output are those of the first process of the training.
@@ -94,7 +94,7 @@ def command(place: ModelFolder, folder: Path) -> list[str]:
     return [sys.executable, "-m", _CHILD, str(folder)]
 
 
-def environment(place: ModelFolder) -> dict[str, str]:
+def environment(place: TrainingDevices) -> dict[str, str]:
     """Return the child's environment: no secret of ours, no way to a hub, these devices alone."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith("MERLIN_")}
     path = os.pathsep.join(filter(None, [str(_PACKAGES), ours.get("PYTHONPATH")]))
@@ -154,7 +154,7 @@ def read_task(folder: Path) -> Task:
         seed=told["seed"],
         folder=folder,
         base=BaseFiles(**{**base, "folder": Path(base["folder"])}) if base else None,
-        place=ModelFolder(**told["place"]),
+        place=TrainingDevices(**told["place"]),
     )
 
 
@@ -248,24 +248,24 @@ def watched(task: Task) -> Generator[Told, None, None]:
     """Train in a child; yield what it tells, each once. Raises Untrainable."""
     task.folder.mkdir(parents=True, exist_ok=True)
     write_task(task)
-    hearing = _Hearing(task.folder)
+    reader = _ProgressReader(task.folder)
     while True:
         child = Child(task)
         try:
             for said in child.lines():
-                told = NoProgress() if said is None else hearing.take(said)
+                told = NoProgress() if said is None else reader.take(said)
                 if told is not None:
                     yield told
         finally:
             code = child.end()
-        if hearing.is_done:
+        if reader.is_done:
             return
-        log.warning("a training process died", code=code, kept=hearing.kept)
-        hearing.note_death(code)
+        log.warning("a training process died", code=code, kept=reader.kept)
+        reader.note_death(code)
 
 
 @dataclass
-class _Hearing:
+class _ProgressReader:
     """What was heard so far, from a child and from those that died before it."""
 
     folder: Path
@@ -334,12 +334,12 @@ class _Hearing:
         return ResolvedHyperparameters(said["hyperparameters"], said["steps"], said["done"])
 
 
-_READ: Mapping[str, Callable[[_Hearing, Mapping[str, Any]], Told | None]] = {
-    "step": _Hearing.step,
-    "epoch": _Hearing.epoch,
-    "best": _Hearing.best,
-    "remark": _Hearing.remark,
-    "settled": _Hearing.settled,
+_READ: Mapping[str, Callable[[_ProgressReader, Mapping[str, Any]], Told | None]] = {
+    "step": _ProgressReader.step,
+    "epoch": _ProgressReader.epoch,
+    "best": _ProgressReader.best,
+    "remark": _ProgressReader.remark,
+    "settled": _ProgressReader.settled,
 }
 
 

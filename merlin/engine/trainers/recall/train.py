@@ -29,9 +29,9 @@ from merlin.engine.trainers.recall.weights import (
     Evaluation,
     Threshold,
     Weights,
-    lesson,
     mean,
     threshold,
+    training_text_of,
 )
 
 LEAST_EPOCHS = 25
@@ -61,17 +61,17 @@ class EarlyStopping:
     """
 
     def __init__(
-        self, exam: Evaluation, turns: Whole, hopeless: Sequence[int], *, is_large: bool
+        self, evaluation: Evaluation, turns: Whole, hopeless: Sequence[int], *, is_large: bool
     ) -> None:
         self.mistakes = NO_MISTAKES
         self.is_near = False  # only ever with a large file: time to settle
         self.is_all_right = False
-        self._exam = exam
+        self._evaluation = evaluation
         self._turns = turns
-        self._learnable = np.setdiff1d(np.arange(len(exam)), hopeless)
+        self._learnable = np.setdiff1d(np.arange(len(evaluation)), hopeless)
         self._is_large = is_large
-        places = np.linspace(0, len(exam) - 1, min(len(exam), _SAMPLE)).astype(np.int64)
-        self._sample = places if is_large else np.arange(len(exam))
+        places = np.linspace(0, len(evaluation) - 1, min(len(evaluation), _SAMPLE)).astype(np.int64)
+        self._sample = places if is_large else np.arange(len(evaluation))
         self._watched = self._learnable
         self._in_a_row = 0
 
@@ -100,9 +100,9 @@ class EarlyStopping:
 
     def _is_right(self, weights: Weights, asked: Whole) -> bool:
         """Ask these; watch those that win by little, repeat those that win by almost nothing."""
-        result = self._exam.ask(weights, self._turns, asked)
+        result = self._evaluation.ask(weights, self._turns, asked)
         lead = result.own - result.other
-        is_wrong = result.chosen != self._exam.right[asked]
+        is_wrong = result.chosen != self._evaluation.right[asked]
         is_close = is_wrong | (lead < _NARROW)
         self.mistakes = Mistakes(asked[is_close], result.other_answer[is_close])
         self._watched = asked[is_wrong | (lead < _WATCHED)]
@@ -114,8 +114,8 @@ class EarlyStopping:
         return wrong
 
     def _wrong(self, weights: Weights, asked: Whole) -> Whole:
-        chosen = self._exam.ask(weights, self._turns, asked).chosen
-        return np.asarray(asked[chosen != self._exam.right[asked]], np.int64)
+        chosen = self._evaluation.ask(weights, self._turns, asked).chosen
+        return np.asarray(asked[chosen != self._evaluation.right[asked]], np.int64)
 
 
 LEARNING_RATE = 0.5
@@ -152,7 +152,7 @@ def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
     training = _Training(task, turns)
     enough = EarlyStopping(
-        training.exam, training.lesson.turns, hopeless, is_large=training.is_large
+        training.evaluation, training.training_text.turns, hopeless, is_large=training.is_large
     )
     yield from _epochs(training, enough, task)
     left = [] if enough.is_all_right else enough.left(training.served)
@@ -211,16 +211,16 @@ class _Training:
     """The weights in training, with the texts they learn from and the questions they are asked."""
 
     def __init__(self, task: Talks, turns: Sequence[Taught]) -> None:
-        self.lesson = lesson(turns)
-        self.is_large = len(self.lesson.rows) > MOST_WITH_ANSWERS
+        self.training_text = training_text_of(turns)
+        self.is_large = len(self.training_text.rows) > MOST_WITH_ANSWERS
         numbers: dict[str, int] = {}
-        answers = {answer: number for number, answer in enumerate(self.lesson.answers)}
-        self._documents = Documents.of(self.lesson.rows, numbers)
-        self.exam = Evaluation(turns, numbers, answers)
+        answers = {answer: number for number, answer in enumerate(self.training_text.answers)}
+        self._documents = Documents.of(self.training_text.rows, numbers)
+        self.evaluation = Evaluation(turns, numbers, answers)
         self.terms = list(numbers)
         test = _taught(task.test)[:_MOST_TESTED]
         self._test = Evaluation(test, numbers, answers) if test else None
-        self.space = Space.of(self.lesson.rows, task.seed, dimensions(len(answers)))
+        self.space = Space.of(self.training_text.rows, task.seed, dimensions(len(answers)))
         self._weights = Weights(self.space, list(numbers), len(answers), task.seed)
         self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)
         self.served = self._weights
@@ -243,7 +243,7 @@ class _Training:
             total += self._learn(order[first : first + self._batch])
         self._recent.append(self._weights.frozen())
         self.served = mean(self._recent)
-        return total / float(self.lesson.weights.sum())
+        return total / float(self.training_text.weights.sum())
 
     def settle(self, mistakes: Mistakes) -> None:
         """Learn slower from now on, and show questions answered wrong or nearly so again.
@@ -257,7 +257,7 @@ class _Training:
         self._rate *= _SETTLING
 
     def _learn(self, chosen: Whole, beside: Whole | None = None) -> float:
-        classes, weights = self.lesson.classes[chosen], self.lesson.weights[chosen]
+        classes, weights = self.training_text.classes[chosen], self.training_text.weights[chosen]
         batch = Batch(chosen, classes, weights, beside)
         return self._weights.learn(self._documents, batch, self._rate)
 
@@ -269,7 +269,7 @@ class _Training:
         if self._test is None:
             return {}
         asked = np.arange(len(self._test))
-        chosen = self._test.ask(self.served, self.lesson.turns, asked).chosen
+        chosen = self._test.ask(self.served, self.training_text.turns, asked).chosen
         loss = self._test.loss(self.served, asked)
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
@@ -288,7 +288,9 @@ class _Snapshot:
 
     def threshold(self) -> Threshold:
         """Return the threshold of these weights."""
-        return threshold(self._weights, self._training.exam, self._training.lesson.turns)
+        return threshold(
+            self._weights, self._training.evaluation, self._training.training_text.turns
+        )
 
     def save(self, path: Path) -> None:
         """Write these weights as a model."""
@@ -297,9 +299,9 @@ class _Snapshot:
             training.space,
             training.terms,
             self._weights.gains[: len(training.terms)],
-            training.lesson.answers,
+            training.training_text.answers,
             self._weights.unit_rows(),
-            training.lesson.turns,
+            training.training_text.turns,
             self.threshold().score,
         ).save(path)
 

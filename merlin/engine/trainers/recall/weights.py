@@ -82,7 +82,7 @@ class TrainingText:
     turns: Whole
 
 
-def lesson(taught: Sequence[Taught]) -> TrainingText:
+def training_text_of(taught: Sequence[Taught]) -> TrainingText:
     """Return the texts to train on, with the distinct answers numbered in order."""
     numbers: dict[str, int] = {}
     classes = [numbers.setdefault(turn.answer, len(numbers)) for turn in taught]
@@ -341,17 +341,19 @@ class Threshold:
     is_lowered: bool
 
 
-def threshold(weights: Weights, exam: Evaluation, turns: Whole) -> Threshold:
+def threshold(weights: Weights, evaluation: Evaluation, turns: Whole) -> Threshold:
     """Return the threshold of these weights; at most 1,000 taught questions are asked for it.
 
     It is the QUANTILE of the best other score. With few answers that says little, so it is at
     least 0.2. No question that is answered as taught may lie under it, and it is above 0.
     """
-    asked = np.unique(np.linspace(0, len(exam) - 1, min(len(exam), _ASKED)).astype(np.int64))
-    result = exam.ask(weights, turns, asked)
+    asked = np.unique(
+        np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)
+    )
+    result = evaluation.ask(weights, turns, asked)
     score = float(np.quantile(result.other, QUANTILE))
     if len(turns) < FEW_ANSWERS:
         score = max(score, LEAST_OF_FEW)
-    own = result.own[result.chosen == exam.right[asked]]
+    own = result.own[result.chosen == evaluation.right[asked]]
     lowest = float(own.min()) if len(own) else 1.0
     return Threshold(max(min(score, lowest - _LEAST), _LEAST), lowest < score)

@@ -26,19 +26,19 @@ def main(folder: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     is_first = os.environ.get("RANK", "0") == "0"
     out = stdout_alone()
-    voice = ProgressPipe(folder, out if is_first else None)
+    pipe = ProgressPipe(folder, out if is_first else None)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     if not is_first:
-        return trained(folder, voice, stop)
+        return trained(folder, pipe, stop)
     threading.Thread(target=_listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # One whose engine was killed is about to leave.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return trained(folder, voice, stop)
+        return trained(folder, pipe, stop)
 
 
-def trained(folder: Path, voice: ProgressPipe, stop: threading.Event) -> int:
+def trained(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and tell how it ended; return the exit code."""
     # Only now, while somebody may already ask to stop: these imports take seconds.
     from merlin.engine.trainers.lora.worker.model import Distributed  # noqa: PLC0415
@@ -49,7 +49,7 @@ def trained(folder: Path, voice: ProgressPipe, stop: threading.Event) -> int:
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
-        work(task, Distributed.of(task.place, dtype), voice, stop.is_set)
+        work(task, Distributed.of(task.place, dtype), pipe, stop.is_set)
     except Stopped:
         log.info("stopped")
         return 0
@@ -59,9 +59,9 @@ def trained(folder: Path, voice: ProgressPipe, stop: threading.Event) -> int:
         if told is None:
             return _BUG
         said = {"code": told.code, "key": told.key, "param": told.param}
-        voice.mention("failed", **said, arguments=dict(told.arguments))
+        pipe.mention("failed", **said, arguments=dict(told.arguments))
         return _FAILED
-    voice.mention("done")
+    pipe.mention("done")
     return 0
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import Accelerator
 
-from merlin.engine.trainers.base import ModelFolder, Untrainable
+from merlin.engine.trainers.base import TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -52,7 +52,7 @@ class Distributed:
     accelerator: Accelerator
 
     @classmethod
-    def of(cls, place: ModelFolder, dtype: str = "auto") -> Distributed:
+    def of(cls, place: TrainingDevices, dtype: str = "auto") -> Distributed:
         """Join the others, to work in the `dtype` of BaseFiles.
 
         Raises Untrainable where a device is not there.
@@ -115,7 +115,7 @@ def cores() -> int:
     return min(own, int(wanted)) if wanted.isdigit() and int(wanted) else own
 
 
-def _check_devices(place: ModelFolder) -> None:
+def _check_devices(place: TrainingDevices) -> None:
     """Raise Untrainable where the machine has fewer GPUs than are wanted."""
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     wanted = 1 if place.workers else len(place.devices)

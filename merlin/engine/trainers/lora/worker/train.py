@@ -13,7 +13,7 @@ One step: a batch shown to the model, in pieces that fit, on every process its s
 
 The loop: epoch after epoch, telling how it goes, keeping what a later process goes on from.
 
-Every process of a crew sees the same sums, so all of them decide alike when to stop.
+Every process sees the same sums, so all of them decide alike when to stop.
 """
 
 from __future__ import annotations
@@ -272,11 +272,11 @@ class TrainStep:
     (`count`: taught tokens, or pairs), `tokens` shown, and what the method shows beside.
     """
 
-    def __init__(self, plan: Plan, crew: Distributed, model: Any) -> None:
+    def __init__(self, plan: Plan, distributed: Distributed, model: Any) -> None:
         self._plan = plan
-        self._crew = crew
+        self._distributed = distributed
         self.model = model
-        self._shared = crew.joined(model)
+        self._shared = distributed.joined(model)
         self._learning = [part for part in model.parameters() if part.requires_grad]
         self.optimizer = torch.optim.AdamW(self._learning, lr=plan.rate(0), weight_decay=0.0)
 
@@ -288,17 +288,17 @@ class TrainStep:
         The chance draws of a step are a function of the seed, the step and the process.
         """
         self.model.train()
-        torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + self._crew.rank)
-        divisor = max(1, self._count(batch)) / self._crew.size
+        torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + self._distributed.rank)
+        divisor = max(1, self._count(batch)) / self._distributed.size
         share, weight = self._share(batch)
         pieces = list(self._laid_out(share))
         seen = []
         for number, layout in enumerate(pieces, start=1):
-            with self._crew.alone(self._shared, is_last=number == len(pieces)):
+            with self._distributed.alone(self._shared, is_last=number == len(pieces)):
                 loss = self._loss(self._shared, layout)
                 (loss.total * weight / divisor).backward()
             seen.append(loss)
-        return self._crew.summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
+        return self._distributed.summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
         """Drop the gradients."""
@@ -318,27 +318,27 @@ class TrainStep:
         share, weight = self._share(batch)
         with torch.no_grad():
             seen = [self._loss(self.model, layout) for layout in self._laid_out(share)]
-        return self._crew.summed(self._sums(seen, share, weight))
+        return self._distributed.summed(self._sums(seen, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
         """Return this process' part of a batch and its weight; without any, it works for nothing.
 
         The others wait for its gradients, even where they are zero.
         """
-        share = batch[self._crew.rank :: self._crew.size]
+        share = batch[self._distributed.rank :: self._distributed.size]
         return (share, 1.0) if share else (batch[:1], 0.0)
 
     def _laid_out(self, share: Sequence[Example]) -> Any:
         packed = bool(self._plan.settings["packing"])
-        return laid_out(share, self._plan.most, self._crew.device, is_packed=packed)
+        return laid_out(share, self._plan.most, self._distributed.device, is_packed=packed)
 
     def _loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
-            with self._crew.autocast():
+            with self._distributed.autocast():
                 return supervised(scored(model, layout))
-        with adapters_off(self.model), self._crew.autocast():
+        with adapters_off(self.model), self._distributed.autocast():
             reference = scored(self.model, layout)
-        with self._crew.autocast():
+        with self._distributed.autocast():
             seen = scored(model, layout)
         return preference(seen, reference, layout, float(self._plan.settings["beta"]))
 
@@ -385,11 +385,11 @@ class Training:
     """A model in training; `progress` is where it begins."""
 
     def __init__(
-        self, plan: Plan, learner: TrainStep, voice: ProgressPipe, progress: Progress
+        self, plan: Plan, train_step: TrainStep, pipe: ProgressPipe, progress: Progress
     ) -> None:
         self._plan = plan
-        self._learner = learner
-        self._voice = voice
+        self._train_step = train_step
+        self._pipe = pipe
         self._progress = progress
         self._told_at = self._kept_at = time.monotonic()
         self._tokens_told = progress.tokens
@@ -402,16 +402,16 @@ class Training:
             self._run_epoch(is_asked_to_stop)
         progress = self._progress
         if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
-            self._voice.tell("best", number=progress.best_epoch)
+            self._pipe.tell("best", number=progress.best_epoch)
         self._keep(at_most_every_s=0)
 
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:
         plan, progress = self._plan, self._progress
         chosen = order(len(plan.train), plan.seed, progress.epoch)
         for batch in batches(plan.train, chosen, plan.size)[progress.batch :]:
-            sums = self._learner.show(batch, progress.step, is_stop=is_asked_to_stop())
+            sums = self._train_step.show(batch, progress.step, is_stop=is_asked_to_stop())
             self._check(sums["loss"])
-            self._learner.learn(progress.step)
+            self._train_step.learn(progress.step)
             self._note(sums)
             if sums["stop"]:
                 self._keep(at_most_every_s=0)
@@ -440,21 +440,21 @@ class Training:
             self._told_at, self._tokens_told = time.monotonic(), progress.tokens
             if is_test:
                 test = self._tests[progress.step // self._test_every % len(self._tests)]
-                metrics |= means(self._learner.asked(test), "valid")
-            self._voice.tell("step", step=progress.step, metrics=metrics)
+                metrics |= means(self._train_step.asked(test), "valid")
+            self._pipe.tell("step", step=progress.step, metrics=metrics)
 
     def _end_epoch(self) -> None:
         progress = self._progress
         progress.epoch += 1
         metrics = means(progress.sums, "train") | self._tested()
         progress.batch, progress.sums = 0, {}
-        if self._voice.is_first:
-            keep_epoch(self._plan.folder, progress.epoch, self._learner.model)
+        if self._pipe.is_first:
+            keep_epoch(self._plan.folder, progress.epoch, self._train_step.model)
         told = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
-        self._voice.tell("epoch", **told, tokens=progress.tokens)
+        self._pipe.tell("epoch", **told, tokens=progress.tokens)
         if self._is_enough() and progress.epoch < self._plan.epochs:
             said = {"epoch": progress.epoch, "best": progress.best_epoch}
-            self._voice.tell("remark", key="engine-lora-early-stop", arguments=said)
+            self._pipe.tell("remark", key="engine-lora-early-stop", arguments=said)
 
     def _tested(self) -> dict[str, float]:
         """Ask the whole test file; its figures stand under the names of a part of it as well."""
@@ -462,7 +462,7 @@ class Training:
             return {}
         sums: dict[str, float] = {}
         for test in self._tests:
-            sums = added(sums, self._learner.asked(test))
+            sums = added(sums, self._train_step.asked(test))
         shown = means(sums, "valid")
         self._compare(shown["valid_loss"])
         return shown | {f"full_{name}": value for name, value in shown.items()}
@@ -481,18 +481,18 @@ class Training:
     def _keep(self, at_most_every_s: float) -> None:
         if time.monotonic() - self._kept_at < at_most_every_s:
             return
-        self._progress.told = self._voice.told()
-        if self._voice.is_first:
-            learner = self._learner
-            keep(self._plan.folder, self._progress, learner.model, learner.optimizer)
-            self._voice.mention("kept", step=self._progress.step)
+        self._progress.told = self._pipe.told()
+        if self._pipe.is_first:
+            train_step = self._train_step
+            keep(self._plan.folder, self._progress, train_step.model, train_step.optimizer)
+            self._pipe.mention("kept", step=self._progress.step)
         self._kept_at = time.monotonic()
 
 
-def begun(learner: TrainStep, held: dict[str, Any] | None) -> Progress:
+def begun(train_step: TrainStep, held: dict[str, Any] | None) -> Progress:
     """Return where the training begins, with the checkpoint's weights where there is one."""
     if held is None:
         return Progress()
-    restore(held, learner.model, learner.optimizer)
+    restore(held, train_step.model, train_step.optimizer)
     progress: Progress = held["progress"]
     return progress

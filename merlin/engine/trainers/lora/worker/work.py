@@ -23,47 +23,47 @@ _SMALL_BATCH = 4
 
 
 def work(
-    task: Task, crew: Distributed, voice: ProgressPipe, is_asked_to_stop: Callable[[], bool]
+    task: Task, distributed: Distributed, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
 ) -> None:
     """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
     _be_repeatable(task.seed)
-    base = found(task.base, crew.device)
-    plan = _planned(task, base, crew)
-    learner = TrainStep(plan, crew, fitted(base, plan.settings, crew.device))
-    held = train.load(task.folder, crew.device)
-    progress = begun(learner, held)
+    base = found(task.base, distributed.device)
+    plan = _planned(task, base, distributed)
+    train_step = TrainStep(plan, distributed, fitted(base, plan.settings, distributed.device))
+    held = train.load(task.folder, distributed.device)
+    progress = begun(train_step, held)
     shown = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
-    voice.mention("settled", **shown, done=progress.step)
-    voice.again(progress.told)
+    pipe.mention("settled", **shown, done=progress.step)
+    pipe.again(progress.told)
     if held is None and plan.settings["early_stop"] and not plan.test:
-        voice.tell("remark", key="engine-lora-nothing-to-test", arguments={})
-    progress.threads = progress.threads or _threads(plan, learner, crew)
+        pipe.tell("remark", key="engine-lora-nothing-to-test", arguments={})
+    progress.threads = progress.threads or _threads(plan, train_step, distributed)
     torch.set_num_threads(progress.threads)
-    Training(plan, learner, voice, progress).run(is_asked_to_stop)
+    Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
 
 
-def _planned(task: Task, base: Base, crew: Distributed) -> Plan:
+def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
     texts = Texts(base.tokenizer, base.longest)
     read = texts.preferred if task.method == DPO else texts.supervised
     train = read(task.train, "training_file")
     test = read(task.test, "validation_file") if task.test else []
-    most = _AT_ONCE.get(crew.device.type, _AT_ONCE["cpu"])
+    most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
     settings = hyperparameters.settled(
         task.method,
         task.hyperparameters,
-        hyperparameters.Hyperparameters(
+        hyperparameters.TrainingSize(
             examples=len(train),
             padding=padding(train, _SMALL_BATCH),
             parameters=base.size.parameters,
-            is_tight=_is_tight(task, base, crew, _at_once(train, most)),
+            is_tight=_is_tight(task, base, distributed, _at_once(train, most)),
         ),
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
 
-def _is_tight(task: Task, base: Base, crew: Distributed, tokens: int) -> bool:
+def _is_tight(task: Task, base: Base, distributed: Distributed, tokens: int) -> bool:
     rank = task.hyperparameters["rank"]
     need = model.Need.of(
         base.config,
@@ -72,7 +72,7 @@ def _is_tight(task: Task, base: Base, crew: Distributed, tokens: int) -> bool:
         tokens,
         base.dtype.itemsize,
     )
-    return need.is_tight(_SPARE * model.free_bytes(crew.device))
+    return need.is_tight(_SPARE * model.free_bytes(distributed.device))
 
 
 def _at_once(examples: list[Example], most: int) -> int:
@@ -81,14 +81,14 @@ def _at_once(examples: list[Example], most: int) -> int:
     return max(longest, min(most, _SMALL_BATCH * longest))
 
 
-def _threads(plan: Plan, learner: TrainStep, crew: Distributed) -> int:
-    if crew.size > 1 or crew.device.type != "cpu":
-        return max(1, cores() // crew.size)
+def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int:
+    if distributed.size > 1 or distributed.device.type != "cpu":
+        return max(1, cores() // distributed.size)
     batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
 
     def step() -> None:
-        learner.show(batch, 0)
-        learner.forget()
+        train_step.show(batch, 0)
+        train_step.forget()
 
     return model.threads(cores(), step)
 
