@@ -133,6 +133,11 @@ class Update:
     language_code: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """Return the object of the one field, as Telegram sent it."""
+        return json_object(self.body, self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -156,24 +161,26 @@ def read_update(raw: object) -> Update:
     event = raw.get(kind)
     event = event if isinstance(event, Mapping) else {}
     # A reaction names its sender differently.
-    sender = _object(event, "from") or _object(event, "user")
-    user_id = _integer(sender, "id")
+    sender = json_object(event, "from") or json_object(event, "user")
+    user_id = json_integer(sender, "id")
     code = sender.get("language_code")
     chat_id = _chat_of(kind, event) or user_id
     return Update(update_id, kind, chat_id, user_id, code if isinstance(code, str) else "", raw)
 
 
 def _chat_of(kind: str, event: Mapping[str, Any]) -> int:
-    within = event if kind in _WITH_CHAT else _object(event, "message")
-    return _integer(_object(within, "chat"), "id")
+    within = event if kind in _WITH_CHAT else json_object(event, "message")
+    return json_integer(json_object(within, "chat"), "id")
 
 
-def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def json_object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object within another, an empty one where there is none."""
     found = within.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _integer(within: Mapping[str, Any], name: str) -> int:
+def json_integer(within: Mapping[str, Any], name: str) -> int:
+    """Return a number within an object, 0 where there is none."""
     found = within.get(name)
     return found if isinstance(found, int) else 0
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.app.inbox import Update
+from merlin.app.inbox import Update, json_object
 from merlin.core.formatted_text import utf16_length
 
 _LEFT_OVER = " \t\n,:;—–-"
@@ -53,9 +53,9 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
         for kind, start, length, mark in marks
         if _is_ours(kind, _cut(units, start, length), mark, bot_id, bot_name)
     ]
-    sender_chat = _object(message, "sender_chat").get("id")
+    sender_chat = json_object(message, "sender_chat").get("id")
     replied = _replied(message)
-    is_ours = _object(replied, "from").get("id") == bot_id and bool(bot_id)
+    is_ours = json_object(replied, "from").get("id") == bot_id and bool(bot_id)
     return Address(
         text=_without(units, cuts) if cuts else text,
         is_named=bool(cuts),
@@ -78,7 +78,9 @@ def is_passing(update: Update) -> bool:
         return False
     text, marks = _worded(message)
     is_named = any(kind in _NAMING for kind, *_ in marks)
-    is_reply = bool(_replied(message)) and _object(_replied(message), "from").get("is_bot") is True
+    is_reply = (
+        bool(_replied(message)) and json_object(_replied(message), "from").get("is_bot") is True
+    )
     is_service = not text and "migrate_from_chat_id" in message
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
 
@@ -94,7 +96,7 @@ def named_bot(update: Update) -> str:
 
 def _is_alien(message: Mapping[str, Any], *, is_channel: bool) -> bool:
     """Return whether it was forwarded, sent by way of a bot, or by another bot."""
-    is_bot = _object(message, "from").get("is_bot") is True and not is_channel
+    is_bot = json_object(message, "from").get("is_bot") is True and not is_channel
     is_passed_on = "forward_origin" in message or "is_automatic_forward" in message
     return is_bot or is_passed_on or "via_bot" in message
 
@@ -102,12 +104,12 @@ def _is_alien(message: Mapping[str, Any], *, is_channel: bool) -> bool:
 def _is_ours(kind: str, words: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:
     if kind == "mention":
         return bool(name) and words.lower() == f"@{name.lower()}"
-    return kind == "text_mention" and bool(bot_id) and _object(mark, "user").get("id") == bot_id
+    return kind == "text_mention" and bool(bot_id) and json_object(mark, "user").get("id") == bot_id
 
 
 def _replied(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message that is replied to; the head of a topic is none."""
-    found = _object(message, "reply_to_message")
+    found = json_object(message, "reply_to_message")
     return {} if "forum_topic_created" in found else found
 
 
@@ -151,12 +153,7 @@ def _without(units: bytes, cuts: list[tuple[int, int]]) -> str:
 
 
 def _message(update: Update) -> Mapping[str, Any]:
-    return _object(update.body, update.kind) if update.kind in _KINDS else {}
-
-
-def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = within.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return update.content if update.kind in _KINDS else {}
 
 
 # How long the rest of what belongs together is waited for.

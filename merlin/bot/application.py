@@ -21,13 +21,12 @@ from telegram.ext import (
 from telegram.request import BaseRequest
 
 from merlin.app.inbox import UpdateState
+from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
     BotData,
     Context,
-    Event,
     GuardGroup,
-    Kit,
     add_guard,
     callback_of,
     is_awaited,
@@ -53,10 +52,9 @@ from merlin.bot.handlers import (
     sessions,
     start,
 )
-from merlin.bot.menu import Screen, alert
+from merlin.bot.menu import View
 from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
-from merlin.core.i18n import text
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -142,135 +140,136 @@ def register(application: BotApplication) -> None:
     application.add_handler(MessageHandler(written, callback_of(_answer_rest)))
     application.add_handler(CallbackQueryHandler(callback_of(_no_such_button)))
     application.add_handler(TypeHandler(telegram.Update, callback_of(_not_served)))
-    application.add_error_handler(_keep_error)
+    application.add_error_handler(_leave_error)
 
 
-async def handle_update(application: BotApplication, event: Event) -> None:
+async def handle_update(context: Context) -> None:
     """Do what the update asks for, and end it. Raises what its handler raised."""
-    data, update_id = application.bot_data, event.update_id
-    data.events[update_id] = event
+    contexts = context.bot_data.contexts
+    contexts[context.update_id] = context
     try:
-        await application.process_update(_parsed(event, application.bot))
+        await context.application.process_update(_parsed(context))
     finally:
-        del data.events[update_id]
-    error = data.errors.pop(update_id, None)
-    if error is not None:
-        raise error
+        del contexts[context.update_id]
+    if context.error is not None:
+        raise context.error
 
 
-def _parsed(event: Event, bot: telegram.Bot) -> telegram.Update:
+def _parsed(context: Context) -> telegram.Update:
     """Return the library's update; an empty one where it lacks a field that it must have."""
+    update_id = context.update_id
+    body = {**context.stored.body, "update_id": update_id}
     try:
-        found = telegram.Update.de_json({**event.update.body, "update_id": event.update_id}, bot)
+        found = telegram.Update.de_json(body, context.bot)
     except Exception:  # whatever its many constructors raise
-        log.exception("an update could not be read", update=event.update_id)
-        found = telegram.Update(event.update_id)
+        log.exception("an update could not be read", update=update_id)
+        found = telegram.Update(update_id)
     return found
 
 
-async def _keep_error(update: object, context: Context) -> None:
-    if isinstance(update, telegram.Update) and context.error is not None:
-        context.bot_data.errors[update.update_id] = context.error
+async def _leave_error(_update: object, _context: Context) -> None:
+    """Leave the error to whoever let the update be processed: its context has it."""
 
 
-async def _readable(kit: Kit, event: Event) -> Event | None:
-    if event.update.body or event.update.kind != "message" or event.chat_id <= 0:
-        return event
+async def _readable(context: Context) -> bool:
+    if context.stored.body or context.stored.kind != "message" or context.chat_id <= 0:
+        return True
     # Stored under a key that is not here any more.
-    await kit.say(event, text(event.language, "bot-failed"), UpdateState.FAILED, "unreadable")
-    return None
+    await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
+    return False
 
 
-async def _in_private(kit: Kit, event: Event) -> Event | None:
+async def _in_private(context: Context) -> bool:
     """Deal with what leads to a command, or was dealt with before a kill."""
-    if event.update.kind == "callback_query":
-        return await _pressed(kit, event)
-    if not event.is_private or event.update.kind != "message":
-        return event
-    if groups.is_shared(event):
-        await kit.end(event, UpdateState.REFUSED, "sent by way of the bot")
-    elif event.command:
-        return await _commanded(kit, event)
-    elif event.is_resumed and await _gone_on(kit, event):
-        return None
-    elif is_awaited(kit, event) and _is_left(event):
-        await kit.commands["cancel"](kit, event)
+    if context.stored.kind == "callback_query":
+        return await _pressed(context)
+    if not context.is_private or context.stored.kind != "message":
+        return True
+    if groups.is_shared(context):
+        await context.end(UpdateState.REFUSED, "sent by way of the bot")
+    elif context.command:
+        return await _commanded(context)
+    elif context.is_resumed and await _gone_on(context):
+        return False
+    elif is_awaited(context) and _is_left(context):
+        await context.bot_data.commands["cancel"](context)
     else:
-        return event
-    return None
+        return True
+    return False
 
 
-async def _pressed(kit: Kit, event: Event) -> Event | None:
-    if event.is_private:
-        await kit.watches.drop(event.chat_id, event.message_id)
-    if event.verb:
-        return event
+async def _pressed(context: Context) -> bool:
+    if context.is_private:
+        await context.bot_data.watches.drop(context.chat_id, context.message_id)
+    if context.verb:
+        return True
     # The library gives a press without data to the first handler that it has.
-    await _no_such_button(kit, event)
-    return None
+    await _no_such_button(context)
+    return False
 
 
-async def _commanded(kit: Kit, event: Event) -> Event | None:
+async def _commanded(context: Context) -> bool:
     """Wait for no words any more; follow a link to the command or question that it leads to."""
-    is_left = event.dialog is not None and event.command != "cancel" and not event.is_resumed
+    is_left = context.dialog is not None and context.command != "cancel" and not context.is_resumed
     if is_left:
-        await kit.store.do(lambda: kit.rows.dialogs.end(event.chat_id, event.user_id))
-    led = start.led_to(event)
-    if start.asked_token(event):
-        await groups.ask_linked(kit, event)
-    elif led is not event:
-        await kit.commands[led.command](kit, led)
+        dialogs = context.rows.dialogs
+        await context.store.do(lambda: dialogs.end(context.chat_id, context.user_id))
+    led = start.led_to(context)
+    if start.asked_token(context):
+        await groups.ask_linked(context)
+    elif led is not context:
+        await context.bot_data.commands[led.command](led)
     else:
-        return event
-    return None
+        return True
+    return False
 
 
-def _is_left(event: Event) -> bool:
+def _is_left(context: Context) -> bool:
     """Return whether the button that ends a dialog was typed as it stands there."""
-    label = text(event.language, "button-cancel")
-    return event.text.strip().casefold() == label.casefold()
+    label = context.translate("button-cancel")
+    return context.text.strip().casefold() == label.casefold()
 
 
-async def _gone_on(kit: Kit, event: Event) -> bool:
+async def _gone_on(context: Context) -> bool:
     """Go on with words that were being dealt with before a kill; False where they were not.
 
     What the bot waited to hear when they came may have been heard since, or asked for since.
     """
 
     def read() -> tuple[bool, bool]:
-        is_asked = kit.rows.turns.find(event.update_id) is not None
-        return is_asked, bool(kit.rows.outbox.of_update(event.update_id))
+        is_asked = context.rows.turns.find(context.update_id) is not None
+        return is_asked, bool(context.rows.outbox.of_update(context.update_id))
 
-    is_asked, is_answered = await kit.store.do(read)
+    is_asked, is_answered = await context.store.do(read)
     if is_asked:
-        await questions.answer_message(kit, event)
+        await questions.answer_message(context)
     elif is_answered:
-        await kit.show(event, lambda: Screen(None))
+        await context.show(lambda: View(None))
     return is_asked or is_answered
 
 
-async def _answer_rest(kit: Kit, event: Event) -> None:
+async def _answer_rest(context: Context) -> None:
     """Answer a message that is no part of a dialog, or carry out a command as it was typed.
 
     Telegram marks only those in Latin letters, and the library takes only those for this bot.
     """
-    if event.command and event.update.kind == "message":
-        await kit.commands.get(event.command, start.unknown)(kit, event)
+    if context.command and context.stored.kind == "message":
+        await context.bot_data.commands.get(context.command, start.unknown)(context)
     else:
-        await questions.answer_message(kit, event)
+        await questions.answer_message(context)
 
 
-async def _no_such_button(kit: Kit, event: Event) -> None:
-    words = text(event.language, "bot-button-old")
-    await kit.show(event, lambda: alert(words), UpdateState.REFUSED, "no such button")
+async def _no_such_button(context: Context) -> None:
+    words = context.translate("bot-button-old")
+    await context.show(lambda: menu.alert(words), UpdateState.REFUSED, "no such button")
 
 
-async def _not_served(kit: Kit, event: Event) -> None:
+async def _not_served(context: Context) -> None:
     """Refuse an update of a kind that nothing takes; answer a message all the same.
 
     The library reads no message that lacks a field, and there Telegram may change its mind.
     """
-    if event.update.kind in {"message", "edited_message"}:
-        await _answer_rest(kit, event)
+    if context.stored.kind in {"message", "edited_message"}:
+        await _answer_rest(context)
         return
-    await kit.end(event, UpdateState.REFUSED, f"not served: {event.update.kind}")
+    await context.end(UpdateState.REFUSED, f"not served: {context.stored.kind}")

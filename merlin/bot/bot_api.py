@@ -17,13 +17,7 @@ from enum import Enum, auto
 from typing import Any
 
 from telegram import InputFile
-from telegram.error import (
-    BadRequest,
-    ChatMigrated,
-    Forbidden,
-    NetworkError,
-    TelegramError,
-)
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, TelegramError
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
@@ -168,7 +162,7 @@ class BotApi:
         self, bot: ExtBot[SendClass], line: ConnectionState, moved: Moved | None = None
     ) -> None:
         self._bot = bot
-        self._line = line
+        self._connection = line
         self._moved = moved
 
     async def _call(
@@ -209,9 +203,9 @@ class BotApi:
                 if what is not ApiError.NOT_SENT:
                     raise
             else:
-                self._line.works()
+                self._connection.works()
                 return int(message["message_id"])
-            await self._line.pause(attempt)
+            await self._connection.pause(attempt)
             attempt += 1
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
@@ -238,7 +232,7 @@ class BotApi:
             try:
                 return await self.send(chat_id, page, spot)
             except SendUnknown:
-                await self._line.pause(attempt)
+                await self._connection.pause(attempt)
             attempt += 1
 
     async def edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
@@ -260,9 +254,9 @@ class BotApi:
                 if what is ApiError.REFUSED:
                     raise
             else:
-                self._line.works()
+                self._connection.works()
                 return True
-            await self._line.pause(attempt)
+            await self._connection.pause(attempt)
             attempt += 1
 
     async def progress(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
@@ -278,7 +272,7 @@ class BotApi:
         except TelegramError as error:
             log.info("a progress edit was lost", chat=chat_id, reason=redact(str(error)))
             return False
-        self._line.works()
+        self._connection.works()
         return True
 
     async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
@@ -290,7 +284,7 @@ class BotApi:
         except TelegramError as error:
             log.info("buttons were not changed", chat=chat_id, reason=redact(str(error)))
             return False
-        self._line.works()
+        self._connection.works()
         return True
 
     async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
@@ -305,7 +299,7 @@ class BotApi:
             return False
         except TelegramError as error:
             return self._note(error, chat_id) in {ApiError.SAME, ApiError.MOVED}
-        self._line.works()
+        self._connection.works()
         return True
 
     async def draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
@@ -325,7 +319,7 @@ class BotApi:
             return False
         except TelegramError as error:
             return self._note(error, place.chat_id) is ApiError.SAME
-        self._line.works()
+        self._connection.works()
         return True
 
     async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
@@ -335,7 +329,7 @@ class BotApi:
         except TelegramError as error:
             log.info("a query was not answered", method=method, reason=redact(str(error)))
             return False
-        self._line.works()
+        self._connection.works()
         return True
 
     async def ask(self, method: str, fields: Mapping[str, Any]) -> Any:
@@ -345,6 +339,13 @@ class BotApi:
         except TelegramError as error:
             log.info("a call was not taken", method=method, reason=redact(str(error)))
             return None
+
+    async def refresh_bot(self) -> None:
+        """Ask Telegram who the bot is, tried once: its name and settings may have changed."""
+        try:
+            await self._bot.get_me()
+        except TelegramError as error:
+            log.info("a call was not taken", method="getMe", reason=redact(str(error)))
 
     async def once(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Return what a call brings, tried once.
@@ -356,7 +357,7 @@ class BotApi:
         except TelegramError as error:
             self._note(error, int(fields.get("chat_id", 0)))
             raise
-        self._line.works()
+        self._connection.works()
         return found
 
     def _note(self, error: TelegramError, chat_id: int) -> ApiError:
@@ -367,7 +368,7 @@ class BotApi:
         if what is ApiError.UNREACHABLE:
             raise ChatUnreachable(str(chat_id)) from error
         if isinstance(error, NetworkError) and what in {ApiError.NOT_SENT, ApiError.DOUBT}:
-            self._line.fails(error)
+            self._connection.fails(error)
         return what
 
 

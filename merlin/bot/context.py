@@ -13,11 +13,13 @@ that it is carried out once, whatever happens.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from enum import IntEnum
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import telegram
 from telegram.ext import (
@@ -34,21 +36,21 @@ from telegram.ext import (
 
 from merlin.account.users import User
 from merlin.app.dialogs import Dialog
-from merlin.app.inbox import Outcome, Update, UpdateState
+from merlin.app.inbox import Outcome, Update, UpdateState, json_integer, json_object
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
-from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files, Sent, sent_of
 from merlin.bot.markdown.entities import split
-from merlin.bot.menu import Screen
+from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.streaming import BackgroundTask
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
+from merlin.core.clock import zone_of
 from merlin.core.formatted_text import FormattedMessage, join_surrogates
-from merlin.core.i18n import language_of
+from merlin.core.i18n import language_of, text
 from merlin.db.writer import Store
 
 NOBODY = User(0)
@@ -56,135 +58,15 @@ _AT_START = ("bot_command", 0)
 _SEPARATOR = ":"
 # Telegram marks no command in other letters, and a slash alone was sent by mistake.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
+_MOST_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One update as a handler sees it.
-
-    `text` is a message's text or a file's caption, "" for none; `command` its command without
-    the slash, in lower case, "" for none, and `words` what stands behind it. `sent` is what else
-    was sent, None for nothing. `verb` and `args` are a pressed button's; `message_id` is the
-    message itself, or the one that the button stood under. `quoted` is the text of the message
-    replied to, or what of it was picked. `is_resumed`: it may have been worked on before. `joined`
-    are the updates whose words are part of `text`. `dialog` is what the bot waits to hear from
-    this person, `user` who they are.
-    """
-
-    update: Update
-    language: str
-    is_private: bool
-    text: str = ""
-    command: str = ""
-    words: str = ""
-    sent: Sent | None = None
-    verb: str = ""
-    args: tuple[str, ...] = ()
-    message_id: int = 0
-    thread_id: int = 0
-    quoted: str = ""
-    is_forwarded: bool = False
-    is_service: bool = False
-    is_resumed: bool = False
-    joined: tuple[Update, ...] = ()
-    dialog: Dialog | None = None
-    user: User = NOBODY
-
-    @property
-    def chat_id(self) -> int:
-        """Return the chat that it belongs to."""
-        return self.update.chat_id
-
-    @property
-    def user_id(self) -> int:
-        """Return whose it is."""
-        return self.update.user_id
-
-    @property
-    def update_id(self) -> int:
-        """Return the update's id."""
-        return self.update.update_id
-
-    @property
-    def format(self) -> str:
-        """Return what a plan counts it as: text, voice, photo or document."""
-        return self.sent.kind if self.sent is not None and self.sent.kind in _FILES else "text"
-
-    @property
-    def files(self) -> tuple[Sent, ...]:
-        """Return what was sent with it and with the messages that belong to it."""
-        others = (sent_of(_object(other.body, other.kind)) for other in self.joined)
-        return tuple(each for each in (self.sent, *others) if each is not None)
-
-    def with_replied(self) -> Event:
-        """Return the event as if the file that it replies to had been sent with it.
-
-        In a private chat only a photo: of a recording or a document the talk knows the words.
-        """
-        replied = _object(_object(self.update.body, self.update.kind), "reply_to_message")
-        is_ours = _object(replied, "from").get("is_bot") is True
-        found = sent_of(replied) if self.sent is None and not is_ours else None
-        if found is None or found.kind not in ({"photo"} if self.is_private else _FILES):
-            return self
-        return replace(self, sent=found)
-
-    @property
-    def place(self) -> ChatPlace:
-        """Return where its session lives."""
-        return ChatPlace(self.chat_id, self.user_id, self.thread_id)
-
-    @property
-    def query_id(self) -> str:
-        """Return the id of the query that waits for an answer, "" for none."""
-        found = _object(self.update.body, self.update.kind).get("id")
-        return found if isinstance(found, str) else ""
-
-    @property
-    def sender_name(self) -> str:
-        """Return the name that the person shows, "" for none."""
-        sender = _object(_object(self.update.body, self.update.kind), "from")
-        named = (sender.get(word) for word in ("first_name", "last_name"))
-        return " ".join(word for word in named if isinstance(word, str) and word)
-
-
-def read_event(update: Update, language: str, *, is_resumed: bool = False) -> Event:
-    """Return the update as a handler sees it; what cannot be read is as if it were not there.
-
-    `language` is the person's own, or the bot's where they have none.
-    """
-    content = _object(update.body, update.kind)
-    message = _object(content, "message") if update.kind == "callback_query" else content
-    text = _text(content, "text") or _text(content, "caption")
-    is_private = _object(message, "chat").get("type") == "private"
-    command, words = _command(content, text, is_private=is_private)
-    verb, args = pressed(update)
-    quoted = _object(message, "reply_to_message")
-    marked = _text(_object(message, "quote"), "text")
-    return Event(
-        update=update,
-        language=language_of(update.language_code, language),
-        is_private=is_private,
-        text=text,
-        command=command,
-        words=words,
-        sent=sent_of(content),
-        verb=verb,
-        args=args,
-        message_id=_number(message, "message_id"),
-        thread_id=_number(message, "message_thread_id") if message.get("is_topic_message") else 0,
-        quoted=marked or _text(quoted, "text") or _text(quoted, "caption"),
-        is_forwarded="forward_origin" in content,
-        is_service=not text and sent_of(content) is None,
-        is_resumed=is_resumed,
-    )
 
 
 def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
     """Return the verb and arguments of a pressed button, "" and none for anything else."""
     if update.kind != "callback_query":
         return "", ()
-    verb, *args = _text(_object(update.body, update.kind), "data").split(_SEPARATOR)
+    verb, *args = _text(update.content, "data").split(_SEPARATOR)
     return verb, tuple(args)
 
 
@@ -199,25 +81,15 @@ def _command(message: Mapping[str, Any], text: str, *, is_private: bool) -> tupl
     for mark in marks if isinstance(marks, list) else ():
         if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
             # Telegram's commands are ASCII, so units are characters here.
-            length = _number(mark, "length")
+            length = json_integer(mark, "length")
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
     found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
     return (found.group(1).lower() or "help", "") if found else ("", "")
 
 
-def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = within.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
 def _text(within: Mapping[str, Any], name: str) -> str:
     found = within.get(name)
     return join_surrogates(found) if isinstance(found, str) else ""
-
-
-def _number(within: Mapping[str, Any], name: str) -> int:
-    found = within.get(name)
-    return found if isinstance(found, int) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,64 +110,28 @@ def update_context_of(rows: Rows, update: Update) -> UpdateContext:
 KNOWN_S = 60.0
 _LEADING = frozenset({"creator", "administrator"})
 _MOST_KNOWN = 1024
-# Who wrote these settings.
-BY = "bot"
 
 
-class BotIdentity:
-    """The bot as Telegram knows it; learnt at the start, or by the first group that speaks to it.
+class ChatAdmins:
+    """Who administers which chat, as Telegram said within a minute."""
 
-    `user_id` is 0 and `name` "" until then; `hears_all`: privacy mode is switched off.
-    """
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[float, bool]] = {}
 
-    def __init__(self, link_url: str = "https://t.me") -> None:
-        self.user_id = 0
-        self.name = ""
-        self._link_url = link_url.rstrip("/")
-        self.hears_all = False
-        self._leads: dict[tuple[int, int], tuple[float, bool]] = {}
-
-    async def learn(self, calls: BotApi) -> None:
-        """Ask Telegram where it has not been reached by now."""
-        if not self.name:
-            await self.refresh(calls)
-
-    async def refresh(self, calls: BotApi) -> None:
-        """Ask Telegram again: its settings may have changed."""
-        told = await calls.ask("getMe", {})
-        if isinstance(told, Mapping):
-            self.knows(told)
-
-    def knows(self, told: Mapping[str, Any]) -> None:
-        """Take what getMe said."""
-        self.user_id = int(told.get("id", 0))
-        self.name = str(told.get("username", ""))
-        self.hears_all = told.get("can_read_all_group_messages") is True
-
-    def leave_word(self, settings: Settings) -> None:
-        """Store who the bot is, for the api, which knows no token; within the store's work."""
-        settings.put(BOT_ID, str(self.user_id), BY)
-        settings.put(BOT_NAME, self.name, BY)
-
-    def link(self, payload: str) -> str:
-        """Return the address that opens the private chat with these words for /start."""
-        return f"{self._link_url}/{self.name}?start={payload}"
-
-    async def leads(self, calls: BotApi, chat_id: int, user_id: int) -> bool:
-        """Return whether somebody administers a chat, as Telegram said within a minute."""
+    async def has(self, calls: BotApi, chat_id: int, user_id: int) -> bool:
+        """Return whether somebody administers a chat."""
         now = asyncio.get_running_loop().time()
-        until, leads = self._leads.get((chat_id, user_id), (0.0, False))
+        until, is_admin = self._known.get((chat_id, user_id), (0.0, False))
         if until > now:
-            return leads
-        who = {"chat_id": chat_id, "user_id": user_id}
-        told = await calls.ask("getChatMember", who)
-        if not isinstance(told, Mapping):
+            return is_admin
+        member = await calls.ask("getChatMember", {"chat_id": chat_id, "user_id": user_id})
+        if not isinstance(member, Mapping):
             return False
-        if len(self._leads) >= _MOST_KNOWN:
-            self._leads.clear()
-        leads = told.get("status") in _LEADING
-        self._leads[(chat_id, user_id)] = (now + KNOWN_S, leads)
-        return leads
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        is_admin = member.get("status") in _LEADING
+        self._known[(chat_id, user_id)] = (now + KNOWN_S, is_admin)
+        return is_admin
 
 
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
@@ -303,21 +139,21 @@ ALERT_LENGTH = 200
 
 
 class CallbackAnswer(BackgroundTask):
-    """Answers the query of one event within `async with`, once the screen is known."""
+    """Answers the query of one update within `async with`, once the screen is known."""
 
-    def __init__(self, calls: BotApi, event: Event) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._calls = calls
-        self._query_id = event.query_id if event.update.kind == "callback_query" else ""
-        self._known: asyncio.Future[Screen] = asyncio.get_running_loop().create_future()
+        self._calls = context.calls
+        self._query_id = context.query_id if context.stored.kind == "callback_query" else ""
+        self._known: asyncio.Future[View] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
 
-    def knows(self, screen: Screen) -> None:
+    def knows(self, screen: View) -> None:
         """Take the screen; called by the thread that writes to the database."""
         if self._query_id:
             self._loop.call_soon_threadsafe(self._take, screen)
 
-    def _take(self, screen: Screen) -> None:
+    def _take(self, screen: View) -> None:
         if not self._known.done():
             self._known.set_result(screen)
 
@@ -339,12 +175,12 @@ class CallbackAnswer(BackgroundTask):
         await self._calls.answer("answerCallbackQuery", fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """The services and the parts made of them.
+class BotData:
+    """What the handlers of one bot share, as python-telegram-bot's `bot_data`.
 
-    `placed` are placeholders that stand in a chat and in no row yet, by their updates; `me` is
-    what the bot knows of itself; `commands` are the handlers of commands, for what leads to one.
+    `placed` are placeholders that stand in a chat and in no row yet, by their updates;
+    `commands` are the handlers of commands, for what leads to one; `contexts` are those of the
+    updates in work.
     """
 
     services: BotServices
@@ -352,11 +188,102 @@ class Kit:
     sender: OutboxSender
     desk: AnswerService
     files: Files
-    stops: StopButtons = field(default_factory=StopButtons)
-    watches: LiveMessages = field(default_factory=LiveMessages)
-    placed: dict[int, int] = field(default_factory=dict)
-    me: BotIdentity = field(default_factory=BotIdentity)
-    commands: dict[str, Handler] = field(default_factory=dict)
+
+    def __init__(self) -> None:
+        self.stops = StopButtons()
+        self.admins = ChatAdmins()
+        self.watches = LiveMessages()
+        self.placed: dict[int, int] = {}
+        self.commands: dict[str, Handler] = {}
+        self.contexts: dict[int, Context] = {}
+
+
+_Data: TypeAlias = dict[Any, Any]
+BotApplication: TypeAlias = "Application[ExtBot[SendClass], Context, _Data, _Data, BotData, None]"
+
+
+@dataclass(eq=False)
+class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
+    """The library's context of one update, with what was sent and who did, as handlers read it.
+
+    `stored` is the update as it was taken in. `text` is a message's text or a file's caption, ""
+    for none; `command` its command without the slash, in lower case, "" for none, and `words` what
+    stands behind it. `sent` is what else was sent, None for nothing. `verb` and `arguments` are a
+    pressed button's; `message_id` is the message itself, or the one that the button stood under.
+    `quoted` is the text of the message replied to, or what of it was picked. `is_resumed`: it may
+    have been worked on before. `joined` are the updates whose words are part of `text`. `dialog`
+    is what the bot waits to hear from this person, `user` who they are.
+    """
+
+    bot_application: BotApplication
+    stored: Update
+    language: str
+    is_private: bool
+    text: str = ""
+    command: str = ""
+    words: str = ""
+    sent: Sent | None = None
+    verb: str = ""
+    arguments: tuple[str, ...] = ()
+    message_id: int = 0
+    thread_id: int = 0
+    quoted: str = ""
+    is_forwarded: bool = False
+    is_service: bool = False
+    is_resumed: bool = False
+    joined: tuple[Update, ...] = ()
+    dialog: Dialog | None = None
+    user: User = NOBODY
+
+    def __post_init__(self) -> None:
+        super().__init__(self.bot_application)
+
+    @classmethod
+    def from_update(cls, update: object, application: Any) -> Self:
+        """Return the context that was made when the update's turn came."""
+        found = application.bot_data.contexts[update.update_id]  # type: ignore[attr-defined]
+        return cast("Self", found)
+
+    @classmethod
+    def of(cls, application: BotApplication, update: Update, *, is_resumed: bool = False) -> Self:
+        """Return the context of an update; what cannot be read is as if it were not there."""
+        content = update.content
+        message = json_object(content, "message") if update.kind == "callback_query" else content
+        words = _text(content, "text") or _text(content, "caption")
+        is_private = json_object(message, "chat").get("type") == "private"
+        command, rest = _command(content, words, is_private=is_private)
+        verb, arguments = pressed(update)
+        quoted = json_object(message, "reply_to_message")
+        marked = _text(json_object(message, "quote"), "text")
+        is_topic = message.get("is_topic_message")
+        return cls(
+            application,
+            update,
+            language_of(update.language_code, application.bot_data.services.language),
+            is_private,
+            text=words,
+            command=command,
+            words=rest,
+            sent=sent_of(content),
+            verb=verb,
+            arguments=arguments,
+            message_id=json_integer(message, "message_id"),
+            thread_id=json_integer(message, "message_thread_id") if is_topic else 0,
+            quoted=marked or _text(quoted, "text") or _text(quoted, "caption"),
+            is_forwarded="forward_origin" in content,
+            is_service=not words and sent_of(content) is None,
+            is_resumed=is_resumed,
+        )
+
+    @property
+    def services(self) -> BotServices:
+        """Return what the process is made of."""
+        return self.bot_data.services
+
+    @property
+    def calls(self) -> BotApi:
+        """Return what calls Telegram."""
+        return self.bot_data.calls
 
     @property
     def store(self) -> Store:
@@ -368,158 +295,204 @@ class Kit:
         """Return the rows; to be called within the store's work."""
         return self.services.rows
 
-    def finish(self, event: Event, state: UpdateState, reason: str = "") -> None:
+    @property
+    def chat_id(self) -> int:
+        """Return the chat that the update belongs to."""
+        return self.stored.chat_id
+
+    @property
+    def user_id(self) -> int:
+        """Return whose the update is."""
+        return self.stored.user_id
+
+    @property
+    def update_id(self) -> int:
+        """Return the update's id."""
+        return self.stored.update_id
+
+    @property
+    def zone(self) -> tzinfo:
+        """Return the time zone in which the person's day turns."""
+        return zone_of(self.user.zone or self.services.timezone)
+
+    @property
+    def dialog_values(self) -> Mapping[str, Any]:
+        """Return what the dialog keeps, nothing where there is none."""
+        return self.dialog.said if self.dialog is not None else {}
+
+    def argument(self, place: int) -> str:
+        """Return a button's argument, "" for none."""
+        return self.arguments[place] if place < len(self.arguments) else ""
+
+    def number(self, place: int = 0) -> int:
+        """Return a button's argument as a number, 0 for none: anybody can send any data."""
+        word = self.argument(place)
+        return int(word) if word.isascii() and word.isdecimal() and len(word) < _MOST_DIGITS else 0
+
+    @property
+    def format(self) -> str:
+        """Return what a plan counts it as: text, voice, photo or document."""
+        return self.sent.kind if self.sent is not None and self.sent.kind in _FILES else "text"
+
+    @property
+    def attachments(self) -> tuple[Sent, ...]:
+        """Return what was sent with it and with the messages that belong to it."""
+        others = (sent_of(other.content) for other in self.joined)
+        return tuple(each for each in (self.sent, *others) if each is not None)
+
+    @property
+    def place(self) -> ChatPlace:
+        """Return where its session lives."""
+        return ChatPlace(self.chat_id, self.user_id, self.thread_id)
+
+    @property
+    def query_id(self) -> str:
+        """Return the id of the query that waits for an answer, "" for none."""
+        found = self.stored.content.get("id")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def sender_name(self) -> str:
+        """Return the name that the person shows, "" for none."""
+        sender = json_object(self.stored.content, "from")
+        named = (sender.get(word) for word in ("first_name", "last_name"))
+        return " ".join(word for word in named if isinstance(word, str) and word)
+
+    def with_replied(self) -> Context:
+        """Return the context as if the file that it replies to had been sent with it.
+
+        In a private chat only a photo: of a recording or a document the talk knows the words.
+        """
+        replied = json_object(self.stored.content, "reply_to_message")
+        is_ours = json_object(replied, "from").get("is_bot") is True
+        found = sent_of(replied) if self.sent is None and not is_ours else None
+        if found is None or found.kind not in ({"photo"} if self.is_private else _FILES):
+            return self
+        return replace(self, sent=found)
+
+    async def learn_bot(self) -> None:
+        """Ask Telegram who the bot is, where it has not been reached by now."""
+        if not self.bot.username:
+            await self.calls.refresh_bot()
+
+    def link(self, payload: str) -> str:
+        """Return the address that opens the private chat with these words for /start."""
+        return f"{self.services.link_url.rstrip('/')}/{self.bot.username}?start={payload}"
+
+    async def is_admin(self, user_id: int) -> bool:
+        """Return whether somebody administers the chat."""
+        return await self.bot_data.admins.has(self.calls, self.chat_id, user_id)
+
+    def translate(self, key: str, **arguments: object) -> str:
+        """Return a text in the person's language."""
+        return text(self.language, key, **arguments)
+
+    def finish(self, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update and of those joined to it; within the store's work."""
-        ids = (event.update_id, *(update.update_id for update in event.joined))
+        ids = (self.update_id, *(update.update_id for update in self.joined))
         outcomes = [Outcome(update_id, state, reason) for update_id in ids]
-        self.rows.inbox.finish(self.services.owner, event.chat_id, outcomes)
+        self.rows.inbox.finish(self.services.owner, self.chat_id, outcomes)
 
-    def wait(self, event: Event, dialog: Dialog) -> None:
+    def wait(self, dialog: Dialog) -> None:
         """Let the person's next message belong to a dialog; within the store's work."""
-        asked = replace(dialog, asked_by=event.update_id)
-        self.rows.dialogs.put(event.chat_id, event.user_id, asked)
+        asked = replace(dialog, asked_by=self.update_id)
+        self.rows.dialogs.put(self.chat_id, self.user_id, asked)
 
-    def ending(self, event: Event, state: UpdateState, reason: str = "") -> OnSent:
+    def stop_waiting(self) -> bool:
+        """Wait for no message any more; return whether one was; within the store's work."""
+        return self.rows.dialogs.end(self.chat_id, self.user_id)
+
+    def ending(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return what ends the update, when it is known whether its answer was confirmed."""
 
         def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
             if is_sure:
-                self.finish(event, state, reason)
+                self.finish(state, reason)
             else:
-                self.finish(event, UpdateState.FAILED, "unconfirmed")
+                self.finish(UpdateState.FAILED, "unconfirmed")
 
         return after
 
-    async def end(self, event: Event, state: UpdateState, reason: str = "") -> None:
+    async def end(self, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update that gets no answer."""
-        await self.store.do(lambda: self.finish(event, state, reason))
+        await self.store.do(lambda: self.finish(state, reason))
 
     async def show(
-        self,
-        event: Event,
-        act: Callable[[], Screen],
-        state: UpdateState = UpdateState.ANSWERED,
-        reason: str = "",
+        self, act: Callable[[], View], state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
         """Answer an update by the screen that `act` returns, and end it; once, whatever happens.
 
         `act` may read and write: it runs in the transaction that stores the screen. A pressed
         button is answered as soon as that is stored.
         """
-        answered = CallbackAnswer(self.calls, event)
+        answered = CallbackAnswer(self)
 
         def prepare() -> Sequence[QueuedMessage]:
-            begun = self._begun(event) if event.is_resumed else []
-            screen = Screen(None) if begun else act()
+            begun = self._begun() if self.is_resumed else []
+            screen = View(None) if begun else act()
             answered.knows(screen)
-            return begun or self.rows.outbox.put(letters(event, screen))
+            return begun or self.rows.outbox.put(letters(self, screen))
 
         async with answered:
-            await self.sender.deliver(prepare, self.ending(event, state, reason), event.language)
+            await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
 
-    def _begun(self, event: Event) -> Sequence[QueuedMessage]:
+    def _begun(self) -> Sequence[QueuedMessage]:
         """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
-        self.rows.quotas.give_back(event.update_id)
-        return self.rows.outbox.of_update(event.update_id)
+        self.rows.quotas.give_back(self.update_id)
+        return self.rows.outbox.of_update(self.update_id)
 
     async def say(
-        self, event: Event, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
+        self, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
         """Answer an update by plain words, and end it."""
-        await self.show(event, lambda: Screen(FormattedMessage(words)), state, reason)
+        await self.show(lambda: View(FormattedMessage(words)), state, reason)
 
 
-def letters(event: Event, screen: Screen) -> list[OutgoingMessage]:
+def letters(context: Context, screen: View) -> list[OutgoingMessage]:
     """Return a screen as letters that answer an update: edited in, or sent behind each other."""
     if screen.page is None:
         return []
-    is_edit = event.verb != "" and not screen.is_new
-    first = replace(spot_of(event), edit_of=event.message_id if is_edit else 0)
-    return page_letters(event, split(screen.page), first)
+    is_edit = context.verb != "" and not screen.is_new
+    first = replace(spot_of(context), edit_of=context.message_id if is_edit else 0)
+    return page_letters(context, split(screen.page), first)
 
 
 def page_letters(
-    event: Event, pages: Sequence[FormattedMessage], first: Target | None = None, number: int = 0
+    context: Context,
+    pages: Sequence[FormattedMessage],
+    first: Target | None = None,
+    number: int = 0,
 ) -> list[OutgoingMessage]:
     """Return pages as letters that answer an update, numbered from `number`."""
-    spot = spot_of(event)
+    spot = spot_of(context)
     spots = [first or spot, *[spot] * len(pages)][: len(pages)]
     return [
         OutgoingMessage(
-            f"update:{event.update_id}:{place}", event.chat_id, page, event.update_id, at
+            f"update:{context.update_id}:{place}", context.chat_id, page, context.update_id, at
         )
         for place, (page, at) in enumerate(zip(pages, spots, strict=True), number)
     ]
 
 
-def spot_of(event: Event) -> Target:
+def spot_of(context: Context) -> Target:
     """Return where answers to an update go: into its topic, in groups under its message.
 
     The answer to an edited message stands under it too: between lies what was said since.
     """
-    is_edited = event.update.kind == "edited_message"
-    is_reply = is_edited or not (event.is_private or event.verb)
-    reply_to = event.message_id if is_reply else 0
-    return Target(event.thread_id, reply_to)
+    is_edited = context.stored.kind == "edited_message"
+    is_reply = is_edited or not (context.is_private or context.verb)
+    reply_to = context.message_id if is_reply else 0
+    return Target(context.thread_id, reply_to)
 
 
 # Deals with an update whole, and ends it.
-Handler = Callable[[Kit, Event], Awaitable[None]]
+Handler = Callable[[Context], Awaitable[None]]
 # Says what an update leads to; may read and write rows.
-Act = Callable[[Kit, Event], Screen]
+Act = Callable[[Context], View]
 
 
-def told(act: Act) -> Handler:
-    """Return the handler that shows what `act` says."""
-
-    async def handle(kit: Kit, event: Event) -> None:
-        await kit.show(event, lambda: act(kit, event))
-
-    return handle
-
-
-class BotData:
-    """What the handlers of one bot share, as python-telegram-bot's `bot_data`.
-
-    `events` are the updates in work, and `errors` what their handlers raised, by update.
-    """
-
-    kit: Kit
-
-    def __init__(self) -> None:
-        self.events: dict[int, Event] = {}
-        self.errors: dict[int, Exception] = {}
-
-
-_Data: TypeAlias = dict[Any, Any]
-
-
-class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
-    """The library's context, with the update as our handlers read it."""
-
-    _update_id = 0
-
-    @classmethod
-    def from_update(cls, update: object, application: Any) -> Self:
-        """Return the context of one update."""
-        context = super().from_update(update, application)
-        if isinstance(update, telegram.Update):
-            context._update_id = update.update_id
-        return context
-
-    @property
-    def event(self) -> Event:
-        """Return the update as it is read now; a guard may have put another in its place."""
-        return self.bot_data.events[self._update_id]
-
-    @event.setter
-    def event(self, event: Event) -> None:
-        self.bot_data.events[self._update_id] = event
-
-
-BotApplication: TypeAlias = Application[ExtBot[SendClass], Context, _Data, _Data, BotData, None]
-# Looks at an update before its handler: returns it as the handler is to see it, None once ended.
-Guard = Callable[[Kit, Event], Awaitable[Event | None]]
+# Looks at an update before its handlers; returns whether they are to see it, or it is ended.
+Guard = Callable[[Context], Awaitable[bool]]
 
 
 class GuardGroup(IntEnum):
@@ -536,10 +509,8 @@ def add_guard(application: BotApplication, guard: Guard, group: GuardGroup) -> N
     """Let `guard` look at every update before its handler does."""
 
     async def callback(_update: telegram.Update, context: Context) -> None:
-        event = await guard(context.bot_data.kit, context.event)
-        if event is None:
+        if not await guard(context):
             raise ApplicationHandlerStop
-        context.event = event
 
     application.add_handler(TypeHandler(telegram.Update, callback), group)
 
@@ -547,32 +518,45 @@ def add_guard(application: BotApplication, guard: Guard, group: GuardGroup) -> N
 def add_handlers(
     application: BotApplication,
     *,
-    commands: Mapping[str, Handler] | None = None,
-    buttons: Mapping[str, Handler] | None = None,
-    steps: Mapping[str, Handler] | None = None,
+    commands: Mapping[str, Handler | Act] | None = None,
+    buttons: Mapping[str, Handler | Act] | None = None,
+    steps: Mapping[str, Handler | Act] | None = None,
 ) -> None:
     """Add handlers by command, by the verb of a button, and by the step of a dialog."""
     written = filters.UpdateType.MESSAGE & ~filters.FORWARDED
-    for name, handler in (commands or {}).items():
-        application.bot_data.kit.commands[name] = handler
-        application.add_handler(CommandHandler(name, callback_of(handler), written))
-    for verb, handler in (buttons or {}).items():
+    for name, handle in (commands or {}).items():
+        application.bot_data.commands[name] = handler_of(handle)
+        application.add_handler(CommandHandler(name, callback_of(handle), written))
+    for verb, handle in (buttons or {}).items():
         pattern = rf"{re.escape(verb)}(?:{_SEPARATOR}|\Z)"
-        application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
-    for step, handler in (steps or {}).items():
+        application.add_handler(CallbackQueryHandler(callback_of(handle), pattern))
+    for step, handle in (steps or {}).items():
         awaited = Awaited(application.bot_data, step)
-        application.add_handler(MessageHandler(awaited, callback_of(handler)))
+        application.add_handler(MessageHandler(awaited, callback_of(handle)))
 
 
 def callback_of(
-    handler: Handler,
+    handle: Handler | Act,
 ) -> Callable[[telegram.Update, Context], Coroutine[Any, Any, None]]:
-    """Return the library's callback that lets `handler` deal with an update."""
+    """Return the library's callback that lets a handler or an act deal with an update."""
+    handler = handler_of(handle)
 
     async def callback(_update: telegram.Update, context: Context) -> None:
-        await handler(context.bot_data.kit, context.event)
+        await handler(context)
 
     return callback
+
+
+def handler_of(handle: Handler | Act) -> Handler:
+    """Return a handler; that of an act shows what the act returns."""
+    if inspect.iscoroutinefunction(handle):
+        return handle
+    act = cast("Act", handle)
+
+    async def handler(context: Context) -> None:
+        await context.show(lambda: act(context))
+
+    return handler
 
 
 class Awaited(filters.UpdateFilter):
@@ -585,14 +569,15 @@ class Awaited(filters.UpdateFilter):
 
     def filter(self, update: telegram.Update) -> bool:
         """Return whether the update answers the step."""
-        event = self._data.events[update.update_id]
-        if event.dialog is None or event.dialog.step != self._step:
+        context = self._data.contexts[update.update_id]
+        if context.dialog is None or context.dialog.step != self._step:
             return False
-        return is_awaited(self._data.kit, event)
+        return is_awaited(context)
 
 
-def is_awaited(kit: Kit, event: Event) -> bool:
+def is_awaited(context: Context) -> bool:
     """Return whether a dialog of a private chat waits for this message."""
-    if event.dialog is None or not event.is_private or event.update.kind != "message":
+    if context.dialog is None or not context.is_private or context.stored.kind != "message":
         return False
-    return not event.command and event.dialog.awaits(event.update_id, kit.services.clock())
+    now = context.services.clock()
+    return not context.command and context.dialog.awaits(context.update_id, now)

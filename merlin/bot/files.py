@@ -16,6 +16,7 @@ from urllib.parse import quote
 import aiohttp
 from telegram.error import NetworkError, TimedOut
 
+from merlin.app.inbox import json_integer
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
 from merlin.chat.media import MEGABYTE, UnusableFile
@@ -222,12 +223,7 @@ def _sent(kind: str, name: str, message: Mapping[str, Any]) -> Sent:
         file_id=str(file.get("file_id", "")),
         name=str(file.get("file_name", "")),
         mime=mime,
-        size=_number(file, "file_size"),
-        seconds=_number(file, "duration"),
+        size=json_integer(file, "file_size"),
+        seconds=json_integer(file, "duration"),
         album=str(message.get("media_group_id", "")),
     )
-
-
-def _number(within: Mapping[str, Any], name: str) -> int:
-    found = within.get(name)
-    return found if isinstance(found, int) else 0

@@ -51,13 +51,13 @@ class Intake:
         self,
         services: BotServices,
         transport: BaseRequest,
-        line: ConnectionState,
-        lanes: ChatProcessor,
+        connection: ConnectionState,
+        processor: ChatProcessor,
     ) -> None:
         self._services = services
         self._transport = transport
-        self._line = line
-        self._lanes = lanes
+        self._connection = connection
+        self._processor = processor
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
         self._has_conflict = False
@@ -80,7 +80,7 @@ class Intake:
                 continue
             raw = await self._poll()
             if raw is None:
-                await self._line.pause(attempt)
+                await self._connection.pause(attempt)
                 attempt += 1
                 continue
             attempt = 0
@@ -117,9 +117,9 @@ class Intake:
         except TelegramError as error:
             if isinstance(error, InvalidToken):
                 log.warning("telegram does not know this token")
-            self._line.fails(error)
+            self._connection.fails(error)
             return None
-        self._line.works()
+        self._connection.works()
         self._has_conflict = False
         return batch if isinstance(batch, list) else []
 
@@ -145,7 +145,7 @@ class Intake:
         kill_point("update.stored")
         if updates:
             self._offset = updates[-1].update_id + 1
-        self._lanes.add([update for update, _ in fresh], known=[known for _, known in fresh])
+        self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
     async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, UpdateContext]]:
         """Store a batch, however often that must be tried; return what this process is to do."""

@@ -21,10 +21,10 @@ from telegram.error import InvalidToken, TelegramError
 
 from merlin.app.inbox import RENEW_S, Update
 from merlin.app.payment_worker import PaymentWorker
+from merlin.app.texts import BOT_ID, BOT_NAME
 from merlin.bot.application import create_application, handle_update, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
-from merlin.bot.context import BotIdentity, Kit
 from merlin.bot.files import Files
 from merlin.bot.handlers.questions import give_up
 from merlin.bot.intake import Intake, writers
@@ -143,26 +143,24 @@ class Bot:
 
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
-        self._line = ConnectionState(services.pace.longest_pause_s)
-        self._lanes = ChatProcessor(self._work, self._refuse)
-        self._application = create_application(services, transport, self._lanes)
-        calls = BotApi(self._application.bot, self._line, self._moved)
-        sender = OutboxSender(services, calls, self._line)
+        self._connection = ConnectionState(services.pace.longest_pause_s)
+        self._processor = ChatProcessor(self._work, self._refuse)
+        self._application = create_application(services, transport, self._processor)
+        calls = BotApi(self._application.bot, self._connection, self._moved)
+        sender = OutboxSender(services, calls, self._connection)
         self._files = Files(services.token, services.base_url)
         desk = AnswerService(services.answerers, services.patience)
-        self._me = BotIdentity(services.link_url)
-        kit = Kit(services, calls, sender, desk, self._files, me=self._me)
-        self._application.bot_data.kit = kit
+        data = self._application.bot_data
+        data.services, data.calls, data.sender = services, calls, sender
+        data.desk, data.files = desk, self._files
         register(self._application)
-        self._worker = UpdateWorker(
-            kit, partial(handle_update, self._application), partial(give_up, kit)
-        )
-        self._watch = partial(kit.watches.round, services.store, calls)
-        self._intake = Intake(services, transport, self._line, self._lanes)
-        self._post = NoticeSender(services, sender)
+        self._worker = UpdateWorker(self._application, handle_update, give_up)
+        self._watch = partial(data.watches.round, services.store, calls)
+        self._intake = Intake(services, transport, self._connection, self._processor)
+        self._notices = NoticeSender(services, sender)
         self._housekeeping = Housekeeping(services)
         self._results = ResultMessages(services)
-        self._herald = BroadcastSender(services)
+        self._broadcasts = BroadcastSender(services)
         self._bugs = BugCount()
         payments = payment_context(services, calls)
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
@@ -207,13 +205,13 @@ class Bot:
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
             ("takeover", lambda: run_loop(self._take_over, look)),
-            ("post", lambda: run_loop(self._post.round, look)),
+            ("post", lambda: run_loop(self._notices.round, look)),
             (
                 "housekeeping",
                 lambda: run_loop(self._housekeeping.round, look, HOUSEKEEPING_EVERY_S),
             ),
             ("results", lambda: run_loop(self._results.round, look)),
-            ("herald", lambda: run_loop(self._herald.round, look, BROADCAST_EVERY_S)),
+            ("herald", lambda: run_loop(self._broadcasts.round, look, BROADCAST_EVERY_S)),
             ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
@@ -227,20 +225,20 @@ class Bot:
         for part in parts:
             part.cancel()
         await asyncio.wait(parts)
-        await self._lanes.close(self._services.pace.finish_s)
-        await self._post.close()
+        await self._processor.close(self._services.pace.finish_s)
+        await self._notices.close()
         await self._services.store.do(
             lambda: self._services.rows.inbox.release(self._services.owner)
         )
 
     async def _check_token(self) -> None:
         try:
-            self._me.knows((await self._application.bot.get_me()).to_dict())
+            await self._application.bot.get_me()
         except InvalidToken:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
             # Telegram may be down: what waits is answered when it is back.
-            self._line.fails(error)
+            self._connection.fails(error)
 
     async def _moved(self, old_id: int, new_id: int) -> None:
         """Let what is kept of a group follow it into its supergroup."""
@@ -251,24 +249,31 @@ class Bot:
     async def _introduce(self) -> None:
         """Leave word of who we are as soon as Telegram has said it, then rest."""
         attempt = 0
-        while not self._me.name:
-            await self._line.pause(attempt)
+        bot = self._application.bot
+        while not bot.username:
+            await self._connection.pause(attempt)
             await self._check_token()
             attempt += 1
         settings = self._services.rows.settings
-        await self._services.store.do(lambda: self._me.leave_word(settings))
+
+        def store() -> None:
+            # The api knows no token.
+            settings.put(BOT_ID, str(bot.id), "bot")
+            settings.put(BOT_NAME, bot.username, "bot")
+
+        await self._services.store.do(store)
         await asyncio.Event().wait()
 
     async def _greet(self) -> None:
-        await greet(self._application.bot, self._line, self._services, self._bugs)
+        await greet(self._application.bot, self._connection, self._services, self._bugs)
 
     async def _take_over(self) -> None:
         """Work on what waits in chats that nobody alive holds, and what others stored in ours."""
-        room = AT_ONCE - self._lanes.working
-        in_hand = self._lanes.in_hand
+        room = AT_ONCE - self._processor.working
+        in_hand = self._processor.in_hand
         fresh, found = await self._services.store.do(lambda: self._found(in_hand, room))
-        self._lanes.add(fresh)
-        self._lanes.add(found, is_resumed=True)
+        self._processor.add(fresh)
+        self._processor.add(found, is_resumed=True)
 
     def _found(self, in_hand: Set[int], room: int) -> tuple[list[Update], list[Update]]:
         rows, owner = self._services.rows, self._services.owner
@@ -301,11 +306,11 @@ class Bot:
                 pid=os.getpid(),
                 since=self._since,
                 at=services.clock(),
-                step="telegram is down" if self._line.is_down else "serving",
+                step="telegram is down" if self._connection.is_down else "serving",
                 counters={
                     "waiting": services.rows.inbox.waiting(),
-                    "queued": self._lanes.waiting,
-                    "working": self._lanes.working,
+                    "queued": self._processor.waiting,
+                    "working": self._processor.working,
                 },
                 failing=self._bugs.failing,
             )

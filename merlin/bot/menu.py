@@ -1,34 +1,26 @@
-"""What a screen is made of: its page and alert, long lists in pages, code blocks and files."""
+"""The menu that screens are made of: cards, lists in pages, forms, second questions.
+
+A screen is a `View`. Its buttons are declared with it, and their data leads to a handler.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
+if TYPE_CHECKING:
+    from merlin.bot.context import Context
+
 PAGE_SIZE = 8
 T = TypeVar("T")
-
-
-def paginate(items: Sequence[T], number: int) -> tuple[Sequence[T], int]:
-    """Return what stands on a leaf, counted from 0, and its number; the last for one beyond."""
-    last = max(0, (len(items) - 1) // PAGE_SIZE)
-    number = min(max(number, 0), last)
-    return items[number * PAGE_SIZE : (number + 1) * PAGE_SIZE], number
-
-
-def page_buttons(data: str, number: int, count: int) -> tuple[tuple[Button, ...], ...]:
-    """Return the row that turns over, none for a single leaf; `data` and a number lead to one."""
-    last = max(0, (count - 1) // PAGE_SIZE)
-    back = (Button("‹", f"{data}:{number - 1}"),) if number > 0 else ()
-    on = (Button("›", f"{data}:{number + 1}"),) if number < last else ()
-    return ((*back, *on),) if back or on else ()
+Row = tuple[Button, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class View:
     """A page, and for a pressed button what stands over the chat for a moment.
 
     The page of a button takes the place of the message it stood under, unless `is_new`. Without a
@@ -43,42 +35,100 @@ class Screen:
     link: str = ""
 
 
-def said(words: str, *rows: tuple[Button, ...]) -> Screen:
-    """Return a screen of plain words with rows of buttons."""
-    return Screen(FormattedMessage(words, buttons=rows))
+def message(words: str, *rows: Row) -> View:
+    """Return a view of plain words with rows of buttons."""
+    return View(FormattedMessage(words, buttons=rows))
 
 
-def alert(words: str, *, is_loud: bool = False) -> Screen:
-    """Return a screen that only answers a pressed button."""
-    return Screen(None, alert=words, is_loud=is_loud)
+def alert(words: str, *, is_loud: bool = False) -> View:
+    """Return a view that only answers a pressed button."""
+    return View(None, alert=words, is_loud=is_loud)
 
 
 _GAP = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """Words that are shown in even width; `kind` is the language that they are in."""
+class CodeBlock:
+    """Words that are shown in even width; `language` is the one that they are in."""
 
     words: str
-    kind: str = "yaml"
+    language: str = "yaml"
 
 
-def sheet(title: str, *parts: str | File, rows: Iterable[Sequence[Button]] = ()) -> Screen:
-    """Return a screen: its title in bold, then the parts that say something."""
+def card(title: str, *parts: str | CodeBlock, rows: Iterable[Sequence[Button]] = ()) -> View:
+    """Return a view: its title in bold, then the parts that say something."""
     words, marks = title, [Entity("bold", 0, utf16_length(title))]
     for part in parts:
-        said = code_block(part.words if isinstance(part, File) else part)
-        if not said.strip():
+        shown = printable(part.words if isinstance(part, CodeBlock) else part)
+        if not shown.strip():
             continue
-        if isinstance(part, File):
-            marks.append(Entity("pre", utf16_length(words + _GAP), utf16_length(said), part.kind))
-        words = f"{words}{_GAP}{said}"
-    buttons = tuple(tuple(row) for row in rows if row)
-    return Screen(FormattedMessage(words, tuple(marks), buttons))
+        if isinstance(part, CodeBlock):
+            marks.append(
+                Entity("pre", utf16_length(words + _GAP), utf16_length(shown), part.language)
+            )
+        words = f"{words}{_GAP}{shown}"
+    return View(FormattedMessage(words, tuple(marks), tuple(tuple(row) for row in rows if row)))
 
 
-def code_block(words: str) -> str:
+def list_rows(
+    items: Sequence[T], number: int, data: str, entry: Callable[[T], Button]
+) -> list[Row]:
+    """Return the entries of one page of a list, and the row that turns over to others.
+
+    `number` is the page, counted from 0; `data` and a number lead to one.
+    """
+    here, number = paginate(items, number)
+    return [*((entry(each),) for each in here), *page_buttons(data, number, len(items))]
+
+
+def paginate(items: Sequence[T], number: int) -> tuple[Sequence[T], int]:
+    """Return what stands on a page, counted from 0, and its number; the last for one beyond."""
+    number = page_number(number, len(items))
+    return items[number * PAGE_SIZE : (number + 1) * PAGE_SIZE], number
+
+
+def page_number(number: int, count: int) -> int:
+    """Return the number of a page of so many items, the last one for one beyond."""
+    return min(max(number, 0), max(0, (count - 1) // PAGE_SIZE))
+
+
+def page_buttons(data: str, number: int, count: int) -> tuple[Row, ...]:
+    """Return the row that turns over, none for a single page; `data` and a number lead to one."""
+    back = (Button("‹", f"{data}:{number - 1}"),) if number > 0 else ()
+    on = (Button("›", f"{data}:{number + 1}"),) if count > (number + 1) * PAGE_SIZE else ()
+    return ((*back, *on),) if back or on else ()
+
+
+def button(context: Context, key: str, data: str, style: str = "") -> Button:
+    """Return a button with the label `key`."""
+    return Button(context.translate(key), data, style=style)
+
+
+def back(context: Context, data: str) -> Row:
+    """Return the row that leads back."""
+    return (button(context, "button-back", data),)
+
+
+def confirm(context: Context, words: str, yes: Button, way_back: str) -> View:
+    """Return the second question before something dangerous."""
+    no = button(context, "button-cancel", way_back)
+    rows = [(replace(yes, style="danger"), no)]
+    return card(context.translate("admin-sure"), words, rows=rows)
+
+
+def form(context: Context, words: str, way_back: str) -> View:
+    """Return a view that asks for a message."""
+    return message(words, back_or_cancel(context, way_back))
+
+
+def back_or_cancel(context: Context, way_back: str) -> Row:
+    """Return the row with Back, and with Cancel, which ends the waiting for a message."""
+    cancel = button(context, "button-cancel", "cancel")
+    return (button(context, "button-back", way_back), cancel)
+
+
+def printable(words: str) -> str:
     """Return words as Telegram takes them: without NUL and halves of surrogate pairs."""
     return words.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
 

@@ -37,7 +37,14 @@ from merlin.bot.addressing import (
     may_go_on,
 )
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
-from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, update_context_of
+from merlin.bot.context import (
+    BotApplication,
+    Context,
+    Handler,
+    UpdateContext,
+    pressed,
+    update_context_of,
+)
 from merlin.bot.loops import pause, retry_read, retry_until_stored
 from merlin.bot.stars import is_of_money
 from merlin.core.formatted_text import FormattedMessage
@@ -143,7 +150,7 @@ class _ChatQueue:
         return not (self.is_working or self.waiting)
 
 
-# A chat, and which of its lanes.
+# A chat, and which of its queues.
 Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
 # The refused updates of one chat, and whether the person is to be told.
@@ -169,7 +176,7 @@ class ChatProcessor(BaseUpdateProcessor):
         self._work = work
         self._refuse = refuse
         self._most_waiting = most_waiting
-        self._lanes: dict[Key, _ChatQueue] = {}
+        self._queues: dict[Key, _ChatQueue] = {}
         self._in_hand: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -177,12 +184,12 @@ class ChatProcessor(BaseUpdateProcessor):
     @property
     def waiting(self) -> int:
         """Return how many updates wait for their turn."""
-        return sum(len(lane.waiting) for lane in self._lanes.values())
+        return sum(len(queue.waiting) for queue in self._queues.values())
 
     @property
     def working(self) -> int:
         """Return how many updates are worked on."""
-        return sum(lane.is_working for lane in self._lanes.values())
+        return sum(queue.is_working for queue in self._queues.values())
 
     @property
     def in_hand(self) -> frozenset[int]:
@@ -207,18 +214,18 @@ class ChatProcessor(BaseUpdateProcessor):
                 continue
             self._in_hand.add(update.update_id)
             key = (update.chat_id, priority_of(update))
-            lane = self._lane(key)
+            queue = self._queue(key)
             may_wait = is_resumed or not takes_room(update)
-            if may_wait or lane.has_room(update, self._most_waiting):
+            if may_wait or queue.has_room(update, self._most_waiting):
                 # Behind another one, what was read may not be true any more.
-                is_next = lane.is_free() and len(self._running) <= self.max_concurrent_updates
-                lane.waiting.append(Task(update, is_resumed, read if is_next else None))
+                is_next = queue.is_free() and len(self._running) <= self.max_concurrent_updates
+                queue.waiting.append(Task(update, is_resumed, read if is_next else None))
             else:
                 refused.setdefault(key, []).append(update)
         for key, those in refused.items():
-            lane = self._lanes[key]
-            self._start(self._turn_away(those, is_news=not lane.is_told))
-            lane.is_told = True
+            queue = self._queues[key]
+            self._start(self._turn_away(those, is_news=not queue.is_told))
+            queue.is_told = True
 
     async def _turn_away(self, updates: Sequence[Update], *, is_news: bool) -> None:
         await self._refuse(updates, is_news)
@@ -227,59 +234,59 @@ class ChatProcessor(BaseUpdateProcessor):
     def _let_go(self, updates: Iterable[Update]) -> None:
         self._in_hand.difference_update(update.update_id for update in updates)
 
-    def _lane(self, key: Key) -> _ChatQueue:
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = _ChatQueue()
+    def _queue(self, key: Key) -> _ChatQueue:
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _ChatQueue()
             run = self._run if key[1] is Priority.ORDER else self._run_beside
-            self._start(run(key, lane))
-        return lane
+            self._start(run(key, queue))
+        return queue
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _run(self, key: Key, lane: _ChatQueue) -> None:
+    async def _run(self, key: Key, queue: _ChatQueue) -> None:
         try:
-            while lane.waiting and not self._closing.is_set():
-                work = self._do_next(lane)
+            while queue.waiting and not self._closing.is_set():
+                work = self._do_next(queue)
                 try:
-                    await self.process_update(lane.waiting[0].update, work)
+                    await self.process_update(queue.waiting[0].update, work)
                 finally:
                     # Who stops while it waits for a slot has not begun it.
                     work.close()
         finally:
-            del self._lanes[key]
+            del self._queues[key]
 
-    async def _run_beside(self, key: Key, lane: _ChatQueue) -> None:
+    async def _run_beside(self, key: Key, queue: _ChatQueue) -> None:
         """Work on what waits for no slot either: a full house holds up no payment."""
         try:
-            while lane.waiting and not self._closing.is_set():
-                await self._do_next(lane)
+            while queue.waiting and not self._closing.is_set():
+                await self._do_next(queue)
         finally:
-            del self._lanes[key]
+            del self._queues[key]
 
-    async def _do_next(self, lane: _ChatQueue) -> None:
+    async def _do_next(self, queue: _ChatQueue) -> None:
         if self._closing.is_set():
             return
-        lane.is_working = True
-        has_waited = await self._complete(lane)
-        task = lane.take()
+        queue.is_working = True
+        has_waited = await self._complete(queue)
+        task = queue.take()
         if has_waited:
             task = replace(task, known=None)
         await self._work(task)
         self._let_go((task.update, *task.joined))
-        lane.is_working = False
+        queue.is_working = False
 
-    async def _complete(self, lane: _ChatQueue) -> bool:
+    async def _complete(self, queue: _ChatQueue) -> bool:
         """Wait a little where more that belongs to the next update may be on its way.
 
         Return whether that took any time.
         """
         seen = 0
-        while may_go_on(lane.waiting[-1].update) and len(lane.waiting) > seen:
-            seen = len(lane.waiting)
+        while may_go_on(queue.waiting[-1].update) and len(queue.waiting) > seen:
+            seen = len(queue.waiting)
             await asyncio.sleep(WAIT_S)
         return seen > 0
 
@@ -309,7 +316,6 @@ class ChatProcessor(BaseUpdateProcessor):
 
 
 log = get_logger(__name__)
-Handle = Callable[[Event], Awaitable[None]]
 
 
 class UpdateWorker:
@@ -318,82 +324,82 @@ class UpdateWorker:
     `handle` deals with an update and ends it; `apologise` ends one that could not be dealt with.
     """
 
-    def __init__(self, kit: Kit, handle: Handle, apologise: Handle) -> None:
-        self._kit = kit
+    def __init__(self, application: BotApplication, handle: Handler, apologise: Handler) -> None:
+        self._application = application
+        self._services = application.bot_data.services
         self._handle = handle
         self._apologise = apologise
-        self._language = kit.services.language
 
     async def do(self, task: Task) -> None:
         """Work on one update until it is final; raises nothing but cancellation."""
-        event = read_event(task.update, self._language, is_resumed=task.is_resumed)
-        event = await self._known(event, task)
+        context = Context.of(self._application, task.update, is_resumed=task.is_resumed)
+        context = await self._known(context, task)
         attempt = 0
-        while not await self._is_done(event, is_first=attempt % 2 == 0):
-            await pause(attempt, self._kit.services.pace.longest_pause_s)
-            event = replace(event, is_resumed=True)
+        # Each try has a context of its own: guards write into it.
+        while not await self._is_done(replace(context), is_first=attempt % 2 == 0):
+            await pause(attempt, self._services.pace.longest_pause_s)
+            context = replace(context, is_resumed=True)
             attempt += 1
 
-    async def _known(self, event: Event, task: Task) -> Event:
-        """Return the event with what is known of the person and what belongs to it."""
+    async def _known(self, context: Context, task: Task) -> Context:
+        """Return the context with what is known of the person and what belongs to it."""
         known = task.known
         if known is None:
-            # A lane that broke here would leave all that waits in it to the next start.
-            trouble = "a person could not be looked up"
-            services = self._kit.services
+            # A queue that broke here would leave all that waits in it to the next start.
+            trouble, rows = "a person could not be looked up", self._services.rows
             known = await retry_read(
-                services, lambda: update_context_of(services.rows, event.update), trouble
+                self._services, lambda: update_context_of(rows, task.update), trouble
             )
         return replace(
-            event,
-            text=joined_text(event.text, task.joined) if task.joined else event.text,
-            language=known.user.speaks(event.language),
+            context,
+            text=joined_text(context.text, task.joined) if task.joined else context.text,
+            language=known.user.speaks(context.language),
             joined=task.joined,
             dialog=known.dialog,
             user=known.user,
         )
 
-    async def _is_done(self, event: Event, *, is_first: bool) -> bool:
+    async def _is_done(self, context: Context, *, is_first: bool) -> bool:
         """Try once to handle an update, or to say sorry when that broke twice."""
         try:
-            await self._reach(self._handle, event)
+            await self._reach(self._handle, context)
         except Exception:
-            log.exception("an update could not be handled", update=event.update_id)
+            log.exception("an update could not be handled", update=context.update_id)
         else:
             return True
         if is_first:
             return False
         try:
-            await self._reach(self._apologise, event)
+            await self._reach(self._apologise, context)
         except Exception:
-            log.exception("an update could not be ended", update=event.update_id)
+            log.exception("an update could not be ended", update=context.update_id)
             return False
         return True
 
-    async def _reach(self, handle: Handle, event: Event) -> None:
+    async def _reach(self, handle: Handler, context: Context) -> None:
         try:
-            await handle(event)
+            await handle(context)
         except ChatUnreachable as reason:
-            await self._leave(event, reason)
+            await self._leave(context, reason)
 
-    async def _leave(self, event: Event, reason: ChatUnreachable) -> None:
+    async def _leave(self, context: Context, reason: ChatUnreachable) -> None:
         """End an update whose chat takes no messages; nothing of it is counted."""
-        log.info("a chat takes no messages", chat=event.chat_id)
+        log.info("a chat takes no messages", chat=context.chat_id)
 
         def work() -> None:
             if not isinstance(reason, ChatClosed):
-                if event.is_private:
-                    self._kit.rows.users.unreachable(event.update.user_id)
-                self._kit.rows.outbox.drop(event.chat_id)
-            self._kit.rows.quotas.give_back(event.update_id)
-            self._kit.finish(event, UpdateState.FAILED, "unreachable")
+                if context.is_private:
+                    context.rows.users.unreachable(context.user_id)
+                context.rows.outbox.drop(context.chat_id)
+            context.rows.quotas.give_back(context.update_id)
+            context.finish(UpdateState.FAILED, "unreachable")
 
-        await self._kit.store.do(work)
+        await context.store.do(work)
 
     async def refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
         """End messages of one chat that found no room; say so to the person the first time."""
-        services = self._kit.services
-        newest = read_event(updates[-1], self._language)
+        services = self._services
+        newest = Context.of(self._application, updates[-1])
         outcomes = [
             Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
         ]
@@ -401,10 +407,8 @@ class UpdateWorker:
         def work() -> None:
             if is_news and newest.is_private:
                 key = f"full:{newest.update_id}"
-                speaks = update_context_of(services.rows, newest.update).user.speaks(
-                    newest.language
-                )
-                words = text(speaks, "bot-queue-full", waiting=MOST_WAITING)
+                user = update_context_of(services.rows, newest.stored).user
+                words = text(user.speaks(newest.language), "bot-queue-full", waiting=MOST_WAITING)
                 services.rows.outbox.put(
                     [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
                 )
@@ -413,5 +417,5 @@ class UpdateWorker:
         await retry_until_stored(services, work, "updates could not be refused")
         for update in updates:
             if update.kind == "callback_query":
-                query = {"callback_query_id": read_event(update, self._language).query_id}
-                await self._kit.calls.answer("answerCallbackQuery", query)
+                query_id = Context.of(self._application, update).query_id
+                await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})

@@ -13,7 +13,7 @@ from merlin.app.inbox import Update
 from merlin.bot.addressing import is_continuation, may_go_on
 from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_file, new_id
 from merlin.bot.handlers.example_draft import author, tags_of
-from merlin.bot.menu import File, cut, sheet
+from merlin.bot.menu import CodeBlock, card, cut
 from merlin.bot.services import Proofs
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
@@ -97,7 +97,8 @@ def test_tags_are_divided_by_anything_that_divides():
 
 
 def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():
-    page = sheet("😀 Т", "слово", File("a: \ud83d\0\n"), "", File("  ", "diff"), "конец").page
+    parts = ("слово", CodeBlock("a: \ud83d\0\n"), "", CodeBlock("  ", "diff"), "конец")
+    page = card("😀 Т", *parts).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks
     assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")

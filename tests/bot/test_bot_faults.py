@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 from bot_talk import Talk
@@ -55,7 +54,6 @@ def button_verbs():
     """Return the verb of every button that the bot knows."""
     known = ContextTypes(context=Context, bot_data=BotData)
     application = Application.builder().token("1:a").context_types(known).build()
-    application.bot_data.kit = SimpleNamespace(commands={})
     register(application)
     handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]
     patterns = [each.pattern.pattern for each in handlers if each.pattern is not None]

@@ -216,7 +216,8 @@ def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
 
 
 def test_a_handler_that_breaks_twice_says_sorry(telegram, settings):
-    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=2))
+    # Each try edits twice: with the marks of the text, and without them.
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))
     assert ask(telegram, settings, "вопрос") == ["…", russian("bot-failed")]
     assert states(settings) == {"failed": 1}
 

@@ -17,12 +17,12 @@ from merlin import __version__
 from merlin.account.users import ConsentKind
 from merlin.app.dialogs import Dialog
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
+from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
+from merlin.bot.context import BotApplication, Context, add_handlers
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
-from merlin.bot.handlers.quota import zone_for
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.menu import View
 from merlin.chat.model_catalogue import ServingModel, list_serving_models
 from merlin.chat.sessions import Session
 from merlin.core import i18n
@@ -34,51 +34,48 @@ from merlin.db import audit
 _VERSION_LENGTH = 12
 
 
-def privacy(kit: Kit, event: Event) -> Screen:
+def privacy(context: Context) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
-    parts = [legal_text(kit.rows.settings, PRIVACY, event.language), _kept(kit, event)]
-    parts += [_providers(kit, event), _privacy_session(kit, event)]
-    is_given = kit.rows.consents.has(event.user_id, ConsentKind.TRAINING)
+    parts = [legal_text(context.rows.settings, PRIVACY, context.language), _kept(context)]
+    parts += [_providers(context), _privacy_session(context)]
+    is_given = context.rows.consents.has(context.user_id, ConsentKind.TRAINING)
     state = "given" if is_given else "none"
-    parts.append(text(event.language, "privacy-consent", state=state))
+    parts.append(context.translate("privacy-consent", state=state))
     key, verb = ("revoke", "revoke") if is_given else ("give", "show")
-    button = Button(text(event.language, f"privacy-button-{key}"), f"consent:{verb}")
-    return said("\n\n".join(filter(None, parts)), (button,))
+    button = menu.button(context, f"privacy-button-{key}", f"consent:{verb}")
+    return menu.message("\n\n".join(filter(None, parts)), (button,))
 
 
-def _kept(kit: Kit, event: Event) -> str:
-    kept = kit.services.retention
-    return text(
-        event.language,
-        "privacy-kept",
-        turns=kept.turns_days,
-        letters=max(kept.updates_days, kept.outgoing_days),
+def _kept(context: Context) -> str:
+    kept = context.services.retention
+    return context.translate(
+        "privacy-kept", turns=kept.turns_days, letters=max(kept.updates_days, kept.outgoing_days)
     )
 
 
-def _providers(kit: Kit, event: Event) -> str:
-    lines = [f"• {company(kit, event, name)}" for name in kit.services.answerers]
+def _providers(context: Context) -> str:
+    lines = [f"• {company(context, name)}" for name in context.services.answerers]
     if not lines:
         return ""
-    return "\n".join([text(event.language, "privacy-providers"), *lines])
+    return "\n".join([context.translate("privacy-providers"), *lines])
 
 
-def _privacy_session(kit: Kit, event: Event) -> str:
-    session = kit.rows.sessions.open(event.place)
-    now = answering(kit, event, session)
+def _privacy_session(context: Context) -> str:
+    session = context.rows.sessions.open(context.place)
+    now = answering(context, session)
     if now is None:
         return ""
-    provider = company(kit, event, now.provider)
+    provider = company(context, now.provider)
     by = "person" if session.provider else "bot"
-    return text(event.language, "privacy-session", model=now.title, provider=provider, by=by)
+    return context.translate("privacy-session", model=now.title, provider=provider, by=by)
 
 
-def terms(kit: Kit, event: Event) -> Screen:
+def terms(context: Context) -> View:
     """Tell the terms, and note which version of them the person was shown."""
-    words = legal_text(kit.rows.settings, TERMS, event.language)
+    words = legal_text(context.rows.settings, TERMS, context.language)
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
-    kit.rows.users.saw_terms(event.user_id, version)
-    return said(words)
+    context.rows.users.saw_terms(context.user_id, version)
+    return menu.message(words)
 
 
 INFO = "info"
@@ -86,128 +83,124 @@ TEXTS = (INFO, PRIVACY, TERMS)
 WRITING = "own-words"
 
 
-def operator_text(kit: Kit, event: Event, name: str) -> str:
+def operator_text(context: Context, name: str) -> str:
     """Return the operator's text, of another language where there is none in the person's."""
-    languages = (event.language, *LANGUAGES)
-    found = (kit.rows.settings.get(f"{name}.{each}") for each in languages)
+    languages = (context.language, *LANGUAGES)
+    found = (context.rows.settings.get(f"{name}.{each}") for each in languages)
     return next(filter(None, found), "")
 
 
-def texts_button(kit: Kit, event: Event) -> list[tuple[Button, ...]]:
+def texts_button(context: Context) -> list[tuple[Button, ...]]:
     """Return the row that leads to the texts, none to who may not edit them."""
-    if not _may_edit(kit, event):
+    if not _may_edit(context):
         return []
-    return [(Button(text(event.language, "own-words-edit"), "own"),)]
+    return [(menu.button(context, "own-words-edit", "own"),)]
 
 
-def _may_edit(kit: Kit, event: Event) -> bool:
-    standing = kit.rows.roles.standing(event.user_id)
-    return event.is_private and standing.may(Permission.EDIT_TEXTS)
+def _may_edit(context: Context) -> bool:
+    standing = context.rows.roles.standing(context.user_id)
+    return context.is_private and standing.may(Permission.EDIT_TEXTS)
 
 
-def choose_text(kit: Kit, event: Event) -> Screen:
+def choose_text(context: Context) -> View:
     """Show the texts, or ask for the new words of the one that a button names."""
-    if not _may_edit(kit, event):
-        return alert(text(event.language, "bot-button-old"))
-    if not _is_text(event.args):
-        kit.rows.dialogs.end(event.chat_id, event.user_id)
-        return _all(event)
-    kit.wait(event, Dialog(WRITING, {"text": list(event.args)}))
-    return _asks(kit, event, ".".join(event.args))
+    if not _may_edit(context):
+        return menu.alert(context.translate("bot-button-old"))
+    if not _is_text(context.arguments):
+        context.stop_waiting()
+        return _all(context)
+    context.wait(Dialog(WRITING, {"text": list(context.arguments)}))
+    return _asks(context, ".".join(context.arguments))
 
 
 def _is_text(words: object) -> bool:
     return words in [(name, language) for name in TEXTS for language in LANGUAGES]
 
 
-def _all(event: Event) -> Screen:
+def _all(context: Context) -> View:
     rows = [
         tuple(Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES)
         for name in TEXTS
     ]
-    return said(text(event.language, "own-words-choose"), *rows)
+    return menu.message(context.translate("own-words-choose"), *rows)
 
 
-def _asks(kit: Kit, event: Event, name: str) -> Screen:
-    now = kit.rows.settings.get(name)
-    words = text(event.language, "own-words-ask", name=name, most=MOST_CHARACTERS)
-    back = Button(text(event.language, "button-back"), "own")
-    cancel = Button(text(event.language, "button-cancel"), "cancel")
+def _asks(context: Context, name: str) -> View:
+    now = context.rows.settings.get(name)
+    words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
+    back = menu.button(context, "button-back", "own")
+    cancel = menu.button(context, "button-cancel", "cancel")
     if not now:
-        return said(words, (back, cancel))
-    drop = Button(
-        text(event.language, "own-words-drop"),
-        f"own-drop:{name.replace('.', ':')}",
-        style="danger",
-    )
-    is_now = text(event.language, "own-words-now")
-    return said(f"{words}\n\n{is_now}\n{now}", (drop,), (back, cancel))
+        return menu.message(words, (back, cancel))
+    drop = menu.button(context, "own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
+    is_now = context.translate("own-words-now")
+    return menu.message(f"{words}\n\n{is_now}\n{now}", (drop,), (back, cancel))
 
 
-def text_written(kit: Kit, event: Event) -> Screen:
+def text_written(context: Context) -> View:
     """Keep the words that were written."""
-    wanted = tuple(event.dialog.said.get("text", ())) if event.dialog is not None else ()
-    if not _may_edit(kit, event) or not _is_text(wanted):
-        kit.rows.dialogs.end(event.chat_id, event.user_id)
-        return said(text(event.language, "bot-cancelled"))
-    words = event.text.strip()
+    wanted = tuple(context.dialog.said.get("text", ())) if context.dialog is not None else ()
+    if not _may_edit(context) or not _is_text(wanted):
+        context.stop_waiting()
+        return menu.message(context.translate("bot-cancelled"))
+    words = context.text.strip()
     if not 0 < len(words) <= MOST_CHARACTERS:
-        return _asks(kit, event, ".".join(wanted))
-    return _put(kit, event, ".".join(wanted), words)
+        return _asks(context, ".".join(wanted))
+    return _put(context, ".".join(wanted), words)
 
 
-def drop_text(kit: Kit, event: Event) -> Screen:
+def drop_text(context: Context) -> View:
     """Take a text away; what it was stays in the audit."""
-    if not _may_edit(kit, event) or not _is_text(event.args):
-        return alert(text(event.language, "bot-button-old"))
-    return _put(kit, event, ".".join(event.args), "")
+    if not _may_edit(context) or not _is_text(context.arguments):
+        return menu.alert(context.translate("bot-button-old"))
+    return _put(context, ".".join(context.arguments), "")
 
 
-def _put(kit: Kit, event: Event, name: str, words: str) -> Screen:
-    by = audit.person_reference(event.user_id)
-    before = kit.rows.settings.get(name)
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    kit.rows.settings.put(name, words, by)
-    kit.rows.audit.note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
-    back = Button(text(event.language, "button-back"), "own")
-    return said(text(event.language, "own-words-kept" if words else "own-words-dropped"), (back,))
+def _put(context: Context, name: str, words: str) -> View:
+    by = audit.person_reference(context.user_id)
+    before = context.rows.settings.get(name)
+    context.stop_waiting()
+    context.rows.settings.put(name, words, by)
+    context.rows.audit.note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
+    back = menu.button(context, "button-back", "own")
+    return menu.message(
+        context.translate("own-words-kept" if words else "own-words-dropped"), (back,)
+    )
 
 
-def info(kit: Kit, event: Event) -> Screen:
+def info(context: Context) -> View:
     """Tell what there is to know, first of what answers here."""
-    session = kit.rows.sessions.open(event.place)
-    shown = list_serving_models(kit.rows.showcase, dataset_of(kit, session))
-    models = [_exhibit(kit, event, each) for each in shown]
+    session = context.rows.sessions.open(context.place)
+    shown = list_serving_models(context.rows.showcase, dataset_of(context, session))
+    models = [_exhibit(context, each) for each in shown]
     if not models:
-        general = "yes" if kit.services.general else "no"
-        models = [text(event.language, "bot-info-no-model", general=general)]
-    version = text(event.language, "bot-info-version", version=__version__)
-    own = operator_text(kit, event, INFO)
-    parts = [version, *models, _info_session(kit, event, session), own]
-    parts.append(text(event.language, "bot-info-commands"))
-    return said("\n\n".join(filter(None, parts)), *texts_button(kit, event))
+        general = "yes" if context.services.general else "no"
+        models = [context.translate("bot-info-no-model", general=general)]
+    version = context.translate("bot-info-version", version=__version__)
+    own = operator_text(context, INFO)
+    parts = [version, *models, _info_session(context, session), own]
+    parts.append(context.translate("bot-info-commands"))
+    return menu.message("\n\n".join(filter(None, parts)), *texts_button(context))
 
 
-def _exhibit(kit: Kit, event: Event, exhibit: ServingModel) -> str:
-    serving, zone = exhibit.serving, zone_for(kit, event)
-    model = text(
-        event.language,
+def _exhibit(context: Context, exhibit: ServingModel) -> str:
+    serving, zone = exhibit.serving, context.zone
+    model = context.translate(
         "bot-info-model",
         dataset=serving.dataset,
         build=serving.model.build_version,
         model=serving.model.model_id,
-        trained=i18n.format_moment(serving.model.created_at, zone, event.language),
-        since=i18n.format_moment(serving.since, zone, event.language),
+        trained=i18n.format_moment(serving.model.created_at, zone, context.language),
+        since=i18n.format_moment(serving.since, zone, context.language),
     )
-    return "\n".join(filter(None, [model, _scores(exhibit, event), _against(kit, event, exhibit)]))
+    return "\n".join(filter(None, [model, _scores(exhibit, context), _against(context, exhibit)]))
 
 
-def _scores(exhibit: ServingModel, event: Event) -> str:
+def _scores(exhibit: ServingModel, context: Context) -> str:
     scores = exhibit.evaluation
     if scores is None or scores.questions == 0:
-        return text(event.language, "bot-info-not-evaluated")
-    return text(
-        event.language,
+        return context.translate("bot-info-not-evaluated")
+    return context.translate(
         "bot-info-evaluation",
         questions=scores.questions,
         chrf=f"{scores.chrf:.1f}",
@@ -216,38 +209,38 @@ def _scores(exhibit: ServingModel, event: Event) -> str:
     )
 
 
-def _against(kit: Kit, event: Event, exhibit: ServingModel) -> str:
+def _against(context: Context, exhibit: ServingModel) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
     model, mine = exhibit.serving.model, exhibit.evaluation
-    before = next(iter(kit.rows.shelf.earlier(model.dataset)), None)
+    before = next(iter(context.rows.shelf.earlier(model.dataset)), None)
     if mine is None or before is None:
         return ""
-    showcase = kit.rows.showcase
+    showcase = context.rows.showcase
     other = showcase.evaluation(before.model_row)
     if other is None or not showcase.overlap(model, before).is_same:
         return ""
     by = f"{mine.chrf - other.chrf:+.1f}".replace("-", "−")
-    return text(event.language, "bot-info-against", model=before.build_version, by=by)
+    return context.translate("bot-info-against", model=before.build_version, by=by)
 
 
-def _info_session(kit: Kit, event: Event, session: Session) -> str:
-    now = answering(kit, event, session)
-    dataset = dataset_of(kit, session)
+def _info_session(context: Context, session: Session) -> str:
+    now = answering(context, session)
+    dataset = dataset_of(context, session)
     choices = {
         "bot-info-session-model": now.title if now else "",
         "bot-info-session-dataset": dataset or "",
-        "bot-info-session-preset": preset_name(kit, event, session) if session.preset else "",
+        "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }
-    lines = [text(event.language, key, name=name) for key, name in choices.items() if name]
-    return "\n".join([text(event.language, "bot-info-session"), *lines]) if lines else ""
+    lines = [context.translate(key, name=name) for key, name in choices.items() if name]
+    return "\n".join([context.translate("bot-info-session"), *lines]) if lines else ""
 
 
-def show_help(kit: Kit, event: Event) -> Screen:
+def show_help(context: Context) -> View:
     """List the commands, those of the staff for them alone."""
-    language = event.language
+    language = context.language
     groups = list(HELP_GROUPS)
-    staff = staff_commands(kit.rows.roles.standing(event.user_id))
+    staff = staff_commands(context.rows.roles.standing(context.user_id))
     if staff:
         groups.append(("help-staff", staff))
     parts = [text(language, "bot-help"), *(_help_group(*each, language) for each in groups)]
@@ -258,7 +251,7 @@ def show_help(kit: Kit, event: Event) -> Screen:
         Entity("bold", utf16_length(words[: place + 2]), utf16_length(head))
         for place, head in places
     ]
-    return Screen(FormattedMessage(words, tuple(marks)))
+    return View(FormattedMessage(words, tuple(marks)))
 
 
 def _help_group(key: str, names: Sequence[str], language: str) -> str:
@@ -270,17 +263,7 @@ def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={
-            "help": told(show_help),
-            "info": told(info),
-            "privacy": told(privacy),
-            "terms": told(terms),
-        },
-        buttons={
-            "privacy": told(privacy),
-            "terms": told(terms),
-            "own": told(choose_text),
-            "own-drop": told(drop_text),
-        },
-        steps={WRITING: told(text_written)},
+        commands={"help": show_help, "info": info, "privacy": privacy, "terms": terms},
+        buttons={"privacy": privacy, "terms": terms, "own": choose_text, "own-drop": drop_text},
+        steps={WRITING: text_written},
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from merlin.billing.plan import UNLIMITED, Plan
 from merlin.bot import rendering
-from merlin.bot.context import Event, Kit
+from merlin.bot.context import Context
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
 from merlin.chat.answer import AnswerObserver, Reply, Stop, Trouble, report_troubles
@@ -54,7 +54,6 @@ from merlin.chat.window import (
     window_limit,
 )
 from merlin.core.errors import Refused
-from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 
@@ -95,83 +94,83 @@ class Answer:
     limit_tokens: int | None = None
 
 
-async def talk_of(kit: Kit, event: Event) -> Talk:
+async def talk_of(context: Context) -> Talk:
     """Return the talk that a question belongs to; where it is there already nothing is written."""
-    found = await kit.store.glance(lambda: _standing(kit, event))
-    return await kit.store.do(lambda: open_talk(kit, event)) if found is None else found
+    found = await context.store.glance(lambda: _standing(context))
+    return await context.store.do(lambda: open_talk(context)) if found is None else found
 
 
-def _standing(kit: Kit, event: Event) -> Talk | None:
+def _standing(context: Context) -> Talk | None:
     """Return the talk of an open session with room, of a person whose plan counts nothing."""
-    session = kit.rows.sessions.opened(event.place)
-    if session is None or session.is_full or not is_free(kit, event):
+    session = context.rows.sessions.opened(context.place)
+    if session is None or session.is_full or not is_free(context):
         return None
-    talk = _talk(kit, event, session, None)
-    return talk if _has_room(talk, event) else None
+    talk = _talk(context, session, None)
+    return talk if _has_room(talk, context) else None
 
 
-def open_talk(kit: Kit, event: Event) -> Talk:
+def open_talk(context: Context) -> Talk:
     """Return the open session and its turns; a full one gives way to a new one.
 
     The question is reserved in the person's plan. To be called within the store's work.
     """
-    session = kit.rows.sessions.open(event.place)
-    dataset = dataset_of(kit, session)
-    refusal = reserve(kit, event, dataset)
-    left = "" if refusal is not None else left_note(kit, event, dataset)
+    session = context.rows.sessions.open(context.place)
+    dataset = dataset_of(context, session)
+    refusal = reserve(context, dataset)
+    left = "" if refusal is not None else left_note(context, dataset)
     if session.is_full:
-        return replace(_renewed(kit, event, refusal), left=left)
-    talk = _talk(kit, event, session, refusal)
-    if _has_room(talk, event):
+        return replace(_renewed(context, refusal), left=left)
+    talk = _talk(context, session, refusal)
+    if _has_room(talk, context):
         return replace(talk, left=left)
-    newest = kit.rows.tally.newest(session.session_id)
+    newest = context.rows.tally.newest(session.session_id)
     behind = newest.turn_id if newest is not None else 0
-    return replace(_renewed(kit, event, refusal), left=left, left_behind=behind)
+    return replace(_renewed(context, refusal), left=left, left_behind=behind)
 
 
-def _has_room(talk: Talk, event: Event) -> bool:
-    asked = Message("user", event.text)
+def _has_room(talk: Talk, context: Context) -> bool:
+    asked = Message("user", context.text)
     return not talk.history or fits_window((*before(talk), asked), talk.limit)
 
 
-def _renewed(kit: Kit, event: Event, refusal: StoredAnswer | None) -> Talk:
-    session = kit.rows.sessions.renew(event.place)
-    return replace(_talk(kit, event, session, refusal), is_renewed=True)
+def _renewed(context: Context, refusal: StoredAnswer | None) -> Talk:
+    session = context.rows.sessions.renew(context.place)
+    return replace(_talk(context, session, refusal), is_renewed=True)
 
 
-def _talk(kit: Kit, event: Event, session: Session, refusal: StoredAnswer | None) -> Talk:
-    plan = plan_for(kit, event, dataset_of(kit, session))
-    wish = wish_of(kit, session, plan)
-    first = first_candidate(kit.rows.shelf, wish)
-    history = kit.rows.turns.history(
-        session.session_id, MOST_TURNS, event.message_id, event.user_id
+def _talk(context: Context, session: Session, refusal: StoredAnswer | None) -> Talk:
+    plan = plan_for(context, dataset_of(context, session))
+    wish = wish_of(context, session, plan)
+    first = first_candidate(context.rows.shelf, wish)
+    history = context.rows.turns.history(
+        session.session_id, MOST_TURNS, context.message_id, context.user_id
     )
-    limit = window_of(kit, first, plan.window)
-    asker = _asker(kit, event, session)
+    limit = window_of(context, first, plan.window)
+    asker = _asker(context, session)
     return Talk(session, history, wish, first, limit, refusal=refusal, asker=asker)
 
 
-def _asker(kit: Kit, event: Event, session: Session) -> str:
+def _asker(context: Context, session: Session) -> str:
     """Return who asks, "" where nobody else does in this session."""
-    if event.is_private or kit.rows.turns.askers(session.session_id) <= {event.user_id}:
+    if context.is_private or context.rows.turns.askers(session.session_id) <= {context.user_id}:
         return ""
-    return shown_name(event)
+    return shown_name(context)
 
 
-def shown_name(event: Event) -> str:
+def shown_name(context: Context) -> str:
     """Return who asks in a group as a model is told of them, "" in private chats."""
-    if event.is_private:
+    if context.is_private:
         return ""
-    return " ".join(event.sender_name.replace(":", " ").split())[:NAME_LENGTH]
+    return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def wish_of(kit: Kit, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
+def wish_of(context: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
     """Return what a session asks for; a model that the plan has no longer is not chosen."""
-    services = kit.services
+    services = context.services
     is_allowed = plan.allows_model(session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     return ModelRequest(
-        dataset=dataset_of(kit, session),
+        dataset=dataset_of(context, session),
         chosen=chosen,
         general=services.general,
         system=session.system,
@@ -179,17 +178,17 @@ def wish_of(kit: Kit, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
     )
 
 
-def dataset_of(kit: Kit, session: Session) -> str | None:
+def dataset_of(context: Context, session: Session) -> str | None:
     """Return the dataset that a session is about: its own, its group's, the default one.
 
     To be called within the store's work.
     """
-    group = kit.rows.groups.get(session.chat_id) if session.chat_id < 0 else None
+    group = context.rows.groups.get(session.chat_id) if session.chat_id < 0 else None
     chosen = session.dataset or (group.dataset if group is not None else None)
-    return chosen or kit.services.default_dataset
+    return chosen or context.services.default_dataset
 
 
-def window_of(kit: Kit, choice: Candidate | None, cap: int | None = None) -> int:
+def window_of(context: Context, choice: Candidate | None, cap: int | None = None) -> int:
     """Return how many tokens a model takes, `cap` at most.
 
     To be called within the store's work.
@@ -197,8 +196,8 @@ def window_of(kit: Kit, choice: Candidate | None, cap: int | None = None) -> int
     if choice is None:
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
-    said = kit.rows.windows.get(choice.provider, model_id)
-    return window_limit(said, kit.services.known.windows, (model_id, choice.base), cap)
+    said = context.rows.windows.get(choice.provider, model_id)
+    return window_limit(said, context.services.known.windows, (model_id, choice.base), cap)
 
 
 def before(talk: Talk) -> tuple[Message, ...]:
@@ -209,30 +208,32 @@ def before(talk: Talk) -> tuple[Message, ...]:
 
 
 async def ask(
-    kit: Kit, event: Event, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
+    context: Context, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
 ) -> Answer:
     """Ask the models of the session's route, as they stand at this moment."""
     summary = (Message("system", talk.session.summary),) if talk.session.summary else ()
     asked = Message("user", with_author(prompt.text, talk.asker), images=prompt.images)
-    route = await _route(kit, talk, prompt)
-    reply = await kit.desk.reply(route, (*summary, *talk.history, asked), *looks)
-    return _answer(kit, event, talk, prompt, reply)
+    route = await _route(context, talk, prompt)
+    reply = await context.bot_data.desk.reply(route, (*summary, *talk.history, asked), *looks)
+    return _answer(context, talk, prompt, reply)
 
 
-async def _route(kit: Kit, talk: Talk, prompt: Prompt) -> AsyncIterator[Candidate]:
+async def _route(context: Context, talk: Talk, prompt: Prompt) -> AsyncIterator[Candidate]:
     """Return the models that may answer the prompt; pictures go to none but the one that sees."""
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
-        first = await kit.store.read(lambda: first_candidate(kit.rows.shelf, wish))
+        first = await context.store.read(lambda: first_candidate(context.rows.shelf, wish))
     if prompt.images and first is not None:
         return only_candidate(first)
-    return candidates(kit.rows.shelf, kit.store.read, wish, first)
+    return candidates(context.rows.shelf, context.store.read, wish, first)
 
 
-def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
+def _answer(context: Context, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
     """Return the answer with what is to be told of its window, and the session as it then is."""
-    words = with_spent(kit, written(reply, event.language, cost_of(kit, reply)), prompt.spent)
+    words = with_spent(
+        context, written(reply, context.language, cost_of(context, reply)), prompt.spent
+    )
     used = reply.usage.input_tokens + reply.usage.output_tokens
     used = used or count_window_tokens(
         (*before(talk), Message("user", prompt.text), Message("", reply.text))
@@ -243,15 +244,15 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
         gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     note, offer = "", ""
     if reply.text:
-        note, offer = window_note(gauge, event.language, is_warned=talk.session.is_warned)
-        offer = rendering.SHARED if offer and not event.is_private else offer
-    told = "bot-renewed" if event.is_private else "groups-renewed"
-    renewed = text(event.language, told) if talk.is_renewed else ""
+        note, offer = window_note(gauge, context.language, is_warned=talk.session.is_warned)
+        offer = rendering.SHARED if offer and not context.is_private else offer
+    told = "bot-renewed" if context.is_private else "groups-renewed"
+    renewed = context.translate(told) if talk.is_renewed else ""
     left = talk.left if reply.text else ""
     notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
     session = replace(
         talk.session,
-        title=talk.session.title or title_of(event.text or text_outside_documents(prompt.text)),
+        title=talk.session.title or title_of(context.text or text_outside_documents(prompt.text)),
         used_tokens=gauge.used,
         is_warned=talk.session.is_warned or bool(note),
         is_full=bool(offer),
@@ -262,14 +263,14 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
     return Answer(shown, session, reply.troubles, reply.limit_tokens)
 
 
-def cost_of(kit: Kit, reply: Reply) -> Cost | None:
+def cost_of(context: Context, reply: Reply) -> Cost | None:
     """Return what a reply cost, None where nobody knows."""
     if reply.choice is None:
         return None
-    return kit.services.known.cost(reply.choice, reply.model_id, reply.usage)
+    return context.services.known.cost(reply.choice, reply.model_id, reply.usage)
 
 
-def with_spent(kit: Kit, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
+def with_spent(context: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
     """Return an answer that counts what other replies took too, as far as currencies agree."""
     usage, micro, currency = words.usage, words.cost_micro, words.currency
     for reply in replies:
@@ -277,23 +278,23 @@ def with_spent(kit: Kit, words: StoredAnswer, replies: Sequence[Reply]) -> Store
             usage.input_tokens + reply.usage.input_tokens,
             usage.output_tokens + reply.usage.output_tokens,
         )
-        cost = cost_of(kit, reply)
+        cost = cost_of(context, reply)
         if cost is not None and currency in {"", cost.currency}:
             micro, currency = micro + cost.micro, cost.currency
     return replace(words, usage=usage, cost_micro=micro, currency=currency)
 
 
-def keep(kit: Kit, event: Event, answer: Answer) -> None:
+def keep(context: Context, answer: Answer) -> None:
     """Store an answer with what it changes; to be called within the store's work."""
-    kit.rows.turns.write(event.update_id, answer.written)
-    settle(kit, event, answer.written)
+    context.rows.turns.write(context.update_id, answer.written)
+    settle(context, answer.written)
     if answer.written.answer:
-        kit.rows.sessions.used(answer.session)
+        context.rows.sessions.used(answer.session)
     if answer.limit_tokens and answer.written.model_id:
         learnt = {answer.written.model_id: answer.limit_tokens}
-        kit.rows.windows.put(answer.written.provider, learnt)
-    rows = kit.rows
-    report_troubles(rows.notices, rows.requests, answer.troubles, kit.services.clock(), "bot")
+        context.rows.windows.put(answer.written.provider, learnt)
+    rows = context.rows
+    report_troubles(rows.notices, rows.requests, answer.troubles, context.services.clock(), "bot")
 
 
 # Telegram's limit. Source: the Bot API, createForumTopic.
@@ -302,26 +303,26 @@ TOPIC_NAME_LENGTH = 128
 UNNAMED = "…"
 
 
-async def begin_topic(kit: Kit, event: Event) -> int:
+async def begin_topic(context: Context) -> int:
     """Make a topic for a new session; return its number, 0 where there are no topics."""
-    if not event.is_private:
+    if not context.is_private:
         return 0
-    bot = await kit.calls.ask("getMe", {})
+    bot = await context.calls.ask("getMe", {})
     if not isinstance(bot, dict) or bot.get("has_topics_enabled") is not True:
         return 0
-    wanted = {"chat_id": event.chat_id, "name": text(event.language, "session-new-topic")}
-    made = await kit.calls.ask("createForumTopic", wanted)
+    wanted = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
+    made = await context.calls.ask("createForumTopic", wanted)
     thread_id = made.get("message_thread_id") if isinstance(made, dict) else None
     return thread_id if isinstance(thread_id, int) else 0
 
 
-def open_in_topic(kit: Kit, event: Event, thread_id: int) -> Session:
+def open_in_topic(context: Context, thread_id: int) -> Session:
     """Open a session in its new topic, with the choices of the one that is open here.
 
     To be called within the store's work.
     """
-    here = kit.rows.sessions.open(event.place)
-    there = kit.rows.sessions.open(ChatPlace(event.chat_id, event.user_id, thread_id))
+    here = context.rows.sessions.open(context.place)
+    there = context.rows.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
     fresh = replace(
         there,
         dataset=here.dataset,
@@ -331,27 +332,27 @@ def open_in_topic(kit: Kit, event: Event, thread_id: int) -> Session:
         system=here.system,
         title=UNNAMED,
     )
-    kit.rows.sessions.change(fresh)
+    context.rows.sessions.change(fresh)
     return fresh
 
 
-async def name_topic(kit: Kit, event: Event) -> None:
-    """Name the topic of the event's session by its first question, unless it has its name."""
-    if not (event.is_private and event.thread_id):
+async def name_topic(context: Context) -> None:
+    """Name the topic of the update's session by its first question, unless it has its name."""
+    if not (context.is_private and context.thread_id):
         return
-    title = await kit.store.do(lambda: _named(kit, event))
+    title = await context.store.do(lambda: _named(context))
     if title:
-        place = {"chat_id": event.chat_id, "message_thread_id": event.thread_id}
-        await kit.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
+        place = {"chat_id": context.chat_id, "message_thread_id": context.thread_id}
+        await context.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
 
 
-def _named(kit: Kit, event: Event) -> str:
+def _named(context: Context) -> str:
     """Give the session its title; return it where the topic is to be called so, else ""."""
-    session = kit.rows.sessions.open(event.place)
-    said = kit.rows.turns.history(session.session_id, 1) if session.title == UNNAMED else ()
+    session = context.rows.sessions.open(context.place)
+    said = context.rows.turns.history(session.session_id, 1) if session.title == UNNAMED else ()
     title = title_of(said[0].content) if said else ""
     if title:
-        kit.rows.sessions.change(replace(session, title=title))
+        context.rows.sessions.change(replace(session, title=title))
     return title
 
 
@@ -363,28 +364,26 @@ PART_SHARE = 0.5
 QUESTION_LENGTH = 500
 
 
-async def fitted(
-    kit: Kit, event: Event, talk: Talk, prompt: Prompt, onlooker: AnswerObserver
-) -> Prompt:
+async def fitted(context: Context, talk: Talk, prompt: Prompt, onlooker: AnswerObserver) -> Prompt:
     """Return the prompt with its papers as a part of its text, in short where they are long.
 
     Raises Refused when the model that tells parts in short does not answer.
     """
-    prompt = _for_papers(kit, event, talk, prompt)
+    prompt = _for_papers(context, talk, prompt)
     if prompt.format == "text" or prompt.images:
         return prompt
-    room, part_tokens = await kit.store.read(lambda: _room(kit, talk, prompt))
+    room, part_tokens = await context.store.read(lambda: _room(context, talk, prompt))
     if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
-        wish = text(event.language, "media-ask-voice")
+        wish = context.translate("media-ask-voice")
         prompt = replace(prompt, text=wish, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room):
         return attach_texts(prompt)
     count = len(prompt.papers)
     measure = ShortenLimits(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
-    return await _Reader(kit, event, prompt, onlooker).in_short(measure)
+    return await _Reader(context, prompt, onlooker).in_short(measure)
 
 
-def _for_papers(kit: Kit, event: Event, talk: Talk, prompt: Prompt) -> Prompt:
+def _for_papers(context: Context, talk: Talk, prompt: Prompt) -> Prompt:
     """Let a model that reads answer for documents, unless the session has chosen its own.
 
     Under a preset the system text says what is to be done with a document without a caption.
@@ -392,24 +391,24 @@ def _for_papers(kit: Kit, event: Event, talk: Talk, prompt: Prompt) -> Prompt:
     if not prompt.papers and prompt.format != "document":
         return prompt
     if talk.wish.system:
-        return prompt if event.text else replace(prompt, text="")
-    return prompt if talk.wish.chosen else replace(prompt, model=kit.services.assistant)
+        return prompt if context.text else replace(prompt, text="")
+    return prompt if talk.wish.chosen else replace(prompt, model=context.services.assistant)
 
 
-def _room(kit: Kit, talk: Talk, prompt: Prompt) -> tuple[int, int]:
+def _room(context: Context, talk: Talk, prompt: Prompt) -> tuple[int, int]:
     """Return the tokens for the papers, and for a part of one; within the store's work."""
     choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else talk.first
-    window = min(window_of(kit, choice), talk.limit)
+    window = min(window_of(context, choice), talk.limit)
     own = 0 if prompt.format == "voice" else estimate_tokens(Message("user", prompt.text))
     room = int(window * MATERIAL_SHARE) - count_window_tokens(before(talk)) - own
-    helper = _helper(kit, prompt)
-    part = int(window_of(kit, helper) * PART_SHARE) if helper else window
+    helper = _helper(context, prompt)
+    part = int(window_of(context, helper) * PART_SHARE) if helper else window
     return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
 
 
-def _helper(kit: Kit, prompt: Prompt) -> Candidate | None:
+def _helper(context: Context, prompt: Prompt) -> Candidate | None:
     """Return the model that tells parts in short."""
-    services = kit.services
+    services = context.services
     named = prompt.model or services.assistant or next(iter(services.general), None)
     return Candidate(CandidateKind.CHOSEN, *named) if named else None
 
@@ -428,8 +427,7 @@ class _Aside:
 class _Reader:
     """Tells the papers of one prompt in short."""
 
-    kit: Kit
-    event: Event
+    context: Context
     prompt: Prompt
     onlooker: AnswerObserver
 
@@ -466,7 +464,7 @@ class _Reader:
         return await shorten_text(paper.text, measure, tell, progress)
 
     async def _asked(self, paper: AttachedText, part: Part) -> Reply:
-        helper = _helper(self.kit, self.prompt)
+        helper = _helper(self.context, self.prompt)
         if helper is None:
             raise Refused("no model to read with", "bot-nobody")
         question = self.prompt.text[:QUESTION_LENGTH]
@@ -474,10 +472,10 @@ class _Reader:
             "media-part-wish", part=part.number, parts=part.count, question=question or "—"
         )
         asked = Message("user", f"{wish}\n\n{wrap_document(part.text, paper.name)}")
-        return await self.kit.desk.reply(only_candidate(helper), (asked,), _Aside())
+        return await self.context.bot_data.desk.reply(only_candidate(helper), (asked,), _Aside())
 
     def _said(self, key: str, **arguments: object) -> str:
-        return text(self.event.language, key, **arguments)
+        return self.context.translate(key, **arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,44 +486,44 @@ class Answering:
     title: str
 
 
-def answering(kit: Kit, event: Event, session: Session) -> Answering | None:
+def answering(context: Context, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
-    wish = wish_of(kit, session, plan_for(kit, event))
+    wish = wish_of(context, session, plan_for(context))
     general = next(iter(wish.general), None)
-    choice = first_candidate(kit.rows.shelf, wish)
+    choice = first_candidate(context.rows.shelf, wish)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
-    return Answering(choice.provider, _title(kit, choice))
+    return Answering(choice.provider, _title(context, choice))
 
 
-def _title(kit: Kit, choice: Candidate) -> str:
-    tuned = kit.rows.shelf.model(choice.model_id) if choice.model_id else None
+def _title(context: Context, choice: Candidate) -> str:
+    tuned = context.rows.shelf.model(choice.model_id) if choice.model_id else None
     return tuned.build_version if tuned else choice.model_id or choice.provider
 
 
-def home(kit: Kit, event: Event, session: Session) -> Answering | None:
+def home(context: Context, session: Session) -> Answering | None:
     """Return what answers a session in which nothing was chosen; within the store's work."""
     bare = replace(session, provider=None, model_id=None, preset="", system="")
-    return answering(kit, event, bare)
+    return answering(context, bare)
 
 
-def abroad(kit: Kit, event: Event, session: Session) -> str:
+def abroad(context: Context, session: Session) -> str:
     """Return a sentence where a choice takes the session to another company, else ""."""
-    usual, now = home(kit, event, session), answering(kit, event, session)
+    usual, now = home(context, session), answering(context, session)
     if now is None or (usual is not None and usual.provider == now.provider):
         return ""
-    provider = company(kit, event, now.provider)
-    return text(event.language, "models-company", provider=provider)
+    provider = company(context, now.provider)
+    return context.translate("models-company", provider=provider)
 
 
-def company(kit: Kit, event: Event, provider: str) -> str:
+def company(context: Context, provider: str) -> str:
     """Return a provider by its name and the machine that it is asked at."""
-    host = kit.services.hosts.get(provider, "")
-    return text(event.language, "models-provider", provider=provider, host=host or "here")
+    host = context.services.hosts.get(provider, "")
+    return context.translate("models-provider", provider=provider, host=host or "here")
 
 
-def refitted(kit: Kit, event: Event, session: Session) -> Session:
+def refitted(context: Context, session: Session) -> Session:
     """Return a session whose model has changed, its window judged anew; within the store's work."""
-    plan = plan_for(kit, event)
-    first = first_candidate(kit.rows.shelf, wish_of(kit, session, plan))
-    return switch_model(session, window_of(kit, first, plan.window))
+    plan = plan_for(context)
+    first = first_candidate(context.rows.shelf, wish_of(context, session, plan))
+    return switch_model(session, window_of(context, first, plan.window))

@@ -13,12 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 from merlin.app.dialogs import Dialog
-from merlin.bot.context import Act, Event, Handler, Kit
+from merlin.bot import menu
+from merlin.bot.context import Act, Context, Handler
 from merlin.bot.handlers import admin
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import ChangeKind, Editor, telegram_editor
@@ -141,9 +141,9 @@ FROM_CHAT = "from-chat/"
 _FRESH = timedelta(hours=1)
 
 
-def free_id(kit: Kit, draft: Draft, text: str) -> str:
+def free_id(context: Context, draft: Draft, text: str) -> str:
     """Return an id that no example of the dataset has, nor one that anybody asked to add."""
-    taken = [*kit.rows.library.example_ids(draft.dataset), *_asked(kit, draft.dataset)]
+    taken = [*context.rows.library.example_ids(draft.dataset), *_asked(context, draft.dataset)]
     return new_id(draft, text, taken)
 
 
@@ -157,10 +157,10 @@ def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
     return NameAllocator(taken).new(question)
 
 
-def _asked(kit: Kit, dataset: str) -> list[str]:
+def _asked(context: Context, dataset: str) -> list[str]:
     """Return the ids of what waits to be added, or was and may not be seen yet."""
-    since = kit.services.clock() - _FRESH
-    rows, folder = kit.rows.change_list, f"{dataset}/{EXAMPLES}"
+    since = context.services.clock() - _FRESH
+    rows, folder = context.rows.change_list, f"{dataset}/{EXAMPLES}"
     return [
         each.path.removeprefix(folder).removesuffix(".yaml")
         for each in (*rows.pending(dataset), *rows.committed(dataset, since))
@@ -175,130 +175,125 @@ STEP = "ex-"
 def acted(act: Act) -> Handler:
     """Return the handler that shows what `act` says to those who may edit examples."""
 
-    async def handle(kit: Kit, event: Event) -> None:
-        await show(kit, event, lambda: act(kit, fresh(kit, event)))
+    async def handle(context: Context) -> None:
+        await show(context, lambda: act(fresh(context)))
 
     return handle
 
 
-def fresh(kit: Kit, event: Event) -> Event:
-    """Return the event with the dialog as it is now: messages and buttons run side by side."""
-    return replace(event, dialog=kit.rows.dialogs.get(event.chat_id, event.user_id))
+def fresh(context: Context) -> Context:
+    """Return the context with the dialog as it is now: messages and buttons run side by side."""
+    return replace(context, dialog=context.rows.dialogs.get(context.chat_id, context.user_id))
 
 
-async def show(kit: Kit, event: Event, act: Callable[[], Screen]) -> None:
+async def show(context: Context, act: Callable[[], View]) -> None:
     """Answer by what `act` says to those who may edit examples, and to nobody else."""
-    await kit.show(event, lambda: judged(kit, event, act))
+    await context.show(lambda: judged(context, act))
 
 
-def judged(kit: Kit, event: Event, act: Callable[[], Screen]) -> Screen:
+def judged(context: Context, act: Callable[[], View]) -> View:
     """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
-    if not may_edit(kit, event):
-        leave(kit, event)
-        return admin.admin_refusal(event)
+    if not may_edit(context):
+        leave(context)
+        return admin.admin_refusal(context)
     try:
-        screen = kit.store.apart(act)
+        screen = context.store.apart(act)
     except MerlinError as error:
-        return trouble(event, error)
-    return replace(screen, is_new=screen.is_new or event.args[-1:] == (admin.ANEW,))
+        return trouble(context, error)
+    return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (admin.ANEW,))
 
 
-def may_edit(kit: Kit, event: Event) -> bool:
+def may_edit(context: Context) -> bool:
     """Return whether the person may edit any examples, and here."""
-    return event.is_private and admin.standing(kit, event).may(Permission.EDIT_EXAMPLES)
+    return context.is_private and admin.standing(context).may(Permission.EDIT_EXAMPLES)
 
 
-def trouble(event: Event, error: MerlinError, *rows: tuple[Button, ...]) -> Screen:
+def trouble(context: Context, error: MerlinError, *rows: tuple[Button, ...]) -> View:
     """Return what an error says: over the chat for a button, else as a message with `rows`."""
-    words = text(event.language, error.key, **error.arguments)
-    return alert(words, is_loud=True) if event.verb else said(words, *rows)
+    words = context.translate(error.key, **error.arguments)
+    return menu.alert(words, is_loud=True) if context.verb else menu.message(words, *rows)
 
 
-def datasets(kit: Kit, event: Event) -> list[DatasetCard]:
+def datasets(context: Context) -> list[DatasetCard]:
     """Return the datasets that the person may edit, by name."""
-    mine = admin.standing(kit, event)
-    cards = kit.rows.library.datasets()
+    mine = admin.standing(context)
+    cards = context.rows.library.datasets()
     return [each for each in cards if mine.may(Permission.EDIT_EXAMPLES, each.name)]
 
 
-def dataset(kit: Kit, event: Event, place: int = 1) -> str:
+def dataset(context: Context, place: int = 1) -> str:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    for each in datasets(kit, event):
-        if admin.short(each.name) == word(event, place):
+    for each in datasets(context):
+        if admin.short(each.name) == context.argument(place):
             return each.name
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def checked(kit: Kit, event: Event, name: str) -> str:
+def checked(context: Context, name: str) -> str:
     """Return the dataset's name where the person may edit it. Raises NotFound."""
-    if not admin.standing(kit, event).may(Permission.EDIT_EXAMPLES, name):
+    if not admin.standing(context).may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
 
-def permitted(kit: Kit, event: Event, name: str) -> str:
+def permitted(context: Context, name: str) -> str:
     """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
-    if not may_edit(kit, event):
+    if not may_edit(context):
         raise NotFound("not theirs", "bot-button-old")
-    return checked(kit, event, name)
+    return checked(context, name)
 
 
-def example(kit: Kit, event: Event) -> FileText:
+def example(context: Context) -> FileText:
     """Return the example that a button names behind its dataset. Raises NotFound."""
-    name, mark = dataset(kit, event), word(event, 2)
-    for example_id in kit.rows.library.example_ids(name):
+    name, mark = dataset(context), context.argument(2)
+    for example_id in context.rows.library.example_ids(name):
         if admin.short(example_id) == mark:
-            return kit.rows.library.one(name, example_id)
+            return context.rows.library.one(name, example_id)
     raise NotFound("no such example", "examples-gone")
 
 
-def word(event: Event, place: int) -> str:
-    """Return a button's argument, "" for none."""
-    return event.args[place] if place < len(event.args) else ""
-
-
-def kept(event: Event, name: str) -> Any:
+def kept(context: Context, name: str) -> Any:
     """Return what the dialog keeps under this name, None for nothing."""
-    is_ours = event.dialog is not None and event.dialog.step.startswith(STEP)
-    said_: Mapping[str, Any] = event.dialog.said if event.dialog and is_ours else {}
+    is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
+    said_: Mapping[str, Any] = context.dialog.said if context.dialog and is_ours else {}
     return said_.get(name)
 
 
-def draft(kit: Kit, event: Event) -> Draft:
+def draft(context: Context) -> Draft:
     """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
-    found = draft_of(kept(event, "draft"))
+    found = draft_of(kept(context, "draft"))
     if found is None:
         raise NotFound("no draft", "examples-no-draft")
-    checked(kit, event, found.dataset)
+    checked(context, found.dataset)
     return found
 
 
-def wait(kit: Kit, event: Event, step: str, draft_: Draft | None = None, **more: object) -> None:
+def wait(context: Context, step: str, draft_: Draft | None = None, **more: object) -> None:
     """Wait for the next message at this step, and keep the draft."""
     values = {"draft": draft_.kept()} if draft_ is not None else {}
-    kit.wait(event, Dialog(step, {**values, **more}))
+    context.wait(Dialog(step, {**values, **more}))
 
 
-def leave(kit: Kit, event: Event) -> None:
+def leave(context: Context) -> None:
     """Wait for no message about examples any more."""
-    if event.dialog is not None and event.dialog.step.startswith(STEP):
-        kit.rows.dialogs.end(event.chat_id, event.user_id)
+    if context.dialog is not None and context.dialog.step.startswith(STEP):
+        context.stop_waiting()
 
 
-def at_step(event: Event, *steps: str) -> None:
+def at_step(context: Context, *steps: str) -> None:
     """Raise Refused unless the dialog stands at one of these steps."""
-    if event.dialog is None or event.dialog.step not in steps:
+    if context.dialog is None or context.dialog.step not in steps:
         raise Refused("another step", "bot-button-old")
 
 
-def editor(event: Event) -> Editor:
+def editor(context: Context) -> Editor:
     """Return in whose name the person's commits are made."""
-    return telegram_editor(event.user_id, event.sender_name)
+    return telegram_editor(context.user_id, context.sender_name)
 
 
-def to(event: Event, key: str, *words: object, style: str = "") -> Button:
+def to(context: Context, key: str, *words: object, style: str = "") -> Button:
     """Return the button with the label `key` that leads to an action with its arguments."""
-    return Button(text(event.language, key), data(*words), style=style)
+    return Button(context.translate(key), data(*words), style=style)
 
 
 def data(*words: object) -> str:
@@ -306,9 +301,6 @@ def data(*words: object) -> str:
     return ":".join([VERB, *map(str, words)])
 
 
-def leaving(event: Event, *back: object) -> tuple[Button, ...]:
+def leaving(context: Context, *back: object) -> tuple[Button, ...]:
     """Return the row with Back and Cancel."""
-    return (
-        to(event, "button-back", *back),
-        Button(text(event.language, "button-cancel"), "cancel"),
-    )
+    return (to(context, "button-back", *back), menu.button(context, "button-cancel", "cancel"))

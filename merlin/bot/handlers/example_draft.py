@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from merlin.app.inbox import Update
-from merlin.bot.context import Event, Kit
+from merlin.bot import menu
+from merlin.bot.context import Context
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import (
     ASSISTANT,
@@ -26,11 +27,9 @@ from merlin.bot.handlers.example_access import (
     to,
 )
 from merlin.bot.handlers.example_save import look
-from merlin.bot.handlers.questions import number
-from merlin.bot.menu import PAGE_SIZE, File, Screen, code_block, cut, page_buttons, paginate, sheet
+from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
-from merlin.core.i18n import text
 
 QUESTION, ANSWER, TURNS, TAGS = "ex-question", "ex-answer", "ex-turns", "ex-tags"
 MOST_TURNS = 60
@@ -39,120 +38,123 @@ _TURN_LETTERS = 300
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
-def add(kit: Kit, event: Event) -> Screen:
+def add(context: Context) -> View:
     """Begin a new example."""
-    return _ask(kit, event, Draft(example_access.dataset(kit, event)))
+    return _ask(context, Draft(example_access.dataset(context)))
 
 
-def _ask(kit: Kit, event: Event, draft: Draft) -> Screen:
+def _ask(context: Context, draft: Draft) -> View:
     """Ask for the turn that comes next, or what is to be done with a whole conversation."""
     if draft.is_whole:
-        return whole_conversation(kit, event, draft)
+        return whole_conversation(context, draft)
     is_answer = bool(draft.turns)
-    example_access.wait(kit, event, ANSWER if is_answer else QUESTION, draft)
+    example_access.wait(context, ANSWER if is_answer else QUESTION, draft)
     key = "examples-ask-answer" if is_answer else "examples-ask-question"
     back = ("unturn",) if draft.turns else ("ds", admin.short(draft.dataset))
-    title = text(event.language, "examples-proof-new", dataset=draft.dataset)
-    words = text(event.language, key)
-    return sheet(title, _so_far(draft), words, rows=[leaving(event, *back)])
+    title = context.translate("examples-proof-new", dataset=draft.dataset)
+    words = context.translate(key)
+    return menu.card(title, _so_far(draft), words, rows=[leaving(context, *back)])
 
 
-def whole_conversation(kit: Kit, event: Event, draft: Draft) -> Screen:
+def whole_conversation(context: Context, draft: Draft) -> View:
     """Show the conversation, and ask whether there is more of it."""
-    example_access.wait(kit, event, TURNS, draft)
-    title = text(event.language, "examples-proof-new", dataset=draft.dataset)
-    words = text(event.language, "examples-ask-more")
+    example_access.wait(context, TURNS, draft)
+    title = context.translate("examples-proof-new", dataset=draft.dataset)
+    words = context.translate("examples-ask-more")
     rows = [
-        (to(event, "examples-turn", "turn"), to(event, "examples-done", "tags", style="primary")),
-        leaving(event, "unturn"),
+        (
+            to(context, "examples-turn", "turn"),
+            to(context, "examples-done", "tags", style="primary"),
+        ),
+        leaving(context, "unturn"),
     ]
-    return sheet(title, _so_far(draft), words, rows=rows)
+    return menu.card(title, _so_far(draft), words, rows=rows)
 
 
 def _so_far(draft: Draft) -> str:
     """Return the newest turns, short."""
     signs = {USER: "👤", ASSISTANT: "🤖"}
     shown = draft.turns[-_SHOWN_TURNS:]
-    lines = [f"{signs[role]} {cut(words, _TURN_LETTERS)}" for role, words in shown]
+    lines = [f"{signs[role]} {menu.cut(words, _TURN_LETTERS)}" for role, words in shown]
     return "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
 
 
-def question(kit: Kit, event: Event, words: str) -> Screen:
+def question(context: Context, words: str) -> View:
     """Take the user's words."""
-    return _ask(kit, event, example_access.draft(kit, event).then(USER, words.strip()))
+    return _ask(context, example_access.draft(context).then(USER, words.strip()))
 
 
-def answer(kit: Kit, event: Event, words: str) -> Screen:
+def answer(context: Context, words: str) -> View:
     """Take the assistant's words."""
-    return _ask(kit, event, example_access.draft(kit, event).then(ASSISTANT, words.strip()))
+    return _ask(context, example_access.draft(context).then(ASSISTANT, words.strip()))
 
 
-def turn(kit: Kit, event: Event) -> Screen:
+def turn(context: Context) -> View:
     """Ask for a further question."""
-    example_access.at_step(event, TURNS)
-    draft = example_access.draft(kit, event)
+    example_access.at_step(context, TURNS)
+    draft = example_access.draft(context)
     if len(draft.turns) >= MOST_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
-    example_access.wait(kit, event, QUESTION, draft)
-    title = text(event.language, "examples-proof-new", dataset=draft.dataset)
-    words = text(event.language, "examples-ask-question")
-    return sheet(title, _so_far(draft), words, rows=[leaving(event, "turns")])
+    example_access.wait(context, QUESTION, draft)
+    title = context.translate("examples-proof-new", dataset=draft.dataset)
+    words = context.translate("examples-ask-question")
+    return menu.card(title, _so_far(draft), words, rows=[leaving(context, "turns")])
 
 
-def turns(kit: Kit, event: Event) -> Screen:
+def turns(context: Context) -> View:
     """Go back to the conversation as it is."""
-    example_access.at_step(event, QUESTION, TAGS, TURNS)
-    return _ask(kit, event, example_access.draft(kit, event))
+    example_access.at_step(context, QUESTION, TAGS, TURNS)
+    return _ask(context, example_access.draft(context))
 
 
-def unturn(kit: Kit, event: Event) -> Screen:
+def unturn(context: Context) -> View:
     """Take the last turn back, and ask for it again."""
-    example_access.at_step(event, QUESTION, ANSWER, TURNS)
-    draft = example_access.draft(kit, event)
-    return _ask(kit, event, replace(draft, turns=draft.turns[:-1]))
+    example_access.at_step(context, QUESTION, ANSWER, TURNS)
+    draft = example_access.draft(context)
+    return _ask(context, replace(draft, turns=draft.turns[:-1]))
 
 
-def tags(kit: Kit, event: Event) -> Screen:
+def tags(context: Context) -> View:
     """Ask for tags."""
-    draft = example_access.draft(kit, event)
+    draft = example_access.draft(context)
     if not draft.turns:
         raise Refused("another draft", "bot-button-old")
-    example_access.wait(kit, event, TAGS, draft)
-    title = text(event.language, "examples-proof-new", dataset=draft.dataset)
-    words = text(event.language, "examples-ask-tags")
-    known = text(event.language, "examples-tags-now", tags=", ".join(draft.tags or ()))
-    rows = [(to(event, "examples-skip", "look", style="primary"),), leaving(event, "turns")]
-    return sheet(title, words, known if draft.tags else "", rows=rows)
+    example_access.wait(context, TAGS, draft)
+    title = context.translate("examples-proof-new", dataset=draft.dataset)
+    words = context.translate("examples-ask-tags")
+    known = context.translate("examples-tags-now", tags=", ".join(draft.tags or ()))
+    rows = [(to(context, "examples-skip", "look", style="primary"),), leaving(context, "turns")]
+    return menu.card(title, words, known if draft.tags else "", rows=rows)
 
 
-async def tagged(kit: Kit, event: Event, words: str) -> None:
+async def tagged(context: Context, words: str) -> None:
     """Take the tags, and show the proof."""
-    await look(kit, event, lambda: replace(example_access.draft(kit, event), tags=tags_of(words)))
+    await look(context, lambda: replace(example_access.draft(context), tags=tags_of(words)))
 
 
-async def shown(kit: Kit, event: Event) -> None:
+async def shown(context: Context) -> None:
     """Show the proof of the draft as it is."""
-    await look(kit, event, lambda: example_access.draft(kit, event))
+    await look(context, lambda: example_access.draft(context))
 
 
-async def unawaited(kit: Kit, event: Event) -> None:
+async def unawaited(context: Context) -> None:
     """Say that a button is awaited; nothing is lost."""
-    note = text(event.language, "examples-press-button")
-    await look(kit, event, lambda: example_access.draft(kit, event), note)
+    note = context.translate("examples-press-button")
+    await look(context, lambda: example_access.draft(context), note)
 
 
-def more_unawaited(kit: Kit, event: Event) -> Screen:
+def more_unawaited(context: Context) -> View:
     """Say that a button is awaited, and show the conversation again."""
-    screen = whole_conversation(kit, event, example_access.draft(kit, event))
-    return noted(event, screen)
+    screen = whole_conversation(context, example_access.draft(context))
+    return noted(context, screen)
 
 
-def noted(event: Event, screen: Screen) -> Screen:
+def noted(context: Context, screen: View) -> View:
     """Return the screen below a word that a button is awaited."""
     if screen.page is None:
         return screen
-    return sheet(
-        text(event.language, "examples-press-button"), screen.page.text, rows=screen.page.buttons
+    return menu.card(
+        context.translate("examples-press-button"), screen.page.text, rows=screen.page.buttons
     )
 
 
@@ -171,58 +173,58 @@ _SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
 Heard = Mapping[str, Any]
 
 
-def collect(kit: Kit, event: Event) -> Screen:
+def collect(context: Context) -> View:
     """Ask for a forwarded chat."""
-    return _shown(kit, event, example_access.dataset(kit, event), [], 0)
+    return _shown(context, example_access.dataset(context), [], 0)
 
 
 def _shown(
-    kit: Kit, event: Event, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
-) -> Screen:
+    context: Context, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
+) -> View:
     """Show who said what, to be marked, and wait for more."""
-    example_access.wait(kit, event, PICK, None, dataset=name, heard=list(heard))
-    title = text(event.language, "examples-proof-new", dataset=name)
-    back = leaving(event, "ds", admin.short(name))
+    example_access.wait(context, PICK, None, dataset=name, heard=list(heard))
+    title = context.translate("examples-proof-new", dataset=name)
+    back = leaving(context, "ds", admin.short(name))
     if not heard:
-        return sheet(title, note, text(event.language, "examples-ask-forward"), rows=[back])
-    places, page = paginate(range(len(heard)), wanted)
+        return menu.card(title, note, context.translate("examples-ask-forward"), rows=[back])
+    places, page = menu.paginate(range(len(heard)), wanted)
     marks = [(_mark(place, page, heard[place]),) for place in places]
-    turns = page_buttons(example_access.data("picks"), page, len(heard))
-    done = (to(event, "examples-done", "picked", style="primary"),)
-    words = text(event.language, "examples-pick-words")
-    return sheet(title, note, words, rows=[*marks, *turns, done, back])
+    turns = menu.page_buttons(example_access.data("picks"), page, len(heard))
+    done = (to(context, "examples-done", "picked", style="primary"),)
+    words = context.translate("examples-pick-words")
+    return menu.card(title, note, words, rows=[*marks, *turns, done, back])
 
 
 def _mark(place: int, page: int, message: Heard) -> Button:
     words = " ".join(str(message["words"]).split())
-    label = f"{_SIGNS[message['role']]} {cut(words, _LABEL)}"
+    label = f"{_SIGNS[message['role']]} {menu.cut(words, _LABEL)}"
     return Button(label, example_access.data("pick", place, page))
 
 
-def _kept(kit: Kit, event: Event) -> tuple[str, list[Heard]]:
+def _kept(context: Context) -> tuple[str, list[Heard]]:
     """Return the dataset and what was forwarded. Raises NotFound, Refused for another step."""
-    example_access.at_step(event, PICK)
-    name = example_access.checked(kit, event, str(example_access.kept(event, "dataset")))
-    return name, list(example_access.kept(event, "heard") or [])
+    example_access.at_step(context, PICK)
+    name = example_access.checked(context, str(example_access.kept(context, "dataset")))
+    return name, list(example_access.kept(context, "heard") or [])
 
 
-def heard(kit: Kit, event: Event) -> Screen:
+def heard(context: Context) -> View:
     """Take what was forwarded; of anything else say that nothing of the rest is lost."""
-    name, before = _kept(kit, event)
-    new = _said(event, before) if event.is_forwarded else []
+    name, before = _kept(context)
+    new = _said(context, before) if context.is_forwarded else []
     every = [*before, *new][:MOST_MESSAGES]
     note = ""
     if not new:
-        note = text(event.language, "examples-forward-wanted")
+        note = context.translate("examples-forward-wanted")
     elif len(before) + len(new) > MOST_MESSAGES:
-        note = text(event.language, "examples-forward-full", most=MOST_MESSAGES)
-    return _shown(kit, event, name, every, (len(every) - 1) // PAGE_SIZE, note)
+        note = context.translate("examples-forward-full", most=MOST_MESSAGES)
+    return _shown(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
 
 
-def _said(event: Event, before: Sequence[Heard]) -> list[Heard]:
+def _said(context: Context, before: Sequence[Heard]) -> list[Heard]:
     """Return the messages with who probably said them: the first to speak asks."""
     messages: list[Heard] = []
-    for update in (event.update, *event.joined):
+    for update in (context.stored, *context.joined):
         words = _message(update).get("text") or _message(update).get("caption")
         if not isinstance(words, str) or not words.strip():
             continue
@@ -254,34 +256,34 @@ def _message(update: Update) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def picks(kit: Kit, event: Event) -> Screen:
+def picks(context: Context) -> View:
     """Show another page of the messages."""
-    name, messages = _kept(kit, event)
-    return _shown(kit, event, name, messages, number(event, 1))
+    name, messages = _kept(context)
+    return _shown(context, name, messages, context.number(1))
 
 
-def pick(kit: Kit, event: Event) -> Screen:
+def pick(context: Context) -> View:
     """Mark one message as the next thing: a question, an answer, or left out."""
-    name, messages = _kept(kit, event)
-    place = number(event, 1)
+    name, messages = _kept(context)
+    place = context.number(1)
     if place >= len(messages):
         raise NotFound("no such message", "bot-button-old")
     message = messages[place]
     messages[place] = {**message, "role": _NEXT[message["role"]]}
-    return _shown(kit, event, name, messages, number(event, 2))
+    return _shown(context, name, messages, context.number(2))
 
 
-async def picked(kit: Kit, event: Event) -> None:
+async def picked(context: Context) -> None:
     """Show the proof of what was picked."""
 
     def made() -> Draft:
-        name, messages = _kept(kit, event)
+        name, messages = _kept(context)
         said = [(each["role"], each["words"]) for each in messages if each["role"]]
         if not said:
             raise Refused("nothing picked", "examples-forward-none")
         return Draft(name, turns=conversation(said))
 
-    await look(kit, event, made)
+    await look(context, made)
 
 
 REWORD = "ex-reword"
@@ -295,38 +297,36 @@ _KEYS: Mapping[str, str] = {
 }
 
 
-def word(kit: Kit, event: Event) -> Screen:
+def word(context: Context) -> View:
     """Ask for other words in the draft."""
-    return ask(kit, event, example_access.draft(kit, event), example_access.word(event, 1))
+    return ask(context, example_access.draft(context), context.argument(1))
 
 
-def edit(kit: Kit, event: Event) -> Screen:
+def edit(context: Context) -> View:
     """Ask for other words in an example that lies there."""
-    draft = draft_of_file(example_access.example(kit, event))
-    return ask(kit, event, draft, example_access.word(event, 3), is_new=True)
+    draft = draft_of_file(example_access.example(context))
+    return ask(context, draft, context.argument(3), is_new=True)
 
 
-def ask(kit: Kit, event: Event, draft: Draft, field: str, *, is_new: bool = False) -> Screen:
+def ask(context: Context, draft: Draft, field: str, *, is_new: bool = False) -> View:
     """Ask for the words of one field; what they are now can be copied."""
     if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
     now = _now(draft, field)
-    example_access.wait(kit, event, REWORD, draft, field=field)
-    title = text(event.language, _KEYS[field])
-    hint = text(event.language, f"examples-reword-hint-{field}")
+    example_access.wait(context, REWORD, draft, field=field)
+    title = context.translate(_KEYS[field])
+    hint = context.translate(f"examples-reword-hint-{field}")
     mark = admin.short(draft.dataset)
     back = ("one", mark, admin.short(draft.example_id)) if is_new else ("look",)
-    rows = [leaving(event, *back)]
+    rows = [leaving(context, *back)]
     if field == "t" and now:
-        rows.insert(0, (to(event, "examples-no-tags", "untag"),))
+        rows.insert(0, (to(context, "examples-no-tags", "untag"),))
     if utf16_length(now) <= _SHOWN_UNITS:
         kind = "yaml" if field == "y" else ""
-        return sheet(title, File(now, kind), hint, rows=rows)
+        return menu.card(title, menu.CodeBlock(now, kind), hint, rows=rows)
     name = f"{field}.{'yaml' if field == 'y' else 'txt'}"
-    file = Attachment(name, code_block(now).encode())
-    return Screen(
-        FormattedMessage(f"{title}\n\n{hint}", buttons=tuple(rows), file=file), is_new=True
-    )
+    file = Attachment(name, menu.printable(now).encode())
+    return View(FormattedMessage(f"{title}\n\n{hint}", buttons=tuple(rows), file=file), is_new=True)
 
 
 def _now(draft: Draft, field: str) -> str:
@@ -360,12 +360,12 @@ def _of_example(draft: Draft, field: str) -> str:
     return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
 
 
-async def reworded(kit: Kit, event: Event, words: str) -> None:
+async def reworded(context: Context, words: str) -> None:
     """Take the words, and show the proof."""
 
     def made() -> Draft:
-        draft = example_access.draft(kit, event)
-        field = str(example_access.kept(event, "field"))
+        draft = example_access.draft(context)
+        field = str(example_access.kept(context, "field"))
         if field == "q":
             return draft.with_question(words.strip())
         if field == "a":
@@ -374,25 +374,25 @@ async def reworded(kit: Kit, event: Event, words: str) -> None:
             return replace(draft, tags=tags_of(words))
         return draft.with_text(words if words.endswith("\n") else f"{words}\n")
 
-    await look(kit, event, made)
+    await look(context, made)
 
 
-async def untag(kit: Kit, event: Event) -> None:
+async def untag(context: Context) -> None:
     """Take all tags away, and show the proof."""
-    await look(kit, event, lambda: replace(example_access.draft(kit, event), tags=()))
+    await look(context, lambda: replace(example_access.draft(context), tags=()))
 
 
-async def delete(kit: Kit, event: Event) -> None:
+async def delete(context: Context) -> None:
     """Show what deleting an example would lead to; Save is the second question."""
-    await look(kit, event, lambda: draft_of_file(example_access.example(kit, event), is_gone=True))
+    await look(context, lambda: draft_of_file(example_access.example(context), is_gone=True))
 
 
-def whole_file(kit: Kit, event: Event) -> Screen:
+def whole_file(context: Context) -> View:
     """Send the draft's file."""
-    draft = example_access.draft(kit, event)
+    draft = example_access.draft(context)
     written = draft.written()
-    content = code_block(draft.text if written is None else written).encode()
+    content = menu.printable(draft.text if written is None else written).encode()
     if not content:
         raise Refused("nothing written", "examples-no-draft")
     name = f"{draft.example_id.rpartition('/')[2] or 'example'}.yaml"
-    return Screen(FormattedMessage("", file=Attachment(name, content)), is_new=True)
+    return View(FormattedMessage("", file=Attachment(name, content)), is_new=True)

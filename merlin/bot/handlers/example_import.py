@@ -14,14 +14,14 @@ from typing import Any
 
 from telegram.error import NetworkError
 
-from merlin.bot.context import Event, Handler, Kit
+from merlin.bot import menu
+from merlin.bot.context import Context, Handler
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import fresh, judged, leaving, to, trouble
 from merlin.bot.handlers.example_save import asked, finding_lines, priced, saved
-from merlin.bot.menu import Screen, cut, sheet
+from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 from merlin.dataset.changes import MOST_AT_ONCE, Edit, import_subject, make_changes
 from merlin.dataset.example_yaml import question_preview
 from merlin.dataset.finding import Severity, escape_unprintable
@@ -31,18 +31,16 @@ from merlin.dataset.layout import Limits
 # More than any provider takes as one example.
 MOST_LETTERS = 200_000
 # What is done with the words, in the transaction that shows its screen.
-Listen = Callable[[Kit, Event, str], Screen]
+Listen = Callable[[Context, str], View]
 # The same for what takes longer; ends the update itself.
-Lead = Callable[[Kit, Event, str], Awaitable[None]]
+Lead = Callable[[Context, str], Awaitable[None]]
 
 
 def listening(listen: Listen) -> Handler:
     """Return the handler of a step that waits for words."""
 
-    async def lead(kit: Kit, event: Event, words: str) -> None:
-        await kit.show(
-            event, lambda: judged(kit, event, lambda: listen(kit, fresh(kit, event), words))
-        )
+    async def lead(context: Context, words: str) -> None:
+        await context.show(lambda: judged(context, lambda: listen(fresh(context), words)))
 
     return leading(lead)
 
@@ -50,30 +48,30 @@ def listening(listen: Listen) -> Handler:
 def leading(lead: Lead) -> Handler:
     """Return the handler of a step that waits for words; without them the person is told so."""
 
-    async def handle(kit: Kit, event: Event) -> None:
+    async def handle(context: Context) -> None:
         try:
-            words = await typed(kit, event)
+            words = await typed(context)
         except MerlinError as error:
             reason = error
-            await kit.show(event, lambda: judged(kit, event, lambda: hint(event, reason)))
+            await context.show(lambda: judged(context, lambda: hint(context, reason)))
             return
-        await lead(kit, event, words)
+        await lead(context, words)
 
     return handle
 
 
-def hint(event: Event, error: MerlinError) -> Screen:
+def hint(context: Context, error: MerlinError) -> View:
     """Return what is wrong with a message; the dialog waits on."""
-    return trouble(event, error, (Button(text(event.language, "button-cancel"), "cancel"),))
+    return trouble(context, error, (menu.button(context, "button-cancel", "cancel"),))
 
 
-async def typed(kit: Kit, event: Event) -> str:
+async def typed(context: Context) -> str:
     """Return the words of a message or of a text file. Raises Refused for anything else."""
-    words = event.text
-    if event.sent is not None:
-        if event.sent.kind != "document":
+    words = context.text
+    if context.sent is not None:
+        if context.sent.kind != "document":
             raise Refused("no words", "examples-words-wanted")
-        words = _decoded(await fetch(kit, event.sent.file_id, Limits().file_bytes))
+        words = _decoded(await fetch(context, context.sent.file_id, Limits().file_bytes))
     if not words.strip():
         raise Refused("no words", "examples-words-wanted")
     if len(words) > MOST_LETTERS:
@@ -81,10 +79,10 @@ async def typed(kit: Kit, event: Event) -> str:
     return words
 
 
-async def fetch(kit: Kit, file_id: str, limit_bytes: int) -> bytes:
+async def fetch(context: Context, file_id: str, limit_bytes: int) -> bytes:
     """Return a file by its id. Raises Refused where it cannot be had."""
     try:
-        return await kit.files.fetch(file_id, limit_bytes)
+        return await context.bot_data.files.fetch(file_id, limit_bytes)
     except NetworkError:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
 
@@ -106,54 +104,56 @@ _MOST_ADDED = 5
 _LETTERS = 160
 
 
-def ask_import(kit: Kit, event: Event) -> Screen:
+def ask_import(context: Context) -> View:
     """Ask for a file."""
-    return _asks(kit, event, example_access.dataset(kit, event), "")
+    return _asks(context, example_access.dataset(context), "")
 
 
-def _asks(kit: Kit, event: Event, name: str, note: str) -> Screen:
-    example_access.wait(kit, event, IMPORT, None, dataset=name)
-    title = text(event.language, "examples-import-title", dataset=name)
-    words = text(event.language, "examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
-    return sheet(title, note, words, rows=[leaving(event, "ds", admin.short(name))])
+def _asks(context: Context, name: str, note: str) -> View:
+    example_access.wait(context, IMPORT, None, dataset=name)
+    title = context.translate("examples-import-title", dataset=name)
+    words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
+    return menu.card(title, note, words, rows=[leaving(context, "ds", admin.short(name))])
 
 
-async def import_sent(kit: Kit, event: Event) -> None:
+async def import_sent(context: Context) -> None:
     """Read the file that was sent, and show what it would add."""
-    name = str(example_access.kept(event, "dataset") or "")
-    if event.sent is None or event.sent.kind != "document":
-        note = text(event.language, "examples-file-wanted")
-        await example_access.show(kit, event, lambda: _again(kit, event, name, note))
+    name = str(example_access.kept(context, "dataset") or "")
+    if context.sent is None or context.sent.kind != "document":
+        note = context.translate("examples-file-wanted")
+        await example_access.show(context, lambda: _again(context, name, note))
         return
-    file = {"id": event.sent.file_id, "name": event.sent.name}
+    file = {"id": context.sent.file_id, "name": context.sent.name}
     try:
-        plan = await _plan(kit, event, name, file)
+        plan = await _plan(context, name, file)
     except MerlinError as error:
-        note = text(event.language, error.key, **error.arguments)
-        await example_access.show(kit, event, lambda: _again(kit, event, name, note))
+        note = context.translate(error.key, **error.arguments)
+        await example_access.show(context, lambda: _again(context, name, note))
         return
-    await example_access.show(kit, event, lambda: _shown(kit, event, plan, file))
+    await example_access.show(context, lambda: _shown(context, plan, file))
 
 
-def _again(kit: Kit, event: Event, name: str, note: str) -> Screen:
+def _again(context: Context, name: str, note: str) -> View:
     """Say what was wrong with a message; the file that was shown before still can be saved."""
-    example_access.checked(kit, event, name)
-    rows = [leaving(event, "ds", admin.short(name))]
-    if example_access.kept(event, "file"):
-        return sheet(note, rows=[(to(event, "examples-save", "take", style="success"),), *rows])
-    return sheet(note, rows=rows)
+    example_access.checked(context, name)
+    rows = [leaving(context, "ds", admin.short(name))]
+    if example_access.kept(context, "file"):
+        return menu.card(
+            note, rows=[(to(context, "examples-save", "take", style="success"),), *rows]
+        )
+    return menu.card(note, rows=rows)
 
 
-async def _plan(kit: Kit, event: Event, name: str, file: dict[str, Any]) -> ImportPlan:
+async def _plan(context: Context, name: str, file: dict[str, Any]) -> ImportPlan:
     """Return what a file would add. Raises NotFound, Refused."""
-    await kit.store.read(lambda: example_access.permitted(kit, event, name))
-    content = await fetch(kit, str(file["id"]), MOST_BYTES)
-    files = await kit.store.read(lambda: kit.rows.library.files(name))
+    await context.store.read(lambda: example_access.permitted(context, name))
+    content = await fetch(context, str(file["id"]), MOST_BYTES)
+    files = await context.store.read(lambda: context.rows.library.files(name))
     if not files:
         raise NotFound("no such dataset", "admin-no-dataset")
 
     def work() -> ImportPlan:
-        return kit.services.proofs.plan(name, files, _lines(str(file["name"]), content))
+        return context.services.proofs.plan(name, files, _lines(str(file["name"]), content))
 
     return await asyncio.to_thread(work)
 
@@ -171,84 +171,83 @@ def _good(plan: ImportPlan) -> list[Edit]:
     return [each for each in plan.edits if escape_unprintable(each.path) not in bad]
 
 
-def _shown(kit: Kit, event: Event, plan: ImportPlan, file: dict[str, Any]) -> Screen:
+def _shown(context: Context, plan: ImportPlan, file: dict[str, Any]) -> View:
     """Show what would come of it, and wait for a yes or for another file."""
-    name = example_access.checked(kit, event, plan.dataset)
-    example_access.wait(kit, event, IMPORT, None, dataset=name, file=file)
+    name = example_access.checked(context, plan.dataset)
+    example_access.wait(context, IMPORT, None, dataset=name, file=file)
     good = _good(plan)
-    counts = text(
-        event.language,
+    counts = context.translate(
         "examples-import-counts",
         lines=plan.lines,
         taken=len(good),
         duplicates=len(plan.duplicates),
         rejected=plan.rejected,
     )
-    forecast = kit.services.proofs.forecast(kit.rows.library.newest_build(name), plan.seen)
-    price = priced(event, sum(plan.seen.tokens.values()), forecast)
-    label = text(event.language, "examples-save-many", count=len(good))
+    forecast = context.services.proofs.forecast(context.rows.library.newest_build(name), plan.seen)
+    price = priced(context, sum(plan.seen.tokens.values()), forecast)
+    label = context.translate("examples-save-many", count=len(good))
     save = (Button(label, example_access.data("take"), style="success"),) if good else ()
-    title = text(event.language, "examples-import-title", dataset=name)
-    parts = [_added(event, good), "\n".join(_told(event, plan)), _around(event, plan)]
-    rows = [save, leaving(event, "ds", admin.short(name))]
-    return sheet(title, counts, *parts, price if good else "", rows=rows)
+    title = context.translate("examples-import-title", dataset=name)
+    parts = [_added(context, good), "\n".join(_told(context, plan)), _around(context, plan)]
+    rows = [save, leaving(context, "ds", admin.short(name))]
+    return menu.card(title, counts, *parts, price if good else "", rows=rows)
 
 
-def _added(event: Event, good: Sequence[Edit]) -> str:
+def _added(context: Context, good: Sequence[Edit]) -> str:
     """Return the questions of the first examples that would be new."""
     lines = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
-        lines.append(text(event.language, "examples-more", count=len(good) - _MOST_ADDED))
+        lines.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
     return "\n".join(lines)
 
 
-def _around(event: Event, plan: ImportPlan) -> str:
+def _around(context: Context, plan: ImportPlan) -> str:
     """Return what the import would do to examples that lie there already."""
-    return "\n".join(finding_lines(event, replace(plan.seen, findings=())))
+    return "\n".join(finding_lines(context, replace(plan.seen, findings=())))
 
 
-def _told(event: Event, plan: ImportPlan) -> Iterator[str]:
+def _told(context: Context, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
-    found = [(line, each.text(event.language)) for line, each in plan.findings]
+    found = [(line, each.text(context.language)) for line, each in plan.findings]
     found += [
-        (line, text(event.language, "import-duplicate", other=_other(event, known)))
+        (line, context.translate("import-duplicate", other=_other(context, known)))
         for line, known in plan.duplicates.items()
     ]
     for line, words in sorted(found)[:_MOST_TOLD]:
-        yield cut(text(event.language, "examples-import-line", line=line, words=words), _LETTERS)
+        yield menu.cut(context.translate("examples-import-line", line=line, words=words), _LETTERS)
     if len(found) > _MOST_TOLD:
-        yield text(event.language, "examples-more", count=len(found) - _MOST_TOLD)
+        yield context.translate("examples-more", count=len(found) - _MOST_TOLD)
 
 
-def _other(event: Event, known: str) -> str:
+def _other(context: Context, known: str) -> str:
     """Return what says the same: a path, or another line of the file."""
     number = known.removeprefix("line ")
-    return text(event.language, "examples-line", line=number) if number.isdecimal() else known
+    return context.translate("examples-line", line=number) if number.isdecimal() else known
 
 
-async def take_import(kit: Kit, event: Event) -> None:
+async def take_import(context: Context) -> None:
     """Ask for the commit of all that is good in the file that was shown."""
     name, file = (
-        str(example_access.kept(event, "dataset") or ""),
-        example_access.kept(event, "file"),
+        str(example_access.kept(context, "dataset") or ""),
+        example_access.kept(context, "file"),
     )
-    if event.dialog is None or event.dialog.step != IMPORT or not file:
-        await example_access.show(kit, event, lambda: admin.admin_refusal(event))
+    if context.dialog is None or context.dialog.step != IMPORT or not file:
+        await example_access.show(context, lambda: admin.admin_refusal(context))
         return
     try:
-        plan = await _plan(kit, event, name, file)
+        plan = await _plan(context, name, file)
     except MerlinError as error:
         reason = error
-        await example_access.show(kit, event, lambda: example_access.trouble(event, reason))
+        await example_access.show(context, lambda: example_access.trouble(context, reason))
         return
-    await example_access.show(kit, event, lambda: _saved(kit, event, plan))
+    await example_access.show(context, lambda: _saved(context, plan))
 
 
-def _saved(kit: Kit, event: Event, plan: ImportPlan) -> Screen:
-    name, good = example_access.checked(kit, event, plan.dataset), _good(plan)
+def _saved(context: Context, plan: ImportPlan) -> View:
+    name, good = example_access.checked(context, plan.dataset), _good(plan)
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
     line = import_subject(len(good), name)
-    kit.rows.changes.put(make_changes(name, good, asked(kit, event), line))
-    example_access.leave(kit, event)
-    return saved(kit, event, name)
+    context.rows.changes.put(make_changes(name, good, asked(context), line))
+    example_access.leave(context)
+    return saved(context, name)

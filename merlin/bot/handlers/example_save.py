@@ -12,14 +12,14 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from merlin.bot.context import Event, Kit
+from merlin.bot import menu
+from merlin.bot.context import Context
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, free_id, leaving, to
-from merlin.bot.menu import File, Screen, cut, sheet
+from merlin.bot.menu import View
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 from merlin.dataset.changes import Change, ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
@@ -32,14 +32,14 @@ from merlin.training.policy import Forecast
 _LETTERS = 500
 
 
-def said_by_model(kit: Kit, event: Event, proposal_id: int) -> str:
+def said_by_model(context: Context, proposal_id: int) -> str:
     """Return what the model had answered, masked; "" where nobody knows it any more."""
-    proposal = kit.rows.reviews.get(proposal_id)
-    turn = kit.rows.turns.get(proposal.draft.turn_id)
+    proposal = context.rows.reviews.get(proposal_id)
+    turn = context.rows.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
-    masked = mask_personal_data(turn.written.answer, event.language).words
-    return text(event.language, "examples-model-said", words=cut(masked, _LETTERS))
+    masked = mask_personal_data(turn.written.answer, context.language).words
+    return context.translate("examples-model-said", words=menu.cut(masked, _LETTERS))
 
 
 PROOF = "ex-proof"
@@ -75,64 +75,64 @@ class _Shelf:
     old: str | None
 
 
-async def look(kit: Kit, event: Event, make: Callable[[], Draft], note: str = "") -> None:
+async def look(context: Context, make: Callable[[], Draft], note: str = "") -> None:
     """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
     try:
-        draft = await kit.store.read(lambda: _made(kit, event, make))
-        proof = await proved(kit, draft)
+        draft = await context.store.read(lambda: _made(context, make))
+        proof = await proved(context, draft)
     except MerlinError as error:
         reason = error
-        await example_access.show(kit, event, lambda: example_access.trouble(event, reason))
+        await example_access.show(context, lambda: example_access.trouble(context, reason))
         return
-    await example_access.show(kit, event, lambda: _shown(kit, event, draft, proof, note))
+    await example_access.show(context, lambda: _shown(context, draft, proof, note))
 
 
-def _made(kit: Kit, event: Event, make: Callable[[], Draft]) -> Draft:
+def _made(context: Context, make: Callable[[], Draft]) -> Draft:
     draft = make()
-    example_access.permitted(kit, event, draft.dataset)
+    example_access.permitted(context, draft.dataset)
     return draft
 
 
-async def proved(kit: Kit, draft: Draft) -> Proof:
+async def proved(context: Context, draft: Draft) -> Proof:
     """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
     text_ = draft.written()
-    shelf = await kit.store.read(lambda: _shelf(kit, draft, text_))
-    proofs = kit.services.proofs
+    shelf = await context.store.read(lambda: _shelf(context, draft, text_))
+    proofs = context.services.proofs
     edits = {shelf.path: text_}
     seen = await asyncio.to_thread(proofs.preview, draft.dataset, shelf.files, edits)
-    build = await kit.store.read(lambda: kit.rows.library.newest_build(draft.dataset))
+    build = await context.store.read(lambda: context.rows.library.newest_build(draft.dataset))
     return Proof(shelf.path, text_, shelf.old, seen, proofs.forecast(build, seen))
 
 
-def _shelf(kit: Kit, draft: Draft, text_: str | None) -> _Shelf:
-    library = kit.rows.library
+def _shelf(context: Context, draft: Draft, text_: str | None) -> _Shelf:
+    library = context.rows.library
     files = library.files(draft.dataset)
     if not files:
         raise NotFound("no such dataset", "admin-no-dataset")
     path = draft.path
     if not path:
-        path = f"{EXAMPLES}{free_id(kit, draft, text_ or '')}.yaml"
+        path = f"{EXAMPLES}{free_id(context, draft, text_ or '')}.yaml"
     return _Shelf(files, path, library.text(draft.before) if draft.before else None)
 
 
-def _shown(kit: Kit, event: Event, draft: Draft, proof: Proof, note: str) -> Screen:
+def _shown(context: Context, draft: Draft, proof: Proof, note: str) -> View:
     """Show the proof and wait for what the person makes of it."""
-    example_access.wait(kit, event, PROOF, draft, good=proof.is_savable)
-    title = text(event.language, _title(draft), dataset=draft.dataset)
+    example_access.wait(context, PROOF, draft, good=proof.is_savable)
+    title = context.translate(_title(draft), dataset=draft.dataset)
     name = draft.example_id or proof.path.removeprefix(EXAMPLES).removesuffix(".yaml")
-    parts = [*finding_lines(event, proof.seen), price(event, proof), _verdict(event, proof)]
+    parts = [*finding_lines(context, proof.seen), price(context, proof), _verdict(context, proof)]
     if draft.proposal:
-        note = "\n\n".join(filter(None, [note, said_by_model(kit, event, draft.proposal)]))
-    rows = list(_rows(event, draft, proof))
-    return sheet(title, note, name, *_files(proof), "\n".join(filter(None, parts)), rows=rows)
+        note = "\n\n".join(filter(None, [note, said_by_model(context, draft.proposal)]))
+    rows = list(_rows(context, draft, proof))
+    return menu.card(title, note, name, *_files(proof), "\n".join(filter(None, parts)), rows=rows)
 
 
-def _files(proof: Proof) -> Iterator[File]:
+def _files(proof: Proof) -> Iterator[menu.CodeBlock]:
     """Yield the text and what leads to it from the one that lies there."""
     told = proof.old if proof.text is None else proof.text
-    yield File(cut(told or "", _TEXT_LETTERS))
+    yield menu.CodeBlock(menu.cut(told or "", _TEXT_LETTERS))
     if proof.old is not None and proof.text is not None:
-        yield File(cut(_changed(proof.old, proof.text), _DIFF_LETTERS), "diff")
+        yield menu.CodeBlock(menu.cut(_changed(proof.old, proof.text), _DIFF_LETTERS), "diff")
 
 
 def _changed(old: str, new: str) -> str:
@@ -151,64 +151,64 @@ def _title(draft: Draft) -> str:
     return "examples-proof-edit" if draft.before else "examples-proof-new"
 
 
-def _verdict(event: Event, proof: Proof) -> str:
+def _verdict(context: Context, proof: Proof) -> str:
     if proof.text == proof.old:
-        return text(event.language, "examples-nothing-changed")
-    return text(event.language, "examples-is-fine" if proof.seen.is_good else "examples-has-errors")
+        return context.translate("examples-nothing-changed")
+    return context.translate("examples-is-fine" if proof.seen.is_good else "examples-has-errors")
 
 
-def finding_lines(event: Event, seen: Preview) -> list[str]:
+def finding_lines(context: Context, seen: Preview) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
-    found = [finding_line(event, each) for each in seen.findings]
-    found += [finding_line(event, each, is_named=True) for each in seen.around]
+    found = [finding_line(context, each) for each in seen.findings]
+    found += [finding_line(context, each, is_named=True) for each in seen.around]
     more = len(found) - MOST_FINDINGS
     shown = found[:MOST_FINDINGS]
-    return [*shown, text(event.language, "examples-more", count=more)] if more > 0 else shown
+    return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
 
 
-def finding_line(event: Event, finding: Finding, *, is_named: bool = False) -> str:
+def finding_line(context: Context, finding: Finding, *, is_named: bool = False) -> str:
     """Return a finding as one line; `is_named`: with the file that it stands at."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
-    words = cut(finding.text(event.language), _FINDING_LETTERS)
+    words = menu.cut(finding.text(context.language), _FINDING_LETTERS)
     return f"{_SIGNS[finding.severity]} {name}{words}"
 
 
-def price(event: Event, proof: Proof) -> str:
+def price(context: Context, proof: Proof) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
-    return priced(event, sum(proof.seen.tokens.values()), proof.forecast)
+    return priced(context, sum(proof.seen.tokens.values()), proof.forecast)
 
 
-def priced(event: Event, tokens: int, told: Forecast | None) -> str:
+def priced(context: Context, tokens: int, told: Forecast | None) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
     if told is None:
         return ""
     about = {"tokens": tokens, "examples": told.examples}
     if told.cost_micro is None:
-        return f"🧮 {text(event.language, 'did-change', **about)}"
+        return f"🧮 {context.translate('did-change', **about)}"
     cost = money.format_cost_plainly(told.cost_micro, told.currency)
-    return f"🧮 {text(event.language, 'did-change-price', **about, price=cost)}"
+    return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 
-def _rows(event: Event, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
+def _rows(context: Context, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
     if proof.is_savable:
         key, style = (
             ("examples-delete", "danger") if draft.is_gone else ("examples-save", "success")
         )
         if draft.proposal:
             key = "examples-approve"
-        yield (to(event, key, "save", style=style),)
+        yield (to(context, key, "save", style=style),)
     if not draft.is_gone:
         yield (
-            to(event, "examples-edit-question", "word", "q"),
-            to(event, "examples-edit-answer", "word", "a"),
+            to(context, "examples-edit-question", "word", "q"),
+            to(context, "examples-edit-answer", "word", "a"),
         )
-        whole = () if draft.proposal else (to(event, "examples-edit-whole", "word", "y"),)
-        yield (to(event, "examples-edit-tags", "word", "t"), *whole)
+        whole = () if draft.proposal else (to(context, "examples-edit-whole", "word", "y"),)
+        yield (to(context, "examples-edit-tags", "word", "t"), *whole)
     if draft.proposal:
-        yield (to(event, "examples-decline", "no", draft.proposal, style="danger"),)
+        yield (to(context, "examples-decline", "no", draft.proposal, style="danger"),)
     if len(proof.text or proof.old or "") > _TEXT_LETTERS:
-        yield (to(event, "examples-as-file", "whole"),)
-    yield leaving(event, *way_back(draft))
+        yield (to(context, "examples-as-file", "whole"),)
+    yield leaving(context, *way_back(draft))
 
 
 def way_back(draft: Draft) -> tuple[object, ...]:
@@ -223,75 +223,79 @@ def way_back(draft: Draft) -> tuple[object, ...]:
     return ("tags",) if draft.turns else ("ds", mark)
 
 
-def save(kit: Kit, event: Event) -> Screen:
+def save(context: Context) -> View:
     """Ask for the commit of the draft that was shown."""
-    example_access.at_step(event, PROOF)
-    draft = example_access.draft(kit, event)
-    if example_access.kept(event, "good") is not True:
+    example_access.at_step(context, PROOF)
+    draft = example_access.draft(context)
+    if example_access.kept(context, "good") is not True:
         raise Refused("the draft has errors", "change-not-good")
     if draft.change:
-        _solve(kit, event, draft)
+        _solve(context, draft)
     elif draft.proposal:
-        _approve(kit, event, draft)
+        _approve(context, draft)
     else:
-        kit.rows.changes.put(make_changes(draft.dataset, [_edit(kit, draft)], asked(kit, event)))
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    return saved(kit, event, draft.dataset)
+        context.rows.changes.put(
+            make_changes(draft.dataset, [_edit(context, draft)], asked(context))
+        )
+    context.stop_waiting()
+    return saved(context, draft.dataset)
 
 
-def asked(kit: Kit, event: Event) -> ChangeRequest:
+def asked(context: Context) -> ChangeRequest:
     """Return who asks, and when."""
-    return ChangeRequest(example_access.editor(event), str(event.user_id), kit.services.clock())
+    return ChangeRequest(
+        example_access.editor(context), str(context.user_id), context.services.clock()
+    )
 
 
-def _edit(kit: Kit, draft: Draft) -> Edit:
+def _edit(context: Context, draft: Draft) -> Edit:
     written = draft.written()
     path = draft.path
     if not path:
-        path = f"{EXAMPLES}{free_id(kit, draft, written or '')}.yaml"
+        path = f"{EXAMPLES}{free_id(context, draft, written or '')}.yaml"
     return Edit(path, draft.before, written)
 
 
-def _solve(kit: Kit, event: Event, draft: Draft) -> None:
+def _solve(context: Context, draft: Draft) -> None:
     """Send a conflict's change again, over what lies there now."""
-    change = own_change(kit, event, draft.change)
+    change = own_change(context, draft.change)
     if change.state is not ChangeState.CONFLICT:
         raise Refused("solved already", "examples-solved")
-    kit.rows.changes.again(change.change_id, draft.written(), draft.before)
+    context.rows.changes.again(change.change_id, draft.written(), draft.before)
 
 
-def own_change(kit: Kit, event: Event, change_id: str) -> Change:
+def own_change(context: Context, change_id: str) -> Change:
     """Return the person's own change. Raises NotFound, also for one out of reach."""
-    change = kit.rows.changes.get(change_id)
-    if change.by != str(event.user_id):
+    change = context.rows.changes.get(change_id)
+    if change.by != str(context.user_id):
         raise NotFound("not theirs", "change-unknown", change=change_id)
-    example_access.checked(kit, event, change.dataset)
+    example_access.checked(context, change.dataset)
     return change
 
 
-def _approve(kit: Kit, event: Event, draft: Draft) -> None:
+def _approve(context: Context, draft: Draft) -> None:
     """Let a correction become an example in the editor's name."""
-    proposal = kit.rows.reviews.get(draft.proposal)
-    example_access.checked(kit, event, proposal.draft.dataset)
+    proposal = context.rows.reviews.get(draft.proposal)
+    example_access.checked(context, proposal.draft.dataset)
     example = draft.example()
     if example is None:
         raise Refused("broken", "change-not-good")
     origin = proposal.draft
     words = Words(example.question, example.answer, draft.dataset, origin.turn_id, origin.model_id)
-    approval = Approval(words, example_access.editor(event), event.user_id, example.tags)
-    if kit.rows.reviews.approve(proposal.proposal_id, approval) is None:
+    approval = Approval(words, example_access.editor(context), context.user_id, example.tags)
+    if context.rows.reviews.approve(proposal.proposal_id, approval) is None:
         raise Refused("decided already", "examples-decided")
 
 
-def saved(kit: Kit, event: Event, dataset: str) -> Screen:
+def saved(context: Context, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
-    now = kit.services.clock()
-    beats = [beat for beat in kit.rows.heartbeats.all() if beat.process == "daemon"]
+    now = context.services.clock()
+    beats = [beat for beat in context.rows.heartbeats.all() if beat.process == "daemon"]
     is_alive = any(beat.is_alive(now) for beat in beats)
-    words = text(event.language, "examples-saved" if is_alive else "examples-saved-late")
+    words = context.translate("examples-saved" if is_alive else "examples-saved-late")
     mark = admin.short(dataset)
     rows = [
-        (to(event, "examples-add", "add", mark), to(event, "examples-changes", "changes", 0)),
-        (to(event, "examples-to-dataset", "ds", mark),),
+        (to(context, "examples-add", "add", mark), to(context, "examples-changes", "changes", 0)),
+        (to(context, "examples-to-dataset", "ds", mark),),
     ]
-    return sheet(text(event.language, "examples-saved-title"), words, rows=rows)
+    return menu.card(context.translate("examples-saved-title"), words, rows=rows)

@@ -11,8 +11,10 @@ Every button is `ex:<action>:…`; the draft lies in the dialog, so that a resta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from merlin.bot.context import BotApplication, Event, Handler, Kit, add_handlers
+from merlin.bot import menu
+from merlin.bot.context import BotApplication, Context, Handler, add_handlers
 from merlin.bot.handlers import (
     admin,
     changes,
@@ -25,12 +27,9 @@ from merlin.bot.handlers.admin import to_admin_home
 from merlin.bot.handlers.example_access import acted, leaving, to
 from merlin.bot.handlers.example_import import leading, listening
 from merlin.bot.handlers.example_save import finding_line
-from merlin.bot.handlers.questions import number
-from merlin.bot.handlers.quota import zone_for
-from merlin.bot.menu import File, Screen, cut, page_buttons, paginate, sheet
+from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
 from merlin.dataset.files import DatasetCard, FileText
@@ -38,68 +37,69 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
 
 
-def examples_home(kit: Kit, event: Event) -> Screen:
+def examples_home(context: Context) -> View:
     """Show the datasets that the person may edit."""
-    example_access.leave(kit, event)
-    found = example_access.datasets(kit, event)
-    here, page = paginate(found, number(event, 1))
-    doors = [(_door(event, each),) for each in here]
-    rows = [*doors, *page_buttons(example_access.data("home"), page, len(found))]
-    title = text(event.language, "admin-examples")
-    words = text(event.language, "examples-which" if found else "admin-no-datasets")
-    return sheet(title, words, rows=[*rows, _common(kit, event), to_admin_home(event)])
+    example_access.leave(context)
+    found = example_access.datasets(context)
+    data, entry = example_access.data("home"), partial(_dataset_button, context)
+    rows = menu.list_rows(found, context.number(1), data, entry)
+    title = context.translate("admin-examples")
+    words = context.translate("examples-which" if found else "admin-no-datasets")
+    return menu.card(title, words, rows=[*rows, _common(context), to_admin_home(context)])
 
 
-def _door(event: Event, card: DatasetCard) -> Button:
-    count = text(event.language, "examples-count", count=card.examples)
+def _dataset_button(context: Context, card: DatasetCard) -> Button:
+    count = context.translate("examples-count", count=card.examples)
     return Button(
-        f"{_titled(event, card)} · {count}", example_access.data("ds", admin.short(card.name))
+        f"{_titled(context, card)} · {count}", example_access.data("ds", admin.short(card.name))
     )
 
 
-def _titled(event: Event, card: DatasetCard) -> str:
-    return card.title.get(event.language) or card.name
+def _titled(context: Context, card: DatasetCard) -> str:
+    return card.title.get(context.language) or card.name
 
 
-def _common(kit: Kit, event: Event) -> tuple[Button, ...]:
-    """Return the doors that lead to no dataset alone."""
-    names = [each.name for each in example_access.datasets(kit, event)]
-    waiting = kit.rows.reviews.count(names) if names else 0
-    count = kit.rows.change_list.count_open(str(event.user_id))
-    queue = text(event.language, "examples-queue", count=waiting)
-    changes = text(event.language, "examples-changes-count", count=count)
+def _common(context: Context) -> tuple[Button, ...]:
+    """Return the buttons that lead to no dataset alone."""
+    names = [each.name for each in example_access.datasets(context)]
+    waiting = context.rows.reviews.count(names) if names else 0
+    count = context.rows.change_list.count_open(str(context.user_id))
+    queue = context.translate("examples-queue", count=waiting)
+    changes = context.translate("examples-changes-count", count=count)
     return (
         Button(queue, example_access.data("queue", 0)),
         Button(changes, example_access.data("changes", 0)),
     )
 
 
-def show_dataset(kit: Kit, event: Event) -> Screen:
+def show_dataset(context: Context) -> View:
     """Show one dataset and what can be done with its examples."""
-    example_access.leave(kit, event)
-    name = example_access.dataset(kit, event)
-    card = next(each for each in example_access.datasets(kit, event) if each.name == name)
+    example_access.leave(context)
+    name = example_access.dataset(context)
+    card = next(each for each in example_access.datasets(context) if each.name == name)
     mark = admin.short(name)
-    flaws = kit.rows.library.findings(name)
+    flaws = context.rows.library.findings(name)
     rows = [
-        (to(event, "examples-add", "add", mark), to(event, "examples-forward", "fwd", mark)),
-        (to(event, "examples-find", "find", mark), to(event, "examples-list", "list", mark, 0)),
-        (to(event, "examples-import", "import", mark),),
-        (to(event, "examples-flaws", "flaws", mark, 0),) if flaws else (),
-        _common(kit, event),
-        (to(event, "button-back", "home"),),
+        (to(context, "examples-add", "add", mark), to(context, "examples-forward", "fwd", mark)),
+        (to(context, "examples-find", "find", mark), to(context, "examples-list", "list", mark, 0)),
+        (to(context, "examples-import", "import", mark),),
+        (to(context, "examples-flaws", "flaws", mark, 0),) if flaws else (),
+        _common(context),
+        (to(context, "button-back", "home"),),
     ]
-    count = text(event.language, "examples-count", count=card.examples)
-    return sheet(_titled(event, card), f"{name} · {count}", _health(event, flaws), rows=rows)
+    count = context.translate("examples-count", count=card.examples)
+    return menu.card(
+        _titled(context, card), f"{name} · {count}", _health(context, flaws), rows=rows
+    )
 
 
-def _health(event: Event, found: Sequence[Finding]) -> str:
+def _health(context: Context, found: Sequence[Finding]) -> str:
     """Return how many findings the dataset has."""
     errors = sum(each.severity is Severity.ERROR for each in found)
     warnings = sum(each.severity is Severity.WARNING for each in found)
     if not errors and not warnings:
-        return text(event.language, "examples-no-findings")
-    return text(event.language, "examples-findings", errors=errors, warnings=warnings)
+        return context.translate("examples-no-findings")
+    return context.translate("examples-findings", errors=errors, warnings=warnings)
 
 
 FIND = "ex-find"
@@ -111,19 +111,22 @@ _MOST_FINDINGS = 5
 _MOST_VERSIONS = 10
 
 
-def list_examples(kit: Kit, event: Event) -> Screen:
+def list_examples(context: Context) -> View:
     """Show a page of the examples, by id."""
-    example_access.leave(kit, event)
-    name = example_access.dataset(kit, event)
-    page = min(number(event, 2), 100_000)
-    found = kit.rows.library.examples(name, page * admin.AT_ONCE, admin.AT_ONCE + 1)
+    example_access.leave(context)
+    name = example_access.dataset(context)
+    page = min(context.number(2), 100_000)
+    found = context.rows.library.examples(name, page * PAGE_SIZE, PAGE_SIZE + 1)
     mark = admin.short(name)
-    more = admin.turning(
-        example_access.data("list", mark), page, has_more=len(found) > admin.AT_ONCE
-    )
-    words = text(event.language, "examples-list-words" if found else "examples-none")
-    back = (to(event, "button-back", "ds", mark),)
-    return sheet(name, words, rows=[*_entries(found[: admin.AT_ONCE]), more, back])
+    more = _page_buttons(example_access.data("list", mark), page, found)
+    words = context.translate("examples-list-words" if found else "examples-none")
+    back = (to(context, "button-back", "ds", mark),)
+    return menu.card(name, words, rows=[*_entries(found[:PAGE_SIZE]), *more, back])
+
+
+def _page_buttons(data: str, page: int, found: Sequence[FileText]) -> tuple[menu.Row, ...]:
+    """Return the row that turns over; one more was looked for than a page shows."""
+    return menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
 
 
 def _entries(files: Sequence[FileText]) -> list[tuple[Button, ...]]:
@@ -132,153 +135,152 @@ def _entries(files: Sequence[FileText]) -> list[tuple[Button, ...]]:
 
 def _label(file: FileText) -> str:
     words = question_preview(file.text, _LABEL)
-    return words or f"⛔ {cut(escape_unprintable(file.example_id), _LABEL)}"
+    return words or f"⛔ {menu.cut(escape_unprintable(file.example_id), _LABEL)}"
 
 
 def _way(file: FileText) -> str:
     return example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
 
 
-def flaws(kit: Kit, event: Event) -> Screen:
+def flaws(context: Context) -> View:
     """Show a page of what the check found in a dataset, with a way to each example."""
-    example_access.leave(kit, event)
-    name = example_access.dataset(kit, event)
+    example_access.leave(context)
+    name = example_access.dataset(context)
     mark = admin.short(name)
-    found = kit.rows.library.findings(name)
-    here, page, has_more = admin.page_of(found, number(event, 2))
-    ids = kit.rows.library.example_ids(name)
+    found = context.rows.library.findings(name)
+    here, page = menu.paginate(found, context.number(2))
+    ids = context.rows.library.example_ids(name)
     known = {escape_unprintable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
-    doors = [
+    links = [
         (
             Button(
-                cut(escape_unprintable(each), _LABEL),
+                menu.cut(escape_unprintable(each), _LABEL),
                 example_access.data("one", mark, admin.short(each)),
             ),
         )
         for each in map(known.__getitem__, paths)
     ]
-    lines = "\n".join(finding_line(event, each, is_named=True) for each in here)
-    more = admin.turning(example_access.data("flaws", mark), page, has_more=has_more)
-    title = f"{text(event.language, 'examples-flaws')} · {name}"
-    none = text(event.language, "examples-no-findings")
-    back = (to(event, "button-back", "ds", mark),)
-    return sheet(title, lines or none, rows=[*doors, more, back])
+    lines = "\n".join(finding_line(context, each, is_named=True) for each in here)
+    more = menu.page_buttons(example_access.data("flaws", mark), page, len(found))
+    title = f"{context.translate('examples-flaws')} · {name}"
+    none = context.translate("examples-no-findings")
+    back = (to(context, "button-back", "ds", mark),)
+    return menu.card(title, lines or none, rows=[*links, *more, back])
 
 
-def ask_find(kit: Kit, event: Event) -> Screen:
+def ask_find(context: Context) -> View:
     """Ask for words to search by."""
-    name = example_access.dataset(kit, event)
-    example_access.wait(kit, event, FIND, None, dataset=name)
-    words = text(event.language, "examples-ask-find", dataset=name)
-    return sheet(
-        text(event.language, "examples-find"),
-        words,
-        rows=[leaving(event, "ds", admin.short(name))],
+    name = example_access.dataset(context)
+    example_access.wait(context, FIND, None, dataset=name)
+    words = context.translate("examples-ask-find", dataset=name)
+    return menu.card(
+        context.translate("examples-find"), words, rows=[leaving(context, "ds", admin.short(name))]
     )
 
 
-async def find_examples(kit: Kit, event: Event, words: str) -> None:
+async def find_examples(context: Context, words: str) -> None:
     """Search by the words that were written."""
     await _search(
-        kit, event, str(example_access.kept(event, "dataset") or ""), words[:_MOST_WORDS], 0
+        context, str(example_access.kept(context, "dataset") or ""), words[:_MOST_WORDS], 0
     )
 
 
-async def show_found(kit: Kit, event: Event) -> None:
+async def show_found(context: Context) -> None:
     """Show another page of what was found."""
-    name, words = example_access.kept(event, "dataset"), example_access.kept(event, "words")
+    name, words = example_access.kept(context, "dataset"), example_access.kept(context, "words")
     if not name or not words:
-        await example_access.show(kit, event, lambda: admin.admin_refusal(event))
+        await example_access.show(context, lambda: admin.admin_refusal(context))
         return
-    await _search(kit, event, str(name), str(words), number(event, 1))
+    await _search(context, str(name), str(words), context.number(1))
 
 
-async def _search(kit: Kit, event: Event, name: str, words: str, page: int) -> None:
+async def _search(context: Context, name: str, words: str, page: int) -> None:
     # A long shelf takes a while to look through: not in the thread that writes.
-    page = min(page, _MOST_FOUND // admin.AT_ONCE - 1)
-    most = (page + 1) * admin.AT_ONCE + 1
-    files = await kit.store.read(lambda: kit.rows.library.find(words, name, most))
-    here = files[page * admin.AT_ONCE :]
+    page = min(page, _MOST_FOUND // PAGE_SIZE - 1)
+    most = (page + 1) * PAGE_SIZE + 1
+    files = await context.store.read(lambda: context.rows.library.find(words, name, most))
+    here = files[page * PAGE_SIZE :]
 
-    def act() -> Screen:
-        example_access.checked(kit, event, name)
-        example_access.wait(kit, event, FIND, None, dataset=name, words=words)
-        more = admin.turning(example_access.data("found"), page, has_more=len(here) > admin.AT_ONCE)
+    def act() -> View:
+        example_access.checked(context, name)
+        example_access.wait(context, FIND, None, dataset=name, words=words)
+        more = _page_buttons(example_access.data("found"), page, here)
         key = "examples-found" if files else "examples-found-none"
-        said = text(event.language, key, words=cut(" ".join(words.split()), 80))
-        title = text(event.language, "examples-find")
-        back = leaving(event, "ds", admin.short(name))
-        return sheet(title, said, rows=[*_entries(here[: admin.AT_ONCE]), more, back])
+        said = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
+        title = context.translate("examples-find")
+        back = leaving(context, "ds", admin.short(name))
+        return menu.card(title, said, rows=[*_entries(here[:PAGE_SIZE]), *more, back])
 
-    await example_access.show(kit, event, act)
+    await example_access.show(context, act)
 
 
-def show_example(kit: Kit, event: Event) -> Screen:
+def show_example(context: Context) -> View:
     """Show one example: its text, what taught it, what is wrong with it."""
-    example_access.leave(kit, event)
-    file = example_access.example(kit, event)
+    example_access.leave(context)
+    file = example_access.example(context)
     mark, name = admin.short(file.dataset), admin.short(file.example_id)
-    told = File(cut(file.text or text(event.language, "examples-no-text"), _TEXT_LETTERS))
+    told = menu.CodeBlock(
+        menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
+    )
     row = [
-        to(event, "examples-edit-question", "edit", mark, name, "q"),
-        to(event, "examples-edit-answer", "edit", mark, name, "a"),
+        to(context, "examples-edit-question", "edit", mark, name, "q"),
+        to(context, "examples-edit-answer", "edit", mark, name, "a"),
     ]
     rows = [
         tuple(row) if parse_example(file.text) else (),
-        (to(event, "examples-edit-whole", "edit", mark, name, "y"),),
+        (to(context, "examples-edit-whole", "edit", mark, name, "y"),),
         (
-            to(event, "examples-history", "past", mark, name),
-            to(event, "examples-delete-ask", "del", mark, name, style="danger"),
+            to(context, "examples-history", "past", mark, name),
+            to(context, "examples-delete-ask", "del", mark, name, style="danger"),
         ),
-        (to(event, "examples-to-list", "list", mark, 0), to(event, "button-back", "ds", mark)),
+        (to(context, "examples-to-list", "list", mark, 0), to(context, "button-back", "ds", mark)),
     ]
-    parts = [_lineage(kit, event, file), *_findings(kit, event, file)]
+    parts = [_lineage(context, file), *_findings(context, file)]
     title = f"{file.dataset} · {escape_unprintable(file.example_id)}"
-    return sheet(title, told, "\n".join(filter(None, parts)), rows=rows)
+    return menu.card(title, told, "\n".join(filter(None, parts)), rows=rows)
 
 
-def show_history(kit: Kit, event: Event) -> Screen:
+def show_history(context: Context) -> View:
     """Show who wrote an example when, as far as commits were seen."""
-    file = example_access.example(kit, event)
-    versions = kit.rows.library.versions(file.dataset, file.example_id)
-    zone = zone_for(kit, event)
+    file = example_access.example(context)
+    versions = context.rows.library.versions(file.dataset, file.example_id)
+    zone = context.zone
     lines = [
-        text(
-            event.language,
+        context.translate(
             "examples-history-line",
-            at=i18n.format_moment_briefly(each.at, zone, event.language),
+            at=i18n.format_moment_briefly(each.at, zone, context.language),
             author=each.author,
-            subject=cut(format_subject(each.subject, event.language), _LABEL),
+            subject=menu.cut(format_subject(each.subject, context.language), _LABEL),
             commit=each.commit[:10],
         )
         for each in versions[:_MOST_VERSIONS]
     ]
     if len(versions) > _MOST_VERSIONS:
-        lines.append(text(event.language, "examples-more", count=len(versions) - _MOST_VERSIONS))
-    title = f"{text(event.language, 'examples-history')} · {escape_unprintable(file.example_id)}"
-    hint = text(event.language, "examples-history-words" if lines else "examples-history-none")
+        lines.append(context.translate("examples-more", count=len(versions) - _MOST_VERSIONS))
+    title = f"{context.translate('examples-history')} · {escape_unprintable(file.example_id)}"
+    hint = context.translate("examples-history-words" if lines else "examples-history-none")
     back = example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
-    return sheet(title, "\n".join(lines), hint, rows=[admin.back(event, back)])
+    return menu.card(title, "\n".join(lines), hint, rows=[menu.back(context, back)])
 
 
-def _lineage(kit: Kit, event: Event, file: FileText) -> str:
+def _lineage(context: Context, file: FileText) -> str:
     """Return which builds hold the example."""
-    builds = kit.rows.library.taught(file.dataset, file.example_id)
+    builds = context.rows.library.taught(file.dataset, file.example_id)
     if builds is None:
-        return text(event.language, "examples-untaught")
+        return context.translate("examples-untaught")
     first, last = builds
     blob = file.blob[:10]
-    return text(event.language, "examples-taught", first=first, last=last, blob=blob)
+    return context.translate("examples-taught", first=first, last=last, blob=blob)
 
 
-def _findings(kit: Kit, event: Event, file: FileText) -> list[str]:
+def _findings(context: Context, file: FileText) -> list[str]:
     mine = [
         each
-        for each in kit.rows.library.findings(file.dataset)
+        for each in context.rows.library.findings(file.dataset)
         if each.path == escape_unprintable(file.path)
     ]
-    return [f"• {cut(each.text(event.language), 160)}" for each in mine[:_MOST_FINDINGS]]
+    return [f"• {menu.cut(each.text(context.language), 160)}" for each in mine[:_MOST_FINDINGS]]
 
 
 # What a button does, by the word behind `ex:`.
@@ -326,15 +328,15 @@ ACTIONS: Mapping[str, Handler] = {
 }
 
 
-async def pressed(kit: Kit, event: Event) -> None:
+async def pressed(context: Context) -> None:
     """Do what a button says."""
-    action = example_access.word(event, 0)
+    action = context.argument(0)
     home_ = "home" if action in {"", admin.ANEW} else action
-    await ACTIONS.get(home_, _old)(kit, event)
+    await ACTIONS.get(home_, _old)(context)
 
 
-async def _old(kit: Kit, event: Event) -> None:
-    await kit.show(event, lambda: admin.admin_refusal(event))
+async def _old(context: Context) -> None:
+    await context.show(lambda: admin.admin_refusal(context))
 
 
 def register(application: BotApplication) -> None:

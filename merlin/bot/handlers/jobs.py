@@ -17,16 +17,16 @@ from functools import partial
 
 from merlin.app import jobs
 from merlin.app.actor import Actor
-from merlin.app.context import Context
+from merlin.app.context import Context as AppContext
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobState, JobView, QuoteView
 from merlin.app.outbox import WaitingRequest
 from merlin.app.requests import Request
-from merlin.bot.context import BotApplication, Event, Kit, add_handlers
+from merlin.bot import menu
+from merlin.bot.context import BotApplication, Context, add_handlers
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import guarded, to_admin_home
-from merlin.bot.handlers.questions import number
-from merlin.bot.menu import Screen, alert
+from merlin.bot.handlers.admin import add_admin_handlers, require_role, to_admin_home
+from merlin.bot.menu import View
 from merlin.bot.rendering import sparkline
 from merlin.core import money
 from merlin.core.charts import ChartLabels, plot_png
@@ -36,22 +36,20 @@ from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
 
 
-def await_daemon(
-    kit: Kit, event: Event, act: Callable[[Context, Actor], Request], back: str
-) -> Screen:
+def await_daemon(context: Context, act: Callable[[AppContext, Actor], Request], back: str) -> View:
     """Let an act ask the daemon, and this message wait for what comes of it.
 
     To be called within the store's work.
     """
-    if kit.rows.outreach.errands.waits(event.chat_id, event.message_id):
-        return alert(text(event.language, "admin-asked-already"))
-    ctx = kit.services.context
-    asked = act(ctx, admin.actor(kit, event)).request_id
-    errand = WaitingRequest(asked, event.chat_id, event.message_id, event.update_id, back)
-    kit.rows.outreach.errands.note(errand)
-    title = text(event.language, "admin-asked")
+    if context.rows.outreach.errands.waits(context.chat_id, context.message_id):
+        return menu.alert(context.translate("admin-asked-already"))
+    ctx = context.services.context
+    asked = act(ctx, admin.actor(context)).request_id
+    errand = WaitingRequest(asked, context.chat_id, context.message_id, context.update_id, back)
+    context.rows.outreach.errands.note(errand)
+    title = context.translate("admin-asked")
     words = "admin-asked-wait" if is_daemon_alive(ctx) else "admin-asked-late"
-    return admin.panel_screen(title, text(event.language, words), rows=[admin.back(event, back)])
+    return menu.card(title, context.translate(words), rows=[menu.back(context, back)])
 
 
 _LONGEST = 200
@@ -136,32 +134,34 @@ def _word(language: str, family: str, name: str) -> str:
 _JOBS = "a-jobs:0"
 
 
-def choose_launch(kit: Kit, event: Event) -> Screen:
+def choose_launch(context: Context) -> View:
     """Show the datasets that may be trained."""
-    found = admin.datasets(kit, event, Permission.LAUNCH)
-    here, page, has_more = admin.page_of(found, number(event))
-    rows = [(Button(name, f"a-price:{admin.short(name)}"),) for name in here]
-    more = admin.turning("a-launch", page, has_more=has_more)
-    title = text(event.language, "admin-launch")
-    words = text(event.language, "admin-launch-which" if found else "admin-no-datasets")
-    return admin.panel_screen(title, words, rows=[*rows, more, admin.back(event, _JOBS)])
+    found = admin.datasets(context, Permission.LAUNCH)
+    rows = menu.list_rows(found, context.number(), "a-launch", _launch_button)
+    title = context.translate("admin-launch")
+    words = context.translate("admin-launch-which" if found else "admin-no-datasets")
+    return menu.card(title, words, rows=[*rows, menu.back(context, _JOBS)])
 
 
-def launch_price(kit: Kit, event: Event) -> Screen:
+def _launch_button(dataset: str) -> Button:
+    return Button(dataset, f"a-price:{admin.short(dataset)}")
+
+
+def launch_price(context: Context) -> View:
     """Tell what the launch would cost, and ask whether it is meant."""
-    dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
-    ctx, actor = kit.services.context, admin.actor(kit, event)
-    quoted = jobs.quote(ctx, actor, dataset, event.language)
-    words = admin.lines(*_told(event, quoted))
+    dataset = admin.dataset_of(context, Permission.LAUNCH)
+    ctx, actor = context.services.context, admin.actor(context)
+    quoted = jobs.quote(ctx, actor, dataset, context.language)
+    words = admin.lines(*_told(context, quoted))
     if quoted.refusal:
-        title, rows = text(event.language, "admin-launch-not"), [admin.back(event, "a-launch:0")]
-        return admin.panel_screen(title, quoted.refusal, words, rows=rows)
-    yes = admin.button(event, "admin-launch-yes", f"a-launch-yes:{admin.short(dataset)}")
-    return admin.asks(event, words, yes, "a-launch:0")
+        title, rows = context.translate("admin-launch-not"), [menu.back(context, "a-launch:0")]
+        return menu.card(title, quoted.refusal, words, rows=rows)
+    yes = menu.button(context, "admin-launch-yes", f"a-launch-yes:{admin.short(dataset)}")
+    return menu.confirm(context, words, yes, "a-launch:0")
 
 
-def _told(event: Event, quoted: QuoteView) -> list[str]:
-    language, cost = event.language, text(event.language, "admin-price-unknown")
+def _told(context: Context, quoted: QuoteView) -> list[str]:
+    language, cost = context.language, context.translate("admin-price-unknown")
     if quoted.cost_micro is not None:
         cost = money.format_cost(language, quoted.cost_micro, quoted.currency)
     said = [
@@ -186,10 +186,10 @@ def _told(event: Event, quoted: QuoteView) -> list[str]:
     return said
 
 
-def launch(kit: Kit, event: Event) -> Screen:
+def launch(context: Context) -> View:
     """Ask the daemon to launch."""
-    dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
-    return await_daemon(kit, event, partial(jobs.launch, dataset=dataset), _JOBS)
+    dataset = admin.dataset_of(context, Permission.LAUNCH)
+    return await_daemon(context, partial(jobs.launch, dataset=dataset), _JOBS)
 
 
 _LIST = "a-jobs:0"
@@ -197,150 +197,152 @@ _MOST_LISTED = 400
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
-def list_jobs(kit: Kit, event: Event) -> Screen:
+def list_jobs(context: Context) -> View:
     """Show a page of the jobs, the newest first."""
-    found = jobs.recent(kit.services.context, admin.actor(kit, event), limit=_MOST_LISTED)
-    here, page, has_more = admin.page_of(found, number(event))
-    entries = [(Button(_entry(event, job), f"a-job:{job.id}"),) for job in here]
-    more = admin.turning("a-jobs", page, has_more=has_more)
-    launches = admin.datasets(kit, event, Permission.LAUNCH)
-    launch = (admin.button(event, "admin-launch", "a-launch:0"),) if launches else ()
-    title = text(event.language, "admin-jobs")
-    words = text(event.language, "admin-jobs-list" if here else "admin-jobs-none")
-    return admin.panel_screen(title, words, rows=[*entries, more, launch, to_admin_home(event)])
+    found = jobs.recent(context.services.context, admin.actor(context), limit=_MOST_LISTED)
+    entries = menu.list_rows(found, context.number(), "a-jobs", partial(_entry, context))
+    launches = admin.datasets(context, Permission.LAUNCH)
+    launch = (menu.button(context, "admin-launch", "a-launch:0"),) if launches else ()
+    title = context.translate("admin-jobs")
+    words = context.translate("admin-jobs-list" if found else "admin-jobs-none")
+    return menu.card(title, words, rows=[*entries, launch, to_admin_home(context)])
 
 
-def _entry(event: Event, job: JobView) -> str:
+def _entry(context: Context, job: JobView) -> Button:
     sign = _SIGNS.get(job.state, "⏳")
-    return f"{sign} {job.id} · {job.build} · {admin.word(event, 'job', job.state)}"
+    label = f"{sign} {job.id} · {job.build} · {admin.word(context, 'job', job.state)}"
+    return Button(label, f"a-job:{job.id}")
 
 
 def _found(
-    kit: Kit, event: Event, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
+    context: Context, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job that a button names. Raises NotFound."""
-    ctx, actor = kit.services.context, admin.actor(kit, event)
-    return jobs.get(ctx, actor, number(event), events, permission)
+    ctx, actor = context.services.context, admin.actor(context)
+    return jobs.get(ctx, actor, context.number(), events, permission)
 
 
-def show_job(kit: Kit, event: Event) -> Screen:
+def show_job(context: Context) -> View:
     """Show one job: where it stands, how far it is, its losses."""
-    job = _found(kit, event)
-    title = text(event.language, "admin-job", job=job.id, build=job.build)
+    job = _found(context)
+    title = context.translate("admin-job", job=job.id, build=job.build)
     rows = [
-        () if job.is_over else (admin.button(event, "admin-refresh", f"a-job:{job.id}"),),
-        (admin.button(event, "admin-events", f"a-events:{job.id}"), *_cancel(kit, event, job)),
-        (*_losses(job, event), *_model(job, event)),
-        admin.back(event, _LIST),
+        () if job.is_over else (menu.button(context, "admin-refresh", f"a-job:{job.id}"),),
+        (menu.button(context, "admin-events", f"a-events:{job.id}"), *_cancel(context, job)),
+        (*_losses(job, context), *_model(job, context)),
+        menu.back(context, _LIST),
     ]
-    words = job_words(job, event.language, partial(admin.when, kit, event))
-    return admin.block(admin.panel_screen(title, words, rows=rows), losses(job, event.language))
+    words = job_words(job, context.language, partial(admin.when, context))
+    return menu.card(title, words, _losses_block(context, job), rows=rows)
 
 
-def _cancel(kit: Kit, event: Event, job: JobDetails) -> tuple[Button, ...]:
-    if not job.can_cancel or not admin.actor(kit, event).may(Permission.LAUNCH, job.dataset):
+def _losses_block(context: Context, job: JobDetails) -> menu.CodeBlock:
+    return menu.CodeBlock(losses(job, context.language), "")
+
+
+def _cancel(context: Context, job: JobDetails) -> tuple[Button, ...]:
+    if not job.can_cancel or not admin.actor(context).may(Permission.LAUNCH, job.dataset):
         return ()
-    return (admin.button(event, "admin-cancel-job", f"a-cancel:{job.id}", "danger"),)
+    return (menu.button(context, "admin-cancel-job", f"a-cancel:{job.id}", "danger"),)
 
 
-def _losses(job: JobDetails, event: Event) -> tuple[Button, ...]:
-    button = admin.button(event, "admin-losses", f"a-losses:{job.id}")
+def _losses(job: JobDetails, context: Context) -> tuple[Button, ...]:
+    button = menu.button(context, "admin-losses", f"a-losses:{job.id}")
     return (button,) if job.losses.are_known else ()
 
 
-def _model(job: JobDetails, event: Event) -> tuple[Button, ...]:
+def _model(job: JobDetails, context: Context) -> tuple[Button, ...]:
     is_made = job.state is JobState.SUCCEEDED
-    return (admin.button(event, "admin-model", f"a-model:{job.id}"),) if is_made else ()
+    return (menu.button(context, "admin-model", f"a-model:{job.id}"),) if is_made else ()
 
 
-async def watch_job(kit: Kit, event: Event) -> None:
+async def watch_job(context: Context) -> None:
     """Show one job, and keep it up to date for a while."""
-    seen: list[Screen] = []
+    seen: list[View] = []
 
-    def act(kit: Kit, event: Event) -> Screen:
-        seen.append(show_job(kit, event))
+    def act(context: Context) -> View:
+        seen.append(show_job(context))
         return seen[-1]
 
-    await guarded(Permission.WATCH, act)(kit, event)
+    await context.show(lambda: require_role(Permission.WATCH, act)(context))
     page = seen[-1].page if seen else None
-    if page is not None and event.args[-1:] != (admin.ANEW,) and _is_open(page, event):
-        kit.watches.add(event.chat_id, event.message_id, partial(_look, kit, event), page)
+    if page is not None and context.arguments[-1:] != (admin.ANEW,) and _is_open(page, context):
+        context.bot_data.watches.add(
+            context.chat_id, context.message_id, partial(_look, context), page
+        )
 
 
-def _look(kit: Kit, event: Event) -> tuple[FormattedMessage, bool] | None:
+def _look(context: Context) -> tuple[FormattedMessage, bool] | None:
     """Return how the job stands now, None where the person may not see it any more."""
     try:
-        page = show_job(kit, event).page
+        page = show_job(context).page
     except MerlinError:
         return None
-    return None if page is None else (page, _is_open(page, event))
+    return None if page is None else (page, _is_open(page, context))
 
 
-def _is_open(page: FormattedMessage, event: Event) -> bool:
-    refresh = admin.button(event, "admin-refresh", f"a-job:{number(event)}")
+def _is_open(page: FormattedMessage, context: Context) -> bool:
+    refresh = menu.button(context, "admin-refresh", f"a-job:{context.number()}")
     return any(refresh in row for row in page.buttons)
 
 
-async def pictured(kit: Kit, event: Event) -> None:
+async def pictured(context: Context) -> None:
     """Send a job's losses as a picture; it is drawn beside the database's work."""
 
     def look() -> JobDetails | None:
         try:
-            return _found(kit, event)
+            return _found(context)
         except MerlinError:
             return None
 
-    seen = await kit.store.read(look)
-    content = await asyncio.to_thread(picture, seen, event.language) if seen else b""
+    seen = await context.store.read(look)
+    content = await asyncio.to_thread(picture, seen, context.language) if seen else b""
 
-    def act(kit: Kit, event: Event) -> Screen:
-        job = _found(kit, event)
+    def act(context: Context) -> View:
+        job = _found(context)
         if not content:
-            return alert(text(event.language, "admin-losses-none"))
-        title = text(event.language, "admin-job", job=job.id, build=job.build)
-        screen = admin.block(admin.panel_screen(title), losses(job, event.language))
+            return menu.alert(context.translate("admin-losses-none"))
+        title = context.translate("admin-job", job=job.id, build=job.build)
+        screen = menu.card(title, _losses_block(context, job))
         file = Attachment(f"losses-{job.id}.png", content, is_picture=True)
         page = screen.page or FormattedMessage("")
-        return Screen(replace(page, file=file), is_new=True)
+        return View(replace(page, file=file), is_new=True)
 
-    await guarded(Permission.WATCH, act)(kit, event)
+    await context.show(lambda: require_role(Permission.WATCH, act)(context))
 
 
-def events(kit: Kit, event: Event) -> Screen:
+def events(context: Context) -> View:
     """Show the newest lines of a job's diary."""
-    job = _found(kit, event, events=15)
-    title = text(event.language, "admin-job", job=job.id, build=job.build)
-    words = events_words(job, event.language, partial(admin.when, kit, event))
-    return admin.panel_screen(title, words, rows=[admin.back(event, f"a-job:{job.id}")])
+    job = _found(context, events=15)
+    title = context.translate("admin-job", job=job.id, build=job.build)
+    words = events_words(job, context.language, partial(admin.when, context))
+    return menu.card(title, words, rows=[menu.back(context, f"a-job:{job.id}")])
 
 
-def ask_cancel_job(kit: Kit, event: Event) -> Screen:
+def ask_cancel_job(context: Context) -> View:
     """Ask whether the job is really to be stopped."""
-    job = _found(kit, event, events=1, permission=Permission.LAUNCH)
-    words = text(event.language, "admin-ask-cancel", job=job.id, build=job.build)
-    yes = admin.button(event, "admin-cancel-job", f"a-cancel-yes:{job.id}")
-    return admin.asks(event, words, yes, f"a-job:{job.id}")
+    job = _found(context, events=1, permission=Permission.LAUNCH)
+    words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
+    yes = menu.button(context, "admin-cancel-job", f"a-cancel-yes:{job.id}")
+    return menu.confirm(context, words, yes, f"a-job:{job.id}")
 
 
-def cancel_job(kit: Kit, event: Event) -> Screen:
+def cancel_job(context: Context) -> View:
     """Ask the daemon to stop the job."""
-    job = number(event)
-    return await_daemon(kit, event, partial(jobs.cancel, job_id=job), f"a-job:{job}")
+    job = context.number()
+    return await_daemon(context, partial(jobs.cancel, job_id=job), f"a-job:{job}")
 
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    add_handlers(
-        application,
-        buttons={
-            "a-launch": guarded(Permission.LAUNCH, choose_launch),
-            "a-price": guarded(Permission.LAUNCH, launch_price),
-            "a-launch-yes": guarded(Permission.LAUNCH, launch),
-            "a-jobs": guarded(Permission.WATCH, list_jobs),
-            "a-job": watch_job,
-            "a-losses": pictured,
-            "a-events": guarded(Permission.WATCH, events),
-            "a-cancel": guarded(Permission.LAUNCH, ask_cancel_job),
-            "a-cancel-yes": guarded(Permission.LAUNCH, cancel_job),
-        },
-    )
+    watching = {"a-jobs": list_jobs, "a-events": events}
+    launching = {
+        "a-launch": choose_launch,
+        "a-price": launch_price,
+        "a-launch-yes": launch,
+        "a-cancel": ask_cancel_job,
+        "a-cancel-yes": cancel_job,
+    }
+    add_admin_handlers(application, Permission.WATCH, watching)
+    add_admin_handlers(application, Permission.LAUNCH, launching)
+    add_handlers(application, buttons={"a-job": watch_job, "a-losses": pictured})

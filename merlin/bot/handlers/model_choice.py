@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
+from merlin.bot import menu
+from merlin.bot.context import BotApplication, Context, add_handlers
 from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
-from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
-from merlin.bot.menu import PAGE_SIZE, Screen, alert, page_buttons, paginate, said
+from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.model_catalogue import ModelOption, list_models
 from merlin.chat.route import CandidateKind
 from merlin.chat.sessions import Session
@@ -18,83 +18,85 @@ from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
 
 
-def courses(kit: Kit, event: Event) -> Screen:
+def courses(context: Context) -> View:
     """Show the courses by semester, and which one the session is about."""
-    return _list_courses(kit, event, 0)
+    return _list_courses(context, 0)
 
 
-def course_pressed(kit: Kit, event: Event) -> Screen:
+def course_pressed(context: Context) -> View:
     """Do what a button of the list says."""
-    match event.args:
+    match context.arguments:
         case () | ("list", _):
-            return _list_courses(kit, event, number(event, 1))
+            return _list_courses(context, context.number(1))
         case ("open", _):
-            wanted = number(event, 1)
-            found = [each for each in kit.rows.courses.courses() if each.course_id == wanted]
-            gone = alert(text(event.language, "courses-gone"), is_loud=True)
-            return _opened(kit, event, found[0]) if found else gone
+            wanted = context.number(1)
+            found = [each for each in context.rows.courses.courses() if each.course_id == wanted]
+            gone = menu.alert(context.translate("courses-gone"), is_loud=True)
+            return _opened(context, found[0]) if found else gone
         case ("all",):
-            _begin(kit, event, None)
-            return said(text(event.language, "courses-all-chosen"), _to_courses(event))
+            _begin(context, None)
+            return menu.message(context.translate("courses-all-chosen"), _to_courses(context))
         case _:
-            return alert(text(event.language, "bot-button-old"))
+            return menu.alert(context.translate("bot-button-old"))
 
 
-def open_course(kit: Kit, event: Event, slug: str) -> Screen:
+def open_course(context: Context, slug: str) -> View:
     """Begin a session about the course that a link names; within the store's work."""
-    found = [each for each in kit.rows.courses.courses() if each.slug == slug]
+    found = [each for each in context.rows.courses.courses() if each.slug == slug]
     if found:
-        return _opened(kit, event, found[0])
-    return said(text(event.language, "courses-gone"), _to_courses(event))
+        return _opened(context, found[0])
+    return menu.message(context.translate("courses-gone"), _to_courses(context))
 
 
-def _list_courses(kit: Kit, event: Event, wanted: int) -> Screen:
-    found = kit.rows.courses.courses()
-    session = kit.rows.sessions.open(event.place)
+def _list_courses(context: Context, wanted: int) -> View:
+    found = context.rows.courses.courses()
+    session = context.rows.sessions.open(context.place)
     if not found and session.dataset is None:
-        return said(text(event.language, "courses-none-yet"))
-    shown, place = paginate(found, wanted)
+        return menu.message(context.translate("courses-none-yet"))
+    shown, place = menu.paginate(found, wanted)
     now = next((each for each in found if each.slug == session.dataset), None)
-    title = now.title(event.language) if now else "none"
-    lines = [text(event.language, "courses-now", course=title)]
+    title = now.title(context.language) if now else "none"
+    lines = [context.translate("courses-now", course=title)]
     semester = 0
     for course in shown:
         if course.semester != semester:
             semester = course.semester
-            lines.append("\n" + text(event.language, "courses-semester", semester=semester))
-        lines.append(f"• {course.title(event.language)}")
-    rows = [(_course_button(event, course, session),) for course in shown]
-    everything = (Button(text(event.language, "courses-button-all"), "course:all"),)
+            lines.append("\n" + context.translate("courses-semester", semester=semester))
+        lines.append(f"• {course.title(context.language)}")
+    rows = [(_course_button(context, course, session),) for course in shown]
+    everything = (menu.button(context, "courses-button-all", "course:all"),)
     rows += [everything] if session.dataset is not None else []
-    return said("\n".join(lines), *rows, *page_buttons("course:list", place, len(found)))
+    return menu.message(
+        "\n".join(lines), *rows, *menu.page_buttons("course:list", place, len(found))
+    )
 
 
-def _course_button(event: Event, course: Course, session: Session) -> Button:
+def _course_button(context: Context, course: Course, session: Session) -> Button:
     mark = "✓ " if session.dataset == course.dataset else ""
-    return Button(f"{mark}{course.title(event.language)}", f"course:open:{course.course_id}")
+    return Button(f"{mark}{course.title(context.language)}", f"course:open:{course.course_id}")
 
 
-def _opened(kit: Kit, event: Event, course: Course) -> Screen:
-    _begin(kit, event, course.dataset)
-    words = [text(event.language, "courses-chosen", course=course.title(event.language))]
-    words.append(course.about(event.language))
-    if kit.rows.shelf.serving(course.dataset) is None:
-        words.append(text(event.language, "courses-untaught"))
-    words.append(text(event.language, "courses-ask"))
-    return said("\n\n".join(filter(None, words)), _to_courses(event))
+def _opened(context: Context, course: Course) -> View:
+    _begin(context, course.dataset)
+    words = [context.translate("courses-chosen", course=course.title(context.language))]
+    words.append(course.about(context.language))
+    if context.rows.shelf.serving(course.dataset) is None:
+        words.append(context.translate("courses-untaught"))
+    words.append(context.translate("courses-ask"))
+    return menu.message("\n\n".join(filter(None, words)), _to_courses(context))
 
 
-def _begin(kit: Kit, event: Event, dataset: str | None) -> None:
+def _begin(context: Context, dataset: str | None) -> None:
     """Open a session about a dataset; of what was chosen before nothing is left."""
-    session = kit.rows.sessions.open(event.place)
+    session = context.rows.sessions.open(context.place)
     if session.touched_at is not None:
-        session = kit.rows.sessions.renew(event.place)
+        session = context.rows.sessions.renew(context.place)
     bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
-    kit.rows.sessions.change(refitted(kit, event, bare))
+    context.rows.sessions.change(refitted(context, bare))
 
 
-def _to_courses(event: Event) -> tuple[Button, ...]:
-    return (Button(text(event.language, "courses-button-list"), "course:list:0"),)
+def _to_courses(context: Context) -> tuple[Button, ...]:
+    return (menu.button(context, "courses-button-list", "course:list:0"),)
 
 
 _CENT = MICRO // 100
@@ -102,10 +104,12 @@ _CENT = MICRO // 100
 LABEL_LENGTH = 48
 
 
-def options(kit: Kit, event: Event, session: Session) -> list[ModelOption]:
+def options(context: Context, session: Session) -> list[ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
-    plan = plan_for(kit, event)
-    found = list_models(kit.rows.shelf, kit.rows.listed, wish_of(kit, session), kit.services.known)
+    plan = plan_for(context)
+    found = list_models(
+        context.rows.shelf, context.rows.listed, wish_of(context, session), context.services.known
+    )
     return [
         option
         for option in found
@@ -114,57 +118,58 @@ def options(kit: Kit, event: Event, session: Session) -> list[ModelOption]:
     ]
 
 
-def models(kit: Kit, event: Event) -> Screen:
+def models(context: Context) -> View:
     """Show the models that may be chosen, and which one answers."""
-    return _list_models(kit, event, 0)
+    return _list_models(context, 0)
 
 
-def model_pressed(kit: Kit, event: Event) -> Screen:
+def model_pressed(context: Context) -> View:
     """Do what a button of the list says; the one under an answer shows the list below it."""
-    match event.args:
+    match context.arguments:
         case ():
-            return replace(_list_models(kit, event, 0), is_new=True)
+            return replace(_list_models(context, 0), is_new=True)
         case ("list", _):
-            return _list_models(kit, event, number(event, 1))
+            return _list_models(context, context.number(1))
         case ("use", sign):
-            return _use(kit, event, sign)
+            return _use(context, sign)
         case ("auto",):
-            return _return(kit, event)
+            return _return(context)
         case _:
-            return alert(text(event.language, "bot-button-old"))
+            return menu.alert(context.translate("bot-button-old"))
 
 
-def _list_models(kit: Kit, event: Event, wanted: int) -> Screen:
-    session = kit.rows.sessions.open(event.place)
-    found = options(kit, event, session)
-    now = answering(kit, event, session)
+def _list_models(context: Context, wanted: int) -> View:
+    session = context.rows.sessions.open(context.place)
+    found = options(context, session)
+    now = answering(context, session)
     if now is None or not found:
-        return said(text(event.language, "models-nobody"))
-    shown, place = paginate(found, wanted)
-    provider = company(kit, event, now.provider)
-    lines = [text(event.language, "models-now", model=now.title, provider=provider)]
+        return menu.message(context.translate("models-nobody"))
+    shown, place = menu.paginate(found, wanted)
+    provider = company(context, now.provider)
+    lines = [context.translate("models-now", model=now.title, provider=provider)]
     for count, option in enumerate(shown, place * PAGE_SIZE + 1):
-        lines.append(_line(kit, event, count, option))
-    lines.append(text(event.language, "models-hint"))
+        lines.append(_line(context, count, option))
+    lines.append(context.translate("models-hint"))
     buttons = [
         (_model_button(option, session, count),)
         for count, option in enumerate(shown, place * PAGE_SIZE + 1)
     ]
-    back = _back(event) if session.provider else ()
-    return said("\n\n".join(lines), *buttons, *page_buttons("model:list", place, len(found)), *back)
+    back = _back(context) if session.provider else ()
+    return menu.message(
+        "\n\n".join(lines), *buttons, *menu.page_buttons("model:list", place, len(found)), *back
+    )
 
 
-def _line(kit: Kit, event: Event, count: int, option: ModelOption) -> str:
-    cap = plan_for(kit, event).window
+def _line(context: Context, count: int, option: ModelOption) -> str:
+    cap = plan_for(context).window
     window = min(option.window, cap) if option.window and cap else option.window
-    return text(
-        event.language,
+    return context.translate(
         "models-line",
         count=count,
         model=option.title,
         standing=option.standing.value,
-        provider=company(kit, event, option.provider),
-        price=_price(event.language, option.price),
+        provider=company(context, option.provider),
+        price=_price(context.language, option.price),
         window=window or 0,
     )
 
@@ -193,42 +198,42 @@ def _model_button(option: ModelOption, session: Session, count: int) -> Button:
     return Button(cut, f"model:use:{option.sign}")
 
 
-def _back(event: Event) -> tuple[tuple[Button, ...], ...]:
-    return ((Button(text(event.language, "models-button-auto"), "model:auto"),),)
+def _back(context: Context) -> tuple[tuple[Button, ...], ...]:
+    return ((menu.button(context, "models-button-auto", "model:auto"),),)
 
 
-def _use(kit: Kit, event: Event, sign: str) -> Screen:
-    session = kit.rows.sessions.open(event.place)
-    found = [option for option in options(kit, event, session) if option.sign == sign]
+def _use(context: Context, sign: str) -> View:
+    session = context.rows.sessions.open(context.place)
+    found = [option for option in options(context, session) if option.sign == sign]
     if not found:
-        return alert(text(event.language, "models-gone"), is_loud=True)
+        return menu.alert(context.translate("models-gone"), is_loud=True)
     option = found[0]
     if option.standing is CandidateKind.SERVING:
-        return _return(kit, event)
+        return _return(context)
     own = replace(session, provider=option.provider, model_id=option.model_id)
-    kit.rows.sessions.change(refitted(kit, event, own))
-    done = text(event.language, "models-chosen", model=option.title)
-    words = "\n\n".join(filter(None, [done, abroad(kit, event, own)]))
-    return said(words, *_back(event), _to_models(event))
+    context.rows.sessions.change(refitted(context, own))
+    done = context.translate("models-chosen", model=option.title)
+    words = "\n\n".join(filter(None, [done, abroad(context, own)]))
+    return menu.message(words, *_back(context), _to_models(context))
 
 
-def _return(kit: Kit, event: Event) -> Screen:
+def _return(context: Context) -> View:
     """Let the session be answered by what serves again."""
-    session = replace(kit.rows.sessions.open(event.place), provider=None, model_id=None)
-    kit.rows.sessions.change(refitted(kit, event, session))
-    now = answering(kit, event, session)
+    session = replace(context.rows.sessions.open(context.place), provider=None, model_id=None)
+    context.rows.sessions.change(refitted(context, session))
+    now = answering(context, session)
     title = now.title if now else "none"
-    return said(text(event.language, "models-auto", model=title), _to_models(event))
+    return menu.message(context.translate("models-auto", model=title), _to_models(context))
 
 
-def _to_models(event: Event) -> tuple[Button, ...]:
-    return (Button(text(event.language, "models-button-list"), "model:list:0"),)
+def _to_models(context: Context) -> tuple[Button, ...]:
+    return (menu.button(context, "models-button-list", "model:list:0"),)
 
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={"course": told(courses), "model": told(models)},
-        buttons={"course": told(course_pressed), "model": told(model_pressed)},
+        commands={"course": courses, "model": models},
+        buttons={"course": course_pressed, "model": model_pressed},
     )

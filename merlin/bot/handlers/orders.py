@@ -29,11 +29,11 @@ from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.subscriptions import Renewal
+from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
-    Event,
+    Context,
     GuardGroup,
-    Kit,
     add_guard,
     add_handlers,
     callback_of,
@@ -46,12 +46,9 @@ from merlin.bot.handlers.plans import (
     shop_judged,
     shop_refusal,
     to_plan,
-    word,
 )
-from merlin.bot.handlers.questions import number
-from merlin.bot.handlers.quota import zone_for
 from merlin.bot.loops import retry_until_stored
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.menu import View
 from merlin.bot.stars import StarsGateway, is_of_money, read_payment, read_refund, stars_request
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
@@ -75,114 +72,114 @@ class Asked:
     is_shown: bool
 
 
-async def buy(kit: Kit, event: Event) -> None:
+async def buy(context: Context) -> None:
     """Order what the button names, and show how to pay it. Raises ChatUnreachable."""
-    await _ask(kit, event, lambda: _ordered(kit, event))
+    await _ask(context, lambda: _ordered(context))
 
 
-async def pay(kit: Kit, event: Event) -> None:
+async def pay(context: Context) -> None:
     """Show again how to pay an order. Raises ChatUnreachable."""
-    await _ask(kit, event, lambda: _again(kit, event))
+    await _ask(context, lambda: _again(context))
 
 
-def _ordered(kit: Kit, event: Event) -> Asked:
+def _ordered(context: Context) -> Asked:
     """Store the order. Raises NotFound, Refused."""
-    plan, mark = plan_at(kit, word(event)), word(event, 1)
-    promo = promo_at(kit, mark) if mark else None
+    plan, mark = plan_at(context, context.argument(0)), context.argument(1)
+    promo = promo_at(context, mark) if mark else None
     if mark and promo is None:
         raise NotFound("no such code", "promo-unknown")
-    expire(kit, event)
+    expire(context)
     if plan.offer.is_renewed:
-        _check_unrenewed(kit, event, plan.name)
+        _check_unrenewed(context, plan.name)
     code = promo.code if promo is not None else ""
-    wanted = OrderRequest(event.user_id, plan.name, Gateway.STARS, promo=code)
-    purchase = acts.place_order(kit.rows.billing, buyer(event), wanted)
-    return _asked(kit, event, purchase)
+    wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
+    purchase = acts.place_order(context.rows.billing, buyer(context), wanted)
+    return _asked(context, purchase)
 
 
-def expire(kit: Kit, event: Event) -> None:
+def expire(context: Context) -> None:
     """End the orders in Stars that nobody paid in time."""
-    for each in kit.rows.billing.purchases.of(event.user_id):
+    for each in context.rows.billing.purchases.of(context.user_id):
         if each.order.gateway is Gateway.STARS and each.state.is_open:
-            payments.expire(kit.rows.billing, each)
+            payments.expire(context.rows.billing, each)
 
 
-def _check_unrenewed(kit: Kit, event: Event, name: str) -> None:
-    mine = plans.my_subscriptions(kit.rows.billing, buyer(event))
+def _check_unrenewed(context: Context, name: str) -> None:
+    mine = plans.my_subscriptions(context.rows.billing, buyer(context))
     if any(each.plan == name for each in mine.running):
         raise Refused(f"{name} renews itself", "pay-renews-already")
 
 
-def _again(kit: Kit, event: Event) -> Asked:
+def _again(context: Context) -> Asked:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
-    purchase = acts.show_order(kit.rows.billing, buyer(event), word(event))
+    purchase = acts.show_order(context.rows.billing, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
-    if not purchase.may_be_paid(kit.services.clock()):
+    if not purchase.may_be_paid(context.services.clock()):
         raise Refused(
             "not open", "pay-refused-paid" if purchase.state.is_paid else "pay-refused-old"
         )
-    return _asked(kit, event, purchase)
+    return _asked(context, purchase)
 
 
-def _asked(kit: Kit, event: Event, purchase: Purchase) -> Asked:
-    plan = plan_named(kit.services.plans, purchase.order.promise.plan)
+def _asked(context: Context, purchase: Purchase) -> Asked:
+    plan = plan_named(context.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
     is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
-    is_first = kit.rows.billing.purchases.asking(
-        purchase.purchase_id, kit.services.clock(), PATIENCE
+    is_first = context.rows.billing.purchases.asking(
+        purchase.purchase_id, context.services.clock(), PATIENCE
     )
-    return Asked(purchase, is_renewed, is_shown=not (is_first or event.is_resumed))
+    return Asked(purchase, is_renewed, is_shown=not (is_first or context.is_resumed))
 
 
-async def _ask(kit: Kit, event: Event, find: Callable[[], Asked]) -> None:
+async def _ask(context: Context, find: Callable[[], Asked]) -> None:
     try:
-        asked = await kit.store.do(find)
+        asked = await context.store.do(find)
     except MerlinError as error:
-        told = shop_refusal(event, error)
-        await kit.show(event, lambda: told)
+        told = shop_refusal(context, error)
+        await context.show(lambda: told)
         return
-    await (_link if asked.is_renewed else _invoice)(kit, event, asked)
+    await (_link if asked.is_renewed else _invoice)(context, asked)
 
 
-async def _invoice(kit: Kit, event: Event, asked: Asked) -> None:
+async def _invoice(context: Context, asked: Asked) -> None:
     if asked.is_shown:
-        await kit.show(event, lambda: alert(text(event.language, "pay-invoice-above")))
+        await context.show(lambda: menu.alert(context.translate("pay-invoice-above")))
         return
-    key, request = "pay-invoice-below", stars_request(asked.purchase, event.language)
+    key, request = "pay-invoice-below", stars_request(asked.purchase, context.language)
     try:
-        await StarsGateway(kit.calls).send_invoice(event.place, request)
+        await StarsGateway(context.calls).send_invoice(context.place, request)
     except PaymentError:
         key = "pay-no-invoice"
-    words, is_loud = text(event.language, key), key == "pay-no-invoice"
-    await kit.show(event, lambda: alert(words, is_loud=is_loud))
+    words, is_loud = context.translate(key), key == "pay-no-invoice"
+    await context.show(lambda: menu.alert(words, is_loud=is_loud))
 
 
-async def _link(kit: Kit, event: Event, asked: Asked) -> None:
+async def _link(context: Context, asked: Asked) -> None:
     """Show where a subscription is paid; its address is asked for once."""
     purchase = asked.purchase
-    request = stars_request(purchase, event.language)
+    request = stars_request(purchase, context.language)
     try:
-        url = purchase.pay_url or (await StarsGateway(kit.calls).create(request)).pay_url
+        url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
     except PaymentError:
-        words = text(event.language, "pay-no-invoice")
-        await kit.show(event, lambda: alert(words, is_loud=True))
+        words = context.translate("pay-no-invoice")
+        await context.show(lambda: menu.alert(words, is_loud=True))
         return
 
-    def act() -> Screen:
-        kit.rows.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
-        return _subscribing(event, replace(purchase, pay_url=url))
+    def act() -> View:
+        context.rows.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
+        return _subscribing(context, replace(purchase, pay_url=url))
 
-    await kit.show(event, act)
+    await context.show(act)
 
 
-def _subscribing(event: Event, purchase: Purchase) -> Screen:
-    language, order = event.language, purchase.order
+def _subscribing(context: Context, purchase: Purchase) -> View:
+    language, order = context.language, purchase.order
     title = order.promise.title.get(language, order.promise.plan)
     price = order.amount.told(language)
     words = text(language, "pay-subscribe", title=title, price=price)
     label = text(language, "pay-button-subscribe", price=price)
-    return said(words, (Button(label, url=purchase.pay_url),), to_plan(event))
+    return menu.message(words, (Button(label, url=purchase.pay_url),), to_plan(context))
 
 
 log = get_logger(__name__)
@@ -190,129 +187,129 @@ log = get_logger(__name__)
 _METHOD = "answerPreCheckoutQuery"
 
 
-async def checkout(kit: Kit, event: Event) -> None:
+async def checkout(context: Context) -> None:
     """Answer whether the order may be paid now, then end the update."""
     try:
-        reason = await kit.store.read(lambda: why_not(kit, event))
+        reason = await context.store.read(lambda: why_not(context))
     except Exception:
         # The payer is not to wait for what may be broken longer than they do.
-        log.exception("an order could not be read", update=event.update_id)
+        log.exception("an order could not be read", update=context.update_id)
         reason = "pay-refused-broken"
-    answer: dict[str, Any] = {"pre_checkout_query_id": event.query_id, "ok": not reason}
+    answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
     if reason:
-        answer["error_message"] = text(event.language, reason)
-    await kit.calls.answer(_METHOD, answer)
+        answer["error_message"] = context.translate(reason)
+    await context.calls.answer(_METHOD, answer)
     if reason:
-        await kit.end(event, UpdateState.REFUSED, reason)
+        await context.end(UpdateState.REFUSED, reason)
     else:
-        await kit.end(event, UpdateState.ANSWERED)
+        await context.end(UpdateState.ANSWERED)
 
 
-def why_not(kit: Kit, event: Event) -> str:
+def why_not(context: Context) -> str:
     """Return the key of why the payment may not be made, "" where it may."""
-    asked = event.update.body.get("pre_checkout_query")
+    asked = context.stored.body.get("pre_checkout_query")
     said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     try:
-        purchase = kit.rows.billing.purchases.get(str(said.get("invoice_payload", "")))
+        purchase = context.rows.billing.purchases.get(str(said.get("invoice_payload", "")))
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
     price = (said.get("total_amount"), said.get("currency"))
     reasons = {
         "pay-refused-unknown": order.gateway is not Gateway.STARS,
-        "pay-refused-not-yours": purchase.user_id != event.user_id,
-        "pay-refused-blocked": event.user.is_blocked,
+        "pay-refused-not-yours": purchase.user_id != context.user_id,
+        "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
-        "pay-refused-old": not purchase.may_be_paid(kit.services.clock())
-        or not kit.rows.billing.promos.may_take(purchase),
+        "pay-refused-old": not purchase.may_be_paid(context.services.clock())
+        or not context.rows.billing.promos.may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
     return next((key for key, is_so in reasons.items() if is_so), "")
 
 
-async def money_moved(kit: Kit, event: Event) -> Event | None:
+async def money_moved(context: Context) -> bool:
     """Store what was paid or went back, however often that must be tried.
 
     A guard, because neither a block nor a message that the library cannot read may be in its way.
     """
-    if not is_of_money(event.update):
-        return event
+    if not is_of_money(context.stored):
+        return True
     await retry_until_stored(
-        kit.services, lambda: _store(kit, event), "a payment could not be stored"
+        context.services, lambda: _store(context), "a payment could not be stored"
     )
     kill_point("payment.after")
-    return None
+    return False
 
 
-def _store(kit: Kit, event: Event) -> None:
-    paid, returned = read_payment(event.update), read_refund(event.update)
+def _store(context: Context) -> None:
+    paid, returned = read_payment(context.stored), read_refund(context.stored)
     if paid is not None:
-        payments.receive_payment(kit.rows.billing, paid)
+        payments.receive_payment(context.rows.billing, paid)
     elif returned is not None:
-        payments.receive_refund(kit.rows.billing, returned)
+        payments.receive_refund(context.rows.billing, returned)
     else:
         # No Stars: nothing that we sell is paid for so.
-        log.error("a payment could not be read", update=event.update_id)
-        said = {"user": str(event.user_id), "update": str(event.update_id)}
-        once = f"unread:{event.update_id}"
-        kit.rows.notices.tell(ADMINS, "notice-payment-unread", said, once)
-    kit.finish(event, UpdateState.ANSWERED, "payment")
+        log.error("a payment could not be read", update=context.update_id)
+        said = {"user": str(context.user_id), "update": str(context.update_id)}
+        once = f"unread:{context.update_id}"
+        context.rows.notices.tell(ADMINS, "notice-payment-unread", said, once)
+    context.finish(UpdateState.ANSWERED, "payment")
 
 
-def renewal(kit: Kit, event: Event) -> Screen:
+def renewal(context: Context) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
-    mine = _own(kit, event)
-    at = i18n.format_moment(mine.next_at, zone_for(kit, event), event.language)
-    told_ = {"title": _title(kit, event, mine), "at": at, "till": mine.gateway.value}
-    words = text(event.language, "pay-ask-stop", **told_)
-    label = text(event.language, "pay-button-stop")
+    mine = _own(context)
+    at = i18n.format_moment(mine.next_at, context.zone, context.language)
+    told_ = {"title": _title(context, mine), "at": at, "till": mine.gateway.value}
+    words = context.translate("pay-ask-stop", **told_)
+    label = context.translate("pay-button-stop")
     stop = Button(label, f"renewal-off:{mine.renewal_id}", style="danger")
-    return said(words, (stop,), to_plan(event))
+    return menu.message(words, (stop,), to_plan(context))
 
 
-def _own(kit: Kit, event: Event) -> Renewal:
+def _own(context: Context) -> Renewal:
     """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
     try:
-        return plans.find_renewal(kit.rows.billing, buyer(event), number(event))
+        return plans.find_renewal(context.rows.billing, buyer(context), context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
 
-def _title(kit: Kit, event: Event, mine: Renewal) -> str:
-    of = plan_named(kit.services.plans, mine.plan)
-    return of.titled(event.language) if of is not None else mine.plan
+def _title(context: Context, mine: Renewal) -> str:
+    of = plan_named(context.services.plans, mine.plan)
+    return of.titled(context.language) if of is not None else mine.plan
 
 
-def stop_renewal(kit: Kit, event: Event) -> Screen:
+def stop_renewal(context: Context) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
-    mine = _own(kit, event)
-    plans.stop_renewal(kit.rows.billing, buyer(event), mine.renewal_id)
-    words = text(event.language, "pay-stopped", title=_title(kit, event, mine))
-    return replace(plan(kit, event), alert=words, is_loud=True)
+    mine = _own(context)
+    plans.stop_renewal(context.rows.billing, buyer(context), mine.renewal_id)
+    words = context.translate("pay-stopped", title=_title(context, mine))
+    return replace(plan(context), alert=words, is_loud=True)
 
 
 MOST = 10
 
 
-def orders(kit: Kit, event: Event) -> Screen:
+def orders(context: Context) -> View:
     """Show the newest orders; those in Stars that wait may be paid from here."""
-    expire(kit, event)
-    mine = acts.list_orders(kit.rows.billing, buyer(event), MOST)
+    expire(context)
+    mine = acts.list_orders(context.rows.billing, buyer(context), MOST)
     if not mine:
-        return said(text(event.language, "pay-no-orders"), to_plan(event))
-    lines = [text(event.language, "pay-orders"), *(order_line(kit, event, each) for each in mine)]
-    now = kit.services.clock()
+        return menu.message(context.translate("pay-no-orders"), to_plan(context))
+    lines = [context.translate("pay-orders"), *(order_line(context, each) for each in mine)]
+    now = context.services.clock()
     waiting = [
         each for each in mine if each.order.gateway is Gateway.STARS and each.may_be_paid(now)
     ]
-    rows = [(Button(_label(event, each), f"order:{each.purchase_id}"),) for each in waiting]
-    return said("\n".join(lines), *rows, to_plan(event))
+    rows = [(Button(_label(context, each), f"order:{each.purchase_id}"),) for each in waiting]
+    return menu.message("\n".join(lines), *rows, to_plan(context))
 
 
-def _label(event: Event, purchase: Purchase) -> str:
-    title = titled(purchase, event.language)
-    price = purchase.order.amount.told(event.language)
-    return text(event.language, "pay-button-order", title=title, price=price)
+def _label(context: Context, purchase: Purchase) -> str:
+    title = titled(purchase, context.language)
+    price = purchase.order.amount.told(context.language)
+    return context.translate("pay-button-order", title=title, price=price)
 
 
 def titled(purchase: Purchase, language: str) -> str:
@@ -321,27 +318,26 @@ def titled(purchase: Purchase, language: str) -> str:
     return promise.title.get(language, promise.plan)
 
 
-def order_line(kit: Kit, event: Event, purchase: Purchase) -> str:
+def order_line(context: Context, purchase: Purchase) -> str:
     """Return an order in one line: when, what, for how much, what became of it."""
-    at = i18n.format_moment_briefly(purchase.created_at, zone_for(kit, event), event.language)
-    return text(
-        event.language,
+    at = i18n.format_moment_briefly(purchase.created_at, context.zone, context.language)
+    return context.translate(
         "pay-order",
         at=at,
-        title=titled(purchase, event.language),
-        price=purchase.order.amount.told(event.language),
-        state=state_words(kit, event, purchase),
+        title=titled(purchase, context.language),
+        price=purchase.order.amount.told(context.language),
+        state=state_words(context, purchase),
     )
 
 
-def state_words(kit: Kit, event: Event, purchase: Purchase) -> str:
+def state_words(context: Context, purchase: Purchase) -> str:
     """Return what became of an order, with the reason of one that was canceled."""
     state = purchase.state
-    if state.is_open and not purchase.may_be_paid(kit.services.clock()):
+    if state.is_open and not purchase.may_be_paid(context.services.clock()):
         state = PurchaseState.EXPIRED
-    words = text(event.language, f"pay-state-{state.value}")
+    words = context.translate(f"pay-state-{state.value}")
     if state is PurchaseState.CANCELED and purchase.reason:
-        return f"{words} ({text(event.language, reason_key(purchase.reason))})"
+        return f"{words} ({context.translate(reason_key(purchase.reason))})"
     return words
 
 

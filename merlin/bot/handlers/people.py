@@ -18,18 +18,16 @@ from merlin.account.users import User
 from merlin.app.dialogs import Dialog
 from merlin.billing.plan import UNLIMITED, Format, Plan, Source, plan_of
 from merlin.billing.quota import MOST, Gift, Left
-from merlin.bot.context import BotApplication, Event, Kit, add_handlers
+from merlin.bot import menu
+from merlin.bot.context import BotApplication, Context
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
-from merlin.bot.handlers.questions import number
-from merlin.bot.handlers.quota import zone_for
-from merlin.bot.menu import Screen
+from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
+from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.rendering import audit_text, named
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
-from merlin.core.i18n import text
 from merlin.core.permissions import Permission, Role
 from merlin.db import audit
 
@@ -37,104 +35,104 @@ FINDING = f"{admin.STEP}find"
 _DEEDS = 5
 
 
-def list_people(kit: Kit, event: Event) -> Screen:
+def list_people(context: Context) -> View:
     """Show a page of the people, the newest first."""
-    register = kit.rows.register
+    register = context.rows.register
     count = register.count()
-    page = min(number(event), max(count - 1, 0) // AT_ONCE)
-    people = register.listed(page * AT_ONCE, AT_ONCE)
-    more = admin.turning("a-users", page, has_more=count > (page + 1) * AT_ONCE)
-    find = admin.button(event, "people-find", "a-find")
-    words = text(event.language, "people-count", count=count)
-    rows = [*_entries(event, people), more, (find,), to_admin_home(event)]
-    return admin.panel_screen(text(event.language, "admin-users"), words, rows=rows)
+    page = menu.page_number(context.number(), count)
+    people = register.listed(page * PAGE_SIZE, PAGE_SIZE)
+    more = menu.page_buttons("a-users", page, count)
+    find = menu.button(context, "people-find", "a-find")
+    words = context.translate("people-count", count=count)
+    rows = [*_entries(context, people), *more, (find,), to_admin_home(context)]
+    return menu.card(context.translate("admin-users"), words, rows=rows)
 
 
-def _entries(event: Event, people: list[User]) -> list[tuple[Button, ...]]:
-    return [(Button(called(event, each), f"a-user:{each.user_id}"),) for each in people]
+def _entries(context: Context, people: list[User]) -> list[tuple[Button, ...]]:
+    return [(Button(called(context, each), f"a-user:{each.user_id}"),) for each in people]
 
 
-def called(event: Event, person: User) -> str:
+def called(context: Context, person: User) -> str:
     """Return how a person is named in lists."""
-    name = person.shown_name or text(event.language, "people-nameless")
+    name = person.shown_name or context.translate("people-nameless")
     mark = "🚫 " if person.is_blocked else ""
     return f"{mark}{name} · {person.user_id}"
 
 
-def find_person(kit: Kit, event: Event) -> Screen:
+def find_person(context: Context) -> View:
     """Ask whom to look for."""
-    kit.wait(event, Dialog(FINDING))
-    return admin.waits_for(event, text(event.language, "people-ask-find"), "a-users:0")
+    context.wait(Dialog(FINDING))
+    return menu.form(context, context.translate("people-ask-find"), "a-users:0")
 
 
-def person_found(kit: Kit, event: Event) -> Screen:
+def person_found(context: Context) -> View:
     """Show whom the words fit; the next message looks again."""
-    people = kit.rows.register.find(event.text, AT_ONCE)
-    words = text(event.language, "people-found" if people else "people-found-none")
-    title = text(event.language, "admin-users")
-    back = admin.back(event, "a-users:0")
-    return admin.panel_screen(title, words, rows=[*_entries(event, people), back])
+    people = context.rows.register.find(context.text, PAGE_SIZE)
+    words = context.translate("people-found" if people else "people-found-none")
+    title = context.translate("admin-users")
+    back = menu.back(context, "a-users:0")
+    return menu.card(title, words, rows=[*_entries(context, people), back])
 
 
-def person_of(kit: Kit, event: Event) -> User:
+def person_of(context: Context) -> User:
     """Return the person that a button names. Raises NotFound."""
-    person = kit.rows.users.get(number(event))
+    person = context.rows.users.get(context.number())
     if person is None:
-        raise NotFound("nobody", "account-no-user", user=str(number(event)))
+        raise NotFound("nobody", "account-no-user", user=str(context.number()))
     return person
 
 
-def another(kit: Kit, event: Event) -> User:
+def another(context: Context) -> User:
     """Return the person that a button names. Raises NotFound, Refused for oneself."""
-    person = person_of(kit, event)
-    if person.user_id == event.user_id:
+    person = person_of(context)
+    if person.user_id == context.user_id:
         raise Refused("themselves", "people-not-self")
     return person
 
 
-def show_person(kit: Kit, event: Event) -> Screen:
+def show_person(context: Context) -> View:
     """Show one person."""
-    return person_card(kit, event, person_of(kit, event))
+    return person_card(context, person_of(context))
 
 
-def person_card(kit: Kit, event: Event, person: User) -> Screen:
+def person_card(context: Context, person: User) -> View:
     """Return the screen of one person, with what can be done."""
     user_id = person.user_id
     block = ("people-unblock", "a-unblock") if person.is_blocked else ("people-block", "a-block")
-    has_plans = bool(kit.services.plans)
-    return admin.panel_screen(
-        called(event, person),
-        _words(kit, event, person),
-        "\n".join(_left(kit, event, person)),
-        "\n".join(_deeds(kit, event, person)),
+    has_plans = bool(context.services.plans)
+    return menu.card(
+        called(context, person),
+        _words(context, person),
+        "\n".join(_left(context, person)),
+        "\n".join(_deeds(context, person)),
         rows=[
             (
-                admin.button(event, "people-role", f"a-role:{user_id}"),
-                admin.button(event, block[0], f"{block[1]}:{user_id}"),
+                menu.button(context, "people-role", f"a-role:{user_id}"),
+                menu.button(context, block[0], f"{block[1]}:{user_id}"),
             ),
             (
-                admin.button(event, "people-plan", f"a-plan:{user_id}"),
-                admin.button(event, "people-gift", f"a-gift:{user_id}"),
+                menu.button(context, "people-plan", f"a-plan:{user_id}"),
+                menu.button(context, "people-gift", f"a-gift:{user_id}"),
             )
             if has_plans
             else (),
             (
-                admin.button(event, "people-term", f"a-term:{user_id}"),
-                admin.button(event, "people-purchases", f"a-buys:{user_id}:0"),
+                menu.button(context, "people-term", f"a-term:{user_id}"),
+                menu.button(context, "people-purchases", f"a-buys:{user_id}:0"),
             )
             if has_plans
             else (),
-            admin.back(event, "a-users:0"),
+            menu.back(context, "a-users:0"),
         ],
     )
 
 
-def _words(kit: Kit, event: Event, person: User) -> str:
-    standing = kit.rows.roles.standing(person.user_id)
-    plan = plan_of(kit.services.plans, person.plans)
-    role = admin.word(event, "role", standing.role.value)
+def _words(context: Context, person: User) -> str:
+    standing = context.rows.roles.standing(person.user_id)
+    plan = plan_of(context.services.plans, person.plans)
+    role = admin.word(context, "role", standing.role.value)
     marks = [
-        text(event.language, f"account-{name}")
+        context.translate(f"account-{name}")
         for name, is_so in (
             ("blocked", person.is_blocked),
             ("unreachable", not person.is_reachable),
@@ -142,106 +140,101 @@ def _words(kit: Kit, event: Event, person: User) -> str:
         if is_so
     ]
     return admin.lines(
-        text(
-            event.language,
+        context.translate(
             "people-what",
             role=" ".join([role, *sorted(standing.scopes)]),
-            plan=plan.titled(event.language) or text(event.language, "people-no-plans"),
-            speaks=person.speaks(kit.services.language),
+            plan=plan.titled(context.language) or context.translate("people-no-plans"),
+            speaks=person.speaks(context.services.language),
         ),
         ", ".join(marks),
     )
 
 
-def _left(kit: Kit, event: Event, person: User) -> list[str]:
+def _left(context: Context, person: User) -> list[str]:
     """Return what the person has used of the plan, a line a format."""
-    plan = plan_of(kit.services.plans, person.plans)
+    plan = plan_of(context.services.plans, person.plans)
     if plan is UNLIMITED:
         return []
-    zone = zone_of(person.zone or kit.services.timezone)
-    left = kit.rows.quotas.left(person.user_id, plan, zone)
-    return [_left_line(event, each) for each in left.values() if each.limit is not None]
+    zone = zone_of(person.zone or context.services.timezone)
+    left = context.rows.quotas.left(person.user_id, plan, zone)
+    return [_left_line(context, each) for each in left.values() if each.limit is not None]
 
 
-def _left_line(event: Event, left: Left) -> str:
-    return text(
-        event.language,
+def _left_line(context: Context, left: Left) -> str:
+    return context.translate(
         "people-left",
-        format=admin.word(event, "format", left.kind.value),
+        format=admin.word(context, "format", left.kind.value),
         used=left.used,
         limit=left.limit or 0,
         gifts=left.gifts,
     )
 
 
-def _deeds(kit: Kit, event: Event, person: User) -> list[str]:
+def _deeds(context: Context, person: User) -> list[str]:
     """Return what was lately done to the person, and by whom."""
-    entries = kit.rows.audit.newest(_DEEDS, audit.person_reference(person.user_id))
-    zone = zone_for(kit, event)
+    entries = context.rows.audit.newest(_DEEDS, audit.person_reference(person.user_id))
+    zone = context.zone
     return [
-        text(
-            event.language,
+        context.translate(
             "people-deed",
-            at=i18n.format_moment_briefly(each.at, zone, event.language),
-            deed=audit_text(each.action, event.language),
-            by=named(kit.services, each.by, event.language),
+            at=i18n.format_moment_briefly(each.at, zone, context.language),
+            deed=audit_text(each.action, context.language),
+            by=named(context.services, each.by, context.language),
         )
         for each in entries
     ]
 
 
-def ask_block(kit: Kit, event: Event) -> Screen:
+def ask_block(context: Context) -> View:
     """Ask whether the person is to be shut out."""
-    person = another(kit, event)
-    words = text(event.language, "people-ask-block", who=called(event, person))
-    yes = admin.button(event, "people-block", f"a-block-yes:{person.user_id}")
-    return admin.asks(event, words, yes, f"a-user:{person.user_id}")
+    person = another(context)
+    words = context.translate("people-ask-block", who=called(context, person))
+    yes = menu.button(context, "people-block", f"a-block-yes:{person.user_id}")
+    return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def block_person(kit: Kit, event: Event) -> Screen:
+def block_person(context: Context) -> View:
     """Stop answering the person. Raises Refused for another admin."""
-    person = another(kit, event)
-    if kit.rows.roles.standing(person.user_id).may(Permission.USERS):
+    person = another(context)
+    if context.rows.roles.standing(person.user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
-    kit.rows.register.block(person.user_id, admin.by(event))
-    return replace(show_person(kit, event), alert=text(event.language, "people-blocked"))
+    context.rows.register.block(person.user_id, admin.by(context))
+    return replace(show_person(context), alert=context.translate("people-blocked"))
 
 
-def unblock_person(kit: Kit, event: Event) -> Screen:
+def unblock_person(context: Context) -> View:
     """Answer the person again."""
-    kit.rows.register.block(person_of(kit, event).user_id, admin.by(event), is_blocked=False)
-    return replace(show_person(kit, event), alert=text(event.language, "people-unblocked"))
+    context.rows.register.block(person_of(context).user_id, admin.by(context), is_blocked=False)
+    return replace(show_person(context), alert=context.translate("people-unblocked"))
 
 
-def choose_plan(kit: Kit, event: Event) -> Screen:
+def choose_plan(context: Context) -> View:
     """Show the plans."""
-    person = person_of(kit, event)
-    now = plan_of(kit.services.plans, person.plans)
+    person = person_of(context)
+    now = plan_of(context.services.plans, person.plans)
     rows = [
         (
             Button(
-                f"{'▸ ' if plan is now else ''}{plan.titled(event.language)}",
+                f"{'▸ ' if plan is now else ''}{plan.titled(context.language)}",
                 f"a-plan-set:{person.user_id}:{admin.short(plan.name)}",
             ),
         )
-        for plan in kit.services.plans
+        for plan in context.services.plans
     ]
-    words = text(event.language, "people-ask-plan")
-    title = called(event, person)
-    return admin.panel_screen(
-        title, words, rows=[*rows, admin.back(event, f"a-user:{person.user_id}")]
-    )
+    words = context.translate("people-ask-plan")
+    title = called(context, person)
+    return menu.card(title, words, rows=[*rows, menu.back(context, f"a-user:{person.user_id}")])
 
 
-def set_plan(kit: Kit, event: Event) -> Screen:
+def set_plan(context: Context) -> View:
     """Give the person a plan. Raises NotFound for one that the config has no more."""
-    person, mark = person_of(kit, event), "".join(event.args[1:2])
-    for place, plan in enumerate(kit.services.plans):
+    person, mark = person_of(context), context.argument(1)
+    for place, plan in enumerate(context.services.plans):
         if admin.short(plan.name) == mark:
             # The first plan is everybody's: who has it follows the config.
             name = plan.name if place else None
-            kit.rows.register.set_plan(person.user_id, name, admin.by(event))
-            return replace(show_person(kit, event), alert=text(event.language, "people-plan-set"))
+            context.rows.register.set_plan(person.user_id, name, admin.by(context))
+            return replace(show_person(context), alert=context.translate("people-plan-set"))
     raise NotFound("no such plan", "quota-no-plan", plan=mark)
 
 
@@ -251,335 +244,330 @@ _QUESTION_DAYS = (7, 30, 90, 365)
 _LONGEST_QUESTION_DAYS = 36_500
 
 
-def choose_format(kit: Kit, event: Event) -> Screen:
+def choose_format(context: Context) -> View:
     """Ask which questions to give."""
-    person = person_of(kit, event)
+    person = person_of(context)
     kinds = [
-        Button(admin.word(event, "format", kind.value), f"a-gift-n:{person.user_id}:{kind.value}")
+        Button(admin.word(context, "format", kind.value), f"a-gift-n:{person.user_id}:{kind.value}")
         for kind in Format
     ]
-    words = text(event.language, "people-ask-format")
-    back = admin.back(event, f"a-user:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*button_rows(kinds, 2), back])
+    words = context.translate("people-ask-format")
+    back = menu.back(context, f"a-user:{person.user_id}")
+    return menu.card(called(context, person), words, rows=[*button_rows(kinds, 2), back])
 
 
-def choose_amount(kit: Kit, event: Event) -> Screen:
+def choose_amount(context: Context) -> View:
     """Ask how many; a number may be written too."""
-    person, kind = person_of(kit, event), _format(event)
+    person, kind = person_of(context), _format(context)
     said = {"user": person.user_id, "format": kind.value}
-    kit.wait(event, Dialog(AMOUNT, said))
-    return _asks_amount(event, person, kind, "people-ask-amount")
+    context.wait(Dialog(AMOUNT, said))
+    return _asks_amount(context, person, kind, "people-ask-amount")
 
 
-def _asks_amount(event: Event, person: User, kind: Format, key: str) -> Screen:
+def _asks_amount(context: Context, person: User, kind: Format, key: str) -> View:
     place = f"{person.user_id}:{kind.value}"
     amounts = [Button(str(amount), f"a-gift-d:{place}:{amount}") for amount in _AMOUNTS]
-    words = text(event.language, key, most=MOST)
-    back = admin.back(event, f"a-gift:{person.user_id}")
-    cancel = admin.button(event, "button-cancel", "cancel")
-    return admin.panel_screen(
-        called(event, person), words, rows=[*button_rows(amounts, 3), (*back, cancel)]
+    words = context.translate(key, most=MOST)
+    back = menu.back(context, f"a-gift:{person.user_id}")
+    cancel = menu.button(context, "button-cancel", "cancel")
+    return menu.card(
+        called(context, person), words, rows=[*button_rows(amounts, 3), (*back, cancel)]
     )
 
 
-def _format(event: Event) -> Format:
+def _format(context: Context) -> Format:
     """Return the format that a button names. Raises NotFound."""
     try:
-        return Format("".join(event.args[1:2]))
+        return Format(context.argument(1))
     except ValueError:
         raise NotFound("no such format", "bot-button-old") from None
 
 
-def written_amount(kit: Kit, event: Event) -> Screen:
+def written_amount(context: Context) -> View:
     """Take the amount that was written."""
-    said = event.dialog.said if event.dialog is not None else {}
-    person = kit.rows.users.get(int(said.get("user", 0)))
+    said = context.dialog_values
+    person = context.rows.users.get(int(said.get("user", 0)))
     if person is None:
         raise NotFound("nobody", "account-no-user", user=str(said.get("user")))
-    kind, words = Format(said["format"]), event.text.strip()
+    kind, words = Format(said["format"]), context.text.strip()
     is_number = words.isascii() and words.isdecimal() and len(words) < len(str(MOST)) + 1
     if not is_number or not 1 <= int(words) <= MOST:
-        return _asks_amount(event, person, kind, "people-amount-wrong")
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    return _asks_days(event, person, kind, int(words))
+        return _asks_amount(context, person, kind, "people-amount-wrong")
+    context.stop_waiting()
+    return _asks_days(context, person, kind, int(words))
 
 
-def choose_question_days(kit: Kit, event: Event) -> Screen:
+def choose_question_days(context: Context) -> View:
     """Ask for how long."""
-    return _asks_days(event, person_of(kit, event), _format(event), _amount(event))
+    return _asks_days(context, person_of(context), _format(context), _amount(context))
 
 
-def _amount(event: Event) -> int:
+def _amount(context: Context) -> int:
     """Return the amount that a button names. Raises Refused."""
-    amount = number(event, 2)
+    amount = context.number(2)
     if not 1 <= amount <= MOST:
         raise Refused(f"a gift of {amount}", "quota-gift-amount", most=MOST)
     return amount
 
 
-def _asks_days(event: Event, person: User, kind: Format, amount: int) -> Screen:
+def _asks_days(context: Context, person: User, kind: Format, amount: int) -> View:
     place = f"a-gift-ask:{person.user_id}:{kind.value}:{amount}"
     days = [
-        Button(text(event.language, "people-days", days=each), f"{place}:{each}")
+        Button(context.translate("people-days", days=each), f"{place}:{each}")
         for each in _QUESTION_DAYS
     ]
-    ever = Button(text(event.language, "people-for-ever"), f"{place}:0")
-    words = text(event.language, "people-ask-days")
-    back = admin.back(event, f"a-gift-n:{person.user_id}:{kind.value}")
-    return admin.panel_screen(
-        called(event, person), words, rows=[*button_rows(days, 2), (ever,), back]
-    )
+    ever = menu.button(context, "people-for-ever", f"{place}:0")
+    words = context.translate("people-ask-days")
+    back = menu.back(context, f"a-gift-n:{person.user_id}:{kind.value}")
+    return menu.card(called(context, person), words, rows=[*button_rows(days, 2), (ever,), back])
 
 
-def ask_gift(kit: Kit, event: Event) -> Screen:
+def ask_gift(context: Context) -> View:
     """Ask whether the gift is meant."""
     person, kind, amount, days = (
-        person_of(kit, event),
-        _format(event),
-        _amount(event),
-        _question_days(event),
+        person_of(context),
+        _format(context),
+        _amount(context),
+        _question_days(context),
     )
     told = {
-        "who": called(event, person),
-        "format": admin.word(event, "format", kind.value),
+        "who": called(context, person),
+        "format": admin.word(context, "format", kind.value),
         "amount": amount,
     }
-    for_long = text(event.language, "people-days" if days else "people-for-ever", days=days)
-    words = text(event.language, "people-ask-gift", **told, long=for_long)
+    for_long = context.translate("people-days" if days else "people-for-ever", days=days)
+    words = context.translate("people-ask-gift", **told, long=for_long)
     # Which question this is stands in the button: pressed twice it gives once.
-    data = f"a-gift-yes:{person.user_id}:{kind.value}:{amount}:{days}:{event.update_id}"
-    yes = admin.button(event, "people-gift", data)
-    return admin.asks(event, words, yes, f"a-user:{person.user_id}")
+    data = f"a-gift-yes:{person.user_id}:{kind.value}:{amount}:{days}:{context.update_id}"
+    yes = menu.button(context, "people-gift", data)
+    return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def _question_days(event: Event) -> int:
-    return min(number(event, 3), _LONGEST_QUESTION_DAYS)
+def _question_days(context: Context) -> int:
+    return min(context.number(3), _LONGEST_QUESTION_DAYS)
 
 
-def give_questions(kit: Kit, event: Event) -> Screen:
+def give_questions(context: Context) -> View:
     """Give the questions, and tell the person."""
     person, kind, amount, days = (
-        person_of(kit, event),
-        _format(event),
-        _amount(event),
-        _question_days(event),
+        person_of(context),
+        _format(context),
+        _amount(context),
+        _question_days(context),
     )
-    until = kit.services.clock() + timedelta(days=days) if days else None
-    key = f"update:{number(event, 4) or event.update_id}"
-    gift = Gift(person.user_id, kind, amount, admin.by(event), "", until, key)
-    kit.rows.quotas.give(gift)
+    until = context.services.clock() + timedelta(days=days) if days else None
+    key = f"update:{context.number(4) or context.update_id}"
+    gift = Gift(person.user_id, kind, amount, admin.by(context), "", until, key)
+    context.rows.quotas.give(gift)
     told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
-    kit.rows.notices.tell(str(person.user_id), "notice-gift", told, once=f"gift:{key}")
-    return replace(person_card(kit, event, person), alert=text(event.language, "people-given"))
+    context.rows.notices.tell(str(person.user_id), "notice-gift", told, once=f"gift:{key}")
+    return replace(person_card(context, person), alert=context.translate("people-given"))
 
 
 _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
 _LONGEST_PLAN_DAYS = 3650
 
 
-def choose_gift_plan(kit: Kit, event: Event) -> Screen:
+def choose_gift_plan(context: Context) -> View:
     """Ask which plan to give; the first one everybody has."""
-    person = person_of(kit, event)
-    plans = [each for each in kit.services.plans[1:] if not each.is_pack]
+    person = person_of(context)
+    plans = [each for each in context.services.plans[1:] if not each.is_pack]
     buttons = [
-        Button(each.titled(event.language), f"a-term-d:{person.user_id}:{admin.short(each.name)}")
+        Button(each.titled(context.language), f"a-term-d:{person.user_id}:{admin.short(each.name)}")
         for each in plans
     ]
-    words = text(event.language, "people-ask-term" if plans else "people-no-terms")
-    back = admin.back(event, f"a-user:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*button_rows(buttons), back])
+    words = context.translate("people-ask-term" if plans else "people-no-terms")
+    back = menu.back(context, f"a-user:{person.user_id}")
+    return menu.card(called(context, person), words, rows=[*button_rows(buttons), back])
 
 
-def _plan(kit: Kit, event: Event) -> Plan:
+def _plan(context: Context) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
-    mark = "".join(event.args[1:2])
-    for each in kit.services.plans[1:]:
+    mark = context.argument(1)
+    for each in context.services.plans[1:]:
         if not each.is_pack and admin.short(each.name) == mark:
             return each
     raise NotFound("no such plan", "bot-button-old")
 
 
-def choose_plan_days(kit: Kit, event: Event) -> Screen:
+def choose_plan_days(context: Context) -> View:
     """Ask for how long."""
-    person, plan = person_of(kit, event), _plan(kit, event)
+    person, plan = person_of(context), _plan(context)
     place = f"a-term-ask:{person.user_id}:{admin.short(plan.name)}"
     days = [
-        Button(text(event.language, "people-days", days=each), f"{place}:{each}")
+        Button(context.translate("people-days", days=each), f"{place}:{each}")
         for each in _PLAN_DAYS
     ]
-    words = text(event.language, "people-ask-days")
-    back = admin.back(event, f"a-term:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*button_rows(days, 3), back])
+    words = context.translate("people-ask-days")
+    back = menu.back(context, f"a-term:{person.user_id}")
+    return menu.card(called(context, person), words, rows=[*button_rows(days, 3), back])
 
 
-def _plan_days(event: Event) -> int:
+def _plan_days(context: Context) -> int:
     """Return the days that a button names. Raises Refused."""
-    days = number(event, 2)
+    days = context.number(2)
     if not 1 <= days <= _LONGEST_PLAN_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     return days
 
 
-def ask_term(kit: Kit, event: Event) -> Screen:
+def ask_term(context: Context) -> View:
     """Ask whether the gift is meant."""
-    person, plan, days = person_of(kit, event), _plan(kit, event), _plan_days(event)
-    told = {"who": called(event, person), "title": plan.titled(event.language), "days": days}
-    words = text(event.language, "people-ask-term-gift", **told)
+    person, plan, days = person_of(context), _plan(context), _plan_days(context)
+    told = {"who": called(context, person), "title": plan.titled(context.language), "days": days}
+    words = context.translate("people-ask-term-gift", **told)
     # Which question this is stands in the button: pressed twice it gives once.
-    data = f"a-term-yes:{person.user_id}:{admin.short(plan.name)}:{days}:{event.update_id}"
-    yes = admin.button(event, "people-term", data)
-    return admin.asks(event, words, yes, f"a-user:{person.user_id}")
+    data = f"a-term-yes:{person.user_id}:{admin.short(plan.name)}:{days}:{context.update_id}"
+    yes = menu.button(context, "people-term", data)
+    return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def give_plan(kit: Kit, event: Event) -> Screen:
+def give_plan(context: Context) -> View:
     """Give the plan, and tell the person."""
-    person, plan, days = person_of(kit, event), _plan(kit, event), _plan_days(event)
-    key = f"gift:update:{number(event, 3) or event.update_id}"
-    is_new = kit.rows.billing.terms.add(
-        person.user_id, plan.name, days, Source.GIFT, key, admin.by(event)
+    person, plan, days = person_of(context), _plan(context), _plan_days(context)
+    key = f"gift:update:{context.number(3) or context.update_id}"
+    is_new = context.rows.billing.terms.add(
+        person.user_id, plan.name, days, Source.GIFT, key, admin.by(context)
     )
     if is_new:
         told = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
-        kit.rows.notices.tell(str(person.user_id), "notice-plan-gift", told, once=f"term:{key}")
+        context.rows.notices.tell(str(person.user_id), "notice-plan-gift", told, once=f"term:{key}")
     # With the plan that they have from now on.
-    person = kit.rows.users.get(person.user_id) or person
-    return replace(person_card(kit, event, person), alert=text(event.language, "people-term-given"))
+    person = context.rows.users.get(person.user_id) or person
+    return replace(person_card(context, person), alert=context.translate("people-term-given"))
 
 
-def choose_role(kit: Kit, event: Event) -> Screen:
+def choose_role(context: Context) -> View:
     """Show the roles that can be given."""
-    person = another(kit, event)
-    now = kit.rows.roles.role_of(person.user_id)
+    person = another(context)
+    now = context.rows.roles.role_of(person.user_id)
     rows = []
     for role in Role:
         mark = "▸ " if role is now else ""
         data = f"a-role-ask:{person.user_id}:{role.value}"
         if role is Role.TEACHER:
             data = f"a-scopes:{person.user_id}:0"
-        rows.append((Button(f"{mark}{admin.word(event, 'role', role.value)}", data),))
-    words = text(event.language, "people-ask-role")
-    back = admin.back(event, f"a-user:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*rows, back])
+        rows.append((Button(f"{mark}{admin.word(context, 'role', role.value)}", data),))
+    words = context.translate("people-ask-role")
+    back = menu.back(context, f"a-user:{person.user_id}")
+    return menu.card(called(context, person), words, rows=[*rows, back])
 
 
-def scopes(kit: Kit, event: Event) -> Screen:
+def scopes(context: Context) -> View:
     """Show the datasets that a teacher may have or has."""
-    person = another(kit, event)
-    has = kit.rows.roles.standing(person.user_id).scopes
-    rows: list[tuple[Button, ...]] = []
-    here, page, has_more = admin.page_of(sorted({*_datasets(kit, event), *has}), number(event, 1))
-    for name in here:
+    person = another(context)
+    has = context.rows.roles.standing(person.user_id).scopes
+
+    def entry(name: str) -> Button:
         verb, mark = ("a-scope-off", "✅ ") if name in has else ("a-role-ask", "")
         role = "" if name in has else f":{Role.TEACHER.value}"
-        data = f"{verb}:{person.user_id}{role}:{admin.short(name)}"
-        rows.append((Button(f"{mark}{name}", data),))
-    words = text(event.language, "people-ask-scope" if rows else "admin-no-datasets")
-    back = admin.back(event, f"a-role:{person.user_id}")
-    more = admin.turning(f"a-scopes:{person.user_id}", page, has_more=has_more)
-    return admin.panel_screen(called(event, person), words, rows=[*rows, more, back])
+        return Button(f"{mark}{name}", f"{verb}:{person.user_id}{role}:{admin.short(name)}")
+
+    names = sorted({*_datasets(context), *has})
+    rows = menu.list_rows(names, context.number(1), f"a-scopes:{person.user_id}", entry)
+    words = context.translate("people-ask-scope" if names else "admin-no-datasets")
+    back = menu.back(context, f"a-role:{person.user_id}")
+    return menu.card(called(context, person), words, rows=[*rows, back])
 
 
-def _datasets(kit: Kit, event: Event) -> list[str]:
-    return admin.datasets(kit, event, Permission.USERS)
+def _datasets(context: Context) -> list[str]:
+    return admin.datasets(context, Permission.USERS)
 
 
-def _scope(kit: Kit, event: Event, place: int, known: frozenset[str] = frozenset()) -> str:
+def _scope(context: Context, place: int, known: frozenset[str] = frozenset()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
-    mark = "".join(event.args[place : place + 1])
-    for name in {*_datasets(kit, event), *known}:
+    mark = context.argument(place)
+    for name in {*_datasets(context), *known}:
         if admin.short(name) == mark:
             return name
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def _role(event: Event) -> Role:
+def _role(context: Context) -> Role:
     """Return the role that a button names. Raises NotFound."""
     try:
-        return Role("".join(event.args[1:2]))
+        return Role(context.argument(1))
     except ValueError:
         raise NotFound("no such role", "bot-button-old") from None
 
 
-def ask_role(kit: Kit, event: Event) -> Screen:
+def ask_role(context: Context) -> View:
     """Ask whether the role is meant."""
-    person, role = another(kit, event), _role(event)
-    scope = _scope(kit, event, 2) if role is Role.TEACHER else None
-    told = admin.word(event, "role", role.value) + (f" ({scope})" if scope else "")
-    words = text(event.language, "people-ask-grant", who=called(event, person), role=told)
+    person, role = another(context), _role(context)
+    scope = _scope(context, 2) if role is Role.TEACHER else None
+    told = admin.word(context, "role", role.value) + (f" ({scope})" if scope else "")
+    words = context.translate("people-ask-grant", who=called(context, person), role=told)
     data = f"a-role-yes:{person.user_id}:{role.value}"
     data += f":{admin.short(scope)}" if scope else ""
-    yes = admin.button(event, "people-grant", data)
-    return admin.asks(event, words, yes, f"a-role:{person.user_id}")
+    yes = menu.button(context, "people-grant", data)
+    return menu.confirm(context, words, yes, f"a-role:{person.user_id}")
 
 
-def grant(kit: Kit, event: Event) -> Screen:
+def grant(context: Context) -> View:
     """Give the role."""
-    person, role = another(kit, event), _role(event)
-    scope = _scope(kit, event, 2) if role is Role.TEACHER else None
-    if kit.rows.roles.grant(person.user_id, role, admin.by(event), scope):
-        _tell(kit, person.user_id)
-    return replace(show_person(kit, event), alert=text(event.language, "people-granted"))
+    person, role = another(context), _role(context)
+    scope = _scope(context, 2) if role is Role.TEACHER else None
+    if context.rows.roles.grant(person.user_id, role, admin.by(context), scope):
+        _tell(context, person.user_id)
+    return replace(show_person(context), alert=context.translate("people-granted"))
 
 
-def ask_off(kit: Kit, event: Event) -> Screen:
+def ask_off(context: Context) -> View:
     """Ask whether a teacher is to lose a dataset."""
-    person = another(kit, event)
-    scope = _scope(kit, event, 1, kit.rows.roles.standing(person.user_id).scopes)
-    words = text(event.language, "people-ask-scope-off", who=called(event, person), scope=scope)
+    person = another(context)
+    scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
+    words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
     data = f"a-scope-off-yes:{person.user_id}:{admin.short(scope)}"
-    yes = admin.button(event, "people-revoke", data)
-    return admin.asks(event, words, yes, f"a-scopes:{person.user_id}")
+    yes = menu.button(context, "people-revoke", data)
+    return menu.confirm(context, words, yes, f"a-scopes:{person.user_id}")
 
 
-def take_off(kit: Kit, event: Event) -> Screen:
+def take_off(context: Context) -> View:
     """Take a dataset from a teacher."""
-    person = another(kit, event)
-    scope = _scope(kit, event, 1, kit.rows.roles.standing(person.user_id).scopes)
-    if kit.rows.roles.revoke(person.user_id, admin.by(event), scope):
-        _tell(kit, person.user_id)
-    return replace(show_person(kit, event), alert=text(event.language, "people-granted"))
+    person = another(context)
+    scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
+    if context.rows.roles.revoke(person.user_id, admin.by(context), scope):
+        _tell(context, person.user_id)
+    return replace(show_person(context), alert=context.translate("people-granted"))
 
 
-def _tell(kit: Kit, user_id: int) -> None:
+def _tell(context: Context, user_id: int) -> None:
     """Tell the person what they are now."""
-    standing = kit.rows.roles.standing(user_id)
+    standing = context.rows.roles.standing(user_id)
     role = {"key": f"role-{standing.role.value}", "arguments": {}}
     scopes_ = ", ".join(sorted(standing.scopes)) or "–"
     key = "notice-role-scopes" if standing.scopes else "notice-role"
-    kit.rows.notices.tell(str(user_id), key, {"role": role, "scopes": scopes_})
+    context.rows.notices.tell(str(user_id), key, {"role": role, "scopes": scopes_})
 
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    add_handlers(
-        application,
-        buttons={
-            "a-users": guarded(Permission.USERS, list_people),
-            "a-find": guarded(Permission.USERS, find_person),
-            "a-user": guarded(Permission.USERS, show_person),
-            "a-block": guarded(Permission.USERS, ask_block),
-            "a-block-yes": guarded(Permission.USERS, block_person),
-            "a-unblock": guarded(Permission.USERS, unblock_person),
-            "a-plan": guarded(Permission.USERS, choose_plan),
-            "a-plan-set": guarded(Permission.USERS, set_plan),
-            "a-gift": guarded(Permission.GIFTS, choose_format),
-            "a-gift-n": guarded(Permission.GIFTS, choose_amount),
-            "a-gift-d": guarded(Permission.GIFTS, choose_question_days),
-            "a-gift-ask": guarded(Permission.GIFTS, ask_gift),
-            "a-gift-yes": guarded(Permission.GIFTS, give_questions),
-            "a-term": guarded(Permission.GIFTS, choose_gift_plan),
-            "a-term-d": guarded(Permission.GIFTS, choose_plan_days),
-            "a-term-ask": guarded(Permission.GIFTS, ask_term),
-            "a-term-yes": guarded(Permission.GIFTS, give_plan),
-            "a-role": guarded(Permission.USERS, choose_role),
-            "a-scopes": guarded(Permission.USERS, scopes),
-            "a-role-ask": guarded(Permission.USERS, ask_role),
-            "a-role-yes": guarded(Permission.USERS, grant),
-            "a-scope-off": guarded(Permission.USERS, ask_off),
-            "a-scope-off-yes": guarded(Permission.USERS, take_off),
-        },
-        steps={
-            FINDING: guarded(Permission.USERS, person_found),
-            AMOUNT: guarded(Permission.GIFTS, written_amount),
-        },
-    )
+    managing = {
+        "a-users": list_people,
+        "a-find": find_person,
+        "a-user": show_person,
+        "a-block": ask_block,
+        "a-block-yes": block_person,
+        "a-unblock": unblock_person,
+        "a-plan": choose_plan,
+        "a-plan-set": set_plan,
+        "a-role": choose_role,
+        "a-scopes": scopes,
+        "a-role-ask": ask_role,
+        "a-role-yes": grant,
+        "a-scope-off": ask_off,
+        "a-scope-off-yes": take_off,
+    }
+    giving = {
+        "a-gift": choose_format,
+        "a-gift-n": choose_amount,
+        "a-gift-d": choose_question_days,
+        "a-gift-ask": ask_gift,
+        "a-gift-yes": give_questions,
+        "a-term": choose_gift_plan,
+        "a-term-d": choose_plan_days,
+        "a-term-ask": ask_term,
+        "a-term-yes": give_plan,
+    }
+    add_admin_handlers(application, Permission.USERS, managing, {FINDING: person_found})
+    add_admin_handlers(application, Permission.GIFTS, giving, {AMOUNT: written_amount})

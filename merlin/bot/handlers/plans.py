@@ -26,11 +26,12 @@ from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift
 from merlin.billing.selling import STARS_PERIOD_DAYS, Selling
 from merlin.billing.subscriptions import Renewal, Term
-from merlin.bot.context import Act, BotApplication, Event, Handler, Kit, add_handlers, told
+from merlin.bot import menu
+from merlin.bot.context import Act, BotApplication, Context, add_handlers
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
-from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for, zone_for
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for
+from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
@@ -41,23 +42,18 @@ from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 
 
-def buyer(event: Event) -> Actor:
+def buyer(context: Context) -> Actor:
     """Return the person as acts of their own know them."""
-    return Actor.person(event.user_id, Authority())
+    return Actor.person(context.user_id, Authority())
 
 
-def plan_at(kit: Kit, mark: str) -> Plan:
+def plan_at(context: Context, mark: str) -> Plan:
     """Return what may be bought or tried and is named so by a button. Raises NotFound."""
-    for plan in kit.services.plans:
+    for plan in context.services.plans:
         is_there = plan.offer.is_sold or plan.offer.trial_days
         if is_there and short(plan.name) == mark:
             return plan
     raise NotFound("no such plan", "bot-button-old")
-
-
-def word(event: Event, place: int = 0) -> str:
-    """Return a button's argument, "" for none."""
-    return event.args[place] if place < len(event.args) else ""
 
 
 def is_for_roubles(selling: Selling, public_url: str, plan: Plan) -> bool:
@@ -92,16 +88,18 @@ class CurrentPlan:
         return next((each for each in self.renewals if each.plan == plan.name), None)
 
 
-def current_plan(kit: Kit, event: Event) -> CurrentPlan:
+def current_plan(context: Context) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
-    plans, now = kit.services.plans, kit.services.clock()
-    user = kit.rows.users.get(event.user_id) or event.user
-    event = replace(event, user=user)
-    plan = plan_for(kit, event)
-    session = kit.rows.sessions.opened(event.place)
-    dataset = dataset_of(kit, session) if session is not None else kit.services.default_dataset
-    here = plan_for(kit, event, dataset)
-    mine = my_subscriptions(kit.rows.billing, buyer(event))
+    plans, now = context.services.plans, context.services.clock()
+    user = context.rows.users.get(context.user_id) or context.user
+    context = replace(context, user=user)
+    plan = plan_for(context)
+    session = context.rows.sessions.opened(context.place)
+    dataset = (
+        dataset_of(context, session) if session is not None else context.services.default_dataset
+    )
+    here = plan_for(context, dataset)
+    mine = my_subscriptions(context.rows.billing, buyer(context))
     terms, renewals = mine.terms, mine.running
     ends = [each.ends_at for each in terms if each.plan == plan.name and each.ends_at > now]
     until = max(ends) if ends and user.plan != plan.name else None
@@ -112,23 +110,23 @@ def current_plan(kit: Kit, event: Event) -> CurrentPlan:
     return CurrentPlan(plan, terms, until, after, here, renewals)
 
 
-def good_buttons(kit: Kit, event: Event) -> list[tuple[Button, ...]]:
+def good_buttons(context: Context) -> list[tuple[Button, ...]]:
     """Return a row for each plan and pack that may be bought or tried."""
-    plans = kit.services.plans
+    plans = context.services.plans
     sold = [*on_sale(plans), *(each for each in plans if each.offer.trial_days)]
     names = dict.fromkeys(each.name for each in sold)
     return [
-        (Button(_label(event, each), f"offer:{short(each.name)}"),)
+        (Button(_label(context, each), f"offer:{short(each.name)}"),)
         for each in plans
         if each.name in names and (each.offer.xtr is not None or each.offer.trial_days)
     ]
 
 
-def _label(event: Event, plan: Plan) -> str:
-    title, price = plan.titled(event.language), plan.offer.xtr
+def _label(context: Context, plan: Plan) -> str:
+    title, price = plan.titled(context.language), plan.offer.xtr
     if price is None:
-        return text(event.language, "pay-button-trial-of", title=title)
-    return f"{title} · {price.told(event.language)}"
+        return context.translate("pay-button-trial-of", title=title)
+    return f"{title} · {price.told(context.language)}"
 
 
 LINK = "ref"
@@ -139,208 +137,215 @@ _GIFT = "invitation:"
 _MOST_DIGITS = 17
 
 
-def are_invites_on(kit: Kit) -> bool:
+def are_invites_on(context: Context) -> bool:
     """Return whether there is anything to win: where nothing is counted there is not."""
-    return bool(kit.services.plans) and kit.services.selling.invitation > 0
+    return bool(context.services.plans) and context.services.selling.invitation > 0
 
 
-async def invite(kit: Kit, event: Event) -> None:
+async def invite(context: Context) -> None:
     """Show the person's link."""
-    await kit.show(event, lambda: _invitation(kit, event))
+    await context.show(lambda: _invitation(context))
 
 
-def _invitation(kit: Kit, event: Event) -> Screen:
-    if not are_invites_on(kit):
-        return alert(text(event.language, "bot-button-old"))
-    link = kit.me.link(f"{LINK}_{event.user_id}")
-    amount = kit.services.selling.invitation
-    words = text(event.language, "invite-link", link=link, amount=amount, most=MOST)
-    greeting = {"url": link, "text": text(event.language, "invite-greeting")}
-    share = Button(text(event.language, "invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
-    back = Button(text(event.language, "button-back"), "plan:0")
-    return said(words, (share,), (back,))
+def _invitation(context: Context) -> View:
+    if not are_invites_on(context):
+        return menu.alert(context.translate("bot-button-old"))
+    link = context.link(f"{LINK}_{context.user_id}")
+    amount = context.services.selling.invitation
+    words = context.translate("invite-link", link=link, amount=amount, most=MOST)
+    greeting = {"url": link, "text": context.translate("invite-greeting")}
+    share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
+    back = menu.button(context, "button-back", "plan:0")
+    return menu.message(words, (share,), (back,))
 
 
-def came_by(kit: Kit, event: Event, number: str) -> None:
+def came_by(context: Context, number: str) -> None:
     """Give who invited a new person what that is worth, and tell them; within the store's work."""
     inviter = int(number) if number.isascii() and number.isdecimal() else 0
-    if not (are_invites_on(kit) and _is_new(event)) or not 0 < inviter < 10**_MOST_DIGITS:
+    if not (are_invites_on(context) and _is_new(context)) or not 0 < inviter < 10**_MOST_DIGITS:
         return
-    known = kit.rows.users.get(inviter)
-    if known is None or known.is_blocked or inviter == event.user_id or _is_enough(kit, inviter):
+    known = context.rows.users.get(inviter)
+    if (
+        known is None
+        or known.is_blocked
+        or inviter == context.user_id
+        or _is_enough(context, inviter)
+    ):
         return
-    amount, key = kit.services.selling.invitation, f"{_GIFT}{event.update_id}"
-    kit.rows.quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
-    kit.rows.notices.tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
+    amount, key = context.services.selling.invitation, f"{_GIFT}{context.update_id}"
+    context.rows.quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
+    context.rows.notices.tell(
+        str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}"
+    )
 
 
-def _is_new(event: Event) -> bool:
+def _is_new(context: Context) -> bool:
     """Return whether the person starts the bot for the first time: a start keeps the name."""
-    return event.is_private and not event.user.shown_name
+    return context.is_private and not context.user.shown_name
 
 
-def _is_enough(kit: Kit, inviter: int) -> bool:
-    gifts = kit.rows.quotas.gifts(inviter)
+def _is_enough(context: Context, inviter: int) -> bool:
+    gifts = context.rows.quotas.gifts(inviter)
     return sum((each.gift.key or "").startswith(_GIFT) for each in gifts) >= MOST
 
 
-def shop_judged(act: Act) -> Handler:
+def shop_judged(act: Act) -> Act:
     """Return the handler that shows what `act` says, or the reason of what it raises."""
 
-    def judge(kit: Kit, event: Event) -> Screen:
+    def judge(context: Context) -> View:
         try:
-            return kit.store.apart(lambda: act(kit, event))
+            return context.store.apart(lambda: act(context))
         except MerlinError as error:
-            return shop_refusal(event, error)
+            return shop_refusal(context, error)
 
-    return told(judge)
+    return judge
 
 
-def shop_refusal(event: Event, error: MerlinError) -> Screen:
+def shop_refusal(context: Context, error: MerlinError) -> View:
     """Return the reason of an error, over the chat for a pressed button."""
-    words = text(event.language, error.key, **error.arguments)
-    return alert(words, is_loud=True) if event.verb else said(words)
+    words = context.translate(error.key, **error.arguments)
+    return menu.alert(words, is_loud=True) if context.verb else menu.message(words)
 
 
-def plan(kit: Kit, event: Event) -> Screen:
+def plan(context: Context) -> View:
     """Tell what the person has, and what there is."""
-    language, mine = event.language, current_plan(kit, event)
-    if event.dialog is not None and event.verb:
-        kit.rows.dialogs.end(event.chat_id, event.user_id)
-    goods = good_buttons(kit, event)
-    parts = [*_mine(kit, event, mine), _here(kit, event, mine), _others(kit, event, mine)]
-    parts.append("\n".join(_renewals(kit, event, mine)))
+    language, mine = context.language, current_plan(context)
+    if context.dialog is not None and context.verb:
+        context.stop_waiting()
+    goods = good_buttons(context)
+    parts = [*_mine(context, mine), _here(context, mine), _others(context, mine)]
+    parts.append("\n".join(_renewals(context, mine)))
     parts.append(text(language, "pay-choose") if goods else "")
     words = "\n\n".join(filter(None, parts))
-    return said(words, *goods, *_ways(kit, event, mine))
+    return menu.message(words, *goods, *_ways(context, mine))
 
 
-def _mine(kit: Kit, event: Event, mine: CurrentPlan) -> list[str]:
+def _mine(context: Context, mine: CurrentPlan) -> list[str]:
     if mine.plan is UNLIMITED:
-        return [text(event.language, "plan-unlimited")]
-    lines = [_title(kit, event, mine), *left_lines(kit, event, mine.plan)]
-    lines += plan_lines(event, mine.plan)
-    beyond = gift_lines(kit, event)
+        return [context.translate("plan-unlimited")]
+    lines = [_title(context, mine), *left_lines(context, mine.plan)]
+    lines += plan_lines(context, mine.plan)
+    beyond = gift_lines(context)
     if not beyond:
         return ["\n".join(lines)]
-    return ["\n".join(lines), "\n".join([text(event.language, "pay-beyond"), *beyond])]
+    return ["\n".join(lines), "\n".join([context.translate("pay-beyond"), *beyond])]
 
 
-def _title(kit: Kit, event: Event, mine: CurrentPlan) -> str:
-    title = mine.plan.titled(event.language)
+def _title(context: Context, mine: CurrentPlan) -> str:
+    title = mine.plan.titled(context.language)
     if mine.until is None:
-        return text(event.language, "plan-title", title=title)
-    at = i18n.format_moment(mine.until, zone_for(kit, event), event.language)
+        return context.translate("plan-title", title=title)
+    at = i18n.format_moment(mine.until, context.zone, context.language)
     if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
-        return text(event.language, "pay-title-until", title=title, at=at)
-    then = mine.next_plan.titled(event.language)
-    return text(event.language, "pay-title-then", title=title, at=at, then=then)
+        return context.translate("pay-title-until", title=title, at=at)
+    then = mine.next_plan.titled(context.language)
+    return context.translate("pay-title-then", title=title, at=at, then=then)
 
 
-def plan_lines(event: Event, of: Plan) -> list[str]:
+def plan_lines(context: Context, of: Plan) -> list[str]:
     """Return what a plan brings beside numbers of questions, a line each."""
     lines = []
     if of.window:
-        lines.append(text(event.language, "plan-window", tokens=of.window))
+        lines.append(context.translate("plan-window", tokens=of.window))
     if of.sessions:
-        lines.append(text(event.language, "plan-sessions", most=of.sessions))
+        lines.append(context.translate("plan-sessions", most=of.sessions))
     if of.models:
-        lines.append(text(event.language, "plan-models", models=", ".join(of.models)))
+        lines.append(context.translate("plan-models", models=", ".join(of.models)))
     return lines
 
 
-def _here(kit: Kit, event: Event, mine: CurrentPlan) -> str:
+def _here(context: Context, mine: CurrentPlan) -> str:
     """Return what is left of the plan that counts in the open session, where it is another."""
     if mine.here is mine.plan:
         return ""
-    title = mine.here.titled(event.language)
-    ends = mine.ends(mine.here, kit.services.clock())
-    head = text(event.language, "pay-here", title=title)
+    title = mine.here.titled(context.language)
+    ends = mine.ends(mine.here, context.services.clock())
+    head = context.translate("pay-here", title=title)
     if ends is not None:
-        at = i18n.format_moment(ends, zone_for(kit, event), event.language)
-        head = text(event.language, "pay-here-until", title=title, at=at)
-    return "\n".join([head, *left_lines(kit, event, mine.here)])
+        at = i18n.format_moment(ends, context.zone, context.language)
+        head = context.translate("pay-here-until", title=title, at=at)
+    return "\n".join([head, *left_lines(context, mine.here)])
 
 
-def _others(kit: Kit, event: Event, mine: CurrentPlan) -> str:
+def _others(context: Context, mine: CurrentPlan) -> str:
     """Return the plans that run beside these two, a line each."""
     lines = []
-    for each in kit.services.plans:
-        ends = mine.ends(each, kit.services.clock())
+    for each in context.services.plans:
+        ends = mine.ends(each, context.services.clock())
         if ends is not None and each is not mine.plan and each is not mine.here:
-            at = i18n.format_moment(ends, zone_for(kit, event), event.language)
-            lines.append(
-                text(event.language, "pay-other", title=each.titled(event.language), at=at)
-            )
+            at = i18n.format_moment(ends, context.zone, context.language)
+            lines.append(context.translate("pay-other", title=each.titled(context.language), at=at))
     return "\n".join(lines)
 
 
-def _renewals(kit: Kit, event: Event, mine: CurrentPlan) -> list[str]:
+def _renewals(context: Context, mine: CurrentPlan) -> list[str]:
     lines = []
-    for plan_ in kit.services.plans:
+    for plan_ in context.services.plans:
         renewal = mine.renewal(plan_)
         if renewal is not None:
-            at = i18n.format_moment(renewal.next_at, zone_for(kit, event), event.language)
-            told_ = {"title": plan_.titled(event.language), "at": at}
-            lines.append(text(event.language, "pay-renews", **told_))
+            at = i18n.format_moment(renewal.next_at, context.zone, context.language)
+            told_ = {"title": plan_.titled(context.language), "at": at}
+            lines.append(context.translate("pay-renews", **told_))
     return lines
 
 
-def _ways(kit: Kit, event: Event, mine: CurrentPlan) -> list[tuple[Button, ...]]:
-    language = event.language
+def _ways(context: Context, mine: CurrentPlan) -> list[tuple[Button, ...]]:
+    language = context.language
     rows: list[tuple[Button, ...]] = []
-    for plan_ in kit.services.plans:
+    for plan_ in context.services.plans:
         renewal = mine.renewal(plan_)
         if renewal is not None:
             label = text(language, "pay-button-renewal", title=plan_.titled(language))
             rows.append((Button(label, f"renewal:{renewal.renewal_id}"),))
     last: list[Button] = []
-    if len(kit.services.plans) > 1:
+    if len(context.services.plans) > 1:
         last.append(Button(text(language, "pay-button-code"), "code"))
-    if list_orders(kit.rows.billing, buyer(event), 1):
+    if list_orders(context.rows.billing, buyer(context), 1):
         last.append(Button(text(language, "pay-button-orders"), "orders"))
-    if are_invites_on(kit) and mine.plan is not UNLIMITED:
+    if are_invites_on(context) and mine.plan is not UNLIMITED:
         rows.append((Button(text(language, "invite-button"), "invite"),))
     return [*rows, tuple(last)] if last else rows
 
 
-def to_plan(event: Event) -> tuple[Button, ...]:
+def to_plan(context: Context) -> tuple[Button, ...]:
     """Return the row that leads back to /plan."""
-    return (Button(text(event.language, "button-back"), "plan:0"),)
+    return (menu.button(context, "button-back", "plan:0"),)
 
 
-def offer(kit: Kit, event: Event) -> Screen:
+def offer(context: Context) -> View:
     """Show one plan or pack. Raises NotFound for one that is not offered any more."""
-    mark = word(event, 1)
-    return offered(kit, event, plan_at(kit, word(event)), promo_at(kit, mark) if mark else None)
+    mark = context.argument(1)
+    return offered(
+        context, plan_at(context, context.argument(0)), promo_at(context, mark) if mark else None
+    )
 
 
-def promo_at(kit: Kit, mark: str) -> Promo | None:
+def promo_at(context: Context, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
-    listed = kit.rows.billing.promos.all()
+    listed = context.rows.billing.promos.all()
     return next((each.promo for each in listed if short(each.promo.code) == mark), None)
 
 
-def offered(kit: Kit, event: Event, of: Plan, promo: Promo | None) -> Screen:
+def offered(context: Context, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
-    language, mine = event.language, current_plan(kit, event)
+    language, mine = context.language, current_plan(context)
     title = of.titled(language)
     _, price = prices(of, promo)
     about = of.described(language)
-    parts = [title, about, "\n".join(_brings(event, of, mine)), _beside(kit, event, of, mine)]
-    parts += [_trial(kit, event, of), _price(event, of, promo, price)]
+    parts = [title, about, "\n".join(_brings(context, of, mine)), _beside(context, of, mine)]
+    parts += [_trial(context, of), _price(context, of, promo, price)]
     words = "\n\n".join(filter(None, parts))
-    rows = [*_buying(kit, event, of, promo, price), *_trying(kit, event, of), to_plan(event)]
-    return Screen(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
+    rows = [*_buying(context, of, promo, price), *_trying(context, of), to_plan(context)]
+    return View(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
 
 
-def _brings(event: Event, of: Plan, mine: CurrentPlan) -> list[str]:
-    language, days = event.language, of.offer.days
+def _brings(context: Context, of: Plan, mine: CurrentPlan) -> list[str]:
+    language, days = context.language, of.offer.days
     if of.is_pack:
         lines = [f"• {text(language, 'pay-pack', what=pack_words(of.offer.pack, language))}"]
     else:
         lines = [_line(language, kind, of, mine.plan) for kind in Format]
-        lines += plan_lines(event, of)
+        lines += plan_lines(context, of)
     if of.courses:
         lines.append(text(language, "pay-courses", courses=", ".join(of.courses)))
     if days is not None:
@@ -359,33 +364,33 @@ def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
     return text(language, "pay-line", **named, old=old)
 
 
-def _beside(kit: Kit, event: Event, of: Plan, mine: CurrentPlan) -> str:
+def _beside(context: Context, of: Plan, mine: CurrentPlan) -> str:
     """Return how it goes together with what the person has."""
-    ends = mine.ends(of, kit.services.clock())
+    ends = mine.ends(of, context.services.clock())
     if of.is_pack:
         return ""
     if ends is not None:
-        return text(event.language, "pay-from", at=_moment(kit, event, ends))
-    plans = list(kit.services.plans)
+        return context.translate("pay-from", at=_moment(context, ends))
+    plans = list(context.services.plans)
     if not of.courses and mine.plan in plans and plans.index(mine.plan) > plans.index(of):
-        return text(event.language, "pay-lower", title=mine.plan.titled(event.language))
+        return context.translate("pay-lower", title=mine.plan.titled(context.language))
     return ""
 
 
-def _moment(kit: Kit, event: Event, at: datetime) -> str:
-    return i18n.format_moment(at, zone_for(kit, event), event.language)
+def _moment(context: Context, at: datetime) -> str:
+    return i18n.format_moment(at, context.zone, context.language)
 
 
-def _trial(kit: Kit, event: Event, of: Plan) -> str:
-    if not may_try(kit.rows.billing, event.user_id, of):
+def _trial(context: Context, of: Plan) -> str:
+    if not may_try(context.rows.billing, context.user_id, of):
         return ""
-    return text(event.language, "pay-trial", days=of.offer.trial_days)
+    return context.translate("pay-trial", days=of.offer.trial_days)
 
 
-def _price(event: Event, of: Plan, promo: Promo | None, price: Amount | None) -> str:
+def _price(context: Context, of: Plan, promo: Promo | None, price: Amount | None) -> str:
     if price is None or of.offer.xtr is None:
         return ""
-    language = event.language
+    language = context.language
     told_ = {"price": price.told(language), "days": STARS_PERIOD_DAYS}
     if promo is not None:
         code = {"code": promo.code, "before": of.offer.xtr.told(language)}
@@ -394,35 +399,35 @@ def _price(event: Event, of: Plan, promo: Promo | None, price: Amount | None) ->
 
 
 def _buying(
-    kit: Kit, event: Event, of: Plan, promo: Promo | None, price: Amount | None
+    context: Context, of: Plan, promo: Promo | None, price: Amount | None
 ) -> list[tuple[Button, ...]]:
     rows: list[tuple[Button, ...]] = []
     if price is not None:
         code = f":{short(promo.code)}" if promo is not None else ""
-        label = text(event.language, "pay-button-buy", price=price.told(event.language))
+        label = context.translate("pay-button-buy", price=price.told(context.language))
         rows.append((Button(label, f"buy:{short(of.name)}{code}", style="success"),))
-    services, rub = kit.services, prices(of, promo)[0]
+    services, rub = context.services, prices(of, promo)[0]
     if rub is not None and is_for_roubles(services.selling, services.public_url, of):
-        label = text(event.language, "pay-button-roubles", price=rub.told(event.language))
+        label = context.translate("pay-button-roubles", price=rub.told(context.language))
         url = f"{services.public_url.rstrip('/')}/checkout/{quote(of.name, safe='')}"
         rows.append((Button(label, url=url),))
     return rows
 
 
-def _trying(kit: Kit, event: Event, of: Plan) -> list[tuple[Button, ...]]:
-    if not may_try(kit.rows.billing, event.user_id, of):
+def _trying(context: Context, of: Plan) -> list[tuple[Button, ...]]:
+    if not may_try(context.rows.billing, context.user_id, of):
         return []
-    label = text(event.language, "pay-button-trial", days=of.offer.trial_days)
+    label = context.translate("pay-button-trial", days=of.offer.trial_days)
     return [(Button(label, f"try:{short(of.name)}"),)]
 
 
-def try_it(kit: Kit, event: Event) -> Screen:
+def try_it(context: Context) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
-    of = plan_at(kit, word(event))
-    days = start_trial(kit.rows.billing, buyer(event), of.name)
-    title = of.titled(event.language)
-    words = text(event.language, "pay-tried", title=title, days=days)
-    return replace(plan(kit, event), alert=words, is_loud=True)
+    of = plan_at(context, context.argument(0))
+    days = start_trial(context.rows.billing, buyer(context), of.name)
+    title = of.titled(context.language)
+    words = context.translate("pay-tried", title=title, days=days)
+    return replace(plan(context), alert=words, is_loud=True)
 
 
 STEP = "pay-code"
@@ -430,42 +435,41 @@ STEP = "pay-code"
 MOST_TRIES = 5
 
 
-def ask_code(kit: Kit, event: Event) -> Screen:
+def ask_code(context: Context) -> View:
     """Ask for the code."""
-    kit.wait(event, Dialog(STEP, {"tries": 0}))
-    return _asks(event, text(event.language, "pay-ask-code"))
+    context.wait(Dialog(STEP, {"tries": 0}))
+    return _asks(context, context.translate("pay-ask-code"))
 
 
-def _asks(event: Event, words: str) -> Screen:
-    back = Button(text(event.language, "button-back"), "plan:0")
-    return said(words, (back, Button(text(event.language, "button-cancel"), "cancel")))
+def _asks(context: Context, words: str) -> View:
+    return menu.form(context, words, "plan:0")
 
 
-def code_typed(kit: Kit, event: Event) -> Screen:
+def code_typed(context: Context) -> View:
     """Take the code that was written."""
     try:
-        return kit.store.apart(lambda: _used(kit, event))
+        return context.store.apart(lambda: _used(context))
     except MerlinError as error:
-        tries = int((event.dialog.said if event.dialog else {}).get("tries", 0)) + 1
-        words = text(event.language, error.key, **error.arguments)
+        tries = int(context.dialog_values.get("tries", 0)) + 1
+        words = context.translate(error.key, **error.arguments)
         if tries >= MOST_TRIES:
-            kit.rows.dialogs.end(event.chat_id, event.user_id)
-            return said(f"{words}\n\n{text(event.language, 'pay-code-enough')}")
-        kit.wait(event, Dialog(STEP, {"tries": tries}))
-        return _asks(event, f"{words}\n\n{text(event.language, 'pay-code-again')}")
+            context.stop_waiting()
+            return menu.message(f"{words}\n\n{context.translate('pay-code-enough')}")
+        context.wait(Dialog(STEP, {"tries": tries}))
+        return _asks(context, f"{words}\n\n{context.translate('pay-code-again')}")
 
 
-def _used(kit: Kit, event: Event) -> Screen:
-    promo = use_code(kit.rows.billing, buyer(event), event.text)
-    of = plan_named(kit.services.plans, promo.plan)
+def _used(context: Context) -> View:
+    promo = use_code(context.rows.billing, buyer(context), context.text)
+    of = plan_named(context.services.plans, promo.plan)
     if of is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
+    context.stop_waiting()
     if not promo.days:
-        return offered(kit, event, of, promo)
-    title = of.titled(event.language)
-    words = text(event.language, "pay-code-given", title=title, days=promo.days)
-    screen = plan(kit, event)
+        return offered(context, of, promo)
+    title = of.titled(context.language)
+    words = context.translate("pay-code-given", title=title, days=promo.days)
+    screen = plan(context)
     page = screen.page
     return (
         screen
@@ -478,14 +482,14 @@ def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={"plan": told(plan)},
+        commands={"plan": plan},
         buttons={
             "invite": invite,
             # An answer stands over the button without an argument: it is not to be lost.
-            "plan": told(lambda kit, event: replace(plan(kit, event), is_new=not event.args)),
+            "plan": lambda context: replace(plan(context), is_new=not context.arguments),
             "offer": shop_judged(offer),
             "try": shop_judged(try_it),
             "code": shop_judged(ask_code),
         },
-        steps={STEP: told(code_typed)},
+        steps={STEP: code_typed},
     )

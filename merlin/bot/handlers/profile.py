@@ -26,14 +26,14 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
+from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
-from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
+from merlin.bot.context import BotApplication, Context, add_handlers
 from merlin.bot.handlers.admin import ANEW
 from merlin.bot.handlers.feedback import take_back
 from merlin.bot.handlers.orders import order_line
-from merlin.bot.handlers.questions import number
-from merlin.bot.handlers.quota import plan_for, zone_for
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.handlers.quota import plan_for
+from merlin.bot.menu import View
 from merlin.bot.stars import payment_context
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
@@ -62,88 +62,88 @@ _OF_CLIENT = "auto"
 _COLUMNS = 2
 
 
-def languages(kit: Kit, event: Event) -> Screen:
+def languages(context: Context) -> View:
     """Show the languages, and the way to the time zones."""
-    return _languages(kit, event, event.language, event.user.language)
+    return _languages(context, context.language, context.user.language)
 
 
-def _languages(kit: Kit, event: Event, language: str, chosen: str | None) -> Screen:
+def _languages(context: Context, language: str, chosen: str | None) -> View:
     buttons = [
         Button(f"{'✓ ' if chosen == each else ''}{text(each, 'lang-name')}", f"lang:{each}")
         for each in LANGUAGES
     ]
     client = f"{'✓ ' if chosen is None else ''}{text(language, 'lang-client')}"
-    now = _now(kit, event.user.zone or kit.services.timezone, language)
+    now = _now(context, context.user.zone or context.services.timezone, language)
     zones = Button(text(language, "zone-choose"), "zones")
     words = text(language, "lang-ask", now=now)
-    return said(words, tuple(buttons), (Button(client, f"lang:{_OF_CLIENT}"),), (zones,))
+    return menu.message(words, tuple(buttons), (Button(client, f"lang:{_OF_CLIENT}"),), (zones,))
 
 
-def _now(kit: Kit, zone: str, language: str) -> str:
-    return i18n.format_moment(kit.services.clock(), zone_of(zone), language)
+def _now(context: Context, zone: str, language: str) -> str:
+    return i18n.format_moment(context.services.clock(), zone_of(zone), language)
 
 
-def choose_language(kit: Kit, event: Event) -> Screen:
+def choose_language(context: Context) -> View:
     """Keep the language of a button."""
-    word = event.args[0] if event.args else ""
+    word = context.argument(0)
     if word not in {*LANGUAGES, _OF_CLIENT}:
-        return languages(kit, event)
+        return languages(context)
     chosen = None if word == _OF_CLIENT else word
-    kit.rows.users.set_language(event.user_id, chosen)
-    default = language_of(event.update.language_code, kit.services.language)
+    context.rows.users.set_language(context.user_id, chosen)
+    default = language_of(context.stored.language_code, context.services.language)
     language = chosen or default
-    screen = _languages(kit, event, language, chosen)
+    screen = _languages(context, language, chosen)
     return replace(screen, alert=text(language, "lang-kept"))
 
 
-def zones(kit: Kit, event: Event) -> Screen:
+def zones(context: Context) -> View:
     """Show the zones that most people here live in."""
-    if event.dialog is not None and event.dialog.step == TYPING:
-        kit.rows.dialogs.end(event.chat_id, event.user_id)
-    return _zones(event.language, event.user.zone)
+    if context.dialog is not None and context.dialog.step == TYPING:
+        context.stop_waiting()
+    return _zones(context.language, context.user.zone)
 
 
-def _zones(language: str, chosen: str | None) -> Screen:
+def _zones(language: str, chosen: str | None) -> View:
     buttons = [
         Button(f"{'✓ ' if chosen == zone else ''}{_city(zone, language)}", f"zone:{place}")
         for place, zone in enumerate(ZONES, 1)
     ]
     typed = Button(text(language, "zone-type"), "zone-type")
     back = Button(text(language, "button-back"), "lang")
-    return said(text(language, "zone-ask"), *button_rows(buttons, _COLUMNS), (typed,), (back,))
+    return menu.message(
+        text(language, "zone-ask"), *button_rows(buttons, _COLUMNS), (typed,), (back,)
+    )
 
 
 def _city(zone: str, language: str) -> str:
     return text(language, f"zone-{zone.partition('/')[2].lower()}")
 
 
-def choose_zone(kit: Kit, event: Event) -> Screen:
+def choose_zone(context: Context) -> View:
     """Keep the zone of a button."""
-    found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == event.args]
+    found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == context.arguments]
     if not found:
-        return alert(text(event.language, "bot-button-old"))
-    return _kept(kit, event, found[0])
+        return menu.alert(context.translate("bot-button-old"))
+    return _kept(context, found[0])
 
 
-def ask_zone(kit: Kit, event: Event) -> Screen:
+def ask_zone(context: Context) -> View:
     """Ask for the name of a zone."""
-    kit.wait(event, Dialog(TYPING))
-    return _asks(event, "zone-ask-name")
+    context.wait(Dialog(TYPING))
+    return _asks(context, "zone-ask-name")
 
 
-def _asks(event: Event, key: str) -> Screen:
-    back = Button(text(event.language, "button-back"), "zones")
-    cancel = Button(text(event.language, "button-cancel"), "cancel")
-    return said(text(event.language, key), (back, cancel))
+def _asks(context: Context, key: str) -> View:
+    return menu.form(context, context.translate(key), "zones")
 
 
-def zone_typed(kit: Kit, event: Event) -> Screen:
+def zone_typed(context: Context) -> View:
     """Keep the zone that was written, by its name or one of ours by its city."""
-    zone = _meant(event.text.strip())
+    zone = _meant(context.text.strip())
     if not is_zone(zone):
-        return _asks(event, "zone-unknown")
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    return _kept(kit, event, zone)
+        return _asks(context, "zone-unknown")
+    context.stop_waiting()
+    return _kept(context, zone)
 
 
 def _meant(words: str) -> str:
@@ -153,11 +153,11 @@ def _meant(words: str) -> str:
     return next(iter(ours), words if is_zone(words) else words.title())
 
 
-def _kept(kit: Kit, event: Event, zone: str) -> Screen:
-    kit.rows.users.set_zone(event.user_id, zone)
-    now = _now(kit, zone, event.language)
-    back = Button(text(event.language, "button-back"), "lang")
-    return said(text(event.language, "zone-kept", zone=zone, now=now), (back,))
+def _kept(context: Context, zone: str) -> View:
+    context.rows.users.set_zone(context.user_id, zone)
+    now = _now(context, zone, context.language)
+    back = menu.button(context, "button-back", "lang")
+    return menu.message(context.translate("zone-kept", zone=zone, now=now), (back,))
 
 
 ONE_DAY = timedelta(hours=24)
@@ -178,97 +178,95 @@ _TOLD = (
 )
 
 
-async def export(kit: Kit, event: Event) -> None:
+async def export(context: Context) -> None:
     """Send one file with everything that the database keeps of the person."""
-    if not event.is_private:
-        await kit.say(event, text(event.language, "my-data-private"))
+    if not context.is_private:
+        await context.say(context.translate("my-data-private"))
         return
-    kept = await kit.store.read(lambda: kit.rows.people.told(event.user_id))
+    kept = await context.store.read(lambda: context.rows.people.told(context.user_id))
     content = json.dumps(kept, ensure_ascii=False, indent=1, default=str).encode()
-    name = f"merlin-{event.user_id}.json"
+    name = f"merlin-{context.user_id}.json"
     if len(content) > MOST_BYTES:
         name, content = f"{name}.gz", gzip.compress(content, mtime=0)
-    page = FormattedMessage(text(event.language, "my-data-export"), file=Attachment(name, content))
-    await kit.show(event, lambda: Screen(page))
+    page = FormattedMessage(context.translate("my-data-export"), file=Attachment(name, content))
+    await context.show(lambda: View(page))
 
 
-def delete_me(kit: Kit, event: Event) -> Screen:
+def delete_me(context: Context) -> View:
     """Tell what would be removed, and ask."""
-    if not event.is_private:
-        return said(text(event.language, "my-data-private"))
-    language = event.language
-    lines = _table(event, kit.rows.people.count(event.user_id))
+    if not context.is_private:
+        return menu.message(context.translate("my-data-private"))
+    language = context.language
+    lines = _table(context, context.rows.people.count(context.user_id))
     words = text(language, "my-data-delete", rows="\n".join(lines))
     go_on = Button(text(language, "my-data-go-on"), "forget:1")
-    return said(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
+    return menu.message(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
 
 
-def _table(event: Event, counts: Mapping[str, int]) -> list[str]:
+def _table(context: Context, counts: Mapping[str, int]) -> list[str]:
     """Return a line for each kind of rows, and one for those that mean nothing to people."""
     other = sum(count for name, count in counts.items() if name not in _TOLD)
     shown = [(name, counts[name]) for name in _TOLD if counts.get(name)]
     kinds = [*shown, *([("other", other)] if other else [])]
-    return [
-        f"• {text(event.language, 'my-data-kind', kind=name)}: {count}" for name, count in kinds
-    ]
+    return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
 
 
-async def forget(kit: Kit, event: Event) -> None:
+async def forget(context: Context) -> None:
     """Ask once more, then erase everything."""
-    if not event.is_private:
-        await kit.show(event, lambda: alert(text(event.language, "my-data-private")))
-    elif number(event) != 2:  # noqa: PLR2004 - the second time
-        await kit.show(event, lambda: _surely(event))
+    if not context.is_private:
+        await context.show(lambda: menu.alert(context.translate("my-data-private")))
+    elif context.number() != 2:  # noqa: PLR2004 - the second time
+        await context.show(lambda: _surely(context))
     else:
-        await _erase(kit, event)
+        await _erase(context)
 
 
-def _surely(event: Event) -> Screen:
-    language = event.language
+def _surely(context: Context) -> View:
+    language = context.language
     sure = Button(text(language, "my-data-sure"), "forget:2", style="danger")
     cancel = Button(text(language, "button-cancel"), "cancel")
-    return said(text(language, "my-data-surely"), (sure,), (cancel,))
+    return menu.message(text(language, "my-data-surely"), (sure,), (cancel,))
 
 
-async def _erase(kit: Kit, event: Event) -> None:
-    await kit.calls.answer("answerCallbackQuery", {"callback_query_id": event.query_id})
+async def _erase(context: Context) -> None:
+    await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     kill_point("erase.before")
-    await end_subscriptions(payment_context(kit.services, kit.calls), event.user_id)
-    models, removed = await kit.store.do(lambda: _forget(kit, event))
+    await end_subscriptions(payment_context(context.services, context.calls), context.user_id)
+    models, removed = await context.store.do(lambda: _forget(context))
     kill_point("erase.after")
-    lines = _table(event, removed)
-    words = [text(event.language, "my-data-deleted", rows="\n".join(lines), count=len(lines))]
+    lines = _table(context, removed)
+    words = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
     if models:
         named = {"count": len(models), "models": ", ".join(models)}
-        words.append(text(event.language, "consent-models", **named))
-    await _tell(kit, event, FormattedMessage("\n\n".join(words)))
+        words.append(context.translate("consent-models", **named))
+    await _tell(context, FormattedMessage("\n\n".join(words)))
     kill_point("erase.told")
-    until = _kept_until(kit, event)
-    await kit.store.do(lambda: kit.rows.people.forget(event.user_id, until))
+    until = _kept_until(context)
+    await context.store.do(lambda: context.rows.people.forget(context.user_id, until))
 
 
-def _forget(kit: Kit, event: Event) -> tuple[list[str], Mapping[str, int]]:
-    models = take_back(kit, event.user_id)
-    until = _kept_until(kit, event)
-    removed = kit.rows.people.forget(event.user_id, until, event.update_id)
-    if not event.is_resumed:
-        kit.rows.audit.note(ERASED, "user.erase", ERASED)
+def _forget(context: Context) -> tuple[list[str], Mapping[str, int]]:
+    models = take_back(context, context.user_id)
+    until = _kept_until(context)
+    removed = context.rows.people.forget(context.user_id, until, context.update_id)
+    if not context.is_resumed:
+        context.rows.audit.note(ERASED, "user.erase", ERASED)
     return models, removed
 
 
-def _kept_until(kit: Kit, event: Event) -> datetime:
+def _kept_until(context: Context) -> datetime:
     """Return until when what was used of the plan is kept: a day, or the month it counts by."""
-    plan, now = plan_for(kit, event), kit.services.clock()
+    plan, now = plan_for(context), context.services.clock()
     if any(plan.allowance(kind).month is not None for kind in Format):
-        return today(now, zone_for(kit, event)).month_ends
+        return today(now, context.zone).month_ends
     return now + ONE_DAY
 
 
-async def _tell(kit: Kit, event: Event, page: FormattedMessage) -> None:
+async def _tell(context: Context, page: FormattedMessage) -> None:
     """Let the message that asked say that it is done; who cannot be told is erased all the same."""
     try:
-        if not await kit.calls.edit(event.chat_id, event.message_id, page):
-            await kit.calls.send(event.chat_id, page)
+        if not await context.calls.edit(context.chat_id, context.message_id, page):
+            await context.calls.send(context.chat_id, page)
     except (ChatUnreachable, SendUnknown, BadRequest):
         return
 
@@ -286,125 +284,131 @@ _LOOK_BACK = 50
 _PURCHASES = 3
 
 
-def pay_support(kit: Kit, event: Event) -> Screen:
+def pay_support(context: Context) -> View:
     """Hand over what stands behind the command; without words ask for them."""
-    rest = event.text.split(maxsplit=1)[1:]
-    if rest and not event.verb:
-        return _hand_over(kit, event, rest[0])
-    if _is_enough(kit, event):
-        return said(text(event.language, "paysupport-enough", most=MOST_A_DAY))
-    if not _admins(kit):
-        return said(text(event.language, "paysupport-nobody"))
-    kit.wait(event, Dialog(STEP))
-    return said(text(event.language, "paysupport-ask"), _cancel(event))
+    rest = context.text.split(maxsplit=1)[1:]
+    if rest and not context.verb:
+        return _hand_over(context, rest[0])
+    if _is_enough(context):
+        return menu.message(context.translate("paysupport-enough", most=MOST_A_DAY))
+    if not _admins(context):
+        return menu.message(context.translate("paysupport-nobody"))
+    context.wait(Dialog(STEP))
+    return menu.message(context.translate("paysupport-ask"), _cancel(context))
 
 
-def pay_support_typed(kit: Kit, event: Event) -> Screen:
+def pay_support_typed(context: Context) -> View:
     """Hand the typed words over to the admins."""
-    return _hand_over(kit, event, event.text)
+    return _hand_over(context, context.text)
 
 
-def _hand_over(kit: Kit, event: Event, words: str) -> Screen:
+def _hand_over(context: Context, words: str) -> View:
     if not _is_good(words):
-        return said(text(event.language, "paysupport-bad", most=MOST_CHARACTERS), _cancel(event))
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    if _is_enough(kit, event):
-        return said(text(event.language, "paysupport-enough", most=MOST_A_DAY))
-    admins = _admins(kit)
+        return menu.message(
+            context.translate("paysupport-bad", most=MOST_CHARACTERS), _cancel(context)
+        )
+    context.stop_waiting()
+    if _is_enough(context):
+        return menu.message(context.translate("paysupport-enough", most=MOST_A_DAY))
+    admins = _admins(context)
     if not admins:
-        return said(text(event.language, "paysupport-nobody"))
-    kit.rows.audit.note(person_reference(event.user_id), _ASKED, person_reference(event.user_id))
-    kit.rows.outbox.put([_letter(kit, event, admin, words.strip()) for admin in admins])
-    return said(_handed(event, "paysupport-sent"))
+        return menu.message(context.translate("paysupport-nobody"))
+    context.rows.audit.note(
+        person_reference(context.user_id), _ASKED, person_reference(context.user_id)
+    )
+    context.rows.outbox.put([_letter(context, admin, words.strip()) for admin in admins])
+    return menu.message(_handed(context, "paysupport-sent"))
 
 
-def _handed(event: Event, key: str) -> str:
+def _handed(context: Context, key: str) -> str:
     """Return what is said to whoever handed words over, and that a file did not go along."""
-    lost = text(event.language, "paysupport-words-only") if event.sent is not None else ""
-    return "\n\n".join(filter(None, [text(event.language, key), lost]))
+    lost = context.translate("paysupport-words-only") if context.sent is not None else ""
+    return "\n\n".join(filter(None, [context.translate(key), lost]))
 
 
 def _is_good(words: str) -> bool:
     return 0 < len(words.strip()) <= MOST_CHARACTERS
 
 
-def _is_enough(kit: Kit, event: Event) -> bool:
+def _is_enough(context: Context) -> bool:
     """Return whether the person has written as often as they may in a day."""
-    since = kit.services.clock() - _DAY
-    newest = kit.rows.audit.newest(_LOOK_BACK, person_reference(event.user_id))
+    since = context.services.clock() - _DAY
+    newest = context.rows.audit.newest(_LOOK_BACK, person_reference(context.user_id))
     asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
     return len(asked) >= MOST_A_DAY
 
 
-def _admins(kit: Kit) -> list[int]:
-    granted = (each.user_id for each in kit.rows.roles.granted() if each.role is Role.ADMIN)
-    return list(dict.fromkeys([*kit.services.admins, *granted]))
+def _admins(context: Context) -> list[int]:
+    granted = (each.user_id for each in context.rows.roles.granted() if each.role is Role.ADMIN)
+    return list(dict.fromkeys([*context.services.admins, *granted]))
 
 
-def _letter(kit: Kit, event: Event, admin: int, words: str) -> OutgoingMessage:
+def _letter(context: Context, admin: int, words: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
-    language = _language(kit, admin)
+    language = _language(context, admin)
     told_words = text(
         language,
         "paysupport-letter",
-        name=event.sender_name or "—",
-        user=str(event.user_id),
+        name=context.sender_name or "—",
+        user=str(context.user_id),
         words=words,
     )
-    reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{event.user_id}")
-    bought = kit.rows.billing.purchases.of(event.user_id, _PURCHASES)
+    reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{context.user_id}")
+    bought = context.rows.billing.purchases.of(context.user_id, _PURCHASES)
     if not bought:
-        return _sealed(event, admin, FormattedMessage(told_words, buttons=((reply,),)))
-    lines = [order_line(kit, replace(event, language=language), each) for each in bought]
+        return _sealed(context, admin, FormattedMessage(told_words, buttons=((reply,),)))
+    lines = [order_line(replace(context, language=language), each) for each in bought]
     words = "\n".join([told_words, "", text(language, "pay-bought"), *lines])
     label = text(language, "pay-button-purchases")
-    every = Button(label, f"a-buys:{event.user_id}:0:{ANEW}")
-    return _sealed(event, admin, FormattedMessage(words, buttons=((reply, every),)))
+    every = Button(label, f"a-buys:{context.user_id}:0:{ANEW}")
+    return _sealed(context, admin, FormattedMessage(words, buttons=((reply, every),)))
 
 
-def _sealed(event: Event, admin: int, page: FormattedMessage) -> OutgoingMessage:
-    return OutgoingMessage(f"paysupport:{event.update_id}:{admin}", admin, page)
+def _sealed(context: Context, admin: int, page: FormattedMessage) -> OutgoingMessage:
+    return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
-def _language(kit: Kit, user_id: int) -> str:
-    found = kit.rows.users.get(user_id)
-    return found.speaks(kit.services.language) if found else kit.services.language
+def _language(context: Context, user_id: int) -> str:
+    found = context.rows.users.get(user_id)
+    return found.speaks(context.services.language) if found else context.services.language
 
 
-def answer(kit: Kit, event: Event) -> Screen:
+def answer(context: Context) -> View:
     """Ask an admin for the answer to a person."""
-    if not event.args:
-        return pay_support(kit, event)
-    asker = number(event)
-    if not _may_answer(kit, event) or kit.rows.users.get(asker) is None:
-        return alert(text(event.language, "bot-button-old"))
-    kit.wait(event, Dialog(ANSWER_STEP, {"user": asker}))
-    asked = said(text(event.language, "paysupport-answer-ask"), _cancel(event))
-    return Screen(asked.page, is_new=True)
+    if not context.arguments:
+        return pay_support(context)
+    asker = context.number()
+    if not _may_answer(context) or context.rows.users.get(asker) is None:
+        return menu.alert(context.translate("bot-button-old"))
+    context.wait(Dialog(ANSWER_STEP, {"user": asker}))
+    asked = menu.message(context.translate("paysupport-answer-ask"), _cancel(context))
+    return View(asked.page, is_new=True)
 
 
-def answered(kit: Kit, event: Event) -> Screen:
+def answered(context: Context) -> View:
     """Send an admin's answer to the person who asked."""
-    if not _is_good(event.text):
-        return said(text(event.language, "paysupport-bad", most=MOST_CHARACTERS), _cancel(event))
-    asker = event.dialog.said.get("user") if event.dialog else None
-    kit.rows.dialogs.end(event.chat_id, event.user_id)
-    if not isinstance(asker, int) or not _may_answer(kit, event):
-        return said(text(event.language, "bot-button-old"))
-    words = text(_language(kit, asker), "paysupport-answered", words=event.text.strip())
-    kit.rows.outbox.put(
-        [OutgoingMessage(f"paysupport:{event.update_id}:{asker}", asker, FormattedMessage(words))]
+    if not _is_good(context.text):
+        return menu.message(
+            context.translate("paysupport-bad", most=MOST_CHARACTERS), _cancel(context)
+        )
+    asker = context.dialog.said.get("user") if context.dialog else None
+    context.stop_waiting()
+    if not isinstance(asker, int) or not _may_answer(context):
+        return menu.message(context.translate("bot-button-old"))
+    words = text(_language(context, asker), "paysupport-answered", words=context.text.strip())
+    context.rows.outbox.put(
+        [OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, FormattedMessage(words))]
     )
-    kit.rows.audit.note(person_reference(event.user_id), _ANSWERED, person_reference(asker))
-    return said(_handed(event, "paysupport-answer-sent"))
+    context.rows.audit.note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
+    return menu.message(_handed(context, "paysupport-answer-sent"))
 
 
-def _may_answer(kit: Kit, event: Event) -> bool:
-    return kit.rows.roles.standing(event.user_id).may(Permission.REFUNDS)
+def _may_answer(context: Context) -> bool:
+    return context.rows.roles.standing(context.user_id).may(Permission.REFUNDS)
 
 
-def _cancel(event: Event) -> tuple[Button, ...]:
-    return (Button(text(event.language, "button-cancel"), "cancel"),)
+def _cancel(context: Context) -> tuple[Button, ...]:
+    return (menu.button(context, "button-cancel", "cancel"),)
 
 
 def register(application: BotApplication) -> None:
@@ -412,22 +416,18 @@ def register(application: BotApplication) -> None:
     add_handlers(
         application,
         commands={
-            "lang": told(languages),
+            "lang": languages,
             "export": export,
-            "delete_me": told(delete_me),
-            "paysupport": told(pay_support),
+            "delete_me": delete_me,
+            "paysupport": pay_support,
         },
         buttons={
-            "lang": told(choose_language),
-            "zones": told(zones),
-            "zone": told(choose_zone),
-            "zone-type": told(ask_zone),
+            "lang": choose_language,
+            "zones": zones,
+            "zone": choose_zone,
+            "zone-type": ask_zone,
             "forget": forget,
-            "paysupport": told(answer),
+            "paysupport": answer,
         },
-        steps={
-            TYPING: told(zone_typed),
-            STEP: told(pay_support_typed),
-            ANSWER_STEP: told(answered),
-        },
+        steps={TYPING: zone_typed, STEP: pay_support_typed, ANSWER_STEP: answered},
     )

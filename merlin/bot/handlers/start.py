@@ -14,50 +14,50 @@ from dataclasses import replace
 
 from merlin.account.sign_ins import Login
 from merlin.app.inbox import UpdateState
-from merlin.bot.context import BotApplication, Event, GuardGroup, Kit, add_guard, add_handlers, told
+from merlin.bot import menu
+from merlin.bot.context import BotApplication, Context, GuardGroup, add_guard, add_handlers
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.model_choice import open_course
 from merlin.bot.handlers.plans import LINK, came_by, plan
-from merlin.bot.handlers.questions import number
-from merlin.bot.menu import Screen, alert, said
+from merlin.bot.menu import View
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 
 VERB, YES, NO = "login", "yes", "no"
 _ANSWER, _LOGIN = 0, 1
 
 
-def open_login(kit: Kit, event: Event, key: str) -> Screen:
+def open_login(context: Context, key: str) -> View:
     """Show which browser asks, with the digits that stand on its page."""
-    login = kit.rows.logins.show(key, event.user_id) if event.is_private else None
+    login = context.rows.logins.show(key, context.user_id) if context.is_private else None
     if login is None:
-        return said(text(event.language, "bot-login-over"))
-    unknown = text(event.language, "bot-login-unknown")
-    words = text(
-        event.language,
+        return menu.message(context.translate("bot-login-over"))
+    unknown = context.translate("bot-login-unknown")
+    words = context.translate(
         "bot-login-ask",
         agent=login.agent or unknown,
         place=login.place or unknown,
         number=str(login.number),
     )
-    return said(words, (_button(event, login, YES, "success"),), (_button(event, login, NO),))
+    return menu.message(
+        words, (_button(context, login, YES, "success"),), (_button(context, login, NO),)
+    )
 
 
-def _button(event: Event, login: Login, answer: str, style: str = "") -> Button:
-    label = text(event.language, f"bot-login-{answer}")
+def _button(context: Context, login: Login, answer: str, style: str = "") -> Button:
+    label = context.translate(f"bot-login-{answer}")
     return Button(label, f"{VERB}:{answer}:{login.login_id}", style=style)
 
 
-def settle_login(kit: Kit, event: Event) -> Screen:
+def settle_login(context: Context) -> View:
     """Let the browser in, or not; the question takes the answer's words."""
-    is_own = event.args[:1] == (YES,)
-    login_id = number(event, _LOGIN)
+    is_own = context.arguments[:1] == (YES,)
+    login_id = context.number(_LOGIN)
     login = None
-    if event.is_private and login_id and event.args[_ANSWER] in {YES, NO}:
-        login = kit.rows.logins.settle(login_id, event.user_id, is_own=is_own)
+    if context.is_private and login_id and context.arguments[_ANSWER] in {YES, NO}:
+        login = context.rows.logins.settle(login_id, context.user_id, is_own=is_own)
     if login is None:
-        return said(text(event.language, "bot-login-over"))
-    return said(text(event.language, "bot-login-done" if is_own else "bot-login-refused"))
+        return menu.message(context.translate("bot-login-over"))
+    return menu.message(context.translate("bot-login-done" if is_own else "bot-login-refused"))
 
 
 # Commands that a link may carry out: those that only show something. A link is pressed blindly.
@@ -82,18 +82,18 @@ _GO = "go_"
 _ASK = "ask_"
 
 
-def to_private(kit: Kit, event: Event, command: str = "") -> Button:
+def to_private(context: Context, command: str = "") -> Button:
     """Return the button that opens the private chat, and there a command."""
-    label = text(event.language, "groups-button-private")
-    return Button(label, url=kit.me.link(f"{_GO}{command}" if command else "group"))
+    label = context.translate("groups-button-private")
+    return Button(label, url=context.link(f"{_GO}{command}" if command else "group"))
 
 
-def led_to(event: Event) -> Event:
+def led_to(context: Context) -> Context:
     """Return what a link leads to: /start go_plan is /plan."""
-    command = event.words.removeprefix(_GO)
-    if event.command != "start" or not event.words.startswith(_GO) or command not in PRIVATE:
-        return event
-    return replace(event, command=command, words="")
+    command = context.words.removeprefix(_GO)
+    if context.command != "start" or not context.words.startswith(_GO) or command not in PRIVATE:
+        return context
+    return replace(context, command=command, words="")
 
 
 def asking(token: str) -> str:
@@ -101,10 +101,10 @@ def asking(token: str) -> str:
     return f"{_ASK}{token}"
 
 
-def asked_token(event: Event) -> str:
+def asked_token(context: Context) -> str:
     """Return the token of the question that a link asks, "" for none."""
-    is_link = event.command == "start" and event.words.startswith(_ASK)
-    return event.words.removeprefix(_ASK) if is_link else ""
+    is_link = context.command == "start" and context.words.startswith(_ASK)
+    return context.words.removeprefix(_ASK) if is_link else ""
 
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
@@ -112,66 +112,64 @@ _BUTTONS = frozenset({"forget", "cancel"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 
-def is_turned_away(event: Event) -> bool:
+def is_turned_away(context: Context) -> bool:
     """Return whether this person is blocked and asks for more than their own data."""
-    if not event.user.is_blocked or event.update.kind not in _KINDS:
+    if not context.user.is_blocked or context.stored.kind not in _KINDS:
         return False
-    return event.command not in _COMMANDS and event.verb not in _BUTTONS
+    return context.command not in _COMMANDS and context.verb not in _BUTTONS
 
 
-async def turn_away(kit: Kit, event: Event) -> Event | None:
+async def turn_away(context: Context) -> bool:
     """Say to who is blocked that no answers are given. A guard."""
-    if not is_turned_away(event) or not (event.verb or event.is_private):
-        return event
-    words = text(event.language, "bot-blocked")
-    if event.verb:
-        await kit.show(event, lambda: alert(words), UpdateState.REFUSED, "blocked")
+    if not is_turned_away(context) or not (context.verb or context.is_private):
+        return True
+    words = context.translate("bot-blocked")
+    if context.verb:
+        await context.show(lambda: menu.alert(words), UpdateState.REFUSED, "blocked")
     else:
-        await kit.say(event, words, UpdateState.REFUSED, "blocked")
-    return None
+        await context.say(words, UpdateState.REFUSED, "blocked")
+    return False
 
 
 _SEPARATOR = "_"
 
 
-def start(kit: Kit, event: Event) -> Screen:
+def start(context: Context) -> View:
     """Greet, and go where the link leads; what no link can mean is passed over."""
-    if event.is_private:
+    if context.is_private:
         # For admins who look for a person, and for commits in an editor's name.
-        kit.rows.users.set_name(event.user_id, event.sender_name)
-    kind, _, rest = event.words.partition(_SEPARATOR)
+        context.rows.users.set_name(context.user_id, context.sender_name)
+    kind, _, rest = context.words.partition(_SEPARATOR)
     if kind == LINK:
-        came_by(kit, event, rest)
+        came_by(context, rest)
     if kind == "course" and rest:
-        return _greeted(event, open_course(kit, event, rest))
+        return _greeted(context, open_course(context, rest))
     if kind == "plan":
-        return plan(kit, event)
-    if kind == feedback.LINK and event.is_private:
-        return feedback.fix(kit, replace(event, args=(rest,)))
+        return plan(context)
+    if kind == feedback.LINK and context.is_private:
+        return feedback.fix(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
-        return open_login(kit, event, rest)
-    return said(text(event.language, "bot-start"))
+        return open_login(context, rest)
+    return menu.message(context.translate("bot-start"))
 
 
-def _greeted(event: Event, screen: Screen) -> Screen:
+def _greeted(context: Context, screen: View) -> View:
     if screen.page is None:
         return screen
-    words = f"{text(event.language, 'bot-hello')}\n\n{screen.page.text}"
+    words = f"{context.translate('bot-hello')}\n\n{screen.page.text}"
     return replace(screen, page=replace(screen.page, text=words))
 
 
-def cancel(kit: Kit, event: Event) -> Screen:
+def cancel(context: Context) -> View:
     """Wait for nothing any more, whatever was asked for."""
-    was_waiting = kit.rows.dialogs.end(event.chat_id, event.user_id)
-    is_news = was_waiting or event.verb
-    return said(text(event.language, "bot-cancelled" if is_news else "bot-nothing-to-cancel"))
+    was_waiting = context.stop_waiting()
+    is_news = was_waiting or context.verb
+    return menu.message(context.translate("bot-cancelled" if is_news else "bot-nothing-to-cancel"))
 
 
-async def unknown(kit: Kit, event: Event) -> None:
+async def unknown(context: Context) -> None:
     """Say that there is no such command."""
-    await kit.say(
-        event, text(event.language, "bot-unknown-command", command=f"/{event.command[:32]}")
-    )
+    await context.say(context.translate("bot-unknown-command", command=f"/{context.command[:32]}"))
 
 
 def register(application: BotApplication) -> None:
@@ -179,6 +177,6 @@ def register(application: BotApplication) -> None:
     add_guard(application, turn_away, GuardGroup.BLOCKED)
     add_handlers(
         application,
-        commands={"start": told(start), "cancel": told(cancel)},
-        buttons={VERB: told(settle_login), "cancel": told(cancel)},
+        commands={"start": start, "cancel": cancel},
+        buttons={VERB: settle_login, "cancel": cancel},
     )
