@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from contextlib import contextmanager
 
@@ -43,7 +44,9 @@ def fresh(tmp_path, provider, telegram, monkeypatch):
     """Return a lab that nobody has started yet; its repository holds no commit."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     base_url = telegram.page_url.rstrip("/")
-    return Lab(tmp_path, provider.base_url, telegram={"base_url": base_url}, **DEFAULT)
+    lab = Lab(tmp_path, provider.base_url, telegram={"base_url": base_url}, **DEFAULT)
+    shutil.rmtree(lab.config.state_dir)
+    return lab
 
 
 DEFAULT = {"datasets": {"default": "trial"}}
