@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from merlin.engine.model_store.child.progress import Parent, Trouble
+from merlin.engine.model_store.child import Parent, Trouble
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

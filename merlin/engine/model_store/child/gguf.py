@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from merlin.engine.model_store.child.progress import Progress, Trouble
+from merlin.engine.model_store.child import Progress, Trouble
 
 STAGES = ("tokenizer", "weights", "writing")
 DISK_SAID = re.compile(r"os error (\d+)")

@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from merlin.engine.model_store.child.progress import Progress, Trouble
+from merlin.engine.model_store.child import Progress, Trouble
 
 WANTED = (
     "*.safetensors",
