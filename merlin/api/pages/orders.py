@@ -58,7 +58,7 @@ _WAITS = (*_UNASKED, PurchaseState.PENDING)
 class OrderView:
     """One order. `lead` says what is so, `granted` and `returned` are a line each.
 
-    `pay_href` leads to the till's page; `may_ask`: it is asked for that page first. `again_href`
+    `pay_href` leads to the gateway's page; `may_ask`: it is asked for that page first. `again_href`
     buys the same anew. `live_href` "" where nothing changes by itself any more; it is asked every
     `live_s` seconds whether this is still what there is `now`.
     """
@@ -132,7 +132,7 @@ def _state(visit: PageRequest, purchase: Purchase) -> PurchaseState:
 
 
 def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = False) -> OrderView:
-    """Return what an order's page shows; `is_silent`: the till did not answer just now."""
+    """Return what an order's page shows; `is_silent`: the gateway did not answer just now."""
     purchase = told.purchase
     state, order = _state(visit, purchase), purchase.order
     waits = state in _WAITS
@@ -159,7 +159,7 @@ def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = Fals
 
 
 def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
-    """Return whether its buyer may ask the till for its page; nobody pays a renewal by hand."""
+    """Return whether its buyer may ask the gateway for its page; nobody pays a renewal by hand."""
     return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
 
 
@@ -275,12 +275,12 @@ OrderId = Annotated[str, Path(max_length=100)]
 Said = Annotated[str, Query(max_length=20)]
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 _MOST = 100
-# The end of what a page `was` that told of a till that did not answer.
+# The end of what a page `was` that told of a gateway that did not answer.
 SILENT = ".silent"
-# So long a page waits for a till; it is looked at all the same, and told by the next look.
+# So long a page waits for a gateway; it is looked at all the same, and told by the next look.
 LOOK_S = 4.0
 # An open page asks every few seconds for two minutes, then slower, and in the end no more; every
-# quarter of a minute the till itself is looked at.
+# quarter of a minute the gateway itself is looked at.
 _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
@@ -303,7 +303,7 @@ async def show_order(
     order_id: OrderId,
     said: Said = "",
 ) -> Response:
-    """Return one order as it is now; `said` tells that the till was asked in vain just now."""
+    """Return one order as it is now; `said` tells that the gateway was asked in vain just now."""
     purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
@@ -342,7 +342,7 @@ async def lead(
     caller: Person,  # noqa: ARG001 - asks to sign in
     order_id: OrderId,
 ) -> Response:
-    """Lead to the till's page of payment.
+    """Lead to the gateway's page of payment.
 
     By a page of its own: no form may lead away from this site (`form-action 'self'`), and a
     redirect after a form would be that.
@@ -363,7 +363,7 @@ async def ask_again(
     caller: Person,  # noqa: ARG001 - asks to sign in
     order_id: OrderId,
 ) -> Response:
-    """Ask the till for its page (again): the same order, under the same key."""
+    """Ask the gateway for its page (again): the same order, under the same key."""
     purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
@@ -395,7 +395,7 @@ async def _mine(visit: PageRequest, order_id: str) -> Purchase | None:
 
 
 async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, bool]:
-    """Return the order after a look at its till, and whether that was too slow to tell."""
+    """Return the order after a look at its gateway, and whether that was too slow to tell."""
     is_ours = visit.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
     is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):

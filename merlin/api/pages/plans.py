@@ -185,9 +185,9 @@ def ways(visit: PageRequest, plan: Plan) -> Ways:
 
 
 def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
-    """Return whether the till's page of an order is one to lead a person to.
+    """Return whether the gateway's page of an order is one to lead a person to.
 
-    Only what the till itself gave is in the row; it is https, as the till's own address is.
+    Only what the gateway itself gave is in the row; it is https, as the gateway's own address is.
     """
     shop = visit.services.selling.yookassa
     if shop is None or not may_be_paid_here(visit, purchase):

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -180,28 +180,22 @@ async def give_up_order(request: Request, caller: Person, order_id: Hex) -> None
 plan_router = APIRouter(prefix="/api/plans", tags=["plans"])
 
 
-class AllowanceShown(BaseModel):
+class AllowanceShown(Shape):
     """How many questions; null: any number, 0: none."""
-
-    model_config = ConfigDict(frozen=True)
 
     day: int | None
     month: int | None
 
 
-class PriceShown(BaseModel):
+class PriceShown(Shape):
     """What a plan costs; null where it is not sold so."""
-
-    model_config = ConfigDict(frozen=True)
 
     roubles: AmountShown | None = Field(description="at YooKassa: card, SBP, wallet")
     stars: AmountShown | None = Field(description="in Telegram, from the bot")
 
 
-class PlanShown(BaseModel):
+class PlanShown(Shape):
     """One plan, or a pack of questions that come on top of whatever plan one has."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     title: str = Field(description="in the caller's language")
@@ -220,18 +214,14 @@ class PlanShown(BaseModel):
     may_try: bool | None = Field(description="the caller may; null: nobody is signed in")
 
 
-class PlansShown(BaseModel):
+class PlansShown(Shape):
     """Every plan; none where nothing is limited."""
-
-    model_config = ConfigDict(frozen=True)
 
     plans: list[PlanShown]
 
 
-class TrialBegun(BaseModel):
+class TrialBegun(Shape):
     """A trial that runs now."""
-
-    model_config = ConfigDict(frozen=True)
 
     plan: str
     title: str

@@ -2,7 +2,7 @@
 
     code: list -> code -> stop (asked once more)
                -> plan -> "CODE 20%" or "CODE 7" (a step) -> made
-    purchase -> [all | a part (a step)] -> reason (a step) -> sure -> wished for; its till sends it
+    purchase -> [all | a part (a step)] -> reason (a step) -> sure -> requested; its gateway sends
 
 Stars go back whole. What was granted is taken back by the ledger, with the money.
 """
@@ -282,7 +282,7 @@ def payments_home(context: Context) -> View:
 
 
 def _month(context: Context) -> list[str]:
-    """Return what came in and went back this month, a line a till; tests do not count."""
+    """Return what came in and went back this month, a line a gateway; tests do not count."""
     now, zone = context.services.clock(), context.zone
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
     actor = admin.actor(context)
@@ -429,7 +429,7 @@ def _amount(said: dict[str, Any]) -> Amount | None:
 
 
 def refund(context: Context) -> View:
-    """Write the wish for the refund down; whoever owns the till sends it. Raises Refused."""
+    """Write the wish for the refund down; whoever owns the gateway sends it. Raises Refused."""
     dialog = context.dialog
     said = dict(dialog.said) if dialog is not None and dialog.step == SURE else {}
     if not said or said.get("asked") != context.number():

@@ -57,7 +57,7 @@ _ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
 
 @dataclass(frozen=True, slots=True)
 class SumRow:
-    """What one till took in a month."""
+    """What one gateway took in a month."""
 
     till: str
     paid: str

@@ -1,0 +1,56 @@
+"""What people and admins do with payments: who may, and what is noted, whatever surface asks."""
+
+from __future__ import annotations
+
+import pytest
+from shop_world import ANNA, BORIS, VERA
+
+from merlin.app import orders, payments, plans
+from merlin.app.actor import Actor
+from merlin.billing.orders import OrderRequest
+from merlin.billing.promo_codes import Promo
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
+from merlin.providers.payments import Gateway
+
+pytestmark = pytest.mark.integration
+
+STUDENT = Actor.person(BORIS, Authority())
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+
+
+@pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
+def test_only_admins_see_and_change_payments_of_others(shop, actor):
+    purchase, _ = shop.bought()
+    billing, now = shop.billing, shop.clock()
+    details = payments.show_payment(billing, ADMIN, purchase.purchase_id)
+    grant = payments.grant_to_refund(details)
+    acts = [
+        lambda: payments.list_payments(billing, actor, 10),
+        lambda: payments.show_payment(billing, actor, purchase.purchase_id),
+        lambda: payments.request_refund(billing, actor, details, grant, None, "why"),
+        lambda: payments.list_entries(billing, actor, now, now),
+        lambda: payments.list_codes(billing, actor),
+        lambda: payments.add_code(billing, actor, Promo("HALF", "plus", percent=50)),
+        lambda: payments.stop_code(billing, actor, "HALF"),
+        lambda: orders.show_order(billing, actor, purchase.purchase_id),
+        lambda: orders.cancel_order(billing, actor, purchase.purchase_id),
+        lambda: orders.place_order(billing, actor, OrderRequest(ANNA, "plus", Gateway.STARS)),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            shop.db.transact(act)
+    assert billing.refunds.of(purchase.purchase_id) == []
+    assert billing.promos.all() == []
+
+
+def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
+    renewal_id, anna = shop.renewal(), Actor.person(ANNA, Authority())
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: plans.stop_renewal(shop.billing, STUDENT, renewal_id))
+    shop.db.transact(lambda: plans.stop_renewal(shop.billing, anna, renewal_id))
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: plans.stop_renewal(shop.billing, anna, renewal_id))
+    noted = [each for each in shop.billing.audit.newest() if each.action == "renewal.stop"]
+    assert [each.by for each in noted] == [f"user:{ANNA}"]
