@@ -74,6 +74,7 @@ golden: venv
 	MERLIN_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
 
 docs: venv
+	$(BIN)/python tests/configure_page.py
 	$(BIN)/python tests/database_page.py
 	$(BIN)/python tests/openapi_page.py
 	$(BIN)/python tests/role_table.py

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 
 from merlin.api.app import server_config
 from merlin.api.response_cache import ResponseCache
-from merlin.core.listening import Listening
+from merlin.config.settings import ApiConfig, ApiLimits
+from merlin.core.connections import Server
 from merlin.core.log import set_up_logging
-from merlin.core.server import Server, listen
+from merlin.core.server import listen
 from merlin.db.database import open_database
 from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
@@ -25,7 +26,9 @@ from merlin.wiring.api import ApiSettings, services_of
 def main(state: Path, port: int) -> None:
     """Serve until killed."""
     set_up_logging("api")
-    where = Listening(address=("127.0.0.1", port), anonymous_per_min=0, person_per_min=0)
+    where = ApiConfig(
+        listen=f"127.0.0.1:{port}", limits=ApiLimits(anonymous_per_min=0, person_per_min=0)
+    )
     url = f"sqlite://{state}/merlin.db"
     with open_database(url) as database:
         settings = ApiSettings(database=url, state_dir=state, listening=where)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from merlin.billing.plan import Format, read_plans
+from config_plans import plans_of
+
+from merlin.billing.plan import Format
 from merlin.billing.promo_codes import Promo
-from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 
 BOT = 4242
 ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
-PLANS = read_plans(
+PLANS = plans_of(
     {
         "free": {"title": {"ru": "Б", "en": "F"}, "text": 2, "voice": 0},
         "plus": {
@@ -37,7 +39,7 @@ PLANS = read_plans(
         },
     }
 )
-SHOP = (PLANS, Selling(YooKassaConfig()))
+SHOP = (PLANS, PaymentsConfig(yookassa=YooKassaConfig()))
 DAYS = {"plus": 30, "course": 7}
 PACK = {Format.VOICE: 3, Format.TEXT: 2}
 JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)

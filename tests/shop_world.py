@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
+from config_plans import plans_of
+
 from merlin.account.users import Users
 from merlin.billing import orders, payments
 from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
 from merlin.billing.orders import OrderRequest
-from merlin.billing.plan import read_plans
 from merlin.billing.repository import billing_of
-from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.db.notices import Notices
 from merlin.providers.payments import (
     Gateway,
@@ -49,8 +50,8 @@ SAID = {
         "courses": ["algorithms"],
     },
 }
-PLANS = read_plans(SAID)
-SHOP = (PLANS, Selling(YooKassaConfig(saves_methods=True)))
+PLANS = plans_of(SAID)
+SHOP = (PLANS, PaymentsConfig(yookassa=YooKassaConfig(save_methods=True)))
 
 
 def request_of(purchase, return_url="", description="", **more):

@@ -56,10 +56,11 @@ from merlin.api.rest import (
 from merlin.api.services import ApiServices
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
+from merlin.config.settings import ApiConfig
+from merlin.core.connections import Server
 from merlin.core.errors import ConfigError, MerlinError
-from merlin.core.listening import Listening
 from merlin.core.log import get_logger
-from merlin.core.server import ALIVE_S, BodyBudget, BodyLimit, Server, listen, notify_watchdog
+from merlin.core.server import ALIVE_S, BodyBudget, BodyLimit, listen, notify_watchdog
 
 
 @asynccontextmanager
@@ -236,7 +237,7 @@ log = get_logger(__name__)
 FINISH_S = 15
 
 
-def serve(services: ApiServices, where: Listening, on_ready: Callable[[], object]) -> None:
+def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object]) -> None:
     """Serve until a signal; `on_ready` is called once the port answers.
 
     Port 0 takes a free one, told in the log. Raises ConfigError when the address is taken, or the
@@ -254,9 +255,10 @@ def serve(services: ApiServices, where: Listening, on_ready: Callable[[], object
     log.info("api stopped")
 
 
-def server_config(services: ApiServices, where: Listening) -> uvicorn.Config:
+def server_config(services: ApiServices, where: ApiConfig) -> uvicorn.Config:
     """Return how the api is served. Raises ConfigError for a certificate that is no good."""
-    context = tls_context(*where.tls) if where.tls else None
+    tls = where.tls
+    context = tls_context(tls.certificate, tls.key) if tls else None
     return uvicorn.Config(
         create_app(services),
         log_config=None,

@@ -28,15 +28,15 @@ from merlin.app.orders import PaymentContext
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.repository import Billing
-from merlin.billing.selling import Selling
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import QuestionStatistics, Ratings
 from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
+from merlin.config.settings import AnswerBudget
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
@@ -214,7 +214,7 @@ class ApiServices:
     still_alive: Callable[[], object]
     language: str = "ru"
     public_url: str = ""
-    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    caps: AnswerBudget = field(default_factory=AnswerBudget)
     gateway: PolledGateway | None = None
     timezone: str = "UTC"
     default_dataset: str | None = None
@@ -234,7 +234,7 @@ class ApiServices:
         return self.rows.billing.plans
 
     @property
-    def selling(self) -> Selling:
+    def selling(self) -> PaymentsConfig:
         """Return how plans are paid for."""
         return self.rows.billing.selling
 

@@ -67,7 +67,7 @@ def _differing(billing: Billing, listed: Iterable[GatewayPayment]) -> Iterator[D
     shop = billing.selling.yookassa
     for payment in listed:
         # A shop may sell other things, by other programs.
-        is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.is_test
+        is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
         purchase = _purchase_of(billing, payment)

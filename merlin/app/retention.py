@@ -10,10 +10,10 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.account.retention import Retention
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
 from merlin.chat.turns import TurnState
+from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.proposals import ProposalState

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.quota import today
+from merlin.config.section import in_micro
+from merlin.config.settings import AnswerBudget
 from merlin.core.clock import in_zone
 from merlin.core.money import Cost, format_cost_plainly
 from merlin.db.database import Database, transaction
@@ -48,7 +49,7 @@ class Over:
 class Guard:
     """The caps over the sums, in the time zone of the config."""
 
-    caps: AnswerCaps
+    caps: AnswerBudget
     costs: Costs
     zone: tzinfo
 
@@ -57,11 +58,11 @@ class Guard:
         if not self.caps.is_set:
             return None
         here = today(now, self.zone)
-        cap = self.caps.per_day_micro
+        cap = in_micro(self.caps.per_day)
         spent = _reached(self.costs.of_day(here.day), cap) if cap is not None else None
         if cap is not None and spent is not None:
             return Over(Reach.DAY, here.day, spent, cap, here.day_ends)
-        cap = self.caps.per_person_micro
+        cap = in_micro(self.caps.per_person_per_day)
         spent = _reached(self.costs.of_person(here.day, user_id), cap) if cap is not None else None
         if cap is not None and spent is not None:
             return Over(Reach.PERSON, here.day, spent, cap, here.day_ends)

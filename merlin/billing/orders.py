@@ -85,13 +85,13 @@ def _order(billing: Billing, plan: Plan, request: OrderRequest, price: Amount) -
     by_card = yookassa if request.gateway is Gateway.YOOKASSA else None
     if by_card is not None and by_card.receipt is not None and not request.contact:
         raise Refused("a receipt goes nowhere", "billing-no-contact")
-    may_keep = by_card is not None and by_card.saves_methods and plan.offer.is_renewed
+    may_keep = by_card is not None and by_card.save_methods and plan.offer.is_renewed
     return Order(
         user_id=request.user_id,
         gateway=request.gateway,
         promise=promise_of(plan),
         amount=price,
-        is_test=by_card is not None and by_card.is_test,
+        is_test=by_card is not None and by_card.test,
         contact=request.contact,
         promo=request.promo.strip().upper(),
         keeps_method=request.keeps_method and may_keep,
@@ -122,7 +122,7 @@ def place_renewal_order(billing: Billing, renewal: Renewal, attempt: int) -> Pur
         gateway=Gateway.YOOKASSA,
         promise=promise_of(plan),
         amount=price_of(billing, plan, Gateway.YOOKASSA),
-        is_test=yookassa is not None and yookassa.is_test,
+        is_test=yookassa is not None and yookassa.test,
         contact=renewal.contact,
         renewal_id=renewal.renewal_id,
     )

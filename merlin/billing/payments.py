@@ -17,8 +17,8 @@ from merlin.billing.orders import orders_with_code
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund
 from merlin.billing.repository import Billing
-from merlin.billing.selling import STARS_PERIOD_DAYS
 from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger

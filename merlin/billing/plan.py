@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
 
+from merlin.config.shop import PlanConfig, PlanPrice
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount, roubles, stars
 
@@ -166,49 +166,33 @@ def on_sale(plans: Sequence[Plan]) -> list[Plan]:
     return [each for each in plans if each.offer.is_sold]
 
 
-def read_plans(said: Mapping[str, Mapping[str, Any]]) -> tuple[Plan, ...]:
-    """Return the plans of the config's `plans`, in its order; its schema has judged them.
-
-    Raises ValueError for a price that is no whole number of kopecks.
-    """
-    try:
-        return tuple(_read(name, each) for name, each in said.items())
-    except ValueError as error:
-        raise ValueError(f"plans: {error}") from None
+def read_plans(said: Mapping[str, PlanConfig]) -> tuple[Plan, ...]:
+    """Return the plans of the configuration, in its order."""
+    return tuple(_read(name, each) for name, each in said.items())
 
 
-def _read(name: str, said: Mapping[str, Any]) -> Plan:
+def _read(name: str, said: PlanConfig) -> Plan:
+    counts = {kind: getattr(said, kind) for kind in Format}
     return Plan(
         name=name,
-        title=dict(said["title"]),
-        allowances={kind: _allowance(said[kind]) for kind in Format if kind in said},
-        window=_whole(said.get("window")),
-        models=tuple(said.get("models", ())),
-        sessions=_whole(said.get("sessions")),
-        about=dict(said.get("about", {})),
+        title=dict(said.title.items()),
+        allowances={kind: Allowance(each.day, each.month) for kind, each in counts.items() if each},
+        window=said.window,
+        models=said.models,
+        sessions=said.sessions,
+        about=dict(said.about.items()),
         offer=_offer(said),
-        courses=tuple(said.get("courses", ())),
+        courses=said.courses,
     )
 
 
-def _offer(said: Mapping[str, Any]) -> Offer:
-    price = said.get("price", {})
+def _offer(said: PlanConfig) -> Offer:
+    price = said.price or PlanPrice()
     return Offer(
-        rub=roubles(price["rub"]) if "rub" in price else None,
-        xtr=stars(int(price["stars"])) if "stars" in price else None,
-        days=_whole(said.get("days")),
-        pack={kind: int(said["pack"][kind]) for kind in Format if kind in said.get("pack", {})},
-        is_renewed=said.get("renewed", False),
-        trial_days=int(said.get("trial_days", 0)),
+        rub=None if price.rub is None else roubles(price.rub),
+        xtr=None if price.stars is None else stars(price.stars),
+        days=said.days,
+        pack={kind: count for kind in Format if (count := getattr(said.pack, kind, None))},
+        is_renewed=said.renewed,
+        trial_days=said.trial_days or 0,
     )
-
-
-def _allowance(said: float | Mapping[str, float]) -> Allowance:
-    """Return an allowance; a number alone is a number a day."""
-    numbers = said if isinstance(said, Mapping) else {"day": said}
-    # 20.0 is whole to the schema too.
-    return Allowance(**{period: int(number) for period, number in numbers.items()})
-
-
-def _whole(said: float | None) -> int | None:
-    return None if said is None else int(said)

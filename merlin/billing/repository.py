@@ -10,8 +10,8 @@ from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchases
 from merlin.billing.refunds import Refunds
-from merlin.billing.selling import Selling
 from merlin.billing.subscriptions import Renewals, Terms
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.db.audit import Audit
 from merlin.db.database import Database
@@ -32,7 +32,7 @@ class Billing:
     notices: Notices
     audit: Audit
     plans: Sequence[Plan]
-    selling: Selling
+    selling: PaymentsConfig
     clock: Clock
 
 
@@ -41,7 +41,7 @@ def billing_of(
     cipher: Cipher,
     clock: Clock = utc_now,
     plans: Sequence[Plan] = (),
-    selling: Selling | None = None,
+    selling: PaymentsConfig | None = None,
 ) -> Billing:
     """Return the billing of one database."""
     return Billing(
@@ -54,6 +54,6 @@ def billing_of(
         notices=Notices(database, clock),
         audit=Audit(database, clock),
         plans=plans,
-        selling=selling or Selling(),
+        selling=selling or PaymentsConfig(),
         clock=clock,
     )

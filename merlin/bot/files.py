@@ -19,7 +19,8 @@ from telegram.error import NetworkError, TimedOut
 from merlin.app.inbox import json_integer
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
-from merlin.chat.media import MEGABYTE, UnusableFile
+from merlin.chat.media import UnusableFile
+from merlin.config.settings import MEGABYTE
 from merlin.core.log import get_logger
 from merlin.core.server import join_pieces
 

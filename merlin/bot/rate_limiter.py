@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from telegram.error import RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 
+from merlin.config.settings import TelegramLimits
 from merlin.core.log import get_logger
 from merlin.core.rate_limit import TokenBucket
 
@@ -42,15 +42,6 @@ class GaveWay(TelegramError):
     """A progress edit was not sent, because a limit is near or the chat must cool down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many requests Telegram takes; 0 lifts a limit."""
-
-    overall_per_s: float = 30.0
-    private_per_s: float = 1.0
-    group_per_min: float = 20.0
-
-
 class Chat:
     """The pace of one chat, and until when it must cool down (seconds of the loop's clock)."""
 
@@ -68,7 +59,7 @@ class Chat:
 class RateLimiter(BaseRateLimiter[SendClass]):
     """Paces every request but getUpdates; a 429 is waited out here, for its own chat alone."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: TelegramLimits) -> None:
         self._limits = limits
         per_s = limits.overall_per_s
         # A sixth of a second's worth at once: the worst second stays near the limit.

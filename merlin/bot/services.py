@@ -12,7 +12,7 @@ from functools import partial
 from threading import Lock
 from typing import Protocol
 
-from merlin.account.retention import Retained, Retention
+from merlin.account.retention import Retained
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
@@ -25,21 +25,20 @@ from merlin.app.outbox import Outbox, WaitingRequests
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.texts import Settings
 from merlin.app.verdicts import Editors
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.repository import Billing
-from merlin.billing.selling import Selling
-from merlin.bot.rate_limiter import Limits
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
-from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
+from merlin.chat.media import DocumentReader, Transcriber
 from merlin.chat.model_catalogue import KnownModels, Listed, ModelCatalogue, Windows
 from merlin.chat.preset import OwnPresets, Preset
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import TurnHistory, Turns
+from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.core.money import Price
 from merlin.course.catalogue import Catalogue
@@ -234,7 +233,7 @@ class BotServices:
     retention: Retention = field(default_factory=Retention)
     hosts: Mapping[str, str] = field(default_factory=dict)
     admins: Sequence[int] = ()
-    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    caps: AnswerBudget = field(default_factory=AnswerBudget)
     public_url: str = ""
     timezone: str = "UTC"
     language: str = "ru"
@@ -242,7 +241,7 @@ class BotServices:
     webhook: tuple[str, str] | None = None
     link_url: str = "https://t.me"
     streaming: str = EDITS
-    limits: Limits = field(default_factory=Limits)
+    limits: TelegramLimits = field(default_factory=TelegramLimits)
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = utc_now
@@ -259,6 +258,6 @@ class BotServices:
         return self.rows.billing.plans
 
     @property
-    def selling(self) -> Selling:
+    def selling(self) -> PaymentsConfig:
         """Return how plans are paid for."""
         return self.rows.billing.selling

@@ -6,13 +6,12 @@ Here stand values and Protocols; who hears and who reads is picked by wiring.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import Refused
 
-MEGABYTE = 1024 * 1024
 MINUTE_S = 60
 
 
@@ -28,44 +27,21 @@ class UnusableFile(Refused):
         super().__init__(key.removeprefix("media-").replace("-", " "), key, **arguments)
 
 
-@dataclass(frozen=True, slots=True)
-class MediaLimits:
-    """How much of each kind is taken; a document of `document_characters` is too long.
-
-    Source of the sizes: the Bot API gives files of up to 20 MB, photos of up to 10 MB.
-    """
-
-    document_bytes: int = 20 * MEGABYTE
-    document_characters: int = 1_000_000
-    photo_bytes: int = 10 * MEGABYTE
-    voice_bytes: int = 20 * MEGABYTE
-    voice_s: int = 3600
-
-    def check_document(self, size: int) -> None:
-        """Raise Unreadable when a document of so many bytes is too large."""
-        _check_size(size, self.document_bytes)
-
-    def check_photo(self, size: int) -> None:
-        """Raise Unreadable when a photo of so many bytes is too large."""
-        _check_size(size, self.photo_bytes)
-
-    def check_voice(self, size: int, seconds: float) -> None:
-        """Raise Unreadable when a voice or video note is too long or too large."""
-        if seconds > self.voice_s:
-            raise UnusableFile("media-voice-too-long", minutes=max(self.voice_s // MINUTE_S, 1))
-        _check_size(size, self.voice_bytes)
+def check_document(limits: MediaLimits, size: int) -> None:
+    """Raise UnusableFile when a document of so many bytes is too large."""
+    _check_size(size, limits.document_bytes)
 
 
-def read_limits(said: Mapping[str, int]) -> MediaLimits:
-    """Return the limits that config's `chat.limits` names; the others are the defaults."""
-    plain = MediaLimits()
-    return MediaLimits(
-        document_bytes=said.get("document_mb", plain.document_bytes // MEGABYTE) * MEGABYTE,
-        document_characters=said.get("document_characters", plain.document_characters),
-        photo_bytes=said.get("photo_mb", plain.photo_bytes // MEGABYTE) * MEGABYTE,
-        voice_bytes=said.get("voice_mb", plain.voice_bytes // MEGABYTE) * MEGABYTE,
-        voice_s=said.get("voice_s", plain.voice_s),
-    )
+def check_photo(limits: MediaLimits, size: int) -> None:
+    """Raise UnusableFile when a photo of so many bytes is too large."""
+    _check_size(size, limits.photo_bytes)
+
+
+def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
+    """Raise UnusableFile when a voice or video note is too long or too large."""
+    if seconds > limits.voice_s:
+        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+    _check_size(size, limits.voice_bytes)
 
 
 def _check_size(size: int, most: int) -> None:
@@ -109,4 +85,4 @@ class DocumentReader(Protocol):
     """Something that finds the text of a document."""
 
     async def read(self, content: bytes, name: str) -> DocumentText:
-        """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises Unreadable."""
+        """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises UnusableFile."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from merlin.config.settings import PresetConfig
 from merlin.core.i18n import language_of, text
 
 if TYPE_CHECKING:
@@ -106,14 +107,9 @@ def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
     return len(presets) < MOST_OWN or any(each.name == name for each in presets)
 
 
-def read_presets(said: Mapping[str, Mapping[str, Any]]) -> tuple[Preset, ...]:
-    """Return the presets of the config's `chat.presets`, in its order; its schema has judged."""
+def read_presets(said: Mapping[str, PresetConfig]) -> tuple[Preset, ...]:
+    """Return the presets of the configuration, in its order."""
     return tuple(
-        Preset(
-            name=name,
-            title=dict(each["title"]),
-            prompt=each["prompt"].strip(),
-            model=(each["model"]["provider"], each["model"]["model"]) if "model" in each else None,
-        )
+        Preset(name, dict(each.title.items()), each.prompt, each.model.pair if each.model else None)
         for name, each in said.items()
     )

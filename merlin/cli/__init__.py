@@ -41,24 +41,24 @@ _SURROUNDINGS = (
     errno.EISDIR,
     errno.EEXIST,
 )
-# In the order of the help, which tells commands before groups.
-GROUPS = (
-    "processes",
-    "engine",
-    "init",
-    "check",
-    "examples",
-    "import_export",
-    "builds",
-    "courses",
-    "jobs",
-    "models",
-    "provider",
-    "users",
-    "billing",
-    "status",
-    "setup",
-)
+# In the order of the help, which tells commands before groups: each module with its words.
+GROUPS = {
+    "processes": ("demo", "stage", "run", "daemon", "bot", "api"),
+    "engine": ("engine",),
+    "init": ("init",),
+    "check": ("check",),
+    "examples": ("example",),
+    "import_export": ("import", "export", "schema"),
+    "builds": ("build", "builds", "show", "diff", "log"),
+    "courses": ("courses",),
+    "jobs": ("jobs",),
+    "models": ("ask", "models"),
+    "provider": ("provider",),
+    "users": ("users",),
+    "billing": ("billing",),
+    "status": ("status", "health", "doctor"),
+    "setup": ("key", "config"),
+}
 
 app = typer.Typer(
     name="merlin",
@@ -95,16 +95,19 @@ def locale_language() -> str:
 
 
 @cache
-def _register_all() -> None:
-    """Add every group's commands, once a process: a second time would add them all anew."""
-    for name in GROUPS:
-        import_module(f"merlin.cli.{name}").register(app)
+def _register(name: str) -> None:
+    """Add a module's commands, once a process: a second time would add them all anew."""
+    import_module(f"merlin.cli.{name}").register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     set_up_log("cli", quiet=True)
-    _register_all()
+    word = next(iter(sys.argv[1:] if argv is None else argv), "")
+    # A process holds what its command imports for as long as it runs.
+    wanted = [name for name, words in GROUPS.items() if word in words]
+    for name in wanted or ([] if word == "--version" else GROUPS):
+        _register(name)
     try:
         app(args=None if argv is None else list(argv), standalone_mode=True)
     except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C

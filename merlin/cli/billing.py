@@ -157,7 +157,7 @@ def export(
     from merlin.wiring.billing import read_billing
 
     settings = configuration(config)
-    shop = settings.selling.yookassa
+    shop = settings.payments.yookassa
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
     with read_billing(settings) as opened:
         ends = day_bounds(settings, since, until)
@@ -492,7 +492,7 @@ def reconcile(
 
     settings = configuration(config)
     first, last = day_bounds(settings, since, until)
-    shop = settings.selling.yookassa
+    shop = settings.payments.yookassa
     with read_billing(settings) as opened:
         gateway = None if shop is None else yookassa_gateway(shop)
         try:

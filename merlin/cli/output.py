@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merlin.billing.report import day_start
 from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.i18n import keys, text
@@ -128,6 +127,7 @@ def day_bounds(
     config: Config, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return the two ends of a time; days are those of the config's time zone."""
+    from merlin.billing.report import day_start
     from merlin.core.clock import zone_of
 
     zone = zone_of(config.timezone)

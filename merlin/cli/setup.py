@@ -1,4 +1,4 @@
-"""`merlin config check|sample` and `merlin key list|rotate`: what an operator sets up.
+"""`merlin config check|sample|schema` and `merlin key list|rotate`: what an operator sets up.
 
 A configuration is judged or printed to start with; the key is the one under which people's words
 lie in the database.
@@ -7,7 +7,7 @@ lie in the database.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -15,6 +15,7 @@ import yaml
 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.config.faults import entry_of, resolved
 
 _HEAD = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Judge a configuration, or print a sample.")
     group.command("check")(check)
     group.command("sample")(sample)
+    group.command("schema")(print_schema)
     app.add_typer(group, name="config")
 
 
@@ -45,7 +47,7 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 def sample() -> None:
     """Print a configuration to start with, and every other key behind a comment sign."""
-    from merlin.config.faults import schema
+    from merlin.config import schema
 
     said = schema()
     lines = [*_HEAD]
@@ -53,14 +55,21 @@ def sample() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+def print_schema() -> None:
+    """Print the JSON Schema of config.yaml, for editors and other programs."""
+    from merlin.config import schema
+
+    print_json(schema())
+
+
 def _explain(
     root: Mapping[str, Any], node: Mapping[str, Any], lines: list[str], depth: int
 ) -> None:
     for key, raw in node.get("properties", {}).items():
-        value = _resolved(root, raw)
+        value = resolved(root, raw)
         pad = "  " * depth
         lines += [""] if depth == 0 else []
-        lines.append(f"{pad}# {value.get('description', '')}")
+        lines.append(f"{pad}# {' '.join(value.get('description', '').split())}")
         _show(root, value, lines, f"{pad}{_sign(root, value)}", key, depth)
 
 
@@ -73,21 +82,23 @@ def _show(
     depth: int,
 ) -> None:
     """Add a key's own lines: its value, or what stands below it."""
-    items = _resolved(root, value.get("items", {}))
-    entries = value.get("additionalProperties")
+    items = resolved(root, value.get("items", {}))
     if "properties" in value:
         lines.append(f"{pad}{key}:")
         _explain(root, value, lines, depth + 1)
     elif "properties" in items:
         lines += [f"{pad}{key}:", f"{pad}-"]
         _explain(root, items, lines, depth + 1)
-    elif isinstance(entries, Mapping):
+    elif "entries" in value:
         lines.append(f"{pad}{key}:")
-        for name, entry in _entries(value, _resolved(root, entries)):
+        entry = resolved(root, entry_of(value))
+        # No entry has all keys at once.
+        for name, keys in value["entries"].items():
             lines.append(f"  {pad}{name}:")
-            _explain(root, entry, lines, depth + 2)
+            shown = {"properties": {key: entry["properties"][key] for key in keys}}
+            _explain(root, shown, lines, depth + 2)
     else:
-        lines.append(f"{pad}{key}: {_written(value.get('start', value.get('example')))}")
+        lines.append(f"{pad}{key}: {_written(value.get('start', value['examples'][0]))}")
 
 
 def _sign(root: Mapping[str, Any], value: Mapping[str, Any]) -> str:
@@ -96,29 +107,10 @@ def _sign(root: Mapping[str, Any], value: Mapping[str, Any]) -> str:
 
 
 def _starts(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
-    value = _resolved(root, raw)
+    value = resolved(root, raw)
     below = [*value.get("properties", {}).values()]
     below += [value["items"]] if "items" in value else []
     return "start" in value or any(_starts(root, each) for each in below)
-
-
-def _entries(
-    node: Mapping[str, Any], entry: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield names with what stands under each: all keys, or those that the example shares out."""
-    shared: Mapping[str, Sequence[str]] | None = node.get("example")
-    if shared is None:
-        yield node.get("propertyNames", {}).get("example", "gpt-4o-mini-2024-07-18"), entry
-        return
-    for name, keys in shared.items():
-        yield name, {"properties": {key: entry["properties"][key] for key in keys}}
-
-
-def _resolved(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = node.get("$ref")
-    if reference is None:
-        return node
-    return {**root["$defs"][reference.rsplit("/", 1)[-1]], **node}
 
 
 def _written(value: object) -> str:

@@ -1,55 +1,72 @@
-"""What is wrong with config.yaml by its schema: a text in the person's language, with its line."""
+"""What is wrong with config.yaml: a text in the person's language, with its line."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import ValidationError
 
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 
-SCHEMA = Path(__file__).parents[1] / "config.schema.yaml"
 # A text by its key, as `core.text` fills it into another one; a plain string stays as it is.
 Fault = Mapping[str, object] | str
-_LIMITS = {
-    "minimum": "config-too-little",
-    "exclusiveMinimum": "config-not-more",
-    "maximum": "config-too-much",
-    "minLength": "config-too-short",
-    "maxLength": "config-too-long",
-    "minItems": "config-too-few",
-    "minProperties": "config-too-few",
+# By pydantic's name of an error: its text, what it calls a limit, the kind that it wants.
+_KEYS = {
+    "greater_than_equal": "config-too-little",
+    "greater_than": "config-not-more",
+    "less_than_equal": "config-too-much",
+    "string_too_short": "config-too-short",
+    "string_too_long": "config-too-long",
+    "too_short": "config-too-few",
+    "literal_error": "config-not-one-of",
+    "string_pattern_mismatch": "config-wrong-form",
 }
+_LIMITS = {
+    "greater_than_equal": "ge",
+    "greater_than": "gt",
+    "less_than_equal": "le",
+    "string_too_short": "min_length",
+    "string_too_long": "max_length",
+    "too_short": "min_length",
+}
+_KINDS = {
+    "string_type": "string",
+    "path_type": "string",
+    "is_instance_of": "string",
+    "date_type": "string",
+    "int_type": "integer",
+    "float_type": "number",
+    "bool_type": "boolean",
+    "tuple_type": "array",
+    "mapping_type": "object",
+    "dict_type": "object",
+    "model_type": "object",
+}
+_KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
+# A default that another key gives, which is wrong itself.
+_FOLLOWS = "default_factory_not_called"
 
 
-@cache
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of config.yaml, descriptions and examples included."""
-    loaded: dict[str, Any] = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return loaded
-
-
-def judged(path: Path, written: str) -> Mapping[str, Any]:
-    """Return what a file says, its shape being right. Raises ConfigError with every fault."""
-    try:
-        root = yaml.compose(written, Loader=yaml.CSafeLoader)
-        said = yaml.load(written, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise wrong([_broken(path, error)]) from error
-    found = Draft202012Validator(schema()).iter_errors({} if said is None else said)
-    errors = sorted(found, key=lambda each: [str(step) for step in each.path])
-    if errors:
-        raise wrong([fault for each in errors for fault in _faults(path, root, each)])
-    plain: Mapping[str, Any] = said
-    return plain
+def unfulfilled(
+    path: Path, root: yaml.Node | None, error: ValidationError, schema: Mapping[str, Any]
+) -> list[Fault]:
+    """Return what is wrong with values, by their lines."""
+    found = [each for each in error.errors(include_url=False) if each["type"] != _FOLLOWS]
+    faults = []
+    for each in found:
+        steps = [*each["loc"]]
+        key, told = _told(each, steps, schema)
+        faults.append((_line(root, steps), ".".join(map(str, steps)), key, told))
+    return [
+        _fault(f"{path}:{line}", name or "none", {"key": key, "arguments": told})
+        for line, name, key, told in sorted(faults, key=lambda each: each[:2])
+    ]
 
 
 def wrong(faults: Sequence[Fault]) -> ConfigError:
@@ -60,64 +77,78 @@ def wrong(faults: Sequence[Fault]) -> ConfigError:
 
 def at(place: str, key: str, **arguments: object) -> Fault:
     """Return what is wrong at a key, which is told by its whole name."""
-    what = {"key": key, "arguments": arguments}
-    return {"key": "config-fault", "arguments": {"place": place, "name": "none", "what": what}}
+    return _fault(place, "none", {"key": key, "arguments": arguments})
 
 
 def in_file(path: Path, fault: Fault) -> Fault:
     """Return a fault with the file's name before it."""
-    told = {"place": str(path), "name": "none", "what": fault}
-    return {"key": "config-fault", "arguments": told}
+    return _fault(str(path), "none", fault)
 
 
-def _broken(path: Path, error: yaml.YAMLError) -> Fault:
+def broken(path: Path, error: yaml.YAMLError) -> Fault:
+    """Return why a file is no YAML, and where."""
     mark = getattr(error, "problem_mark", None)
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     return {"key": "config-no-yaml", "arguments": {"place": place, "reason": reason}}
 
 
-def _faults(path: Path, root: yaml.Node | None, error: ValidationError) -> Iterator[Fault]:
-    """Yield what a fault of the schema says, a fault for each key that nobody knows."""
-    steps = [*error.absolute_path]
-    if error.validator == "additionalProperties":
-        for name, near in _unknown(error):
-            told = {"name": name, "near": near}
-            yield _fault(path, root, [*steps, name], "config-unknown-key", told)
-    elif error.validator == "required":
-        wanted: Any = error.validator_value
-        # Two missing keys are two errors that each tell of both.
-        name = next(each for each in wanted if error.message.startswith(repr(each)))
-        yield _fault(path, root, steps, "config-missing-key", {"name": name})
-    else:
-        yield _fault(path, root, steps, *_said(error))
+def _told(
+    error: Mapping[str, Any], steps: list[Any], schema: Mapping[str, Any]
+) -> tuple[str, Mapping[str, object]]:
+    """Return the text for one error; `steps` are cut to the key that the text is about."""
+    kind, limits = error["type"], error.get("ctx", {})
+    is_name = steps[-1:] == ["[key]"]
+    if is_name:
+        del steps[-1]
+    if kind in ("extra_forbidden", "invalid_key") or (is_name and kind == "literal_error"):
+        known = _node(schema, steps[:-1]).get("properties", ())
+        near = get_close_matches(str(steps[-1]), known, n=1)
+        return "config-unknown-key", {"name": str(steps[-1]), "near": next(iter(near), "none")}
+    name = str(steps.pop()) if is_name or kind == "missing" else ""
+    if kind == "missing":
+        return "config-missing-key", {"name": name}
+    node = _node(schema, steps)
+    told: dict[str, object] = {"found": _shown(limits.get("found", error["input"]))}
+    key = kind if kind.startswith("config-") else _KEYS.get(kind, "error-plain")
+    if kind in _LIMITS:
+        told["limit"] = str(limits[_LIMITS[kind]])
+    elif kind in _KINDS:
+        told["expected"] = _expected([_KINDS[kind]])
+    elif kind == "literal_error":
+        told["allowed"] = ", ".join(map(str, node["enum"]))
+    elif kind == "string_pattern_mismatch":
+        judge = node["propertyNames"] if is_name else node
+        told["example"] = str(judge["examples"][0])
+    elif "expected" in limits:
+        told["expected"] = _expected(limits["expected"])
+    elif key == "error-plain":
+        told["message"] = str(limits.get("error", error["msg"]))
+    return key, {**limits, **told}
 
 
-def _unknown(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Yield each key that nobody knows, with the one that may be meant, or none."""
-    there, judge = cast("Any", error.instance), cast("Any", error.schema)
-    known, patterns = judge.get("properties", {}), judge.get("patternProperties", ())
-    for name in map(str, there):
-        if name not in known and not any(re.search(each, name) for each in patterns):
-            yield name, next(iter(get_close_matches(name, known, n=1)), "none")
+def _node(schema: Mapping[str, Any], steps: Sequence[Any]) -> Mapping[str, Any]:
+    """Return what the schema says of a key."""
+    node = schema
+    for step in steps:
+        inner = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
+        node = resolved(schema, inner or entry_of(node))
+    return node
 
 
-def _said(error: ValidationError) -> tuple[str, Mapping[str, object]]:
-    """Return the text for one word of JSON Schema that was not fulfilled."""
-    word, limit, found = str(error.validator), cast("Any", error.validator_value), error.instance
-    told = {"found": _shown(found)}
-    if word in _LIMITS:
-        said: tuple[str, Mapping[str, object]] = (_LIMITS[word], {"limit": str(limit), **told})
-    elif word == "type":
-        said = ("config-wrong-type", {"expected": _kind(limit), **told})
-    elif word == "enum":
-        said = ("config-not-one-of", {"allowed": ", ".join(map(str, limit)), **told})
-    elif word == "pattern":
-        example = cast("Any", error.schema).get("example")
-        said = ("config-wrong-form", {"example": str(example), **told})
-    else:
-        said = ("error-plain", {"message": error.message})
-    return said
+def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the schema says of each entry of a table, nothing where it is none."""
+    entry = next(iter(node.get("patternProperties", {}).values()), None)
+    entry = entry or node.get("additionalProperties")
+    return entry if isinstance(entry, Mapping) else {}
+
+
+def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is said of a key, where it is said elsewhere in the schema too."""
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node}
 
 
 def _shown(found: object) -> str:
@@ -125,27 +156,18 @@ def _shown(found: object) -> str:
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
 
 
-def _kind(expected: object) -> Fault:
-    if isinstance(expected, list):
-        first, second = map(_kind, expected)
-        return {"key": "config-kind-either", "arguments": {"first": first, "second": second}}
-    return {"key": f"config-kind-{expected}", "arguments": {}}
+def _expected(kinds: Sequence[str]) -> Fault:
+    told: list[Fault] = [{"key": f"config-kind-{kind}", "arguments": {}} for kind in kinds]
+    if len(told) == 1:
+        return told[0]
+    return {"key": "config-kind-either", "arguments": {"first": told[0], "second": told[1]}}
 
 
-def _fault(
-    path: Path,
-    root: yaml.Node | None,
-    steps: Sequence[Any],
-    key: str,
-    arguments: Mapping[str, object],
-) -> Fault:
-    place = ".".join(map(str, steps))
-    what = {"key": key, "arguments": arguments}
-    told = {"place": f"{path}:{_line(root, steps)}", "name": place or "none", "what": what}
-    return {"key": "config-fault", "arguments": told}
+def _fault(place: str, name: str, what: Fault) -> Fault:
+    return {"key": "config-fault", "arguments": {"place": place, "name": name, "what": what}}
 
 
-def _line(root: yaml.Node | None, steps: Iterable[Any]) -> int:
+def _line(root: yaml.Node | None, steps: Sequence[Any]) -> int:
     """Return the line of a key, or of the nearest one above it that is written."""
     node, line = root, 1
     for step in steps:

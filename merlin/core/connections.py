@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -23,6 +26,7 @@ from uvicorn.server import ServerState
 
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_in_networks
+from merlin.core.server import BACKLOG
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -31,6 +35,8 @@ log = get_logger(__name__)
 
 MOST_HEAD_BYTES = 64 * 1024
 SWEEP_S = 1.0
+# uvicorn looks around ten times a second.
+_SWEEP_TICKS = round(10 * SWEEP_S)
 _TELL_AGAIN_S = 10.0
 _V6_NETWORK = 4
 # Why a connection was ended; `head`, `body`, `answer`: its caller was too slow at that.
@@ -285,3 +291,52 @@ def network_of_host(host: str) -> str:
     head, gap, _ = host.partition("::")
     parts = head.split(":") if head else []
     return ":".join([*parts, *["0"] * _V6_NETWORK][:_V6_NETWORK] if gap else parts[:_V6_NETWORK])
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it is ready, leaves signals to us, and bounds its connections."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], object], connections: Connections
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._connections = connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve on listening sockets, then tell.
+
+        uvicorn starts the application; it would give a protocol no more than its configuration,
+        and TLS a minute to be agreed upon.
+        """
+        await super().startup([])
+        if not self.started:
+            return
+        http = partial(
+            BoundedHttp,
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            connections=self._connections,
+        )
+        tls = self.config.ssl
+        for each in sockets or ():
+            server = await asyncio.get_running_loop().create_server(
+                http,
+                sock=each,
+                ssl=tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=self._connections.limits.head_s if tls else None,
+            )
+            self.servers.append(server)
+        self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look around; once a second also for callers that are too slow."""
+        if counter % _SWEEP_TICKS == 0:
+            self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - its shape
+        """End after what is under way; uvicorn's own would raise the signal again afterwards."""
+        self.should_exit = True

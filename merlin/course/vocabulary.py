@@ -23,9 +23,6 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 # A longer one is no word that anybody types.
 LONGEST = 64
 _AT_ONCE = 200
@@ -211,5 +208,9 @@ def _near(word: str, known: _ByLength) -> list[str]:
 
 
 def _slips(word: str, others: Collection[str]) -> list[str]:
+    # Who only reads the catalogue, as the bot, does without its 3 MB.
+    from rapidfuzz import process  # noqa: PLC0415
+    from rapidfuzz.distance import OSA  # noqa: PLC0415
+
     found = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
     return [other for other, _, _ in found]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from merlin.account.retention import Retention
 from merlin.app.pipeline import PipelineHistory
+from merlin.config.settings import Retention
 from merlin.core.clock import Clock
 from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.file_index import FileIndex

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.yaml_reader import Node
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
 
 NAMES = ("example", "dataset", "course")
 
@@ -45,6 +46,9 @@ def schema(name: str) -> dict[str, Any]:
 @cache
 def validator(name: str) -> Draft202012Validator:
     """Return the one validator of schema `name`."""
+    # A bot that no editor writes to does without its 7 MB.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
     return Draft202012Validator(schema(name))
 
 

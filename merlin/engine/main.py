@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Scope
 
 from merlin import __version__
 from merlin.core import server
-from merlin.core.connections import Connections
+from merlin.core.connections import Connections, Server
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
@@ -103,7 +103,7 @@ async def _serve(
     )
     beside = asyncio.create_task(server.notify_watchdog(still_alive, lambda: engine.work.is_alive))
     try:
-        await server.Server(config, on_ready, app.state.connections).serve([listener])
+        await Server(config, on_ready, app.state.connections).serve([listener])
     finally:
         beside.cancel()
         await engine.close()

@@ -41,7 +41,7 @@ from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError
 from pypdf.generic import DictionaryObject
 
-from merlin.providers.seccomp import compute_only
+from merlin.providers.seccomp import CPU_S, WALLS, compute_only
 
 # No letter and no white space: control signs, byte order marks, and the invisible "tag" letters
 # by which orders to a model are hidden from people.
@@ -119,10 +119,7 @@ def cleaned(text: str) -> str:
 
 
 MEMORY_BYTES = 512 * 1024 * 1024
-CPU_S = 20
 OPEN_FILES = 32
-# Asked for in the place of a kind of document.
-WALLS = "walls"
 # Source: Python's table of audit events.
 _FORBIDDEN = (
     "open",

@@ -16,10 +16,11 @@ from contextlib import suppress
 from json import loads
 from pathlib import Path
 
-from merlin.chat.media import DocumentText, MediaLimits, UnusableFile
+from merlin.chat.media import DocumentText, UnusableFile, check_document
+from merlin.config.settings import MediaLimits
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
 from merlin.core.log import get_logger
-from merlin.providers.document_child import CPU_S, WALLS
+from merlin.providers.seccomp import CPU_S, WALLS
 
 log = get_logger(__name__)
 AT_ONCE = 2
@@ -48,7 +49,7 @@ class ChildReader:
         self._room = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, name: str) -> DocumentText:
-        self._limits.check_document(len(content))
+        check_document(self._limits, len(content))
         if not content:
             raise UnusableFile("media-empty")
         kind = detect_kind(name, "", content[:HEAD_BYTES])

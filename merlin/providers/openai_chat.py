@@ -25,7 +25,7 @@ from merlin.openai_protocol.client import (
     read_whole,
 )
 from merlin.openai_protocol.errors import InvalidResponse, error_of_object
-from merlin.providers import openai_client as shapes
+from merlin.providers import openai_objects as shapes
 from merlin.providers.base import ModelCard, Piece
 
 # An hour of speech is written down in a minute or two.

@@ -17,7 +17,7 @@ import openai
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
-from merlin.providers import openai_client as shapes
+from merlin.providers import openai_objects as shapes
 from merlin.providers.base import (
     LAUNCH_KEY,
     Checkpoint,

@@ -11,6 +11,11 @@ import ctypes
 import platform
 import struct
 
+# What the child that reads documents may take, and what it is asked in the place of a kind to try
+# its own limits; here its parent finds them without the parsers.
+CPU_S = 20
+WALLS = "walls"
+
 _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _MODE_FILTER = 22, 38, 2
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 # Where the number of the call and the machine stand in what a filter is given.

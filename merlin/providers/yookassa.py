@@ -23,7 +23,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from merlin.billing.selling import Receipt, YooKassaConfig
+from merlin.config.shop import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger
@@ -113,7 +113,7 @@ def payment_body(request: PaymentRequest, shop: YooKassaConfig) -> Body:
     """Return what asks for a payment. Raises PaymentError: a receipt has nobody to go to."""
     body: dict[str, Any] = {
         "amount": money(request.amount),
-        "capture": not shop.is_held,
+        "capture": shop.capture == "auto",
         "metadata": {"purchase": request.purchase_id, "user": str(request.user_id)},
     }
     words = request.description

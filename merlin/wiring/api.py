@@ -25,20 +25,19 @@ from merlin.app.inbox import Inbox, Update
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.repository import billing_of
-from merlin.billing.selling import Selling
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import QuestionStatistics, Ratings
 from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
 from merlin.chat.route import General
+from merlin.config.settings import AnswerBudget, ApiConfig
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.heartbeat import Heartbeat
-from merlin.core.listening import Listening
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify
 from merlin.course.catalogue import Catalogue
 from merlin.course.listing import Favourites, Listing, Readings
@@ -82,15 +81,15 @@ class ApiSettings:
 
     database: str
     state_dir: Path
-    listening: Listening = field(default_factory=Listening)
+    listening: ApiConfig = field(default_factory=ApiConfig)
     language: str = "ru"
     telegram_token: str = ""
     telegram_secret: str = ""
     text_key: str | None = None
     admins: tuple[int, ...] = ()
     plans: tuple[Plan, ...] = ()
-    selling: Selling = field(default_factory=Selling)
-    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    selling: PaymentsConfig = field(default_factory=PaymentsConfig)
+    caps: AnswerBudget = field(default_factory=AnswerBudget)
     till: YooKassaGateway | None = None
     timezone: str = "UTC"
     default_dataset: str | None = None
@@ -157,9 +156,9 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
             allows_plain=settings.allows_plain,
             issuer=HttpIssuer(settings.openid) if settings.openid else None,
         ),
-        limits=Allowed(where.anonymous_per_min, where.person_per_min),
+        limits=Allowed(where.limits.anonymous_per_min, where.limits.person_per_min),
         connections=Connections(
-            ConnectionLimits(per_address=where.connections_per_address), where.proxies
+            ConnectionLimits(per_address=where.limits.connections_per_address), where.proxies
         ),
         hook_secrets=settings.hook_secrets,
         monitoring=where.monitoring,

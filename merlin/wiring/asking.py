@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.config import Config, ProviderConfig
+from merlin.config import Config
+from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.messages import Message
 from merlin.training.models import Model, ModelState
@@ -49,7 +50,7 @@ def ask_model(
 
 
 def _serving(config: Config, shelf: ModelCatalogue, dataset: str | None) -> Model:
-    wanted = dataset or config.default_dataset or None
+    wanted = dataset or config.datasets.default or None
     serving = shelf.serving(wanted)
     if serving is None and dataset is None:
         serving = shelf.serving(None)

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from merlin.app.texts import Settings
+from merlin.billing.plan import read_plans
 from merlin.billing.repository import Billing, billing_of
-from merlin.billing.selling import YooKassaConfig
 from merlin.config import Config, credential
+from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
 from merlin.db.database import Database
 from merlin.db.encryption import Cipher
@@ -51,5 +52,6 @@ def change_billing(config: Config) -> Iterator[OpenBilling]:
 def _billing(config: Config, database: Database) -> OpenBilling:
     # Where no key was made yet nothing is sealed, so any key opens it.
     cipher = cipher_of(config) or Cipher({"none": secrets.token_bytes(32)}, "none")
-    billing = billing_of(database, cipher, utc_now, config.plans, config.selling)
+    plans = read_plans(config.plans)
+    billing = billing_of(database, cipher, utc_now, plans, config.payments)
     return OpenBilling(database, billing, Settings(database))

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from merlin.account.retention import Retention
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
@@ -27,24 +26,22 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.retention import RetentionRows
 from merlin.app.texts import Settings
 from merlin.app.verdicts import EditorNewsFeed
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.repository import billing_of
-from merlin.billing.selling import Selling
 from merlin.bot.main import run
-from merlin.bot.rate_limiter import Limits
 from merlin.bot.services import BotServices, Pace, Proofs, Rows
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
-from merlin.chat.media import MediaLimits
 from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
 from merlin.chat.preset import Preset
 from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import TurnHistory, Turns
+from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import utc_now
 from merlin.core.log import get_logger, hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
@@ -96,11 +93,11 @@ class BotSettings:
     webhook_secret: str = ""
     link_url: str = "https://t.me"
     admins: tuple[int, ...] = ()
-    limits: tuple[float, float, float] = (30.0, 1.0, 20.0)
+    limits: TelegramLimits = field(default_factory=TelegramLimits)
     streaming: str = "edits"
     plans: tuple[Plan, ...] = ()
-    selling: Selling = field(default_factory=Selling)
-    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    selling: PaymentsConfig = field(default_factory=PaymentsConfig)
+    caps: AnswerBudget = field(default_factory=AnswerBudget)
     public_url: str = ""
     timezone: str = "UTC"
     language: str = "ru"
@@ -217,7 +214,7 @@ def _services(
         link_url=settings.link_url,
         webhook=(settings.webhook_url, settings.webhook_secret) if is_webhook else None,
         streaming=settings.streaming,
-        limits=Limits(*settings.limits),
+        limits=settings.limits,
         pace=settings.pace,
         patience=settings.patience,
         notify=told,

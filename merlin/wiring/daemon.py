@@ -9,7 +9,8 @@ from functools import partial
 
 from merlin.app.pipeline import PipelineHistory
 from merlin.app.retention import RemovableRows
-from merlin.config import Config, RepositoryConfig
+from merlin.config import Config
+from merlin.config.settings import RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, set_up_logging
@@ -39,6 +40,7 @@ from merlin.training.prove import Bench, Census
 from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened_whole
 from merlin.wiring.health import engine_look
+from merlin.wiring.known import relies_on
 from merlin.wiring.providers import asker, terms, trainer
 
 log = get_logger(__name__)
@@ -151,14 +153,14 @@ def services_of(
             heartbeats=Heartbeats(database, cipher),
             wake=ChangeCounter(database),
             clock=utc_now,
-            pace=Pace(config.repository.interval_s, config.tick_s),
+            pace=Pace(config.repository.interval_s, config.daemon.tick_s),
             still_alive=still_alive,
             changing=changing(database, source, cipher),
             books=FileIndex(database),
             retention=config.retention,
             removable=RemovableRows(database, utc_now),
             models=trainers,
-            relies_on=config.relies_on,
+            relies_on=relies_on(config),
             engine=engine_look(config),
         )
 
@@ -176,7 +178,7 @@ def _source(repository: RepositoryConfig, config: Config) -> GitSource:
 def _workshop(config: Config, database: Database, source: GitSource) -> BuildSettings:
     limits = {
         name: model.training_example
-        for name, model in config.models.items()
+        for name, model in config.base_models.items()
         if model.training_example is not None
     }
     return BuildSettings(
@@ -187,5 +189,5 @@ def _workshop(config: Config, database: Database, source: GitSource) -> BuildSet
         clock=utc_now,
         cache=BlobCache(),
         limit_tokens=limits,
-        limits=Limits(memory_bytes=config.dataset_memory_mb * 1_000_000),
+        limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 from merlin.app import datasets
 from merlin.app.actor import Actor
-from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
+from merlin.config import Config, credential
+from merlin.config.settings import ProviderConfig, RepositoryConfig
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
@@ -60,7 +61,7 @@ def examine(config: Config) -> Iterator[Examined]:
     if config.repository is not None:
         yield _tried("git", _git)
         yield _tried("repository", partial(_repository, config.repository))
-    if config.default_dataset:
+    if config.datasets.default:
         yield _tried("datasets.default", partial(_default, config))
     yield _tried("telegram", partial(_telegram, config.telegram.base_url))
     yield _tried("documents", _walls)
@@ -154,8 +155,8 @@ def _default(config: Config) -> _Good:
             seen = datasets.names(ctx, Actor.operator())
     except NotFound:
         seen = []
-    told = {"dataset": config.default_dataset, "known": ", ".join(seen)}
-    if seen and config.default_dataset not in seen:
+    told = {"dataset": config.datasets.default, "known": ", ".join(seen)}
+    if seen and config.datasets.default not in seen:
         raise _Found("no such dataset", "doctor-no-default", **told)
     return "doctor-default", told
 

@@ -94,7 +94,7 @@ class EditDesk:
         own = next((each.prices for each in self.config.providers if each.name == provider), {})
 
         def price(base_model: str) -> Price | None:
-            known = self.config.models.get(base_model)
+            known = self.config.base_models.get(base_model)
             return own.get(base_model) or (known.price if known else None)
 
         return forecast(self.shelf.newest_build(dataset), seen, price)
@@ -140,7 +140,7 @@ def _files(shelf: FileIndex, dataset: str) -> list[FileText]:
 
 
 def _limits(config: Config) -> dict[str, int]:
-    models = config.models.items()
+    models = config.base_models.items()
     return {name: one.training_example for name, one in models if one.training_example}
 
 

@@ -35,7 +35,7 @@ def engine_settings(config: Config) -> EngineSettings:
     from merlin.engine.settings import AnsweringSettings, EngineSettings, WebhookSettings
 
     said = config.engine
-    host, port = said.listen
+    host, port = said.address
     return EngineSettings(
         folder=engine_folder(config),
         host=host,
@@ -45,11 +45,9 @@ def engine_settings(config: Config) -> EngineSettings:
         language=config.language,
         models=model_settings(config, has_keys=True),
         training=training_settings(config),
-        answering=AnsweringSettings(**said.answering),
-        webhooks=[
-            WebhookSettings(each["url"], credential(each["credential"])) for each in said.webhooks
-        ],
-        hearing=said.hearing,
+        answering=AnsweringSettings(**dict(said.answering)),
+        webhooks=[WebhookSettings(each.url, credential(each.credential)) for each in said.webhooks],
+        hearing=said.hearing.model if said.hearing else "",
     )
 
 
@@ -60,35 +58,30 @@ def model_settings(config: Config, *, has_keys: bool = False) -> Sequence[ModelS
     """
     from merlin.engine.settings import ModelSettings
 
-    models = []
-    for name, said in config.engine.models.items():
-        known = config.models[name]
-        wanted = ("revision", "licence", "backend", "url", "dtype", "quantised")
-        secret = said.get("credential") if has_keys else None
-        models.append(
-            ModelSettings(
-                name=name,
-                source=said.get("path") or said["hub"],
-                key=credential(secret) if secret else "",
-                context=known.context or 0,
-                training_example=known.training_example or 0,
-                is_embedding=said.get("embeddings", False),
-                sunset=known.sunset,
-                **{key: said[key] for key in wanted if key in said},
-            )
+    known = config.base_models
+    return [
+        ModelSettings(
+            name=name,
+            source=said.path or said.hub,
+            revision=said.revision,
+            licence=said.licence,
+            backend=said.backend,
+            url=said.url,
+            key=credential(said.credential) if has_keys and said.credential else "",
+            context=known[name].context or 0,
+            training_example=known[name].training_example or 0,
+            dtype=said.dtype,
+            quantised=said.quantised,
+            is_embedding=said.embeddings,
+            sunset=known[name].sunset,
         )
-    return models
+        for name, said in config.engine.models.items()
+    ]
 
 
 def training_settings(config: Config) -> TrainingSettings:
     """Return where language models are trained."""
-    from merlin.engine.settings import CPU, TrainingSettings
+    from merlin.engine.settings import TrainingSettings
 
     said = config.engine.training
-    devices = [[each] if isinstance(each, str) else each for each in said.get("devices", [CPU])]
-    return TrainingSettings(
-        devices=devices,
-        cluster=said.get("cluster", ""),
-        workers=said.get("workers", 0),
-        quota_bytes=round(said.get("quota_gb", 0) * GB),
-    )
+    return TrainingSettings(said.devices, said.cluster, said.workers, round(said.quota_gb * GB))

@@ -20,7 +20,7 @@ def engine_told(config: Config) -> dict[str, Any]:
 
     Raises Refused where nobody answers, ConfigError where the key is another engine's.
     """
-    url = f"http://{place_of(config.engine.listen)}/view"
+    url = f"http://{place_of(config.engine.address)}/view"
     key = credential(config.engine.credential)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = urllib.request.Request(url, headers=headers)

@@ -30,7 +30,7 @@ class NotWell(MerlinError):
 def illness(config: Config, process: str) -> MerlinError | None:
     """Return what is wrong with a process, None when it is well. Raises ConfigError."""
     if process == "engine":
-        return _silent(config.engine.listen)
+        return _silent(config.engine.address)
     if process == "api":
         return _silent(config.api.address, by_tls=config.api.tls is not None)
     if process in ("daemon", "bot"):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.route import General
 from merlin.config import Config
+from merlin.config.settings import ModelChoice
 from merlin.training.sunset import Reliance
 
 
 def known(config: Config) -> KnownModels:
     """Return windows and prices of models by their names."""
     return KnownModels(
-        windows={name: each.context for name, each in config.models.items() if each.context},
-        prices={name: each.price for name, each in config.models.items() if each.price},
+        windows={name: each.context for name, each in config.base_models.items() if each.context},
+        prices={name: each.price for name, each in config.base_models.items() if each.price},
         own={
             (provider.name, model): price
             for provider in config.providers
@@ -21,15 +22,20 @@ def known(config: Config) -> KnownModels:
     )
 
 
-def leaned_on(reliance: Reliance | None) -> General | None:
+def relies_on(config: Config) -> tuple[Reliance, ...]:
+    """Return the models that are relied on as they are, as far as they are named."""
+    return tuple(Reliance(name, each.provider, each.model) for name, each in config.named_models)
+
+
+def chosen(choice: ModelChoice | None) -> General | None:
     """Return a model that config names for one purpose, None where it names none."""
-    return None if reliance is None else (reliance.provider, reliance.model_id)
+    return None if choice is None else choice.pair
 
 
 def assistant(config: Config) -> General | None:
     """Return the general model for summaries and presets, None without any provider."""
-    if config.assistant is not None:
-        return config.assistant.provider, config.assistant.model_id
+    if config.chat.assistant is not None:
+        return chosen(config.chat.assistant)
     named = [(each.name, each.model) for each in config.providers if each.model]
     first = [(each.name, each.model) for each in config.providers]
     return next(iter([*named, *first]), None)

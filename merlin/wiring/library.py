@@ -31,7 +31,7 @@ class Shelf:
     def devices(self) -> Devices:
         """Return where bases are trained and where they answer."""
         training = training_settings(self.config).devices[0][0]
-        return Devices(training, self.config.engine.answering.get("device", "cpu"))
+        return Devices(training, self.config.engine.answering.device)
 
     @property
     def folder(self) -> Path:

@@ -13,6 +13,7 @@ from merlin.config import Config
 from merlin.db.database import Database
 from merlin.db.encryption import Cipher
 from merlin.training.sunset import Reliance
+from merlin.wiring.known import relies_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,15 @@ def office_settings(config: Config) -> OfficeSettings:
     """Return what the configuration says."""
     return OfficeSettings(
         providers=tuple(provider.name for provider in config.providers),
-        caps=(config.per_job_micro, config.per_month_micro),
-        sunsets={name: each.sunset for name, each in config.models.items() if each.sunset},
-        relies_on=config.relies_on,
+        caps=(config.budget.per_job_micro, config.budget.per_month_micro),
+        sunsets={name: each.sunset for name, each in config.base_models.items() if each.sunset},
+        relies_on=relies_on(config),
         example_tokens={
             name: each.training_example
-            for name, each in config.models.items()
+            for name, each in config.base_models.items()
             if each.training_example
         },
-        active_jobs={provider.name: provider.active_jobs for provider in config.providers},
+        active_jobs={provider.name: provider.limits.active_jobs for provider in config.providers},
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from merlin.config import Config, ProviderConfig, credential
+from merlin.config import Config, credential
 from merlin.config.faults import wrong
+from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
@@ -46,24 +47,24 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     providers = [each.credential for each in config.providers]
     text_key = {TEXT_KEY: False}
     if process == "engine":
-        models = [each.get("credential") for each in config.engine.models.values()]
-        webhooks = [each["credential"] for each in config.engine.webhooks]
+        models = [each.credential for each in config.engine.models.values()]
+        webhooks = [each.credential for each in config.engine.webhooks]
         return dict.fromkeys([config.engine.credential, *filter(None, models), *webhooks], True)
     if process == "daemon":
         return dict.fromkeys(providers, True) | text_key
     if process == "bot":
         return dict.fromkeys(["TELEGRAM_BOT_TOKEN", *providers], True) | text_key
     needed = ["TELEGRAM_BOT_TOKEN"] if config.telegram.mode == "webhook" else []
-    shop, openid = config.selling.yookassa, config.api.openid
+    shop, openid = config.payments.yookassa, config.api.openid
     needed += [shop.shop_id, shop.secret_key] if shop is not None else []
     needed += [openid.credential] if openid is not None else []
-    needed += config.api.hooks.values()
+    needed += config.api.hooks.credentials.values()
     return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
 
 
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
     """Return whether a provider is the engine of this very configuration."""
-    host, port = config.engine.listen
+    host, port = config.engine.address
     asked = urlsplit(provider.base_url)
     return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)
 
@@ -74,9 +75,11 @@ def start_bot(config: Config) -> None:
     token = credential("TELEGRAM_BOT_TOKEN")
     bot_id(token)  # A wrong one is told before all that takes its time.
     skip_unused_driver(config.database)
+    from merlin.billing.plan import read_plans
+    from merlin.chat.preset import read_presets
     from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
-    from merlin.wiring.known import assistant, known, leaned_on
+    from merlin.wiring.known import assistant, chosen, known
     from merlin.wiring.office import office_settings
 
     run_bot(
@@ -90,24 +93,24 @@ def start_bot(config: Config) -> None:
             webhook_secret=webhook_secret(token),
             link_url=telegram.link_url,
             admins=telegram.admins,
-            limits=(telegram.overall_per_s, telegram.private_per_s, telegram.group_per_min),
-            streaming=config.streaming,
+            limits=telegram.limits,
+            streaming=config.chat.streaming,
             language=config.language,
-            default_dataset=config.default_dataset or None,
-            plans=config.plans,
-            selling=config.selling,
-            caps=config.answer_caps,
+            default_dataset=config.datasets.default or None,
+            plans=read_plans(config.plans),
+            selling=config.payments,
+            caps=config.budget.answers,
             public_url=config.api.public_url,
             retention=config.retention,
             timezone=config.timezone,
             providers=providers_of(config),
             assistant=assistant(config),
-            transcription=leaned_on(config.transcription),
-            vision=leaned_on(config.vision),
-            media_limits=config.media_limits,
+            transcription=chosen(config.chat.transcription),
+            vision=chosen(config.chat.vision),
+            media_limits=config.chat.limits,
             known=known(config),
             office=office_settings(config),
-            presets=config.presets,
+            presets=read_presets(config.chat.presets),
             text_key=credential(TEXT_KEY, is_needed=False) or None,
         )
     )
@@ -115,9 +118,10 @@ def start_bot(config: Config) -> None:
 
 def start_api(config: Config) -> None:
     """Serve the pages, the open api and hooks until told to stop."""
+    from merlin.billing.plan import read_plans
     from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
-    from merlin.wiring.known import assistant, known, leaned_on
+    from merlin.wiring.known import assistant, chosen, known
     from merlin.wiring.office import office_settings
 
     is_webhook = config.telegram.mode == "webhook"
@@ -133,21 +137,23 @@ def start_api(config: Config) -> None:
             telegram_secret=webhook_secret(token) if token else "",
             text_key=credential(TEXT_KEY, is_needed=False) or None,
             link_url=config.telegram.link_url,
-            allows_plain=config.allows_plain,
+            allows_plain=config.allow_plain_http,
             openid=_openid(config),
-            hook_secrets={hook: _secrets(name) for hook, name in config.api.hooks.items()},
+            hook_secrets={
+                hook: _secrets(name) for hook, name in config.api.hooks.credentials.items()
+            },
             office=office_settings(config),
             known=known(config),
             admins=config.telegram.admins,
-            plans=config.plans,
-            selling=config.selling,
-            caps=config.answer_caps,
+            plans=read_plans(config.plans),
+            selling=config.payments,
+            caps=config.budget.answers,
             till=_till(config),
             timezone=config.timezone,
-            default_dataset=config.default_dataset or None,
+            default_dataset=config.datasets.default or None,
             providers=providers_of(config, all_needed=False),
             assistant=assistant(config),
-            vision=leaned_on(config.vision),
+            vision=chosen(config.chat.vision),
         )
     )
 
@@ -167,7 +173,7 @@ def _secrets(name: str) -> list[str]:
 def _till(config: Config) -> YooKassaGateway | None:
     from merlin.wiring.billing import yookassa_gateway
 
-    shop = config.selling.yookassa
+    shop = config.payments.yookassa
     return None if shop is None else yookassa_gateway(shop)
 
 

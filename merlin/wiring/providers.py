@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import date
 
-from merlin.config import Config, ProviderConfig, credential
+from merlin.config import Config, credential
+from merlin.config.settings import ProviderConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
@@ -46,17 +47,17 @@ def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> 
     """Return the provider's terms for launches."""
 
     def price(base_model: str) -> Price | None:
-        known = config.models.get(base_model)
+        known = config.base_models.get(base_model)
         return provider.prices.get(base_model) or (known.price if known else None)
 
     ends = _sunset_of(config, service)
     return Terms(
         price=price,
-        active_jobs=provider.active_jobs,
-        caps=Caps(config.per_job_micro, config.per_month_micro),
+        active_jobs=provider.limits.active_jobs,
+        caps=Caps(config.budget.per_job_micro, config.budget.per_month_micro),
         sunset_refusal=lambda base: policy.refuse_fading_base(base, ends(base), utc_now().date()),
         sunset=ends,
-        quiet_s=config.quiet_s,
+        quiet_s=config.daemon.quiet_s,
     )
 
 
@@ -67,7 +68,7 @@ def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date 
 
     def ends(base_model: str) -> date | None:
         nonlocal ask_at
-        known = config.models.get(base_model)
+        known = config.base_models.get(base_model)
         if known is not None and known.sunset is not None:
             return known.sunset
         if time.monotonic() >= ask_at:

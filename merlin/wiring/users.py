@@ -13,7 +13,7 @@ from typing import Any
 from merlin.account.accounts import Accounts
 from merlin.account.roles import Roles
 from merlin.account.users import Consents, User, Users
-from merlin.billing.plan import Format, Source, plan_named, plan_of
+from merlin.billing.plan import Format, Source, plan_named, plan_of, read_plans
 from merlin.billing.quota import Gift, Given, Left, Quotas
 from merlin.billing.subscriptions import Terms
 from merlin.config import Config, credential
@@ -95,7 +95,7 @@ def line(people: People, user: User) -> Shown:
         "account": account.name if account else "",
         "role": standing.role.value,
         "scopes": sorted(standing.scopes),
-        "plan": plan_of(people.config.plans, user.plans).name,
+        "plan": plan_of(read_plans(people.config.plans), user.plans).name,
         "language": user.speaks(people.config.language),
         "blocked": user.is_blocked,
         "reachable": user.is_reachable,
@@ -104,7 +104,7 @@ def line(people: People, user: User) -> Shown:
 
 def card(people: People, user: User) -> Shown:
     """Return everything that there is to know about one person."""
-    plan = plan_of(people.config.plans, user.plans)
+    plan = plan_of(read_plans(people.config.plans), user.plans)
     zone = zone_of(user.zone or people.config.timezone)
     left = people.quotas.left(user.user_id, plan, zone)
     return {
@@ -144,7 +144,7 @@ def _gift(given: Given) -> Mapping[str, object]:
 
 def set_plan(people: People, user_id: int, name: str) -> None:
     """Give somebody a plan of the config. Raises NotFound for an unknown plan or person."""
-    if name not in [plan.name for plan in people.config.plans]:
+    if name not in people.config.plans:
         raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
     people.users.set_plan(user_id, name, operator())
 
@@ -154,7 +154,7 @@ def lend_plan(people: People, user_id: int, name: str, days: int) -> datetime:
 
     Raises NotFound for an unknown plan, for a pack, and for somebody who never wrote.
     """
-    plan = plan_named(people.config.plans, name)
+    plan = plan_named(read_plans(people.config.plans), name)
     if plan is None or plan.is_pack:
         raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
     people.known(user_id)

@@ -13,7 +13,8 @@ from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
-from merlin.chat.media import DocumentText, MediaLimits
+from merlin.chat.media import DocumentText
+from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import Found, Word, cleaned, parse, reader_of
 
 unit, functional = pytest.mark.unit, pytest.mark.functional

@@ -10,7 +10,7 @@ import pytest
 from till_world import BACK, WORDS, gateway_at, purchase, refund, request
 
 from merlin.billing.payments import mismatch
-from merlin.billing.selling import Receipt
+from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.payments import Status
@@ -59,7 +59,7 @@ def test_a_saved_method_pays_without_a_page(shop, gateway):
 
 
 def test_held_money_is_taken_or_let_go(shop):
-    with gateway_at(shop.base_url, is_held=True) as gateway:
+    with gateway_at(shop.base_url, capture="manual") as gateway:
         taken, let_go = (asyncio.run(gateway.create(request(n, BACK, ""))) for n in (5, 6))
         for one in (taken, let_go):
             assert shop.choose(one.outside_id, "paid")["status"] == "waiting_for_capture"

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState
-from merlin.billing.selling import YooKassaConfig
+from merlin.config.shop import YooKassaConfig
 from merlin.core.money import Amount, roubles
 from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
@@ -58,7 +58,7 @@ def purchase(number: int = 1, outside_id: str = "", contact: str = "anna@example
 def gateway_at(
     base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **said: object
 ) -> Iterator[YooKassaGateway]:
-    config = YooKassaConfig(base_url=base_url, is_test=True, **said)
+    config = YooKassaConfig(base_url=base_url, test=True, **said)
     gateway = YooKassaGateway(config, "100500", key, deadline_s)
     yield gateway
     gateway.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 from site_world import NOT_LIMITED, VERA, running
@@ -14,7 +13,7 @@ from merlin.billing import orders
 from merlin.billing.ledger import EntryKind, faults
 from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Allowance, Format, Offer, Plan
-from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.money import roubles, stars
@@ -193,11 +192,11 @@ class Buyer:
 @contextmanager
 def selling_at(shop, deadline_s=DEADLINE_S, **config):
     """Give what is sold at a stand-in, and the gateway to it."""
-    base = {"base_url": shop.base_url, "is_test": True, "saves_methods": True}
+    base = {"base_url": shop.base_url, "test": True, "save_methods": True}
     said = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
     till = YooKassaGateway(said, shop.shop_id, shop.key, deadline_s)
     try:
-        yield Selling(said), till
+        yield PaymentsConfig(yookassa=said), till
     finally:
         till.close()
 
@@ -205,7 +204,7 @@ def selling_at(shop, deadline_s=DEADLINE_S, **config):
 @contextmanager
 def market(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
     """Run an api beside a stand-in."""
-    listening = replace(NOT_LIMITED, public_url=PUBLIC_URL)
+    listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
     with YooKassaStandIn() as shop, selling_at(shop, deadline_s, **config) as (selling, till):
         settings = {"plans": plans, "selling": selling, "till": till, "listening": listening}
         with running(folder, **settings) as site:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 
+from config_plans import plans_of
 from pay_world import market
 from sign_in_world import with_bot
 
-from merlin.billing.plan import read_plans
-from merlin.billing.selling import Receipt
+from merlin.config.shop import Receipt
 
 SAID = {
     "free": {"title": {"ru": "Базовый", "en": "Basic"}, "text": 20, "voice": 0, "photo": 0}
@@ -29,7 +29,7 @@ SAID = {
     "max": {
         "title": {"ru": "Безграничный", "en": "Unlimited"},
         "about": {"ru": "Всё и сразу: на время экзаменов.", "en": "All of it: for the exams."},
-        "price": {"rub": "1499.90", "stars": 1100},
+        "price": {"rub": 1499.90, "stars": 1100},
         "days": 30,
     },
     "course": {
@@ -46,7 +46,7 @@ SAID = {
         "days": 90,
     },
 }
-PLANS = read_plans(SAID)
+PLANS = plans_of(SAID)
 TERMS = "Мы отвечаем за то, что купленное работает.\n\nВозврат: напишите /paysupport."
 
 

@@ -17,8 +17,8 @@ from merlin.account.sign_ins import SignInMethod
 from merlin.account.users import User
 from merlin.api.app import create_app
 from merlin.api.services import USUAL
+from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.clock import utc_now
-from merlin.core.listening import Listening
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.file_index import FileIndex
@@ -61,7 +61,9 @@ materials:
   - {lesson: 1, type: lecture, title: {ru: Тайна}, file_url: "https://example.com/secret.pdf"}
 """,
 }
-NOT_LIMITED = Listening(("127.0.0.1", 0), anonymous_per_min=0, person_per_min=0)
+NOT_LIMITED = ApiConfig(
+    listen="127.0.0.1:0", limits=ApiLimits(anonymous_per_min=0, person_per_min=0)
+)
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 

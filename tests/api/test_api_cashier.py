@@ -237,7 +237,7 @@ def test_a_payment_of_somebody_who_left_is_kept_for_the_admins(shop):
 
 @pytest.fixture(scope="module")
 def holding(tmp_path_factory):
-    with market(tmp_path_factory.mktemp("holding"), is_held=True) as made:
+    with market(tmp_path_factory.mktemp("holding"), capture="manual") as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from merlin.api.rest.courses import (
     SemesterCount,
     TeacherShown,
 )
-from merlin.core.listening import Listening
+from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
@@ -248,7 +248,9 @@ def test_semesters_and_teachers(still_site):
 
 
 def test_links_stand_below_the_public_address(tmp_path):
-    listening = Listening(public_url="https://merlin.example.com/", anonymous_per_min=0)
+    listening = ApiConfig(
+        public_url="https://merlin.example.com/", limits=ApiLimits(anonymous_per_min=0)
+    )
     with running(tmp_path, listening=listening) as site:
         links = site.client.get("/api/courses?limit=1").links
     assert links["next"]["url"].startswith("https://merlin.example.com/api/courses?limit=1&cursor=")

@@ -6,8 +6,8 @@ import pytest
 from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
 from site_world import BORIS
 
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.chat.model_catalogue import KnownModels
+from merlin.config.settings import AnswerBudget
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
@@ -17,7 +17,7 @@ DEAR = KnownModels(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 
 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
 def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
-    caps = AnswerCaps(per_person_micro=1)
+    caps = AnswerBudget(per_person_per_day=1e-6)
     with opened(tmp_path, plans=plans, caps=caps, known=DEAR) as (site, _), asker(site) as client:
         assert ask(client, "Что такое граф?").status_code == 200
         refused = ask(client, "А что такое дерево?")
@@ -34,7 +34,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
 
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):
-    caps = AnswerCaps(per_day_micro=1)
+    caps = AnswerBudget(per_day=1e-6)
     with opened(tmp_path, caps=caps, known=DEAR) as (site, _), asker(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200
         site.person(BORIS)

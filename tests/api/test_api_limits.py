@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import httpx
 import pytest
 from sign_in_world import with_bot
@@ -12,15 +10,21 @@ from waiting import longest
 
 from merlin.account.api_keys import Scope
 from merlin.api.rate_limits import KNOWN_S
+from merlin.config.settings import ApiLimits
 
 pytestmark = pytest.mark.functional
 
-FEW = replace(NOT_LIMITED, anonymous_per_min=4, person_per_min=6)
+FEW = ApiLimits(anonymous_per_min=4, person_per_min=6)
+
+
+def listening(limits):
+    """Return an api with these limits."""
+    return NOT_LIMITED.model_copy(update={"limits": limits})
 
 
 @pytest.fixture
 def limited(tmp_path):
-    with running(tmp_path, listening=FEW) as site:
+    with running(tmp_path, listening=listening(FEW)) as site:
         # A bucket leaks a call every few seconds: on a slow machine some would be free again.
         site.app.state.limits.clock = lambda: 0.0
         with_bot(site)
@@ -90,7 +94,9 @@ def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
 
 
 def test_a_person_without_a_limit_is_not_counted(tmp_path):
-    with running(tmp_path, listening=replace(FEW, person_per_min=0)) as site:
+    with running(
+        tmp_path, listening=listening(FEW.model_copy(update={"person_per_min": 0}))
+    ) as site:
         site.person(ANNA)
         with site.browser(ANNA) as browser:
             assert statuses(browser, "/api/user", 12) == [200] * 12

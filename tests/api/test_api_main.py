@@ -18,10 +18,10 @@ import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
 from merlin.api.app import serve
-from merlin.core.listening import Listening
+from merlin.config.settings import ApiConfig
 from merlin.core.log import set_up_logging
 set_up_logging("api")
-where = Listening(("127.0.0.1", int(sys.argv[2])))
+where = ApiConfig(listen=f"127.0.0.1:{sys.argv[2]}")
 serve(services_of(Desk()), where, lambda: print("ready", flush=True))
 print("stopped", flush=True)
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
@@ -30,7 +29,7 @@ def issuer():
 @pytest.fixture
 def site(tmp_path, issuer):
     openid = OpenIdSettings(issuer.url, CLIENT, SECRET)
-    where = replace(NOT_LIMITED, public_url=PUBLIC)
+    where = NOT_LIMITED.model_copy(update={"public_url": PUBLIC})
     with running(tmp_path, openid=openid, listening=where) as site:
         yield site
 

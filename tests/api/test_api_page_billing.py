@@ -27,7 +27,7 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A shop for real money, by its own word."""
-    with shop_pages(tmp_path_factory.mktemp("market"), is_test=False) as made:
+    with shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
         made.till.behave(is_test=False)
         yield made
 

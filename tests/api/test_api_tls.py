@@ -27,11 +27,12 @@ from pathlib import Path
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
 from merlin.api.app import serve
-from merlin.core.listening import Listening
+from merlin.config.settings import ApiConfig, TlsConfig
 from merlin.core.log import set_up_logging
 set_up_logging("api")
 folder = Path(sys.argv[3])
-where = Listening(("127.0.0.1", int(sys.argv[2])), tls=(folder / "cert.pem", folder / "key.pem"))
+tls = TlsConfig(certificate=folder / "cert.pem", key=folder / "key.pem")
+where = ApiConfig(listen=f"127.0.0.1:{sys.argv[2]}", tls=tls)
 serve(services_of(Desk()), where, lambda: print("ready", flush=True))
 """
 

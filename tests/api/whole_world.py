@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 from api_world import SECRET, serving
@@ -139,7 +138,7 @@ def _over(lab, provider, selling, till):
     made = ApiSettings(
         database=config.database,
         state_dir=config.state_dir,
-        listening=replace(NOT_LIMITED, public_url="https://merlin.example"),
+        listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
         telegram_token=TOKEN,
         telegram_secret=SECRET,
         providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),

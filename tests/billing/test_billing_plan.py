@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from config_plans import plans_of
 
 from merlin.billing.plan import FREELY, UNLIMITED, Allowance, Format, Plan, plan_of, read_plans
 from merlin.config import load
@@ -23,7 +24,7 @@ FREE = {
 
 
 def test_a_plan_is_read_as_the_config_says_it():
-    (free,) = read_plans({"free": FREE})
+    (free,) = plans_of({"free": FREE})
     assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
     assert free.allowance(Format.TEXT) == Allowance(day=20, month=300)
     assert free.allowance(Format.PHOTO) == Allowance(day=3)
@@ -32,7 +33,7 @@ def test_a_plan_is_read_as_the_config_says_it():
 
 
 def test_a_plan_has_a_title_in_each_language():
-    (free,) = read_plans({"free": FREE})
+    (free,) = plans_of({"free": FREE})
     assert [free.titled(each) for each in ("ru", "en-GB")] == ["Бесплатный", "Free"]
     assert UNLIMITED.titled("ru") == ""
 
@@ -41,7 +42,7 @@ def test_a_plan_has_a_title_in_each_language():
     ("model", "is_allowed"), [("ft:neuro:1", True), ("recall", True), ("gpt-4o", False)]
 )
 def test_models_are_matched_by_patterns(model, is_allowed):
-    (free,) = read_plans({"free": FREE})
+    (free,) = plans_of({"free": FREE})
     assert free.allows_model(model) is is_allowed
     assert UNLIMITED.allows_model(model)
 
@@ -62,12 +63,12 @@ def config_of(tmp_path, text):
 
 def test_without_plans_nothing_is_limited(tmp_path):
     config = config_of(tmp_path, "")
-    assert (config.plans, config.timezone) == ((), "UTC")
+    assert (config.plans, config.timezone) == ({}, "UTC")
 
 
 def test_plans_keep_the_order_of_the_file(tmp_path):
     said = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
-    assert [plan.name for plan in config_of(tmp_path, said).plans] == ["zero", "all"]
+    assert [*config_of(tmp_path, said).plans] == ["zero", "all"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,6 @@ def test_a_wrong_plan_or_zone_is_told(tmp_path, said):
 
 def test_a_number_that_is_whole_counts_as_one(tmp_path):
     said = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
-    (plan,) = config_of(tmp_path, said).plans
+    (plan,) = read_plans(config_of(tmp_path, said).plans)
     numbers = [plan.allowance(Format.TEXT).day, plan.allowance(Format.VOICE).month, plan.window]
     assert [repr(each) for each in numbers] == ["20", "3", "512"]

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from shop_world import PLANS, SAID, SHOP
+from shop_world import PLANS, SAID
 
-from merlin.billing.plan import Format, on_sale, plan_named
+from merlin.billing.plan import Format, on_sale, plan_named, read_plans
 from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.selling import NETWORKS, Selling, plan_faults, read_selling
 from merlin.config import load
+from merlin.config.shop import NETWORKS, PaymentsConfig, YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.core.money import roubles, stars
 
@@ -45,14 +45,14 @@ def fault(tmp_path, plan, payments=None):
 
 def test_plans_are_read_with_what_they_cost(tmp_path):
     config = loaded(tmp_path, SAID)
-    plus = plan_named(config.plans, "plus")
+    plans = read_plans(config.plans)
+    plus = plan_named(plans, "plus")
     assert (plus.offer.rub, plus.offer.xtr) == (roubles("299.90"), stars(200))
     assert (plus.offer.days, plus.offer.trial_days, plus.offer.is_renewed) == (30, 3, True)
-    pack = plan_named(config.plans, "voices")
+    pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.offer.pack == {Format.VOICE: 10, Format.PHOTO: 5}
-    assert [each.name for each in on_sale(config.plans)] == ["plus", "voices", "algorithms"]
-    assert not [*plan_faults(PLANS, SHOP[1])]
+    assert [each.name for each in on_sale(plans)] == ["plus", "voices", "algorithms"]
 
 
 def price(rub=None, **stars_):
@@ -97,7 +97,7 @@ def test_what_cannot_be_sold_is_said_with_its_place(tmp_path, plan, words):
 def test_roubles_need_somebody_who_takes_them(tmp_path):
     assert "payments.yookassa is missing" in fault(tmp_path, PLUS, {})
     config = loaded(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
-    assert config.selling.yookassa is None
+    assert config.payments.yookassa is None
 
 
 @pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
@@ -109,7 +109,7 @@ def test_the_first_plan_is_everybodys_and_costs_nothing(tmp_path, first):
 def test_what_is_no_digital_good_needs_no_stars(tmp_path):
     seminar = {"free": FREE, "seminar": price(5_000)}
     config = loaded(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
-    assert config.selling.physical == ("seminar",)
+    assert config.payments.not_digital == ("seminar",)
 
 
 def test_a_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
@@ -120,14 +120,15 @@ def test_a_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
 def test_a_shop_is_read_as_it_is_said():
     receipt = {"vat_code": 4, "tax_system": 2}
     said = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
-    shop = read_selling({"order_hours": 2, "yookassa": {**said, "base_url": "http://x/v3/"}})
+    shop = PaymentsConfig.model_validate(
+        {"order_hours": 2, "yookassa": {**said, "base_url": "http://x/v3/"}}
+    )
     assert shop.order_hours == 2
     yookassa = shop.yookassa
-    assert (yookassa.is_test, yookassa.is_held, yookassa.saves_methods) == (True, True, True)
+    assert (yookassa.test, yookassa.capture, yookassa.save_methods) == (True, "manual", True)
     assert (yookassa.receipt.vat_code, yookassa.receipt.tax_system) == (4, 2)
     assert yookassa.base_url == "http://x/v3"
-    assert read_selling({}) == Selling()
-    assert read_selling({"yookassa": {}}).yookassa.networks == NETWORKS
+    assert YooKassaConfig().networks == NETWORKS
 
 
 def test_people_come_back_from_the_shop_to_somewhere(tmp_path):

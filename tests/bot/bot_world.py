@@ -13,6 +13,7 @@ from waiting import longest
 
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
+from merlin.config.settings import TelegramLimits
 from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.bot import BotSettings, serve
@@ -29,7 +30,7 @@ def settings_of(tmp_path, telegram, provider=None, **more):
         database=f"sqlite://{tmp_path}/merlin.db",
         token=telegram.token,
         telegram_url=telegram.base_url,
-        limits=(0, 0, 0),
+        limits=TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0),
         providers=services,
         pace=QUICK,
         # Its word for who waits long would stand where a test looks for the placeholder.

@@ -7,8 +7,8 @@ import json
 
 from bot_talk import Talk
 from bot_world import RunningBot, rows, settings_of
+from config_plans import plans_of
 
-from merlin.billing.plan import read_plans
 from merlin.billing.repository import billing_of
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -52,7 +52,7 @@ _people = itertools.count(6001)
 
 def selling(tmp_path, telegram, provider=None, **more):
     """Return the settings of a bot that sells these plans, vera its admin."""
-    made = {"plans": read_plans(SAID), "admins": (VERA.person_id,), **more}
+    made = {"plans": plans_of(SAID), "admins": (VERA.person_id,), **more}
     return settings_of(tmp_path, telegram, provider, **made)
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from bot_troubles import ended, russian, texts
 from bot_world import RunningBot, rows, states
+from config_plans import plans_of
 
-from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import KnownModels
 from merlin.core.money import Price
 from merlin.sandbox.faults import Fault, FaultKind
@@ -152,7 +152,7 @@ def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
 def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_asked(
     telegram, provider, settings
 ):
-    plans = read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         telegram.say("anna", "Первый")
@@ -167,7 +167,7 @@ def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_ask
 
 
 def test_a_question_that_failed_is_given_back(telegram, provider, settings):
-    plans = read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans), providers=settings.providers)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
     with RunningBot(limited):

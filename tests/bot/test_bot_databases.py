@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of, states
+from config_plans import plans_of
 from forked import code_of, start_bot
 from waiting import longest
-
-from merlin.billing.plan import read_plans
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +60,7 @@ def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, 
 
 
 def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
-    plans = read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
+    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         for number in range(4):

@@ -10,7 +10,8 @@ from telegram.error import NetworkError, TimedOut
 
 from merlin.bot.files import Files, FilesPatience
 from merlin.bot.transport import NotSent
-from merlin.chat.media import MEGABYTE, UnusableFile
+from merlin.chat.media import UnusableFile
+from merlin.config.settings import MEGABYTE
 from merlin.core.i18n import text
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload

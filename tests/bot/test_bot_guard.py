@@ -7,23 +7,23 @@ from dataclasses import replace
 import pytest
 from bot_troubles import ended
 from bot_world import RunningBot, rows, states
+from config_plans import plans_of
 
-from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import KnownModels
+from merlin.config.settings import AnswerBudget
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
 
 DEAR = KnownModels(prices={"stand-in-base": Price("USD", 1_000_000, 1_000_000, 2_000_000, 0)})
-PLANS = tuple(read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
+PLANS = tuple(plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
 
 
 @pytest.mark.parametrize(
     ("caps", "words", "answered"),
     [
-        (AnswerCaps(per_person_micro=1), "обошлись слишком дорого", 2),
-        (AnswerCaps(per_day_micro=1), "закончились деньги на ответы", 1),
+        (AnswerBudget(per_person_per_day=1e-6), "обошлись слишком дорого", 2),
+        (AnswerBudget(per_day=1e-6), "закончились деньги на ответы", 1),
     ],
 )
 def test_a_cap_that_is_reached_stops_whom_it_is_for(

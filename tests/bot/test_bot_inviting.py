@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows
+from config_plans import plans_of
 from stars_world import SAID
 
-from merlin.billing.plan import read_plans
-from merlin.billing.selling import read_selling
 from merlin.bot.handlers.plans import MOST
+from merlin.config.shop import PaymentsConfig
 from merlin.sandbox.telegram.world import BOT_NAME
 
 pytestmark = pytest.mark.functional
@@ -22,7 +22,7 @@ GIFTS = "SELECT user_id, format, amount FROM quota_gift"
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, plans=read_plans(SAID), selling=read_selling({"invitation": 5}))
+    return replace(settings, plans=plans_of(SAID), selling=PaymentsConfig(invitation=5))
 
 
 def follow(telegram, settings, who, payload):
@@ -67,7 +67,7 @@ def test_so_many_invitations_are_worth_something(telegram, bot):
 
 
 def test_without_a_word_of_it_in_the_configuration_nothing_is_offered(telegram, settings):
-    settings = replace(settings, selling=read_selling({}))
+    settings = replace(settings, selling=PaymentsConfig())
     with RunningBot(settings):
         anna = Talk(telegram, settings)
         anna.start()

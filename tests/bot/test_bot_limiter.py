@@ -9,12 +9,13 @@ import pytest
 from bot_world import passed, run_jumping
 from telegram.error import RetryAfter
 
-from merlin.bot.rate_limiter import GaveWay, Limits, RateLimiter, SendClass
+from merlin.bot.rate_limiter import GaveWay, RateLimiter, SendClass
+from merlin.config.settings import TelegramLimits
 
 pytestmark = pytest.mark.unit
 
 ANNA, BORIS, GROUP = 1001, 1002, -5
-FREE = Limits(0, 0, 0)
+FREE = TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0)
 
 
 class Telegram:
@@ -44,7 +45,7 @@ def test_a_private_chat_gets_a_burst_and_then_one_a_second():
     telegram = Telegram()
 
     async def story():
-        limiter = RateLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
 
     run_jumping(story())
@@ -55,7 +56,7 @@ def test_a_group_gets_twenty_a_minute():
     telegram = Telegram()
 
     async def story():
-        limiter = RateLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
 
     run_jumping(story())
@@ -67,7 +68,7 @@ def test_all_chats_together_get_thirty_a_second():
     telegram = Telegram()
 
     async def story():
-        limiter = RateLimiter(Limits(private_per_s=0))
+        limiter = RateLimiter(TelegramLimits(private_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, person) for person in range(1, 301)))
 
     run_jumping(story())
@@ -81,7 +82,7 @@ def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
     telegram = Telegram(floods=[ANNA])
 
     async def story():
-        limiter = RateLimiter(Limits())
+        limiter = RateLimiter(TelegramLimits())
         await asyncio.gather(send(limiter, telegram, ANNA), send(limiter, telegram, BORIS))
         await send(limiter, telegram, ANNA)
 
@@ -132,7 +133,7 @@ def test_answers_to_queries_never_wait():
     telegram = Telegram(floods=[ANNA])
 
     async def story():
-        limiter = RateLimiter(Limits(overall_per_s=1))
+        limiter = RateLimiter(TelegramLimits(overall_per_s=1))
         crowd = [send(limiter, telegram, person) for person in (ANNA, *range(1, 20))]
         urgent = send(limiter, telegram, None, endpoint="answerPreCheckoutQuery")
         await asyncio.gather(*crowd, urgent)
@@ -145,7 +146,7 @@ def test_progress_gives_way_to_what_must_come():
     telegram = Telegram()
 
     async def story():
-        limiter = RateLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         await send(limiter, telegram, ANNA)
         await send(limiter, telegram, ANNA, SendClass.PROGRESS)
         with pytest.raises(GaveWay):
@@ -174,7 +175,7 @@ def test_a_request_of_no_chat_hears_of_its_429():
 
     async def story():
         with pytest.raises(RetryAfter):
-            await send(RateLimiter(Limits()), telegram, None, endpoint="setMyCommands")
+            await send(RateLimiter(TelegramLimits()), telegram, None, endpoint="setMyCommands")
 
     run_jumping(story())
 
@@ -193,7 +194,7 @@ def test_without_limits_nothing_waits():
 
 def test_idle_chats_are_forgotten():
     async def story():
-        limiter = RateLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         for person in range(1, 5001):
             await send(limiter, Telegram(), person)
             await passed(0.001)

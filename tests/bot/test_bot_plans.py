@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 from bot_world import RunningBot, let_serve, rows
+from config_plans import plans_of
 from media_world import HEARING, SOUND
 from stars_world import SAID, Buyer, change, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.plan import Source, read_plans
+from merlin.billing.plan import Source
 from merlin.billing.promo_codes import Promo
-from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
@@ -28,7 +29,7 @@ COURSE = {
     "days": 30,
     "courses": ["neurotypology"],
 }
-SHOP = Selling(yookassa=YooKassaConfig(has_bot_button=True))
+SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
     with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
         more = {"transcription": HEARING, "selling": SHOP, "public_url": "https://merlin.example"}
-        plans = read_plans({**SAID, "course": COURSE})
+        plans = plans_of({**SAID, "course": COURSE})
         settings = selling(folder, telegram, provider, **{**more, "plans": plans})
         let_serve(settings, "stand-in-base")
         with RunningBot(settings):
@@ -194,7 +195,7 @@ def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
 
 def test_a_bot_that_sells_nothing_offers_nothing(world, tmp_path):
     with TelegramStandIn() as telegram:
-        settings = selling(tmp_path, telegram, plans=read_plans({"free": SAID["free"]}))
+        settings = selling(tmp_path, telegram, plans=plans_of({"free": SAID["free"]}))
         with RunningBot(replace(settings)):
             buyer = Buyer(telegram, settings)
             assert buyer.say("/plan").keys == []

@@ -13,6 +13,7 @@ from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import QUICK, RunningBot, rows, states
 
 from merlin.app.inbox import Inbox, Update
+from merlin.config.settings import TelegramLimits
 from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
@@ -286,7 +287,11 @@ def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provi
     words = " ".join(f"слово{n}" for n in range(20))
     provider.behave(fixed_answer=words, piece_s=0.03)
     # Three calls, of which the placeholder is one, and then none for a quarter of an hour.
-    narrow = replace(settings, limits=(0, 0.001, 0), pace=replace(QUICK, finish_s=0.1))
+    narrow = replace(
+        settings,
+        limits=TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0),
+        pace=replace(QUICK, finish_s=0.1),
+    )
     with RunningBot(narrow):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))

@@ -37,7 +37,7 @@ NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobi
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A shop for real money, by its own word."""
-    with shop_pages(tmp_path_factory.mktemp("market"), is_test=False) as made:
+    with shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
         made.till.behave(is_test=False)
         made.site.numbers = count(8000)
         made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))

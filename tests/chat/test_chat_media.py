@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from injections import ORDERS, documents
 from papers import docx_of, pdf
 
-from merlin.chat.media import MediaLimits, UnusableFile, read_limits
+from merlin.chat.media import UnusableFile, check_document, check_photo, check_voice
 from merlin.chat.prompt import (
     BYTES_PER_TOKEN,
     LONGEST_NAME,
@@ -17,6 +17,7 @@ from merlin.chat.prompt import (
     text_outside_documents,
     wrap_document,
 )
+from merlin.config.settings import MediaLimits
 from merlin.core.file_kind import FileKind, detect_kind, image_mime
 
 pytestmark = pytest.mark.unit
@@ -88,10 +89,10 @@ def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
 @pytest.mark.parametrize(
     ("check", "key", "told"),
     [
-        (lambda limits: limits.check_document(20 * MB + 1), "media-too-large", {"megabytes": 20}),
-        (lambda limits: limits.check_photo(10 * MB + 1), "media-too-large", {"megabytes": 10}),
-        (lambda limits: limits.check_voice(20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
-        (lambda limits: limits.check_voice(9, 36_000), "media-voice-too-long", {"minutes": 60}),
+        (lambda limits: check_document(limits, 20 * MB + 1), "media-too-large", {"megabytes": 20}),
+        (lambda limits: check_photo(limits, 10 * MB + 1), "media-too-large", {"megabytes": 10}),
+        (lambda limits: check_voice(limits, 20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
+        (lambda limits: check_voice(limits, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
     ],
 )
 def test_too_much_is_refused_by_what_is_told_of_it(check, key, told):
@@ -103,16 +104,15 @@ def test_too_much_is_refused_by_what_is_told_of_it(check, key, told):
 
 def test_what_is_within_the_limits_passes():
     limits = MediaLimits()
-    limits.check_document(20 * MB)
-    limits.check_photo(10 * MB)
-    limits.check_voice(20 * MB, 3600)
+    check_document(limits, 20 * MB)
+    check_photo(limits, 10 * MB)
+    check_voice(limits, 20 * MB, 3600)
 
 
 def test_limits_of_the_configuration_stand_beside_the_defaults():
-    assert read_limits({}) == MediaLimits()
-    assert read_limits({"document_mb": 5, "voice_s": 60}) == MediaLimits(
-        document_bytes=5 * MB, voice_s=60
-    )
+    limits = MediaLimits(document_mb=5, voice_s=60)
+    assert (limits.document_bytes, limits.voice_s) == (5 * MB, 60)
+    assert (limits.photo_bytes, limits.voice_bytes) == (10 * MB, 20 * MB)
 
 
 @pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")

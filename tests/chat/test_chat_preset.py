@@ -19,8 +19,10 @@ from merlin.chat.preset import (
 )
 from merlin.chat.sessions import Session
 from merlin.config import load
+from merlin.config.settings import ChatConfig
 from merlin.core.errors import ConfigError
 from merlin.training.sunset import Reliance
+from merlin.wiring.known import relies_on
 
 pytestmark = pytest.mark.unit
 
@@ -66,12 +68,11 @@ def test_a_preset_has_a_title_in_every_language():
 
 
 def test_presets_are_read_in_their_order():
-    found = read_presets(
-        {
-            "b": {"title": TITLE, "prompt": " B. "},
-            "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
-        }
-    )
+    said = {
+        "b": {"title": TITLE, "prompt": " B. "},
+        "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
+    }
+    found = read_presets(ChatConfig.model_validate({"presets": said}).presets)
     assert found == (Preset("b", TITLE, "B."), Preset("a", TITLE, "A", ("p", "m")))
 
 
@@ -89,8 +90,9 @@ def configured(tmp_path):
 def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configured):
     model = {"provider": "engine", "model": "m"}
     config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
-    assert config.presets == (Preset("tutor", TITLE, "Ask.", ("engine", "m")),)
-    assert config.relies_on == (Reliance("preset", "engine", "m"),)
+    (tutor,) = read_presets(config.chat.presets)
+    assert tutor == Preset("tutor", TITLE, "Ask.", ("engine", "m"))
+    assert relies_on(config) == (Reliance("preset", "engine", "m"),)
 
 
 @pytest.mark.parametrize(

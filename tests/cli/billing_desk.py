@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from config_plans import plans_of
 from shop_world import SAID, Counter, request_of
 
-from merlin.billing.plan import read_plans
-from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -22,8 +22,8 @@ class At:
 
     def __init__(self, place, shop):
         self.place = place
-        config = YooKassaConfig(base_url=shop.base_url, is_test=True)
-        self.shop = (read_plans(SAID), Selling(config))
+        config = YooKassaConfig(base_url=shop.base_url, test=True)
+        self.shop = (plans_of(SAID), PaymentsConfig(yookassa=config))
         self.database = open_database(f"sqlite://{place}/state/merlin.db")
 
     def __enter__(self):
@@ -46,7 +46,7 @@ def pay(told, shop, purchase):
 
 
 def with_gateway(shop, call):
-    gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, is_test=True), SHOP_ID, KEY)
+    gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, test=True), SHOP_ID, KEY)
     try:
         return asyncio.run(call(gateway))
     finally:

@@ -18,9 +18,15 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
-from merlin.core.connections import MOST_HEAD_BYTES, USUAL, ConnectionLimits, Connections
+from merlin.core.connections import (
+    MOST_HEAD_BYTES,
+    USUAL,
+    ConnectionLimits,
+    Connections,
+    Server,
+)
 from merlin.core.metrics import metrics_page
-from merlin.core.server import Server, listen
+from merlin.core.server import listen
 
 pytestmark = pytest.mark.functional
 

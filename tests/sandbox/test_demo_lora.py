@@ -53,8 +53,8 @@ def test_what_is_missing_is_said_with_the_commands_that_bring_it(
 def test_only_a_demo_with_a_language_model_configures_one(tmp_path):
     with laid_out(tmp_path / "with", Ports.free(), has_lora=True) as place:
         config = load(place.config)
-        base = Path(config.engine.models["smollm2"]["path"])
+        base = Path(config.engine.models["smollm2"].path)
         assert tmp_path not in base.parents, "what is unpacked once outlives the demo's folder"
-        assert config.models["smollm2"].price.training_micro == 0
+        assert config.base_models["smollm2"].price.training_micro == 0
     with laid_out(tmp_path / "without", Ports.free()) as place:
         assert load(place.config).engine.models == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.billing.plan import read_plans
 from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config import load
@@ -33,7 +34,7 @@ def test_a_folder_holds_one_demo_at_a_time(tmp_path):
 def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
     with laid_out(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
-        free, plus, voices = config.plans
+        free, plus, voices = read_plans(config.plans)
         assert (free.offer.is_sold, plus.offer.is_renewed, plus.offer.trial_days) == (
             False,
             True,
@@ -41,8 +42,8 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
         )
         assert [each.offer.rub.minor for each in (plus, voices)] == [29_900, 9_900]
         assert [each.offer.xtr.minor for each in (plus, voices)] == [200, 70]
-        shop = config.selling.yookassa
-        assert (shop.is_test, shop.has_bot_button, shop.saves_methods) == (True, True, True)
+        shop = config.payments.yookassa
+        assert (shop.test, shop.bot_button, shop.save_methods) == (True, True, True)
         assert shop.base_url == f"{place.till_url}v3"
         assert shop.networks == ("127.0.0.1/32",)
         key = (place.folder / "credentials" / shop.secret_key).read_text()
@@ -68,11 +69,11 @@ def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(t
         assert (place.repository / "datasets" / "algorithms").is_dir()
     with laid_out(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
-        assert (config.language, config.default_dataset) == ("en", "algorithms")
+        assert (config.language, config.datasets.default) == ("en", "algorithms")
     clear(folder)
     with laid_out(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
-        assert (config.language, config.default_dataset) == ("ru", "neurotypology")
+        assert (config.language, config.datasets.default) == ("ru", "neurotypology")
 
 
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):

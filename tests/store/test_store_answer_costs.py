@@ -10,8 +10,8 @@ import pytest
 from shop_world import ANNA, BORIS
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs, Guard, Reach
+from merlin.config.settings import AnswerBudget
 from merlin.core.money import Cost
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
@@ -19,7 +19,7 @@ from merlin.db.notices import Notices
 
 pytestmark = pytest.mark.integration
 
-BOTH = AnswerCaps(per_day_micro=1000, per_person_micro=400)
+BOTH = AnswerBudget(per_day=0.001, per_person_per_day=0.0004)
 
 
 def usd(micro):
@@ -106,7 +106,7 @@ def test_days_that_are_over_are_forgotten(till, clock, database):
 
 
 def test_without_a_cap_nothing_is_added_up(database, cipher, clock):
-    till = Till(database, cipher, clock, AnswerCaps())
+    till = Till(database, cipher, clock, AnswerBudget())
     till.answered(ANNA, 10**9)
     assert till.over(ANNA) is None
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(0,)]
@@ -114,9 +114,12 @@ def test_without_a_cap_nothing_is_added_up(database, cipher, clock):
 
 @pytest.mark.parametrize(
     ("caps", "reach"),
-    [(AnswerCaps(per_day_micro=0), Reach.DAY), (AnswerCaps(per_person_micro=0), Reach.PERSON)],
+    [
+        (AnswerBudget(per_day=1e-6), Reach.DAY),
+        (AnswerBudget(per_person_per_day=1e-6), Reach.PERSON),
+    ],
 )
-def test_a_cap_of_nothing_closes_with_the_first_answer(database, cipher, clock, caps, reach):
+def test_the_smallest_cap_closes_with_the_first_answer(database, cipher, clock, caps, reach):
     till = Till(database, cipher, clock, caps)
     till.answered(ANNA, 1)
     assert till.over(ANNA).reach is reach

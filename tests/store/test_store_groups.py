@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from store_world import BOT
 
-from merlin.account.retention import Retention
 from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import RetentionRows
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
+from merlin.config.settings import Retention
 from merlin.core.formatted_text import FormattedMessage
 
 pytestmark = pytest.mark.integration

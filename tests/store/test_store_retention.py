@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.account.retention import Retention
 from merlin.app.inbox import UpdateState
 from merlin.app.retention import RetentionRows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
@@ -72,7 +72,8 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
 
 
 def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_rows):
-    rows = RetentionRows(database, Retention(0, 0, 0, 0), clock)
+    ever = Retention.model_construct(updates_days=0, outgoing_days=0, audit_days=0)
+    rows = RetentionRows(database, ever, clock)
     clock.move(3650 * DAY_S)
     assert rows.sweep() == 0
 

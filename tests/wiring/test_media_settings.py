@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.chat.media import MEGABYTE, MediaLimits
 from merlin.config import load
+from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
 from merlin.training.sunset import Reliance, fading
+from merlin.wiring.known import relies_on
 
 pytestmark = pytest.mark.unit
 
@@ -31,8 +32,8 @@ def said(tmp_path):
 
 def test_without_a_word_voice_and_photos_are_off(said):
     config = said()
-    assert (config.transcription, config.vision, config.relies_on) == (None, None, ())
-    assert config.media_limits == MediaLimits()
+    assert (config.chat.transcription, config.chat.vision, relies_on(config)) == (None, None, ())
+    assert config.chat.limits == MediaLimits()
 
 
 def test_models_that_hear_and_see_are_named(said):
@@ -41,10 +42,10 @@ def test_models_that_hear_and_see_are_named(said):
         vision={"provider": "engine", "model": "see-1"},
         limits={"photo_mb": 1},
     )
-    hears, sees = config.relies_on
-    assert hears == config.transcription == Reliance("transcription", "engine", "hear-1")
-    assert sees == config.vision == Reliance("vision", "engine", "see-1")
-    assert config.media_limits == MediaLimits(photo_bytes=MEGABYTE)
+    hears, sees = relies_on(config)
+    assert hears == Reliance("transcription", "engine", "hear-1")
+    assert sees == Reliance("vision", "engine", "see-1")
+    assert config.chat.limits.photo_bytes == MEGABYTE
 
 
 @pytest.mark.parametrize(

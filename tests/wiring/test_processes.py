@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
-import yaml
 from everything import CREDENTIALS, PROCESSES, everything
 
-from merlin import config as config_package
-from merlin.config import credential, load
+from merlin.config import credential, load, schema
 from merlin.core.errors import ConfigError
 from merlin.wiring.processes import credentials_of, names, need_credentials
 
@@ -51,22 +50,16 @@ def whole(tmp_path):
     return load(path)
 
 
-def told_credentials(schema):
+def told_credentials(sections):
     """Yield the names that a schema gives, as defaults or examples, to keys that name a secret."""
-    for key, told in schema.get("properties", {}).items():
-        text = str(told.get("description", ""))
-        if "Name of the environment variable" in text:
-            assert {told.get("default"), told.get("example")} - {None}, key
-            yield from {told.get("default"), told.get("example")} - {None}
-        yield from told_credentials(told)
-    for inner in ("items", "additionalProperties"):
-        if isinstance(schema.get(inner), dict):
-            yield from told_credentials(schema[inner])
+    for section in sections:
+        for told in section.get("properties", {}).values():
+            if "Name of the environment variable" in told.get("description", ""):
+                yield from {told.get("default"), *told["examples"]} - {None}
 
 
 def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole):
-    path = Path(config_package.__file__).parents[1] / "config.schema.yaml"
-    told = set(told_credentials(yaml.safe_load(path.read_text("utf-8"))))
+    told = set(told_credentials(schema()["$defs"].values()))
     asked = {name for process in PROCESSES for name in credentials_of(whole, process)}
     assert told
     assert told <= asked == CREDENTIALS.keys()
@@ -99,3 +92,17 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "foreign"),
+    [
+        ("merlin.cli.processes", {"peewee", "cryptography"}),
+        ("merlin.wiring.processes", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
+        ("merlin.wiring.bot", {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema"}),
+    ],
+)
+def test_a_process_loads_no_library_that_is_anothers(module, foreign):
+    script = f"import sys, {module}; print(*{foreign} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.split() == []

@@ -35,7 +35,7 @@ def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
     assert (settings.models, settings.webhooks, settings.hearing) == ([], [], "")
-    assert settings.training.devices == [["cpu"]]
+    assert settings.training.devices == (("cpu",),)
     assert settings.answering.at_once == 8
 
 
@@ -84,7 +84,7 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
     assert (small.dtype, small.quantised, small.is_embedding) == ("float32", "4bit", True)
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert (large.backend, large.url, large.key) == ("vllm", "http://127.0.0.1:8000", "of vllm")
-    assert settings.training.devices == [["cuda:0"], ["cuda:1", "cuda:2"]]
+    assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
     assert (settings.training.cluster, settings.training.workers) == ("local", 2)
     assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
@@ -98,7 +98,7 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
 
 def test_a_base_of_the_engine_counts_as_a_model_of_the_table(said):
     base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
-    known = said({"models": {"qwen": base}}).models["qwen"]
+    known = said({"models": {"qwen": base}}).base_models["qwen"]
     assert (known.context, known.training_example) == (4096, 512)
     assert known.sunset == date(2030, 1, 1)
     assert known.price is not None
@@ -108,8 +108,8 @@ def test_a_base_of_the_engine_counts_as_a_model_of_the_table(said):
 def test_what_the_table_says_of_a_base_counts_more(said):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
     config = said({"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table)
-    assert (config.models["qwen"].context, config.models["other"].context) == (1024, 9)
-    assert config.models["qwen"].price is not None
+    assert (config.base_models["qwen"].context, config.base_models["other"].context) == (1024, 9)
+    assert config.base_models["qwen"].price is not None
     assert [model.context for model in model_settings(config)] == [1024]
 
 

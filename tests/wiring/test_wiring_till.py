@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from merlin.billing.selling import YooKassaConfig
+from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.wiring.billing import yookassa_gateway
 

@@ -256,7 +256,7 @@ async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
         wrong_contact=typed.wrong_contact,
         consent=_consent(visit, plan),
         keeps=typed.keeps,
-        is_test=shop is not None and shop.is_test,
+        is_test=shop is not None and shop.test,
         wrong=typed.wrong,
     )
     is_wrong = typed.wrong or typed.wrong_contact
@@ -273,7 +273,7 @@ def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
 def _consent(visit: PageRequest, plan: Plan) -> str:
     """Return what one agrees to: how much, how often, from when, how to stop it."""
     shop, offer = visit.services.selling.yookassa, plan.offer
-    if shop is None or not (shop.saves_methods and offer.is_renewed) or offer.rub is None:
+    if shop is None or not (shop.save_methods and offer.is_renewed) or offer.rub is None:
         return ""
     is_told = is_of_telegram(visit.caller.user_id)
     return visit.say(

@@ -171,8 +171,8 @@ def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
     Within Telegram digital goods are sold for Stars alone, unless the operator decided otherwise.
     """
     selling = visit.services.selling
-    is_free = plan in selling.physical
-    is_free = is_free or (selling.yookassa is not None and selling.yookassa.has_bot_button)
+    is_free = plan in selling.not_digital
+    is_free = is_free or (selling.yookassa is not None and selling.yookassa.bot_button)
     return is_free or not is_in_telegram(visit.request)
 
 

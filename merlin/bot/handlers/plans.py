@@ -24,7 +24,6 @@ from merlin.billing.orders import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named, plan_of
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift
-from merlin.billing.selling import STARS_PERIOD_DAYS, Selling
 from merlin.billing.subscriptions import Renewal, Term
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, Context, add_handlers
@@ -33,6 +32,7 @@ from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
+from merlin.config.shop import STARS_PERIOD_DAYS, PaymentsConfig
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
@@ -56,10 +56,10 @@ def plan_at(context: Context, mark: str) -> Plan:
     raise NotFound("no such plan", "bot-button-old")
 
 
-def is_for_roubles(selling: Selling, public_url: str, plan: Plan) -> bool:
+def is_for_roubles(selling: PaymentsConfig, public_url: str, plan: Plan) -> bool:
     """Return whether the bot may lead to the page that takes roubles."""
     shop = selling.yookassa
-    is_shown = shop is not None and shop.has_bot_button
+    is_shown = shop is not None and shop.bot_button
     return is_shown and bool(public_url) and plan.offer.rub is not None
 
 

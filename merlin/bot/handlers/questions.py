@@ -50,7 +50,15 @@ from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
-from merlin.chat.media import DocumentReader, DocumentText, Transcriber, UnusableFile
+from merlin.chat.media import (
+    DocumentReader,
+    DocumentText,
+    Transcriber,
+    UnusableFile,
+    check_document,
+    check_photo,
+    check_voice,
+)
 from merlin.chat.preset import VOICE
 from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents
 from merlin.chat.turns import Question, StoredAnswer, Turn
@@ -420,7 +428,7 @@ async def heard(context: Context) -> Prompt:
         raise Refused("nobody hears voices", "media-voice-off")
     sounds, note = _alike(context)
     for sound in sounds:
-        context.services.media_limits.check_voice(sound.size, sound.seconds)
+        check_voice(context.services.media_limits, sound.size, sound.seconds)
     texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
     said = "\n\n".join(filter(None, texts))
     if not said:
@@ -437,7 +445,7 @@ async def seen(context: Context) -> Prompt:
     photos, note = _alike(context)
     limits = context.services.media_limits
     for photo in photos:
-        limits.check_photo(photo.size)
+        check_photo(limits, photo.size)
     images = []
     for photo in photos[:MOST_IMAGES]:
         content = await _fetched(context, photo, limits.photo_bytes)
@@ -456,7 +464,7 @@ async def read(context: Context) -> Prompt:
         raise Refused("nobody reads documents", "media-document-off")
     documents, note = _alike(context)
     for document in documents:
-        context.services.media_limits.check_document(document.size)
+        check_document(context.services.media_limits, document.size)
     found = [await _read_document(context, reader, document) for document in documents]
     names = [document.name or "document" for document in documents]
     papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))

@@ -78,7 +78,7 @@ class Lesson:
         """Return whether the demo's first model serves: it is not to wait for this one."""
         try:
             with reading_context(self._config) as ctx:
-                return self._config.default_dataset in datasets.serving(ctx, Actor.operator())
+                return self._config.datasets.default in datasets.serving(ctx, Actor.operator())
         except NotFound:
             return False
 

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from merlin.billing.selling import YooKassaConfig
 from merlin.config import Config, credential
+from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import language_of
 from merlin.sandbox.demo.story import newest, nothing
@@ -63,9 +63,9 @@ class WayApp:
     def _read(self, language: str) -> dict[str, object]:
         try:
             with reading_context(self._config) as ctx:
-                return newest(ctx, self._config.default_dataset, language)
+                return newest(ctx, self._config.datasets.default, language)
         except NotFound:
-            return nothing(self._config.default_dataset)  # the database is not made yet
+            return nothing(self._config.datasets.default)  # the database is not made yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
 
 def _shop(config: Config, folder: Path, language: str) -> ShopSettings:
     """Return the shop that the configuration speaks of; it tells our api of every payment."""
-    shop = config.selling.yookassa or YooKassaConfig()
+    shop = config.payments.yookassa or YooKassaConfig()
     host, port = config.api.address
     return ShopSettings(
         shop_id=credential(shop.shop_id),

@@ -46,7 +46,7 @@ class Story:
         """Tell the newest commit's steps; return its way, None before the first."""
         try:
             with reading_context(self._config) as ctx:
-                way = newest(ctx, self._config.default_dataset, self.language)
+                way = newest(ctx, self._config.datasets.default, self.language)
         except MerlinError:
             return None  # the daemon has not made the database yet
         if not way["commit"]:

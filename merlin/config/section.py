@@ -1,0 +1,198 @@
+"""What the sections of config.yaml are made of: their base, the kinds of values, one key's facts.
+
+A kind raises PydanticCustomError whose type is the key of the text for people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import WithDefaultSchema
+
+from merlin.core.money import MICRO
+
+T = TypeVar("T")
+Language = Literal["ru", "en"]
+_DEVICE = r"(cpu|mps|cuda(:\d+)?)"
+
+
+class Section(BaseModel):
+    """A group of keys: no others, no conversions (`"1"` is no number), never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+
+class NotEmpty(Section):
+    """A section that says nothing without a key."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _need_one(cls, said: object, info: ValidationInfo) -> object:
+        # A file must say something; who makes a section without a file need not.
+        if said == {} and info.context is not None:
+            raise PydanticCustomError("config-too-few", "needs an entry", {"limit": "1"})
+        return said
+
+
+class ConfigSchema(GenerateJsonSchema):
+    """JSON Schema that tells the defaults which were written with `default`, and those alone."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out "nothing" and what a section has by its own keys."""
+        default = schema.get("default")
+        is_told = default is not None and not isinstance(default, BaseModel)
+        return super().default_schema(schema) if is_told else self.generate_inner(schema["schema"])
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        """Keep the order in which the keys are written here."""
+        del parent_key
+        return value
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """Give keys no titles beside their names."""
+        del schema
+        return False
+
+
+def setting(description: str, example: object = None, **facts: Any) -> Any:
+    """Return the field of one key; without an `example` its default is one.
+
+    `start` is its value in a configuration to start with. `entries`, of a table: by the names that
+    the sample shows, the keys that stand under each. All else is pydantic's.
+    """
+    extra: dict[str, Any] = {
+        name: facts.pop(name) for name in ("start", "entries") if name in facts
+    }
+    shown = facts.get("default") if example is None else example
+    examples = None if shown is None or "entries" in extra else [shown]
+    return Field(
+        description=description, examples=examples, json_schema_extra=extra or None, **facts
+    )
+
+
+class _NotNull:
+    """A key that may be left out, but not be written without a value."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        (inner,) = (each for each in source.__args__ if each is not type(None))
+        return handler(inner)
+
+
+def in_micro(amount: float | None) -> int | None:
+    """Return an amount in millionths, None where there is none."""
+    return None if amount is None else round(amount * MICRO)
+
+
+def address_of(said: str) -> tuple[str, int]:
+    """Return host and port of "host:port". Raises ValueError."""
+    host, _, port = said.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{said!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def resolve(path: str, info: ValidationInfo) -> str:
+    """Return an absolute path; a relative one counts from the folder of the configuration."""
+    return str((_base(info) / Path(path).expanduser()).resolve())
+
+
+def _base(info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("base", ""))
+
+
+def _folder(said: object, info: ValidationInfo) -> object:
+    return Path(_base(info) / said).resolve() if isinstance(said, str) else said
+
+
+def _file(said: object, info: ValidationInfo) -> object:
+    if said == "":
+        raise PydanticCustomError("config-too-short", "no name", {"limit": "1"})
+    # Links are left to be followed anew: what renews certificates moves them.
+    return _base(info) / said if isinstance(said, str) else said
+
+
+def _day(said: object) -> object:
+    try:
+        return date.fromisoformat(said) if isinstance(said, str) else said
+    except ValueError:
+        told = {"example": "2027-01-14", "found": said}
+        raise PydanticCustomError("config-wrong-form", "no day", told) from None
+
+
+def _listen(said: str) -> str:
+    address_of(said)
+    return said
+
+
+def _network(said: str) -> str:
+    try:
+        ip_network(said)
+    except ValueError:
+        raise ValueError(f"{said} is neither an address nor a network") from None
+    return said
+
+
+def _in_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
+    for language in ("ru", "en"):
+        if language not in words:
+            raise PydanticCustomError("config-missing-key", "not both", {"name": language})
+    return words
+
+
+def _devices(said: object) -> object:
+    """Return a group of devices: one of any kind, or several GPUs."""
+    group, form = ([said], _DEVICE) if isinstance(said, str) else (said, r"cuda:\d+")
+    if not isinstance(group, list | tuple):
+        told = {"expected": ["string", "array"], "found": said}
+        raise PydanticCustomError("config-wrong-type", "no devices", told)
+    for each in group:
+        if not isinstance(each, str) or not re.fullmatch(form, each):
+            told = {"example": "cuda:0", "found": each}
+            raise PydanticCustomError("config-wrong-form", "no device", told)
+    return tuple(group)
+
+
+Opt = Annotated[T | None, _NotNull()]
+Many = Annotated[tuple[T, ...], Strict(strict=False)]
+Folder = Annotated[Path, BeforeValidator(_folder)]
+File = Annotated[Path, BeforeValidator(_file)]
+Placed = Annotated[str, AfterValidator(resolve)]
+Day = Annotated[date, BeforeValidator(_day)]
+Listen = Annotated[str, AfterValidator(_listen)]
+Network = Annotated[str, AfterValidator(_network)]
+# Words in both languages: of any length, of a button, of a line.
+Words = Annotated[Mapping[Language, Annotated[str, Field(min_length=1)]], AfterValidator(_in_both)]
+Title = Annotated[
+    Mapping[Language, Annotated[str, Field(min_length=1, max_length=40)]], AfterValidator(_in_both)
+]
+Line = Annotated[
+    Mapping[Language, Annotated[str, Field(min_length=1, max_length=200)]], AfterValidator(_in_both)
+]
+Device = Annotated[str, Field(pattern=rf"^{_DEVICE}$")]
+DeviceGroup = Annotated[
+    Many[str],
+    BeforeValidator(_devices, json_schema_input_type=str | list[str]),
+    Field(min_length=1),
+]

@@ -1,0 +1,741 @@
+"""The sections of config.yaml, all but the shop's: each key's type, default, meaning, example.
+
+Everything else that is told of a key is made from here: its JSON Schema, the sample, the tables of
+the docs. A docstring is the meaning of a section, in the words of an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
+
+from merlin.config.section import (
+    Day,
+    Device,
+    DeviceGroup,
+    File,
+    Listen,
+    Many,
+    Network,
+    NotEmpty,
+    Opt,
+    Placed,
+    Section,
+    Title,
+    address_of,
+    in_micro,
+    resolve,
+    setting,
+)
+from merlin.core.loopback import LOOPBACK
+from merlin.core.money import MICRO, Price
+
+MEGABYTE = 1024 * 1024
+DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
+OWN_BACKEND = "transformers"
+# Part of Merlin itself; no base of the configuration may take its name.
+BUILT_IN = "recall"
+BUILT_IN_PRESETS = ("translator", "summary", "voice")
+
+
+def _not_built_in(name: str) -> str:
+    if name in BUILT_IN_PRESETS:
+        told = {"example": "tutor", "found": name}
+        raise PydanticCustomError("config-wrong-form", "built in", told)
+    return name
+
+
+PresetName = Annotated[
+    str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["tutor"]), AfterValidator(_not_built_in)
+]
+EngineModelName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["qwen3-0.6b"])
+]
+
+
+def _credential_of(said: Mapping[str, Any]) -> str:
+    return DEFAULT_CREDENTIALS.get(said["name"], "OPENAI_API_KEY")
+
+
+class PriceConfig(Section):
+    """A price per million tokens.
+
+    Without one nothing is known of costs, and any cap holds a launch.
+    """
+
+    currency: str = setting("ISO code.", default="USD")
+    input: float = setting("Tokens sent.", 0.3, ge=0)
+    cached_input: float = setting(
+        "Tokens sent that the provider had cached. Default as `input`.",
+        0.15,
+        default_factory=lambda said: said["input"],
+        ge=0,
+    )
+    output: float = setting("Tokens answered.", 1.2, ge=0)
+    training: float = setting("Tokens trained on.", 3, ge=0)
+
+    def in_micro(self) -> Price:
+        """Return the price in millionths of its currency."""
+        return Price(
+            currency=self.currency,
+            input_micro=round(self.input * MICRO),
+            cached_input_micro=round(self.cached_input * MICRO),
+            output_micro=round(self.output * MICRO),
+            training_micro=round(self.training * MICRO),
+        )
+
+
+class _PriceOf:
+    """The price that a PriceConfig is."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        del source
+        return no_info_after_validator_function(PriceConfig.in_micro, handler(PriceConfig))
+
+
+Rate = Annotated[Price, _PriceOf()]
+
+
+class RepositoryConfig(Section):
+    """The git repository of datasets; only the daemon needs it."""
+
+    url: str = setting(
+        "A local path, `https://…` or ssh (`git@host:path`). A relative path counts from this"
+        " file.",
+        "git@git.example.com:school/datasets.git",
+        start="merlin-datasets",
+    )
+    branch: str = setting("The branch that is followed, along its first parents.", default="main")
+    directory: str = setting("The folder in it that holds the datasets.", default="datasets")
+    interval_s: float = setting(
+        "Seconds between two fetches. A git hook at the api makes one at once.", default=30, gt=0
+    )
+    push: bool = setting(
+        "Push verdict notes (`refs/notes/merlin`) to the repository.", example=True, default=False
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _place(cls, url: str, info: ValidationInfo) -> str:
+        # Neither "scheme://…" nor git's short "host:path": a path on this machine.
+        is_local = "://" not in url and ":" not in url.split("/", maxsplit=1)[0]
+        return resolve(url, info) if is_local else url
+
+
+class ProviderLimits(Section):
+    """What the provider allows."""
+
+    active_jobs: int = setting("Jobs that may be unfinished at one time.", default=1, ge=1)
+
+
+class ProviderConfig(Section):
+    """One service of the OpenAI protocol."""
+
+    name: str = setting(
+        "The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$", start="engine"
+    )
+    base_url: str = setting(
+        "The address up to and with `/v1`.",
+        "http://127.0.0.1:8702/v1",
+        start="http://127.0.0.1:8702/v1",
+    )
+    credential: str = setting(
+        "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
+        " else `OPENAI_API_KEY`.",
+        "OPENAI_API_KEY",
+        default_factory=_credential_of,
+        start="MERLIN_ENGINE_KEY",
+    )
+    model: Opt[str] = setting(
+        "The model that answers when no tuned one can. Default the first it lists.",
+        "gpt-4o-mini-2024-07-18",
+        default=None,
+    )
+    dialect: Literal["openai", "toplevel"] = setting(
+        "Where hyper-parameters stand: `openai` under `method`, `toplevel` as older servers want.",
+        default="openai",
+    )
+    prices: Mapping[str, Rate] = setting(
+        "Prices that differ from the table `models`, by model.",
+        default_factory=dict,
+        entries={
+            "gpt-4o-mini-2024-07-18": ["currency", "input", "cached_input", "output", "training"]
+        },
+    )
+    limits: ProviderLimits = ProviderLimits()
+    settle_s: float = setting(
+        "Seconds that its lists may lag behind; 0 for the own engine.", default=60, ge=0, start=0
+    )
+    poll_s: float = setting(
+        "Seconds between two looks at a running job.", default=10, gt=0, start=1
+    )
+
+
+class ModelConfig(Section):
+    """One base model."""
+
+    price: Opt[Rate] = None
+    context: Opt[int] = setting(
+        "Tokens of a whole conversation: the window where the provider tells none and no refusal"
+        " told one.",
+        128000,
+        default=None,
+        ge=1,
+    )
+    training_example: Opt[int] = setting(
+        "Tokens of one training example; a longer one is an error of the check.",
+        65536,
+        default=None,
+        ge=1,
+    )
+    sunset: Opt[Day] = setting(
+        "The day on which it and all models tuned on it go dark. A launch with less than 30 days"
+        " left is held.",
+        "2027-01-14",
+        default=None,
+    )
+
+
+class AnswerBudget(NotEmpty):
+    """What answers may cost a day (of `timezone`), in the provider's currency.
+
+    It needs the prices of the models that answer.
+    """
+
+    per_day: Opt[float] = setting(
+        "All answers together; then nobody is answered until the day ends.", 20, default=None, gt=0
+    )
+    per_person_per_day: Opt[float] = setting("The answers to one person.", 1, default=None, gt=0)
+
+    @property
+    def is_set(self) -> bool:
+        """Return whether anything is capped; where nothing is, nothing is added up."""
+        return self.per_day is not None or self.per_person_per_day is not None
+
+
+class BudgetConfig(Section):
+    """Caps in the provider's currency, checked before a launch and before a question is asked."""
+
+    per_job: Opt[float] = setting(
+        "One job, the proof of its model included, may cost this much.", 5, default=None, ge=0
+    )
+    per_month: Opt[float] = setting(
+        "All jobs of a provider in a calendar month (UTC) together.", 50, default=None, ge=0
+    )
+    answers: AnswerBudget = AnswerBudget()
+
+    @property
+    def per_job_micro(self) -> int | None:
+        """Return the cap of a job in millionths, None without one."""
+        return in_micro(self.per_job)
+
+    @property
+    def per_month_micro(self) -> int | None:
+        """Return the cap of a month in millionths, None without one."""
+        return in_micro(self.per_month)
+
+
+class TelegramLimits(Section):
+    """Sending limits; 0 lifts one."""
+
+    overall_per_s: float = setting("Messages a second, all chats together.", default=30, ge=0)
+    private_per_s: float = setting("Messages a second in one private chat.", default=1, ge=0)
+    group_per_min: float = setting("Messages a minute in one group.", default=20, ge=0)
+
+
+class TelegramConfig(Section):
+    """The bot. Its token is the credential TELEGRAM_BOT_TOKEN."""
+
+    base_url: str = setting("The Bot API server.", default="https://api.telegram.org")
+    mode: Literal["polling", "webhook"] = setting(
+        "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.", default="polling"
+    )
+    webhook_url: str = setting(
+        "The public https address of the api's `/hooks/telegram`; webhook mode only.",
+        "https://merlin.example.com/hooks/telegram",
+        default_factory=str,
+    )
+    link_url: str = setting(
+        "Where links open the bot; the demo's chat page has its own address.",
+        default="https://t.me",
+    )
+    admins: Many[int] = setting(
+        "Telegram ids of admins: they get notices and may do everything in `/admin`.",
+        [123456789],
+        default=(),
+        start=[],
+    )
+    limits: TelegramLimits = TelegramLimits()
+
+
+class ModelChoice(Section):
+    """A model that is named for one purpose, with its provider."""
+
+    provider: str = setting("One of `providers`.", "engine")
+    model: str = setting(
+        "Its model; its sunset is watched.", "gpt-4.1-mini-2025-04-14", min_length=1
+    )
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Return provider and model."""
+        return self.provider, self.model
+
+
+class TranscriptionChoice(ModelChoice):
+    """The model that writes voices down."""
+
+    model: str = setting(
+        "Its model; its sunset is watched, whisper-1 ends on 2027-02-26.",
+        "gpt-transcribe",
+        min_length=1,
+    )
+
+
+class PresetConfig(Section):
+    """One preset, by its name: lower-case letters, digits, `-` and `_`."""
+
+    title: Title = setting("What people see, in `ru` and `en`.", {"ru": "Репетитор", "en": "Tutor"})
+    prompt: Annotated[
+        str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=4000)
+    ] = setting(
+        "The system text, 4,000 characters at most.",
+        "Ask one question at a time and praise what is right.",
+    )
+    model: Opt[ModelChoice] = setting(
+        "The model that answers under it. Default the assistant.", default=None
+    )
+
+
+class MediaLimits(Section):
+    """What is taken of voices, photos and documents; Telegram itself gives files of up to 20 MB."""
+
+    document_mb: int = setting("Size of a document in MB.", default=20, ge=1, le=20)
+    document_characters: int = setting(
+        "A document of so many characters is refused.", default=1000000, ge=1000, le=1000000
+    )
+    photo_mb: int = setting("Size of a photo in MB.", default=10, ge=1, le=20)
+    voice_mb: int = setting("Size of a voice message or video note in MB.", default=20, ge=1, le=20)
+    voice_s: int = setting(
+        "Seconds of a voice message or video note.", default=3600, ge=1, le=36000
+    )
+
+    @property
+    def document_bytes(self) -> int:
+        """Return the size of a document."""
+        return self.document_mb * MEGABYTE
+
+    @property
+    def photo_bytes(self) -> int:
+        """Return the size of a photo."""
+        return self.photo_mb * MEGABYTE
+
+    @property
+    def voice_bytes(self) -> int:
+        """Return the size of a voice message or video note."""
+        return self.voice_mb * MEGABYTE
+
+
+class ChatConfig(Section):
+    """How questions are answered."""
+
+    streaming: Literal["edits", "drafts", "off"] = setting(
+        "`edits`: an answer grows in its message; `drafts`: by Telegram's drafts in private"
+        ' chats; `"off"` (in quotes): it comes whole.',
+        default="edits",
+    )
+    assistant: Opt[ModelChoice] = setting(
+        "The general model for summaries, presets and people's own system texts. Default: the"
+        " first provider that names a model, else the first one.",
+        default=None,
+    )
+    transcription: Opt[TranscriptionChoice] = setting(
+        "The model that writes voices down. Without it voice is not switched on.", default=None
+    )
+    vision: Opt[ModelChoice] = setting(
+        "The model that answers questions with photos. Without it photos are not switched on.",
+        default=None,
+    )
+    presets: Mapping[PresetName, PresetConfig] = setting(
+        "Named system texts that people choose by `/preset`; translator, summary and voice are"
+        " built in.",
+        default_factory=dict,
+        entries={"tutor": ["title", "prompt", "model"]},
+    )
+    limits: MediaLimits = MediaLimits()
+
+
+class DatasetsConfig(Section):
+    """Which datasets people meet."""
+
+    default: str = setting(
+        "The dataset a new chat talks to. Default the only one, else the first that serves.",
+        "neurotypology",
+        default_factory=str,
+    )
+
+
+class Retention(Section):
+    """For how many days what is kept; 0 keeps for ever."""
+
+    updates_days: int = setting(
+        "Telegram's events, requests and unfinished dialogs, after their end.", default=30, ge=2
+    )
+    outgoing_days: int = setting(
+        "Messages and notices that were sent; their words are forgotten at once.", default=30, ge=2
+    )
+    turns_days: int = setting("Questions and answers.", 365, default=0, ge=0)
+    audit_days: int = setting("The record of what admins did.", default=730, ge=0)
+    builds_days: int = setting(
+        "Folders of builds that never served and are not under way. One that is needed again is"
+        " made anew from git.",
+        default=30,
+        ge=0,
+    )
+    files_days: int = setting("Training files of such builds at their providers.", default=30, ge=0)
+    models_days: int = setting(
+        "Models of such builds at their providers, with their checkpoints; they are gone for good.",
+        90,
+        default=0,
+        ge=0,
+        start=90,
+    )
+    mirror_days: int = setting(
+        "What a rewritten history left in the mirror of the repository.", default=14, ge=0
+    )
+
+
+class TlsConfig(Section):
+    """Its own certificate, for who has no proxy that brings https; TLS 1.2 at least.
+
+    Relative paths count from this file.
+    """
+
+    certificate: File = setting(
+        "The certificate with its chain, PEM.", "/etc/merlin/tls/fullchain.pem"
+    )
+    key: File = setting("Its private key without a password, PEM.", "/etc/merlin/tls/privkey.pem")
+
+
+class ApiLimits(Section):
+    """Calls of the API a minute, and open connections; 0 lifts a limit."""
+
+    anonymous_per_min: int = setting(
+        "One address of callers that are not signed in; pages may be opened ten times as often.",
+        default=60,
+        ge=0,
+        le=1000000,
+    )
+    person_per_min: int = setting(
+        "One person who is signed in, with all their browsers and keys.",
+        default=600,
+        ge=0,
+        le=1000000,
+    )
+    connections_per_address: int = setting(
+        "Open connections of one address; those of `proxies` are not counted.",
+        default=256,
+        ge=0,
+        le=1000000,
+    )
+
+
+class HookConfig(Section):
+    """The push hook of a git host."""
+
+    credential: str = setting(
+        "Name of the environment variable with the secret; several stand in it with a space"
+        " between.",
+        "MERLIN_GIT_HOOK_SECRET",
+        min_length=1,
+    )
+
+
+class ProviderHookConfig(HookConfig):
+    """Providers that tell of their jobs; for the own engine the secret of engine.webhooks."""
+
+    credential: str = setting(
+        "Name of the environment variable with the secret; several stand in it with a space"
+        " between.",
+        "MERLIN_WEBHOOK_SECRET",
+        min_length=1,
+    )
+
+
+class HooksConfig(Section):
+    """Secrets that callers of hooks prove: as GitHub, GitLab, Gitea or Standard Webhooks do.
+
+    A hook without one takes calls from this machine alone.
+    """
+
+    git: Opt[HookConfig] = None
+    provider: Opt[ProviderHookConfig] = None
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Return the credential of each hook that has one."""
+        said = {"git": self.git, "provider": self.provider}
+        return {name: hook.credential for name, hook in said.items() if hook is not None}
+
+
+class OpenIdConfig(Section):
+    """Signing in by OpenID Connect of Telegram; needs `api.public_url`.
+
+    BotFather gives client id and secret, and is told the address `/api/auth/openid/callback`.
+    """
+
+    client_id: str = setting("The client id.", "123456789", min_length=1)
+    issuer: str = setting(
+        "The issuer's address.", default="https://oauth.telegram.org", pattern=r"^https?://"
+    )
+    credential: str = setting(
+        "Name of the environment variable with the client secret.",
+        default="TELEGRAM_LOGIN_SECRET",
+        min_length=1,
+    )
+
+
+class ApiConfig(Section):
+    """The process that listens to the world."""
+
+    listen: Listen = setting(
+        "host:port. For the world set `api.tls`, or put a proxy with https before it.",
+        default="127.0.0.1:8701",
+    )
+    public_url: str = setting(
+        "Its address as people see it; links and checks of where a call comes from use it.",
+        "https://merlin.example.com",
+        default_factory=str,
+    )
+    tls: Opt[TlsConfig] = None
+    proxies: Many[Network] = setting(
+        "Addresses or networks of proxies that are believed when they say for whom they call, and"
+        " whether by https. Nobody else is.",
+        ["127.0.0.1"],
+        default=("127.0.0.1", "::1"),
+    )
+    limits: ApiLimits = ApiLimits()
+    hooks: HooksConfig = HooksConfig()
+    monitoring: Many[Network] = setting(
+        "Addresses or networks that may read `/readyz` and `/metrics`. For all others they are"
+        " not there.",
+        ["127.0.0.0/8", "10.0.0.7"],
+        default=LOOPBACK,
+    )
+    openid: Opt[OpenIdConfig] = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        return address_of(self.listen)
+
+
+class EngineModelConfig(ModelConfig):
+    """One base, by its name; `merlin engine models pull` brings its files.
+
+    What it says of price, limits and sunset counts as an entry of `models`, unless there is one
+    that says otherwise.
+    """
+
+    path: Placed = setting(
+        "A folder with `config.json`, safetensors and tokenizer, or a `.gguf` file; either this"
+        " or `hub`. A relative path counts from this file.",
+        "bases/SmolLM2-135M-Instruct.Q4_1.gguf",
+        default_factory=str,
+        min_length=1,
+    )
+    hub: str = setting(
+        "Where it lies on the Hugging Face hub, or the server that `HF_ENDPOINT` names:"
+        " `owner/name`.",
+        "Qwen/Qwen3-0.6B",
+        default_factory=str,
+        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
+    )
+    revision: str = setting(
+        "Branch, tag or commit there; the commit that was pulled is written down.",
+        default="main",
+        min_length=1,
+    )
+    licence: str = setting(
+        "Its licence as people should read it. Default what the hub says.",
+        "Apache-2.0",
+        default_factory=str,
+    )
+    backend: Literal["transformers", "vllm", "llama.cpp"] = setting(
+        "Who answers for it: `transformers` (the engine itself), `vllm`, `llama.cpp`.",
+        "vllm",
+        default="transformers",
+    )
+    url: str = setting(
+        "Address of the `vllm` or `llama.cpp` server. Without one the engine starts"
+        " `llama-server` itself, with the `.gguf` file of `path`.",
+        "http://127.0.0.1:8000",
+        default_factory=str,
+        pattern=r"^https?://",
+    )
+    credential: str = setting(
+        "Name of the environment variable with that server's key. Default none.",
+        "VLLM_API_KEY",
+        default_factory=str,
+        min_length=1,
+    )
+    context: Opt[int] = setting(
+        "Tokens of a whole conversation. Default as its files say.", 8192, default=None, ge=1
+    )
+    training_example: Opt[int] = setting(
+        "Tokens of one training example. Default its window.", 2048, default=None, ge=1
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = setting(
+        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 where the device has it.",
+        default="auto",
+    )
+    quantised: Literal["none", "8bit", "4bit"] = setting(
+        "`8bit` or `4bit`: weights made smaller in memory, in training and answers; on an NVIDIA"
+        " GPU, with the package bitsandbytes.",
+        default="none",
+    )
+    embeddings: bool = setting("It can be asked for embeddings.", default=False)
+    price: Opt[Rate] = None
+    sunset: Opt[Day] = setting(
+        "The day on which you take it out of use.",
+        "2030-01-01",
+        default=None,
+    )
+
+
+class EngineTrainingConfig(Section):
+    """Where language models are trained."""
+
+    devices: Many[DeviceGroup] = setting(
+        "One job at a time runs on each: `cpu`, `cuda:0`, `mps`. A list of several GPUs is one"
+        " job on all of them.",
+        ["cuda:0", ["cuda:1", "cuda:2"]],
+        default=("cpu",),
+        validate_default=True,
+        min_length=1,
+    )
+    cluster: str = setting(
+        "Address of a Ray cluster that this machine belongs to, or local for one that is started"
+        " here.",
+        "10.0.0.1:6379",
+        default_factory=str,
+        min_length=1,
+    )
+    workers: int = setting(
+        "Workers of that cluster that one job takes; 0 does without.", 2, default=0, ge=0
+    )
+    quota_gb: float = setting(
+        "Most that tuned models may take on the disk, in GB; 0: what there is.", 20, default=0, ge=0
+    )
+
+
+class EngineAnsweringConfig(Section):
+    """How the engine's own backend answers."""
+
+    device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
+    at_once: int = setting("Answers written at the same time.", default=8, ge=1, le=256)
+    waiting: int = setting(
+        "Questions that may wait; the next is told to come again.", default=64, ge=0
+    )
+    adapters: int = setting("Tuned models kept in memory beside their base.", default=20, ge=1)
+    idle_s: float = setting(
+        "After so many seconds without a question a base leaves memory; 0 never.", default=900, ge=0
+    )
+
+
+class EngineHearingConfig(Section):
+    """Speech to text (faster-whisper). Without it there is none."""
+
+    model: Placed = setting(
+        "A folder of a Whisper model in CTranslate2's format, such as a copy of"
+        " `Systran/faster-whisper-small`. A relative path counts from this file.",
+        "bases/faster-whisper-small",
+        min_length=1,
+    )
+
+
+class WebhookConfig(Section):
+    """One address that hears of jobs that ended."""
+
+    url: str = setting(
+        "The address.", "https://merlin.example.com/hooks/provider", pattern=r"^https?://"
+    )
+    credential: str = setting(
+        "Name of the environment variable with the secret that signs (whsec_…).",
+        "MERLIN_WEBHOOK_SECRET",
+        min_length=1,
+    )
+
+
+class EngineConfig(Section):
+    """Merlin's own server of the protocol."""
+
+    listen: Listen = setting(
+        "host:port. `merlin run` starts an engine when a provider points at it.",
+        default="127.0.0.1:8702",
+    )
+    credential: str = setting(
+        "Name of the environment variable with the key that callers must send.",
+        default="MERLIN_ENGINE_KEY",
+    )
+    pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
+    models: Mapping[EngineModelName, EngineModelConfig] = setting(
+        "Language models that can be tuned and asked, by the name that recipes and callers give;"
+        " `recall` is always there.",
+        default_factory=dict,
+        entries={
+            "qwen3-0.6b": [
+                "hub",
+                "revision",
+                "licence",
+                "context",
+                "training_example",
+                "dtype",
+                "quantised",
+                "embeddings",
+                "price",
+            ],
+            "smollm2": ["path", "sunset"],
+            "qwen3-elsewhere": ["hub", "backend", "url", "credential"],
+        },
+    )
+    training: EngineTrainingConfig = EngineTrainingConfig()
+    answering: EngineAnsweringConfig = EngineAnsweringConfig()
+    hearing: Opt[EngineHearingConfig] = None
+    webhooks: Many[WebhookConfig] = setting(
+        "Addresses that hear of jobs that ended, signed by the Standard Webhooks scheme.",
+        default_factory=tuple,
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        return address_of(self.listen)
+
+
+class DaemonConfig(Section):
+    """The daemon's pace."""
+
+    tick_s: float = setting("Seconds between two looks at what waits.", default=1, gt=0)
+    quiet_s: Opt[float] = setting(
+        "Overrides `launch.quiet_s` of every dataset; the demo does.", 60, default=None, ge=0
+    )
+    dataset_memory_mb: int = setting(
+        "MB of memory that the daemon may take to read and build one dataset; one that needs more"
+        " is rejected with a verdict that says so. Stay below `MemoryMax` of its unit.",
+        default=900,
+        ge=130,
+    )

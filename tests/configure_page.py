@@ -1,0 +1,75 @@
+"""Write the keys of the configuration into docs/*/configure.md; `make docs` calls it.
+
+Keys and defaults are those of the models, and so are the English meanings. The words in the place
+of a default that is none, and the Russian meanings, stay as they stand on the page; a new key is
+put behind the one before it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from merlin.config import schema
+from merlin.config.faults import entry_of, resolved
+
+ROOT = Path(__file__).parents[1]
+REQUIRED = {"en": "required", "ru": "обязателен"}
+NONE = {"en": "none", "ru": "нет"}
+# What an entry of a table is called in the docs, by its section.
+ENTRIES = {"PlanConfig": "plan", "PresetConfig": "preset"}
+_ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
+
+
+def keys_of(root, node, prefix=""):
+    """Yield (path, schema, is required) of every key; prices are told once, under `models`."""
+    for name, raw in node.get("properties", {}).items():
+        value = resolved(root, raw)
+        yield f"{prefix}{name}", value, name in node.get("required", ())
+        entry = resolved(root, entry_of(value))
+        if "properties" in entry:
+            path = f"{prefix}{name}.<{ENTRIES.get(entry.get('title'), 'model')}>"
+            yield path, entry, False
+            yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
+        yield from keys_of(root, resolved(root, value.get("items", {})), f"{prefix}{name}[].")
+        yield from keys_of(root, value, f"{prefix}{name}.")
+
+
+CONFIG_KEYS = list(keys_of(schema(), schema()))
+
+
+def page_of(language):
+    """Return the page with the row of every key."""
+    lines = path_of(language).read_text("utf-8").splitlines()
+    there = {found[1]: found for line in lines if (found := _ROW.fullmatch(line))}
+    rows, key = {}, ""
+    for path, node, is_required in CONFIG_KEYS:
+        key = path if path in there else key
+        rows.setdefault(key, []).append(_row(language, path, node, is_required, there.get(path)))
+    made = []
+    for line in lines:
+        found = _ROW.fullmatch(line)
+        made += rows.get(found[1], []) if found else [line]
+    return "\n".join(made) + "\n"
+
+
+def path_of(language):
+    """Return where the page lies."""
+    return ROOT / "docs" / language / "configure.md"
+
+
+def _row(language, path, node, is_required, found):
+    default = node.get("default")
+    plain = default if isinstance(default, str) else json.dumps(default)
+    told = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
+    meaning = " ".join(node.get("description", "").split())
+    if found is not None:
+        told = told or found[2]
+        meaning = found[3] if language == "ru" else meaning
+    return f"| `{path}` | {told or NONE[language]} | {meaning} |"
+
+
+if __name__ == "__main__":
+    for each in REQUIRED:
+        path_of(each).write_text(page_of(each), "utf-8")
