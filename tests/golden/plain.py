@@ -74,7 +74,7 @@ class Plain:
         return self.text(said) if isinstance(said, str) else said
 
     def _value(self, key, value):
-        if key in _OF_THE_RUN and value:
+        if key in _OF_THE_RUN and (value or isinstance(value, float)):
             return "<of the run>"
         if key == "outgoing" and isinstance(value, list):  # whose message was first is chance
             return sorted({name for row in value for name in row})
