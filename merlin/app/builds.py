@@ -8,13 +8,14 @@ from typing import Any
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.requests import submit_request
 from merlin.app.views import INTERNAL
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version, diff, select_whole_builds
 from merlin.db.database import Row
+from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, BUILD_EXAMPLE
 from merlin.db.values import load_json
 

@@ -26,7 +26,7 @@ from merlin.db.notices import ADMINS, Notice, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
-from merlin.training.job_store import LaunchRows
+from merlin.training.job_store import Launches
 from merlin.training.jobs import JobState
 from merlin.training.policy import month_start
 
@@ -196,7 +196,7 @@ def is_daemon_alive(ctx: Context) -> bool:
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
-    jobs, cap = LaunchRows(ctx.db), ctx.caps.per_month_micro
+    jobs, cap = Launches(ctx.db), ctx.caps.per_month_micro
     return [
         BudgetView(provider, jobs.spent(provider, month_start(now)), cap, currency)
         for provider, currency in ctx.currencies.items()

@@ -13,7 +13,7 @@ from merlin.app import datasets
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.pipeline import PipelineHistory
-from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
 from merlin.core.charts import read_losses
 from merlin.core.clock import from_iso
@@ -23,9 +23,10 @@ from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.tokens import count_epochs
 from merlin.db.database import Row
+from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, load_time
-from merlin.training.job_store import LaunchRows
+from merlin.training.job_store import Launches
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import Desk
 from merlin.training.launch_plan import quote as quote_launch
@@ -241,7 +242,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     verdict = PipelineHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    told = quote_launch(Desk(LaunchRows(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
+    told = quote_launch(Desk(Launches(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
     recipe, why = told.order.recipe, told.refusal
     return QuoteView(
         dataset=dataset,

@@ -10,20 +10,21 @@ from peewee import JOIN, Select
 from merlin.app import datasets
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import Request, RequestKind, submit_request
+from merlin.app.requests import submit_request
 from merlin.app.views import described, named
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.db.database import Row
+from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING
 from merlin.db.values import load_json
 from merlin.training.evaluate import Overlap
 from merlin.training.model_store import models as select_models
 from merlin.training.model_store import overlap_of
 from merlin.training.models import ModelState
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 
 __all__ = ["ModelState", "ModelView", "PromotionView", "Request", "Scores"]
 
@@ -196,7 +197,7 @@ def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Reques
 
 def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
     """Promote by the provider's model name or the build's version. Raises NotFound."""
-    dataset = PromotionRows(ctx.db).model(name).dataset
+    dataset = Promotions(ctx.db).model(name).dataset
     return _submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
 
 

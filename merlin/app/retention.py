@@ -49,7 +49,7 @@ from merlin.db.tables import (
     Table,
 )
 from merlin.training.jobs import FINAL
-from merlin.training.model_store import ModelRows, models
+from merlin.training.model_store import Models, models
 from merlin.training.models import ModelState, model_of
 from merlin.training.removal import OldFiles, OldModel
 
@@ -61,7 +61,7 @@ GONE_DAYS = 30
 _NOTHING = "{}"
 
 
-class RetentionRows:
+class OldRows:
     """What was finished long ago, by table."""
 
     def __init__(self, db: Database, retention: Retention, clock: Clock = utc_now) -> None:
@@ -123,12 +123,12 @@ class RetentionRows:
         return self.db.change(blank.where(NOTICE.id.in_(ids))) if ids else 0
 
 
-class RemovableRows:
+class RemovableFiles:
     """What the pipeline needs no more."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._models = ModelRows(db, clock)
+        self._models = Models(db, clock)
 
     def builds(self, before: datetime) -> list[Build]:
         """Return builds that were made, and last launched, before this time."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
 from peewee import JOIN, Select, fn
 
@@ -232,29 +231,9 @@ _OF_VERDICTS: Mapping[str, VerdictStatus] = {
 }
 
 
-class Editors(Protocol):
-    """Who hears of a verdict as the editor of its commit."""
-
-    def editors(
-        self, word: VerdictStatus, dataset: str, commit: str = "", job_id: int = 0
-    ) -> set[str]:
-        """Return the users' ids, as text, who are or will be told this word as news.
-
-        The verdicts are those of a commit, named by how its hash begins, or of a job.
-        """
-
-
-class NewsRows(Editors, Protocol):
-    """Where committed changes and their verdicts are kept."""
-
-    def untold(self) -> list[EditorNews]:
-        """Return the words that editors wait for, oldest commit first."""
-
-    def told(self, news: EditorNews) -> None:
-        """Note that this word was told."""
-
-
-def editors_told_separately(rows: Editors, key: str, arguments: Mapping[str, object]) -> set[str]:
+def editors_told_separately(
+    rows: EditorNewsFeed, key: str, arguments: Mapping[str, object]
+) -> set[str]:
     """Return who hears of a notice to admins as an editor, in words of their own edit."""
     word, dataset = _OF_VERDICTS.get(key), str(arguments.get("dataset", ""))
     commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))

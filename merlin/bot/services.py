@@ -12,7 +12,6 @@ from functools import partial
 from threading import Lock
 from typing import Protocol
 
-from merlin.account.retention import Retained
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
@@ -23,8 +22,9 @@ from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, Owner
 from merlin.app.outbox import Outbox, WaitingRequests
 from merlin.app.personal_data import PersonalRecords
+from merlin.app.retention import OldRows
 from merlin.app.texts import Settings
-from merlin.app.verdicts import Editors
+from merlin.app.verdicts import EditorNewsFeed
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
@@ -32,8 +32,9 @@ from merlin.billing.repository import Billing
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, Transcriber
-from merlin.chat.model_catalogue import KnownModels, Listed, ModelCatalogue, Windows
-from merlin.chat.preset import OwnPresets, Preset
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
+from merlin.chat.preset import Preset
+from merlin.chat.presets import OwnPresets
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import TurnHistory, Turns
@@ -157,7 +158,7 @@ class Rows:
     dialogs: Dialogs
     settings: Settings
     windows: Windows
-    listed: Listed
+    listed: Windows
     presets: OwnPresets
     courses: Catalogue
     shelf: ModelCatalogue
@@ -171,9 +172,9 @@ class Rows:
     changes: Changes
     change_list: Changes
     people: PersonalRecords
-    retained: Retained
+    retained: OldRows
     notices: Notices
-    news: Editors
+    news: EditorNewsFeed
     requests: Requests
     outreach: Outreach
     heartbeats: Heartbeats

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Protocol
 
 from peewee import fn
 
@@ -211,16 +210,6 @@ _NO_TALK = (
 _TUNED = "ft:"
 
 
-class Listed(Protocol):
-    """The models that providers list, as they said last; each method is one transaction."""
-
-    def listed(self, provider: str) -> Mapping[str, int | None]:
-        """Return the windows of a provider's models by their ids, None where nobody said."""
-
-    def relist(self, provider: str, windows: Mapping[str, int | None]) -> None:
-        """Store what a provider lists now; what it does not list any more is forgotten."""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelOption:
     """One model that may be chosen.
@@ -249,7 +238,7 @@ class ModelOption:
 
 
 def list_models(
-    shelf: ModelCatalogue, listed: Listed, wish: ModelRequest, known: KnownModels
+    shelf: ModelCatalogue, listed: Windows, wish: ModelRequest, known: KnownModels
 ) -> list[ModelOption]:
     """Return every model that there is to choose, each once; what serves comes first.
 
@@ -292,7 +281,7 @@ def _base_of(shelf: ModelCatalogue, model: Model) -> str:
 
 
 def _others(
-    shelf: ModelCatalogue, listed: Listed, general: Iterable[General]
+    shelf: ModelCatalogue, listed: Windows, general: Iterable[General]
 ) -> Iterator[ModelOption]:
     general = list(general)
     for provider, model_id in general:

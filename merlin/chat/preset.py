@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from merlin.config.settings import PresetConfig
 from merlin.core.i18n import language_of, text
@@ -56,25 +56,6 @@ class OwnPreset:
     def word(self) -> str:
         """Return what a session that chose it keeps in `preset`."""
         return f"{_OWN}{self.preset_id}"
-
-
-class OwnPresets(Protocol):
-    """Where people's own presets are kept; each method is one transaction."""
-
-    def of(self, user_id: int) -> Sequence[OwnPreset]:
-        """Return a person's presets, oldest first."""
-
-    def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
-        """Return this one of the person's presets, None where it is not theirs."""
-
-    def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
-        """Keep a text; under a name that the person has already it takes the old one's place."""
-
-    def delete(self, user_id: int, preset_id: int) -> bool:
-        """Delete a preset; False where it is not theirs."""
-
-    def forget(self, user_id: int) -> None:
-        """Remove every preset of the person."""
 
 
 def built_in_prompt(language: str, name: str, pair: str = "") -> str:

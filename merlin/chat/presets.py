@@ -12,7 +12,7 @@ from merlin.db.tables import PRESET
 from merlin.db.values import decrypt
 
 
-class PresetRows:
+class OwnPresets:
     """One row a preset; they are a person's in whatever chat they write."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

@@ -15,8 +15,8 @@ from merlin.cli.output import print_json, print_message
 if TYPE_CHECKING:
     from merlin.app.actor import Actor
     from merlin.app.context import Context
-    from merlin.app.requests import Request
     from merlin.config import Config
+    from merlin.db.requests import Request
 
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from merlin.app.verdicts import NewsRows, news_message
+from merlin.app.verdicts import EditorNewsFeed, news_message
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
@@ -35,7 +35,7 @@ class ChangeProcessor:
         self,
         press: CommitSettings,
         queue: Changes,
-        news: NewsRows,
+        news: EditorNewsFeed,
         notices: Notices,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from merlin.app.pipeline import PipelineHistory
+from merlin.app.retention import RemovableFiles
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock
 from merlin.daemon.changing import ChangeProcessor
@@ -15,12 +16,12 @@ from merlin.db.notices import Notices
 from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests
 from merlin.providers.base import ModelList
+from merlin.training.job_store import Jobs
 from merlin.training.launch import Pad
 from merlin.training.launch_plan import Desk
-from merlin.training.poll import JobRows, Tower
-from merlin.training.promote import PromotionRows
+from merlin.training.poll import Tower
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import Bench, Census
-from merlin.training.removal import Removable
 from merlin.training.sunset import Reliance
 
 
@@ -54,8 +55,8 @@ class DaemonServices:
     towers: Mapping[str, Tower]
     bench: Bench
     census: Census
-    jobs: JobRows
-    promotions: PromotionRows
+    jobs: Jobs
+    promotions: Promotions
     chronicle: PipelineHistory
     requests: Requests
     notices: Notices
@@ -67,7 +68,7 @@ class DaemonServices:
     changing: ChangeProcessor
     books: FileIndex
     retention: Retention
-    removable: Removable
+    removable: RemovableFiles
     models: Mapping[str, ModelList]
     relies_on: Sequence[Reliance] = ()
     engine: EngineLook | None = None

@@ -57,7 +57,7 @@ from merlin.db.tables import (
     VERDICT,
 )
 from merlin.db.values import decrypt
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 
 MOST_WAITING = 20
 MOST_LETTERS = 8000
@@ -176,7 +176,7 @@ class Proposals:
         self._cipher = cipher
         self._clock = clock
         self._changes = Changes(db, cipher, clock)
-        self._promotions = PromotionRows(db, clock)
+        self._promotions = Promotions(db, clock)
 
     @transaction
     def add(self, user_id: int, draft: Draft) -> int | None:

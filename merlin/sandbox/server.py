@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -27,11 +27,7 @@ from merlin.core import durable_files
 from merlin.core.server import listen
 from merlin.sandbox.deadlines import longest
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 T = TypeVar("T")
-Behaviour = TypeVar("Behaviour", bound="DataclassInstance")
 TICK_S = 0.1
 LAST_CALLS_S = 1.0
 
@@ -202,20 +198,21 @@ class StandIn:
         return self._server.call(function) if self._server.is_running else function()
 
 
-def change_fields(behaviour: Behaviour, wishes: Mapping[str, object]) -> Behaviour:
+def change_fields(behaviour: T, wishes: Mapping[str, object]) -> T:
     """Return a behaviour, a dataclass, with some of its fields changed; a list is a tuple.
 
     Raises ValueError for an unknown field, TypeError for a value of another type.
     """
     given = {name: tuple(each) if isinstance(each, list) else each for name, each in wishes.items()}
-    unknown = set(given) - {one.name for one in fields(behaviour)}
+    changed: Any = behaviour
+    unknown = set(given) - {one.name for one in fields(changed)}
     if unknown:
         raise ValueError(f"unknown: {sorted(unknown)}")
     for name, value in given.items():
-        wanted = type(getattr(behaviour, name))
+        wanted = type(getattr(changed, name))
         if not isinstance(value, (int, float) if wanted is float else wanted):
             raise TypeError(f"{name} must be {wanted.__name__}")
-    return replace(behaviour, **given)
+    return cast("T", replace(changed, **given))
 
 
 class Journal:

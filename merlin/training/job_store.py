@@ -50,7 +50,7 @@ class IllegalStep(Exception):
     """A job was to go on after its end, or to succeed without a model."""
 
 
-class JobRows:
+class Jobs:
     """Jobs change by `save` alone, which keeps their models, verdicts and audit in step."""
 
     def __init__(self, db: Database) -> None:
@@ -228,7 +228,7 @@ class _MovedOn(Exception):
     """The verdict stands at another word than was expected."""
 
 
-class LaunchRows:
+class Launches:
     """Where verdicts wait and jobs are born."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import Refused
@@ -17,6 +17,9 @@ from merlin.dataset.verdicts import Verdict, VerdictStatus
 from merlin.training import policy
 from merlin.training.jobs import Job, JobState, launch_key
 from merlin.training.policy import Decision, Situation, Step, decide
+
+if TYPE_CHECKING:
+    from merlin.training.job_store import Launches
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
 
@@ -40,35 +43,6 @@ class NewJob:
     at: datetime
     month_cap_micro: int | None = None
     most_active: int | None = None
-
-
-class LaunchRows(Protocol):
-    """Where verdicts wait and jobs are born; each method is one transaction."""
-
-    def waiting(self) -> list[Verdict]:
-        """Return verdicts that are built or held and on the line, by dataset, then position."""
-
-    def build(self, build_id: int) -> Build:
-        """Return one build. Raises NotFound."""
-
-    def newest_attempt(self, wish: str) -> Job | None:
-        """Return the newest job of a verdict with this wish, or None."""
-
-    def account(self, verdict: Verdict, provider: str, since: datetime) -> Account:
-        """Return what the decision needs to know of other jobs and builds."""
-
-    def start(self, verdict: Verdict, job: NewJob | Job, older: Sequence[Verdict]) -> Job | None:
-        """Move the verdict to training with a new job, or link it to a job that exists.
-
-        The `older` verdicts become superseded. A verdict linked to a succeeded job is training
-        until its model is promoted; one linked to a failed job becomes failed. Returns None
-        when the verdict had moved on meanwhile, or another launch has taken what this one needs
-        of the month's cap or of the provider's unfinished jobs: both are read in the same
-        transaction.
-        """
-
-    def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
-        """Note why the verdict waits (word held for HOLD, built for WAIT); supersede `older`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +80,7 @@ class Terms:
 class Desk:
     """What launching decisions need; `terms` by provider name."""
 
-    rows: LaunchRows
+    rows: Launches
     terms: Mapping[str, Terms]
     clock: Clock
 

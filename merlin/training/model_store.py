@@ -68,7 +68,7 @@ NEXT = {
 }
 
 
-class ModelRows:
+class Models:
     """Models, from the success of their jobs to their proof."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
+from merlin.providers.base import FineTuneJobs, JobReport
 from merlin.training.jobs import Job, JobState, advance, again_s
+
+if TYPE_CHECKING:
+    from merlin.training.job_store import Jobs
 
 log = get_logger(__name__)
 NOT_FOUND = 404
@@ -20,41 +22,12 @@ LONGEST_S = 3600.0
 DIARY_WAIT = timedelta(minutes=1)
 
 
-class JobRows(Protocol):
-    """Where jobs are kept; each method is one transaction."""
-
-    def open_jobs(self) -> list[Job]:
-        """Return every job that is not final, oldest first."""
-
-    def get(self, job_id: int) -> Job:
-        """Return one job. Raises NotFound."""
-
-    def save(self, old: Job, new: Job) -> bool:
-        """Store `new` where the row still stands as `old.state`; False when it moved on.
-
-        A job that becomes succeeded gets its row among the models (state new) and one that
-        becomes failed or cancelled moves its training verdicts to failed, all in the same
-        transaction, with a line in the job's audit trail for every change of state.
-        """
-
-    def give_up(self, job: Job, at: datetime) -> None:
-        """Let the verdicts that train by this job be failed: somebody cancelled it."""
-
-    def known_events(self, job_id: int) -> frozenset[str]:
-        """Return the ids of the provider's events stored for this job."""
-
-    def add_diary(
-        self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
-    ) -> None:
-        """Store new events and checkpoints; one seen before is left as it is."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tower:
     """What watching needs of one provider; `poll_s`: seconds between two looks at one job."""
 
     jobs: FineTuneJobs
-    rows: JobRows
+    rows: Jobs
     clock: Clock
     poll_s: float
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.training.models import Model, ModelState, Promotion, Serving
+from merlin.training.models import Model, ModelState, Serving
+
+if TYPE_CHECKING:
+    from merlin.training.promotion_store import Promotions
 
 log = get_logger(__name__)
 _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
@@ -30,44 +33,7 @@ class Candidate:
     is_awaited: bool = False
 
 
-class PromotionRows(Protocol):
-    """Where the serving models are kept; each method is one transaction."""
-
-    def newest_good(self) -> list[Candidate]:
-        """Return, per dataset, the good model of the verdict with the highest position."""
-
-    def serving(self) -> dict[str, Serving]:
-        """Return the serving model of every dataset that has one."""
-
-    def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
-        """Make `new` serve where `old` still does.
-
-        False when another switch came first, or `new` is not good any more. In the same
-        transaction: the promotion's row, the word `serving` for the training verdicts of this
-        model's build at or below the position, `superseded` for training verdicts below it whose
-        model is another, and the wake counter. Position and pin of the serving row: `by` hand or
-        rollback keeps the higher position of old and new.
-        """
-
-    def pin(self, dataset: str, *, is_pinned: bool) -> None:
-        """Stop automatic promotion of a dataset, or allow it again. Raises NotFound."""
-
-    def retire_revoked(self) -> list[Model]:
-        """Let no model serve any more whose build holds an example of a revoked consent.
-
-        Such models become `revoked`, their training verdicts failed. Where one served, the newest
-        good model that served before takes its place, else the newest good one, else none. Tells
-        the admins. Returns the models that were not revoked before.
-        """
-
-    def history(self, dataset: str) -> list[Promotion]:
-        """Return the promotions of a dataset, newest first."""
-
-    def model(self, name: str) -> Model:
-        """Return a model by its id at the provider or by its build's version. Raises NotFound."""
-
-
-def promote_newest(rows: PromotionRows) -> list[Candidate]:
+def promote_newest(rows: Promotions) -> list[Candidate]:
     """Let the newest good model of each dataset serve; return what was switched to."""
     serving = rows.serving()
     switched = []
@@ -95,7 +61,7 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     return not old.is_pinned and is_newer
 
 
-def promote_by_hand(rows: PromotionRows, name: str, by: str) -> Candidate:
+def promote_by_hand(rows: Promotions, name: str, by: str) -> Candidate:
     """Let a good model of one's choice serve. Raises NotFound, Refused."""
     return _switch(rows, _good(rows.model(name)), "by_hand", by)
 
@@ -109,7 +75,7 @@ def _good(model: Model) -> Model:
     return model
 
 
-def roll_back(rows: PromotionRows, dataset: str, by: str, to: str | None = None) -> Candidate:
+def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Candidate:
     """Let the newest good model that served before serve again, or an earlier one named by `to`.
 
     Raises Refused when no other model has served, or `to` never has or is gone; NotFound when
@@ -126,7 +92,7 @@ def roll_back(rows: PromotionRows, dataset: str, by: str, to: str | None = None)
     return _switch(rows, good[0] if good else _good(models[0]), "rollback", by)
 
 
-def _served_before(rows: PromotionRows, dataset: str) -> Sequence[str]:
+def _served_before(rows: Promotions, dataset: str) -> Sequence[str]:
     now = rows.serving().get(dataset)
     if now is None:
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
@@ -134,7 +100,7 @@ def _served_before(rows: PromotionRows, dataset: str) -> Sequence[str]:
     return [model_id for model_id in past if model_id != now.model.model_id]
 
 
-def _switch(rows: PromotionRows, model: Model, why: str, by: str) -> Candidate:
+def _switch(rows: Promotions, model: Model, why: str, by: str) -> Candidate:
     old = rows.serving().get(model.dataset)
     candidate = Candidate(model, old.position if old else 0)
     if not rows.promote(old, candidate, why, by):

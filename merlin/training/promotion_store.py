@@ -22,7 +22,7 @@ from merlin.training.promote import Candidate
 NEWEST, REVOKED = "newest", "revoked"
 
 
-class PromotionRows:
+class Promotions:
     """One row per dataset says which model serves; it changes by `promote` and `pin` alone."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

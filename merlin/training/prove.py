@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -29,8 +29,11 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.providers.base import ModelList, is_locked_out
-from merlin.training.evaluate import Answer, Asker, Evaluation, Question, questions_of, score
+from merlin.training.evaluate import Answer, Asker, Question, questions_of, score
 from merlin.training.models import Model, ModelState
+
+if TYPE_CHECKING:
+    from merlin.training.model_store import Models
 
 log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
@@ -41,43 +44,11 @@ AT_ONCE = 8
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
-class ModelRows(Protocol):
-    """Where models and their proofs are kept; each method is one transaction."""
-
-    def standing(self) -> list[Model]:
-        """Return the models in state good or gone, oldest first."""
-
-    def unproved(self) -> list[Model]:
-        """Return the models in state new whose `not_before` has passed, oldest first."""
-
-    def conversations(self, build_id: int, split: str) -> Conversations:
-        """Return (example id, messages with the system text first) of one split, by id."""
-
-    def postpone(self, model: Model, seconds: float, note: str) -> None:
-        """Count one failed probe after `model.probes` and set when the next may be."""
-
-    def answers(self, model_row: int) -> dict[str, Answer]:
-        """Return what a model that is being proved has answered so far, by example id."""
-
-    def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
-        """Store what a model answered to one test question, until the model is settled."""
-
-    def proof(self, model_row: int) -> Evaluation | None:
-        """Return a model's stored scores, None where it has none."""
-
-    def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
-        """Store the outcome of the proof.
-
-        A model that is refused or gone moves its training verdicts to failed in the same
-        transaction.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What proving needs; `askers` by provider name."""
 
-    rows: ModelRows
+    rows: Models
     askers: Mapping[str, Asker]
     clock: Clock
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
@@ -51,34 +49,6 @@ class OldModel:
     def key(self) -> str:
         """Return the intent's key."""
         return f"remove-model:{self.model_row}"
-
-
-class Removable(Protocol):
-    """What may go. Kept in any case: what serves, served, waits, trains, is a dataset's newest."""
-
-    def builds(self, before: datetime) -> list[Build]:
-        """Return builds that were made, and last launched, before this time."""
-
-    def folders(self) -> frozenset[str]:
-        """Return the folders of all builds, also of those being written."""
-
-    def files(self, before: datetime) -> list[OldFiles]:
-        """Return the files of such builds that were not removed yet."""
-
-    def models(self, before: datetime) -> list[OldModel]:
-        """Return the models of such builds that never served and were not removed yet."""
-
-    def give_up(self, model: OldModel, before: datetime) -> bool:
-        """Let a model be gone, so that nobody makes it serve; False where it is needed after all.
-
-        One that is listed by its provider later on is good again.
-        """
-
-    def needed_commits(self) -> list[str]:
-        """Return commits off the line from which a build that is kept is made anew."""
-
-    def drop_texts(self) -> int:
-        """Forget texts of examples that no build teaches; return how many. Nobody may build."""
 
 
 def remove_files(files: TrainingFiles, intents: Intents, old: OldFiles, clock: Clock) -> bool:

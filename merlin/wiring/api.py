@@ -56,7 +56,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
 from merlin.training.model_store import Lineage
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_of
@@ -228,7 +228,7 @@ def _picture(db: Database) -> Picture:
             heartbeats=Heartbeats(db).all(),
             queues=gauges.queues(),
             jobs=gauges.jobs(),
-            serving=list(PromotionRows(db).serving().values()),
+            serving=list(Promotions(db).serving().values()),
         )
 
 

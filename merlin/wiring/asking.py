@@ -11,7 +11,7 @@ from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.messages import Message
 from merlin.training.models import Model, ModelState
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 from merlin.wiring.database import reading
 from merlin.wiring.providers import asker
 
@@ -29,7 +29,7 @@ def ask_model(
         raise ConfigError("no question", "ask-empty")
     with reading(config) as database:
         shelf = ModelCatalogue(database)
-        model = PromotionRows(database).model(name) if name else _serving(config, shelf, dataset)
+        model = Promotions(database).model(name) if name else _serving(config, shelf, dataset)
         if model.state is ModelState.REVOKED:
             why = f"{model.build_version} is {model.state}"
             raise Refused(why, "promote-revoked", model=model.build_version)

@@ -23,7 +23,7 @@ from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, this_process
 from merlin.app.outbox import Outbox
 from merlin.app.personal_data import PersonalRecords
-from merlin.app.retention import RetentionRows
+from merlin.app.retention import OldRows
 from merlin.app.texts import Settings
 from merlin.app.verdicts import EditorNewsFeed
 from merlin.billing.cost_limits import Costs
@@ -36,7 +36,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
 from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
 from merlin.chat.preset import Preset
-from merlin.chat.presets import PresetRows
+from merlin.chat.presets import OwnPresets
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import TurnHistory, Turns
@@ -251,7 +251,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         settings=Settings(database),
         windows=Windows(database),
         listed=Windows(database),
-        presets=PresetRows(database, cipher),
+        presets=OwnPresets(database, cipher),
         courses=Catalogue(database),
         shelf=ModelCatalogue(database),
         showcase=ModelCatalogue(database),
@@ -264,7 +264,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         changes=Changes(database, cipher),
         change_list=Changes(database, cipher),
         people=PersonalRecords(database, cipher),
-        retained=RetentionRows(database, settings.retention),
+        retained=OldRows(database, settings.retention),
         notices=Notices(database),
         news=EditorNewsFeed(database),
         requests=Requests(database),

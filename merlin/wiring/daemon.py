@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from merlin.app.pipeline import PipelineHistory
-from merlin.app.retention import RemovableRows
+from merlin.app.retention import RemovableFiles
 from merlin.config import Config
 from merlin.config.settings import RepositoryConfig
 from merlin.core.clock import utc_now
@@ -30,12 +30,12 @@ from merlin.db.notices import Notices
 from merlin.db.processes import ChangeCounter, Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
-from merlin.training.job_store import JobRows, LaunchRows
+from merlin.training.job_store import Jobs, Launches
 from merlin.training.launch import Pad
 from merlin.training.launch_plan import Desk
-from merlin.training.model_store import ModelRows
+from merlin.training.model_store import Models
 from merlin.training.poll import Tower
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import Bench, Census
 from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened_whole
@@ -124,14 +124,14 @@ def services_of(
             for name, each in providers.items()
         }
         askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
-        jobs, builds = JobRows(database), config.state_dir / "builds"
-        intents, bench = Intents(database), Bench(ModelRows(database), askers, utc_now)
+        jobs, builds = Jobs(database), config.state_dir / "builds"
+        intents, bench = Intents(database), Bench(Models(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
         source, cipher = _source(config.repository, config), cipher_of(config)
         yield DaemonServices(
             workshop=_workshop(config, database, source),
             desk=Desk(
-                LaunchRows(database),
+                Launches(database),
                 {name: terms(config, providers[name], each) for name, each in trainers.items()},
                 utc_now,
             ),
@@ -146,7 +146,7 @@ def services_of(
             bench=bench,
             census=Census(bench, trainers, settle_s),
             jobs=jobs,
-            promotions=PromotionRows(database),
+            promotions=Promotions(database),
             chronicle=PipelineHistory(database),
             requests=Requests(database),
             notices=Notices(database),
@@ -158,7 +158,7 @@ def services_of(
             changing=changing(database, source, cipher),
             books=FileIndex(database),
             retention=config.retention,
-            removable=RemovableRows(database, utc_now),
+            removable=RemovableFiles(database, utc_now),
             models=trainers,
             relies_on=relies_on(config),
             engine=engine_look(config),

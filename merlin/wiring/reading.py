@@ -11,7 +11,7 @@ from typing import Any
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.datasets import names
-from merlin.app.retention import RemovableRows
+from merlin.app.retention import RemovableFiles
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
@@ -62,7 +62,7 @@ def catalogue(config: Config) -> Iterator[Catalogue]:
 def surroundings(config: Config) -> Shown:
     """Return what lies on the disk, who is alive, and the providers' names and addresses."""
     with reading(config) as database:
-        stored, beats = _stored(config, RemovableRows(database)), Heartbeats(database).all()
+        stored, beats = _stored(config, RemovableFiles(database)), Heartbeats(database).all()
     return {
         "stored": stored,
         "processes": {beat.process: _shown_beat(beat) for beat in beats},
@@ -73,7 +73,7 @@ def surroundings(config: Config) -> Shown:
     }
 
 
-def _stored(config: Config, rows: RemovableRows) -> Shown:
+def _stored(config: Config, rows: RemovableFiles) -> Shown:
     """Return what lies on the disk, and how much of it `retention` lets go at the next look."""
     kept, now = config.retention, utc_now()
 

@@ -10,7 +10,7 @@ from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Plan
 from merlin.chat.preset import MOST_OWN, PROMPT_LENGTH, Preset
-from merlin.chat.presets import PresetRows
+from merlin.chat.presets import OwnPresets
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 
@@ -49,7 +49,7 @@ def sessions(settings, what="preset"):
 
 def kept(settings, work):
     with open_database(settings.database) as database:
-        return work(PresetRows(database, load_or_make_key(settings.state_dir, None)))
+        return work(OwnPresets(database, load_or_make_key(settings.state_dir, None)))
 
 
 def save(talk, name, prompt="Отвечай стихами."):

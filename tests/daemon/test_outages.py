@@ -17,7 +17,7 @@ from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import JobState
-from merlin.training.model_store import ModelRows
+from merlin.training.model_store import Models
 from merlin.training.poll import look
 from merlin.training.prove import prove_new
 
@@ -139,7 +139,7 @@ def test_an_outage_refuses_no_model(lab, provider, status, state):
     with lab.services() as services:
         for hour in range(2, 9):
             clock = later(hours=hour)
-            rows = ModelRows(services.bench.rows.db, clock)
+            rows = Models(services.bench.rows.db, clock)
             prove_new(replace(services.bench, clock=clock, rows=rows))
         assert services.promotions.model("trial-1").state == state
 

@@ -12,7 +12,7 @@ from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.model_store import ModelRows
+from merlin.training.model_store import Models
 from merlin.training.prove import AT_ONCE, prove_new
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ def prove(lab, **later):
         return utc_now() + timedelta(**later)
 
     with lab.services() as services:
-        rows = ModelRows(services.bench.rows.db, clock)
+        rows = Models(services.bench.rows.db, clock)
         return [
             model.model_id for model in prove_new(replace(services.bench, clock=clock, rows=rows))
         ]

@@ -16,7 +16,7 @@ from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
 from merlin.db.requests import RequestState
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.model_store import ModelRows
+from merlin.training.model_store import Models
 from merlin.training.prove import prove_new
 from merlin.wiring.cli import ask
 
@@ -171,7 +171,7 @@ def refuse_next(lab, provider):
             poll(services)
         for hour in range(2, 9):
             clock = later(hour)
-            rows = ModelRows(services.bench.rows.db, clock)
+            rows = Models(services.bench.rows.db, clock)
             prove_new(replace(services.bench, clock=clock, rows=rows))
         assert services.promotions.model("trial-2").state == "refused"
     provider.faults.clear()

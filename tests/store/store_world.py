@@ -22,14 +22,14 @@ from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
 from merlin.training.evaluate import Evaluation
-from merlin.training.job_store import JobRows, LaunchRows
+from merlin.training.job_store import Jobs, Launches
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Desk, Terms, launch_waiting
-from merlin.training.model_store import ModelRows
+from merlin.training.model_store import Models
 from merlin.training.models import ModelState
 from merlin.training.policy import Caps
 from merlin.training.promote import promote_newest
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 FACE = "neurotypology"
@@ -93,10 +93,10 @@ class World:
         self.db = database
         self.clock = clock
         self.journal = CommitHistory(database)
-        self.launches = LaunchRows(database, clock)
-        self.jobs = JobRows(database)
-        self.models = ModelRows(database, clock)
-        self.promotions = PromotionRows(database, clock)
+        self.launches = Launches(database, clock)
+        self.jobs = Jobs(database)
+        self.models = Models(database, clock)
+        self.promotions = Promotions(database, clock)
         self.ctx = Context(db=database, clock=clock)
         terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
         self.desk = Desk(self.launches, {"engine": terms}, clock)

@@ -10,7 +10,7 @@ from store_world import BOT
 from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
-from merlin.app.retention import RetentionRows
+from merlin.app.retention import OldRows
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
 from merlin.config.settings import Retention
@@ -50,7 +50,7 @@ def test_choices_are_kept_and_told_to_no_other_bot(groups, database, cipher):
 def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
     groups.put(CHOSEN)
     groups.left(OLD)
-    sweeping = RetentionRows(database, Retention(), clock)
+    sweeping = OldRows(database, Retention(), clock)
     clock.move(29 * 24 * 3600)
     sweeping.sweep()
     assert groups.get(OLD) == replace(CHOSEN, is_gone=True)

@@ -14,7 +14,7 @@ from merlin.core.money import Price
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import ChangeCounter
 from merlin.training import policy
-from merlin.training.job_store import LaunchRows
+from merlin.training.job_store import Launches
 from merlin.training.jobs import FORBIDDEN, JobState, launch_key
 from merlin.training.launch_plan import Desk, NewJob, launch_by_hand
 from merlin.training.models import ModelState
@@ -254,7 +254,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     cost = policy.estimate(price, world.launches.build(1), {})
     terms = replace(world.desk.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
 
-    class Meanwhile(LaunchRows):
+    class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""
 
         def start(self, verdict, job, older):

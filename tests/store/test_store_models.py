@@ -15,7 +15,7 @@ from merlin.db.database import open_database
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
 from merlin.training.promote import Candidate, promote_by_hand, promote_newest, roll_back
-from merlin.training.promotion_store import PromotionRows
+from merlin.training.promotion_store import Promotions
 
 pytestmark = pytest.mark.integration
 
@@ -269,7 +269,7 @@ def test_readers_never_see_that_nothing_serves(world, url):
 
     def read():
         with open_database(url, read_only=True) as other:
-            rows = PromotionRows(other)
+            rows = Promotions(other)
             while not stop.is_set():
                 serving = rows.serving()
                 seen.append(serving[FACE].model.build_version if FACE in serving else None)

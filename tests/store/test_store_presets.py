@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.chat.model_catalogue import Windows
-from merlin.chat.presets import PresetRows
+from merlin.chat.presets import OwnPresets
 from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import PRESET
 
@@ -16,7 +16,7 @@ ANNA, BORIS = 1001, 1002
 
 @pytest.fixture
 def presets(database, tmp_path):
-    return PresetRows(database, load_or_make_key(tmp_path, None))
+    return OwnPresets(database, load_or_make_key(tmp_path, None))
 
 
 def test_presets_are_kept_in_order_and_each_persons_own(presets):
@@ -51,7 +51,7 @@ def test_a_person_is_forgotten_whole(presets):
 
 def test_a_preset_that_no_key_opens_is_left_out(presets, database, tmp_path):
     presets.put(ANNA, "Поэт", "Стихами.")
-    other = PresetRows(database, load_or_make_key(tmp_path / "other", None))
+    other = OwnPresets(database, load_or_make_key(tmp_path / "other", None))
     assert other.of(ANNA) == []
     (row,) = database.rows(PRESET.select())
     assert "Поэт" not in row["name"]

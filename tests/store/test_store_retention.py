@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.app.inbox import UpdateState
-from merlin.app.retention import RetentionRows
+from merlin.app.retention import OldRows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -49,7 +49,7 @@ def old_rows(database, clock):
 
 
 def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old_rows):
-    rows = RetentionRows(database, Retention(turns_days=90, audit_days=365), clock)
+    rows = OldRows(database, Retention(turns_days=90, audit_days=365), clock)
     assert rows.sweep() == 0
     clock.move(31 * DAY_S)
     # Three ended updates, a notice gone and one emptied.
@@ -73,12 +73,12 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
 
 def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_rows):
     ever = Retention.model_construct(updates_days=0, outgoing_days=0, audit_days=0)
-    rows = RetentionRows(database, ever, clock)
+    rows = OldRows(database, ever, clock)
     clock.move(3650 * DAY_S)
     assert rows.sweep() == 0
 
 
 def test_a_sweep_takes_a_handful_at_once(database, clock, old_rows):
-    rows = RetentionRows(database, Retention(), clock)
+    rows = OldRows(database, Retention(), clock)
     clock.move(31 * DAY_S)
     assert [rows.sweep(at_once=2) for _ in range(3)] == [4, 1, 0]

@@ -22,9 +22,9 @@ from merlin.api.schema import Id, Shape
 from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import Request as Asked
-from merlin.app.requests import RequestKind, RequestState
 from merlin.app.views import finite
+from merlin.db.requests import Request as Asked
+from merlin.db.requests import RequestKind, RequestState
 
 
 class RequestShown(Shape):

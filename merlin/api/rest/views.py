@@ -12,12 +12,13 @@ from merlin.api.schema import Both, Shape
 from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
 from merlin.app.status import DatasetStatus
-from merlin.app.verdicts import VerdictStatus, VerdictView
+from merlin.app.verdicts import VerdictView
 from merlin.core.i18n import keys, text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.preview import Preview, unified_diff
+from merlin.dataset.verdicts import VerdictStatus
 
 Translate = Callable[[str], str | None]
 

@@ -19,9 +19,8 @@ from merlin.app import jobs
 from merlin.app.actor import Actor
 from merlin.app.context import Context as AppContext
 from merlin.app.health import is_daemon_alive
-from merlin.app.jobs import MOST_EVENTS, JobDetails, JobState, JobView, QuoteView
+from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView, QuoteView
 from merlin.app.outbox import WaitingRequest
-from merlin.app.requests import Request
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, Context, add_handlers
 from merlin.bot.handlers import admin
@@ -34,6 +33,8 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
+from merlin.db.requests import Request
+from merlin.training.jobs import JobState
 
 
 def await_daemon(context: Context, act: Callable[[AppContext, Actor], Request], back: str) -> View:

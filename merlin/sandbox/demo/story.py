@@ -12,11 +12,13 @@ from merlin.app import builds, datasets, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
-from merlin.app.verdicts import Finding, VerdictStatus, VerdictView
+from merlin.app.verdicts import VerdictView
 from merlin.config import Config
 from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
+from merlin.dataset.finding import Finding
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.wiring.reading import reading_context
 

@@ -31,13 +31,15 @@ from merlin.api.pages.page import (
 from merlin.api.rest.views import said
 from merlin.app import jobs, models, verdicts
 from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, QueueView, health
-from merlin.app.jobs import JobState, JobView
-from merlin.app.verdicts import VerdictStatus, VerdictView
+from merlin.app.jobs import JobView
+from merlin.app.verdicts import VerdictView
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.core.web.templates import Badge
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.training.jobs import JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -21,7 +21,6 @@ from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
-from merlin.app.requests import RequestState
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
@@ -29,6 +28,7 @@ from merlin.core.money import Currency
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Badge
+from merlin.db.requests import RequestState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
