@@ -24,8 +24,8 @@ from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
+    BotContext,
     BotData,
-    Context,
     GuardGroup,
     add_guard,
     callback_of,
@@ -95,7 +95,7 @@ def create_application(
         Application.builder()
         .bot(_create_bot(services, transport))
         .concurrent_updates(processor)
-        .context_types(ContextTypes(context=Context, bot_data=BotData))
+        .context_types(ContextTypes(context=BotContext, bot_data=BotData))
         .updater(None)
         .job_queue(None)
         .build()
@@ -143,7 +143,7 @@ def register(application: BotApplication) -> None:
     application.add_error_handler(_leave_error)
 
 
-async def handle_update(context: Context) -> None:
+async def handle_update(context: BotContext) -> None:
     """Do what the update asks for, and end it. Raises what its handler raised."""
     contexts = context.bot_data.contexts
     contexts[context.update_id] = context
@@ -155,7 +155,7 @@ async def handle_update(context: Context) -> None:
         raise context.error
 
 
-def _parsed(context: Context) -> telegram.Update:
+def _parsed(context: BotContext) -> telegram.Update:
     """Return the library's update; an empty one where it lacks a field that it must have."""
     update_id = context.update_id
     body = {**context.stored.body, "update_id": update_id}
@@ -167,11 +167,11 @@ def _parsed(context: Context) -> telegram.Update:
     return found
 
 
-async def _leave_error(_update: object, _context: Context) -> None:
+async def _leave_error(_update: object, _context: BotContext) -> None:
     """Leave the error to whoever let the update be processed: its context has it."""
 
 
-async def _readable(context: Context) -> bool:
+async def _readable(context: BotContext) -> bool:
     if context.stored.body or context.stored.kind != "message" or context.chat_id <= 0:
         return True
     # Stored under a key that is not here any more.
@@ -179,7 +179,7 @@ async def _readable(context: Context) -> bool:
     return False
 
 
-async def _in_private(context: Context) -> bool:
+async def _in_private(context: BotContext) -> bool:
     """Deal with what leads to a command, or was dealt with before a kill."""
     if context.stored.kind == "callback_query":
         return await _pressed(context)
@@ -198,7 +198,7 @@ async def _in_private(context: Context) -> bool:
     return False
 
 
-async def _pressed(context: Context) -> bool:
+async def _pressed(context: BotContext) -> bool:
     if context.is_private:
         await context.bot_data.watches.drop(context.chat_id, context.message_id)
     if context.verb:
@@ -208,7 +208,7 @@ async def _pressed(context: Context) -> bool:
     return False
 
 
-async def _commanded(context: Context) -> bool:
+async def _commanded(context: BotContext) -> bool:
     """Wait for no words any more; follow a link to the command or question that it leads to."""
     is_left = context.dialog is not None and context.command != "cancel" and not context.is_resumed
     if is_left:
@@ -224,13 +224,13 @@ async def _commanded(context: Context) -> bool:
     return False
 
 
-def _is_left(context: Context) -> bool:
+def _is_left(context: BotContext) -> bool:
     """Return whether the button that ends a dialog was typed as it stands there."""
     label = context.translate("button-cancel")
     return context.text.strip().casefold() == label.casefold()
 
 
-async def _gone_on(context: Context) -> bool:
+async def _gone_on(context: BotContext) -> bool:
     """Go on with words that were being dealt with before a kill; False where they were not.
 
     What the bot waited to hear when they came may have been heard since, or asked for since.
@@ -248,7 +248,7 @@ async def _gone_on(context: Context) -> bool:
     return is_asked or is_answered
 
 
-async def _answer_rest(context: Context) -> None:
+async def _answer_rest(context: BotContext) -> None:
     """Answer a message that is no part of a dialog, or carry out a command as it was typed.
 
     Telegram marks only those in Latin letters, and the library takes only those for this bot.
@@ -259,12 +259,12 @@ async def _answer_rest(context: Context) -> None:
         await questions.answer_message(context)
 
 
-async def _no_such_button(context: Context) -> None:
+async def _no_such_button(context: BotContext) -> None:
     words = context.translate("bot-button-old")
     await context.show(lambda: menu.alert(words), UpdateState.REFUSED, "no such button")
 
 
-async def _not_served(context: Context) -> None:
+async def _not_served(context: BotContext) -> None:
     """Refuse an update of a kind that nothing takes; answer a message all the same.
 
     The library reads no message that lacks a field, and there Telegram may change its mind.

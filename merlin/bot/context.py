@@ -141,7 +141,7 @@ ALERT_LENGTH = 200
 class CallbackAnswer(BackgroundTask):
     """Answers the query of one update within `async with`, once the screen is known."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: BotContext) -> None:
         super().__init__()
         self._calls = context.calls
         self._query_id = context.query_id if context.stored.kind == "callback_query" else ""
@@ -195,15 +195,17 @@ class BotData:
         self.watches = LiveMessages()
         self.placed: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
-        self.contexts: dict[int, Context] = {}
+        self.contexts: dict[int, BotContext] = {}
 
 
 _Data: TypeAlias = dict[Any, Any]
-BotApplication: TypeAlias = "Application[ExtBot[SendClass], Context, _Data, _Data, BotData, None]"
+BotApplication: TypeAlias = (
+    "Application[ExtBot[SendClass], BotContext, _Data, _Data, BotData, None]"
+)
 
 
 @dataclass(eq=False)
-class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
+class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     """The library's context of one update, with what was sent and who did, as handlers read it.
 
     `stored` is the update as it was taken in. `text` is a message's text or a file's caption, ""
@@ -358,7 +360,7 @@ class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         named = (sender.get(word) for word in ("first_name", "last_name"))
         return " ".join(word for word in named if isinstance(word, str) and word)
 
-    def with_replied(self) -> Context:
+    def with_replied(self) -> BotContext:
         """Return the context as if the file that it replies to had been sent with it.
 
         In a private chat only a photo: of a recording or a document the talk knows the words.
@@ -448,7 +450,7 @@ class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         await self.show(lambda: View(FormattedMessage(words)), state, reason)
 
 
-def letters(context: Context, screen: View) -> list[OutgoingMessage]:
+def letters(context: BotContext, screen: View) -> list[OutgoingMessage]:
     """Return a screen as letters that answer an update: edited in, or sent behind each other."""
     if screen.page is None:
         return []
@@ -458,7 +460,7 @@ def letters(context: Context, screen: View) -> list[OutgoingMessage]:
 
 
 def page_letters(
-    context: Context,
+    context: BotContext,
     pages: Sequence[FormattedMessage],
     first: Target | None = None,
     number: int = 0,
@@ -474,7 +476,7 @@ def page_letters(
     ]
 
 
-def spot_of(context: Context) -> Target:
+def spot_of(context: BotContext) -> Target:
     """Return where answers to an update go: into its topic, in groups under its message.
 
     The answer to an edited message stands under it too: between lies what was said since.
@@ -486,13 +488,13 @@ def spot_of(context: Context) -> Target:
 
 
 # Deals with an update whole, and ends it.
-Handler = Callable[[Context], Awaitable[None]]
+Handler = Callable[[BotContext], Awaitable[None]]
 # Says what an update leads to; may read and write rows.
-Act = Callable[[Context], View]
+Act = Callable[[BotContext], View]
 
 
 # Looks at an update before its handlers; returns whether they are to see it, or it is ended.
-Guard = Callable[[Context], Awaitable[bool]]
+Guard = Callable[[BotContext], Awaitable[bool]]
 
 
 class GuardGroup(IntEnum):
@@ -508,7 +510,7 @@ class GuardGroup(IntEnum):
 def add_guard(application: BotApplication, guard: Guard, group: GuardGroup) -> None:
     """Let `guard` look at every update before its handler does."""
 
-    async def callback(_update: telegram.Update, context: Context) -> None:
+    async def callback(_update: telegram.Update, context: BotContext) -> None:
         if not await guard(context):
             raise ApplicationHandlerStop
 
@@ -537,11 +539,11 @@ def add_handlers(
 
 def callback_of(
     handle: Handler | Act,
-) -> Callable[[telegram.Update, Context], Coroutine[Any, Any, None]]:
+) -> Callable[[telegram.Update, BotContext], Coroutine[Any, Any, None]]:
     """Return the library's callback that lets a handler or an act deal with an update."""
     handler = handler_of(handle)
 
-    async def callback(_update: telegram.Update, context: Context) -> None:
+    async def callback(_update: telegram.Update, context: BotContext) -> None:
         await handler(context)
 
     return callback
@@ -553,7 +555,7 @@ def handler_of(handle: Handler | Act) -> Handler:
         return handle
     act = cast("Act", handle)
 
-    async def handler(context: Context) -> None:
+    async def handler(context: BotContext) -> None:
         await context.show(lambda: act(context))
 
     return handler
@@ -575,7 +577,7 @@ class Awaited(filters.UpdateFilter):
         return is_awaited(context)
 
 
-def is_awaited(context: Context) -> bool:
+def is_awaited(context: BotContext) -> bool:
     """Return whether a dialog of a private chat waits for this message."""
     if context.dialog is None or not context.is_private or context.stored.kind != "message":
         return False

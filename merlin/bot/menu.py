@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
 if TYPE_CHECKING:
-    from merlin.bot.context import Context
+    from merlin.bot.context import BotContext
 
 PAGE_SIZE = 8
 T = TypeVar("T")
@@ -100,29 +100,29 @@ def page_buttons(data: str, number: int, count: int) -> tuple[Row, ...]:
     return ((*back, *on),) if back or on else ()
 
 
-def button(context: Context, key: str, data: str, style: str = "") -> Button:
+def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
     """Return a button with the label `key`."""
     return Button(context.translate(key), data, style=style)
 
 
-def back(context: Context, data: str) -> Row:
+def back(context: BotContext, data: str) -> Row:
     """Return the row that leads back."""
     return (button(context, "button-back", data),)
 
 
-def confirm(context: Context, words: str, yes: Button, way_back: str) -> View:
+def confirm(context: BotContext, words: str, yes: Button, way_back: str) -> View:
     """Return the second question before something dangerous."""
     no = button(context, "button-cancel", way_back)
     rows = [(replace(yes, style="danger"), no)]
     return card(context.translate("admin-sure"), words, rows=rows)
 
 
-def form(context: Context, words: str, way_back: str) -> View:
+def form(context: BotContext, words: str, way_back: str) -> View:
     """Return a view that asks for a message."""
     return message(words, back_or_cancel(context, way_back))
 
 
-def back_or_cancel(context: Context, way_back: str) -> Row:
+def back_or_cancel(context: BotContext, way_back: str) -> Row:
     """Return the row with Back, and with Cancel, which ends the waiting for a message."""
     cancel = button(context, "button-cancel", "cancel")
     return (button(context, "button-back", way_back), cancel)

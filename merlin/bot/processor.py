@@ -39,7 +39,7 @@ from merlin.bot.addressing import (
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
     BotApplication,
-    Context,
+    BotContext,
     Handler,
     UpdateContext,
     pressed,
@@ -332,7 +332,7 @@ class UpdateWorker:
 
     async def do(self, task: Task) -> None:
         """Work on one update until it is final; raises nothing but cancellation."""
-        context = Context.of(self._application, task.update, is_resumed=task.is_resumed)
+        context = BotContext.of(self._application, task.update, is_resumed=task.is_resumed)
         context = await self._known(context, task)
         attempt = 0
         # Each try has a context of its own: guards write into it.
@@ -341,7 +341,7 @@ class UpdateWorker:
             context = replace(context, is_resumed=True)
             attempt += 1
 
-    async def _known(self, context: Context, task: Task) -> Context:
+    async def _known(self, context: BotContext, task: Task) -> BotContext:
         """Return the context with what is known of the person and what belongs to it."""
         known = task.known
         if known is None:
@@ -359,7 +359,7 @@ class UpdateWorker:
             user=known.user,
         )
 
-    async def _is_done(self, context: Context, *, is_first: bool) -> bool:
+    async def _is_done(self, context: BotContext, *, is_first: bool) -> bool:
         """Try once to handle an update, or to say sorry when that broke twice."""
         try:
             await self._reach(self._handle, context)
@@ -376,13 +376,13 @@ class UpdateWorker:
             return False
         return True
 
-    async def _reach(self, handle: Handler, context: Context) -> None:
+    async def _reach(self, handle: Handler, context: BotContext) -> None:
         try:
             await handle(context)
         except ChatUnreachable as reason:
             await self._leave(context, reason)
 
-    async def _leave(self, context: Context, reason: ChatUnreachable) -> None:
+    async def _leave(self, context: BotContext, reason: ChatUnreachable) -> None:
         """End an update whose chat takes no messages; nothing of it is counted."""
         log.info("a chat takes no messages", chat=context.chat_id)
 
@@ -399,7 +399,7 @@ class UpdateWorker:
     async def refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
         """End messages of one chat that found no room; say so to the person the first time."""
         services = self._services
-        newest = Context.of(self._application, updates[-1])
+        newest = BotContext.of(self._application, updates[-1])
         outcomes = [
             Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
         ]
@@ -417,5 +417,5 @@ class UpdateWorker:
         await retry_until_stored(services, work, "updates could not be refused")
         for update in updates:
             if update.kind == "callback_query":
-                query_id = Context.of(self._application, update).query_id
+                query_id = BotContext.of(self._application, update).query_id
                 await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})

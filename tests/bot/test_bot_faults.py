@@ -15,7 +15,7 @@ from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.application import register
-from merlin.bot.context import BotData, Context
+from merlin.bot.context import BotContext, BotData
 from merlin.db.database import open_database
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -52,7 +52,7 @@ def flooded(telegram, *methods):
 
 def button_verbs():
     """Return the verb of every button that the bot knows."""
-    known = ContextTypes(context=Context, bot_data=BotData)
+    known = ContextTypes(context=BotContext, bot_data=BotData)
     application = Application.builder().token("1:a").context_types(known).build()
     register(application)
     handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]

@@ -19,7 +19,7 @@ from merlin.app.dialogs import Dialog
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotApplication, Context, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.menu import View
@@ -34,7 +34,7 @@ from merlin.db import audit
 _VERSION_LENGTH = 12
 
 
-def privacy(context: Context) -> View:
+def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
     parts = [legal_text(context.rows.settings, PRIVACY, context.language), _kept(context)]
     parts += [_providers(context), _privacy_session(context)]
@@ -46,21 +46,21 @@ def privacy(context: Context) -> View:
     return menu.message("\n\n".join(filter(None, parts)), (button,))
 
 
-def _kept(context: Context) -> str:
+def _kept(context: BotContext) -> str:
     kept = context.services.retention
     return context.translate(
         "privacy-kept", turns=kept.turns_days, letters=max(kept.updates_days, kept.outgoing_days)
     )
 
 
-def _providers(context: Context) -> str:
+def _providers(context: BotContext) -> str:
     lines = [f"• {company(context, name)}" for name in context.services.answerers]
     if not lines:
         return ""
     return "\n".join([context.translate("privacy-providers"), *lines])
 
 
-def _privacy_session(context: Context) -> str:
+def _privacy_session(context: BotContext) -> str:
     session = context.rows.sessions.open(context.place)
     now = answering(context, session)
     if now is None:
@@ -70,7 +70,7 @@ def _privacy_session(context: Context) -> str:
     return context.translate("privacy-session", model=now.title, provider=provider, by=by)
 
 
-def terms(context: Context) -> View:
+def terms(context: BotContext) -> View:
     """Tell the terms, and note which version of them the person was shown."""
     words = legal_text(context.rows.settings, TERMS, context.language)
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
@@ -83,26 +83,26 @@ TEXTS = (INFO, PRIVACY, TERMS)
 WRITING = "own-words"
 
 
-def operator_text(context: Context, name: str) -> str:
+def operator_text(context: BotContext, name: str) -> str:
     """Return the operator's text, of another language where there is none in the person's."""
     languages = (context.language, *LANGUAGES)
     found = (context.rows.settings.get(f"{name}.{each}") for each in languages)
     return next(filter(None, found), "")
 
 
-def texts_button(context: Context) -> list[tuple[Button, ...]]:
+def texts_button(context: BotContext) -> list[tuple[Button, ...]]:
     """Return the row that leads to the texts, none to who may not edit them."""
     if not _may_edit(context):
         return []
     return [(menu.button(context, "own-words-edit", "own"),)]
 
 
-def _may_edit(context: Context) -> bool:
+def _may_edit(context: BotContext) -> bool:
     standing = context.rows.roles.standing(context.user_id)
     return context.is_private and standing.may(Permission.EDIT_TEXTS)
 
 
-def choose_text(context: Context) -> View:
+def choose_text(context: BotContext) -> View:
     """Show the texts, or ask for the new words of the one that a button names."""
     if not _may_edit(context):
         return menu.alert(context.translate("bot-button-old"))
@@ -117,7 +117,7 @@ def _is_text(words: object) -> bool:
     return words in [(name, language) for name in TEXTS for language in LANGUAGES]
 
 
-def _all(context: Context) -> View:
+def _all(context: BotContext) -> View:
     rows = [
         tuple(Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES)
         for name in TEXTS
@@ -125,7 +125,7 @@ def _all(context: Context) -> View:
     return menu.message(context.translate("own-words-choose"), *rows)
 
 
-def _asks(context: Context, name: str) -> View:
+def _asks(context: BotContext, name: str) -> View:
     now = context.rows.settings.get(name)
     words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
     back = menu.button(context, "button-back", "own")
@@ -137,7 +137,7 @@ def _asks(context: Context, name: str) -> View:
     return menu.message(f"{words}\n\n{is_now}\n{now}", (drop,), (back, cancel))
 
 
-def text_written(context: Context) -> View:
+def text_written(context: BotContext) -> View:
     """Keep the words that were written."""
     wanted = tuple(context.dialog.said.get("text", ())) if context.dialog is not None else ()
     if not _may_edit(context) or not _is_text(wanted):
@@ -149,14 +149,14 @@ def text_written(context: Context) -> View:
     return _put(context, ".".join(wanted), words)
 
 
-def drop_text(context: Context) -> View:
+def drop_text(context: BotContext) -> View:
     """Take a text away; what it was stays in the audit."""
     if not _may_edit(context) or not _is_text(context.arguments):
         return menu.alert(context.translate("bot-button-old"))
     return _put(context, ".".join(context.arguments), "")
 
 
-def _put(context: Context, name: str, words: str) -> View:
+def _put(context: BotContext, name: str, words: str) -> View:
     by = audit.person_reference(context.user_id)
     before = context.rows.settings.get(name)
     context.stop_waiting()
@@ -168,7 +168,7 @@ def _put(context: Context, name: str, words: str) -> View:
     )
 
 
-def info(context: Context) -> View:
+def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
     session = context.rows.sessions.open(context.place)
     shown = list_serving_models(context.rows.showcase, dataset_of(context, session))
@@ -183,7 +183,7 @@ def info(context: Context) -> View:
     return menu.message("\n\n".join(filter(None, parts)), *texts_button(context))
 
 
-def _exhibit(context: Context, exhibit: ServingModel) -> str:
+def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
     serving, zone = exhibit.serving, context.zone
     model = context.translate(
         "bot-info-model",
@@ -196,7 +196,7 @@ def _exhibit(context: Context, exhibit: ServingModel) -> str:
     return "\n".join(filter(None, [model, _scores(exhibit, context), _against(context, exhibit)]))
 
 
-def _scores(exhibit: ServingModel, context: Context) -> str:
+def _scores(exhibit: ServingModel, context: BotContext) -> str:
     scores = exhibit.evaluation
     if scores is None or scores.questions == 0:
         return context.translate("bot-info-not-evaluated")
@@ -209,7 +209,7 @@ def _scores(exhibit: ServingModel, context: Context) -> str:
     )
 
 
-def _against(context: Context, exhibit: ServingModel) -> str:
+def _against(context: BotContext, exhibit: ServingModel) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
     model, mine = exhibit.serving.model, exhibit.evaluation
     before = next(iter(context.rows.shelf.earlier(model.dataset)), None)
@@ -223,7 +223,7 @@ def _against(context: Context, exhibit: ServingModel) -> str:
     return context.translate("bot-info-against", model=before.build_version, by=by)
 
 
-def _info_session(context: Context, session: Session) -> str:
+def _info_session(context: BotContext, session: Session) -> str:
     now = answering(context, session)
     dataset = dataset_of(context, session)
     choices = {
@@ -236,7 +236,7 @@ def _info_session(context: Context, session: Session) -> str:
     return "\n".join([context.translate("bot-info-session"), *lines]) if lines else ""
 
 
-def show_help(context: Context) -> View:
+def show_help(context: BotContext) -> View:
     """List the commands, those of the staff for them alone."""
     language = context.language
     groups = list(HELP_GROUPS)

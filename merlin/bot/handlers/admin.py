@@ -16,7 +16,7 @@ from datetime import datetime
 from merlin.app.actor import Actor
 from merlin.app.datasets import ServingView, names, serving
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.menu import View
 from merlin.core import i18n
 from merlin.core.clock import from_iso
@@ -40,7 +40,7 @@ def require_role(permission: Permission, act: Act) -> Act:
     What it raises is said as the reason.
     """
 
-    def judged(context: Context) -> View:
+    def judged(context: BotContext) -> View:
         is_allowed = context.is_private and standing(context).may(permission)
         is_waiting = context.dialog is not None and context.dialog.step.startswith(STEP)
         if is_waiting and (context.verb or not is_allowed):
@@ -71,7 +71,7 @@ def add_admin_handlers(
     )
 
 
-def admin_refusal(context: Context) -> View:
+def admin_refusal(context: BotContext) -> View:
     """Return what somebody sees who may not: there is no such thing for them."""
     if context.verb:
         return menu.alert(context.translate("bot-button-old"))
@@ -81,17 +81,17 @@ def admin_refusal(context: Context) -> View:
     return menu.message(context.translate("bot-unknown-command", command=command))
 
 
-def standing(context: Context) -> Authority:
+def standing(context: BotContext) -> Authority:
     """Return what the person may do."""
     return context.rows.roles.standing(context.user_id)
 
 
-def actor(context: Context) -> Actor:
+def actor(context: BotContext) -> Actor:
     """Return who performs the acts that an update asks for."""
     return Actor.person(context.user_id, standing(context))
 
 
-def by(context: Context) -> str:
+def by(context: BotContext) -> str:
     """Return how requests and the audit name the person."""
     return audit.person_reference(context.user_id)
 
@@ -101,7 +101,7 @@ def short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:_SHORT]
 
 
-def dataset_of(context: Context, permission: Permission, place: int = 0) -> str:
+def dataset_of(context: BotContext, permission: Permission, place: int = 0) -> str:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
     word = context.arguments[place] if place < len(context.arguments) else ""
     for name in datasets(context, permission):
@@ -110,18 +110,18 @@ def dataset_of(context: Context, permission: Permission, place: int = 0) -> str:
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def datasets(context: Context, permission: Permission) -> list[str]:
+def datasets(context: BotContext, permission: Permission) -> list[str]:
     """Return the datasets in which the person may do this, by name."""
     return names(context.services.context, actor(context), permission)
 
 
-def word(context: Context, family: str, name: object) -> str:
+def word(context: BotContext, family: str, name: object) -> str:
     """Return the text `<family>-<name>`; a name without one stays as it is."""
     key = f"{family}-{name}"
     return context.translate(key) if key in keys(context.language) else str(name)
 
 
-def when(context: Context, at: datetime | str | None) -> str:
+def when(context: BotContext, at: datetime | str | None) -> str:
     """Return a time, maybe as it is stored, as the person reads it; "" for none."""
     if not at:
         return ""
@@ -148,7 +148,7 @@ _DOORS = (
 _MOST_TOLD = 10
 
 
-def admin_home(context: Context) -> View:
+def admin_home(context: BotContext) -> View:
     """Show where the person may go."""
     mine = standing(context)
     doors = [menu.button(context, key, data) for key, data, wish in _DOORS if mine.may(wish)]
@@ -165,21 +165,21 @@ def admin_home(context: Context) -> View:
     return menu.card(title, words, _serving(context), rows=button_rows(doors, 2))
 
 
-def _serving(context: Context) -> str:
+def _serving(context: BotContext) -> str:
     """Return what serves now, of the datasets that the person may watch."""
     serves = serving(context.services.context, actor(context))
     found = datasets(context, Permission.WATCH)[:_MOST_TOLD]
     return "\n".join(_line(context, name, serves.get(name)) for name in found)
 
 
-def _line(context: Context, name: str, serves: ServingView | None) -> str:
+def _line(context: BotContext, name: str, serves: ServingView | None) -> str:
     if serves is None:
         return context.translate("admin-serves-none", dataset=name)
     told_ = {"build": serves.build, "since": when(context, serves.since)}
     return context.translate("admin-serves", dataset=name, **told_)
 
 
-def to_admin_home(context: Context) -> tuple[Button, ...]:
+def to_admin_home(context: BotContext) -> tuple[Button, ...]:
     """Return the row that leads home."""
     return menu.back(context, "a-home")
 

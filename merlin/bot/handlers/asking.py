@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from merlin.billing.plan import UNLIMITED, Plan
 from merlin.bot import rendering
-from merlin.bot.context import Context
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
 from merlin.chat.answer import AnswerObserver, Reply, Stop, Trouble, report_troubles
@@ -94,13 +94,13 @@ class Answer:
     limit_tokens: int | None = None
 
 
-async def talk_of(context: Context) -> Talk:
+async def talk_of(context: BotContext) -> Talk:
     """Return the talk that a question belongs to; where it is there already nothing is written."""
     found = await context.store.glance(lambda: _standing(context))
     return await context.store.do(lambda: open_talk(context)) if found is None else found
 
 
-def _standing(context: Context) -> Talk | None:
+def _standing(context: BotContext) -> Talk | None:
     """Return the talk of an open session with room, of a person whose plan counts nothing."""
     session = context.rows.sessions.opened(context.place)
     if session is None or session.is_full or not is_free(context):
@@ -109,7 +109,7 @@ def _standing(context: Context) -> Talk | None:
     return talk if _has_room(talk, context) else None
 
 
-def open_talk(context: Context) -> Talk:
+def open_talk(context: BotContext) -> Talk:
     """Return the open session and its turns; a full one gives way to a new one.
 
     The question is reserved in the person's plan. To be called within the store's work.
@@ -128,17 +128,17 @@ def open_talk(context: Context) -> Talk:
     return replace(_renewed(context, refusal), left=left, left_behind=behind)
 
 
-def _has_room(talk: Talk, context: Context) -> bool:
+def _has_room(talk: Talk, context: BotContext) -> bool:
     asked = Message("user", context.text)
     return not talk.history or fits_window((*before(talk), asked), talk.limit)
 
 
-def _renewed(context: Context, refusal: StoredAnswer | None) -> Talk:
+def _renewed(context: BotContext, refusal: StoredAnswer | None) -> Talk:
     session = context.rows.sessions.renew(context.place)
     return replace(_talk(context, session, refusal), is_renewed=True)
 
 
-def _talk(context: Context, session: Session, refusal: StoredAnswer | None) -> Talk:
+def _talk(context: BotContext, session: Session, refusal: StoredAnswer | None) -> Talk:
     plan = plan_for(context, dataset_of(context, session))
     wish = wish_of(context, session, plan)
     first = first_candidate(context.rows.shelf, wish)
@@ -150,21 +150,21 @@ def _talk(context: Context, session: Session, refusal: StoredAnswer | None) -> T
     return Talk(session, history, wish, first, limit, refusal=refusal, asker=asker)
 
 
-def _asker(context: Context, session: Session) -> str:
+def _asker(context: BotContext, session: Session) -> str:
     """Return who asks, "" where nobody else does in this session."""
     if context.is_private or context.rows.turns.askers(session.session_id) <= {context.user_id}:
         return ""
     return shown_name(context)
 
 
-def shown_name(context: Context) -> str:
+def shown_name(context: BotContext) -> str:
     """Return who asks in a group as a model is told of them, "" in private chats."""
     if context.is_private:
         return ""
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def wish_of(context: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
+def wish_of(context: BotContext, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
     """Return what a session asks for; a model that the plan has no longer is not chosen."""
     services = context.services
     is_allowed = plan.allows_model(session.model_id or "")
@@ -178,7 +178,7 @@ def wish_of(context: Context, session: Session, plan: Plan = UNLIMITED) -> Model
     )
 
 
-def dataset_of(context: Context, session: Session) -> str | None:
+def dataset_of(context: BotContext, session: Session) -> str | None:
     """Return the dataset that a session is about: its own, its group's, the default one.
 
     To be called within the store's work.
@@ -188,7 +188,7 @@ def dataset_of(context: Context, session: Session) -> str | None:
     return chosen or context.services.default_dataset
 
 
-def window_of(context: Context, choice: Candidate | None, cap: int | None = None) -> int:
+def window_of(context: BotContext, choice: Candidate | None, cap: int | None = None) -> int:
     """Return how many tokens a model takes, `cap` at most.
 
     To be called within the store's work.
@@ -208,7 +208,7 @@ def before(talk: Talk) -> tuple[Message, ...]:
 
 
 async def ask(
-    context: Context, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
+    context: BotContext, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
 ) -> Answer:
     """Ask the models of the session's route, as they stand at this moment."""
     summary = (Message("system", talk.session.summary),) if talk.session.summary else ()
@@ -218,7 +218,7 @@ async def ask(
     return _answer(context, talk, prompt, reply)
 
 
-async def _route(context: Context, talk: Talk, prompt: Prompt) -> AsyncIterator[Candidate]:
+async def _route(context: BotContext, talk: Talk, prompt: Prompt) -> AsyncIterator[Candidate]:
     """Return the models that may answer the prompt; pictures go to none but the one that sees."""
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
@@ -229,7 +229,7 @@ async def _route(context: Context, talk: Talk, prompt: Prompt) -> AsyncIterator[
     return candidates(context.rows.shelf, context.store.read, wish, first)
 
 
-def _answer(context: Context, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
+def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
     """Return the answer with what is to be told of its window, and the session as it then is."""
     words = with_spent(
         context, written(reply, context.language, cost_of(context, reply)), prompt.spent
@@ -263,14 +263,14 @@ def _answer(context: Context, talk: Talk, prompt: Prompt, reply: Reply) -> Answe
     return Answer(shown, session, reply.troubles, reply.limit_tokens)
 
 
-def cost_of(context: Context, reply: Reply) -> Cost | None:
+def cost_of(context: BotContext, reply: Reply) -> Cost | None:
     """Return what a reply cost, None where nobody knows."""
     if reply.choice is None:
         return None
     return context.services.known.cost(reply.choice, reply.model_id, reply.usage)
 
 
-def with_spent(context: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
+def with_spent(context: BotContext, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
     """Return an answer that counts what other replies took too, as far as currencies agree."""
     usage, micro, currency = words.usage, words.cost_micro, words.currency
     for reply in replies:
@@ -284,7 +284,7 @@ def with_spent(context: Context, words: StoredAnswer, replies: Sequence[Reply]) 
     return replace(words, usage=usage, cost_micro=micro, currency=currency)
 
 
-def keep(context: Context, answer: Answer) -> None:
+def keep(context: BotContext, answer: Answer) -> None:
     """Store an answer with what it changes; to be called within the store's work."""
     context.rows.turns.write(context.update_id, answer.written)
     settle(context, answer.written)
@@ -303,7 +303,7 @@ TOPIC_NAME_LENGTH = 128
 UNNAMED = "…"
 
 
-async def begin_topic(context: Context) -> int:
+async def begin_topic(context: BotContext) -> int:
     """Make a topic for a new session; return its number, 0 where there are no topics."""
     if not context.is_private:
         return 0
@@ -316,7 +316,7 @@ async def begin_topic(context: Context) -> int:
     return thread_id if isinstance(thread_id, int) else 0
 
 
-def open_in_topic(context: Context, thread_id: int) -> Session:
+def open_in_topic(context: BotContext, thread_id: int) -> Session:
     """Open a session in its new topic, with the choices of the one that is open here.
 
     To be called within the store's work.
@@ -336,7 +336,7 @@ def open_in_topic(context: Context, thread_id: int) -> Session:
     return fresh
 
 
-async def name_topic(context: Context) -> None:
+async def name_topic(context: BotContext) -> None:
     """Name the topic of the update's session by its first question, unless it has its name."""
     if not (context.is_private and context.thread_id):
         return
@@ -346,7 +346,7 @@ async def name_topic(context: Context) -> None:
         await context.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
 
 
-def _named(context: Context) -> str:
+def _named(context: BotContext) -> str:
     """Give the session its title; return it where the topic is to be called so, else ""."""
     session = context.rows.sessions.open(context.place)
     said = context.rows.turns.history(session.session_id, 1) if session.title == UNNAMED else ()
@@ -364,7 +364,9 @@ PART_SHARE = 0.5
 QUESTION_LENGTH = 500
 
 
-async def fitted(context: Context, talk: Talk, prompt: Prompt, onlooker: AnswerObserver) -> Prompt:
+async def fitted(
+    context: BotContext, talk: Talk, prompt: Prompt, onlooker: AnswerObserver
+) -> Prompt:
     """Return the prompt with its papers as a part of its text, in short where they are long.
 
     Raises Refused when the model that tells parts in short does not answer.
@@ -383,7 +385,7 @@ async def fitted(context: Context, talk: Talk, prompt: Prompt, onlooker: AnswerO
     return await _Reader(context, prompt, onlooker).in_short(measure)
 
 
-def _for_papers(context: Context, talk: Talk, prompt: Prompt) -> Prompt:
+def _for_papers(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
     """Let a model that reads answer for documents, unless the session has chosen its own.
 
     Under a preset the system text says what is to be done with a document without a caption.
@@ -395,7 +397,7 @@ def _for_papers(context: Context, talk: Talk, prompt: Prompt) -> Prompt:
     return prompt if talk.wish.chosen else replace(prompt, model=context.services.assistant)
 
 
-def _room(context: Context, talk: Talk, prompt: Prompt) -> tuple[int, int]:
+def _room(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
     """Return the tokens for the papers, and for a part of one; within the store's work."""
     choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else talk.first
     window = min(window_of(context, choice), talk.limit)
@@ -406,7 +408,7 @@ def _room(context: Context, talk: Talk, prompt: Prompt) -> tuple[int, int]:
     return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
 
 
-def _helper(context: Context, prompt: Prompt) -> Candidate | None:
+def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
     """Return the model that tells parts in short."""
     services = context.services
     named = prompt.model or services.assistant or next(iter(services.general), None)
@@ -427,7 +429,7 @@ class _Aside:
 class _Reader:
     """Tells the papers of one prompt in short."""
 
-    context: Context
+    context: BotContext
     prompt: Prompt
     onlooker: AnswerObserver
 
@@ -486,7 +488,7 @@ class Answering:
     title: str
 
 
-def answering(context: Context, session: Session) -> Answering | None:
+def answering(context: BotContext, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
     wish = wish_of(context, session, plan_for(context))
     general = next(iter(wish.general), None)
@@ -496,18 +498,18 @@ def answering(context: Context, session: Session) -> Answering | None:
     return Answering(choice.provider, _title(context, choice))
 
 
-def _title(context: Context, choice: Candidate) -> str:
+def _title(context: BotContext, choice: Candidate) -> str:
     tuned = context.rows.shelf.model(choice.model_id) if choice.model_id else None
     return tuned.build_version if tuned else choice.model_id or choice.provider
 
 
-def home(context: Context, session: Session) -> Answering | None:
+def home(context: BotContext, session: Session) -> Answering | None:
     """Return what answers a session in which nothing was chosen; within the store's work."""
     bare = replace(session, provider=None, model_id=None, preset="", system="")
     return answering(context, bare)
 
 
-def abroad(context: Context, session: Session) -> str:
+def abroad(context: BotContext, session: Session) -> str:
     """Return a sentence where a choice takes the session to another company, else ""."""
     usual, now = home(context, session), answering(context, session)
     if now is None or (usual is not None and usual.provider == now.provider):
@@ -516,13 +518,13 @@ def abroad(context: Context, session: Session) -> str:
     return context.translate("models-company", provider=provider)
 
 
-def company(context: Context, provider: str) -> str:
+def company(context: BotContext, provider: str) -> str:
     """Return a provider by its name and the machine that it is asked at."""
     host = context.services.hosts.get(provider, "")
     return context.translate("models-provider", provider=provider, host=host or "here")
 
 
-def refitted(context: Context, session: Session) -> Session:
+def refitted(context: BotContext, session: Session) -> Session:
     """Return a session whose model has changed, its window judged anew; within the store's work."""
     plan = plan_for(context)
     first = first_candidate(context.rows.shelf, wish_of(context, session, plan))

@@ -11,7 +11,7 @@ from functools import partial
 from merlin.app.broadcasts import Broadcast, BroadcastState
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, require_role, to_admin_home
 from merlin.bot.markdown.entities import PART_UNITS
@@ -29,7 +29,7 @@ _FIRST_WORDS = 30
 EVERYBODY = "all"
 
 
-def listed(context: Context) -> View:
+def listed(context: BotContext) -> View:
     """Show the broadcasts that were begun."""
     casts = context.rows.outreach.broadcasts.newest(_SHOWN)
     entries = [(Button(_entry(each), f"a-cast:{each.broadcast_id}"),) for each in casts]
@@ -46,13 +46,13 @@ def _entry(cast: Broadcast) -> str:
     return f"{sign} {cast.broadcast_id} · {cut}"
 
 
-def write(context: Context) -> View:
+def write(context: BotContext) -> View:
     """Ask for the text."""
     context.wait(Dialog(WRITING))
     return menu.form(context, context.translate("cast-ask-text"), "a-casts")
 
 
-def written(context: Context) -> View:
+def written(context: BotContext) -> View:
     """Keep the text that was written and show how it will look."""
     page = render(context.text)
     if not page.text.strip():
@@ -65,7 +65,7 @@ def written(context: Context) -> View:
     return _preview(context, number_, page)
 
 
-def _preview(context: Context, number_: int, page: FormattedMessage) -> View:
+def _preview(context: BotContext, number_: int, page: FormattedMessage) -> View:
     """Return the text as people will see it, with the choice of whom it goes to."""
     there = context.rows.outreach.broadcasts.receivers()
     choices = [
@@ -86,7 +86,7 @@ def _preview(context: Context, number_: int, page: FormattedMessage) -> View:
     return View(replace(page, buttons=(*rows, (again, no))))
 
 
-def _draft(context: Context) -> Broadcast:
+def _draft(context: BotContext) -> Broadcast:
     """Return the draft that a button names. Raises NotFound, Refused."""
     cast = _cast(context)
     if cast.state is not BroadcastState.DRAFT:
@@ -94,14 +94,14 @@ def _draft(context: Context) -> Broadcast:
     return cast
 
 
-def _cast(context: Context) -> Broadcast:
+def _cast(context: BotContext) -> Broadcast:
     cast = context.rows.outreach.broadcasts.get(context.number())
     if cast is None:
         raise NotFound("no such broadcast", "bot-button-old")
     return cast
 
 
-def _language(context: Context) -> str:
+def _language(context: BotContext) -> str:
     """Return whom a button means: a language, "" for everybody. Raises NotFound."""
     word = context.argument(1)
     if word not in {EVERYBODY, *LANGUAGES}:
@@ -109,7 +109,7 @@ def _language(context: Context) -> str:
     return "" if word == EVERYBODY else word
 
 
-def ask_send(context: Context) -> View:
+def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, language = _draft(context), _language(context)
     there = context.rows.outreach.broadcasts.receivers()
@@ -120,7 +120,7 @@ def ask_send(context: Context) -> View:
     return replace(menu.confirm(context, words, yes, "a-casts"), is_new=True)
 
 
-def send(context: Context) -> View:
+def send(context: BotContext) -> View:
     """Begin to send."""
     cast, language = _draft(context), _language(context)
     if not context.rows.outreach.broadcasts.start(cast.broadcast_id, language):
@@ -131,7 +131,7 @@ def send(context: Context) -> View:
     return shown(context)
 
 
-def shown(context: Context) -> View:
+def shown(context: BotContext) -> View:
     """Show how far a broadcast is."""
     cast = _cast(context)
     done = context.rows.outreach.deliveries.delivered(cast.broadcast_id)
@@ -144,20 +144,20 @@ def shown(context: Context) -> View:
     return menu.card(title, words, rows=rows)
 
 
-async def watched(context: Context) -> None:
+async def watched(context: BotContext) -> None:
     """Show how far a broadcast is, and keep that up to date for a while."""
     await _kept(context, shown)
 
 
-async def sent(context: Context) -> None:
+async def sent(context: BotContext) -> None:
     """Begin to send, and show how far it is."""
     await _kept(context, send)
 
 
-async def _kept(context: Context, act: Act) -> None:
+async def _kept(context: BotContext, act: Act) -> None:
     seen: list[View] = []
 
-    def keep(context: Context) -> View:
+    def keep(context: BotContext) -> View:
         seen.append(act(context))
         return seen[-1]
 
@@ -169,7 +169,7 @@ async def _kept(context: Context, act: Act) -> None:
         )
 
 
-def _look(context: Context) -> tuple[FormattedMessage, bool] | None:
+def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
     if not admin.standing(context).may(Permission.BROADCAST):
         return None
     page = shown(context).page
@@ -177,7 +177,7 @@ def _look(context: Context) -> tuple[FormattedMessage, bool] | None:
     return None if page is None else (page, is_open)
 
 
-def ask_stop(context: Context) -> View:
+def ask_stop(context: BotContext) -> View:
     """Ask whether it is to be stopped."""
     cast = _cast(context)
     yes = menu.button(context, "cast-stop", f"a-cast-stop-yes:{cast.broadcast_id}")
@@ -185,7 +185,7 @@ def ask_stop(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-cast:{cast.broadcast_id}")
 
 
-def stop(context: Context) -> View:
+def stop(context: BotContext) -> View:
     """Send no more of it."""
     cast = _cast(context)
     if context.rows.outreach.broadcasts.stop(cast.broadcast_id):

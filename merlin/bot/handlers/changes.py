@@ -18,7 +18,7 @@ from functools import partial
 
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import menu
-from merlin.bot.context import Context
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import example_access
 from merlin.bot.handlers.example_access import Draft, leaving, to
 from merlin.bot.handlers.example_save import asked, finding_lines, look, own_change, priced, saved
@@ -61,7 +61,7 @@ _STATE_SIGNS = {
 }
 
 
-def changes(context: Context) -> View:
+def changes(context: BotContext) -> View:
     """Show the person's newest edits, one entry a commit."""
     example_access.leave(context)
     batches = context.rows.change_list.batches(str(context.user_id), _MOST_SHOWN)
@@ -72,13 +72,13 @@ def changes(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, (to(context, "button-back", "home"),)])
 
 
-def _change_entry(context: Context, change: Change) -> Button:
+def _change_entry(context: BotContext, change: Change) -> Button:
     subject = menu.cut(format_subject(change.subject, context.language), _LABEL)
     label = f"{_STATE_SIGNS[change.state]} {subject}"
     return Button(label, example_access.data("change", change.change_id))
 
 
-def change(context: Context) -> View:
+def change(context: BotContext) -> View:
     """Show where one edit stands, and what can be done."""
     example_access.leave(context)
     one = _told(context, own_change(context, context.argument(1)))
@@ -90,19 +90,19 @@ def change(context: Context) -> View:
     return menu.card(title, *parts, rows=[*_rows(context, one), back])
 
 
-def _told(context: Context, one: Change) -> Change:
+def _told(context: BotContext, one: Change) -> Change:
     """Return what speaks for a batch: its first conflict, if any."""
     batch = context.rows.changes.of_batch(one.batch)
     return next((each for each in [one, *batch] if each.theirs is not None), one)
 
 
-def _reason(context: Context, one: Change) -> str:
+def _reason(context: BotContext, one: Change) -> str:
     if one.theirs is not None:
         return context.translate("examples-conflict-words", path=one.path)
     return context.translate(one.reason, **one.arguments) if one.reason else ""
 
 
-def _files(context: Context, one: Change) -> Iterator[str | menu.CodeBlock]:
+def _files(context: BotContext, one: Change) -> Iterator[str | menu.CodeBlock]:
     """Yield both texts of a conflict, or the one that waits."""
     nothing = context.translate("examples-no-file")
     if one.theirs is not None:
@@ -114,7 +114,7 @@ def _files(context: Context, one: Change) -> Iterator[str | menu.CodeBlock]:
         yield menu.CodeBlock(menu.cut(one.text, _TEXT_LETTERS))
 
 
-def _rows(context: Context, one: Change) -> Iterator[tuple[Button, ...]]:
+def _rows(context: BotContext, one: Change) -> Iterator[tuple[Button, ...]]:
     if one.theirs is not None:
         yield solving(one.change_id, context.language)
     elif one.state is ChangeState.PARKED:
@@ -134,7 +134,7 @@ def solving(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
     )
 
 
-def mine(context: Context) -> View:
+def mine(context: BotContext) -> View:
     """Let the person's own text stand over the other's."""
     one, theirs = _conflict(context)
     context.rows.changes.again(one.change_id, one.text, theirs.blob)
@@ -142,7 +142,7 @@ def mine(context: Context) -> View:
     return saved(context, one.dataset)
 
 
-def theirs(context: Context) -> View:
+def theirs(context: BotContext) -> View:
     """Let the other's text stand; the rest of a batch goes on."""
     one, other = _conflict(context)
     is_alone = len(context.rows.changes.of_batch(one.batch)) == 1
@@ -155,7 +155,7 @@ def theirs(context: Context) -> View:
     return _gone(context, "examples-theirs-stays")
 
 
-async def mend(context: Context) -> None:
+async def mend(context: BotContext) -> None:
     """Show the person's own text over the other's, to be written anew."""
 
     def made() -> Draft:
@@ -173,7 +173,7 @@ async def mend(context: Context) -> None:
     await look(context, made)
 
 
-def _conflict(context: Context) -> tuple[Change, Conflict]:
+def _conflict(context: BotContext) -> tuple[Change, Conflict]:
     """Return a conflict of the person's own. Raises NotFound, Refused where it is solved."""
     one = own_change(context, context.argument(1))
     if one.state is not ChangeState.CONFLICT or one.theirs is None:
@@ -181,7 +181,7 @@ def _conflict(context: Context) -> tuple[Change, Conflict]:
     return one, one.theirs
 
 
-def retry(context: Context) -> View:
+def retry(context: BotContext) -> View:
     """Let an edit that the repository refused be tried again."""
     one = own_change(context, context.argument(1))
     if not context.rows.changes.retry(one.change_id):
@@ -189,7 +189,7 @@ def retry(context: Context) -> View:
     return change(context)
 
 
-def ask_drop(context: Context) -> View:
+def ask_drop(context: BotContext) -> View:
     """Ask whether an edit that waits is to be taken back."""
     one = own_change(context, context.argument(1))
     told = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
@@ -197,7 +197,7 @@ def ask_drop(context: Context) -> View:
     return menu.confirm(context, told, yes, example_access.data("change", one.change_id))
 
 
-def drop(context: Context) -> View:
+def drop(context: BotContext) -> View:
     """Take an edit back."""
     one = own_change(context, context.argument(1))
     if not context.rows.changes.give_up(one.change_id):
@@ -205,7 +205,7 @@ def drop(context: Context) -> View:
     return _gone(context, "change-given-up")
 
 
-def _gone(context: Context, key: str) -> View:
+def _gone(context: BotContext, key: str) -> View:
     rows = [(to(context, "examples-changes", "changes", 0),)]
     return menu.card(context.translate(key), rows=rows)
 
@@ -215,7 +215,7 @@ MOST_REASON = 500
 _QUESTION = 200
 
 
-def queue(context: Context) -> View:
+def queue(context: BotContext) -> View:
     """Show what waits, the oldest first."""
     example_access.leave(context)
     names = [each.name for each in example_access.datasets(context)]
@@ -236,12 +236,12 @@ def queue(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, *more, (to(context, "button-back", "home"),)])
 
 
-async def proposal(context: Context) -> None:
+async def proposal(context: BotContext) -> None:
     """Show one correction as the example that it would be."""
     await look(context, lambda: _proposal_draft(_waiting(context, context.number(1))))
 
 
-def _waiting(context: Context, proposal_id: int) -> Proposal:
+def _waiting(context: BotContext, proposal_id: int) -> Proposal:
     """Return a correction that waits. Raises NotFound, also out of reach, Refused."""
     found = context.rows.reviews.get(proposal_id)
     example_access.checked(context, found.draft.dataset)
@@ -257,7 +257,7 @@ def _proposal_draft(found: Proposal) -> Draft:
     return Draft(words.dataset, text=write_example(example), proposal=found.proposal_id)
 
 
-def ask_reason(context: Context) -> View:
+def ask_reason(context: BotContext) -> View:
     """Ask why the correction is declined."""
     found = _waiting(context, context.number(1))
     example_access.wait(context, DECLINE, None, proposal=found.proposal_id)
@@ -269,19 +269,19 @@ def ask_reason(context: Context) -> View:
     return menu.card(title, words, rows=[(yes,), leaving(context, "prop", found.proposal_id)])
 
 
-def declined(context: Context) -> View:
+def declined(context: BotContext) -> View:
     """Decline without a reason."""
     return _decline(context, context.number(1), "")
 
 
-def reasoned(context: Context, words: str) -> View:
+def reasoned(context: BotContext, words: str) -> View:
     """Decline for the reason that was written."""
     if len(words) > MOST_REASON:
         raise Refused("too long", "examples-reason-long", most=MOST_REASON)
     return _decline(context, int(example_access.kept(context, "proposal") or 0), words)
 
 
-def _decline(context: Context, proposal_id: int, reason: str) -> View:
+def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
     found = _waiting(context, proposal_id)
     context.rows.reviews.decline(found.proposal_id, context.user_id, reason)
     if reason:
@@ -292,14 +292,14 @@ def _decline(context: Context, proposal_id: int, reason: str) -> View:
     return menu.card(context.translate(key), rows=rows)
 
 
-def _letter(context: Context, found: Proposal, reason: str) -> OutgoingMessage:
+def _letter(context: BotContext, found: Proposal, reason: str) -> OutgoingMessage:
     """Return what the person who proposed reads; sealed in the outbox, as all people's words."""
     told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
     words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
     return OutgoingMessage(f"declined:{found.proposal_id}", found.user_id, FormattedMessage(words))
 
 
-def _queue_label(context: Context) -> str:
+def _queue_label(context: BotContext) -> str:
     names = [each.name for each in example_access.datasets(context)]
     return context.translate("examples-queue", count=context.rows.reviews.count(names))
 
@@ -323,7 +323,7 @@ class _Seen:
     undoing: Revert
 
 
-async def undo(context: Context) -> None:
+async def undo(context: BotContext) -> None:
     """Show what would be undone."""
     batch = await context.store.read(lambda: _batch(context))
     if len(batch) == 1 and _inside(batch[0]).startswith(EXAMPLES):
@@ -344,7 +344,7 @@ async def undo(context: Context) -> None:
     await example_access.show(context, lambda: _asks(context, seen, preview, forecast))
 
 
-def _batch(context: Context) -> list[Change]:
+def _batch(context: BotContext) -> list[Change]:
     """Return the changes of a commit that a button names, none for one that is not theirs."""
     mark = context.argument(1)
     if len(mark) < _FEWEST_DIGITS:
@@ -352,7 +352,7 @@ def _batch(context: Context) -> list[Change]:
     return context.rows.change_list.of_commit(str(context.user_id), mark)
 
 
-def _found(context: Context) -> list[Change]:
+def _found(context: BotContext) -> list[Change]:
     """Return the changes of a commit. Raises NotFound."""
     batch = _batch(context)
     if not batch:
@@ -369,38 +369,38 @@ def _inside(change: Change) -> str:
     return change.path.removeprefix(f"{change.dataset}/")
 
 
-def _undoing(context: Context, batch: Sequence[Change]) -> Revert:
+def _undoing(context: BotContext, batch: Sequence[Change]) -> Revert:
     """Return what takes a commit back. Raises Refused where that cannot be known."""
     library = context.rows.library
     return plan_revert(batch, library.blobs(_dataset(batch)), library.text)
 
 
-def _warning(context: Context, change: Change) -> str:
+def _warning(context: BotContext, change: Change) -> str:
     """Return what an editor must know who takes back an edit that somebody wrote over."""
     if not was_edited_since(change, context.rows.library.blobs(change.dataset)):
         return ""
     return context.translate("examples-undo-newer")
 
 
-def _undo_draft(context: Context) -> Draft:
+def _undo_draft(context: BotContext) -> Draft:
     (one,) = _found(context)
     library = context.rows.library
     edit = revert_change(one, library.blobs(one.dataset), library.text)
     return Draft(one.dataset, edit.path, edit.before, edit.text or "", is_gone=edit.text is None)
 
 
-def _seen(context: Context) -> _Seen:
+def _seen(context: BotContext) -> _Seen:
     batch = _found(context)
     files = context.rows.library.files(_dataset(batch))
     return _Seen(batch, files, _undoing(context, batch))
 
 
-def _previewed(context: Context, seen: _Seen) -> Preview:
+def _previewed(context: BotContext, seen: _Seen) -> Preview:
     edits = {each.path: each.text for each in seen.undoing.edits}
     return context.services.proofs.preview(_dataset(seen.batch), seen.files, edits)
 
 
-def _asks(context: Context, seen: _Seen, preview: Preview, forecast: Forecast | None) -> View:
+def _asks(context: BotContext, seen: _Seen, preview: Preview, forecast: Forecast | None) -> View:
     """Ask whether a commit is to be taken back, and show what that does."""
     batch = _found(context)
     told = {"subject": parse_subject(batch[0].subject), "count": len(seen.undoing.edits)}
@@ -416,7 +416,7 @@ def _asks(context: Context, seen: _Seen, preview: Preview, forecast: Forecast | 
     return menu.confirm(context, words, yes, example_access.data("change", batch[0].batch))
 
 
-def _entries(context: Context, seen: _Seen) -> Iterator[str]:
+def _entries(context: BotContext, seen: _Seen) -> Iterator[str]:
     """Yield what happens to the first of the files."""
     now = {each.path: each.text for each in seen.files}
     edits = tuple(reversed(seen.undoing.edits))
@@ -434,7 +434,7 @@ def _edit_entry(edit: Edit, now: str | None) -> str:
     )
 
 
-def _staying(context: Context, found: Revert) -> str:
+def _staying(context: BotContext, found: Revert) -> str:
     """Return which files stay, for somebody wrote them anew since."""
     if not found.newer:
         return ""
@@ -442,7 +442,7 @@ def _staying(context: Context, found: Revert) -> str:
     return context.translate("examples-undo-stay", count=len(found.newer), paths=names)
 
 
-def undone(context: Context) -> View:
+def undone(context: BotContext) -> View:
     """Ask for the commit that takes another one back."""
     batch = _found(context)
     dataset, line = _dataset(batch), revert_subject(batch[0].subject)

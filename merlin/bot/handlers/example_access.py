@@ -14,7 +14,7 @@ from typing import Any
 
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
-from merlin.bot.context import Act, Context, Handler
+from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, NotFound, Refused
@@ -141,7 +141,7 @@ FROM_CHAT = "from-chat/"
 _FRESH = timedelta(hours=1)
 
 
-def free_id(context: Context, draft: Draft, text: str) -> str:
+def free_id(context: BotContext, draft: Draft, text: str) -> str:
     """Return an id that no example of the dataset has, nor one that anybody asked to add."""
     taken = [*context.rows.library.example_ids(draft.dataset), *_asked(context, draft.dataset)]
     return new_id(draft, text, taken)
@@ -157,7 +157,7 @@ def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
     return NameAllocator(taken).new(question)
 
 
-def _asked(context: Context, dataset: str) -> list[str]:
+def _asked(context: BotContext, dataset: str) -> list[str]:
     """Return the ids of what waits to be added, or was and may not be seen yet."""
     since = context.services.clock() - _FRESH
     rows, folder = context.rows.change_list, f"{dataset}/{EXAMPLES}"
@@ -175,23 +175,23 @@ STEP = "ex-"
 def acted(act: Act) -> Handler:
     """Return the handler that shows what `act` says to those who may edit examples."""
 
-    async def handle(context: Context) -> None:
+    async def handle(context: BotContext) -> None:
         await show(context, lambda: act(fresh(context)))
 
     return handle
 
 
-def fresh(context: Context) -> Context:
+def fresh(context: BotContext) -> BotContext:
     """Return the context with the dialog as it is now: messages and buttons run side by side."""
     return replace(context, dialog=context.rows.dialogs.get(context.chat_id, context.user_id))
 
 
-async def show(context: Context, act: Callable[[], View]) -> None:
+async def show(context: BotContext, act: Callable[[], View]) -> None:
     """Answer by what `act` says to those who may edit examples, and to nobody else."""
     await context.show(lambda: judged(context, act))
 
 
-def judged(context: Context, act: Callable[[], View]) -> View:
+def judged(context: BotContext, act: Callable[[], View]) -> View:
     """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
     if not may_edit(context):
         leave(context)
@@ -203,25 +203,25 @@ def judged(context: Context, act: Callable[[], View]) -> View:
     return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (admin.ANEW,))
 
 
-def may_edit(context: Context) -> bool:
+def may_edit(context: BotContext) -> bool:
     """Return whether the person may edit any examples, and here."""
     return context.is_private and admin.standing(context).may(Permission.EDIT_EXAMPLES)
 
 
-def trouble(context: Context, error: MerlinError, *rows: tuple[Button, ...]) -> View:
+def trouble(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) -> View:
     """Return what an error says: over the chat for a button, else as a message with `rows`."""
     words = context.translate(error.key, **error.arguments)
     return menu.alert(words, is_loud=True) if context.verb else menu.message(words, *rows)
 
 
-def datasets(context: Context) -> list[DatasetCard]:
+def datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the person may edit, by name."""
     mine = admin.standing(context)
     cards = context.rows.library.datasets()
     return [each for each in cards if mine.may(Permission.EDIT_EXAMPLES, each.name)]
 
 
-def dataset(context: Context, place: int = 1) -> str:
+def dataset(context: BotContext, place: int = 1) -> str:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
     for each in datasets(context):
         if admin.short(each.name) == context.argument(place):
@@ -229,21 +229,21 @@ def dataset(context: Context, place: int = 1) -> str:
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def checked(context: Context, name: str) -> str:
+def checked(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it. Raises NotFound."""
     if not admin.standing(context).may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
 
-def permitted(context: Context, name: str) -> str:
+def permitted(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
     if not may_edit(context):
         raise NotFound("not theirs", "bot-button-old")
     return checked(context, name)
 
 
-def example(context: Context) -> FileText:
+def example(context: BotContext) -> FileText:
     """Return the example that a button names behind its dataset. Raises NotFound."""
     name, mark = dataset(context), context.argument(2)
     for example_id in context.rows.library.example_ids(name):
@@ -252,14 +252,14 @@ def example(context: Context) -> FileText:
     raise NotFound("no such example", "examples-gone")
 
 
-def kept(context: Context, name: str) -> Any:
+def kept(context: BotContext, name: str) -> Any:
     """Return what the dialog keeps under this name, None for nothing."""
     is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
     said_: Mapping[str, Any] = context.dialog.said if context.dialog and is_ours else {}
     return said_.get(name)
 
 
-def draft(context: Context) -> Draft:
+def draft(context: BotContext) -> Draft:
     """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
     found = draft_of(kept(context, "draft"))
     if found is None:
@@ -268,30 +268,30 @@ def draft(context: Context) -> Draft:
     return found
 
 
-def wait(context: Context, step: str, draft_: Draft | None = None, **more: object) -> None:
+def wait(context: BotContext, step: str, draft_: Draft | None = None, **more: object) -> None:
     """Wait for the next message at this step, and keep the draft."""
     values = {"draft": draft_.kept()} if draft_ is not None else {}
     context.wait(Dialog(step, {**values, **more}))
 
 
-def leave(context: Context) -> None:
+def leave(context: BotContext) -> None:
     """Wait for no message about examples any more."""
     if context.dialog is not None and context.dialog.step.startswith(STEP):
         context.stop_waiting()
 
 
-def at_step(context: Context, *steps: str) -> None:
+def at_step(context: BotContext, *steps: str) -> None:
     """Raise Refused unless the dialog stands at one of these steps."""
     if context.dialog is None or context.dialog.step not in steps:
         raise Refused("another step", "bot-button-old")
 
 
-def editor(context: Context) -> Editor:
+def editor(context: BotContext) -> Editor:
     """Return in whose name the person's commits are made."""
     return telegram_editor(context.user_id, context.sender_name)
 
 
-def to(context: Context, key: str, *words: object, style: str = "") -> Button:
+def to(context: BotContext, key: str, *words: object, style: str = "") -> Button:
     """Return the button with the label `key` that leads to an action with its arguments."""
     return Button(context.translate(key), data(*words), style=style)
 
@@ -301,6 +301,6 @@ def data(*words: object) -> str:
     return ":".join([VERB, *map(str, words)])
 
 
-def leaving(context: Context, *back: object) -> tuple[Button, ...]:
+def leaving(context: BotContext, *back: object) -> tuple[Button, ...]:
     """Return the row with Back and Cancel."""
     return (to(context, "button-back", *back), menu.button(context, "button-cancel", "cancel"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from merlin.app.inbox import Update
 from merlin.bot import menu
-from merlin.bot.context import Context
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import (
     ASSISTANT,
@@ -38,12 +38,12 @@ _TURN_LETTERS = 300
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
-def add(context: Context) -> View:
+def add(context: BotContext) -> View:
     """Begin a new example."""
     return _ask(context, Draft(example_access.dataset(context)))
 
 
-def _ask(context: Context, draft: Draft) -> View:
+def _ask(context: BotContext, draft: Draft) -> View:
     """Ask for the turn that comes next, or what is to be done with a whole conversation."""
     if draft.is_whole:
         return whole_conversation(context, draft)
@@ -56,7 +56,7 @@ def _ask(context: Context, draft: Draft) -> View:
     return menu.card(title, _so_far(draft), words, rows=[leaving(context, *back)])
 
 
-def whole_conversation(context: Context, draft: Draft) -> View:
+def whole_conversation(context: BotContext, draft: Draft) -> View:
     """Show the conversation, and ask whether there is more of it."""
     example_access.wait(context, TURNS, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
@@ -79,17 +79,17 @@ def _so_far(draft: Draft) -> str:
     return "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
 
 
-def question(context: Context, words: str) -> View:
+def question(context: BotContext, words: str) -> View:
     """Take the user's words."""
     return _ask(context, example_access.draft(context).then(USER, words.strip()))
 
 
-def answer(context: Context, words: str) -> View:
+def answer(context: BotContext, words: str) -> View:
     """Take the assistant's words."""
     return _ask(context, example_access.draft(context).then(ASSISTANT, words.strip()))
 
 
-def turn(context: Context) -> View:
+def turn(context: BotContext) -> View:
     """Ask for a further question."""
     example_access.at_step(context, TURNS)
     draft = example_access.draft(context)
@@ -101,20 +101,20 @@ def turn(context: Context) -> View:
     return menu.card(title, _so_far(draft), words, rows=[leaving(context, "turns")])
 
 
-def turns(context: Context) -> View:
+def turns(context: BotContext) -> View:
     """Go back to the conversation as it is."""
     example_access.at_step(context, QUESTION, TAGS, TURNS)
     return _ask(context, example_access.draft(context))
 
 
-def unturn(context: Context) -> View:
+def unturn(context: BotContext) -> View:
     """Take the last turn back, and ask for it again."""
     example_access.at_step(context, QUESTION, ANSWER, TURNS)
     draft = example_access.draft(context)
     return _ask(context, replace(draft, turns=draft.turns[:-1]))
 
 
-def tags(context: Context) -> View:
+def tags(context: BotContext) -> View:
     """Ask for tags."""
     draft = example_access.draft(context)
     if not draft.turns:
@@ -127,29 +127,29 @@ def tags(context: Context) -> View:
     return menu.card(title, words, known if draft.tags else "", rows=rows)
 
 
-async def tagged(context: Context, words: str) -> None:
+async def tagged(context: BotContext, words: str) -> None:
     """Take the tags, and show the proof."""
     await look(context, lambda: replace(example_access.draft(context), tags=tags_of(words)))
 
 
-async def shown(context: Context) -> None:
+async def shown(context: BotContext) -> None:
     """Show the proof of the draft as it is."""
     await look(context, lambda: example_access.draft(context))
 
 
-async def unawaited(context: Context) -> None:
+async def unawaited(context: BotContext) -> None:
     """Say that a button is awaited; nothing is lost."""
     note = context.translate("examples-press-button")
     await look(context, lambda: example_access.draft(context), note)
 
 
-def more_unawaited(context: Context) -> View:
+def more_unawaited(context: BotContext) -> View:
     """Say that a button is awaited, and show the conversation again."""
     screen = whole_conversation(context, example_access.draft(context))
     return noted(context, screen)
 
 
-def noted(context: Context, screen: View) -> View:
+def noted(context: BotContext, screen: View) -> View:
     """Return the screen below a word that a button is awaited."""
     if screen.page is None:
         return screen
@@ -173,13 +173,13 @@ _SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
 Heard = Mapping[str, Any]
 
 
-def collect(context: Context) -> View:
+def collect(context: BotContext) -> View:
     """Ask for a forwarded chat."""
     return _shown(context, example_access.dataset(context), [], 0)
 
 
 def _shown(
-    context: Context, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
+    context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
     example_access.wait(context, PICK, None, dataset=name, heard=list(heard))
@@ -201,14 +201,14 @@ def _mark(place: int, page: int, message: Heard) -> Button:
     return Button(label, example_access.data("pick", place, page))
 
 
-def _kept(context: Context) -> tuple[str, list[Heard]]:
+def _kept(context: BotContext) -> tuple[str, list[Heard]]:
     """Return the dataset and what was forwarded. Raises NotFound, Refused for another step."""
     example_access.at_step(context, PICK)
     name = example_access.checked(context, str(example_access.kept(context, "dataset")))
     return name, list(example_access.kept(context, "heard") or [])
 
 
-def heard(context: Context) -> View:
+def heard(context: BotContext) -> View:
     """Take what was forwarded; of anything else say that nothing of the rest is lost."""
     name, before = _kept(context)
     new = _said(context, before) if context.is_forwarded else []
@@ -221,7 +221,7 @@ def heard(context: Context) -> View:
     return _shown(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
 
 
-def _said(context: Context, before: Sequence[Heard]) -> list[Heard]:
+def _said(context: BotContext, before: Sequence[Heard]) -> list[Heard]:
     """Return the messages with who probably said them: the first to speak asks."""
     messages: list[Heard] = []
     for update in (context.stored, *context.joined):
@@ -256,13 +256,13 @@ def _message(update: Update) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def picks(context: Context) -> View:
+def picks(context: BotContext) -> View:
     """Show another page of the messages."""
     name, messages = _kept(context)
     return _shown(context, name, messages, context.number(1))
 
 
-def pick(context: Context) -> View:
+def pick(context: BotContext) -> View:
     """Mark one message as the next thing: a question, an answer, or left out."""
     name, messages = _kept(context)
     place = context.number(1)
@@ -273,7 +273,7 @@ def pick(context: Context) -> View:
     return _shown(context, name, messages, context.number(2))
 
 
-async def picked(context: Context) -> None:
+async def picked(context: BotContext) -> None:
     """Show the proof of what was picked."""
 
     def made() -> Draft:
@@ -297,18 +297,18 @@ _KEYS: Mapping[str, str] = {
 }
 
 
-def word(context: Context) -> View:
+def word(context: BotContext) -> View:
     """Ask for other words in the draft."""
     return ask(context, example_access.draft(context), context.argument(1))
 
 
-def edit(context: Context) -> View:
+def edit(context: BotContext) -> View:
     """Ask for other words in an example that lies there."""
     draft = draft_of_file(example_access.example(context))
     return ask(context, draft, context.argument(3), is_new=True)
 
 
-def ask(context: Context, draft: Draft, field: str, *, is_new: bool = False) -> View:
+def ask(context: BotContext, draft: Draft, field: str, *, is_new: bool = False) -> View:
     """Ask for the words of one field; what they are now can be copied."""
     if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
@@ -360,7 +360,7 @@ def _of_example(draft: Draft, field: str) -> str:
     return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
 
 
-async def reworded(context: Context, words: str) -> None:
+async def reworded(context: BotContext, words: str) -> None:
     """Take the words, and show the proof."""
 
     def made() -> Draft:
@@ -377,17 +377,17 @@ async def reworded(context: Context, words: str) -> None:
     await look(context, made)
 
 
-async def untag(context: Context) -> None:
+async def untag(context: BotContext) -> None:
     """Take all tags away, and show the proof."""
     await look(context, lambda: replace(example_access.draft(context), tags=()))
 
 
-async def delete(context: Context) -> None:
+async def delete(context: BotContext) -> None:
     """Show what deleting an example would lead to; Save is the second question."""
     await look(context, lambda: draft_of_file(example_access.example(context), is_gone=True))
 
 
-def whole_file(context: Context) -> View:
+def whole_file(context: BotContext) -> View:
     """Send the draft's file."""
     draft = example_access.draft(context)
     written = draft.written()

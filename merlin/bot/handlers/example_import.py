@@ -15,7 +15,7 @@ from typing import Any
 from telegram.error import NetworkError
 
 from merlin.bot import menu
-from merlin.bot.context import Context, Handler
+from merlin.bot.context import BotContext, Handler
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import fresh, judged, leaving, to, trouble
 from merlin.bot.handlers.example_save import asked, finding_lines, priced, saved
@@ -31,15 +31,15 @@ from merlin.dataset.layout import Limits
 # More than any provider takes as one example.
 MOST_LETTERS = 200_000
 # What is done with the words, in the transaction that shows its screen.
-Listen = Callable[[Context, str], View]
+Listen = Callable[[BotContext, str], View]
 # The same for what takes longer; ends the update itself.
-Lead = Callable[[Context, str], Awaitable[None]]
+Lead = Callable[[BotContext, str], Awaitable[None]]
 
 
 def listening(listen: Listen) -> Handler:
     """Return the handler of a step that waits for words."""
 
-    async def lead(context: Context, words: str) -> None:
+    async def lead(context: BotContext, words: str) -> None:
         await context.show(lambda: judged(context, lambda: listen(fresh(context), words)))
 
     return leading(lead)
@@ -48,7 +48,7 @@ def listening(listen: Listen) -> Handler:
 def leading(lead: Lead) -> Handler:
     """Return the handler of a step that waits for words; without them the person is told so."""
 
-    async def handle(context: Context) -> None:
+    async def handle(context: BotContext) -> None:
         try:
             words = await typed(context)
         except MerlinError as error:
@@ -60,12 +60,12 @@ def leading(lead: Lead) -> Handler:
     return handle
 
 
-def hint(context: Context, error: MerlinError) -> View:
+def hint(context: BotContext, error: MerlinError) -> View:
     """Return what is wrong with a message; the dialog waits on."""
     return trouble(context, error, (menu.button(context, "button-cancel", "cancel"),))
 
 
-async def typed(context: Context) -> str:
+async def typed(context: BotContext) -> str:
     """Return the words of a message or of a text file. Raises Refused for anything else."""
     words = context.text
     if context.sent is not None:
@@ -79,7 +79,7 @@ async def typed(context: Context) -> str:
     return words
 
 
-async def fetch(context: Context, file_id: str, limit_bytes: int) -> bytes:
+async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
     """Return a file by its id. Raises Refused where it cannot be had."""
     try:
         return await context.bot_data.files.fetch(file_id, limit_bytes)
@@ -104,19 +104,19 @@ _MOST_ADDED = 5
 _LETTERS = 160
 
 
-def ask_import(context: Context) -> View:
+def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     return _asks(context, example_access.dataset(context), "")
 
 
-def _asks(context: Context, name: str, note: str) -> View:
+def _asks(context: BotContext, name: str, note: str) -> View:
     example_access.wait(context, IMPORT, None, dataset=name)
     title = context.translate("examples-import-title", dataset=name)
     words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
     return menu.card(title, note, words, rows=[leaving(context, "ds", admin.short(name))])
 
 
-async def import_sent(context: Context) -> None:
+async def import_sent(context: BotContext) -> None:
     """Read the file that was sent, and show what it would add."""
     name = str(example_access.kept(context, "dataset") or "")
     if context.sent is None or context.sent.kind != "document":
@@ -133,7 +133,7 @@ async def import_sent(context: Context) -> None:
     await example_access.show(context, lambda: _shown(context, plan, file))
 
 
-def _again(context: Context, name: str, note: str) -> View:
+def _again(context: BotContext, name: str, note: str) -> View:
     """Say what was wrong with a message; the file that was shown before still can be saved."""
     example_access.checked(context, name)
     rows = [leaving(context, "ds", admin.short(name))]
@@ -144,7 +144,7 @@ def _again(context: Context, name: str, note: str) -> View:
     return menu.card(note, rows=rows)
 
 
-async def _plan(context: Context, name: str, file: dict[str, Any]) -> ImportPlan:
+async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportPlan:
     """Return what a file would add. Raises NotFound, Refused."""
     await context.store.read(lambda: example_access.permitted(context, name))
     content = await fetch(context, str(file["id"]), MOST_BYTES)
@@ -171,7 +171,7 @@ def _good(plan: ImportPlan) -> list[Edit]:
     return [each for each in plan.edits if escape_unprintable(each.path) not in bad]
 
 
-def _shown(context: Context, plan: ImportPlan, file: dict[str, Any]) -> View:
+def _shown(context: BotContext, plan: ImportPlan, file: dict[str, Any]) -> View:
     """Show what would come of it, and wait for a yes or for another file."""
     name = example_access.checked(context, plan.dataset)
     example_access.wait(context, IMPORT, None, dataset=name, file=file)
@@ -193,7 +193,7 @@ def _shown(context: Context, plan: ImportPlan, file: dict[str, Any]) -> View:
     return menu.card(title, counts, *parts, price if good else "", rows=rows)
 
 
-def _added(context: Context, good: Sequence[Edit]) -> str:
+def _added(context: BotContext, good: Sequence[Edit]) -> str:
     """Return the questions of the first examples that would be new."""
     lines = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
@@ -201,12 +201,12 @@ def _added(context: Context, good: Sequence[Edit]) -> str:
     return "\n".join(lines)
 
 
-def _around(context: Context, plan: ImportPlan) -> str:
+def _around(context: BotContext, plan: ImportPlan) -> str:
     """Return what the import would do to examples that lie there already."""
     return "\n".join(finding_lines(context, replace(plan.seen, findings=())))
 
 
-def _told(context: Context, plan: ImportPlan) -> Iterator[str]:
+def _told(context: BotContext, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
     found = [(line, each.text(context.language)) for line, each in plan.findings]
     found += [
@@ -219,13 +219,13 @@ def _told(context: Context, plan: ImportPlan) -> Iterator[str]:
         yield context.translate("examples-more", count=len(found) - _MOST_TOLD)
 
 
-def _other(context: Context, known: str) -> str:
+def _other(context: BotContext, known: str) -> str:
     """Return what says the same: a path, or another line of the file."""
     number = known.removeprefix("line ")
     return context.translate("examples-line", line=number) if number.isdecimal() else known
 
 
-async def take_import(context: Context) -> None:
+async def take_import(context: BotContext) -> None:
     """Ask for the commit of all that is good in the file that was shown."""
     name, file = (
         str(example_access.kept(context, "dataset") or ""),
@@ -243,7 +243,7 @@ async def take_import(context: Context) -> None:
     await example_access.show(context, lambda: _saved(context, plan))
 
 
-def _saved(context: Context, plan: ImportPlan) -> View:
+def _saved(context: BotContext, plan: ImportPlan) -> View:
     name, good = example_access.checked(context, plan.dataset), _good(plan)
     if not good:
         raise Refused("nothing new", "examples-import-nothing")

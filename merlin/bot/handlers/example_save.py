@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from merlin.bot import menu
-from merlin.bot.context import Context
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, free_id, leaving, to
 from merlin.bot.menu import View
@@ -32,7 +32,7 @@ from merlin.training.policy import Forecast
 _LETTERS = 500
 
 
-def said_by_model(context: Context, proposal_id: int) -> str:
+def said_by_model(context: BotContext, proposal_id: int) -> str:
     """Return what the model had answered, masked; "" where nobody knows it any more."""
     proposal = context.rows.reviews.get(proposal_id)
     turn = context.rows.turns.get(proposal.draft.turn_id)
@@ -75,7 +75,7 @@ class _Shelf:
     old: str | None
 
 
-async def look(context: Context, make: Callable[[], Draft], note: str = "") -> None:
+async def look(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
     """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
     try:
         draft = await context.store.read(lambda: _made(context, make))
@@ -87,13 +87,13 @@ async def look(context: Context, make: Callable[[], Draft], note: str = "") -> N
     await example_access.show(context, lambda: _shown(context, draft, proof, note))
 
 
-def _made(context: Context, make: Callable[[], Draft]) -> Draft:
+def _made(context: BotContext, make: Callable[[], Draft]) -> Draft:
     draft = make()
     example_access.permitted(context, draft.dataset)
     return draft
 
 
-async def proved(context: Context, draft: Draft) -> Proof:
+async def proved(context: BotContext, draft: Draft) -> Proof:
     """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
     text_ = draft.written()
     shelf = await context.store.read(lambda: _shelf(context, draft, text_))
@@ -104,7 +104,7 @@ async def proved(context: Context, draft: Draft) -> Proof:
     return Proof(shelf.path, text_, shelf.old, seen, proofs.forecast(build, seen))
 
 
-def _shelf(context: Context, draft: Draft, text_: str | None) -> _Shelf:
+def _shelf(context: BotContext, draft: Draft, text_: str | None) -> _Shelf:
     library = context.rows.library
     files = library.files(draft.dataset)
     if not files:
@@ -115,7 +115,7 @@ def _shelf(context: Context, draft: Draft, text_: str | None) -> _Shelf:
     return _Shelf(files, path, library.text(draft.before) if draft.before else None)
 
 
-def _shown(context: Context, draft: Draft, proof: Proof, note: str) -> View:
+def _shown(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
     """Show the proof and wait for what the person makes of it."""
     example_access.wait(context, PROOF, draft, good=proof.is_savable)
     title = context.translate(_title(draft), dataset=draft.dataset)
@@ -151,13 +151,13 @@ def _title(draft: Draft) -> str:
     return "examples-proof-edit" if draft.before else "examples-proof-new"
 
 
-def _verdict(context: Context, proof: Proof) -> str:
+def _verdict(context: BotContext, proof: Proof) -> str:
     if proof.text == proof.old:
         return context.translate("examples-nothing-changed")
     return context.translate("examples-is-fine" if proof.seen.is_good else "examples-has-errors")
 
 
-def finding_lines(context: Context, seen: Preview) -> list[str]:
+def finding_lines(context: BotContext, seen: Preview) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
     found = [finding_line(context, each) for each in seen.findings]
     found += [finding_line(context, each, is_named=True) for each in seen.around]
@@ -166,19 +166,19 @@ def finding_lines(context: Context, seen: Preview) -> list[str]:
     return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
 
 
-def finding_line(context: Context, finding: Finding, *, is_named: bool = False) -> str:
+def finding_line(context: BotContext, finding: Finding, *, is_named: bool = False) -> str:
     """Return a finding as one line; `is_named`: with the file that it stands at."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
     words = menu.cut(finding.text(context.language), _FINDING_LETTERS)
     return f"{_SIGNS[finding.severity]} {name}{words}"
 
 
-def price(context: Context, proof: Proof) -> str:
+def price(context: BotContext, proof: Proof) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
     return priced(context, sum(proof.seen.tokens.values()), proof.forecast)
 
 
-def priced(context: Context, tokens: int, told: Forecast | None) -> str:
+def priced(context: BotContext, tokens: int, told: Forecast | None) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
     if told is None:
         return ""
@@ -189,7 +189,7 @@ def priced(context: Context, tokens: int, told: Forecast | None) -> str:
     return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 
-def _rows(context: Context, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
+def _rows(context: BotContext, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
     if proof.is_savable:
         key, style = (
             ("examples-delete", "danger") if draft.is_gone else ("examples-save", "success")
@@ -223,7 +223,7 @@ def way_back(draft: Draft) -> tuple[object, ...]:
     return ("tags",) if draft.turns else ("ds", mark)
 
 
-def save(context: Context) -> View:
+def save(context: BotContext) -> View:
     """Ask for the commit of the draft that was shown."""
     example_access.at_step(context, PROOF)
     draft = example_access.draft(context)
@@ -241,14 +241,14 @@ def save(context: Context) -> View:
     return saved(context, draft.dataset)
 
 
-def asked(context: Context) -> ChangeRequest:
+def asked(context: BotContext) -> ChangeRequest:
     """Return who asks, and when."""
     return ChangeRequest(
         example_access.editor(context), str(context.user_id), context.services.clock()
     )
 
 
-def _edit(context: Context, draft: Draft) -> Edit:
+def _edit(context: BotContext, draft: Draft) -> Edit:
     written = draft.written()
     path = draft.path
     if not path:
@@ -256,7 +256,7 @@ def _edit(context: Context, draft: Draft) -> Edit:
     return Edit(path, draft.before, written)
 
 
-def _solve(context: Context, draft: Draft) -> None:
+def _solve(context: BotContext, draft: Draft) -> None:
     """Send a conflict's change again, over what lies there now."""
     change = own_change(context, draft.change)
     if change.state is not ChangeState.CONFLICT:
@@ -264,7 +264,7 @@ def _solve(context: Context, draft: Draft) -> None:
     context.rows.changes.again(change.change_id, draft.written(), draft.before)
 
 
-def own_change(context: Context, change_id: str) -> Change:
+def own_change(context: BotContext, change_id: str) -> Change:
     """Return the person's own change. Raises NotFound, also for one out of reach."""
     change = context.rows.changes.get(change_id)
     if change.by != str(context.user_id):
@@ -273,7 +273,7 @@ def own_change(context: Context, change_id: str) -> Change:
     return change
 
 
-def _approve(context: Context, draft: Draft) -> None:
+def _approve(context: BotContext, draft: Draft) -> None:
     """Let a correction become an example in the editor's name."""
     proposal = context.rows.reviews.get(draft.proposal)
     example_access.checked(context, proposal.draft.dataset)
@@ -287,7 +287,7 @@ def _approve(context: Context, draft: Draft) -> None:
         raise Refused("decided already", "examples-decided")
 
 
-def saved(context: Context, dataset: str) -> View:
+def saved(context: BotContext, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
     now = context.services.clock()
     beats = [beat for beat in context.rows.heartbeats.all() if beat.process == "daemon"]

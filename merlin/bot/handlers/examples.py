@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context, Handler, add_handlers
+from merlin.bot.context import BotApplication, BotContext, Handler, add_handlers
 from merlin.bot.handlers import (
     admin,
     changes,
@@ -37,7 +37,7 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
 
 
-def examples_home(context: Context) -> View:
+def examples_home(context: BotContext) -> View:
     """Show the datasets that the person may edit."""
     example_access.leave(context)
     found = example_access.datasets(context)
@@ -48,18 +48,18 @@ def examples_home(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, _common(context), to_admin_home(context)])
 
 
-def _dataset_button(context: Context, card: DatasetCard) -> Button:
+def _dataset_button(context: BotContext, card: DatasetCard) -> Button:
     count = context.translate("examples-count", count=card.examples)
     return Button(
         f"{_titled(context, card)} · {count}", example_access.data("ds", admin.short(card.name))
     )
 
 
-def _titled(context: Context, card: DatasetCard) -> str:
+def _titled(context: BotContext, card: DatasetCard) -> str:
     return card.title.get(context.language) or card.name
 
 
-def _common(context: Context) -> tuple[Button, ...]:
+def _common(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that lead to no dataset alone."""
     names = [each.name for each in example_access.datasets(context)]
     waiting = context.rows.reviews.count(names) if names else 0
@@ -72,7 +72,7 @@ def _common(context: Context) -> tuple[Button, ...]:
     )
 
 
-def show_dataset(context: Context) -> View:
+def show_dataset(context: BotContext) -> View:
     """Show one dataset and what can be done with its examples."""
     example_access.leave(context)
     name = example_access.dataset(context)
@@ -93,7 +93,7 @@ def show_dataset(context: Context) -> View:
     )
 
 
-def _health(context: Context, found: Sequence[Finding]) -> str:
+def _health(context: BotContext, found: Sequence[Finding]) -> str:
     """Return how many findings the dataset has."""
     errors = sum(each.severity is Severity.ERROR for each in found)
     warnings = sum(each.severity is Severity.WARNING for each in found)
@@ -111,7 +111,7 @@ _MOST_FINDINGS = 5
 _MOST_VERSIONS = 10
 
 
-def list_examples(context: Context) -> View:
+def list_examples(context: BotContext) -> View:
     """Show a page of the examples, by id."""
     example_access.leave(context)
     name = example_access.dataset(context)
@@ -142,7 +142,7 @@ def _way(file: FileText) -> str:
     return example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
 
 
-def flaws(context: Context) -> View:
+def flaws(context: BotContext) -> View:
     """Show a page of what the check found in a dataset, with a way to each example."""
     example_access.leave(context)
     name = example_access.dataset(context)
@@ -169,7 +169,7 @@ def flaws(context: Context) -> View:
     return menu.card(title, lines or none, rows=[*links, *more, back])
 
 
-def ask_find(context: Context) -> View:
+def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
     name = example_access.dataset(context)
     example_access.wait(context, FIND, None, dataset=name)
@@ -179,14 +179,14 @@ def ask_find(context: Context) -> View:
     )
 
 
-async def find_examples(context: Context, words: str) -> None:
+async def find_examples(context: BotContext, words: str) -> None:
     """Search by the words that were written."""
     await _search(
         context, str(example_access.kept(context, "dataset") or ""), words[:_MOST_WORDS], 0
     )
 
 
-async def show_found(context: Context) -> None:
+async def show_found(context: BotContext) -> None:
     """Show another page of what was found."""
     name, words = example_access.kept(context, "dataset"), example_access.kept(context, "words")
     if not name or not words:
@@ -195,7 +195,7 @@ async def show_found(context: Context) -> None:
     await _search(context, str(name), str(words), context.number(1))
 
 
-async def _search(context: Context, name: str, words: str, page: int) -> None:
+async def _search(context: BotContext, name: str, words: str, page: int) -> None:
     # A long shelf takes a while to look through: not in the thread that writes.
     page = min(page, _MOST_FOUND // PAGE_SIZE - 1)
     most = (page + 1) * PAGE_SIZE + 1
@@ -215,7 +215,7 @@ async def _search(context: Context, name: str, words: str, page: int) -> None:
     await example_access.show(context, act)
 
 
-def show_example(context: Context) -> View:
+def show_example(context: BotContext) -> View:
     """Show one example: its text, what taught it, what is wrong with it."""
     example_access.leave(context)
     file = example_access.example(context)
@@ -241,7 +241,7 @@ def show_example(context: Context) -> View:
     return menu.card(title, told, "\n".join(filter(None, parts)), rows=rows)
 
 
-def show_history(context: Context) -> View:
+def show_history(context: BotContext) -> View:
     """Show who wrote an example when, as far as commits were seen."""
     file = example_access.example(context)
     versions = context.rows.library.versions(file.dataset, file.example_id)
@@ -264,7 +264,7 @@ def show_history(context: Context) -> View:
     return menu.card(title, "\n".join(lines), hint, rows=[menu.back(context, back)])
 
 
-def _lineage(context: Context, file: FileText) -> str:
+def _lineage(context: BotContext, file: FileText) -> str:
     """Return which builds hold the example."""
     builds = context.rows.library.taught(file.dataset, file.example_id)
     if builds is None:
@@ -274,7 +274,7 @@ def _lineage(context: Context, file: FileText) -> str:
     return context.translate("examples-taught", first=first, last=last, blob=blob)
 
 
-def _findings(context: Context, file: FileText) -> list[str]:
+def _findings(context: BotContext, file: FileText) -> list[str]:
     mine = [
         each
         for each in context.rows.library.findings(file.dataset)
@@ -328,14 +328,14 @@ ACTIONS: Mapping[str, Handler] = {
 }
 
 
-async def pressed(context: Context) -> None:
+async def pressed(context: BotContext) -> None:
     """Do what a button says."""
     action = context.argument(0)
     home_ = "home" if action in {"", admin.ANEW} else action
     await ACTIONS.get(home_, _old)(context)
 
 
-async def _old(context: Context) -> None:
+async def _old(context: BotContext) -> None:
     await context.show(lambda: admin.admin_refusal(context))
 
 

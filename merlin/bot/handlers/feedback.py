@@ -23,7 +23,7 @@ from merlin.account.users import ConsentKind
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context, add_handlers, callback_of
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, callback_of
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.bot.rendering import pages
@@ -43,7 +43,7 @@ VERSION = "2026-11"
 MOST_NAMED = 20
 
 
-def consent_asked(context: Context, *others: Button) -> View:
+def consent_asked(context: BotContext, *others: Button) -> View:
     """Return the question itself, with other ways out below it."""
     language = context.language
     return menu.message(
@@ -54,7 +54,7 @@ def consent_asked(context: Context, *others: Button) -> View:
     )
 
 
-def show_consent(context: Context) -> View:
+def show_consent(context: BotContext) -> View:
     """Show whether there is a consent, and how to give it or to take it back."""
     if not context.rows.consents.has(context.user_id, TRAINING):
         return consent_asked(context)
@@ -64,13 +64,13 @@ def show_consent(context: Context) -> View:
     return menu.message(words, (revoke,))
 
 
-def give_consent(context: Context) -> View:
+def give_consent(context: BotContext) -> View:
     """Keep a yes."""
     context.rows.consents.give(context.user_id, TRAINING, VERSION)
     return menu.message(context.translate("consent-thanks"))
 
 
-def decline_consent(context: Context) -> View:
+def decline_consent(context: BotContext) -> View:
     """Keep a no; what the person wanted to send is forgotten."""
     context.rows.consents.decline(context.user_id, TRAINING, VERSION)
     context.stop_waiting()
@@ -78,7 +78,7 @@ def decline_consent(context: Context) -> View:
     return menu.message(context.translate("consent-declined"), (again,))
 
 
-def revoke_consent(context: Context) -> View:
+def revoke_consent(context: BotContext) -> View:
     """Ask once more, then end the consent and take back everything that was sent under it."""
     language = context.language
     if context.arguments[1:] != ("sure",):
@@ -98,7 +98,7 @@ def revoke_consent(context: Context) -> View:
     return menu.message(words)
 
 
-def take_back(context: Context, user_id: int) -> list[str]:
+def take_back(context: BotContext, user_id: int) -> list[str]:
     """Withdraw what the person proposed; return the models that learnt it and serve no more.
 
     To be called within the store's work.
@@ -123,7 +123,7 @@ def consent_button(yes: Act) -> Act:
     """Return what a pressed consent button does; `yes` is what follows a yes."""
     ways = {**_WAYS, "yes": yes}
 
-    def act(context: Context) -> View:
+    def act(context: BotContext) -> View:
         way = ways.get(context.argument(0))
         if way is None or not context.is_private:
             return menu.alert(context.translate("bot-button-old"))
@@ -135,7 +135,7 @@ def consent_button(yes: Act) -> Act:
 _SHORT = 10
 
 
-def why(context: Context) -> View:
+def why(context: BotContext) -> View:
     """Tell where an answer comes from, what it cost, and which examples taught it."""
     turn = own_turn(context)
     if turn is None:
@@ -152,7 +152,7 @@ def why(context: Context) -> View:
     return View(FormattedMessage("\n".join(lines)), is_new=True)
 
 
-def _origin(context: Context, origin: Origin) -> str:
+def _origin(context: BotContext, origin: Origin) -> str:
     return context.translate(
         "why-origin",
         build=origin.build,
@@ -164,12 +164,12 @@ def _origin(context: Context, origin: Origin) -> str:
     )
 
 
-def _taught(context: Context, written: StoredAnswer) -> list[str]:
+def _taught(context: BotContext, written: StoredAnswer) -> list[str]:
     found = context.rows.lineage.teaching(written.model_id, written.answer)
     return [context.translate("why-taught", examples=", ".join(found))] if found else []
 
 
-def _usage(context: Context, written: StoredAnswer) -> str:
+def _usage(context: BotContext, written: StoredAnswer) -> str:
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     words = context.translate("why-tokens", **usage)
     if not written.currency:
@@ -178,7 +178,7 @@ def _usage(context: Context, written: StoredAnswer) -> str:
     return f"{words} {context.translate('why-cost', cost=cost)}"
 
 
-def _thumbs(context: Context, written: StoredAnswer) -> list[str]:
+def _thumbs(context: BotContext, written: StoredAnswer) -> list[str]:
     thumbs = context.rows.ratings.thumbs(written.model_id)
     if not thumbs.up + thumbs.down:
         return []
@@ -189,7 +189,7 @@ _PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
 Counted = tuple[Turn, Rating | None]
 
 
-async def rate(context: Context) -> None:
+async def rate(context: BotContext) -> None:
     """Keep what the person thinks of their answer, or forget it."""
     counted: list[Counted] = []
 
@@ -208,13 +208,13 @@ async def rate(context: Context) -> None:
         await _mark(context, turn, rating)
 
 
-def _shared_turn(context: Context) -> Turn | None:
+def _shared_turn(context: BotContext) -> Turn | None:
     """Return the turn under which a button of a group stands: there everybody may rate it."""
     turn = None if context.is_private else _turn_here(context)
     return turn if turn is not None and turn.turn_id == context.number(1) else None
 
 
-def _thanked(context: Context, turn: Turn, rating: Rating | None) -> View:
+def _thanked(context: BotContext, turn: Turn, rating: Rating | None) -> View:
     words = context.translate(f"rating-{rating.value if rating else 'none'}")
     if rating is not Rating.DOWN or not context.is_private:
         return menu.alert(words)
@@ -223,7 +223,7 @@ def _thanked(context: Context, turn: Turn, rating: Rating | None) -> View:
     return View(asked, alert=words, is_new=True)
 
 
-async def reacted(context: Context) -> None:
+async def reacted(context: BotContext) -> None:
     """Keep what a reaction under an answer says; one that was taken away takes the rating back."""
     rating = rating_from_reactions(_emojis(context, "new_reaction"))
     is_about_us = (
@@ -243,14 +243,14 @@ async def reacted(context: Context) -> None:
         await _mark(context, *counted)
 
 
-def _turn_here(context: Context) -> Turn | None:
+def _turn_here(context: BotContext) -> Turn | None:
     turn_id = context.rows.ratings.turn_at(context.chat_id, context.message_id)
     turn = None if turn_id is None else context.rows.turns.get(turn_id)
     is_theirs = turn is not None and turn.question.user_id == context.user_id
     return turn if is_theirs or not context.is_private else None
 
 
-def _emojis(context: Context, name: str) -> list[str]:
+def _emojis(context: BotContext, name: str) -> list[str]:
     body = context.stored.body.get(context.stored.kind)
     found = body.get(name) if isinstance(body, Mapping) else None
     each: list[Any] = found if isinstance(found, list) else []
@@ -258,7 +258,7 @@ def _emojis(context: Context, name: str) -> list[str]:
     return [emoji for emoji in said if isinstance(emoji, str)]
 
 
-async def _mark(context: Context, turn: Turn, rating: Rating | None) -> None:
+async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     """Let the buttons show what counts now, where the message has them."""
     if turn.written is None or not context.is_private:
         # A group has one keyboard and many opinions.
@@ -284,7 +284,7 @@ WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 _FORMATS = frozenset({"text", "voice"})
 
 
-def fix(context: Context) -> View:
+def fix(context: BotContext) -> View:
     """Ask how the answer should have been, in the private chat."""
     turn, language = own_turn(context), context.language
     reason = "bot-not-yours" if turn is None else _refusal(context, turn)
@@ -302,7 +302,7 @@ def fix(context: Context) -> View:
     return View(menu.message(text(language, "fix-asked"), (_cancel(context),)).page, is_new=True)
 
 
-def _refusal(context: Context, turn: Turn) -> str:
+def _refusal(context: BotContext, turn: Turn) -> str:
     """Return the key of why this turn cannot be corrected, "" where it can."""
     question = turn.question
     if question.format not in _FORMATS or len(question.text) > MOST_LETTERS:
@@ -310,7 +310,7 @@ def _refusal(context: Context, turn: Turn) -> str:
     return "" if turn.written is not None and _dataset(context, turn) else "fix-no-example"
 
 
-def corrected(context: Context) -> View:
+def corrected(context: BotContext) -> View:
     """Take the better answer; ask for consent where nobody ever did, else show what is sent."""
     language, words = context.language, context.text.strip()
     turn = _turn(context)
@@ -326,12 +326,12 @@ def corrected(context: Context) -> View:
     return _preview(context, turn, _written(context))
 
 
-def _written(context: Context) -> dict[str, Any]:
+def _written(context: BotContext) -> dict[str, Any]:
     """Return what the dialog keeps of the person's own message: it may be a question after all."""
     return {"words": context.text.strip(), "message": context.message_id}
 
 
-async def meant_as_question(context: Context) -> None:
+async def meant_as_question(context: BotContext) -> None:
     """Answer the words that were taken for a correction, and leave the correction."""
     kept = _said(context)
     words, is_waiting = str(kept.get("words", "")), context.dialog is not None
@@ -345,7 +345,7 @@ async def meant_as_question(context: Context) -> None:
     await context.store.do(context.stop_waiting)
 
 
-def agreed(context: Context) -> View:
+def agreed(context: BotContext) -> View:
     """Keep a yes, and go on with the correction that waits for it."""
     thanks = give_consent(context)
     said_so_far = _said(context)
@@ -355,7 +355,7 @@ def agreed(context: Context) -> View:
     return _preview(context, turn, said_so_far)
 
 
-def _preview(context: Context, turn: Turn, written: Mapping[str, Any]) -> View:
+def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> View:
     """Show what an editor would see; nothing is sent yet."""
     language, words = context.language, str(written.get("words", ""))
     question, answer = (
@@ -379,7 +379,7 @@ def _preview(context: Context, turn: Turn, written: Mapping[str, Any]) -> View:
     return menu.message(shown, (send,), (_question(context),), (_cancel(context),))
 
 
-def send(context: Context) -> View:
+def send(context: BotContext) -> View:
     """Let the masked correction wait for an editor."""
     language, turn = context.language, _turn(context)
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
@@ -400,7 +400,7 @@ def send(context: Context) -> View:
     return menu.message(text(language, "fix-sent"), (mine,))
 
 
-def _dataset(context: Context, turn: Turn) -> str:
+def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset that a correction of this turn belongs to, "" where there is none."""
     model = context.rows.shelf.model(turn.written.model_id) if turn.written else None
     if model is not None:
@@ -409,25 +409,25 @@ def _dataset(context: Context, turn: Turn) -> str:
     return serving.dataset if serving else context.services.default_dataset or ""
 
 
-def _wait(context: Context, step: str, values: Mapping[str, Any]) -> None:
+def _wait(context: BotContext, step: str, values: Mapping[str, Any]) -> None:
     context.wait(Dialog(step, values))
 
 
-def _said(context: Context) -> Mapping[str, Any]:
+def _said(context: BotContext) -> Mapping[str, Any]:
     return context.dialog_values
 
 
-def _turn(context: Context) -> Turn | None:
+def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None where it is gone."""
     turn = context.rows.turns.get(int(_said(context).get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 
-def _question(context: Context) -> Button:
+def _question(context: BotContext) -> Button:
     return menu.button(context, "fix-is-question", "fix-ask")
 
 
-def _cancel(context: Context) -> Button:
+def _cancel(context: BotContext) -> Button:
     return menu.button(context, "button-cancel", "cancel")
 
 

@@ -28,7 +28,7 @@ from merlin.bot.bot_api import keyboard, shown
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import (
     BotApplication,
-    Context,
+    BotContext,
     GuardGroup,
     add_guard,
     add_handlers,
@@ -47,7 +47,7 @@ _PRESENT = frozenset({"creator", "administrator", "member"})
 _GROUPS = frozenset({"group", "supergroup"})
 
 
-async def membership(context: Context) -> None:
+async def membership(context: BotContext) -> None:
     """Greet a group that let the bot in, forget what waits for one that took it out.
 
     A person does so by blocking the bot and letting it in again.
@@ -65,14 +65,14 @@ async def membership(context: Context) -> None:
         await context.store.do(lambda: _gone(context, status))
 
 
-def _blocked_or_not(context: Context, status: object) -> None:
+def _blocked_or_not(context: BotContext, status: object) -> None:
     if status in {"kicked", "left"}:
         context.rows.users.unreachable(context.user_id)
         context.rows.outbox.drop(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
-def _come(context: Context) -> View:
+def _come(context: BotContext) -> View:
     """Keep the group, and greet it where it is new or was left."""
     known = context.rows.groups.get(context.chat_id)
     if known is not None and not known.is_gone:
@@ -86,7 +86,7 @@ def _come(context: Context) -> View:
     return menu.message(words, (choices,), (to_private(there),))
 
 
-def _gone(context: Context, status: object) -> None:
+def _gone(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         context.rows.outbox.drop(context.chat_id)
         if context.rows.groups.get(context.chat_id) is None:
@@ -95,17 +95,17 @@ def _gone(context: Context, status: object) -> None:
     context.finish(UpdateState.ANSWERED, "membership")
 
 
-def migrated_to(context: Context) -> int:
+def migrated_to(context: BotContext) -> int:
     """Return the supergroup that the chat of this message became, 0 for none."""
     return _number(context, "migrate_to_chat_id")
 
 
-def migrated_from(context: Context) -> int:
+def migrated_from(context: BotContext) -> int:
     """Return the chat that became this supergroup, 0 for none."""
     return _number(context, "migrate_from_chat_id")
 
 
-def _number(context: Context, name: str) -> int:
+def _number(context: BotContext, name: str) -> int:
     found = json_object(context.stored.body, "message").get(name)
     return found if isinstance(found, int) and found < 0 else 0
 
@@ -114,7 +114,7 @@ _DEFAULT = "default"
 _MARK_LENGTH = 12
 
 
-async def settings(context: Context) -> None:
+async def settings(context: BotContext) -> None:
     """Show the settings of the group to one of its administrators. Raises ChatUnreachable."""
     if context.is_private:
         await context.say(context.translate("groups-settings-private"))
@@ -127,7 +127,7 @@ async def settings(context: Context) -> None:
     await context.show(lambda: _page(context, hears_all=hears_all))
 
 
-async def pressed(context: Context) -> None:
+async def pressed(context: BotContext) -> None:
     """Do what a button of the settings says, if an administrator pressed it."""
     if not await _leads(context):
         words = context.translate("groups-leaders-only")
@@ -137,7 +137,7 @@ async def pressed(context: Context) -> None:
     await context.show(lambda: _done(context, hears_all=hears_all))
 
 
-async def _leads(context: Context) -> bool:
+async def _leads(context: BotContext) -> bool:
     if not context.verb:
         address = address_of(context.stored, context.bot.id, context.bot.username)
         if address.is_anonymous:
@@ -145,13 +145,13 @@ async def _leads(context: Context) -> bool:
     return await context.is_admin(context.user_id)
 
 
-async def _hears_all(context: Context) -> bool:
+async def _hears_all(context: BotContext) -> bool:
     """Return whether Telegram shows the bot every message of this group."""
     await context.calls.refresh_bot()
     return context.bot.can_read_all_group_messages or await context.is_admin(context.bot.id)
 
 
-def _done(context: Context, *, hears_all: bool) -> View:
+def _done(context: BotContext, *, hears_all: bool) -> View:
     what, word = (*context.arguments, "", "")[:2]
     if what == "datasets":
         return _datasets(context)
@@ -167,33 +167,33 @@ def _done(context: Context, *, hears_all: bool) -> View:
     return replace(screen, alert=text(there.language, "groups-kept"))
 
 
-def _group(context: Context) -> Group:
+def _group(context: BotContext) -> Group:
     return context.rows.groups.get(context.chat_id) or Group(context.chat_id)
 
 
-def _hearing(_context: Context, group: Group, word: str) -> Group | None:
+def _hearing(_context: BotContext, group: Group, word: str) -> Group | None:
     found = [each for each in Hears if each.value == word]
     return replace(group, hears=found[0]) if found else None
 
 
-def _speaking(_context: Context, group: Group, word: str) -> Group | None:
+def _speaking(_context: BotContext, group: Group, word: str) -> Group | None:
     if word not in {*LANGUAGES, _DEFAULT}:
         return None
     return replace(group, language=None if word == _DEFAULT else word)
 
 
-def _opening(_context: Context, group: Group, word: str) -> Group | None:
+def _opening(_context: BotContext, group: Group, word: str) -> Group | None:
     return replace(group, is_open=word == "all") if word in {"all", "leaders"} else None
 
 
-def _knowing(context: Context, group: Group, word: str) -> Group | None:
+def _knowing(context: BotContext, group: Group, word: str) -> Group | None:
     if word == _DEFAULT:
         return replace(group, dataset=None)
     found = [each for each in _titles(context, LANGUAGES[0]) if _marked(each) == word]
     return replace(group, dataset=found[0]) if found else None
 
 
-_CHANGES: Mapping[str, Callable[[Context, Group, str], Group | None]] = {
+_CHANGES: Mapping[str, Callable[[BotContext, Group, str], Group | None]] = {
     "hears": _hearing,
     "language": _speaking,
     "renew": _opening,
@@ -201,7 +201,7 @@ _CHANGES: Mapping[str, Callable[[Context, Group, str], Group | None]] = {
 }
 
 
-def _page(context: Context, *, hears_all: bool) -> View:
+def _page(context: BotContext, *, hears_all: bool) -> View:
     group, language = _group(context), context.language
     dataset = _titles(context, language).get(group.dataset or "", group.dataset)
     lines = [
@@ -243,7 +243,7 @@ def _choice(language: str, key: str, data: str, is_chosen: bool) -> Button:  # n
     return Button(f"{mark}{text(language, key)}", f"group:{data}")
 
 
-def _datasets(context: Context) -> View:
+def _datasets(context: BotContext) -> View:
     """Show the datasets, eight at a time."""
     group, titles = _group(context), _titles(context, context.language)
     shown, place = menu.paginate(list(titles), context.number(1))
@@ -268,7 +268,7 @@ def _marked(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:_MARK_LENGTH]
 
 
-def _titles(context: Context, language: str) -> dict[str, str]:
+def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of whatever serves or is a course; within the store's work."""
     serving = {each.dataset: each.dataset for each in context.rows.showcase.all_serving()}
     courses = {each.dataset: each.title(language) for each in context.rows.courses.courses()}
@@ -284,7 +284,7 @@ _TITLE, _LINE = 80, 120
 _ASKED = "❓ "
 
 
-async def answer_inline(context: Context) -> None:
+async def answer_inline(context: BotContext) -> None:
     """Answer an inline query and end it; who is blocked gets nothing."""
     query = context.stored.body.get("inline_query")
     said = query.get("query") if isinstance(query, dict) else None
@@ -307,7 +307,7 @@ async def answer_inline(context: Context) -> None:
     await context.end(UpdateState.ANSWERED if words else UpdateState.REFUSED, "inline")
 
 
-def _results(context: Context, words: str) -> list[dict[str, Any]]:
+def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
     own = context.rows.inline.own(context.user_id, words, MOST_OWN)
     serving = context.rows.shelf.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
@@ -346,7 +346,7 @@ def _content(page: FormattedMessage) -> dict[str, Any]:
     return {"message_text": fields.pop("text"), **fields}
 
 
-def _asking(context: Context, words: str) -> dict[str, Any]:
+def _asking(context: BotContext, words: str) -> dict[str, Any]:
     """Return the result that puts a question into the chat, with the way to ask it."""
     token = context.rows.inline.keep(context.user_id, words)
     label = context.translate("inline-button-ask")
@@ -367,14 +367,14 @@ def _cut(words: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def is_shared(context: Context) -> bool:
+def is_shared(context: BotContext) -> bool:
     """Return whether a message shows what inline mode found, and so asks nothing."""
     message = context.stored.body.get(context.stored.kind)
     is_ours = isinstance(message, dict) and "via_bot" in message
     return is_ours and not context.text.startswith(_ASKED)
 
 
-async def ask_linked(context: Context) -> None:
+async def ask_linked(context: BotContext) -> None:
     """Ask the question that a link of an inline message leads to. Raises ChatUnreachable."""
     token = asked_token(context)
     question = await context.store.read(lambda: context.rows.inline.question(token))
@@ -383,7 +383,7 @@ async def ask_linked(context: Context) -> None:
         return
     note = context.translate("inline-asked", question=question)
 
-    async def same(_context: Context) -> Prompt:
+    async def same(_context: BotContext) -> Prompt:
         return Prompt(question, note=note)
 
     await answer_question(replace(context, text=question, command="", words=""), same)
@@ -399,7 +399,7 @@ _KINDS = frozenset({"message", "edited_message", "callback_query"})
 _BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "group"})
 
 
-async def in_group(context: Context) -> bool:
+async def in_group(context: BotContext) -> bool:
     """Let through what somebody in a group said to the bot or pressed; end the rest. A guard.
 
     Raises ChatUnreachable.
@@ -428,7 +428,7 @@ async def in_group(context: Context) -> bool:
     return False
 
 
-async def _move(context: Context, old_id: int, new_id: int) -> None:
+async def _move(context: BotContext, old_id: int, new_id: int) -> None:
     def work() -> None:
         context.rows.groups.move(old_id, new_id)
         context.finish(UpdateState.ANSWERED, "migrated")
@@ -436,7 +436,7 @@ async def _move(context: Context, old_id: int, new_id: int) -> None:
     await context.store.do(work)
 
 
-def at_home(context: Context, group: Group) -> Group:
+def at_home(context: BotContext, group: Group) -> Group:
     """Let a context be in the language, and the chat, that its group has now; return the group."""
     context.language = group.language or context.language
     if not group.moved_to:
@@ -447,11 +447,11 @@ def at_home(context: Context, group: Group) -> Group:
     return replace(group, chat_id=group.moved_to)
 
 
-def _asker(context: Context) -> User:
+def _asker(context: BotContext) -> User:
     return User(context.user_id, context.stored.language_code)
 
 
-def _is_meant(context: Context, group: Group, address: Address) -> bool:
+def _is_meant(context: BotContext, group: Group, address: Address) -> bool:
     if address.is_alien or context.is_service:
         return False
     if context.command:
@@ -463,7 +463,7 @@ def _is_meant(context: Context, group: Group, address: Address) -> bool:
     return group.hears is Hears.QUESTION and address.is_asking and not address.is_to_other
 
 
-async def _commanded(context: Context) -> bool:
+async def _commanded(context: BotContext) -> bool:
     if context.stored.kind == "edited_message":
         await context.end(UpdateState.REFUSED, "an edited command")
     elif context.command in {"start", "help"}:
@@ -482,7 +482,7 @@ async def _commanded(context: Context) -> bool:
     return False
 
 
-async def _asked(context: Context, address: Address) -> bool:
+async def _asked(context: BotContext, address: Address) -> bool:
     """Let what was said to the bot be asked; a bare mention asks about what it replies to."""
     is_bare = not address.text and context.sent is None
     context.sent = context.with_replied().sent
@@ -496,14 +496,14 @@ async def _asked(context: Context, address: Address) -> bool:
     return True
 
 
-def how_to_ask(context: Context) -> View:
+def how_to_ask(context: BotContext) -> View:
     """Tell in a few words how to ask in a group."""
     words = context.translate("groups-how", bot=f"@{context.bot.username}")
     choices = menu.button(context, "groups-button-settings", "group:show")
     return menu.message(words, (choices,), (to_private(context),))
 
 
-async def may_renew(context: Context) -> bool:
+async def may_renew(context: BotContext) -> bool:
     """Return whether somebody may begin the group's session anew."""
     group = await context.store.read(lambda: context.rows.groups.get(context.chat_id))
     if group is None or group.is_open:
@@ -511,7 +511,7 @@ async def may_renew(context: Context) -> bool:
     return await context.is_admin(context.user_id)
 
 
-async def _pressed(context: Context) -> bool:
+async def _pressed(context: BotContext) -> bool:
     """Let through a press that may be carried out in a group; anybody can send any data."""
     if context.verb in _PERSONAL:
         link = context.link(f"go_{context.verb}")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, SunsetView, health
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context
+from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
 from merlin.bot.menu import View
@@ -22,7 +22,7 @@ _ALARMS = 5
 _GIB = 2**30
 
 
-def show_health(context: Context) -> View:
+def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
     told = health(context.services.context, admin.actor(context), _ALARMS)
     parts = (
@@ -39,7 +39,7 @@ def show_health(context: Context) -> View:
     return menu.card(title, *parts, rows=rows)
 
 
-def _process(context: Context, seen: ProcessView, now: datetime) -> str:
+def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:
     name = f"{seen.process} ({seen.host})"
     if seen.alive:
         step, up = describe_step(context.language, seen.step), _long(context, now - seen.since)
@@ -48,7 +48,7 @@ def _process(context: Context, seen: ProcessView, now: datetime) -> str:
     return context.translate("health-silent", sign="🔴", name=name, ago=ago)
 
 
-def _long(context: Context, span: timedelta) -> str:
+def _long(context: BotContext, span: timedelta) -> str:
     """Return a length of time in its largest unit."""
     seconds = max(int(span.total_seconds()), 0)
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
@@ -57,7 +57,7 @@ def _long(context: Context, span: timedelta) -> str:
     return context.translate("health-seconds", count=seconds)
 
 
-def _queues(context: Context, told: HealthView) -> Iterator[str]:
+def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
     waiting = [
         context.translate(
             "health-waits",
@@ -72,7 +72,7 @@ def _queues(context: Context, told: HealthView) -> Iterator[str]:
     yield context.translate("health-failures", **told.failures)
 
 
-def _budget(context: Context, seen: BudgetView) -> str:
+def _budget(context: BotContext, seen: BudgetView) -> str:
     spent = money.format_cost(context.language, seen.spent_micro, seen.currency)
     told = {"provider": seen.provider, "spent": spent}
     if seen.cap_micro is None:
@@ -83,19 +83,19 @@ def _budget(context: Context, seen: BudgetView) -> str:
     return context.translate("health-spent-of", **told, left=left)
 
 
-def _sunset(context: Context, seen: SunsetView) -> str:
+def _sunset(context: BotContext, seen: SunsetView) -> str:
     told = {"model": seen.model, "used": seen.used_for, "date": seen.ends.isoformat()}
     return context.translate("health-sunset", **told, days=seen.days_left)
 
 
-def _disk(context: Context, disk: DiskView | None) -> str:
+def _disk(context: BotContext, disk: DiskView | None) -> str:
     if disk is None:
         return ""
     free, share = f"{disk.free / _GIB:.1f}", f"{disk.free / disk.total * 100:.0f}"
     return context.translate("health-disk", free=free, share=share)
 
 
-def _alarms(context: Context, alarms: Sequence[Notice]) -> Iterator[str]:
+def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
     if alarms:
         yield context.translate("health-alarms")
     for notice in alarms:
@@ -103,7 +103,7 @@ def _alarms(context: Context, alarms: Sequence[Notice]) -> Iterator[str]:
         yield f"{at}  {_first(_words(context, notice))}"
 
 
-def _words(context: Context, notice: Notice) -> str:
+def _words(context: BotContext, notice: Notice) -> str:
     try:
         return context.translate(notice.key, **notice.arguments)
     except (KeyError, ValueError, TypeError):
@@ -114,7 +114,7 @@ def _first(words: str) -> str:
     return words if len(words) <= admin.LONGEST else f"{words[: admin.LONGEST]}…"
 
 
-def _doors(context: Context, alarms: Sequence[Notice]) -> tuple[Button, ...]:
+def _doors(context: BotContext, alarms: Sequence[Notice]) -> tuple[Button, ...]:
     """Return the buttons to act on the newest alarms, each once."""
     found = [act_button(notice, context.language) for notice in alarms]
     doors = {each.label: each for each in found[::-1] if each and "a-health" not in each.data}

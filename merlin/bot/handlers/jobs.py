@@ -17,12 +17,12 @@ from functools import partial
 
 from merlin.app import jobs
 from merlin.app.actor import Actor
-from merlin.app.context import Context as AppContext
+from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView, QuoteView
 from merlin.app.outbox import WaitingRequest
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, require_role, to_admin_home
 from merlin.bot.menu import View
@@ -37,7 +37,7 @@ from merlin.db.requests import Request
 from merlin.training.jobs import JobState
 
 
-def await_daemon(context: Context, act: Callable[[AppContext, Actor], Request], back: str) -> View:
+def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
     """Let an act ask the daemon, and this message wait for what comes of it.
 
     To be called within the store's work.
@@ -135,7 +135,7 @@ def _word(language: str, family: str, name: str) -> str:
 _JOBS = "a-jobs:0"
 
 
-def choose_launch(context: Context) -> View:
+def choose_launch(context: BotContext) -> View:
     """Show the datasets that may be trained."""
     found = admin.datasets(context, Permission.LAUNCH)
     rows = menu.list_rows(found, context.number(), "a-launch", _launch_button)
@@ -148,7 +148,7 @@ def _launch_button(dataset: str) -> Button:
     return Button(dataset, f"a-price:{admin.short(dataset)}")
 
 
-def launch_price(context: Context) -> View:
+def launch_price(context: BotContext) -> View:
     """Tell what the launch would cost, and ask whether it is meant."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     ctx, actor = context.services.context, admin.actor(context)
@@ -161,7 +161,7 @@ def launch_price(context: Context) -> View:
     return menu.confirm(context, words, yes, "a-launch:0")
 
 
-def _told(context: Context, quoted: QuoteView) -> list[str]:
+def _told(context: BotContext, quoted: QuoteView) -> list[str]:
     language, cost = context.language, context.translate("admin-price-unknown")
     if quoted.cost_micro is not None:
         cost = money.format_cost(language, quoted.cost_micro, quoted.currency)
@@ -187,7 +187,7 @@ def _told(context: Context, quoted: QuoteView) -> list[str]:
     return said
 
 
-def launch(context: Context) -> View:
+def launch(context: BotContext) -> View:
     """Ask the daemon to launch."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     return await_daemon(context, partial(jobs.launch, dataset=dataset), _JOBS)
@@ -198,7 +198,7 @@ _MOST_LISTED = 400
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
-def list_jobs(context: Context) -> View:
+def list_jobs(context: BotContext) -> View:
     """Show a page of the jobs, the newest first."""
     found = jobs.recent(context.services.context, admin.actor(context), limit=_MOST_LISTED)
     entries = menu.list_rows(found, context.number(), "a-jobs", partial(_entry, context))
@@ -209,21 +209,21 @@ def list_jobs(context: Context) -> View:
     return menu.card(title, words, rows=[*entries, launch, to_admin_home(context)])
 
 
-def _entry(context: Context, job: JobView) -> Button:
+def _entry(context: BotContext, job: JobView) -> Button:
     sign = _SIGNS.get(job.state, "⏳")
     label = f"{sign} {job.id} · {job.build} · {admin.word(context, 'job', job.state)}"
     return Button(label, f"a-job:{job.id}")
 
 
 def _found(
-    context: Context, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
+    context: BotContext, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job that a button names. Raises NotFound."""
     ctx, actor = context.services.context, admin.actor(context)
     return jobs.get(ctx, actor, context.number(), events, permission)
 
 
-def show_job(context: Context) -> View:
+def show_job(context: BotContext) -> View:
     """Show one job: where it stands, how far it is, its losses."""
     job = _found(context)
     title = context.translate("admin-job", job=job.id, build=job.build)
@@ -237,31 +237,31 @@ def show_job(context: Context) -> View:
     return menu.card(title, words, _losses_block(context, job), rows=rows)
 
 
-def _losses_block(context: Context, job: JobDetails) -> menu.CodeBlock:
+def _losses_block(context: BotContext, job: JobDetails) -> menu.CodeBlock:
     return menu.CodeBlock(losses(job, context.language), "")
 
 
-def _cancel(context: Context, job: JobDetails) -> tuple[Button, ...]:
+def _cancel(context: BotContext, job: JobDetails) -> tuple[Button, ...]:
     if not job.can_cancel or not admin.actor(context).may(Permission.LAUNCH, job.dataset):
         return ()
     return (menu.button(context, "admin-cancel-job", f"a-cancel:{job.id}", "danger"),)
 
 
-def _losses(job: JobDetails, context: Context) -> tuple[Button, ...]:
+def _losses(job: JobDetails, context: BotContext) -> tuple[Button, ...]:
     button = menu.button(context, "admin-losses", f"a-losses:{job.id}")
     return (button,) if job.losses.are_known else ()
 
 
-def _model(job: JobDetails, context: Context) -> tuple[Button, ...]:
+def _model(job: JobDetails, context: BotContext) -> tuple[Button, ...]:
     is_made = job.state is JobState.SUCCEEDED
     return (menu.button(context, "admin-model", f"a-model:{job.id}"),) if is_made else ()
 
 
-async def watch_job(context: Context) -> None:
+async def watch_job(context: BotContext) -> None:
     """Show one job, and keep it up to date for a while."""
     seen: list[View] = []
 
-    def act(context: Context) -> View:
+    def act(context: BotContext) -> View:
         seen.append(show_job(context))
         return seen[-1]
 
@@ -273,7 +273,7 @@ async def watch_job(context: Context) -> None:
         )
 
 
-def _look(context: Context) -> tuple[FormattedMessage, bool] | None:
+def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
     """Return how the job stands now, None where the person may not see it any more."""
     try:
         page = show_job(context).page
@@ -282,12 +282,12 @@ def _look(context: Context) -> tuple[FormattedMessage, bool] | None:
     return None if page is None else (page, _is_open(page, context))
 
 
-def _is_open(page: FormattedMessage, context: Context) -> bool:
+def _is_open(page: FormattedMessage, context: BotContext) -> bool:
     refresh = menu.button(context, "admin-refresh", f"a-job:{context.number()}")
     return any(refresh in row for row in page.buttons)
 
 
-async def pictured(context: Context) -> None:
+async def pictured(context: BotContext) -> None:
     """Send a job's losses as a picture; it is drawn beside the database's work."""
 
     def look() -> JobDetails | None:
@@ -299,7 +299,7 @@ async def pictured(context: Context) -> None:
     seen = await context.store.read(look)
     content = await asyncio.to_thread(picture, seen, context.language) if seen else b""
 
-    def act(context: Context) -> View:
+    def act(context: BotContext) -> View:
         job = _found(context)
         if not content:
             return menu.alert(context.translate("admin-losses-none"))
@@ -312,7 +312,7 @@ async def pictured(context: Context) -> None:
     await context.show(lambda: require_role(Permission.WATCH, act)(context))
 
 
-def events(context: Context) -> View:
+def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary."""
     job = _found(context, events=15)
     title = context.translate("admin-job", job=job.id, build=job.build)
@@ -320,7 +320,7 @@ def events(context: Context) -> View:
     return menu.card(title, words, rows=[menu.back(context, f"a-job:{job.id}")])
 
 
-def ask_cancel_job(context: Context) -> View:
+def ask_cancel_job(context: BotContext) -> View:
     """Ask whether the job is really to be stopped."""
     job = _found(context, events=1, permission=Permission.LAUNCH)
     words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
@@ -328,7 +328,7 @@ def ask_cancel_job(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-job:{job.id}")
 
 
-def cancel_job(context: Context) -> View:
+def cancel_job(context: BotContext) -> View:
     """Ask the daemon to stop the job."""
     job = context.number()
     return await_daemon(context, partial(jobs.cancel, job_id=job), f"a-job:{job}")

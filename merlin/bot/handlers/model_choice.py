@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, View
@@ -18,12 +18,12 @@ from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
 
 
-def courses(context: Context) -> View:
+def courses(context: BotContext) -> View:
     """Show the courses by semester, and which one the session is about."""
     return _list_courses(context, 0)
 
 
-def course_pressed(context: Context) -> View:
+def course_pressed(context: BotContext) -> View:
     """Do what a button of the list says."""
     match context.arguments:
         case () | ("list", _):
@@ -40,7 +40,7 @@ def course_pressed(context: Context) -> View:
             return menu.alert(context.translate("bot-button-old"))
 
 
-def open_course(context: Context, slug: str) -> View:
+def open_course(context: BotContext, slug: str) -> View:
     """Begin a session about the course that a link names; within the store's work."""
     found = [each for each in context.rows.courses.courses() if each.slug == slug]
     if found:
@@ -48,7 +48,7 @@ def open_course(context: Context, slug: str) -> View:
     return menu.message(context.translate("courses-gone"), _to_courses(context))
 
 
-def _list_courses(context: Context, wanted: int) -> View:
+def _list_courses(context: BotContext, wanted: int) -> View:
     found = context.rows.courses.courses()
     session = context.rows.sessions.open(context.place)
     if not found and session.dataset is None:
@@ -71,12 +71,12 @@ def _list_courses(context: Context, wanted: int) -> View:
     )
 
 
-def _course_button(context: Context, course: Course, session: Session) -> Button:
+def _course_button(context: BotContext, course: Course, session: Session) -> Button:
     mark = "✓ " if session.dataset == course.dataset else ""
     return Button(f"{mark}{course.title(context.language)}", f"course:open:{course.course_id}")
 
 
-def _opened(context: Context, course: Course) -> View:
+def _opened(context: BotContext, course: Course) -> View:
     _begin(context, course.dataset)
     words = [context.translate("courses-chosen", course=course.title(context.language))]
     words.append(course.about(context.language))
@@ -86,7 +86,7 @@ def _opened(context: Context, course: Course) -> View:
     return menu.message("\n\n".join(filter(None, words)), _to_courses(context))
 
 
-def _begin(context: Context, dataset: str | None) -> None:
+def _begin(context: BotContext, dataset: str | None) -> None:
     """Open a session about a dataset; of what was chosen before nothing is left."""
     session = context.rows.sessions.open(context.place)
     if session.touched_at is not None:
@@ -95,7 +95,7 @@ def _begin(context: Context, dataset: str | None) -> None:
     context.rows.sessions.change(refitted(context, bare))
 
 
-def _to_courses(context: Context) -> tuple[Button, ...]:
+def _to_courses(context: BotContext) -> tuple[Button, ...]:
     return (menu.button(context, "courses-button-list", "course:list:0"),)
 
 
@@ -104,7 +104,7 @@ _CENT = MICRO // 100
 LABEL_LENGTH = 48
 
 
-def options(context: Context, session: Session) -> list[ModelOption]:
+def options(context: BotContext, session: Session) -> list[ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(context)
     found = list_models(
@@ -118,12 +118,12 @@ def options(context: Context, session: Session) -> list[ModelOption]:
     ]
 
 
-def models(context: Context) -> View:
+def models(context: BotContext) -> View:
     """Show the models that may be chosen, and which one answers."""
     return _list_models(context, 0)
 
 
-def model_pressed(context: Context) -> View:
+def model_pressed(context: BotContext) -> View:
     """Do what a button of the list says; the one under an answer shows the list below it."""
     match context.arguments:
         case ():
@@ -138,7 +138,7 @@ def model_pressed(context: Context) -> View:
             return menu.alert(context.translate("bot-button-old"))
 
 
-def _list_models(context: Context, wanted: int) -> View:
+def _list_models(context: BotContext, wanted: int) -> View:
     session = context.rows.sessions.open(context.place)
     found = options(context, session)
     now = answering(context, session)
@@ -160,7 +160,7 @@ def _list_models(context: Context, wanted: int) -> View:
     )
 
 
-def _line(context: Context, count: int, option: ModelOption) -> str:
+def _line(context: BotContext, count: int, option: ModelOption) -> str:
     cap = plan_for(context).window
     window = min(option.window, cap) if option.window and cap else option.window
     return context.translate(
@@ -198,11 +198,11 @@ def _model_button(option: ModelOption, session: Session, count: int) -> Button:
     return Button(cut, f"model:use:{option.sign}")
 
 
-def _back(context: Context) -> tuple[tuple[Button, ...], ...]:
+def _back(context: BotContext) -> tuple[tuple[Button, ...], ...]:
     return ((menu.button(context, "models-button-auto", "model:auto"),),)
 
 
-def _use(context: Context, sign: str) -> View:
+def _use(context: BotContext, sign: str) -> View:
     session = context.rows.sessions.open(context.place)
     found = [option for option in options(context, session) if option.sign == sign]
     if not found:
@@ -217,7 +217,7 @@ def _use(context: Context, sign: str) -> View:
     return menu.message(words, *_back(context), _to_models(context))
 
 
-def _return(context: Context) -> View:
+def _return(context: BotContext) -> View:
     """Let the session be answered by what serves again."""
     session = replace(context.rows.sessions.open(context.place), provider=None, model_id=None)
     context.rows.sessions.change(refitted(context, session))
@@ -226,7 +226,7 @@ def _return(context: Context) -> View:
     return menu.message(context.translate("models-auto", model=title), _to_models(context))
 
 
-def _to_models(context: Context) -> tuple[Button, ...]:
+def _to_models(context: BotContext) -> tuple[Button, ...]:
     return (menu.button(context, "models-button-list", "model:list:0"),)
 
 

@@ -16,7 +16,7 @@ from merlin.app import models
 from merlin.app.datasets import ServingView, serving
 from merlin.app.models import ModelView, Scores
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context
+from merlin.bot.context import Act, BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
 from merlin.bot.handlers.jobs import await_daemon
@@ -78,7 +78,7 @@ _SCORES = ("chrf", "equal", "unknown")
 _HISTORY = 15
 
 
-def datasets(context: Context) -> View:
+def datasets(context: BotContext) -> View:
     """Show the datasets with what serves them."""
     serves = serving(context.services.context, admin.actor(context))
 
@@ -93,7 +93,7 @@ def datasets(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, to_admin_home(context)])
 
 
-def dataset(context: Context) -> View:
+def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
     ctx, actor, mark = context.services.context, admin.actor(context), admin.short(name)
@@ -108,7 +108,7 @@ def dataset(context: Context) -> View:
     return menu.card(name, words, rows=[*entries, acts, (history,), back])
 
 
-def _serving_words(context: Context, serves: ServingView) -> str:
+def _serving_words(context: BotContext, serves: ServingView) -> str:
     return context.translate(
         "admin-serving-now",
         build=serves.build,
@@ -119,14 +119,14 @@ def _serving_words(context: Context, serves: ServingView) -> str:
     )
 
 
-def _entry(context: Context, model: ModelView) -> Button:
+def _entry(context: BotContext, model: ModelView) -> Button:
     sign = "▸ " if model.serves else ""
     score = f" · {model.scores.chrf:.1f}" if model.scores else ""
     state = context.translate(f"model-{model.display_state}")
     return Button(f"{sign}{model.build} · {state}{score}", f"a-model:{model.job}")
 
 
-def _doings(context: Context, name: str, serves: ServingView | None) -> tuple[Button, ...]:
+def _doings(context: BotContext, name: str, serves: ServingView | None) -> tuple[Button, ...]:
     """Return what may be done with what serves."""
     if not serves or not admin.actor(context).may(Permission.PROMOTE, name):
         return ()
@@ -138,7 +138,7 @@ def _doings(context: Context, name: str, serves: ServingView | None) -> tuple[Bu
     )
 
 
-def history(context: Context) -> View:
+def history(context: BotContext) -> View:
     """Show what served when, why, and by whom."""
     name = admin.dataset_of(context, Permission.WATCH)
     ctx, actor = context.services.context, admin.actor(context)
@@ -159,13 +159,15 @@ def history(context: Context) -> View:
     return menu.card(title, "\n".join(said) or none, rows=rows)
 
 
-def found(context: Context, place: int = 0, permission: Permission = Permission.WATCH) -> ModelView:
+def found(
+    context: BotContext, place: int = 0, permission: Permission = Permission.WATCH
+) -> ModelView:
     """Return the model of the job that a button names. Raises NotFound, also out of reach."""
     ctx, actor = context.services.context, admin.actor(context)
     return models.of_job(ctx, actor, context.number(place), permission)
 
 
-def model(context: Context) -> View:
+def model(context: BotContext) -> View:
     """Show one model."""
     one = found(context)
     job, mark = one.job, admin.short(one.dataset)
@@ -193,7 +195,7 @@ def model(context: Context) -> View:
     )
 
 
-def against(context: Context) -> View:
+def against(context: BotContext) -> View:
     """Ask which model to compare with."""
     one = found(context)
     ctx, actor = context.services.context, admin.actor(context)
@@ -207,7 +209,7 @@ def against(context: Context) -> View:
     return menu.card(one.title, words, rows=rows)
 
 
-def compare(context: Context) -> View:
+def compare(context: BotContext) -> View:
     """Show two models side by side."""
     one, other = found(context), found(context, 1)
     title = context.translate("admin-compare")
@@ -220,7 +222,7 @@ def compare(context: Context) -> View:
     return menu.card(title, words, menu.CodeBlock(table, ""), rows=rows)
 
 
-def ask_promote(context: Context) -> View:
+def ask_promote(context: BotContext) -> View:
     """Ask whether this model is to serve."""
     model = found(context, permission=Permission.PROMOTE)
     words = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
@@ -229,14 +231,14 @@ def ask_promote(context: Context) -> View:
     return menu.confirm(context, f"{words}\n\n{proof}", yes, f"a-model:{model.job}")
 
 
-def promote(context: Context) -> View:
+def promote(context: BotContext) -> View:
     """Ask the daemon to let this model serve."""
     model = found(context, permission=Permission.PROMOTE)
     act = partial(models.promote, model_id=model.id)
     return await_daemon(context, act, f"a-model:{model.job}")
 
 
-def ask_pin(context: Context, verb: str) -> View:
+def ask_pin(context: BotContext, verb: str) -> View:
     """Ask whether to keep what serves, or to let newer ones serve again."""
     name = admin.dataset_of(context, Permission.PROMOTE)
     words = context.translate(f"admin-ask-{verb}", dataset=name)
@@ -244,14 +246,14 @@ def ask_pin(context: Context, verb: str) -> View:
     return menu.confirm(context, words, yes, f"a-set:{admin.short(name)}:0")
 
 
-def pin(context: Context, *, is_pinned: bool) -> View:
+def pin(context: BotContext, *, is_pinned: bool) -> View:
     """Ask the daemon to pin or unpin."""
     name = admin.dataset_of(context, Permission.PROMOTE)
     act = partial(models.pin, dataset=name, is_pinned=is_pinned)
     return await_daemon(context, act, f"a-set:{admin.short(name)}:0")
 
 
-def ask_rollback(context: Context) -> View:
+def ask_rollback(context: BotContext) -> View:
     """Ask whether to go back, and to which model."""
     name = admin.dataset_of(context, Permission.PROMOTE)
     target = models.rollback_target(context.services.context, admin.actor(context), name)
@@ -262,7 +264,7 @@ def ask_rollback(context: Context) -> View:
     return menu.confirm(context, f"{words}\n\n{proof}", yes, f"a-set:{mark}:0")
 
 
-def rollback(context: Context) -> View:
+def rollback(context: BotContext) -> View:
     """Ask the daemon to go back to the model that was shown."""
     name = admin.dataset_of(context, Permission.PROMOTE)
     act = partial(models.roll_back_to_job, dataset=name, job_id=context.number(1))

@@ -32,7 +32,7 @@ from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
-    Context,
+    BotContext,
     GuardGroup,
     add_guard,
     add_handlers,
@@ -72,17 +72,17 @@ class Asked:
     is_shown: bool
 
 
-async def buy(context: Context) -> None:
+async def buy(context: BotContext) -> None:
     """Order what the button names, and show how to pay it. Raises ChatUnreachable."""
     await _ask(context, lambda: _ordered(context))
 
 
-async def pay(context: Context) -> None:
+async def pay(context: BotContext) -> None:
     """Show again how to pay an order. Raises ChatUnreachable."""
     await _ask(context, lambda: _again(context))
 
 
-def _ordered(context: Context) -> Asked:
+def _ordered(context: BotContext) -> Asked:
     """Store the order. Raises NotFound, Refused."""
     plan, mark = plan_at(context, context.argument(0)), context.argument(1)
     promo = promo_at(context, mark) if mark else None
@@ -97,20 +97,20 @@ def _ordered(context: Context) -> Asked:
     return _asked(context, purchase)
 
 
-def expire(context: Context) -> None:
+def expire(context: BotContext) -> None:
     """End the orders in Stars that nobody paid in time."""
     for each in context.rows.billing.purchases.of(context.user_id):
         if each.order.gateway is Gateway.STARS and each.state.is_open:
             payments.expire(context.rows.billing, each)
 
 
-def _check_unrenewed(context: Context, name: str) -> None:
+def _check_unrenewed(context: BotContext, name: str) -> None:
     mine = plans.my_subscriptions(context.rows.billing, buyer(context))
     if any(each.plan == name for each in mine.running):
         raise Refused(f"{name} renews itself", "pay-renews-already")
 
 
-def _again(context: Context) -> Asked:
+def _again(context: BotContext) -> Asked:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
     purchase = acts.show_order(context.rows.billing, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
@@ -122,7 +122,7 @@ def _again(context: Context) -> Asked:
     return _asked(context, purchase)
 
 
-def _asked(context: Context, purchase: Purchase) -> Asked:
+def _asked(context: BotContext, purchase: Purchase) -> Asked:
     plan = plan_named(context.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
     is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
@@ -132,7 +132,7 @@ def _asked(context: Context, purchase: Purchase) -> Asked:
     return Asked(purchase, is_renewed, is_shown=not (is_first or context.is_resumed))
 
 
-async def _ask(context: Context, find: Callable[[], Asked]) -> None:
+async def _ask(context: BotContext, find: Callable[[], Asked]) -> None:
     try:
         asked = await context.store.do(find)
     except MerlinError as error:
@@ -142,7 +142,7 @@ async def _ask(context: Context, find: Callable[[], Asked]) -> None:
     await (_link if asked.is_renewed else _invoice)(context, asked)
 
 
-async def _invoice(context: Context, asked: Asked) -> None:
+async def _invoice(context: BotContext, asked: Asked) -> None:
     if asked.is_shown:
         await context.show(lambda: menu.alert(context.translate("pay-invoice-above")))
         return
@@ -155,7 +155,7 @@ async def _invoice(context: Context, asked: Asked) -> None:
     await context.show(lambda: menu.alert(words, is_loud=is_loud))
 
 
-async def _link(context: Context, asked: Asked) -> None:
+async def _link(context: BotContext, asked: Asked) -> None:
     """Show where a subscription is paid; its address is asked for once."""
     purchase = asked.purchase
     request = stars_request(purchase, context.language)
@@ -173,7 +173,7 @@ async def _link(context: Context, asked: Asked) -> None:
     await context.show(act)
 
 
-def _subscribing(context: Context, purchase: Purchase) -> View:
+def _subscribing(context: BotContext, purchase: Purchase) -> View:
     language, order = context.language, purchase.order
     title = order.promise.title.get(language, order.promise.plan)
     price = order.amount.told(language)
@@ -187,7 +187,7 @@ log = get_logger(__name__)
 _METHOD = "answerPreCheckoutQuery"
 
 
-async def checkout(context: Context) -> None:
+async def checkout(context: BotContext) -> None:
     """Answer whether the order may be paid now, then end the update."""
     try:
         reason = await context.store.read(lambda: why_not(context))
@@ -205,7 +205,7 @@ async def checkout(context: Context) -> None:
         await context.end(UpdateState.ANSWERED)
 
 
-def why_not(context: Context) -> str:
+def why_not(context: BotContext) -> str:
     """Return the key of why the payment may not be made, "" where it may."""
     asked = context.stored.body.get("pre_checkout_query")
     said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
@@ -227,7 +227,7 @@ def why_not(context: Context) -> str:
     return next((key for key, is_so in reasons.items() if is_so), "")
 
 
-async def money_moved(context: Context) -> bool:
+async def money_moved(context: BotContext) -> bool:
     """Store what was paid or went back, however often that must be tried.
 
     A guard, because neither a block nor a message that the library cannot read may be in its way.
@@ -241,7 +241,7 @@ async def money_moved(context: Context) -> bool:
     return False
 
 
-def _store(context: Context) -> None:
+def _store(context: BotContext) -> None:
     paid, returned = read_payment(context.stored), read_refund(context.stored)
     if paid is not None:
         payments.receive_payment(context.rows.billing, paid)
@@ -256,7 +256,7 @@ def _store(context: Context) -> None:
     context.finish(UpdateState.ANSWERED, "payment")
 
 
-def renewal(context: Context) -> View:
+def renewal(context: BotContext) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(context)
     at = i18n.format_moment(mine.next_at, context.zone, context.language)
@@ -267,7 +267,7 @@ def renewal(context: Context) -> View:
     return menu.message(words, (stop,), to_plan(context))
 
 
-def _own(context: Context) -> Renewal:
+def _own(context: BotContext) -> Renewal:
     """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
     try:
         return plans.find_renewal(context.rows.billing, buyer(context), context.number())
@@ -275,12 +275,12 @@ def _own(context: Context) -> Renewal:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
 
-def _title(context: Context, mine: Renewal) -> str:
+def _title(context: BotContext, mine: Renewal) -> str:
     of = plan_named(context.services.plans, mine.plan)
     return of.titled(context.language) if of is not None else mine.plan
 
 
-def stop_renewal(context: Context) -> View:
+def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(context)
     plans.stop_renewal(context.rows.billing, buyer(context), mine.renewal_id)
@@ -291,7 +291,7 @@ def stop_renewal(context: Context) -> View:
 MOST = 10
 
 
-def orders(context: Context) -> View:
+def orders(context: BotContext) -> View:
     """Show the newest orders; those in Stars that wait may be paid from here."""
     expire(context)
     mine = acts.list_orders(context.rows.billing, buyer(context), MOST)
@@ -306,7 +306,7 @@ def orders(context: Context) -> View:
     return menu.message("\n".join(lines), *rows, to_plan(context))
 
 
-def _label(context: Context, purchase: Purchase) -> str:
+def _label(context: BotContext, purchase: Purchase) -> str:
     title = titled(purchase, context.language)
     price = purchase.order.amount.told(context.language)
     return context.translate("pay-button-order", title=title, price=price)
@@ -318,7 +318,7 @@ def titled(purchase: Purchase, language: str) -> str:
     return promise.title.get(language, promise.plan)
 
 
-def order_line(context: Context, purchase: Purchase) -> str:
+def order_line(context: BotContext, purchase: Purchase) -> str:
     """Return an order in one line: when, what, for how much, what became of it."""
     at = i18n.format_moment_briefly(purchase.created_at, context.zone, context.language)
     return context.translate(
@@ -330,7 +330,7 @@ def order_line(context: Context, purchase: Purchase) -> str:
     )
 
 
-def state_words(context: Context, purchase: Purchase) -> str:
+def state_words(context: BotContext, purchase: Purchase) -> str:
     """Return what became of an order, with the reason of one that was canceled."""
     state = purchase.state
     if state.is_open and not purchase.may_be_paid(context.services.clock()):

@@ -26,7 +26,7 @@ from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, totals
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context
+from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
 from merlin.bot.handlers.orders import order_line, state_words, titled
@@ -44,7 +44,7 @@ ADDING = f"{admin.STEP}code"
 _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 
-def list_codes(context: Context) -> View:
+def list_codes(context: BotContext) -> View:
     """Show a page of the codes, the newest first."""
     found = payments.list_codes(context.rows.billing, admin.actor(context))
     codes = menu.list_rows(found, context.number(), "a-codes", partial(_entry, context))
@@ -54,19 +54,19 @@ def list_codes(context: Context) -> View:
     return menu.card(title, words, rows=[*codes, add, menu.back(context, "a-pay")])
 
 
-def _entry(context: Context, each: Listed) -> Button:
+def _entry(context: BotContext, each: Listed) -> Button:
     mark = "⏹ " if each.is_stopped else ""
     label = f"{mark}{each.promo.code} · {_gives(context, each.promo)}"
     return Button(label, f"a-code:{admin.short(each.promo.code)}")
 
 
-def _gives(context: Context, promo: Promo) -> str:
+def _gives(context: BotContext, promo: Promo) -> str:
     if promo.percent:
         return f"−{promo.percent} %"
     return context.translate("people-days", days=promo.days)
 
 
-def _of(context: Context) -> Listed:
+def _of(context: BotContext) -> Listed:
     """Return the code that a button names. Raises NotFound."""
     for each in payments.list_codes(context.rows.billing, admin.actor(context)):
         if admin.short(each.promo.code) == context.argument(0):
@@ -74,12 +74,12 @@ def _of(context: Context) -> Listed:
     raise NotFound("no such code", "promo-unknown")
 
 
-def show_code(context: Context) -> View:
+def show_code(context: BotContext) -> View:
     """Show one code."""
     return _card(context, _of(context))
 
 
-def _card(context: Context, each: Listed) -> View:
+def _card(context: BotContext, each: Listed) -> View:
     promo, zone = each.promo, context.zone
     until = i18n.format_moment(promo.ends_at, zone, context.language) if promo.ends_at else "—"
     words = context.translate(
@@ -98,12 +98,12 @@ def _card(context: Context, each: Listed) -> View:
     return menu.card(promo.code, words, rows=[ways, menu.back(context, "a-codes:0")])
 
 
-def _title(context: Context, name: str) -> str:
+def _title(context: BotContext, name: str) -> str:
     found = next((each for each in context.services.plans if each.name == name), None)
     return found.titled(context.language) if found is not None else name
 
 
-def ask_stop_code(context: Context) -> View:
+def ask_stop_code(context: BotContext) -> View:
     """Ask whether the code is to end."""
     code = _of(context).promo.code
     mark = admin.short(code)
@@ -112,7 +112,7 @@ def ask_stop_code(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-code:{mark}")
 
 
-def stop_code(context: Context) -> View:
+def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).promo.code
     payments.stop_code(context.rows.billing, admin.actor(context), code)
@@ -120,7 +120,7 @@ def stop_code(context: Context) -> View:
     return replace(_card(context, _of(context)), alert=alert)
 
 
-def choose_code_plan(context: Context) -> View:
+def choose_code_plan(context: BotContext) -> View:
     """Ask what the code is for."""
     buttons = [
         Button(each.titled(context.language), f"a-code-for:{admin.short(each.name)}")
@@ -131,7 +131,7 @@ def choose_code_plan(context: Context) -> View:
     return menu.card(title, words, rows=[*button_rows(buttons), menu.back(context, "a-codes:0")])
 
 
-def ask_code(context: Context) -> View:
+def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
     plan = _plan(context, context.argument(0))
     context.wait(Dialog(ADDING, {"plan": plan.name}))
@@ -139,14 +139,14 @@ def ask_code(context: Context) -> View:
     return menu.form(context, words, "a-codes:0")
 
 
-def _plan(context: Context, mark: str) -> Plan:
+def _plan(context: BotContext, mark: str) -> Plan:
     for each in context.services.plans[1:]:
         if admin.short(each.name) == mark:
             return each
     raise NotFound("no such plan", "bot-button-old")
 
 
-def add_code(context: Context) -> View:
+def add_code(context: BotContext) -> View:
     """Make the code that was written. Raises Refused for one that is none."""
     said = context.dialog_values
     found = _WRITTEN.fullmatch(context.text.strip())
@@ -170,7 +170,7 @@ def add_code(context: Context) -> View:
 _MOST = 200
 
 
-def list_purchases(context: Context) -> View:
+def list_purchases(context: BotContext) -> View:
     """Show a page of what a person bought, the newest first."""
     user_id = context.number()
     actor = admin.actor(context)
@@ -189,21 +189,21 @@ def list_purchases(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, back])
 
 
-def _purchase_button(context: Context, purchase: Purchase) -> Button:
+def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
     line = order_line(context, purchase).removeprefix("• ")
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
 
-def show_purchase(context: Context) -> View:
+def show_purchase(context: BotContext) -> View:
     """Show one purchase. Raises NotFound."""
     return purchase_card(context, _details(context, context.argument(0)))
 
 
-def _details(context: Context, purchase_id: str) -> PaymentDetails:
+def _details(context: BotContext, purchase_id: str) -> PaymentDetails:
     return payments.show_payment(context.rows.billing, admin.actor(context), purchase_id)
 
 
-def purchase_card(context: Context, details: PaymentDetails) -> View:
+def purchase_card(context: BotContext, details: PaymentDetails) -> View:
     """Return the screen of one purchase, with what can be done."""
     purchase, language = details.purchase, context.language
     person = context.rows.users.get(purchase.user_id) if purchase.user_id else None
@@ -227,11 +227,11 @@ def purchase_card(context: Context, details: PaymentDetails) -> View:
     )
 
 
-def _at(context: Context, purchase: Purchase) -> str:
+def _at(context: BotContext, purchase: Purchase) -> str:
     return i18n.format_moment(purchase.created_at, context.zone, context.language)
 
 
-def _entry_line(context: Context, entry: Entry) -> str:
+def _entry_line(context: BotContext, entry: Entry) -> str:
     return context.translate(
         "pay-admin-entry",
         at=i18n.format_moment_briefly(entry.at, context.zone, context.language),
@@ -240,7 +240,7 @@ def _entry_line(context: Context, entry: Entry) -> str:
     )
 
 
-def _refund_line(context: Context, refund: Refund) -> str:
+def _refund_line(context: BotContext, refund: Refund) -> str:
     line = context.translate(
         "pay-admin-refund",
         at=i18n.format_moment_briefly(refund.at, context.zone, context.language),
@@ -252,7 +252,7 @@ def _refund_line(context: Context, refund: Refund) -> str:
     return f"{line} {refund.trouble}".rstrip()
 
 
-def _ways_back(context: Context, details: PaymentDetails) -> list[tuple[Button, ...]]:
+def _ways_back(context: BotContext, details: PaymentDetails) -> list[tuple[Button, ...]]:
     """Return a row for each payment of which something can go back."""
     rows: list[tuple[Button, ...]] = []
     for grant_id, rest in details.refundable.items():
@@ -261,7 +261,7 @@ def _ways_back(context: Context, details: PaymentDetails) -> list[tuple[Button, 
     return rows
 
 
-def _to_person(context: Context, purchase: Purchase) -> tuple[Button, ...]:
+def _to_person(context: BotContext, purchase: Purchase) -> tuple[Button, ...]:
     if not purchase.user_id:
         return menu.back(context, "a-pay")
     return menu.back(context, f"a-buys:{purchase.user_id}:0")
@@ -270,7 +270,7 @@ def _to_person(context: Context, purchase: Purchase) -> tuple[Button, ...]:
 _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 
-def payments_home(context: Context) -> View:
+def payments_home(context: BotContext) -> View:
     """Show what the month has brought."""
     title = context.translate("pay-admin-title")
     ways = (
@@ -281,7 +281,7 @@ def payments_home(context: Context) -> View:
     return menu.card(title, words, _compared(context), rows=[ways, to_admin_home(context)])
 
 
-def _month(context: Context) -> list[str]:
+def _month(context: BotContext) -> list[str]:
     """Return what came in and went back this month, a line a gateway; tests do not count."""
     now, zone = context.services.clock(), context.zone
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
@@ -301,7 +301,7 @@ def _month(context: Context) -> list[str]:
     return lines
 
 
-def _compared(context: Context) -> str:
+def _compared(context: BotContext) -> str:
     """Return when Stars were last held against Telegram's list, and what differed."""
     last = last_comparison(context.rows.settings)
     if last.at is None:
@@ -310,7 +310,7 @@ def _compared(context: Context) -> str:
     return context.translate("pay-admin-compared", at=at, count=len(last.differences))
 
 
-def newest_payments(context: Context) -> View:
+def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
     before = next((each for each in context.arguments if each != admin.ANEW), "")
     actor = admin.actor(context)
@@ -333,7 +333,7 @@ REASON = f"{admin.STEP}refund"
 SURE = f"{admin.STEP}refund-sure"
 
 
-def choose_refund(context: Context) -> View:
+def choose_refund(context: BotContext) -> View:
     """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
     purchase, rest = _payment(context)
     if purchase.order.gateway is Gateway.STARS:
@@ -342,13 +342,13 @@ def choose_refund(context: Context) -> View:
     return _asks_part(context, purchase, rest, "pay-admin-ask-part")
 
 
-def _payment(context: Context) -> tuple[Purchase, Amount]:
+def _payment(context: BotContext) -> tuple[Purchase, Amount]:
     """Return the purchase whose grant a button names, and what can go back. Raises NotFound."""
     details, rest = _granted(context, context.number(), context.argument(1))
     return details.purchase, rest
 
 
-def _granted(context: Context, grant_id: int, purchase_id: str) -> tuple[PaymentDetails, Amount]:
+def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[PaymentDetails, Amount]:
     details = _details(context, purchase_id)
     rest = details.rests.get(grant_id)
     if rest is None:
@@ -356,11 +356,11 @@ def _granted(context: Context, grant_id: int, purchase_id: str) -> tuple[Payment
     return details, rest
 
 
-def _named(context: Context) -> dict[str, Any]:
+def _named(context: BotContext) -> dict[str, Any]:
     return {"grant": context.number(), "purchase": context.argument(1)}
 
 
-def _asks_part(context: Context, purchase: Purchase, rest: Amount, key: str) -> View:
+def _asks_part(context: BotContext, purchase: Purchase, rest: Amount, key: str) -> View:
     words = context.translate(key, rest=rest.told(context.language))
     place = f"{context.number()}:{purchase.purchase_id}"
     whole = menu.button(context, "pay-admin-all", f"a-back-all:{place}")
@@ -369,13 +369,13 @@ def _asks_part(context: Context, purchase: Purchase, rest: Amount, key: str) -> 
     return menu.card(titled(purchase, context.language), words, rows=[(whole,), (*back, cancel)])
 
 
-def all_of_it(context: Context) -> View:
+def all_of_it(context: BotContext) -> View:
     """Let all that is left go back."""
     _payment(context)
     return _asks_reason(context, {**_named(context), "amount": None})
 
 
-def part(context: Context) -> View:
+def part(context: BotContext) -> View:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
     said = dict(context.dialog.said) if context.dialog is not None else {}
     _, rest = _granted(context, int(said.get("grant", 0)), str(said.get("purchase", "")))
@@ -391,13 +391,13 @@ def part(context: Context) -> View:
     return _asks_reason(context, {**said, "amount": wanted.minor})
 
 
-def _asks_reason(context: Context, said: dict[str, Any]) -> View:
+def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
     context.wait(Dialog(REASON, said))
     words = context.translate("pay-admin-ask-reason", most=MOST_REASON)
     return menu.form(context, words, f"a-buy:{said['purchase']}")
 
 
-def reason(context: Context) -> View:
+def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
     said = dict(context.dialog.said) if context.dialog is not None else {}
     why = " ".join(context.text.split())[:MOST_REASON]
@@ -428,7 +428,7 @@ def _amount(said: dict[str, Any]) -> Amount | None:
     return None if minor is None else Amount(int(minor), Currency.RUB)
 
 
-def refund(context: Context) -> View:
+def refund(context: BotContext) -> View:
     """Write the wish for the refund down; whoever owns the gateway sends it. Raises Refused."""
     dialog = context.dialog
     said = dict(dialog.said) if dialog is not None and dialog.step == SURE else {}
@@ -443,7 +443,7 @@ def refund(context: Context) -> View:
     return replace(purchase_card(context, _details(context, purchase_id)), alert=alert)
 
 
-def typed_again(context: Context) -> View:
+def typed_again(context: BotContext) -> View:
     """Ask for the button where something was written instead."""
     dialog = context.dialog
     said = dict(dialog.said) if dialog is not None else {}

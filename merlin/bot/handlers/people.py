@@ -19,7 +19,7 @@ from merlin.app.dialogs import Dialog
 from merlin.billing.plan import UNLIMITED, Format, Plan, Source, plan_of
 from merlin.billing.quota import MOST, Gift, Left
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context
+from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
 from merlin.bot.menu import PAGE_SIZE, View
@@ -35,7 +35,7 @@ FINDING = f"{admin.STEP}find"
 _DEEDS = 5
 
 
-def list_people(context: Context) -> View:
+def list_people(context: BotContext) -> View:
     """Show a page of the people, the newest first."""
     register = context.rows.register
     count = register.count()
@@ -48,24 +48,24 @@ def list_people(context: Context) -> View:
     return menu.card(context.translate("admin-users"), words, rows=rows)
 
 
-def _entries(context: Context, people: list[User]) -> list[tuple[Button, ...]]:
+def _entries(context: BotContext, people: list[User]) -> list[tuple[Button, ...]]:
     return [(Button(called(context, each), f"a-user:{each.user_id}"),) for each in people]
 
 
-def called(context: Context, person: User) -> str:
+def called(context: BotContext, person: User) -> str:
     """Return how a person is named in lists."""
     name = person.shown_name or context.translate("people-nameless")
     mark = "🚫 " if person.is_blocked else ""
     return f"{mark}{name} · {person.user_id}"
 
 
-def find_person(context: Context) -> View:
+def find_person(context: BotContext) -> View:
     """Ask whom to look for."""
     context.wait(Dialog(FINDING))
     return menu.form(context, context.translate("people-ask-find"), "a-users:0")
 
 
-def person_found(context: Context) -> View:
+def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
     people = context.rows.register.find(context.text, PAGE_SIZE)
     words = context.translate("people-found" if people else "people-found-none")
@@ -74,7 +74,7 @@ def person_found(context: Context) -> View:
     return menu.card(title, words, rows=[*_entries(context, people), back])
 
 
-def person_of(context: Context) -> User:
+def person_of(context: BotContext) -> User:
     """Return the person that a button names. Raises NotFound."""
     person = context.rows.users.get(context.number())
     if person is None:
@@ -82,7 +82,7 @@ def person_of(context: Context) -> User:
     return person
 
 
-def another(context: Context) -> User:
+def another(context: BotContext) -> User:
     """Return the person that a button names. Raises NotFound, Refused for oneself."""
     person = person_of(context)
     if person.user_id == context.user_id:
@@ -90,12 +90,12 @@ def another(context: Context) -> User:
     return person
 
 
-def show_person(context: Context) -> View:
+def show_person(context: BotContext) -> View:
     """Show one person."""
     return person_card(context, person_of(context))
 
 
-def person_card(context: Context, person: User) -> View:
+def person_card(context: BotContext, person: User) -> View:
     """Return the screen of one person, with what can be done."""
     user_id = person.user_id
     block = ("people-unblock", "a-unblock") if person.is_blocked else ("people-block", "a-block")
@@ -127,7 +127,7 @@ def person_card(context: Context, person: User) -> View:
     )
 
 
-def _words(context: Context, person: User) -> str:
+def _words(context: BotContext, person: User) -> str:
     standing = context.rows.roles.standing(person.user_id)
     plan = plan_of(context.services.plans, person.plans)
     role = admin.word(context, "role", standing.role.value)
@@ -150,7 +150,7 @@ def _words(context: Context, person: User) -> str:
     )
 
 
-def _left(context: Context, person: User) -> list[str]:
+def _left(context: BotContext, person: User) -> list[str]:
     """Return what the person has used of the plan, a line a format."""
     plan = plan_of(context.services.plans, person.plans)
     if plan is UNLIMITED:
@@ -160,7 +160,7 @@ def _left(context: Context, person: User) -> list[str]:
     return [_left_line(context, each) for each in left.values() if each.limit is not None]
 
 
-def _left_line(context: Context, left: Left) -> str:
+def _left_line(context: BotContext, left: Left) -> str:
     return context.translate(
         "people-left",
         format=admin.word(context, "format", left.kind.value),
@@ -170,7 +170,7 @@ def _left_line(context: Context, left: Left) -> str:
     )
 
 
-def _deeds(context: Context, person: User) -> list[str]:
+def _deeds(context: BotContext, person: User) -> list[str]:
     """Return what was lately done to the person, and by whom."""
     entries = context.rows.audit.newest(_DEEDS, audit.person_reference(person.user_id))
     zone = context.zone
@@ -185,7 +185,7 @@ def _deeds(context: Context, person: User) -> list[str]:
     ]
 
 
-def ask_block(context: Context) -> View:
+def ask_block(context: BotContext) -> View:
     """Ask whether the person is to be shut out."""
     person = another(context)
     words = context.translate("people-ask-block", who=called(context, person))
@@ -193,7 +193,7 @@ def ask_block(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def block_person(context: Context) -> View:
+def block_person(context: BotContext) -> View:
     """Stop answering the person. Raises Refused for another admin."""
     person = another(context)
     if context.rows.roles.standing(person.user_id).may(Permission.USERS):
@@ -202,13 +202,13 @@ def block_person(context: Context) -> View:
     return replace(show_person(context), alert=context.translate("people-blocked"))
 
 
-def unblock_person(context: Context) -> View:
+def unblock_person(context: BotContext) -> View:
     """Answer the person again."""
     context.rows.register.block(person_of(context).user_id, admin.by(context), is_blocked=False)
     return replace(show_person(context), alert=context.translate("people-unblocked"))
 
 
-def choose_plan(context: Context) -> View:
+def choose_plan(context: BotContext) -> View:
     """Show the plans."""
     person = person_of(context)
     now = plan_of(context.services.plans, person.plans)
@@ -226,7 +226,7 @@ def choose_plan(context: Context) -> View:
     return menu.card(title, words, rows=[*rows, menu.back(context, f"a-user:{person.user_id}")])
 
 
-def set_plan(context: Context) -> View:
+def set_plan(context: BotContext) -> View:
     """Give the person a plan. Raises NotFound for one that the config has no more."""
     person, mark = person_of(context), context.argument(1)
     for place, plan in enumerate(context.services.plans):
@@ -244,7 +244,7 @@ _QUESTION_DAYS = (7, 30, 90, 365)
 _LONGEST_QUESTION_DAYS = 36_500
 
 
-def choose_format(context: Context) -> View:
+def choose_format(context: BotContext) -> View:
     """Ask which questions to give."""
     person = person_of(context)
     kinds = [
@@ -256,7 +256,7 @@ def choose_format(context: Context) -> View:
     return menu.card(called(context, person), words, rows=[*button_rows(kinds, 2), back])
 
 
-def choose_amount(context: Context) -> View:
+def choose_amount(context: BotContext) -> View:
     """Ask how many; a number may be written too."""
     person, kind = person_of(context), _format(context)
     said = {"user": person.user_id, "format": kind.value}
@@ -264,7 +264,7 @@ def choose_amount(context: Context) -> View:
     return _asks_amount(context, person, kind, "people-ask-amount")
 
 
-def _asks_amount(context: Context, person: User, kind: Format, key: str) -> View:
+def _asks_amount(context: BotContext, person: User, kind: Format, key: str) -> View:
     place = f"{person.user_id}:{kind.value}"
     amounts = [Button(str(amount), f"a-gift-d:{place}:{amount}") for amount in _AMOUNTS]
     words = context.translate(key, most=MOST)
@@ -275,7 +275,7 @@ def _asks_amount(context: Context, person: User, kind: Format, key: str) -> View
     )
 
 
-def _format(context: Context) -> Format:
+def _format(context: BotContext) -> Format:
     """Return the format that a button names. Raises NotFound."""
     try:
         return Format(context.argument(1))
@@ -283,7 +283,7 @@ def _format(context: Context) -> Format:
         raise NotFound("no such format", "bot-button-old") from None
 
 
-def written_amount(context: Context) -> View:
+def written_amount(context: BotContext) -> View:
     """Take the amount that was written."""
     said = context.dialog_values
     person = context.rows.users.get(int(said.get("user", 0)))
@@ -297,12 +297,12 @@ def written_amount(context: Context) -> View:
     return _asks_days(context, person, kind, int(words))
 
 
-def choose_question_days(context: Context) -> View:
+def choose_question_days(context: BotContext) -> View:
     """Ask for how long."""
     return _asks_days(context, person_of(context), _format(context), _amount(context))
 
 
-def _amount(context: Context) -> int:
+def _amount(context: BotContext) -> int:
     """Return the amount that a button names. Raises Refused."""
     amount = context.number(2)
     if not 1 <= amount <= MOST:
@@ -310,7 +310,7 @@ def _amount(context: Context) -> int:
     return amount
 
 
-def _asks_days(context: Context, person: User, kind: Format, amount: int) -> View:
+def _asks_days(context: BotContext, person: User, kind: Format, amount: int) -> View:
     place = f"a-gift-ask:{person.user_id}:{kind.value}:{amount}"
     days = [
         Button(context.translate("people-days", days=each), f"{place}:{each}")
@@ -322,7 +322,7 @@ def _asks_days(context: Context, person: User, kind: Format, amount: int) -> Vie
     return menu.card(called(context, person), words, rows=[*button_rows(days, 2), (ever,), back])
 
 
-def ask_gift(context: Context) -> View:
+def ask_gift(context: BotContext) -> View:
     """Ask whether the gift is meant."""
     person, kind, amount, days = (
         person_of(context),
@@ -343,11 +343,11 @@ def ask_gift(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def _question_days(context: Context) -> int:
+def _question_days(context: BotContext) -> int:
     return min(context.number(3), _LONGEST_QUESTION_DAYS)
 
 
-def give_questions(context: Context) -> View:
+def give_questions(context: BotContext) -> View:
     """Give the questions, and tell the person."""
     person, kind, amount, days = (
         person_of(context),
@@ -368,7 +368,7 @@ _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
 _LONGEST_PLAN_DAYS = 3650
 
 
-def choose_gift_plan(context: Context) -> View:
+def choose_gift_plan(context: BotContext) -> View:
     """Ask which plan to give; the first one everybody has."""
     person = person_of(context)
     plans = [each for each in context.services.plans[1:] if not each.is_pack]
@@ -381,7 +381,7 @@ def choose_gift_plan(context: Context) -> View:
     return menu.card(called(context, person), words, rows=[*button_rows(buttons), back])
 
 
-def _plan(context: Context) -> Plan:
+def _plan(context: BotContext) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
     mark = context.argument(1)
     for each in context.services.plans[1:]:
@@ -390,7 +390,7 @@ def _plan(context: Context) -> Plan:
     raise NotFound("no such plan", "bot-button-old")
 
 
-def choose_plan_days(context: Context) -> View:
+def choose_plan_days(context: BotContext) -> View:
     """Ask for how long."""
     person, plan = person_of(context), _plan(context)
     place = f"a-term-ask:{person.user_id}:{admin.short(plan.name)}"
@@ -403,7 +403,7 @@ def choose_plan_days(context: Context) -> View:
     return menu.card(called(context, person), words, rows=[*button_rows(days, 3), back])
 
 
-def _plan_days(context: Context) -> int:
+def _plan_days(context: BotContext) -> int:
     """Return the days that a button names. Raises Refused."""
     days = context.number(2)
     if not 1 <= days <= _LONGEST_PLAN_DAYS:
@@ -411,7 +411,7 @@ def _plan_days(context: Context) -> int:
     return days
 
 
-def ask_term(context: Context) -> View:
+def ask_term(context: BotContext) -> View:
     """Ask whether the gift is meant."""
     person, plan, days = person_of(context), _plan(context), _plan_days(context)
     told = {"who": called(context, person), "title": plan.titled(context.language), "days": days}
@@ -422,7 +422,7 @@ def ask_term(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-user:{person.user_id}")
 
 
-def give_plan(context: Context) -> View:
+def give_plan(context: BotContext) -> View:
     """Give the plan, and tell the person."""
     person, plan, days = person_of(context), _plan(context), _plan_days(context)
     key = f"gift:update:{context.number(3) or context.update_id}"
@@ -437,7 +437,7 @@ def give_plan(context: Context) -> View:
     return replace(person_card(context, person), alert=context.translate("people-term-given"))
 
 
-def choose_role(context: Context) -> View:
+def choose_role(context: BotContext) -> View:
     """Show the roles that can be given."""
     person = another(context)
     now = context.rows.roles.role_of(person.user_id)
@@ -453,7 +453,7 @@ def choose_role(context: Context) -> View:
     return menu.card(called(context, person), words, rows=[*rows, back])
 
 
-def scopes(context: Context) -> View:
+def scopes(context: BotContext) -> View:
     """Show the datasets that a teacher may have or has."""
     person = another(context)
     has = context.rows.roles.standing(person.user_id).scopes
@@ -470,11 +470,11 @@ def scopes(context: Context) -> View:
     return menu.card(called(context, person), words, rows=[*rows, back])
 
 
-def _datasets(context: Context) -> list[str]:
+def _datasets(context: BotContext) -> list[str]:
     return admin.datasets(context, Permission.USERS)
 
 
-def _scope(context: Context, place: int, known: frozenset[str] = frozenset()) -> str:
+def _scope(context: BotContext, place: int, known: frozenset[str] = frozenset()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
     mark = context.argument(place)
     for name in {*_datasets(context), *known}:
@@ -483,7 +483,7 @@ def _scope(context: Context, place: int, known: frozenset[str] = frozenset()) ->
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def _role(context: Context) -> Role:
+def _role(context: BotContext) -> Role:
     """Return the role that a button names. Raises NotFound."""
     try:
         return Role(context.argument(1))
@@ -491,7 +491,7 @@ def _role(context: Context) -> Role:
         raise NotFound("no such role", "bot-button-old") from None
 
 
-def ask_role(context: Context) -> View:
+def ask_role(context: BotContext) -> View:
     """Ask whether the role is meant."""
     person, role = another(context), _role(context)
     scope = _scope(context, 2) if role is Role.TEACHER else None
@@ -503,7 +503,7 @@ def ask_role(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-role:{person.user_id}")
 
 
-def grant(context: Context) -> View:
+def grant(context: BotContext) -> View:
     """Give the role."""
     person, role = another(context), _role(context)
     scope = _scope(context, 2) if role is Role.TEACHER else None
@@ -512,7 +512,7 @@ def grant(context: Context) -> View:
     return replace(show_person(context), alert=context.translate("people-granted"))
 
 
-def ask_off(context: Context) -> View:
+def ask_off(context: BotContext) -> View:
     """Ask whether a teacher is to lose a dataset."""
     person = another(context)
     scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
@@ -522,7 +522,7 @@ def ask_off(context: Context) -> View:
     return menu.confirm(context, words, yes, f"a-scopes:{person.user_id}")
 
 
-def take_off(context: Context) -> View:
+def take_off(context: BotContext) -> View:
     """Take a dataset from a teacher."""
     person = another(context)
     scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
@@ -531,7 +531,7 @@ def take_off(context: Context) -> View:
     return replace(show_person(context), alert=context.translate("people-granted"))
 
 
-def _tell(context: Context, user_id: int) -> None:
+def _tell(context: BotContext, user_id: int) -> None:
     """Tell the person what they are now."""
     standing = context.rows.roles.standing(user_id)
     role = {"key": f"role-{standing.role.value}", "arguments": {}}

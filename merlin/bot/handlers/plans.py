@@ -26,7 +26,7 @@ from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift
 from merlin.billing.subscriptions import Renewal, Term
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for
@@ -42,12 +42,12 @@ from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 
 
-def buyer(context: Context) -> Actor:
+def buyer(context: BotContext) -> Actor:
     """Return the person as acts of their own know them."""
     return Actor.person(context.user_id, Authority())
 
 
-def plan_at(context: Context, mark: str) -> Plan:
+def plan_at(context: BotContext, mark: str) -> Plan:
     """Return what may be bought or tried and is named so by a button. Raises NotFound."""
     for plan in context.services.plans:
         is_there = plan.offer.is_sold or plan.offer.trial_days
@@ -88,7 +88,7 @@ class CurrentPlan:
         return next((each for each in self.renewals if each.plan == plan.name), None)
 
 
-def current_plan(context: Context) -> CurrentPlan:
+def current_plan(context: BotContext) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
     plans, now = context.services.plans, context.services.clock()
     user = context.rows.users.get(context.user_id) or context.user
@@ -110,7 +110,7 @@ def current_plan(context: Context) -> CurrentPlan:
     return CurrentPlan(plan, terms, until, after, here, renewals)
 
 
-def good_buttons(context: Context) -> list[tuple[Button, ...]]:
+def good_buttons(context: BotContext) -> list[tuple[Button, ...]]:
     """Return a row for each plan and pack that may be bought or tried."""
     plans = context.services.plans
     sold = [*on_sale(plans), *(each for each in plans if each.offer.trial_days)]
@@ -122,7 +122,7 @@ def good_buttons(context: Context) -> list[tuple[Button, ...]]:
     ]
 
 
-def _label(context: Context, plan: Plan) -> str:
+def _label(context: BotContext, plan: Plan) -> str:
     title, price = plan.titled(context.language), plan.offer.xtr
     if price is None:
         return context.translate("pay-button-trial-of", title=title)
@@ -137,17 +137,17 @@ _GIFT = "invitation:"
 _MOST_DIGITS = 17
 
 
-def are_invites_on(context: Context) -> bool:
+def are_invites_on(context: BotContext) -> bool:
     """Return whether there is anything to win: where nothing is counted there is not."""
     return bool(context.services.plans) and context.services.selling.invitation > 0
 
 
-async def invite(context: Context) -> None:
+async def invite(context: BotContext) -> None:
     """Show the person's link."""
     await context.show(lambda: _invitation(context))
 
 
-def _invitation(context: Context) -> View:
+def _invitation(context: BotContext) -> View:
     if not are_invites_on(context):
         return menu.alert(context.translate("bot-button-old"))
     link = context.link(f"{LINK}_{context.user_id}")
@@ -159,7 +159,7 @@ def _invitation(context: Context) -> View:
     return menu.message(words, (share,), (back,))
 
 
-def came_by(context: Context, number: str) -> None:
+def came_by(context: BotContext, number: str) -> None:
     """Give who invited a new person what that is worth, and tell them; within the store's work."""
     inviter = int(number) if number.isascii() and number.isdecimal() else 0
     if not (are_invites_on(context) and _is_new(context)) or not 0 < inviter < 10**_MOST_DIGITS:
@@ -179,12 +179,12 @@ def came_by(context: Context, number: str) -> None:
     )
 
 
-def _is_new(context: Context) -> bool:
+def _is_new(context: BotContext) -> bool:
     """Return whether the person starts the bot for the first time: a start keeps the name."""
     return context.is_private and not context.user.shown_name
 
 
-def _is_enough(context: Context, inviter: int) -> bool:
+def _is_enough(context: BotContext, inviter: int) -> bool:
     gifts = context.rows.quotas.gifts(inviter)
     return sum((each.gift.key or "").startswith(_GIFT) for each in gifts) >= MOST
 
@@ -192,7 +192,7 @@ def _is_enough(context: Context, inviter: int) -> bool:
 def shop_judged(act: Act) -> Act:
     """Return the handler that shows what `act` says, or the reason of what it raises."""
 
-    def judge(context: Context) -> View:
+    def judge(context: BotContext) -> View:
         try:
             return context.store.apart(lambda: act(context))
         except MerlinError as error:
@@ -201,13 +201,13 @@ def shop_judged(act: Act) -> Act:
     return judge
 
 
-def shop_refusal(context: Context, error: MerlinError) -> View:
+def shop_refusal(context: BotContext, error: MerlinError) -> View:
     """Return the reason of an error, over the chat for a pressed button."""
     words = context.translate(error.key, **error.arguments)
     return menu.alert(words, is_loud=True) if context.verb else menu.message(words)
 
 
-def plan(context: Context) -> View:
+def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
     language, mine = context.language, current_plan(context)
     if context.dialog is not None and context.verb:
@@ -220,7 +220,7 @@ def plan(context: Context) -> View:
     return menu.message(words, *goods, *_ways(context, mine))
 
 
-def _mine(context: Context, mine: CurrentPlan) -> list[str]:
+def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
     if mine.plan is UNLIMITED:
         return [context.translate("plan-unlimited")]
     lines = [_title(context, mine), *left_lines(context, mine.plan)]
@@ -231,7 +231,7 @@ def _mine(context: Context, mine: CurrentPlan) -> list[str]:
     return ["\n".join(lines), "\n".join([context.translate("pay-beyond"), *beyond])]
 
 
-def _title(context: Context, mine: CurrentPlan) -> str:
+def _title(context: BotContext, mine: CurrentPlan) -> str:
     title = mine.plan.titled(context.language)
     if mine.until is None:
         return context.translate("plan-title", title=title)
@@ -242,7 +242,7 @@ def _title(context: Context, mine: CurrentPlan) -> str:
     return context.translate("pay-title-then", title=title, at=at, then=then)
 
 
-def plan_lines(context: Context, of: Plan) -> list[str]:
+def plan_lines(context: BotContext, of: Plan) -> list[str]:
     """Return what a plan brings beside numbers of questions, a line each."""
     lines = []
     if of.window:
@@ -254,7 +254,7 @@ def plan_lines(context: Context, of: Plan) -> list[str]:
     return lines
 
 
-def _here(context: Context, mine: CurrentPlan) -> str:
+def _here(context: BotContext, mine: CurrentPlan) -> str:
     """Return what is left of the plan that counts in the open session, where it is another."""
     if mine.here is mine.plan:
         return ""
@@ -267,7 +267,7 @@ def _here(context: Context, mine: CurrentPlan) -> str:
     return "\n".join([head, *left_lines(context, mine.here)])
 
 
-def _others(context: Context, mine: CurrentPlan) -> str:
+def _others(context: BotContext, mine: CurrentPlan) -> str:
     """Return the plans that run beside these two, a line each."""
     lines = []
     for each in context.services.plans:
@@ -278,7 +278,7 @@ def _others(context: Context, mine: CurrentPlan) -> str:
     return "\n".join(lines)
 
 
-def _renewals(context: Context, mine: CurrentPlan) -> list[str]:
+def _renewals(context: BotContext, mine: CurrentPlan) -> list[str]:
     lines = []
     for plan_ in context.services.plans:
         renewal = mine.renewal(plan_)
@@ -289,7 +289,7 @@ def _renewals(context: Context, mine: CurrentPlan) -> list[str]:
     return lines
 
 
-def _ways(context: Context, mine: CurrentPlan) -> list[tuple[Button, ...]]:
+def _ways(context: BotContext, mine: CurrentPlan) -> list[tuple[Button, ...]]:
     language = context.language
     rows: list[tuple[Button, ...]] = []
     for plan_ in context.services.plans:
@@ -307,12 +307,12 @@ def _ways(context: Context, mine: CurrentPlan) -> list[tuple[Button, ...]]:
     return [*rows, tuple(last)] if last else rows
 
 
-def to_plan(context: Context) -> tuple[Button, ...]:
+def to_plan(context: BotContext) -> tuple[Button, ...]:
     """Return the row that leads back to /plan."""
     return (menu.button(context, "button-back", "plan:0"),)
 
 
-def offer(context: Context) -> View:
+def offer(context: BotContext) -> View:
     """Show one plan or pack. Raises NotFound for one that is not offered any more."""
     mark = context.argument(1)
     return offered(
@@ -320,13 +320,13 @@ def offer(context: Context) -> View:
     )
 
 
-def promo_at(context: Context, mark: str) -> Promo | None:
+def promo_at(context: BotContext, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
     listed = context.rows.billing.promos.all()
     return next((each.promo for each in listed if short(each.promo.code) == mark), None)
 
 
-def offered(context: Context, of: Plan, promo: Promo | None) -> View:
+def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
     language, mine = context.language, current_plan(context)
     title = of.titled(language)
@@ -339,7 +339,7 @@ def offered(context: Context, of: Plan, promo: Promo | None) -> View:
     return View(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
 
 
-def _brings(context: Context, of: Plan, mine: CurrentPlan) -> list[str]:
+def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
     language, days = context.language, of.offer.days
     if of.is_pack:
         lines = [f"• {text(language, 'pay-pack', what=pack_words(of.offer.pack, language))}"]
@@ -364,7 +364,7 @@ def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
     return text(language, "pay-line", **named, old=old)
 
 
-def _beside(context: Context, of: Plan, mine: CurrentPlan) -> str:
+def _beside(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
     """Return how it goes together with what the person has."""
     ends = mine.ends(of, context.services.clock())
     if of.is_pack:
@@ -377,17 +377,17 @@ def _beside(context: Context, of: Plan, mine: CurrentPlan) -> str:
     return ""
 
 
-def _moment(context: Context, at: datetime) -> str:
+def _moment(context: BotContext, at: datetime) -> str:
     return i18n.format_moment(at, context.zone, context.language)
 
 
-def _trial(context: Context, of: Plan) -> str:
+def _trial(context: BotContext, of: Plan) -> str:
     if not may_try(context.rows.billing, context.user_id, of):
         return ""
     return context.translate("pay-trial", days=of.offer.trial_days)
 
 
-def _price(context: Context, of: Plan, promo: Promo | None, price: Amount | None) -> str:
+def _price(context: BotContext, of: Plan, promo: Promo | None, price: Amount | None) -> str:
     if price is None or of.offer.xtr is None:
         return ""
     language = context.language
@@ -399,7 +399,7 @@ def _price(context: Context, of: Plan, promo: Promo | None, price: Amount | None
 
 
 def _buying(
-    context: Context, of: Plan, promo: Promo | None, price: Amount | None
+    context: BotContext, of: Plan, promo: Promo | None, price: Amount | None
 ) -> list[tuple[Button, ...]]:
     rows: list[tuple[Button, ...]] = []
     if price is not None:
@@ -414,14 +414,14 @@ def _buying(
     return rows
 
 
-def _trying(context: Context, of: Plan) -> list[tuple[Button, ...]]:
+def _trying(context: BotContext, of: Plan) -> list[tuple[Button, ...]]:
     if not may_try(context.rows.billing, context.user_id, of):
         return []
     label = context.translate("pay-button-trial", days=of.offer.trial_days)
     return [(Button(label, f"try:{short(of.name)}"),)]
 
 
-def try_it(context: Context) -> View:
+def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context, context.argument(0))
     days = start_trial(context.rows.billing, buyer(context), of.name)
@@ -435,17 +435,17 @@ STEP = "pay-code"
 MOST_TRIES = 5
 
 
-def ask_code(context: Context) -> View:
+def ask_code(context: BotContext) -> View:
     """Ask for the code."""
     context.wait(Dialog(STEP, {"tries": 0}))
     return _asks(context, context.translate("pay-ask-code"))
 
 
-def _asks(context: Context, words: str) -> View:
+def _asks(context: BotContext, words: str) -> View:
     return menu.form(context, words, "plan:0")
 
 
-def code_typed(context: Context) -> View:
+def code_typed(context: BotContext) -> View:
     """Take the code that was written."""
     try:
         return context.store.apart(lambda: _used(context))
@@ -459,7 +459,7 @@ def code_typed(context: Context) -> View:
         return _asks(context, f"{words}\n\n{context.translate('pay-code-again')}")
 
 
-def _used(context: Context) -> View:
+def _used(context: BotContext) -> View:
     promo = use_code(context.rows.billing, buyer(context), context.text)
     of = plan_named(context.services.plans, promo.plan)
     if of is None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, Context, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import abroad, answering, refitted
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import View
@@ -33,7 +33,7 @@ from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_l
 from merlin.core.i18n import text
 
 
-def preset_title(context: Context, word: str) -> str:
+def preset_title(context: BotContext, word: str) -> str:
     """Return what people call the preset that a session keeps as `word`, "" for one that is gone.
 
     To be called within the store's work.
@@ -48,7 +48,7 @@ def preset_title(context: Context, word: str) -> str:
     )
 
 
-def preset_name(context: Context, session: Session) -> str:
+def preset_name(context: BotContext, session: Session) -> str:
     """Return what the session's system text is called, "" where it has none."""
     if not session.system:
         return ""
@@ -56,7 +56,7 @@ def preset_name(context: Context, session: Session) -> str:
     return title or context.translate("presets-nameless")
 
 
-def chosen(context: Context, session: Session) -> list[str]:
+def chosen(context: BotContext, session: Session) -> list[str]:
     """Return what the person chose for a session: its course, its model, its system text.
 
     To be called within the store's work.
@@ -75,7 +75,7 @@ def chosen(context: Context, session: Session) -> list[str]:
     return [context.translate(f"chosen-{what}", name=name) for what, name in found]
 
 
-def put_under(context: Context, preset: Preset) -> Session | None:
+def put_under(context: BotContext, preset: Preset) -> Session | None:
     """Put the open session under a preset and store it; None where no model could answer so.
 
     To be called within the store's work.
@@ -89,25 +89,25 @@ def put_under(context: Context, preset: Preset) -> Session | None:
     return session
 
 
-def bared(context: Context, session: Session) -> Session:
+def bared(context: BotContext, session: Session) -> Session:
     """Return the session without its system text, and without the model that came with it."""
     brought = [each.model for each in context.services.presets if each.name == session.preset]
     return untold(session, next(iter(brought), None))
 
 
-def system_off(context: Context) -> View:
+def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
     session = refitted(context, bared(context, context.rows.sessions.open(context.place)))
     context.rows.sessions.change(session)
     return menu.message(context.translate("presets-off"), to_presets(context))
 
 
-def to_presets(context: Context) -> tuple[Button, ...]:
+def to_presets(context: BotContext) -> tuple[Button, ...]:
     """Return the row that leads to the list of presets."""
     return (menu.button(context, "presets-button-list", "preset:list:0"),)
 
 
-def cancelling(context: Context) -> tuple[Button, ...]:
+def cancelling(context: BotContext) -> tuple[Button, ...]:
     """Return the row that ends the waiting for a message."""
     return (menu.button(context, "button-cancel", "cancel"),)
 
@@ -116,12 +116,12 @@ PAIR_STEP = "preset-pair"
 _RU_EN = "ru-en"
 
 
-def presets(context: Context) -> View:
+def presets(context: BotContext) -> View:
     """Show every preset that there is, and which one the session is under."""
     return _list(context, 0)
 
 
-def preset_pressed(context: Context) -> View:
+def preset_pressed(context: BotContext) -> View:
     """Do what a button of the list says."""
     verb = context.argument(0) or "list"
     return (
@@ -131,7 +131,7 @@ def preset_pressed(context: Context) -> View:
     )
 
 
-def _list(context: Context, wanted: int) -> View:
+def _list(context: BotContext, wanted: int) -> View:
     session = context.rows.sessions.open(context.place)
     buttons = [_preset_button(context, session, word, f"set:{word}") for word in _built_in(context)]
     buttons += [
@@ -148,17 +148,17 @@ def _list(context: Context, wanted: int) -> View:
     return menu.message(words, *rows, *ending)
 
 
-def _built_in(context: Context) -> list[str]:
+def _built_in(context: BotContext) -> list[str]:
     """Return the built-in presets that work here."""
     return [word for word in BUILT_IN if word != VOICE or context.services.transcriber is not None]
 
 
-def _preset_button(context: Context, session: Session, word: str, choice: str) -> Button:
+def _preset_button(context: BotContext, session: Session, word: str, choice: str) -> Button:
     mark = "✓ " if session.preset == word else ""
     return Button(f"{mark}{preset_title(context, word)}", f"preset:{choice}")
 
 
-def _set(context: Context) -> View:
+def _set(context: BotContext) -> View:
     name = context.argument(1)
     if name == TRANSLATOR:
         return _ask_pair(context)
@@ -173,7 +173,7 @@ def _set(context: Context) -> View:
     return _under(context, found)
 
 
-def _under(context: Context, preset: Preset, how: str = "presets-how", *extra: Button) -> View:
+def _under(context: BotContext, preset: Preset, how: str = "presets-how", *extra: Button) -> View:
     """Put the session under a preset, and say so."""
     session = put_under(context, preset)
     if session is None:
@@ -190,20 +190,20 @@ def _under(context: Context, preset: Preset, how: str = "presets-how", *extra: B
     )
 
 
-def _ask_pair(context: Context) -> View:
+def _ask_pair(context: BotContext) -> View:
     pairs = ((_RU_EN, "presets-pair-ru-en"), ("other", "presets-pair-other"))
     rows = [(Button(context.translate(key), f"preset:pair:{word}"),) for word, key in pairs]
     return menu.message(context.translate("presets-pair-ask"), *rows, to_presets(context))
 
 
-def _pair(context: Context) -> View:
+def _pair(context: BotContext) -> View:
     if context.argument(1) == _RU_EN:
         return _translate(context, context.translate("presets-pair-ru-en"))
     context.wait(Dialog(PAIR_STEP))
     return menu.message(context.translate("presets-pair-type"), cancelling(context))
 
 
-def pair_typed(context: Context) -> View:
+def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
     if not pair or len(pair) > PAIR_LENGTH:
@@ -214,12 +214,12 @@ def pair_typed(context: Context) -> View:
     return _translate(context, pair)
 
 
-def _translate(context: Context, pair: str) -> View:
+def _translate(context: BotContext, pair: str) -> View:
     prompt = built_in_prompt(context.language, TRANSLATOR, pair)
     return _under(context, Preset(TRANSLATOR, prompt=prompt), "presets-how-translator")
 
 
-def _own(context: Context) -> View:
+def _own(context: BotContext) -> View:
     found = context.rows.presets.find(context.user_id, context.number(1))
     if found is None:
         return _gone(context)
@@ -227,7 +227,7 @@ def _own(context: Context) -> View:
     return _under(context, Preset(found.word, prompt=found.prompt), "presets-how", drop)
 
 
-def _drop(context: Context) -> View:
+def _drop(context: BotContext) -> View:
     found = context.rows.presets.find(context.user_id, context.number(1))
     if found is None:
         return _gone(context)
@@ -237,18 +237,18 @@ def _drop(context: Context) -> View:
     return menu.message(words, (sure,), to_presets(context))
 
 
-def _dropped(context: Context) -> View:
+def _dropped(context: BotContext) -> View:
     found = context.rows.presets.find(context.user_id, context.number(1))
     if found is None or not context.rows.presets.delete(context.user_id, found.preset_id):
         return _gone(context)
     return menu.message(context.translate("presets-dropped", name=found.name), to_presets(context))
 
 
-def _gone(context: Context) -> View:
+def _gone(context: BotContext) -> View:
     return menu.alert(context.translate("presets-gone"), is_loud=True)
 
 
-def _ending(context: Context) -> tuple[tuple[Button, ...], ...]:
+def _ending(context: BotContext) -> tuple[tuple[Button, ...], ...]:
     return ((menu.button(context, "presets-button-off", "preset:off"),),)
 
 
@@ -267,14 +267,14 @@ TEXT_STEP = "system-text"
 NAME_STEP = "system-name"
 
 
-def system(context: Context) -> View:
+def system(context: BotContext) -> View:
     """Set the text that stands behind the command; without one show what is set."""
     # Not the context's `words`: what a client split off is joined to the whole text alone.
     rest = context.text.split(maxsplit=1)[1:]
     return _take(context, rest[0]) if rest else _shown(context)
 
 
-def system_pressed(context: Context) -> View:
+def system_pressed(context: BotContext) -> View:
     """Do what a button below a system text says."""
     verb = context.argument(0) or "show"
     if verb in _SYSTEM_VERBS:
@@ -282,13 +282,13 @@ def system_pressed(context: Context) -> View:
     return menu.alert(context.translate("bot-button-old"))
 
 
-def _save(context: Context) -> View:
+def _save(context: BotContext) -> View:
     if not context.rows.sessions.open(context.place).system:
         return menu.alert(context.translate("system-none"))
     return _wait(context, NAME_STEP, "system-name-ask")
 
 
-def _shown(context: Context) -> View:
+def _shown(context: BotContext) -> View:
     session = context.rows.sessions.open(context.place)
     if not session.system:
         return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
@@ -302,17 +302,17 @@ def _shown(context: Context) -> View:
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 
-def _wait(context: Context, step: str, key: str) -> View:
+def _wait(context: BotContext, step: str, key: str) -> View:
     context.wait(Dialog(step))
     return menu.message(context.translate(key, most=PROMPT_LENGTH), cancelling(context))
 
 
-def text_typed(context: Context) -> View:
+def text_typed(context: BotContext) -> View:
     """Take the system text that was asked for."""
     return _take(context, context.text)
 
 
-def _take(context: Context, words: str) -> View:
+def _take(context: BotContext, words: str) -> View:
     prompt = words.strip()
     if not prompt or len(prompt) > PROMPT_LENGTH:
         refusal = context.translate("system-long", length=len(prompt), most=PROMPT_LENGTH)
@@ -327,7 +327,7 @@ def _take(context: Context, words: str) -> View:
     )
 
 
-def name_typed(context: Context) -> View:
+def name_typed(context: BotContext) -> View:
     """Save the session's system text under the name that was typed."""
     name = " ".join(context.text.split())
     if not name or len(name) > NAME_LENGTH:
@@ -345,7 +345,7 @@ def name_typed(context: Context) -> View:
     return menu.message(context.translate("system-saved", name=name), to_presets(context))
 
 
-def _system_button(context: Context, verb: str) -> Button:
+def _system_button(context: BotContext, verb: str) -> Button:
     return menu.button(context, f"system-button-{verb}", f"system:{verb}")
 
 

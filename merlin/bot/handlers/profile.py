@@ -28,7 +28,7 @@ from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
-from merlin.bot.context import BotApplication, Context, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import ANEW
 from merlin.bot.handlers.feedback import take_back
 from merlin.bot.handlers.orders import order_line
@@ -62,12 +62,12 @@ _OF_CLIENT = "auto"
 _COLUMNS = 2
 
 
-def languages(context: Context) -> View:
+def languages(context: BotContext) -> View:
     """Show the languages, and the way to the time zones."""
     return _languages(context, context.language, context.user.language)
 
 
-def _languages(context: Context, language: str, chosen: str | None) -> View:
+def _languages(context: BotContext, language: str, chosen: str | None) -> View:
     buttons = [
         Button(f"{'✓ ' if chosen == each else ''}{text(each, 'lang-name')}", f"lang:{each}")
         for each in LANGUAGES
@@ -79,11 +79,11 @@ def _languages(context: Context, language: str, chosen: str | None) -> View:
     return menu.message(words, tuple(buttons), (Button(client, f"lang:{_OF_CLIENT}"),), (zones,))
 
 
-def _now(context: Context, zone: str, language: str) -> str:
+def _now(context: BotContext, zone: str, language: str) -> str:
     return i18n.format_moment(context.services.clock(), zone_of(zone), language)
 
 
-def choose_language(context: Context) -> View:
+def choose_language(context: BotContext) -> View:
     """Keep the language of a button."""
     word = context.argument(0)
     if word not in {*LANGUAGES, _OF_CLIENT}:
@@ -96,7 +96,7 @@ def choose_language(context: Context) -> View:
     return replace(screen, alert=text(language, "lang-kept"))
 
 
-def zones(context: Context) -> View:
+def zones(context: BotContext) -> View:
     """Show the zones that most people here live in."""
     if context.dialog is not None and context.dialog.step == TYPING:
         context.stop_waiting()
@@ -119,7 +119,7 @@ def _city(zone: str, language: str) -> str:
     return text(language, f"zone-{zone.partition('/')[2].lower()}")
 
 
-def choose_zone(context: Context) -> View:
+def choose_zone(context: BotContext) -> View:
     """Keep the zone of a button."""
     found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == context.arguments]
     if not found:
@@ -127,17 +127,17 @@ def choose_zone(context: Context) -> View:
     return _kept(context, found[0])
 
 
-def ask_zone(context: Context) -> View:
+def ask_zone(context: BotContext) -> View:
     """Ask for the name of a zone."""
     context.wait(Dialog(TYPING))
     return _asks(context, "zone-ask-name")
 
 
-def _asks(context: Context, key: str) -> View:
+def _asks(context: BotContext, key: str) -> View:
     return menu.form(context, context.translate(key), "zones")
 
 
-def zone_typed(context: Context) -> View:
+def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written, by its name or one of ours by its city."""
     zone = _meant(context.text.strip())
     if not is_zone(zone):
@@ -153,7 +153,7 @@ def _meant(words: str) -> str:
     return next(iter(ours), words if is_zone(words) else words.title())
 
 
-def _kept(context: Context, zone: str) -> View:
+def _kept(context: BotContext, zone: str) -> View:
     context.rows.users.set_zone(context.user_id, zone)
     now = _now(context, zone, context.language)
     back = menu.button(context, "button-back", "lang")
@@ -178,7 +178,7 @@ _TOLD = (
 )
 
 
-async def export(context: Context) -> None:
+async def export(context: BotContext) -> None:
     """Send one file with everything that the database keeps of the person."""
     if not context.is_private:
         await context.say(context.translate("my-data-private"))
@@ -192,7 +192,7 @@ async def export(context: Context) -> None:
     await context.show(lambda: View(page))
 
 
-def delete_me(context: Context) -> View:
+def delete_me(context: BotContext) -> View:
     """Tell what would be removed, and ask."""
     if not context.is_private:
         return menu.message(context.translate("my-data-private"))
@@ -203,7 +203,7 @@ def delete_me(context: Context) -> View:
     return menu.message(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
 
 
-def _table(context: Context, counts: Mapping[str, int]) -> list[str]:
+def _table(context: BotContext, counts: Mapping[str, int]) -> list[str]:
     """Return a line for each kind of rows, and one for those that mean nothing to people."""
     other = sum(count for name, count in counts.items() if name not in _TOLD)
     shown = [(name, counts[name]) for name in _TOLD if counts.get(name)]
@@ -211,7 +211,7 @@ def _table(context: Context, counts: Mapping[str, int]) -> list[str]:
     return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
 
 
-async def forget(context: Context) -> None:
+async def forget(context: BotContext) -> None:
     """Ask once more, then erase everything."""
     if not context.is_private:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
@@ -221,14 +221,14 @@ async def forget(context: Context) -> None:
         await _erase(context)
 
 
-def _surely(context: Context) -> View:
+def _surely(context: BotContext) -> View:
     language = context.language
     sure = Button(text(language, "my-data-sure"), "forget:2", style="danger")
     cancel = Button(text(language, "button-cancel"), "cancel")
     return menu.message(text(language, "my-data-surely"), (sure,), (cancel,))
 
 
-async def _erase(context: Context) -> None:
+async def _erase(context: BotContext) -> None:
     await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     kill_point("erase.before")
     await end_subscriptions(payment_context(context.services, context.calls), context.user_id)
@@ -245,7 +245,7 @@ async def _erase(context: Context) -> None:
     await context.store.do(lambda: context.rows.people.forget(context.user_id, until))
 
 
-def _forget(context: Context) -> tuple[list[str], Mapping[str, int]]:
+def _forget(context: BotContext) -> tuple[list[str], Mapping[str, int]]:
     models = take_back(context, context.user_id)
     until = _kept_until(context)
     removed = context.rows.people.forget(context.user_id, until, context.update_id)
@@ -254,7 +254,7 @@ def _forget(context: Context) -> tuple[list[str], Mapping[str, int]]:
     return models, removed
 
 
-def _kept_until(context: Context) -> datetime:
+def _kept_until(context: BotContext) -> datetime:
     """Return until when what was used of the plan is kept: a day, or the month it counts by."""
     plan, now = plan_for(context), context.services.clock()
     if any(plan.allowance(kind).month is not None for kind in Format):
@@ -262,7 +262,7 @@ def _kept_until(context: Context) -> datetime:
     return now + ONE_DAY
 
 
-async def _tell(context: Context, page: FormattedMessage) -> None:
+async def _tell(context: BotContext, page: FormattedMessage) -> None:
     """Let the message that asked say that it is done; who cannot be told is erased all the same."""
     try:
         if not await context.calls.edit(context.chat_id, context.message_id, page):
@@ -284,7 +284,7 @@ _LOOK_BACK = 50
 _PURCHASES = 3
 
 
-def pay_support(context: Context) -> View:
+def pay_support(context: BotContext) -> View:
     """Hand over what stands behind the command; without words ask for them."""
     rest = context.text.split(maxsplit=1)[1:]
     if rest and not context.verb:
@@ -297,12 +297,12 @@ def pay_support(context: Context) -> View:
     return menu.message(context.translate("paysupport-ask"), _cancel(context))
 
 
-def pay_support_typed(context: Context) -> View:
+def pay_support_typed(context: BotContext) -> View:
     """Hand the typed words over to the admins."""
     return _hand_over(context, context.text)
 
 
-def _hand_over(context: Context, words: str) -> View:
+def _hand_over(context: BotContext, words: str) -> View:
     if not _is_good(words):
         return menu.message(
             context.translate("paysupport-bad", most=MOST_CHARACTERS), _cancel(context)
@@ -320,7 +320,7 @@ def _hand_over(context: Context, words: str) -> View:
     return menu.message(_handed(context, "paysupport-sent"))
 
 
-def _handed(context: Context, key: str) -> str:
+def _handed(context: BotContext, key: str) -> str:
     """Return what is said to whoever handed words over, and that a file did not go along."""
     lost = context.translate("paysupport-words-only") if context.sent is not None else ""
     return "\n\n".join(filter(None, [context.translate(key), lost]))
@@ -330,7 +330,7 @@ def _is_good(words: str) -> bool:
     return 0 < len(words.strip()) <= MOST_CHARACTERS
 
 
-def _is_enough(context: Context) -> bool:
+def _is_enough(context: BotContext) -> bool:
     """Return whether the person has written as often as they may in a day."""
     since = context.services.clock() - _DAY
     newest = context.rows.audit.newest(_LOOK_BACK, person_reference(context.user_id))
@@ -338,12 +338,12 @@ def _is_enough(context: Context) -> bool:
     return len(asked) >= MOST_A_DAY
 
 
-def _admins(context: Context) -> list[int]:
+def _admins(context: BotContext) -> list[int]:
     granted = (each.user_id for each in context.rows.roles.granted() if each.role is Role.ADMIN)
     return list(dict.fromkeys([*context.services.admins, *granted]))
 
 
-def _letter(context: Context, admin: int, words: str) -> OutgoingMessage:
+def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
     language = _language(context, admin)
     told_words = text(
@@ -364,16 +364,16 @@ def _letter(context: Context, admin: int, words: str) -> OutgoingMessage:
     return _sealed(context, admin, FormattedMessage(words, buttons=((reply, every),)))
 
 
-def _sealed(context: Context, admin: int, page: FormattedMessage) -> OutgoingMessage:
+def _sealed(context: BotContext, admin: int, page: FormattedMessage) -> OutgoingMessage:
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
-def _language(context: Context, user_id: int) -> str:
+def _language(context: BotContext, user_id: int) -> str:
     found = context.rows.users.get(user_id)
     return found.speaks(context.services.language) if found else context.services.language
 
 
-def answer(context: Context) -> View:
+def answer(context: BotContext) -> View:
     """Ask an admin for the answer to a person."""
     if not context.arguments:
         return pay_support(context)
@@ -385,7 +385,7 @@ def answer(context: Context) -> View:
     return View(asked.page, is_new=True)
 
 
-def answered(context: Context) -> View:
+def answered(context: BotContext) -> View:
     """Send an admin's answer to the person who asked."""
     if not _is_good(context.text):
         return menu.message(
@@ -403,11 +403,11 @@ def answered(context: Context) -> View:
     return menu.message(_handed(context, "paysupport-answer-sent"))
 
 
-def _may_answer(context: Context) -> bool:
+def _may_answer(context: BotContext) -> bool:
     return context.rows.roles.standing(context.user_id).may(Permission.REFUNDS)
 
 
-def _cancel(context: Context) -> tuple[Button, ...]:
+def _cancel(context: BotContext) -> tuple[Button, ...]:
     return (menu.button(context, "button-cancel", "cancel"),)
 
 

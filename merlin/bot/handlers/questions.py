@@ -31,7 +31,7 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.bot import menu, rendering
 from merlin.bot.addressing import LONG_UNITS
-from merlin.bot.context import BotApplication, Context, add_handlers, page_letters, spot_of
+from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
 from merlin.bot.files import Sent
 from merlin.bot.handlers.asking import (
     Answer,
@@ -73,10 +73,10 @@ from merlin.db.notices import ADMINS
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
 # What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
-Source = Callable[[Context], Awaitable[Prompt]]
+Source = Callable[[BotContext], Awaitable[Prompt]]
 
 
-async def words_alone(context: Context) -> Prompt:
+async def words_alone(context: BotContext) -> Prompt:
     """Return a text message as a prompt, with what it replies to."""
     if not context.quoted:
         return Prompt(context.text)
@@ -84,7 +84,7 @@ async def words_alone(context: Context) -> Prompt:
     return Prompt(f"{quoted}\n\n{context.text}")
 
 
-async def answer_message(context: Context) -> None:
+async def answer_message(context: BotContext) -> None:
     """Answer what is no command and no part of a dialog. Raises ChatUnreachable."""
     context = context.with_replied()
     if context.stored.kind == "edited_message":
@@ -100,7 +100,7 @@ async def answer_message(context: Context) -> None:
         await context.end(UpdateState.REFUSED, "not served: no words")
 
 
-async def answer_question(context: Context, source: Source = words_alone) -> None:
+async def answer_question(context: BotContext, source: Source = words_alone) -> None:
     """Answer a message, wherever it was left. Raises ChatUnreachable."""
     turn = await _stored_turn(context)
     if turn is not None and turn.written is not None:
@@ -112,7 +112,7 @@ async def answer_question(context: Context, source: Source = words_alone) -> Non
     await name_topic(context)
 
 
-async def give_up(context: Context) -> None:
+async def give_up(context: BotContext) -> None:
     """Say that no answer will come, in the placeholder if there is one. Raises ChatUnreachable."""
     sorry = StoredAnswer(
         "", context.translate("bot-failed"), UpdateState.FAILED, offer=rendering.NONE
@@ -131,19 +131,19 @@ async def give_up(context: Context) -> None:
     )
 
 
-def _excuse(context: Context, sorry: StoredAnswer) -> None:
+def _excuse(context: BotContext, sorry: StoredAnswer) -> None:
     """Let a question that is given up not count; an answer that is stored already stays."""
     context.rows.turns.write(context.update_id, sorry)
     settle(context, sorry)
 
 
-async def _stored_turn(context: Context) -> Turn | None:
+async def _stored_turn(context: BotContext) -> Turn | None:
     if not context.is_resumed:
         return None
     return await context.store.read(lambda: context.rows.turns.find(context.update_id))
 
 
-async def _answer_by_edits(context: Context, turn: Turn | None, source: Source) -> None:
+async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
     talk = await talk_of(context)
     editor = _editor(context)
     placing = asyncio.ensure_future(_placed(context, turn, editor))
@@ -161,14 +161,14 @@ async def _answer_by_edits(context: Context, turn: Turn | None, source: Source) 
     await _stand(context, stored, answer.written, parts)
 
 
-def _editor(context: Context) -> StreamingEditor:
+def _editor(context: BotContext) -> StreamingEditor:
     pace = context.services.pace
     gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     draft = DraftText(context.chat_id, rendering.stop_button(context.language, context.update_id))
     return StreamingEditor(context.calls, draft, gap_s, context.translate("bot-waiting"))
 
 
-async def _placed(context: Context, turn: Turn | None, editor: StreamingEditor) -> int:
+async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
     """Return the placeholder's message, an earlier try's where there is one."""
     message_id = turn.placeholder_id if turn is not None else None
     message_id = (
@@ -178,7 +178,7 @@ async def _placed(context: Context, turn: Turn | None, editor: StreamingEditor) 
     return message_id
 
 
-async def _place(context: Context) -> int:
+async def _place(context: BotContext) -> int:
     stop = rendering.stop_button(context.language, context.update_id)
     page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
     message_id = await context.calls.place(context.chat_id, page, spot_of(context))
@@ -188,7 +188,7 @@ async def _place(context: Context) -> int:
 
 
 async def _asked(
-    context: Context, talk: Talk, source: Source, paper: tuple[StreamingEditor, Awaitable[int]]
+    context: BotContext, talk: Talk, source: Source, paper: tuple[StreamingEditor, Awaitable[int]]
 ) -> tuple[Turn, Answer]:
     """Return the turn and its answer, which is asked for while its placeholder is stored."""
     editor, placing = paper
@@ -211,7 +211,7 @@ async def _asked(
             return await both(record(prompt), ask(context, talk, prompt, (editor, stop)))
 
 
-async def _answer_at_once(context: Context, source: Source) -> None:
+async def _answer_at_once(context: BotContext, source: Source) -> None:
     talk = await talk_of(context)
     async with _unseen(context) as onlooker:
         with _stoppable(context) as stop:
@@ -227,13 +227,13 @@ async def _answer_at_once(context: Context, source: Source) -> None:
     await context.bot_data.sender.deliver(prepare, _end(context, answer.written), context.language)
 
 
-def _grows(context: Context) -> bool:
+def _grows(context: BotContext) -> bool:
     """Return whether the answer grows in a message of its own."""
     streaming = context.services.streaming
     return streaming == EDITS or (streaming == DRAFTS and not context.is_private)
 
 
-def _unseen(context: Context) -> DraftIndicator | TypingIndicator:
+def _unseen(context: BotContext) -> DraftIndicator | TypingIndicator:
     """Return what shows that an answer is written for which no message stands yet."""
     pace = context.services.pace
     if context.services.streaming == DRAFTS:
@@ -242,7 +242,7 @@ def _unseen(context: Context) -> DraftIndicator | TypingIndicator:
 
 
 @contextmanager
-def _stoppable(context: Context) -> Iterator[Stop]:
+def _stoppable(context: BotContext) -> Iterator[Stop]:
     try:
         yield context.bot_data.stops.begin(context.update_id, context.user_id)
     finally:
@@ -250,7 +250,7 @@ def _stoppable(context: Context) -> Iterator[Stop]:
 
 
 async def _prompt(
-    context: Context, talk: Talk, source: Source, looks: tuple[AnswerObserver, Stop]
+    context: BotContext, talk: Talk, source: Source, looks: tuple[AnswerObserver, Stop]
 ) -> tuple[Prompt, Answer | None]:
     """Return what is asked, and the answer already where there is nothing to ask."""
     plain = Prompt(context.text, context.format)
@@ -271,13 +271,15 @@ async def _prompt(
     return plain, Answer(refusal, talk.session)
 
 
-async def _made(context: Context, talk: Talk, source: Source, onlooker: AnswerObserver) -> Prompt:
+async def _made(
+    context: BotContext, talk: Talk, source: Source, onlooker: AnswerObserver
+) -> Prompt:
     if context.format != "text":
         onlooker.wrote(context.translate("media-at-it", kind=context.format))
     return await fitted(context, talk, await source(context), onlooker)
 
 
-def _question(context: Context, talk: Talk, prompt: Prompt) -> Question:
+def _question(context: BotContext, talk: Talk, prompt: Prompt) -> Question:
     return Question(
         session_id=talk.session.session_id,
         update_id=context.update_id,
@@ -289,20 +291,20 @@ def _question(context: Context, talk: Talk, prompt: Prompt) -> Question:
     )
 
 
-async def _drawn(context: Context, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
+async def _drawn(context: BotContext, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
     """Return the messages that the answer takes."""
     if turn.question.format == "voice":
         return await context.store.read(lambda: _pages(context, turn, written))
     return await draw(lambda: pages(turn, written, context.language), len(written.answer))
 
 
-async def _show(context: Context, turn: Turn, written: StoredAnswer) -> None:
+async def _show(context: BotContext, turn: Turn, written: StoredAnswer) -> None:
     """Let a stored answer stand in the chat, and end the update."""
     await _stand(context, turn, written, await _drawn(context, turn, written))
 
 
 async def _stand(
-    context: Context, turn: Turn, written: StoredAnswer, parts: Sequence[FormattedMessage]
+    context: BotContext, turn: Turn, written: StoredAnswer, parts: Sequence[FormattedMessage]
 ) -> None:
     """Let the whole answer stand in the chat, and end the update."""
     edited = int(await _is_edited(context, turn.placeholder_id, parts[0]))
@@ -316,7 +318,7 @@ async def _stand(
     await context.bot_data.sender.deliver(prepare, _end(context, written), context.language)
 
 
-def _pages(context: Context, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
+def _pages(context: BotContext, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
     """Return the messages of a turn; to be called within the store's work.
 
     Under the preset for voices the whole of what was heard is part of the answer.
@@ -326,7 +328,9 @@ def _pages(context: Context, turn: Turn, written: StoredAnswer) -> list[Formatte
     return pages(turn, written, context.language, is_script=is_script)
 
 
-async def _is_edited(context: Context, placeholder_id: int | None, page: FormattedMessage) -> bool:
+async def _is_edited(
+    context: BotContext, placeholder_id: int | None, page: FormattedMessage
+) -> bool:
     """Let the placeholder show `page`; False where there is none (any more)."""
     if placeholder_id is None or not await context.calls.edit(
         context.chat_id, placeholder_id, page
@@ -336,7 +340,7 @@ async def _is_edited(context: Context, placeholder_id: int | None, page: Formatt
     return True
 
 
-def _end(context: Context, written: StoredAnswer) -> OnSent:
+def _end(context: BotContext, written: StoredAnswer) -> OnSent:
     ending = context.ending(written.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
@@ -346,21 +350,21 @@ def _end(context: Context, written: StoredAnswer) -> OnSent:
     return after
 
 
-async def stop(context: Context) -> None:
+async def stop(context: BotContext) -> None:
     """End the answer that is being written; what came until then stays."""
     is_stopped = context.bot_data.stops.press(context.number(), context.user_id)
     words = context.translate("bot-stopping" if is_stopped else "bot-stop-late")
     await context.show(lambda: menu.alert(words))
 
 
-async def again(context: Context) -> None:
+async def again(context: BotContext) -> None:
     """Answer a question anew; the old answer stays in the chat, the new one counts."""
     turn, refusal = await context.store.read(lambda: _again(context))
     if turn is None or refusal:
         await context.show(lambda: menu.alert(context.translate(refusal), is_loud=True))
         return
 
-    async def same(_context: Context) -> Prompt:
+    async def same(_context: BotContext) -> Prompt:
         return Prompt(turn.question.text, turn.question.format)
 
     if not context.is_resumed:
@@ -370,7 +374,7 @@ async def again(context: Context) -> None:
     await answer_question(asked, same)
 
 
-def _again(context: Context) -> tuple[Turn | None, str]:
+def _again(context: BotContext) -> tuple[Turn | None, str]:
     """Return the turn to answer anew, and the key of why it is not, "" where it is."""
     turn = own_turn(context)
     if turn is None:
@@ -383,7 +387,7 @@ def _again(context: Context) -> tuple[Turn | None, str]:
     return turn, "bot-again-done" if _is_done(context, turn) else ""
 
 
-def _is_done(context: Context, turn: Turn) -> bool:
+def _is_done(context: BotContext, turn: Turn) -> bool:
     """Return whether the same message has a newer answer: two quick presses are one wish."""
     place, message_id = context.place, turn.question.message_id
     newest = context.rows.corrections.of_message(place, message_id) if message_id else None
@@ -393,7 +397,7 @@ def _is_done(context: Context, turn: Turn) -> bool:
     return not is_this and newest.written is not None and bool(newest.written.answer)
 
 
-def own_turn(context: Context, place: int = 0) -> Turn | None:
+def own_turn(context: BotContext, place: int = 0) -> Turn | None:
     """Return the turn that a button names at `place`, None where it is not this person's.
 
     To be called within the store's work.
@@ -411,17 +415,17 @@ LONGEST_PAUSE_S = 10.0
 _MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
 
 
-async def answer_sent(context: Context) -> None:
+async def answer_sent(context: BotContext) -> None:
     """Answer a voice, a photo or a document. Raises ChatUnreachable."""
     await answer_question(context, source_of(context))
 
 
-def source_of(context: Context) -> Source:
+def source_of(context: BotContext) -> Source:
     """Return what makes a prompt of the files of an update that has some."""
     return SOURCES[context.format]
 
 
-async def heard(context: Context) -> Prompt:
+async def heard(context: BotContext) -> Prompt:
     """Return what a voice or a video note says; a caption makes it material for the caption."""
     transcriber = context.services.transcriber
     if transcriber is None:
@@ -438,7 +442,7 @@ async def heard(context: Context) -> Prompt:
     return Prompt(context.text, "voice", papers=(AttachedText("voice", said),), note=note)
 
 
-async def seen(context: Context) -> Prompt:
+async def seen(context: BotContext) -> Prompt:
     """Return photos with their caption, to be answered by the model that sees."""
     if context.services.vision is None:
         raise Refused("nobody sees photos", "media-photo-off")
@@ -457,7 +461,7 @@ async def seen(context: Context) -> Prompt:
     return Prompt(words, "photo", tuple(images), context.services.vision, note=note)
 
 
-async def read(context: Context) -> Prompt:
+async def read(context: BotContext) -> Prompt:
     """Return documents with their caption, to be put before a model as material."""
     reader = context.services.reader
     if reader is None:
@@ -476,7 +480,7 @@ async def read(context: Context) -> Prompt:
 SOURCES: dict[str, Source] = {"voice": heard, "photo": seen, "document": read}
 
 
-def _alike(context: Context) -> tuple[list[Sent], str]:
+def _alike(context: BotContext) -> tuple[list[Sent], str]:
     """Return the files of the first one's kind, with a note where an album has others too.
 
     The plan counts the question by the first; so nothing else is looked at.
@@ -487,7 +491,7 @@ def _alike(context: Context) -> tuple[list[Sent], str]:
     return alike, context.translate("media-left-out", kind=alike[0].kind)
 
 
-async def _fetched(context: Context, sent: Sent, limit_bytes: int) -> bytes:
+async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
     try:
         content = await context.bot_data.files.fetch(sent.file_id, limit_bytes)
     except NetworkError:
@@ -497,7 +501,9 @@ async def _fetched(context: Context, sent: Sent, limit_bytes: int) -> bytes:
     return content
 
 
-async def _read_document(context: Context, reader: DocumentReader, document: Sent) -> DocumentText:
+async def _read_document(
+    context: BotContext, reader: DocumentReader, document: Sent
+) -> DocumentText:
     content = await _fetched(context, document, context.services.media_limits.document_bytes)
     kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
     if kind in _MISNAMED:
@@ -505,7 +511,7 @@ async def _read_document(context: Context, reader: DocumentReader, document: Sen
     return await reader.read(content, document.name)
 
 
-async def _transcribed(context: Context, transcriber: Transcriber, sent: Sent) -> str:
+async def _transcribed(context: BotContext, transcriber: Transcriber, sent: Sent) -> str:
     """Return what is said in one recording, asked for a few times while the provider is busy."""
     sound = await _fetched(context, sent, context.services.media_limits.voice_bytes)
     ending = recording_extension(sound[:HEAD_BYTES])
@@ -526,7 +532,7 @@ async def _transcribed(context: Context, transcriber: Transcriber, sent: Sent) -
             raise Refused(str(error), "media-hear-failed") from error
 
 
-async def _report(context: Context, error: ProviderError) -> None:
+async def _report(context: BotContext, error: ProviderError) -> None:
     """Tell admins once an hour that nobody hears voices."""
     provider, model_id = context.services.transcription or ("", None)
     log.warning("a voice was not heard", provider=provider, reason=str(error))
@@ -541,7 +547,7 @@ async def _report(context: Context, error: ProviderError) -> None:
 LATEST_S = 3600
 
 
-async def answer_edited(context: Context) -> None:
+async def answer_edited(context: BotContext) -> None:
     """Answer a corrected question. Raises ChatUnreachable."""
     turn = await context.store.read(
         lambda: context.rows.corrections.of_message(context.place, context.message_id)
@@ -560,7 +566,7 @@ async def answer_edited(context: Context) -> None:
     await answer_question(context, source)
 
 
-async def _is_changed(context: Context, turn: Turn) -> bool:
+async def _is_changed(context: BotContext, turn: Turn) -> bool:
     """Return whether the person's own words are others than those that were asked."""
     if context.sent is not None:
         return (
@@ -572,7 +578,7 @@ async def _is_changed(context: Context, turn: Turn) -> bool:
     return bool(context.text) and asked != before and not is_part
 
 
-def _refusal(context: Context, turn: Turn) -> str:
+def _refusal(context: BotContext, turn: Turn) -> str:
     """Return the key of why the correction is not answered, "" where it is."""
     if context.sent is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined paste alone is not the question.

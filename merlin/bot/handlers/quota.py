@@ -9,7 +9,7 @@ from merlin.billing.cost_limits import Guard
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Given, Left, Reserved
 from merlin.bot import rendering
-from merlin.bot.context import Context
+from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
 from merlin.chat.turns import StoredAnswer
 from merlin.core import i18n
@@ -20,17 +20,17 @@ from merlin.core.money import Cost
 NEAR = 2
 
 
-def plan_for(context: Context, dataset: str | None = None) -> Plan:
+def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
     """Return the person's plan, for questions about a dataset where one is named."""
     return plan_of(context.services.plans, context.user.plans, dataset)
 
 
-def is_free(context: Context) -> bool:
+def is_free(context: BotContext) -> bool:
     """Return whether nothing is counted of what the person asks."""
     return plan_for(context) is UNLIMITED and not context.services.caps.is_set
 
 
-def reserve(context: Context, dataset: str | None) -> StoredAnswer | None:
+def reserve(context: BotContext, dataset: str | None) -> StoredAnswer | None:
     """Reserve a question about a dataset; return what is said where there is no room for it.
 
     To be called within the store's work.
@@ -51,7 +51,7 @@ def reserve(context: Context, dataset: str | None) -> StoredAnswer | None:
     return StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.PLAN)
 
 
-def _too_dear(context: Context) -> StoredAnswer | None:
+def _too_dear(context: BotContext) -> StoredAnswer | None:
     """Return what is said where today's answers cost as much as they may."""
     found = _guard(context).over(context.user_id, context.services.clock())
     if found is None:
@@ -61,11 +61,11 @@ def _too_dear(context: Context) -> StoredAnswer | None:
     return StoredAnswer("", context.translate(key, until=until), UpdateState.REFUSED)
 
 
-def _guard(context: Context) -> Guard:
+def _guard(context: BotContext) -> Guard:
     return Guard(context.services.caps, context.rows.costs, zone_of(context.services.timezone))
 
 
-def spent_words(context: Context, left: Left) -> str:
+def spent_words(context: BotContext, left: Left) -> str:
     """Return why no more may be asked in this format, and when it may again."""
     kind = left.kind.value
     if left.limit == 0:
@@ -79,7 +79,7 @@ def spent_words(context: Context, left: Left) -> str:
     )
 
 
-def left_note(context: Context, dataset: str | None) -> str:
+def left_note(context: BotContext, dataset: str | None) -> str:
     """Return what is said under the answer where hardly any question of its format is left."""
     plan, kind = plan_for(context, dataset), Format(context.format)
     if plan is UNLIMITED or not plan.allowance(kind).is_limited:
@@ -96,7 +96,7 @@ def left_note(context: Context, dataset: str | None) -> str:
     return context.translate("pay-left", **told, what=what)
 
 
-def settle(context: Context, written: StoredAnswer) -> None:
+def settle(context: BotContext, written: StoredAnswer) -> None:
     """Charge an answered question, give back any other; within the store's work."""
     note_cost(context, written)
     if plan_for(context) is UNLIMITED:
@@ -107,7 +107,7 @@ def settle(context: Context, written: StoredAnswer) -> None:
         context.rows.quotas.give_back(context.update_id)
 
 
-def note_cost(context: Context, written: StoredAnswer) -> None:
+def note_cost(context: BotContext, written: StoredAnswer) -> None:
     """Add up what an answer cost where that is capped; within the store's work."""
     cost = Cost(written.cost_micro, written.currency)
     _guard(context).note(context.rows.notices, context.user_id, cost, context.services.clock())
@@ -116,7 +116,7 @@ def note_cost(context: Context, written: StoredAnswer) -> None:
 _MOST_GIFTS = 8
 
 
-def left_lines(context: Context, plan: Plan) -> list[str]:
+def left_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return what is left of each format of a plan, a line each; none where nothing is limited."""
     if plan is UNLIMITED:
         return []
@@ -124,7 +124,7 @@ def left_lines(context: Context, plan: Plan) -> list[str]:
     return [_line(context, left[kind]) for kind in Format if kind in left]
 
 
-def _line(context: Context, left: Left) -> str:
+def _line(context: BotContext, left: Left) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-freely", kind=kind)
@@ -142,7 +142,7 @@ def _line(context: Context, left: Left) -> str:
     return f"{line}{gifts}"
 
 
-def gift_lines(context: Context) -> list[str]:
+def gift_lines(context: BotContext) -> list[str]:
     """Return the packs and gifts that are not used up, a line each, the first to end first."""
     now, given = context.services.clock(), context.rows.quotas.gifts(context.user_id)
     ending = [(each.gift.expires_at, each) for each in given if each.used < each.gift.amount]
@@ -155,7 +155,7 @@ def gift_lines(context: Context) -> list[str]:
     return [*lines, *(_gift_line(context, each, None) for each in for_ever)][:_MOST_GIFTS]
 
 
-def _gift_line(context: Context, given: Given, until: datetime | None) -> str:
+def _gift_line(context: BotContext, given: Given, until: datetime | None) -> str:
     what = pack_words({given.gift.kind: given.gift.amount - given.used}, context.language)
     if until is None:
         return context.translate("pay-gift", what=what)

@@ -20,7 +20,7 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import menu, rendering
-from merlin.bot.context import Act, BotApplication, Context, add_handlers, letters
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
 from merlin.bot.handlers.asking import (
     answering,
     begin_topic,
@@ -61,7 +61,7 @@ class _Task:
     room_tokens: int
 
 
-async def sum_up(context: Context) -> None:
+async def sum_up(context: BotContext) -> None:
     """Sum up the session that a button names, and go on in a new one. Raises ChatUnreachable."""
     task = await context.store.do(lambda: _open(context))
     if isinstance(task, View):
@@ -86,7 +86,7 @@ async def sum_up(context: Context) -> None:
     )
 
 
-def _open(context: Context) -> _Task | View:
+def _open(context: BotContext) -> _Task | View:
     """Return what there is to do, or what is shown where there is nothing."""
     if context.is_resumed and context.rows.outbox.of_update(context.update_id):
         return View(None)
@@ -104,11 +104,11 @@ def _open(context: Context) -> _Task | View:
     return _task(context, session)
 
 
-def _session_of(context: Context, session_id: int) -> Session | None:
+def _session_of(context: BotContext, session_id: int) -> Session | None:
     return context.rows.session_list.find(context.place, session_id)
 
 
-def _task(context: Context, session: Session) -> _Task:
+def _task(context: BotContext, session: Session) -> _Task:
     services = context.services
     wish = ModelRequest(
         dataset=None,
@@ -127,12 +127,12 @@ def _task(context: Context, session: Session) -> _Task:
     )
 
 
-async def _ask(context: Context, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
+async def _ask(context: BotContext, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
     route = candidates(context.rows.shelf, context.store.read, task.wish, task.first)
     return await context.bot_data.desk.reply(route, (asked,), onlooker)
 
 
-def _goes_on(context: Context, old: Session, summary: str) -> View:
+def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     """Open the session that knows the summary, and show that; or say that all stays as it was."""
     if not summary:
         return replace(menu.message(context.translate("sum-failed")), is_new=True)
@@ -151,7 +151,7 @@ def _goes_on(context: Context, old: Session, summary: str) -> View:
     return View(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
 
 
-def _account(context: Context, old: Session, replies: Sequence[Reply], *, is_done: bool) -> None:
+def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_done: bool) -> None:
     """Charge the question, and keep what the models took for it as a turn without words."""
     settle(context, StoredAnswer(answer=SUMMARY if is_done else ""))
     last = next((each for each in reversed(replies) if each.choice), None)
@@ -181,12 +181,12 @@ NAMING = "session-name"
 _FIRST_WORDS = 200
 
 
-def list_sessions(context: Context) -> View:
+def list_sessions(context: BotContext) -> View:
     """Show a page of the sessions, the newest used first."""
     return _page(context, context.number())
 
 
-def _page(context: Context, wanted: int) -> View:
+def _page(context: BotContext, wanted: int) -> View:
     count = context.rows.session_list.count(context.place)
     if not count:
         return menu.message(context.translate("sessions-none"))
@@ -198,7 +198,7 @@ def _page(context: Context, wanted: int) -> View:
     return menu.message(words, *buttons, *menu.page_buttons("sessions", page, count))
 
 
-def _entry(context: Context, session: Session) -> Button:
+def _entry(context: BotContext, session: Session) -> Button:
     when = ""
     if session.touched_at is not None:
         zone = context.zone
@@ -207,12 +207,12 @@ def _entry(context: Context, session: Session) -> Button:
     return Button(f"{mark}{titled(session, context)}{when}", f"session:{session.session_id}")
 
 
-def titled(session: Session, context: Context) -> str:
+def titled(session: Session, context: BotContext) -> str:
     """Return a session's title, a word for one that has none."""
     return session.title or context.translate("session-untitled")
 
 
-def own_session(context: Context) -> Session | None:
+def own_session(context: BotContext) -> Session | None:
     """Return the session that a button names, None where it is not this person's.
 
     To be called within the store's work.
@@ -221,10 +221,10 @@ def own_session(context: Context) -> Session | None:
     return found if found is not None and found.user_id == context.user_id else None
 
 
-def _owned(show: Callable[[Context, Session], View]) -> Act:
+def _owned(show: Callable[[BotContext, Session], View]) -> Act:
     """Return the act that shows a session to the person whose it is, and to nobody else."""
 
-    def act(context: Context) -> View:
+    def act(context: BotContext) -> View:
         session = own_session(context)
         if session is None:
             return menu.alert(context.translate("session-not-yours"), is_loud=True)
@@ -233,14 +233,14 @@ def _owned(show: Callable[[Context, Session], View]) -> Act:
     return act
 
 
-def session_card(context: Context, session: Session) -> View:
+def session_card(context: BotContext, session: Session) -> View:
     """Show one session with what can be done with it."""
     if context.dialog is not None and context.dialog.step == NAMING:
         context.stop_waiting()
     return _card(context, session)
 
 
-def _card(context: Context, session: Session) -> View:
+def _card(context: BotContext, session: Session) -> View:
     language, number_ = context.language, session.session_id
     lines = [text(language, "session-card", title=titled(session, context))]
     if session.touched_at is not None:
@@ -265,7 +265,7 @@ def _card(context: Context, session: Session) -> View:
     )
 
 
-def open_session(context: Context, session: Session) -> View:
+def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
     context.rows.session_list.switch(context.place, session.session_id)
     words = context.translate("session-opened", title=titled(session, context))
@@ -282,19 +282,19 @@ def _cut(words: str) -> str:
     return words if len(words) <= _FIRST_WORDS else f"{words[:_FIRST_WORDS]}…"
 
 
-def rename_session(context: Context, session: Session) -> View:
+def rename_session(context: BotContext, session: Session) -> View:
     """Ask for a new name."""
     waits = Dialog(NAMING, {"session": session.session_id})
     context.wait(waits)
     return _asks_name(context, session)
 
 
-def _asks_name(context: Context, session: Session) -> View:
+def _asks_name(context: BotContext, session: Session) -> View:
     words = context.translate("session-ask-name", title=titled(session, context))
     return menu.form(context, words, f"session:{session.session_id}")
 
 
-def session_named(context: Context) -> View:
+def session_named(context: BotContext) -> View:
     """Take the name that was written."""
     wanted = context.dialog.said.get("session") if context.dialog is not None else None
     session = context.rows.session_list.find(context.place, int(wanted or 0))
@@ -310,7 +310,7 @@ def session_named(context: Context) -> View:
     return _card(context, renamed)
 
 
-def file(context: Context, session: Session) -> View:
+def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
     passages = context.rows.transcripts.passages(session.session_id)
     if context.arguments[1:] == ("json",):
@@ -324,7 +324,7 @@ def file(context: Context, session: Session) -> View:
     return View(page, is_new=True)
 
 
-def ask_delete_session(context: Context, session: Session) -> View:
+def ask_delete_session(context: BotContext, session: Session) -> View:
     """Ask whether it is meant."""
     sure = menu.button(
         context, "session-delete", f"session-drop-yes:{session.session_id}", "danger"
@@ -334,7 +334,7 @@ def ask_delete_session(context: Context, session: Session) -> View:
     return menu.message(words, (sure, keep))
 
 
-def delete_session(context: Context, session: Session) -> View:
+def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
     context.rows.session_list.delete(context.place, session.session_id)
     words = context.translate("session-deleted", title=titled(session, context))
@@ -351,7 +351,7 @@ def bar(share: float) -> str:
     return _FULL * full + _EMPTY * (CELLS - full)
 
 
-def tokens(context: Context) -> View:
+def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
     session = context.rows.sessions.open(context.place)
     plan = plan_for(context, dataset_of(context, session))
@@ -368,7 +368,7 @@ def tokens(context: Context) -> View:
 
 
 def _gauge_lines(
-    context: Context, session: Session, newest: LastTurn | None, limit: int
+    context: BotContext, session: Session, newest: LastTurn | None, limit: int
 ) -> list[str]:
     is_counted = newest is not None and newest.is_counted and session.used_tokens > 0
     used = session.used_tokens or _estimate(context, session)
@@ -382,20 +382,20 @@ def _gauge_lines(
     ]
 
 
-def _estimate(context: Context, session: Session) -> int:
+def _estimate(context: BotContext, session: Session) -> int:
     summary = (Message("system", session.summary),) if session.summary else ()
     return count_window_tokens(
         (*summary, *context.rows.turns.history(session.session_id, MOST_TURNS))
     )
 
 
-def _model_line(context: Context, session: Session) -> str:
+def _model_line(context: BotContext, session: Session) -> str:
     now = answering(context, session)
     model = now.title if now is not None else ""
     return context.translate("tokens-model", model=model, is_known="yes" if model else "no")
 
 
-def _cost_lines(context: Context, session: Session) -> list[str]:
+def _cost_lines(context: BotContext, session: Session) -> list[str]:
     here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
     session_cost = _amounts(context.rows.tally.of_session(session.session_id), context.language)
     today = _amounts(
@@ -417,13 +417,13 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
     return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 
-def _plan_lines(context: Context, plan: Plan) -> list[str]:
+def _plan_lines(context: BotContext, plan: Plan) -> list[str]:
     lines = left_lines(context, plan)
     title = plan.titled(context.language)
     return ["", context.translate("plan-title", title=title), *lines] if lines else []
 
 
-def _buttons(context: Context, newest: LastTurn | None) -> list[tuple[Button, ...]]:
+def _buttons(context: BotContext, newest: LastTurn | None) -> list[tuple[Button, ...]]:
     fresh = menu.button(context, "bot-button-new", "new")
     every = menu.button(context, "session-all", "sessions:0")
     kept = (every,) if context.is_private else ()
@@ -437,7 +437,7 @@ _SHOWN = 3
 _MOST = 1000
 
 
-async def new_session(context: Context) -> None:
+async def new_session(context: BotContext) -> None:
     """Begin a new session, in its own topic where the chat has topics. Raises ChatUnreachable."""
     may_begin = await context.store.do(lambda: not _is_begun(context) and not beyond(context))
     thread_id = await begin_topic(context) if may_begin else 0
@@ -455,18 +455,18 @@ async def new_session(context: Context) -> None:
     await context.bot_data.sender.deliver(prepare, ending, context.language)
 
 
-def _is_begun(context: Context) -> bool:
+def _is_begun(context: BotContext) -> bool:
     """Return whether the answer was stored before a kill."""
     return context.is_resumed and bool(context.rows.outbox.of_update(context.update_id))
 
 
-def _first_words(context: Context, thread_id: int) -> OutgoingMessage:
+def _first_words(context: BotContext, thread_id: int) -> OutgoingMessage:
     page = FormattedMessage(context.translate("session-topic-begun"))
     key = f"update:{context.update_id}:topic"
     return OutgoingMessage(key, context.chat_id, page, context.update_id, Target(thread_id))
 
 
-def fresh(context: Context) -> View:
+def fresh(context: BotContext) -> View:
     """Close the session, keep it, and open a new one; ask first where an old one has to go."""
     over = beyond(context)
     if over:
@@ -476,7 +476,7 @@ def fresh(context: Context) -> View:
     return _begun(context, "bot-new" if context.is_private else "groups-new")
 
 
-def _begun(context: Context, key: str) -> View:
+def _begun(context: BotContext, key: str) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
     new = context.rows.sessions.renew(context.place)
     words = [context.translate(key)]
@@ -486,7 +486,7 @@ def _begun(context: Context, key: str) -> View:
     return menu.message("\n\n".join(words))
 
 
-def beyond(context: Context) -> Sequence[Session]:
+def beyond(context: BotContext) -> Sequence[Session]:
     """Return the sessions for which one more leaves no room in the person's plan, newest first.
 
     None where the open one was never used: it is as good as a new one. To be called within the
@@ -502,7 +502,7 @@ def beyond(context: Context) -> Sequence[Session]:
     return context.rows.session_list.of(context.place, most - 1, _MOST)
 
 
-def _offer(context: Context, over: Sequence[Session]) -> View:
+def _offer(context: BotContext, over: Sequence[Session]) -> View:
     language, zone = context.language, context.zone
     most = plan_for(context).sessions or 0
     lines = [text(language, "sessions-most", most=most, over=len(over))]
@@ -521,7 +521,7 @@ def _offer(context: Context, over: Sequence[Session]) -> View:
     return menu.message("\n".join(lines), (sure,), (every, cancel))
 
 
-def instead(context: Context) -> View:
+def instead(context: BotContext) -> View:
     """Delete the sessions that were named, and begin a new one; others are named anew first."""
     over = beyond(context)
     if over and (over[0].session_id, len(over)) != (context.number(), context.number(1)):
@@ -533,7 +533,7 @@ def instead(context: Context) -> View:
     return screen
 
 
-def clear_session(context: Context) -> View:
+def clear_session(context: BotContext) -> View:
     """Forget what was said in the session: it is deleted, and a new one begins."""
     old = context.rows.sessions.open(context.place)
     screen = _begun(context, "bot-clear")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from merlin.account.sign_ins import Login
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, Context, GuardGroup, add_guard, add_handlers
+from merlin.bot.context import BotApplication, BotContext, GuardGroup, add_guard, add_handlers
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.model_choice import open_course
 from merlin.bot.handlers.plans import LINK, came_by, plan
@@ -26,7 +26,7 @@ VERB, YES, NO = "login", "yes", "no"
 _ANSWER, _LOGIN = 0, 1
 
 
-def open_login(context: Context, key: str) -> View:
+def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks, with the digits that stand on its page."""
     login = context.rows.logins.show(key, context.user_id) if context.is_private else None
     if login is None:
@@ -43,12 +43,12 @@ def open_login(context: Context, key: str) -> View:
     )
 
 
-def _button(context: Context, login: Login, answer: str, style: str = "") -> Button:
+def _button(context: BotContext, login: Login, answer: str, style: str = "") -> Button:
     label = context.translate(f"bot-login-{answer}")
     return Button(label, f"{VERB}:{answer}:{login.login_id}", style=style)
 
 
-def settle_login(context: Context) -> View:
+def settle_login(context: BotContext) -> View:
     """Let the browser in, or not; the question takes the answer's words."""
     is_own = context.arguments[:1] == (YES,)
     login_id = context.number(_LOGIN)
@@ -82,13 +82,13 @@ _GO = "go_"
 _ASK = "ask_"
 
 
-def to_private(context: Context, command: str = "") -> Button:
+def to_private(context: BotContext, command: str = "") -> Button:
     """Return the button that opens the private chat, and there a command."""
     label = context.translate("groups-button-private")
     return Button(label, url=context.link(f"{_GO}{command}" if command else "group"))
 
 
-def led_to(context: Context) -> Context:
+def led_to(context: BotContext) -> BotContext:
     """Return what a link leads to: /start go_plan is /plan."""
     command = context.words.removeprefix(_GO)
     if context.command != "start" or not context.words.startswith(_GO) or command not in PRIVATE:
@@ -101,7 +101,7 @@ def asking(token: str) -> str:
     return f"{_ASK}{token}"
 
 
-def asked_token(context: Context) -> str:
+def asked_token(context: BotContext) -> str:
     """Return the token of the question that a link asks, "" for none."""
     is_link = context.command == "start" and context.words.startswith(_ASK)
     return context.words.removeprefix(_ASK) if is_link else ""
@@ -112,14 +112,14 @@ _BUTTONS = frozenset({"forget", "cancel"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 
-def is_turned_away(context: Context) -> bool:
+def is_turned_away(context: BotContext) -> bool:
     """Return whether this person is blocked and asks for more than their own data."""
     if not context.user.is_blocked or context.stored.kind not in _KINDS:
         return False
     return context.command not in _COMMANDS and context.verb not in _BUTTONS
 
 
-async def turn_away(context: Context) -> bool:
+async def turn_away(context: BotContext) -> bool:
     """Say to who is blocked that no answers are given. A guard."""
     if not is_turned_away(context) or not (context.verb or context.is_private):
         return True
@@ -134,7 +134,7 @@ async def turn_away(context: Context) -> bool:
 _SEPARATOR = "_"
 
 
-def start(context: Context) -> View:
+def start(context: BotContext) -> View:
     """Greet, and go where the link leads; what no link can mean is passed over."""
     if context.is_private:
         # For admins who look for a person, and for commits in an editor's name.
@@ -153,21 +153,21 @@ def start(context: Context) -> View:
     return menu.message(context.translate("bot-start"))
 
 
-def _greeted(context: Context, screen: View) -> View:
+def _greeted(context: BotContext, screen: View) -> View:
     if screen.page is None:
         return screen
     words = f"{context.translate('bot-hello')}\n\n{screen.page.text}"
     return replace(screen, page=replace(screen.page, text=words))
 
 
-def cancel(context: Context) -> View:
+def cancel(context: BotContext) -> View:
     """Wait for nothing any more, whatever was asked for."""
     was_waiting = context.stop_waiting()
     is_news = was_waiting or context.verb
     return menu.message(context.translate("bot-cancelled" if is_news else "bot-nothing-to-cancel"))
 
 
-async def unknown(context: Context) -> None:
+async def unknown(context: BotContext) -> None:
     """Say that there is no such command."""
     await context.say(context.translate("bot-unknown-command", command=f"/{context.command[:32]}"))
 
