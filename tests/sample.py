@@ -1,4 +1,4 @@
-"""The sample that `make test` runs: every unit test, and of the rest one in eight.
+"""The sample that `make test` runs: every unit test and kill point, of the rest one in eight.
 
 All of them take a quarter of an hour on two cores and run before anything lands (`.ci/run` sets
 MERLIN_REQUIRE_ALL). The sample is the same until MERLIN_SEED says otherwise, and a test that is
@@ -11,6 +11,7 @@ import os
 from hashlib import sha256
 
 ONE_IN = 8
+_WHOLE = ("tests/kill/",)
 
 
 def is_wanted():
@@ -31,6 +32,6 @@ def parted(items):
 
 
 def _is_chosen(item):
-    is_cheap = item.get_closest_marker("unit") is not None
+    is_whole = item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
     drawn = int(sha256(f"{seed()} {item.nodeid}".encode()).hexdigest(), 16)
-    return is_cheap or drawn % ONE_IN == 0
+    return is_whole or drawn % ONE_IN == 0
