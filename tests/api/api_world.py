@@ -7,12 +7,14 @@ import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import uvicorn
 from waiting import longest
 
 from merlin.api.services import ApiServices, Picture
 from merlin.app.context import Context
+from merlin.billing.repository import billing_of
 from merlin.core.errors import MerlinError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -70,7 +72,7 @@ def services_of(desk, store=None, rows=None):
     return ApiServices(
         store=away,
         context=Context(db=None, store=away, clock=lambda: NOW),
-        rows=rows,
+        rows=rows or SimpleNamespace(billing=billing_of(None, None), users=None),
         look=desk.look,
         ask_fetch=desk.ask_fetch,
         ask_poll=desk.ask_poll,
