@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
@@ -249,14 +250,28 @@ def commands(house):
         code, out, err = run(*words.format(paid=paid).split(), *given)
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
+    run("--help")  # whatever command is not wanted stays unknown till then
     for words in sorted(_verbs(_command(app))):
-        _, out, _ = run(*words.split(), "--help")
+        out = run(*words.split(), "--help")[1] if words else _overview()
         told[f"{' '.join(['merlin', *words.split()])} --help"] = _unboxed(out)
     return told
 
 
-# The tree of commands is made anew each time otherwise, which takes a tenth of a second.
-_command = cache(get_command)
+@cache
+def _tree(app, *_counts):
+    return get_command(app)
+
+
+def _command(app):
+    """Return the tree of the commands that there are by now; it takes a tenth of a second."""
+    return _tree(app, len(app.registered_commands), len(app.registered_groups))
+
+
+def _overview():
+    """Return the first help, whose order is that in which this process's commands were wanted."""
+    code = "import sys; sys.argv[0] = 'merlin'; from merlin.cli import main; main()"
+    words = [sys.executable, "-c", code, "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def run(*words):
