@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 
 import pytest
@@ -180,6 +181,7 @@ def test_a_request_may_be_left_to_the_daemon(run):
 
 def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
+    shutil.rmtree(lab.config.state_dir)
     assert main(["status", "--config", str(lab.path)]) == 1
     assert "recorded yet" in capsys.readouterr().err
 
