@@ -147,7 +147,7 @@ class History:
             number, state = purchase.purchase_id, PurchaseState.CANCELED
             is_closed = self.dice.random() < 0.3
             self.world.billing.purchases.give_up(number, state, is_closed=is_closed)
-            expire(self.world.billing, self.dice.choice(self.orders), self.clock())
+            expire(self.world.billing, self.dice.choice(self.orders))
 
     def refund(self):
         """Send back a part or all of a payment; never more than is left."""

@@ -6,9 +6,11 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from merlin.app import builds
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
@@ -101,7 +103,7 @@ def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
         if word == "asked-daemon":
             threading.Timer(0, lead.release).start()
 
-    assert ask(lab.config, "build", {"dataset": "trial"}, say)["build"] == "trial-1"
+    assert ask(lab.config, partial(builds.build, dataset="trial"), say)["build"] == "trial-1"
     assert said == ["asked-daemon", "no-daemon"]
 
 

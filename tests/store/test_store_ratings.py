@@ -335,7 +335,7 @@ def test_every_column_that_somebody_seals_is_known():
         "purchases",
         "sessions",
         "sign_ins",
-        "subscription_store",
+        "subscriptions",
         "turns",
         "users",
     }

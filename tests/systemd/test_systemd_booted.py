@@ -174,6 +174,12 @@ def test_a_hung_process_is_ended_and_started_again(machine):
     machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
     machine.wait(lambda: is_ready_again(machine, "api", old), "the api is ready")
     assert "Watchdog timeout" in machine.box.journal("merlin-api")
+    # What comes next is no test of patience.
+    (folder / "impatient.conf").unlink()
+    machine.box.systemctl("daemon-reload")
+    old = main_pid(machine, "api")
+    machine.box.systemctl("restart", "merlin-api")
+    machine.wait(lambda: is_ready_again(machine, "api", old), "the api is ready")
 
 
 @pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
