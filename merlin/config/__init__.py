@@ -18,6 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from merlin.config.consistency import faults_of
+from merlin.config.engine import EngineConfig
 from merlin.config.faults import broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, setting
 from merlin.config.settings import (
@@ -26,7 +27,6 @@ from merlin.config.settings import (
     ChatConfig,
     DaemonConfig,
     DatasetsConfig,
-    EngineConfig,
     ModelChoice,
     ModelConfig,
     ProviderConfig,

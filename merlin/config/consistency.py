@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from merlin.config.engine import BUILT_IN, OWN_BACKEND, EngineConfig, EngineModelConfig
 from merlin.config.faults import Fault, at
-from merlin.config.settings import BUILT_IN, OWN_BACKEND, EngineConfig, EngineModelConfig
 from merlin.config.shop import plan_faults, shop_faults
 from merlin.core.clock import has_zones, is_zone
 from merlin.core.loopback import is_loopback

@@ -1,0 +1,213 @@
+"""The section `engine` of config.yaml: what it serves and trains, its limits, its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from merlin.config.section import (
+    Day,
+    Device,
+    DeviceGroup,
+    Listen,
+    Many,
+    Opt,
+    Placed,
+    Section,
+    address_of,
+    setting,
+)
+from merlin.config.settings import ModelConfig, Rate
+
+OWN_BACKEND = "transformers"
+# Part of Merlin itself; no base of the configuration may take its name.
+BUILT_IN = "recall"
+
+EngineModelName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["qwen3-0.6b"])
+]
+
+
+class EngineModelConfig(ModelConfig):
+    """One base, by its name; `merlin engine models pull` brings its files.
+
+    What it says of price, limits and sunset counts as an entry of `models`, unless there is one
+    that says otherwise.
+    """
+
+    path: Placed = setting(
+        "A folder with `config.json`, safetensors and tokenizer, or a `.gguf` file; either this"
+        " or `hub`. A relative path counts from this file.",
+        "bases/SmolLM2-135M-Instruct.Q4_1.gguf",
+        default_factory=str,
+        min_length=1,
+    )
+    hub: str = setting(
+        "Where it lies on the Hugging Face hub, or the server that `HF_ENDPOINT` names:"
+        " `owner/name`.",
+        "Qwen/Qwen3-0.6B",
+        default_factory=str,
+        pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
+    )
+    revision: str = setting(
+        "Branch, tag or commit there; the commit that was pulled is written down.",
+        default="main",
+        min_length=1,
+    )
+    licence: str = setting(
+        "Its licence as people should read it. Default what the hub says.",
+        "Apache-2.0",
+        default_factory=str,
+    )
+    backend: Literal["transformers", "vllm", "llama.cpp"] = setting(
+        "Who answers for it: `transformers` (the engine itself), `vllm`, `llama.cpp`.",
+        "vllm",
+        default="transformers",
+    )
+    url: str = setting(
+        "Address of the `vllm` or `llama.cpp` server. Without one the engine starts"
+        " `llama-server` itself, with the `.gguf` file of `path`.",
+        "http://127.0.0.1:8000",
+        default_factory=str,
+        pattern=r"^https?://",
+    )
+    credential: str = setting(
+        "Name of the environment variable with that server's key. Default none.",
+        "VLLM_API_KEY",
+        default_factory=str,
+        min_length=1,
+    )
+    context: Opt[int] = setting(
+        "Tokens of a whole conversation. Default as its files say.", 8192, default=None, ge=1
+    )
+    training_example: Opt[int] = setting(
+        "Tokens of one training example. Default its window.", 2048, default=None, ge=1
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = setting(
+        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 where the device has it.",
+        default="auto",
+    )
+    quantised: Literal["none", "8bit", "4bit"] = setting(
+        "`8bit` or `4bit`: weights made smaller in memory, in training and answers; on an NVIDIA"
+        " GPU, with the package bitsandbytes.",
+        default="none",
+    )
+    embeddings: bool = setting("It can be asked for embeddings.", default=False)
+    price: Opt[Rate] = None
+    sunset: Opt[Day] = setting(
+        "The day on which you take it out of use.",
+        "2030-01-01",
+        default=None,
+    )
+
+
+class EngineTrainingConfig(Section):
+    """Where language models are trained."""
+
+    devices: Many[DeviceGroup] = setting(
+        "One job at a time runs on each: `cpu`, `cuda:0`, `mps`. A list of several GPUs is one"
+        " job on all of them.",
+        ["cuda:0", ["cuda:1", "cuda:2"]],
+        default=("cpu",),
+        validate_default=True,
+        min_length=1,
+    )
+    cluster: str = setting(
+        "Address of a Ray cluster that this machine belongs to, or local for one that is started"
+        " here.",
+        "10.0.0.1:6379",
+        default_factory=str,
+        min_length=1,
+    )
+    workers: int = setting(
+        "Workers of that cluster that one job takes; 0 does without.", 2, default=0, ge=0
+    )
+    quota_gb: float = setting(
+        "Most that tuned models may take on the disk, in GB; 0: what there is.", 20, default=0, ge=0
+    )
+
+
+class EngineAnsweringConfig(Section):
+    """How the engine's own backend answers."""
+
+    device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
+    at_once: int = setting("Answers written at the same time.", default=8, ge=1, le=256)
+    waiting: int = setting(
+        "Questions that may wait; the next is told to come again.", default=64, ge=0
+    )
+    adapters: int = setting("Tuned models kept in memory beside their base.", default=20, ge=1)
+    idle_s: float = setting(
+        "After so many seconds without a question a base leaves memory; 0 never.", default=900, ge=0
+    )
+
+
+class EngineHearingConfig(Section):
+    """Speech to text (faster-whisper). Without it there is none."""
+
+    model: Placed = setting(
+        "A folder of a Whisper model in CTranslate2's format, such as a copy of"
+        " `Systran/faster-whisper-small`. A relative path counts from this file.",
+        "bases/faster-whisper-small",
+        min_length=1,
+    )
+
+
+class WebhookConfig(Section):
+    """One address that hears of jobs that ended."""
+
+    url: str = setting(
+        "The address.", "https://merlin.example.com/hooks/provider", pattern=r"^https?://"
+    )
+    credential: str = setting(
+        "Name of the environment variable with the secret that signs (whsec_…).",
+        "MERLIN_WEBHOOK_SECRET",
+        min_length=1,
+    )
+
+
+class EngineConfig(Section):
+    """Merlin's own server of the protocol."""
+
+    listen: Listen = setting(
+        "host:port. `merlin run` starts an engine when a provider points at it.",
+        default="127.0.0.1:8702",
+    )
+    credential: str = setting(
+        "Name of the environment variable with the key that callers must send.",
+        default="MERLIN_ENGINE_KEY",
+    )
+    pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
+    models: Mapping[EngineModelName, EngineModelConfig] = setting(
+        "Language models that can be tuned and asked, by the name that recipes and callers give;"
+        " `recall` is always there.",
+        default_factory=dict,
+        entries={
+            "qwen3-0.6b": [
+                "hub",
+                "revision",
+                "licence",
+                "context",
+                "training_example",
+                "dtype",
+                "quantised",
+                "embeddings",
+                "price",
+            ],
+            "smollm2": ["path", "sunset"],
+            "qwen3-elsewhere": ["hub", "backend", "url", "credential"],
+        },
+    )
+    training: EngineTrainingConfig = EngineTrainingConfig()
+    answering: EngineAnsweringConfig = EngineAnsweringConfig()
+    hearing: Opt[EngineHearingConfig] = None
+    webhooks: Many[WebhookConfig] = setting(
+        "Addresses that hear of jobs that ended, signed by the Standard Webhooks scheme.",
+        default_factory=tuple,
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        return address_of(self.listen)
