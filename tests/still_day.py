@@ -5,37 +5,29 @@ from __future__ import annotations
 import shutil
 import socket
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
-from unittest.mock import patch
 
 import forked
-
-from merlin.core import clock
+import pytest
+import time_machine
 
 _GIB = 1 << 30
 DISK = SimpleNamespace(total=200 * _GIB, used=150 * _GIB, free=50 * _GIB)
 DAY = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
 
-class _Moved(datetime):
-    by = timedelta()
-
-    @classmethod
-    def now(cls, tz=None):
-        return datetime.now(tz) + cls.by
-
-
 @contextmanager
 def still_day(by=None, at=DAY):
     """Let it be `at` in this process, or what it is in the one that moved its clock `by`."""
-    _Moved.by = at - datetime.now(UTC) if by is None else by
+    by = at - datetime.now(UTC) if by is None else by
     with (
-        patch.object(clock, "datetime", _Moved),
-        patch.object(socket, "gethostname", lambda: "host"),
-        patch.object(shutil, "disk_usage", lambda _: DISK),
+        time_machine.travel(datetime.now(UTC) + by, tick=True),
+        pytest.MonkeyPatch.context() as machine,
     ):
-        yield _Moved.by
+        machine.setattr(socket, "gethostname", lambda: "host")
+        machine.setattr(shutil, "disk_usage", lambda _: DISK)
+        yield by
 
 
 def start(by, verb, config, log, **environment):
