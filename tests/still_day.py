@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from contextlib import contextmanager
@@ -28,6 +29,17 @@ def still_day(by=None, at=DAY):
         machine.setattr(socket, "gethostname", lambda: "host")
         machine.setattr(shutil, "disk_usage", lambda _: DISK)
         yield by
+
+
+@contextmanager
+def own_environment():
+    """Let the environment of this process change, and be afterwards as it was."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
 
 
 def start(by, verb, config, log, **environment):

@@ -7,6 +7,7 @@ import os
 import pytest
 from house import PEOPLE, house
 from plain import Pages, compare, compare_roles
+from still_day import own_environment
 from structlog.testing import capture_logs
 from surfaces import ROLES, answers, commands, screens
 
@@ -15,20 +16,15 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    before = dict(os.environ)
-    # Each test's own surroundings come later than this world.
-    for role in ("AUTHOR", "COMMITTER"):
-        os.environ[f"GIT_{role}_NAME"] = "boris"
-        os.environ[f"GIT_{role}_EMAIL"] = "boris@example.com"
     home = tmp_path_factory.mktemp("home")
     told = {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "MERLIN_LANGUAGE": "en"}
-    os.environ |= {**told, "MERLIN_REPORTS": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
-    try:
+    # Each test's own surroundings come later than this world.
+    for role in ("AUTHOR", "COMMITTER"):
+        told |= {f"GIT_{role}_NAME": "boris", f"GIT_{role}_EMAIL": "boris@example.com"}
+    with own_environment():
+        os.environ |= {**told, "MERLIN_REPORTS": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
         with capture_logs(), house(tmp_path_factory.mktemp("house"), os.environ) as made:
             yield made, dict(os.environ)
-    finally:
-        os.environ.clear()
-        os.environ |= before
 
 
 @pytest.fixture

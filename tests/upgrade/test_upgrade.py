@@ -25,7 +25,7 @@ from old_state import (
 # isort: split
 import httpx
 from house import PEOPLE, outside, running
-from still_day import DAY, still_day
+from still_day import DAY, own_environment, still_day
 from structlog.testing import capture_logs
 from surfaces import ROLES, answers, commands
 from waiting import longest, wait_until
@@ -36,12 +36,12 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Give the world of the earlier version an hour later, with what people hold of it."""
-    folder, before = tmp_path_factory.mktemp("upgraded"), dict(os.environ)
+    folder = tmp_path_factory.mktemp("upgraded")
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
     held = json.loads((folder / HELD).read_text("utf-8"))
-    os.environ |= {"HOME": str(folder), "MERLIN_LANGUAGE": "en", "COLUMNS": "160"}
-    try:
+    with own_environment():
+        os.environ |= {"HOME": str(folder), "MERLIN_LANGUAGE": "en", "COLUMNS": "160"}
         with (
             capture_logs(),
             still_day(at=DAY + timedelta(hours=1)) as by,
@@ -54,9 +54,6 @@ def world(tmp_path_factory):
             for name, cookies in held["cookies"].items():
                 house.browsers[name].cookies.update(cookies)
             yield house, dict(os.environ)
-    finally:
-        os.environ.clear()
-        os.environ |= before
 
 
 @pytest.fixture
