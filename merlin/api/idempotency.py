@@ -29,7 +29,7 @@ from starlette.responses import Response
 from merlin.api.auth import Caller
 from merlin.api.problems import Problem, Refusal, answer
 from merlin.api.services import ApiServices
-from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.db.idempotency import NUMBER_BITS, KeyConflict, KeyedCall, StartedCall, StoredResponse
 from merlin.db.requests import RequestKind, Requests, RequestState
 
@@ -41,7 +41,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("location", "content-language", "vary")
 _OURS = "merlin-"
 # Raised before anything happened.
-_NOTHING_HAPPENED = (Problem, Refusal, NotFound, Refused, DatasetError)
+_NOTHING_HAPPENED = (Problem, Refusal, NotFound, Forbidden, Refused, DatasetError)
 # What is done: it gets the number of the call, and answers with a status that says what happened.
 Deed = Callable[[int], Awaitable[Response]]
 # Keeps what is to be told again.

@@ -16,8 +16,7 @@ from merlin.api.auth import Caller, Person, missing_scope, require_access
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.app.context import Context
-from merlin.app.permissions import leads
-from merlin.core.errors import NotFound
+from merlin.app.permissions import led_course, may_edit_examples
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
 
@@ -36,32 +35,9 @@ def context_of(request: Request) -> Context:
 
 
 async def led(request: Request, caller: Caller, course_id: int) -> Course:
-    """Return a course that the caller leads.
-
-    Raises Problem 404 for one that is not there for them, 403 for one that others lead.
-    """
-    services = services_of(request)
+    """Return a course that the caller leads. Raises NotFound, Forbidden, Problem 403."""
     need(caller, Scope.MATERIALS_WRITE)
-
-    def found() -> tuple[Course, bool]:
-        try:
-            course = services.rows.courses.numbered(course_id)
-        except NotFound:
-            raise Problem(HTTPStatus.NOT_FOUND, "not-found") from None
-        return course, leads(caller.standing, account_name(services, caller), course)
-
-    course, is_theirs = await services.store.read(found)
-    if not is_theirs:
-        known = "forbidden" if course.is_active else "not-found"
-        status = HTTPStatus.FORBIDDEN if course.is_active else HTTPStatus.NOT_FOUND
-        raise Problem(status, known)
-    return course
-
-
-def account_name(services: ApiServices, caller: Caller) -> str:
-    """Return the caller's account name, "" without one; to be called within the store's work."""
-    account = services.rows.accounts.of(caller.user_id)
-    return account.name if account else ""
+    return await context_of(request).read(led_course, caller.actor, course_id)
 
 
 def need(caller: Caller, scope: Scope) -> None:
@@ -71,17 +47,8 @@ def need(caller: Caller, scope: Scope) -> None:
 
 
 def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
-    """Return whether the caller may change the examples of a dataset, within the store's work.
-
-    Those who lead its course may, too.
-    """
-    if caller.may(Permission.EDIT_EXAMPLES, dataset):
-        return True
-    try:
-        course = services.rows.courses.course(dataset)
-    except NotFound:
-        return False
-    return leads(caller.standing, account_name(services, caller), course)
+    """Return whether the caller may change the examples of a dataset, within the store's work."""
+    return may_edit_examples(services.context, caller.actor, dataset)
 
 
 # Those who may watch anything; of what, the acts say.

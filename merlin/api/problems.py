@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.core.errors import (
     DatasetError,
+    Forbidden,
     GatewayUnavailable,
     MerlinError,
     NotFound,
@@ -204,6 +205,7 @@ _CODES = {
 # What was refused on purpose; any other MerlinError is about an outside service, and may pass.
 _REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
+    (Forbidden, HTTPStatus.FORBIDDEN, "forbidden"),
     (Refused, HTTPStatus.CONFLICT, "refused"),
     (DatasetError, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value"),
 )

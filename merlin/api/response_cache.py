@@ -24,7 +24,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import cast
 
@@ -39,11 +39,13 @@ from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
 from merlin.api.problems import headers_of, language_of_request
 from merlin.api.services import ApiServices
+from merlin.app import courses
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
-from merlin.core.permissions import Permission
 from merlin.core.web.browser import language_of_header
-from merlin.course.catalogue import Course
+from merlin.db.processes import ChangeCounter
 
 log = get_logger(__name__)
 
@@ -62,30 +64,29 @@ class CacheVersion:
         if self.version is None or version > self.version:
             self.version = version
 
-    async def look(self, services: ApiServices) -> None:
+    async def look(self, ctx: Context) -> None:
         """Read the version if anything was written since the last look. Raises MerlinError."""
-        rows = services.rows
         before = self._counter
 
-        def read() -> tuple[int, int | None]:
-            counter = rows.wake.read()
-            return counter, rows.courses.version() if counter != before else None
+        def read(ctx: Context) -> tuple[int, int | None]:
+            counter = ChangeCounter(ctx.db).read()
+            return counter, courses.version(ctx) if counter != before else None
 
-        self._counter, version = await services.store.read(read)
+        self._counter, version = await ctx.read(read)
         if version is not None:
             self.version = version
 
-    async def watch(self, services: ApiServices) -> None:
+    async def watch(self, ctx: Context) -> None:
         """Look until cancelled."""
         was_well = True
         while True:
-            was_well = await self._looked(services, is_quiet=not was_well)
+            was_well = await self._looked(ctx, is_quiet=not was_well)
             await asyncio.sleep(LOOK_S)
 
-    async def _looked(self, services: ApiServices, *, is_quiet: bool) -> bool:
+    async def _looked(self, ctx: Context, *, is_quiet: bool) -> bool:
         """Look; False where that failed, which is told once, not five times a second."""
         try:
-            await self.look(services)
+            await self.look(ctx)
         except MerlinError as error:
             if not is_quiet:
                 log.warning("the catalogue's version is unknown", reason=redact(str(error)))
@@ -228,20 +229,20 @@ def tagged(response: Response, tag: str) -> Response:
     return response
 
 
-async def warm_vocabulary(services: ApiServices, freshness: CacheVersion) -> None:
+async def warm_vocabulary(ctx: Context, freshness: CacheVersion) -> None:
     """Learn the words of each version that is heard of, until cancelled."""
     tried: int | None = None
     while True:
         if freshness.version != tried:
             tried = freshness.version
-            await _learn(services)
+            await _learn(ctx)
         await asyncio.sleep(LOOK_S)
 
 
-async def _learn(services: ApiServices) -> None:
+async def _learn(ctx: Context) -> None:
     """Learn them now; where that fails, the first query that needs them tries again."""
     try:
-        await services.store.read(services.rows.search.vocabulary)
+        await ctx.read(courses.learn_vocabulary)
     except Exception:
         log.exception("the words of the catalogue were not learnt ahead")
 
@@ -419,7 +420,7 @@ async def catalogue_answer(request: Request, saying: Saying) -> Response:
         if form is not None:
             return _Unchanged(asked, tag, is_packed=form)
     language = asked.key.language
-    read = await state.services.store.read(lambda: _made(state.services, saying, language))
+    read = await state.services.context.read(_made, saying, language)
     if read is None:  # it changes faster than it can be read; the next call will do
         return await private_answer(request, saying)
     version, said, body = read
@@ -430,13 +431,12 @@ async def catalogue_answer(request: Request, saying: Saying) -> Response:
     return _Sent(asked, answer)
 
 
-def _made(services: ApiServices, saying: Saying, language: str) -> tuple[int, Said, bytes] | None:
+def _made(ctx: Context, saying: Saying, language: str) -> tuple[int, Said, bytes] | None:
     """Return what is said with its version, which is that before and after it was read."""
-    courses = services.rows.courses
-    version = courses.version()
+    version = courses.version(ctx)
     for _ in range(_TRIES):
         said = saying(language)
-        before, version = version, courses.version()
+        before, version = version, courses.version(ctx)
         if before == version:
             return version, said, to_json(said.value)
     return None
@@ -454,43 +454,20 @@ async def private_answer(request: Request, saying: Saying) -> Response:
 
 
 async def course_answer(
-    request: Request, course_id: int, saying: Callable[[Course, str], Said]
+    request: Request, saying: Callable[[Context, Actor, str], Said]
 ) -> Response:
     """Return the answer about one course; one that is not active is for those who edit it.
 
-    Raises NotFound.
+    `saying` raises NotFound for a course that is not there for the actor, and so does this.
     """
     services: ApiServices = request.app.state.services
+    ctx, nobody = services.context, Actor()
     try:
-        return await catalogue_answer(
-            request, lambda language: saying(course_of(services, course_id), language)
-        )
+        return await catalogue_answer(request, partial(saying, ctx, nobody))
     except NotFound:
-        hidden = await _hidden(request, services, course_id)
-        if hidden is None:
+        if not {"authorization", "cookie"} & set(request.headers.keys()):
             raise
-        return await private_answer(request, lambda language: saying(hidden, language))
-
-
-def course_of(services: ApiServices, course_id: int, *, active_only: bool = True) -> Course:
-    """Return a course. Raises NotFound."""
-    found = services.rows.listing.cards([course_id], active_only=active_only)
-    if not found:
-        raise NotFound(f"no course {course_id}", "course-unknown")
-    return found[0]
-
-
-async def _hidden(request: Request, services: ApiServices, course_id: int) -> Course | None:
-    """Return a course that is not active, if the caller edits it."""
-    if not {"authorization", "cookie"} & set(request.headers.keys()):
-        return None
-    caller = await identify_caller(request)
-    try:
-        course = await services.store.read(
-            lambda: course_of(services, course_id, active_only=False)
-        )
-    except NotFound:
-        return None
-    is_theirs = caller.may(Permission.EDIT_MATERIALS, course.slug)
-    is_shown = not course.is_active and is_theirs and caller.has(KeyScope.COURSES_READ)
-    return course if is_shown else None
+        caller = await identify_caller(request)
+        if not caller.has(KeyScope.COURSES_READ):
+            raise
+        return await private_answer(request, partial(saying, ctx, caller.actor))

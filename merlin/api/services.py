@@ -42,8 +42,6 @@ from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
 from merlin.course.catalogue import Catalogue
-from merlin.course.listing import Favourites, Listing, Readings
-from merlin.course.search import Searcher
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Edit
 from merlin.dataset.check import BlobCache
@@ -148,10 +146,6 @@ class Rows:
     """The families of rows that the api works on; their methods are called within `Store`."""
 
     courses: Catalogue
-    listing: Listing
-    search: Searcher
-    favourites: Favourites
-    readings: Readings
     library: FileIndex
     archive: FileIndex
     changes: Changes

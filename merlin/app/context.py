@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.core.clock import Clock, utc_now
+from merlin.course.catalogue import CourseCache
+from merlin.course.search import VocabularyCache
 from merlin.db.database import Database
 from merlin.db.writer import Store
 from merlin.training.launch_plan import Terms
@@ -48,6 +50,8 @@ class Context:
     currencies: Mapping[str, str] = field(default_factory=dict)
     sunsets: Mapping[str, date] = field(default_factory=dict)
     relies_on: Sequence[Reliance] = ()
+    courses: CourseCache = field(default_factory=CourseCache)
+    vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
 
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs

@@ -1,18 +1,57 @@
-"""Leading: whose course it is."""
+"""Whose course it is, and who may change what lies in its folder.
+
+Editors and admins lead every course; a teacher those they were given, and those whose course.yaml
+names them. Those who lead a course may change its examples too.
+"""
 
 from __future__ import annotations
 
-from merlin.account.accounts import fold_name
+from merlin.account.accounts import Accounts, fold_name
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.core.errors import Forbidden, NotFound
 from merlin.core.permissions import Authority, Permission
-from merlin.course.catalogue import Course
+from merlin.course.catalogue import Catalogue, Course
+
+
+def account_name(ctx: Context, actor: Actor) -> str:
+    """Return the actor's account name, "" without one."""
+    account = Accounts(ctx.db).of(actor.user_id)
+    return account.name if account else ""
 
 
 def leads(standing: Authority, name: str, course: Course) -> bool:
-    """Return whether somebody leads a course; `name` is their account's, "" without one.
-
-    Editors and admins lead every course; a teacher those they were given, and those whose
-    course.yaml names them.
-    """
+    """Return whether somebody leads a course; `name` is their account's, "" without one."""
     is_named = bool(name) and fold_name(name) in {fold_name(each) for each in course.teachers}
     is_teacher = standing.may(Permission.EDIT_MATERIALS)
     return (is_named and is_teacher) or standing.may(Permission.EDIT_MATERIALS, course.slug)
+
+
+def is_led(ctx: Context, actor: Actor, course: Course) -> bool:
+    """Return whether the actor leads a course."""
+    is_teacher = actor.may(Permission.EDIT_MATERIALS)
+    return is_teacher and leads(actor.standing, account_name(ctx, actor), course)
+
+
+def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
+    """Return a course that the actor leads.
+
+    Raises NotFound for one that is not there for them, Forbidden for one that others lead.
+    """
+    found = Catalogue(ctx.db).numbered([course_id], active_only=False)
+    if found and is_led(ctx, actor, found[0]):
+        return found[0]
+    if found and found[0].is_active:
+        raise Forbidden(f"others lead the course {course_id}")
+    raise NotFound(f"no course {course_id}")
+
+
+def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
+    """Return whether the actor may change the examples of a dataset."""
+    if actor.may(Permission.EDIT_EXAMPLES, dataset):
+        return True
+    try:
+        course = Catalogue(ctx.db).course(dataset)
+    except NotFound:
+        return False
+    return is_led(ctx, actor, course)

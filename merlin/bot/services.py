@@ -42,7 +42,6 @@ from merlin.config.settings import AnswerBudget, MediaLimits, Retention, Telegra
 from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.core.money import Price
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.builds import Build
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.check import BlobCache
@@ -160,7 +159,6 @@ class Rows:
     windows: Windows
     listed: Windows
     presets: OwnPresets
-    courses: Catalogue
     shelf: ModelCatalogue
     showcase: ModelCatalogue
     ratings: Ratings

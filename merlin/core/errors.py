@@ -4,6 +4,7 @@
     ├── ConfigError          exit 2, config.yaml or a credential is wrong
     ├── LeadTaken            exit 75, another process leads or holds the lock
     ├── NotFound             exit 1, no such dataset, build, job or model
+    ├── Forbidden            exit 1, it is there, but others may do this with it
     ├── Refused              exit 1, asked for something that may not be done now
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may pass later
@@ -51,6 +52,10 @@ class LeadTaken(MerlinError):
 
 class NotFound(MerlinError):
     """What was asked for does not exist."""
+
+
+class Forbidden(MerlinError):
+    """What was asked for exists, but this person may not do this with it."""
 
 
 class Refused(MerlinError):

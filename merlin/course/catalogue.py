@@ -1,23 +1,20 @@
-"""Courses and their materials: read from git, stored as rows.
+"""The catalogue: courses and their materials as the followed branch describes them, as rows.
 
-Catalogue: the courses as the followed branch describes them, and their materials.
-
-A course is a dataset with a course.yaml. The rows are made anew from each commit; this module
-says what they hold and which of them is which, and knows neither git nor a database.
-
-They follow the branch: `follow_course` runs in the transaction that records a commit, and `index`
-makes them anew from all datasets where the line was rewritten. Ids stay through edits; what git
-has no longer is kept, not shown.
+A course is a dataset with a course.yaml. Its rows follow the branch: `follow_course` runs in the
+transaction that records a commit, and `index` makes them anew from all datasets where the line was
+rewritten. Ids stay through edits; what git has no longer is kept, not shown.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from peewee import Case
+from peewee import Case, fn
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
@@ -25,10 +22,17 @@ from merlin.core.i18n import LANGUAGES
 from merlin.course.search import follow_entries
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import COURSE_FILE, is_valid_name
+from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
-from merlin.db.database import Database, Prepared, Row, transaction
-from merlin.db.tables import COURSE, COURSE_INDEX, COURSE_TEACHER, MATERIAL
+from merlin.db.database import CHUNK, Database, Prepared, Row, transaction
+from merlin.db.tables import (
+    COURSE,
+    COURSE_INDEX,
+    COURSE_TEACHER,
+    DATASET_FILE,
+    DATASET_TEXT,
+    MATERIAL,
+)
 from merlin.db.values import storable_text
 
 KINDS = ("lecture", "seminar", "lab")
@@ -87,6 +91,14 @@ class Material:
         return localised(self.name, language)
 
 
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """Somebody who leads courses; `name` is their account name."""
+
+    name: str
+    courses: tuple[Course, ...]
+
+
 def localised(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""
     # Said of every course of a list: mostly the wanted one is there.
@@ -139,61 +151,132 @@ def _title(material: Material | MaterialSpec) -> object:
 
 
 _IS_LISTED = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+_COURSE = (
+    "SELECT id, slug, semester, name_ru, name_en, description_ru, description_en, is_active,"
+    " lecture, seminar, lab FROM course WHERE "
+)
+_MATERIAL = (
+    "SELECT course_id, id, lesson, kind, title_ru, title_en, text_path, file_url FROM material"
+    " WHERE place IS NOT NULL AND "
+)
+_OF_SLUG = "course_id = (SELECT id FROM course WHERE slug = ?)"
+_TEACHERS = "SELECT course_id, teacher FROM course_teacher WHERE course_id IN ({}) ORDER BY place"
+_LEADING = (
+    "SELECT teacher, course_id FROM course_teacher JOIN course ON course.id = course_id"
+    " WHERE is_active = 1 ORDER BY semester, slug"
+)
+_SEMESTERS = (
+    "SELECT semester, COUNT(*) FROM course WHERE is_active = 1 GROUP BY semester ORDER BY semester"
+)
+_Row = tuple[Any, ...]
+# Where a part begins: the semester and slug of the last course before it.
+Place = tuple[int, str]
+START: Place = (0, "")
 # Read with each answer that is not kept.
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
 
 class Catalogue:
-    """The catalogue as the newest recorded commit left it."""
+    """The catalogue as the newest recorded commit left it.
+
+    Its SELECTs of whole courses are plain SQL: peewee takes longer to spell one than a database
+    to answer it.
+    """
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        # Letters in the same order on every machine, and the order of the index `course_order`.
+        self._slug = "slug" if db.dialect == "sqlite" else 'slug COLLATE "C"'
 
     def courses(self, *, active_only: bool = True) -> list[Course]:
         """Return the courses by semester, then slug."""
-        query = COURSE.select().where(COURSE.is_active == 1) if active_only else COURSE.select()
+        where = "is_active = 1" if active_only else "1 = 1"
+        return self._courses(f"{where} ORDER BY semester, {self._slug}")
+
+    def part(self, most: int, after: Place = START, semester: int | None = None) -> list[Course]:
+        """Return so many active courses after a place, by semester, then slug."""
+        where = f"is_active = 1 AND (semester, {self._slug}) > (?, ?)"
+        values: list[object] = [*after]
+        if semester is not None:
+            where, values = f"{where} AND semester = ?", [*values, semester]
+        return self._courses(f"{where} ORDER BY semester, {self._slug} LIMIT ?", *values, most)
+
+    def numbered(self, ids: Sequence[int], *, active_only: bool = True) -> list[Course]:
+        """Return the courses of these numbers in this order, without those that are not there."""
         with self.db.snapshot():
-            rows, teachers = self.db.rows(query), self._teachers()
-        found = [_course(row, teachers) for row in rows]
-        # Sorted here: a database on another machine may put letters in another order.
-        return sorted(found, key=lambda course: (course.semester, course.slug))
+            rows = list(self._those(_COURSE + "id IN ({})", ids))
+            found = self._with_teachers(rows)
+        # Sorted out here: asked for both, SQLite would look through all that are active.
+        by_id = {each.course_id: each for each in found if each.is_active or not active_only}
+        return [by_id[each] for each in ids if each in by_id]
 
     def course(self, slug: str) -> Course:
         """Return one course, active or not. Raises NotFound."""
-        with self.db.snapshot():
-            row = self._row(slug)
-            return _course(row, self._teachers(row["id"]))
+        found = self._courses("slug = ?", slug)
+        if not found:
+            raise NotFound(f"no course {slug}", "course-none", course=slug)
+        return found[0]
 
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
+        rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
+        if not rows:
+            self.course(slug)
+        return sorted(map(_listed, rows), key=lambda each: KINDS.index(each.kind))
+
+    def materials_numbered(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
+        """Return the materials of these numbers with their courses' numbers, in this order."""
+        rows = self._those(_MATERIAL + "id IN ({})", ids)
+        by_id = {row[1]: (row[0], _listed(row)) for row in rows}
+        return [by_id[each] for each in ids if each in by_id]
+
+    def text(self, dataset: str, path: str) -> str | None:
+        """Return a file of the newest commit, None where there is none or it is no text."""
+        query = DATASET_TEXT.select(DATASET_TEXT.text)
+        query = query.join(DATASET_FILE, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
+        found = self.db.value(query.where(named))
+        return None if found is None else str(found)
+
+    def lengths(self, dataset: str) -> Mapping[str, int]:
+        """Return path -> how many characters, of the texts of a dataset's materials."""
+        length = fn.LENGTH(DATASET_TEXT.text).alias("length")
+        query = DATASET_TEXT.select(DATASET_FILE.path, length)
+        query = query.join(DATASET_FILE, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+        is_text = fn.SUBSTR(DATASET_FILE.path, 1, len(MATERIALS)) == MATERIALS
+        rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & is_text))
+        return {row["path"]: int(row["length"] or 0) for row in rows}
+
+    def semesters(self) -> list[tuple[int, int]]:
+        """Return each semester that has active courses, and how many."""
+        return [(semester, int(count)) for semester, count in self.db.sql(_SEMESTERS)]
+
+    def teachers(self) -> list[Teacher]:
+        """Return who leads active courses, by name."""
+        led: dict[str, list[int]] = defaultdict(list)
         with self.db.snapshot():
-            mine = MATERIAL.course_id == self._row(slug)["id"]
-            rows = self.db.rows(MATERIAL.select().where(mine & _IS_LISTED))
-        rows.sort(key=lambda row: (KINDS.index(row["kind"]), row["lesson"], row["place"]))
-        return [_material(row) for row in rows]
+            for name, course_id in self.db.sql(_LEADING):
+                led[name].append(course_id)
+            ids = list({each for mine in led.values() for each in mine})
+            rows = list(self._those(_COURSE + "id IN ({})", ids))
+        known = {row[0]: _course(row, ()) for row in rows}
+        return [Teacher(name, tuple(known[each] for each in led[name])) for name in sorted(led)]
 
-    def _row(self, slug: str) -> Row:
-        row = self.db.row(COURSE.select().where(COURSE.slug == slug))
-        if row is None:
-            raise NotFound(f"no course {slug}", "course-none", course=slug)
-        return row
-
-    def _teachers(self, course_id: int | None = None) -> dict[int, tuple[str, ...]]:
-        query = COURSE_TEACHER.select().order_by(COURSE_TEACHER.place)
-        if course_id is not None:
-            query = query.where(COURSE_TEACHER.course_id == course_id)
-        told: dict[int, tuple[str, ...]] = {}
-        for row in self.db.rows(query):
-            told[row["course_id"]] = (*told.get(row["course_id"], ()), row["teacher"])
-        return told
-
-    def numbered(self, course_id: int) -> Course:
-        """Return one course by its number, active or not. Raises NotFound."""
+    def _courses(self, where: str, *values: object) -> list[Course]:
         with self.db.snapshot():
-            slug = self.db.value(COURSE.select(COURSE.slug).where(COURSE.id == course_id))
-            if slug is None:
-                raise NotFound(f"no course {course_id}", "course-unknown")
-            return self.course(slug)
+            return self._with_teachers(self.db.sql(_COURSE + where, *values))
+
+    def _with_teachers(self, rows: Sequence[_Row]) -> list[Course]:
+        teachers: dict[int, tuple[str, ...]] = {}
+        for course_id, name in self._those(_TEACHERS, [row[0] for row in rows]):
+            teachers[course_id] = (*teachers.get(course_id, ()), name)
+        return [_course(row, teachers.get(row[0], ())) for row in rows]
+
+    def _those(self, asked: str, ids: Sequence[int]) -> Iterator[_Row]:
+        """Yield what a SELECT finds of these ids, so many at once as a statement may hold."""
+        for at in range(0, len(ids), CHUNK):
+            these = ids[at : at + CHUNK]
+            yield from self.db.sql(asked.format(", ".join("?" * len(these))), *these)
 
     def version(self) -> int:
         """Return the number that grows with each change of anything that the catalogue says."""
@@ -213,6 +296,34 @@ class Catalogue:
         whole = whole.on_conflict(conflict_target=("id",), preserve=("is_whole",))
         self.db.put(whole)
         self.db.bump()
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCourses:
+    """The active courses at one version; `semesters` is semester -> how many it has."""
+
+    version: int
+    courses: Sequence[Course]
+    by_id: Mapping[int, Course]
+    semesters: Mapping[int, int]
+
+
+class CourseCache:
+    """The active courses as this process read them last, once for each version."""
+
+    def __init__(self) -> None:
+        self._newest: ActiveCourses | None = None
+
+    def read(self, rows: Catalogue) -> ActiveCourses:
+        """Return the active courses as they are now."""
+        # First of all: what changes meanwhile has a higher number, and is read the next time.
+        version, newest = rows.version(), self._newest
+        if newest is None or newest.version != version:
+            courses = rows.courses()
+            by_id = {course.course_id: course for course in courses}
+            semesters = Counter(course.semester for course in courses)
+            newest = self._newest = ActiveCourses(version, courses, by_id, semesters)
+        return newest
 
 
 def mark_incomplete(db: Database) -> None:
@@ -312,18 +423,26 @@ def _material_row(told: MaterialSpec) -> Row:
     }
 
 
-def _course(row: Row, teachers: Mapping[int, tuple[str, ...]]) -> Course:
+# A row that was read before is the same course: values are never changed.
+@lru_cache(4096)
+def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
+    course_id, slug, semester, name_ru, name_en, about_ru, about_en, is_active, *counts = row
     return Course(
-        course_id=row["id"],
-        slug=row["slug"],
-        semester=row["semester"],
-        name={"ru": row["name_ru"], "en": row["name_en"]},
-        description={"ru": row["description_ru"], "en": row["description_en"]},
-        is_active=bool(row["is_active"]),
-        teachers=teachers.get(row["id"], ()),
-        materials=sum(row[kind] for kind in KINDS),
-        counts={kind: row[kind] for kind in KINDS},
+        course_id,
+        slug,
+        semester,
+        {"ru": name_ru, "en": name_en},
+        {"ru": about_ru, "en": about_en},
+        bool(is_active),
+        teachers,
+        sum(counts),
+        dict(zip(KINDS, counts, strict=True)),
     )
+
+
+def _listed(row: _Row) -> Material:
+    _, material_id, lesson, kind, russian, english, text, file_url = row
+    return Material(material_id, lesson, kind, {"ru": russian, "en": english}, text, file_url)
 
 
 def _material(row: Row) -> Material:

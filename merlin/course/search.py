@@ -84,17 +84,38 @@ class Found:
     suggestion: str = ""
 
 
+class VocabularyCache:
+    """The words of the catalogue, read once for each version; from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[int, Vocabulary] = (-1, Vocabulary(()))
+
+    @property
+    def version(self) -> int:
+        """Return the newest version whose words are known, -1 before any."""
+        return self._known[0]
+
+    def read(self, version: int, texts: Callable[[], Iterable[str]]) -> Vocabulary:
+        """Return the words at this version; `texts` reads them where they are not known."""
+        with self._lock:
+            if self._known[0] != version:
+                self._known = version, Vocabulary(texts())
+            return self._known[1]
+
+
 class Searcher:
-    """Search over one index; the words of the catalogue are learnt once for each version.
+    """Search over one index.
 
     Its methods read the index, so they are called where that may be read; from any thread.
     """
 
-    def __init__(self, index: SearchIndex, version: Callable[[], int]) -> None:
+    def __init__(
+        self, index: SearchIndex, version: Callable[[], int], cache: VocabularyCache
+    ) -> None:
         self._index = index
         self._version = version
-        self._lock = threading.Lock()
-        self._known: tuple[int, Vocabulary] = (-1, Vocabulary(()))
+        self._cache = cache
 
     def search(self, query: str, kind: Kind = Kind.COURSE, most: int = 50) -> Found:
         """Return what is found; nothing for a query without a letter or digit.
@@ -126,18 +147,9 @@ class Searcher:
         suggestion = " ".join(each[0] for each in meant)
         return replace(found, hits=hits, terms=(*found.terms, *terms), suggestion=suggestion)
 
-    @property
-    def learnt(self) -> int:
-        """Return the newest version whose words are learnt, -1 before any."""
-        return self._known[0]
-
     def vocabulary(self) -> Vocabulary:
         """Return the words of the catalogue as it is now."""
-        version = self._version()
-        with self._lock:
-            if self._known[0] != version:
-                self._known = version, Vocabulary(self._index.texts())
-            return self._known[1]
+        return self._cache.read(self._version(), self._index.texts)
 
 
 def parse_terms(letters: str) -> tuple[Term, ...]:
@@ -239,6 +251,8 @@ class Span:
 
 def highlight_spans(text: str, found: Found) -> list[Span]:
     """Return what to mark in `text`, in order, without overlaps."""
+    if not (found.terms or found.letters):
+        return []
     marked = sorted({*_words_of_text(text, found.terms), *_letter_runs(text, found.letters)})
     whole: list[tuple[int, int]] = []
     for start, end in marked:

@@ -40,8 +40,6 @@ from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify
 from merlin.course.catalogue import Catalogue
-from merlin.course.listing import Favourites, Listing, Readings
-from merlin.course.search import Searcher, SearchIndex
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import Proposals
@@ -181,13 +179,8 @@ def _door(settings: ApiSettings) -> Behind:
 def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
     users = Users(database, cipher=cipher)
     uses = Quotas(database, NO_BOT, cipher=cipher)
-    courses = Catalogue(database)
     return Rows(
-        courses=courses,
-        listing=Listing(database),
-        search=Searcher(SearchIndex(database), courses.version),
-        favourites=Favourites(database),
-        readings=Readings(database),
+        courses=Catalogue(database),
         library=FileIndex(database),
         archive=FileIndex(database),
         changes=Changes(database, cipher),

@@ -46,7 +46,6 @@ from merlin.core.clock import utc_now
 from merlin.core.log import get_logger, hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import ProposalFollower, Proposals
@@ -252,7 +251,6 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         windows=Windows(database),
         listed=Windows(database),
         presets=OwnPresets(database, cipher),
-        courses=Catalogue(database),
         shelf=ModelCatalogue(database),
         showcase=ModelCatalogue(database),
         ratings=Ratings(database, bot),

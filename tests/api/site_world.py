@@ -17,9 +17,11 @@ from merlin.account.sign_ins import SignInMethod
 from merlin.account.users import User
 from merlin.api.app import create_app
 from merlin.api.services import USUAL
+from merlin.app import courses
+from merlin.app.actor import Actor
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.clock import utc_now
-from merlin.core.permissions import Role
+from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
@@ -67,6 +69,10 @@ NOT_LIMITED = ApiConfig(
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 
+def _actor(user_id):
+    return Actor.person(user_id, Authority())
+
+
 class Site:
     """One api with its database; `client` is a program that is not signed in."""
 
@@ -100,6 +106,15 @@ class Site:
 
     def course_id(self, slug):
         return self.rows.courses.course(slug).course_id
+
+    def add_favourite(self, user_id, course_id):
+        """Let somebody keep a course at hand."""
+        courses.add_favourite(self.services.context, _actor(user_id), course_id)
+
+    def favourites(self, user_id):
+        """Return the ids of the courses that somebody keeps at hand."""
+        found = courses.favourites(self.services.context, _actor(user_id))
+        return [course.course_id for course in found]
 
     def person(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
         """Let somebody be known, with a role."""

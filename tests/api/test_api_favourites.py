@@ -197,4 +197,4 @@ def test_five_hundred_racing_posts_keep_each_course_once(site):
         statuses = [status for told in pool.map(race, range(20)) for status in told]
     assert statuses.count(201) == len(ids)
     assert statuses.count(200) == len(statuses) - len(ids)
-    assert sorted(site.rows.favourites.of(ANNA)) == sorted(ids)
+    assert sorted(site.favourites(ANNA)) == sorted(ids)

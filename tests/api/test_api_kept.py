@@ -9,6 +9,7 @@ import re
 import httpx
 import pytest
 from figures import figure
+from migrated import put_migrated
 from site_world import ALGORITHMS, ANNA, NETWORKS, running
 from structlog.testing import capture_logs
 from waiting import longest, wait_until
@@ -21,7 +22,12 @@ from merlin.api.response_cache import (
     takes_gzip,
 )
 from merlin.api.services import Bounds
+from merlin.app.context import Context
+from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
+from merlin.course.catalogue import Catalogue
+from merlin.db.database import open_database
+from merlin.db.tables import COURSE_INDEX
 
 pytestmark = pytest.mark.functional
 
@@ -228,7 +234,7 @@ def test_answers_of_another_version_are_let_go():
 
 
 class Silent:
-    """A store that answers only while it is told to."""
+    """A database that answers only while it is told to."""
 
     is_silent = False
     asked = 0
@@ -240,50 +246,50 @@ class Silent:
         return work()
 
 
-class Counted:
-    """Services whose catalogue has a version, and a counter that wakes."""
-
-    def __init__(self):
-        self.store = Silent()
-        self.rows = self.wake = self.courses = self
-        self.counter, self.number, self.asked = 0, 7, 0
-
-    def read(self):
-        return self.counter
-
-    def version(self):
-        self.asked += 1
-        return self.number
+@pytest.fixture
+def ctx(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    put_migrated(url)
+    with open_database(url) as database:
+        Catalogue(database).index({}, utc_now())
+        yield Context(db=database, store=Silent())
 
 
-def test_the_version_is_read_when_something_was_written_and_not_before():
-    freshness, services = CacheVersion(), Counted()
+def set_version(ctx, version):
+    ctx.db.change(COURSE_INDEX.update({"version": version}))
+
+
+def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
+    freshness = CacheVersion()
 
     def look():
-        asyncio.run(freshness.look(services))
-        return freshness.version, services.asked
+        asyncio.run(freshness.look(ctx))
+        return freshness.version
 
     assert freshness.version is None
-    assert [look(), look()] == [(7, 1), (7, 1)]
-    services.counter, services.number = 1, 8
-    assert look() == (8, 2)
+    set_version(ctx, 7)
+    assert look() == 7
+    set_version(ctx, 8)
+    assert look() == 7
+    ctx.db.bump()
+    assert look() == 8
     freshness.saw(9)
     freshness.saw(8)
     assert freshness.version == 9
-    services.store.is_silent = True
+    ctx.store.is_silent = True
     with pytest.raises(MerlinError):
         look()
     assert freshness.version == 9
 
 
-def test_a_look_that_fails_is_told_once_and_tried_again():
-    freshness, services = CacheVersion(), Counted()
-    services.store.is_silent = True
+def test_a_look_that_fails_is_told_once_and_tried_again(ctx):
+    freshness, store = CacheVersion(), ctx.store
+    store.is_silent = True
 
     async def watch():
-        task = asyncio.create_task(freshness.watch(services))
-        await asyncio.to_thread(wait_until, lambda: services.store.asked > 2)
-        services.store.is_silent = False
+        task = asyncio.create_task(freshness.watch(ctx))
+        await asyncio.to_thread(wait_until, lambda: store.asked > 2)
+        store.is_silent = False
         await asyncio.to_thread(wait_until, lambda: freshness.version is not None)
         task.cancel()
 

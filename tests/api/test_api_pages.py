@@ -227,7 +227,7 @@ def test_a_form_of_another_site_changes_nothing(shelf, path):
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
             answer = browser.post(path, data={"add": "1", "label": "x"}, headers=headers)
             assert answer.status_code == 403
-        assert shelf.rows.favourites.of(ANNA) == []
+        assert shelf.favourites(ANNA) == []
         assert shelf.rows.keys.of(ANNA) == []
         assert browser.get("/me").status_code == 200
 
@@ -239,11 +239,11 @@ def test_a_form_keeps_only_what_there_is(shelf):
             status = browser.post("/favourites", data={"add": number}).status_code
             assert status in {404, 422}, number
         assert browser.post("/favourites", data={}).status_code == 422
-        assert shelf.rows.favourites.of(anna) == []
+        assert shelf.favourites(anna) == []
         number = shelf.course_id("hci")
         answer = browser.post("/favourites", data={"add": number, "next": "//evil.example"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        assert shelf.rows.favourites.of(anna) == [number]
+        assert shelf.favourites(anna) == [number]
 
 
 def test_nobody_ends_what_is_anothers(shelf):
@@ -268,7 +268,8 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path):
         do = read
 
     with running(tmp_path) as site:
-        broken = replace(site.services, store=Away())
+        context = replace(site.services.context, store=Away())
+        broken = replace(site.services, store=Away(), context=context)
         with serving(create_app(broken)) as address:
             page = httpx.get(
                 f"{address}/?all=1", headers={"Accept": "text/html"}, timeout=longest()

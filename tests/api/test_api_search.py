@@ -49,10 +49,10 @@ def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_
 
 
 def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
-    search, courses = site.rows.search, site.rows.courses
-    wait_until(lambda: search.learnt == courses.version())
+    vocabulary, courses = site.services.context.vocabulary, site.rows.courses
+    wait_until(lambda: vocabulary.version == courses.version())
     site.teach({"networks": NETWORKS, "algorithms": CLOSED})
-    wait_until(lambda: search.learnt == courses.version())
+    wait_until(lambda: vocabulary.version == courses.version())
     assert slugs(site, "проводв") == ["networks"]
 
 

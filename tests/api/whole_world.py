@@ -58,7 +58,7 @@ class Whole(Office):
         with_bot(self)
         with_password(self, ANNA, "anna")
         self.course = self.course_id("algorithms")
-        self.rows.favourites.add(ANNA, self.course)
+        self.add_favourite(ANNA, self.course)
         talk = Talk(self, ANNA)
         turn = talk.ask(1)
         self.rows.ratings.rate(turn, ANNA, Rating.UP)

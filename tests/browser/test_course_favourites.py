@@ -55,7 +55,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
     expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
     expect(message(page)).to_have_text(f"Курс «{NETWORKS}» теперь в моих курсах.")
     assert page.evaluate("window.isTheSame")
-    assert courses.rows.favourites.of(anna) == [number]
+    assert courses.favourites(anna) == [number]
     sider(page).get_by_role("link").click()
     is_at(page, f"/courses/{number}")
 
@@ -63,7 +63,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
 def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     anna = visitor.person()
     for slug in ("algorithms", "networks"):
-        courses.rows.favourites.add(anna, courses.course_id(slug))
+        courses.add_favourite(anna, courses.course_id(slug))
     page = lasting(ready(visitor.open("/?all=1", anna)))
     calls = calls_of(page)
     with page.expect_response(re.compile("/api/user/courses/")) as answer:
@@ -74,17 +74,17 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     expect(sider(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
     expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из моих курсов.")
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
-    assert courses.rows.favourites.of(anna) == [courses.course_id("algorithms")]
+    assert courses.favourites(anna) == [courses.course_id("algorithms")]
     expect(sider(page).get_by_role("button")).to_be_focused()
     with page.expect_response("**/api/user/courses"):
         page.get_by_role("button", name="Вернуть").click()
     expect(sider(page).get_by_role("link")).to_have_count(2)
-    assert number in courses.rows.favourites.of(anna)
+    assert number in courses.favourites(anna)
 
 
 def test_u17_favourites_are_asked_for_on_page_load(visitor, courses):
     anna = visitor.person()
-    courses.rows.favourites.add(anna, courses.course_id("algorithms"))
+    courses.add_favourite(anna, courses.course_id("algorithms"))
     page = visitor.page(anna)
     with page.expect_response("**/api/user/courses") as answer:
         page.goto(courses.address + "/")
@@ -97,7 +97,7 @@ def test_u17_favourites_are_asked_for_on_page_load(visitor, courses):
 def test_the_course_that_is_open_stands_out_in_the_sider(visitor, courses):
     anna = visitor.person()
     number = courses.course_id("algorithms")
-    courses.rows.favourites.add(anna, number)
+    courses.add_favourite(anna, number)
     page = ready(visitor.open(f"/courses/{number}", anna))
     expect(sider(page).get_by_role("link")).to_have_attribute("aria-current", "page")
 
@@ -126,7 +126,7 @@ def test_quick_presses_end_as_the_last_one_said(visitor, courses):
         for _ in range(5):
             star(page, NETWORKS).click()
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
-    assert courses.rows.favourites.of(anna) == [courses.course_id("networks")]
+    assert courses.favourites(anna) == [courses.course_id("networks")]
 
 
 def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor, courses):
@@ -154,4 +154,4 @@ def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, courses):
     assert area == "-5px 36"
     sider(page).get_by_role("button").tap()
     expect(sider(page).get_by_role("link")).to_have_count(0)
-    wait_until(lambda: courses.rows.favourites.of(anna) == [])
+    wait_until(lambda: courses.favourites(anna) == [])

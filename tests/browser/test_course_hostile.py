@@ -70,7 +70,7 @@ def test_no_page_runs_what_a_course_says(visitor, courses):
     number = courses.course_id("hostile")
     materials = courses.rows.courses.materials("hostile")
     anna = visitor.person(name=PAYLOADS[0])
-    courses.rows.favourites.add(anna, number)
+    courses.add_favourite(anna, number)
     courses.rows.keys.make(anna, PAYLOADS[1][:80], ["courses:read"])
     page = visitor.page(anna)
     page.add_init_script(NOTE_BREACHES)

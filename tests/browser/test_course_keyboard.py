@@ -69,7 +69,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
 def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
     anna = visitor.person()
     for slug in ("algorithms", "networks"):
-        courses.rows.favourites.add(anna, courses.course_id(slug))
+        courses.add_favourite(anna, courses.course_id(slug))
     page = ready(visitor.open("/", anna))
     walk(page, "Найти курс")
     page.keyboard.type("вероятность")

@@ -57,7 +57,7 @@ def anna(courses):
     number = courses.person(4001)
     courses.rows.users.set_name(number, "Анна")
     for slug in ("algorithms", "hci"):
-        courses.rows.favourites.add(number, courses.course_id(slug))
+        courses.add_favourite(number, courses.course_id(slug))
     courses.rows.keys.make(number, "мой скрипт", ["courses:read", "chat:write"])
     with_password(courses, number, "anna")
     courses.browser(number).close()

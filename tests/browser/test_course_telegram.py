@@ -69,7 +69,7 @@ def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, co
     ):
         cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
     expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
-    assert courses.rows.favourites.of(anna) == [courses.course_id("networks")]
+    assert courses.favourites(anna) == [courses.course_id("networks")]
     # No cookie is kept within a frame: the token alone must do.
     page.context.clear_cookies()
     sider(page).get_by_role("link").click()

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.course.search import Found, Hit, Searcher, Term, highlight_spans, parse_terms
+from merlin.course.search import (
+    Found,
+    Hit,
+    Searcher,
+    Term,
+    VocabularyCache,
+    highlight_spans,
+    parse_terms,
+)
 from merlin.course.vocabulary import (
     Vocabulary,
     fold,
@@ -125,7 +133,7 @@ def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
 
 def test_the_words_are_learnt_once_for_each_version():
     version, shelf = [1], Shelf(Hit(1))
-    searcher = Searcher(shelf, lambda: version[0])
+    searcher = Searcher(shelf, lambda: version[0], VocabularyCache())
     for _ in range(3):
         assert searcher.search("алгаритмы").suggestion == "алгоритмы"
     assert shelf.read == 1
@@ -136,13 +144,13 @@ def test_the_words_are_learnt_once_for_each_version():
 
 def test_a_query_that_finds_enough_is_not_put_right():
     shelf = Shelf(Hit(1), Hit(2), Hit(3))
-    found = Searcher(shelf, lambda: 1).search("алгоритм")
+    found = Searcher(shelf, lambda: 1, VocabularyCache()).search("алгоритм")
     assert (found.hits, found.suggestion, shelf.read) == ((Hit(1), Hit(2), Hit(3)), "", 0)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_a_query_of_nothing_finds_nothing(query):
-    assert Searcher(Shelf(Hit(1)), lambda: 1).search(query) == Found()
+    assert Searcher(Shelf(Hit(1)), lambda: 1, VocabularyCache()).search(query) == Found()
 
 
 def marked(text, query, *more):

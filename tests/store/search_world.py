@@ -9,7 +9,7 @@ import yaml
 from store_world import AT, checked, examples, spec
 
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import Kind, Searcher, SearchIndex
+from merlin.course.search import Kind, Searcher, SearchIndex, VocabularyCache
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 
 JUDGED = yaml.safe_load(
@@ -41,7 +41,7 @@ class TaughtCourses:
     def __init__(self, database):
         self.rows = Catalogue(database)
         self.index = SearchIndex(database)
-        self.searcher = Searcher(self.index, self.rows.version)
+        self.searcher = Searcher(self.index, self.rows.version, VocabularyCache())
 
     def teach(self, courses):
         """Let these be all the courses that there are."""
@@ -55,7 +55,7 @@ class TaughtCourses:
     def found(self, query, most=10):
         """Return the slugs of the courses that a query finds."""
         hits = self.searcher.search(query, most=most).hits
-        return [self.rows.numbered(hit.course_id).slug for hit in hits]
+        return [each.slug for each in self.rows.numbered([hit.course_id for hit in hits])]
 
     def materials(self, query, most=10):
         """Return the ids of the materials that a query finds."""

@@ -8,14 +8,19 @@ from dataclasses import replace
 import pytest
 from search_world import TaughtCourses, card
 
-from merlin.core.errors import NotFound, Refused
-from merlin.course.listing import MOST, START, Favourites, Listing
+from merlin.app import courses, teaching
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.permissions import led_course
+from merlin.core.errors import Forbidden, NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.course.catalogue import START
 from merlin.db.database import open_database
 from merlin.db.tables import FAVOURITE
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS = 1001, 1002
+ANNA, BORIS = (Actor.person(user_id, Authority()) for user_id in (1001, 1002))
 
 
 @pytest.fixture
@@ -26,12 +31,17 @@ def catalogue(database):
 
 
 @pytest.fixture
-def listing(catalogue, database):
-    return Listing(database)
+def listing(catalogue):
+    return catalogue.rows
 
 
-def slugs(courses):
-    return [course.slug for course in courses]
+@pytest.fixture
+def ctx(database):
+    return Context(db=database)
+
+
+def slugs(found):
+    return [course.slug for course in found]
 
 
 def test_parts_follow_each_other_without_gap_or_repeat(listing):
@@ -46,80 +56,81 @@ def test_parts_follow_each_other_without_gap_or_repeat(listing):
     assert slugs(listing.part(10, (1, "b"), semester=1)) == ["я"]
 
 
-def test_a_listed_course_is_the_course(listing, catalogue):
-    assert listing.part(10) == catalogue.rows.courses()
+def test_a_listed_course_is_the_course(listing):
+    assert listing.part(10) == listing.courses()
 
 
 def test_cards_come_in_the_order_asked_for(listing, catalogue):
     ids = {course.slug: course.course_id for course in catalogue.rows.courses(active_only=False)}
     asked = [ids["a"], 10**12, ids["closed"], ids["b"]]
-    assert slugs(listing.cards(asked)) == ["a", "b"]
-    assert slugs(listing.cards(asked, active_only=False)) == ["a", "closed", "b"]
-    assert listing.cards([]) == []
-    assert len(listing.cards([*ids.values(), *range(10**6, 10**6 + 1200)])) == 4
+    assert slugs(listing.numbered(asked)) == ["a", "b"]
+    assert slugs(listing.numbered(asked, active_only=False)) == ["a", "closed", "b"]
+    assert listing.numbered([]) == []
+    assert len(listing.numbered([*ids.values(), *range(10**6, 10**6 + 1200)])) == 4
 
 
-def test_semesters_and_teachers_are_those_of_active_courses(catalogue, database):
-    courses = {
+def test_semesters_and_teachers_are_those_of_active_courses(catalogue):
+    told = {
         "one": card("one", teachers=("vera", "boris")),
         "two": card("two", teachers=("boris",), semester=3),
         "closed": card("closed", teachers=("anna",), active=False),
     }
-    catalogue.teach(courses)
-    listing = Listing(database)
+    catalogue.teach(told)
+    listing = catalogue.rows
     assert listing.semesters() == [(1, 1), (3, 1)]
     told = {teacher.name: slugs(teacher.courses) for teacher in listing.teachers()}
     assert told == {"boris": ["one", "two"], "vera": ["one"]}
 
 
-def test_materials_come_by_kind_and_lesson_and_by_number(catalogue, database):
+def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
     seminar = replace(card("x", titles=["S"]).materials[0], kind="seminar")
     lectures = card("x", titles=["A", "B"]).materials
     catalogue.teach({"x": card("x", materials=(seminar, *reversed(lectures)))})
-    course, listing = catalogue.rows.course("x"), Listing(database)
-    found = listing.materials(course.course_id)
+    course, listing = catalogue.rows.course("x"), catalogue.rows
+    found = listing.materials("x")
     assert [each.title("ru") for each in found] == ["A", "B", "S"]
-    assert found == catalogue.rows.materials("x")
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
     ids = [each.material_id for each in found]
-    assert listing.materials_of([ids[2], 10**9, ids[0]]) == [
+    assert listing.materials_numbered([ids[2], 10**9, ids[0]]) == [
         (course.course_id, found[2]),
         (course.course_id, found[0]),
     ]
     catalogue.teach({"x": card("x")})
-    assert listing.materials_of(ids) == []
+    assert listing.materials_numbered(ids) == []
 
 
-def test_a_course_is_kept_once_and_let_go(catalogue, database):
-    rows, course_id = Favourites(database), catalogue.rows.course("a").course_id
-    assert [rows.add(ANNA, course_id), rows.add(ANNA, course_id)] == [True, False]
-    assert (rows.of(ANNA), rows.of(BORIS)) == ([course_id], [])
-    assert rows.remove(BORIS, course_id) is False
-    assert [rows.remove(ANNA, course_id), rows.remove(ANNA, course_id)] == [True, False]
-    assert rows.of(ANNA) == []
+def test_a_course_is_kept_once_and_let_go(catalogue, ctx):
+    course = catalogue.rows.course("a")
+    first, again = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
+    assert [first, again] == [(True, course), (False, course)]
+    assert courses.favourites(ctx, ANNA) == [course]
+    assert courses.favourites(ctx, BORIS) == courses.favourites(ctx, Actor()) == []
+    assert courses.remove_favourite(ctx, BORIS, course.course_id) is False
+    gone = [courses.remove_favourite(ctx, ANNA, course.course_id) for _ in range(2)]
+    assert gone == [True, False]
+    assert courses.favourites(ctx, ANNA) == []
 
 
-def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, database):
-    rows, course = Favourites(database), catalogue.rows.course("a")
-    with pytest.raises(NotFound):
-        rows.add(ANNA, 10**12)
-    with pytest.raises(NotFound):
-        rows.add(ANNA, catalogue.rows.course("closed").course_id)
-    rows.add(ANNA, course.course_id)
+def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
+    course, closed = catalogue.rows.course("a"), catalogue.rows.course("closed")
+    for course_id in (10**12, closed.course_id):
+        with pytest.raises(NotFound):
+            courses.add_favourite(ctx, ANNA, course_id)
+    courses.add_favourite(ctx, ANNA, course.course_id)
     catalogue.teach({"b": card("b")})
-    assert rows.of(ANNA) == []
+    assert courses.favourites(ctx, ANNA) == []
     catalogue.teach({"a": card("a")})
-    assert rows.of(ANNA) == [course.course_id]
+    assert [each.course_id for each in courses.favourites(ctx, ANNA)] == [course.course_id]
 
 
-def test_nobody_keeps_more_than_the_most(catalogue, database):
-    rows = Favourites(database, most=2)
-    ids = [catalogue.rows.course(slug).course_id for slug in ("a", "b", "Z")]
-    assert [rows.add(ANNA, each) for each in ids[:2]] == [True, True]
+def test_nobody_keeps_more_than_the_most(catalogue, ctx):
+    many = {f"c{number}": card(str(number)) for number in range(courses.MOST_FAVOURITES + 1)}
+    catalogue.teach(many)
+    first, *others, last = (each.course_id for each in catalogue.rows.courses())
+    assert all(courses.add_favourite(ctx, ANNA, each)[0] for each in (first, *others))
     with pytest.raises(Refused):
-        rows.add(ANNA, ids[2])
-    assert rows.add(ANNA, ids[0]) is False
-    assert MOST > 2
+        courses.add_favourite(ctx, ANNA, last)
+    assert courses.add_favourite(ctx, ANNA, first)[0] is False
 
 
 def test_threads_that_race_keep_each_course_once(catalogue, database, url):
@@ -127,11 +138,33 @@ def test_threads_that_race_keep_each_course_once(catalogue, database, url):
 
     def keep(place):
         with open_database(url) as own:
-            rows = Favourites(own)
-            return sum(rows.add(ANNA, each) for each in ids[place % 2 :] + ids[: place % 2])
+            added = ids[place % 2 :] + ids[: place % 2]
+            return sum(courses.add_favourite(Context(db=own), ANNA, each)[0] for each in added)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(keep, range(16)))
     assert sum(made) == len(ids)
     kept = database.rows(FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id))
     assert [row["course_id"] for row in kept] == sorted(ids)
+
+
+def test_a_course_that_is_not_active_is_there_for_those_who_edit_it(catalogue, ctx):
+    closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
+    editor = Actor.person(3, Authority(Role.EDITOR))
+    assert courses.get(ctx, editor, closed.course_id) == closed
+    assert courses.get(ctx, Actor(), course.course_id) == course
+    for actor, course_id in ((ANNA, closed.course_id), (editor, 10**12)):
+        with pytest.raises(NotFound):
+            courses.get(ctx, actor, course_id)
+
+
+def test_a_course_that_others_lead_is_forbidden_and_a_hidden_one_not_there(catalogue, ctx):
+    closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
+    teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
+    assert led_course(ctx, teacher, course.course_id) == course
+    assert [each.slug for each in teaching.taught(ctx, teacher)] == ["a"]
+    assert teaching.taught(ctx, ANNA) == []
+    with pytest.raises(Forbidden):
+        led_course(ctx, ANNA, course.course_id)
+    with pytest.raises(NotFound):
+        led_course(ctx, teacher, closed.course_id)

@@ -11,7 +11,8 @@ form, and each leads back; with one the same buttons speak to /api/user/courses.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -25,7 +26,6 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     SAID_COOKIE,
     PageRequest,
-    Shelf,
     Visiting,
     course_href,
     render_fragment,
@@ -35,11 +35,10 @@ from merlin.api.pages.page import (
     tagged,
 )
 from merlin.api.problems import Problem
-from merlin.api.services import Rows
+from merlin.app import courses
 from merlin.core.web.assets import local_address, seen_other
 from merlin.course.catalogue import KINDS, Course
-from merlin.course.search import LONGEST, highlight_spans
-from merlin.course.search import Found as Searched
+from merlin.course.search import LONGEST, Found, highlight_spans
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -61,9 +60,10 @@ async def favourite(
     number = add or remove
     if number is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
-    rows, user_id = visit.services.rows.favourites, visit.caller.user_id
-    change = rows.add if add else rows.remove
-    await visit.services.store.do(lambda: change(user_id, number))
+    if add:
+        await visit.context.write(courses.add_favourite, visit.caller.actor, add)
+    else:
+        await visit.context.write(courses.remove_favourite, visit.caller.actor, number)
     response = seen_other(back)
     # Said once, on the page that comes next; it holds a word and a number, nothing secret.
     said = f"{'added' if add else 'removed'}.{number}"
@@ -79,45 +79,7 @@ class Piece:
     is_hit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One course with its texts in pieces."""
-
-    course: Course
-    name: tuple[Piece, ...]
-    about: tuple[Piece, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The first courses to show, of `total`; `meant` is what a mistyped query was taken for."""
-
-    courses: Sequence[Found]
-    total: int
-    meant: str = ""
-
-
-def everything(shelf: Shelf, language: str, most: int) -> Finding:
-    """Return every course, nothing marked."""
-    found = [
-        Found(course, (Piece(course.title(language)),), (Piece(course.about(language)),))
-        for course in shelf.courses[:most]
-    ]
-    return Finding(found, len(shelf.courses))
-
-
-def find(rows: Rows, shelf: Shelf, query: str, language: str, most: int) -> Finding:
-    """Return the courses that are meant, best first; to be called within `Store.read`."""
-    said = rows.search.search(query, most=max(len(shelf.courses), 1))
-    known = [shelf.by_id[hit.course_id] for hit in said.hits if hit.course_id in shelf.by_id]
-    found = [
-        Found(course, marked(course.title(language), said), marked(course.about(language), said))
-        for course in known[:most]
-    ]
-    return Finding(found, len(known), said.suggestion)
-
-
-def marked(text: str, found: Searched) -> tuple[Piece, ...]:
+def marked(text: str, found: Found) -> tuple[Piece, ...]:
     """Return the text in pieces, those that were found marked."""
     pieces, end = [], 0
     for span in highlight_spans(text, found):
@@ -184,7 +146,7 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
     if unchanged is not None:
         return unchanged
     listed = await listing(visit, query) if query or all else None
-    total = str(len(visit.shelf.courses))
+    total = str(len(visit.courses.courses))
     view = CatalogueView(query, listed.count if listed else total, listed)
     return tagged(render_page(visit, "catalogue.html", v=view), tag)
 
@@ -207,31 +169,37 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
 
 async def listing(visit: PageRequest, query: str) -> ListView:
     """Return all courses by semester, or those that `query` finds, the best of each first."""
-    rows, shelf, language = visit.services.rows, visit.shelf, visit.language
+    every, here, found = visit.courses.courses, visit.courses.courses, Found()
     if query:
-        found = await visit.services.store.read(lambda: find(rows, shelf, query, language, MOST))
-    else:
-        found = everything(shelf, language, MOST)
+        told = await visit.context.read(courses.search, query, max(len(every), 1))
+        here = [each for each in told.courses if each.course_id in visit.courses.by_id]
+        found = told.found
+    total, meant = len(here), found.suggestion
     return ListView(
         query=query,
-        count=_count(visit, found.total, len(shelf.courses)),
-        terms=_terms(visit, found.courses, is_whole=not query),
-        said=visit.say("found", count=found.total) if query else "",
-        meant=visit.say("meant", query=query, meant=found.meant) if found.meant else "",
-        more=found.total - len(found.courses),
+        count=_count(visit, total, len(every)),
+        terms=_terms(visit, here[:MOST], found, is_whole=not query),
+        said=visit.say("found", count=total) if query else "",
+        meant=visit.say("meant", query=query, meant=meant) if meant else "",
+        more=max(total - MOST, 0),
     )
 
 
-def _terms(visit: PageRequest, found: Sequence[Found], *, is_whole: bool) -> tuple[Term, ...]:
-    totals = visit.shelf.semesters
-    kept = {course.course_id for course in visit.kept}
+def _terms(
+    visit: PageRequest, here: Sequence[Course], found: Found, *, is_whole: bool
+) -> tuple[Term, ...]:
+    totals, kept = visit.courses.semesters, {each.course_id for each in visit.favourites}
+    terms = defaultdict[int, list[Card]](list)
+    for course in here:
+        card = _card(visit, course, found, is_kept=course.course_id in kept)
+        terms[course.semester].append(card)
     return tuple(
         Term(
             title=visit.say("semester", number=number),
-            count=_count(visit, totals[number] if is_whole else len(here), totals[number]),
-            cards=tuple(_card(visit, each, kept) for each in here),
+            count=_count(visit, totals[number] if is_whole else len(cards), totals[number]),
+            cards=tuple(cards),
         )
-        for number, here in sorted(_by_semester(found).items())
+        for number, cards in sorted(terms.items())
     )
 
 
@@ -239,35 +207,28 @@ def _query(text: str) -> str:
     return " ".join(text[:LONGEST].split())
 
 
-def _by_semester(found: Sequence[Found]) -> Mapping[int, list[Found]]:
-    terms: dict[int, list[Found]] = {}
-    for each in found:
-        terms.setdefault(each.course.semester, []).append(each)
-    return terms
-
-
 def _count(visit: PageRequest, here: int, total: int) -> str:
     return str(total) if here == total else visit.say("some-of", here=here, total=total)
 
 
-def _card(visit: PageRequest, found: Found, kept: Collection[int]) -> Card:
-    course = found.course
-    in_name = any(piece.is_hit for piece in found.name)
-    in_about = any(piece.is_hit for piece in found.about)
+def _card(visit: PageRequest, course: Course, found: Found, *, is_kept: bool) -> Card:
+    name = marked(course.title(visit.language), found)
+    about = marked(course.about(visit.language), found)
+    in_name, in_about = (any(piece.is_hit for piece in text) for text in (name, about))
     return Card(
         course_id=course.course_id,
         href=course_href(course),
         title=course.title(visit.language),
-        name=found.name,
-        about=found.about,
-        counts=counts(visit, course.course_id),
-        is_kept=course.course_id in kept,
+        name=name,
+        about=about,
+        counts=counts(visit, course),
+        is_kept=is_kept,
         is_why=in_about and not in_name,
     )
 
 
-def counts(visit: PageRequest, course_id: int) -> str:
+def counts(visit: PageRequest, course: Course) -> str:
     """Return "8 лекций · 4 семинара · 5 лаб."."""
-    numbers = visit.shelf.kinds.get(course_id, {})
-    said = [visit.say(f"count-{kind}", count=numbers[kind]) for kind in KINDS if numbers.get(kind)]
+    told = course.counts
+    said = [visit.say(f"count-{kind}", count=told[kind]) for kind in KINDS if told.get(kind)]
     return " · ".join(said) or visit.say("count-none")

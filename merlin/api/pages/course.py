@@ -28,10 +28,10 @@ from merlin.api.pages.page import (
     same,
     tagged,
 )
-from merlin.api.permissions import account_name
-from merlin.app.permissions import leads
-from merlin.core.errors import NotFound
-from merlin.core.permissions import Permission
+from merlin.app import courses
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.courses import CourseDetails, MaterialDetails
 from merlin.course.catalogue import KINDS, Course, Material
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -41,19 +41,6 @@ Number = Annotated[int, Path(ge=1, le=MOST_ID)]
 # Letters that somebody reads in a minute: 180 words of a Russian lecture.
 READ_PER_MINUTE = 1200
 _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class CourseRecords:
-    """What the rows say of a course; `lengths` is the path of a text -> its characters.
-
-    `is_led`: whoever looks may change it.
-    """
-
-    materials: Sequence[Material]
-    lengths: Mapping[str, int]
-    bot_href: str
-    is_led: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,49 +95,37 @@ class CourseView:
 @router.get("/courses/{course_id}")
 async def course(visit: Visiting, course_id: Number, type: str = "") -> Response:  # noqa: A002
     """Return a course's page."""
-    found = await course_of(visit, course_id)
-    rows = visit.services.rows
 
-    def read() -> CourseRecords:
-        lengths = rows.readings.lengths(found.dataset)
-        materials = rows.courses.materials(found.slug)
-        is_led = visit.caller.may(Permission.EDIT_MATERIALS) and leads(
-            visit.caller.standing, account_name(visit.services, visit.caller), found
-        )
-        return CourseRecords(materials, lengths, bot_href(visit.services, found), is_led)
+    def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
+        told = courses.details(ctx, actor, course_id)
+        return told, bot_href(visit.services, told.course)
 
-    told = await visit.services.store.read(read)
-    tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), told.bot_href)
+    told, bot = await visit.context.read(read, visit.caller.actor)
+    tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), bot)
     if unchanged is not None:
         return unchanged
     kind = type if type in KINDS else ""
-    return tagged(render_page(visit, "course.html", v=_course_view(visit, found, told, kind)), tag)
+    return tagged(render_page(visit, "course.html", v=_course_view(visit, told, bot, kind)), tag)
 
 
 async def course_of(visit: PageRequest, course_id: int) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
-    known = visit.shelf.by_id.get(course_id)
-    if known is not None:
-        return known
-    found = await visit.services.store.read(lambda: visit.services.rows.courses.numbered(course_id))
-    if not found.is_active and not visit.caller.may(Permission.EDIT_MATERIALS, found.slug):
-        raise NotFound(f"no course {course_id}", "course-none", course=str(course_id))
-    return found
+    return await visit.context.read(courses.get, visit.caller.actor, course_id)
 
 
-def _course_view(visit: PageRequest, course: Course, told: CourseRecords, kind: str) -> CourseView:
-    shown_now = [each for each in told.materials if kind in {"", each.kind}]
+def _course_view(visit: PageRequest, told: CourseDetails, bot: str, kind: str) -> CourseView:
+    course, shown_now = told.course, [each for each in told.materials if kind in {"", each.kind}]
     return CourseView(
         course_id=course.course_id,
         href=course_href(course),
         title=course.title(visit.language),
         about=course.about(visit.language),
         place=_place(visit, course),
-        is_kept=course in visit.kept,
+        is_kept=course in visit.favourites,
         is_active=course.is_active,
         ask_href=f"{course_href(course)}/chat",
         edit_href=f"{course_href(course)}/edit" if told.is_led else "",
-        bot_href=told.bot_href,
+        bot_href=bot,
         filters=tuple(_filters(visit, course, told.materials, kind)),
         groups=tuple(_groups(visit, course, shown_now, told.lengths)),
         said=visit.say("shown", count=len(shown_now)),
@@ -269,39 +244,24 @@ class MaterialView:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(visit: Visiting, course_id: Number, material_id: Number) -> Response:
     """Return a material's page; the material must be one of this course."""
-    course, rows = await course_of(visit, course_id), visit.services.rows
-
-    def read() -> tuple[list[Material], Material | None, str | None]:
-        all_of_it = rows.courses.materials(course.slug)
-        this = next((each for each in all_of_it if each.material_id == material_id), None)
-        path = this.text if this is not None else ""
-        return all_of_it, this, rows.readings.text(course.dataset, path) if path else None
-
-    materials, this, text = await visit.services.store.read(read)
-    if this is None:
-        raise NotFound(f"no material {material_id}", "course-none", course=str(material_id))
-    tag, unchanged = same(visit, text)
+    act, actor = courses.material, visit.caller.actor
+    found = await visit.context.read(act, actor, course_id, material_id)
+    tag, unchanged = same(visit, found.text)
     if unchanged is not None:
         return unchanged
-    view = _material_view(visit, course, materials, this, text)
-    return tagged(render_page(visit, "material.html", v=view), tag)
+    return tagged(render_page(visit, "material.html", v=_material_view(visit, found)), tag)
 
 
-def _material_view(
-    visit: PageRequest,
-    course: Course,
-    materials: Sequence[Material],
-    this: Material,
-    text: str | None,
-) -> MaterialView:
-    body = _body(visit, course, materials, this, text or "")
+def _material_view(visit: PageRequest, found: MaterialDetails) -> MaterialView:
+    course, this, materials = found.course, found.material, found.materials
+    body = _body(visit, course, materials, this, found.text or "")
     before, after = _beside(visit, course, materials, this)
     return MaterialView(
         title=this.title(visit.language),
         kind=this.kind,
         lesson=visit.say(f"lesson-{this.kind}", lesson=this.lesson),
         course=Link(course_href(course), course.title(visit.language)),
-        minutes=visit.say("minutes", count=minutes(len(text))) if text else "",
+        minutes=visit.say("minutes", count=minutes(len(found.text))) if found.text else "",
         html=body.html,
         contents=body.contents,
         file=_file(visit, this),

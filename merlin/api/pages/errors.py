@@ -17,7 +17,7 @@ from starlette.responses import Response
 from merlin.api.auth import Caller
 from merlin.api.pages.page import Layout, here, language_shown, render_template, sign_in_href
 from merlin.api.problems import Problem, answer
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import Forbidden, MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
 from merlin.core.web.browser import chosen_theme
@@ -34,7 +34,7 @@ _ALIKE = {401: 403, 502: 503, 504: 503}
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
 _EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
-_REFUSALS = ((NotFound, 404), (Refused, 409))
+_REFUSALS = ((NotFound, 404), (Forbidden, 404), (Refused, 409))
 
 
 def add_lost(app: FastAPI) -> None:

@@ -5,9 +5,6 @@ The language: ?lang= · else the cookie · else the account · else Accept-Langu
 Pages that only some may open are not there for everybody else: nobody signed in is led to the
 sign-in page, signed in without the right means 404, as a wrong address.
 
-What a page needs of all courses is read once for each version of the catalogue; after that a
-page costs one question for the version.
-
 A page or a part of one is answered packed, known by its tag, or redirected. Each form carries a
 mark that tells it from another, so that one pressed twice acts once.
 """
@@ -17,8 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
@@ -32,10 +28,11 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, AuthMethod, Caller, Person
-from merlin.api.permissions import led
 from merlin.api.problems import Problem, language_of_request
-from merlin.api.services import ApiServices, Rows
+from merlin.api.services import ApiServices
+from merlin.app import courses
 from merlin.app.context import Context
+from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME
 from merlin.billing.plan import on_sale
 from merlin.core import i18n
@@ -65,7 +62,7 @@ from merlin.core.web.browser import (
     set_preference,
 )
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look, Templates
-from merlin.course.catalogue import Course
+from merlin.course.catalogue import ActiveCourses, Course
 
 asset_router = APIRouter()
 
@@ -111,40 +108,6 @@ def mark() -> str:
     return secrets.token_hex(16)
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """The active courses at one version.
-
-    `kinds` is course id -> kind -> number of materials, `semesters` semester -> of courses.
-    """
-
-    version: int
-    courses: Sequence[Course]
-    kinds: Mapping[int, Mapping[str, int]]
-    by_id: Mapping[int, Course]
-    semesters: Mapping[int, int]
-
-
-class Shelves:
-    """The newest shelf of one process."""
-
-    def __init__(self) -> None:
-        self._newest: Shelf | None = None
-
-    def read(self, rows: Rows) -> Shelf:
-        """Return the shelf as it is now; to be called within `Store.read`."""
-        # First of all: what changes meanwhile has a higher number, and is read the next time.
-        version = rows.courses.version()
-        newest = self._newest
-        if newest is None or newest.version != version:
-            courses = rows.courses.courses()
-            by_id = {course.course_id: course for course in courses}
-            semesters = Counter(course.semester for course in courses)
-            kinds = rows.readings.kinds()
-            newest = self._newest = Shelf(version, courses, kinds, by_id, semesters)
-        return newest
-
-
 WITHIN_COOKIE = "merlin_within"
 
 
@@ -185,14 +148,14 @@ _HOW = frozenset({"lang", "theme"})
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a page's route starts from; `kept` are the courses of the Sider."""
+    """What a page's route starts from; `favourites` are the courses of the Sider."""
 
     request: Request
     caller: Caller
     language: str
     theme: str
-    shelf: Shelf
-    kept: tuple[Course, ...] = ()
+    courses: ActiveCourses
+    favourites: tuple[Course, ...] = ()
 
     @property
     def services(self) -> ApiServices:
@@ -240,25 +203,14 @@ def here(request: Request) -> str:
 
 async def page_request(request: Request, caller: Anyone) -> PageRequest:
     """Return the visit that this call is."""
+
+    def read(ctx: Context) -> tuple[ActiveCourses, list[Course]]:
+        return courses.active(ctx), courses.favourites(ctx, caller.actor)
+
     services: ApiServices = request.app.state.services
-    shelves = _shelves(request)
-
-    def read() -> tuple[Shelf, list[int]]:
-        shelf = shelves.read(services.rows)
-        return shelf, services.rows.favourites.of(caller.user_id) if caller.user else []
-
-    shelf, ids = await services.store.read(read)
-    kept = tuple(shelf.by_id[one] for one in ids if one in shelf.by_id)
-    language = language_shown(request, caller.user)
-    return PageRequest(request, caller, language, chosen_theme(request), shelf, kept)
-
-
-def _shelves(request: Request) -> Shelves:
-    state = request.app.state
-    if not hasattr(state, "shelves"):
-        state.shelves = Shelves()
-    shelves: Shelves = state.shelves
-    return shelves
+    active, favourites = await services.context.read(read)
+    language, theme = language_shown(request, caller.user), chosen_theme(request)
+    return PageRequest(request, caller, language, theme, active, tuple(favourites))
 
 
 Visiting = Annotated[PageRequest, Depends(page_request)]
@@ -291,11 +243,8 @@ Keeping = Annotated[PageRequest, Depends(require_page_permission(Permission.USER
 
 
 async def course_led(visit: PageRequest, course_id: int) -> Course:
-    """Return a course that the person leads. Raises Problem 404 for every other."""
-    try:
-        return await led(visit.request, visit.caller, course_id)
-    except Problem:
-        raise nowhere() from None
+    """Return a course that the person leads. Raises NotFound, Forbidden for every other."""
+    return await visit.context.read(led_course, visit.caller.actor, course_id)
 
 
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
@@ -485,7 +434,7 @@ def layout_of(visit: PageRequest) -> Layout:
         dark_href=_with(here, "theme", "dark"),
         sign_in_href=sign_in_href(here),
         links=_links(visit),
-        kept=tuple(_kept(course, visit) for course in visit.kept),
+        kept=tuple(_kept(course, visit) for course in visit.favourites),
         is_signed_in=caller.user is not None,
         person=(caller.user.shown_name or str(caller.user_id)) if caller.user else "",
         message=_message(visit),
@@ -546,7 +495,7 @@ def _with(here: str, name: str, value: str) -> str:
 def _message(visit: PageRequest) -> Message | None:
     """Return what a form left to say: "<key>.<course id>"."""
     key, _, number = visit.request.cookies.get(SAID_COOKIE, "").partition(".")
-    course = visit.shelf.by_id.get(int(number)) if _NUMBER.fullmatch(number) else None
+    course = visit.courses.by_id.get(int(number)) if _NUMBER.fullmatch(number) else None
     if key not in {"added", "removed"} or course is None:
         return None
     words = visit.say(f"said-{key}", name=course.title(visit.language))
@@ -594,7 +543,8 @@ def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
     if visit.is_personal or requested_language(request) or "theme" in request.query_params:
         return "", None
     within = is_in_telegram(request)
-    parts = (edition(), visit.shelf.version, visit.here, visit.language, visit.theme, within, *said)
+    version = visit.courses.version
+    parts = (edition(), version, visit.here, visit.language, visit.theme, within, *said)
     part_of_page = request.headers.get("hx-request", "")
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
     # Weak: the same page, whether packed or not.

@@ -112,7 +112,7 @@ def _rest(visit: PageRequest, plan: Plan) -> Iterator[PlanLine]:
 
 def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
     """Return what the plan's courses are called; one that is not shown, by its short name."""
-    titles = {each.slug: each.title(visit.language) for each in visit.shelf.courses}
+    titles = {each.slug: each.title(visit.language) for each in visit.courses.courses}
     yield from (titles.get(slug, slug) for slug in plan.courses)
 
 

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, SignedIn, missing_scope, require_access
+from merlin.api.permissions import context_of, services_of
 from merlin.api.problems import (
     FOR_ALL,
     NOT_MODIFIED,
@@ -41,12 +42,12 @@ from merlin.api.response_cache import (
 )
 from merlin.api.schema import MOST, MOST_ID, USUAL, WHOLE, After, Limit, link_of, read_cursor
 from merlin.api.schema import cursor as cursor_after
-from merlin.api.services import ApiServices, Rows
-from merlin.core.errors import NotFound
-from merlin.core.log import get_logger
-from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.listing import START, Place
-from merlin.course.search import LONGEST, Found, Kind, highlight_spans
+from merlin.app import courses
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.courses import FoundMaterials
+from merlin.course.catalogue import KINDS, START, Course, Material, Place
+from merlin.course.search import LONGEST, Found, highlight_spans
 
 
 class Shape(BaseModel):
@@ -210,9 +211,9 @@ def course_said(course: Course, language: str, *, in_all: bool = False) -> Json:
     return said
 
 
-def grouped(courses: Iterable[Json]) -> Json:
+def grouped(said: Iterable[Json]) -> Json:
     """Return courses, which come by semester, in their semesters."""
-    semesters = groupby(courses, key=lambda course: course["semester"])
+    semesters = groupby(said, key=lambda course: course["semester"])
     return {"semesters": [{"number": each, "courses": list(its)} for each, its in semesters]}
 
 
@@ -284,35 +285,20 @@ async def list_courses(
 
     Without `limit` all of them, up to 1,000; of more, the first part. The Link header leads on.
     """
-    services: ApiServices = request.app.state.services
-    after = _place(read_cursor(cursor, int, str))
+    services = services_of(request)
+    after, most = _place(read_cursor(cursor, int, str)), services.bounds.list_at_once
 
     def saying(language: str) -> Said:
-        part, following = _part(services, limit, after, semester)
-        courses = [course_said(each, language, in_all=languages == "all") for each in part]
-        return Said(grouped(courses) if group else courses, link_of(request, following))
+        part, has_more = courses.part(services.context, limit, after, semester, USUAL, most)
+        following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
+        told = [course_said(each, language, in_all=languages == "all") for each in part]
+        return Said(grouped(told) if group else told, link_of(request, following))
 
     return await catalogue_answer(request, saying)
 
 
 def _place(key: tuple[int | str, ...] | None) -> Place:
     return START if key is None else (int(key[0]), str(key[1]))
-
-
-def _part(
-    services: ApiServices, limit: int | None, after: Place, semester: int | None
-) -> tuple[list[Course], str | None]:
-    """Return a part of the catalogue, and the cursor of the next one."""
-    listing = services.rows.listing
-    if limit is None:
-        total = sum(count for _, count in listing.semesters())
-        most = services.bounds.list_at_once
-        limit = most if total <= most else USUAL
-    part = listing.part(limit + 1, after, semester)
-    if len(part) <= limit:
-        return part, None
-    last = part[limit - 1]
-    return part[:limit], cursor_after(last.semester, last.slug)
 
 
 @course_router.get(
@@ -327,10 +313,11 @@ async def get_course(
 ) -> Response:
     """Return a course; one that is not active is for those who edit it."""
 
-    def saying(course: Course, language: str) -> Said:
+    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+        course = courses.get(ctx, actor, course_id)
         return Said(course_said(course, language, in_all=languages == "all"))
 
-    return await course_answer(request, course_id, saying)
+    return await course_answer(request, saying)
 
 
 @course_router.get(
@@ -353,15 +340,14 @@ async def list_materials(
     ] = "",
 ) -> Response:
     """Return the materials by type (lectures, seminars, labs), then lesson."""
-    services: ApiServices = request.app.state.services
     wanted = kind_of(kind)
 
-    def saying(course: Course, language: str) -> Said:
-        known = services.rows.listing.materials(course.course_id)
-        told = [material_said(one, language) for one in known if wanted in (None, one.kind)]
+    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+        course, materials = courses.materials(ctx, actor, course_id)
+        told = [material_said(one, language) for one in materials if wanted in (None, one.kind)]
         return Said({**of_course(course, language), "materials": told})
 
-    return await course_answer(request, course_id, saying)
+    return await course_answer(request, saying)
 
 
 @course_router.get(
@@ -375,18 +361,13 @@ async def get_material(
     request: Request, course_id: CourseId, material_id: Annotated[int, Path(ge=1, le=MOST_ID)]
 ) -> Response:
     """Return a material of this course, with its text where it has one."""
-    rows = request.app.state.services.rows
 
-    def saying(course: Course, language: str) -> Said:
-        found = rows.listing.materials_of([material_id])
-        if not found or found[0][0] != course.course_id:
-            raise NotFound(f"no material {material_id}", "material-unknown")
-        material = found[0][1]
-        text = rows.readings.text(course.dataset, material.text) if material.text else None
-        whole = {**of_course(course, language), **material_said(material, language), "text": text}
-        return Said(whole)
+    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+        found = courses.material(ctx, actor, course_id, material_id)
+        said = {**of_course(found.course, language), **material_said(found.material, language)}
+        return Said({**said, "text": found.text})
 
-    return await course_answer(request, course_id, saying)
+    return await course_answer(request, saying)
 
 
 @course_router.get(
@@ -397,10 +378,11 @@ async def get_material(
 )
 async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
-    listing = request.app.state.services.rows.listing
+    ctx = context_of(request)
 
     def saying(_language: str) -> Said:
-        return Said([{"number": each, "courses": count} for each, count in listing.semesters()])
+        told = courses.semesters(ctx)
+        return Said([{"number": each, "courses": count} for each, count in told])
 
     return await catalogue_answer(request, saying)
 
@@ -413,14 +395,13 @@ async def list_semesters(request: Request) -> Response:
 )
 async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
-    listing = request.app.state.services.rows.listing
+    ctx = context_of(request)
 
     def saying(language: str) -> Said:
         return Said(
             [
-                {"name": teacher.name, "courses": [_named(one, language) for one in its]}
-                for teacher in listing.teachers()
-                for its in (teacher.courses,)
+                {"name": each.name, "courses": [_named(one, language) for one in each.courses]}
+                for each in courses.teachers(ctx)
             ]
         )
 
@@ -457,15 +438,13 @@ async def search_courses(
 
     An empty query holds for every course. Fifty come at once; the Link header leads on.
     """
-    rows: Rows = request.app.state.services.rows
-    size = limit or USUAL
-    start = _start(read_cursor(cursor, int))
-    end = start + size
+    ctx, start = context_of(request), _start(read_cursor(cursor, int))
+    end = start + (limit or USUAL)
 
     def saying(language: str) -> Said:
-        found, courses = _courses(rows, query, end + 1)
-        following = cursor_after(end) if end < min(len(courses), DEEPEST) else None
-        told = [_course(each, found, language) for each in courses[start:end]]
+        said = courses.search(ctx, query, end + 1)
+        following = cursor_after(end) if end < min(len(said.courses), DEEPEST) else None
+        told = [_course(each, said.found, language) for each in said.courses[start:end]]
         return Said(told, link_of(request, following))
 
     return await catalogue_answer(request, saying)
@@ -476,13 +455,6 @@ def _start(key: tuple[int | str, ...] | None) -> int:
     if not 0 <= start < DEEPEST:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
     return start
-
-
-def _courses(rows: Rows, query: str, most: int) -> tuple[Found, list[Course]]:
-    if not query.strip():
-        return Found(), rows.listing.part(most)
-    found = rows.search.search(query, Kind.COURSE, most)
-    return found, rows.listing.cards([hit.course_id for hit in found.hits])
 
 
 @search_router.patch("/courses/search", include_in_schema=False)
@@ -505,16 +477,17 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=MOST, description="of each kind at most")] = 20,
 ) -> Response:
     """Return the courses and the materials that hold the words, best first."""
-    rows: Rows = request.app.state.services.rows
+    ctx = context_of(request)
 
     def saying(language: str) -> Said:
-        by_course, courses = _courses(rows, query, limit)
-        by_material = rows.search.search(query, Kind.MATERIAL, limit)
+        by_course = courses.search(ctx, query, limit)
+        by_material = courses.search_materials(ctx, query, limit)
+        suggestion = by_course.found.suggestion or by_material.found.suggestion
         results = {
             "query": query,
-            "suggestion": by_course.suggestion or by_material.suggestion or None,
-            "courses": [_course(each, by_course, language) for each in courses],
-            "materials": _materials(rows, by_material, language),
+            "suggestion": suggestion or None,
+            "courses": [_course(each, by_course.found, language) for each in by_course.courses],
+            "materials": _materials(by_material, language),
         }
         return Said(results)
 
@@ -527,21 +500,16 @@ def _course(course: Course, found: Found, language: str) -> Json:
     return said
 
 
-def _materials(rows: Rows, found: Found, language: str) -> list[Json]:
-    pairs = rows.listing.materials_of([hit.material_id for hit in found.hits])
-    courses = {one.course_id: one for one in rows.listing.cards([course for course, _ in pairs])}
+def _materials(said: FoundMaterials, language: str) -> list[Json]:
     return [
         {
             **material_said(material, language),
-            **of_course(courses[course_id], language),
-            "found": marks(found, title=material.title(language)),
+            **of_course(course, language),
+            "found": marks(said.found, title=material.title(language)),
         }
-        for course_id, material in pairs
-        if course_id in courses
+        for course, material in said.materials
     ]
 
-
-log = get_logger(__name__)
 
 favourite_router = APIRouter(prefix="/api/user/courses", tags=["favourites"])
 
@@ -562,13 +530,9 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     """
     if not any(caller.has(scope) for scope in _READING):
         raise missing_scope(*_READING)
-    services: ApiServices = request.app.state.services
-    rows = services.rows
-    courses = await services.store.read(
-        lambda: rows.listing.cards(rows.favourites.of(caller.user_id))
-    )
+    found = await context_of(request).read(courses.favourites, caller.actor)
     language = language_of_request(request)
-    return _remembered(request, [course_said(each, language) for each in courses])
+    return _remembered(request, [course_said(each, language) for each in found])
 
 
 @favourite_router.post(
@@ -583,18 +547,10 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
 )
 async def add_favourite(request: Request, asked: Favourite, caller: Keeper) -> Response:
     """Keep an active course; 201 when it is new, 200 when it is kept already, same body."""
-    services: ApiServices = request.app.state.services
-    rows = services.rows
-
-    def add() -> tuple[bool, Json]:
-        is_new = rows.favourites.add(caller.user_id, asked.course_id)
-        (course,) = rows.listing.cards([asked.course_id])
-        return is_new, course_said(course, language)
-
-    language = language_of_request(request)
-    is_new, said = await services.store.do(add)
+    act, language = courses.add_favourite, language_of_request(request)
+    is_new, course = await context_of(request).write(act, caller.actor, asked.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return _json(said, language, status)
+    return _json(course_said(course, language), language, status)
 
 
 @favourite_router.delete(
@@ -606,8 +562,7 @@ async def add_favourite(request: Request, asked: Favourite, caller: Keeper) -> R
 )
 async def remove_favourite(request: Request, course_id: CourseId, caller: Keeper) -> Response:
     """Let a course go; 204 whether it was kept or not."""
-    services: ApiServices = request.app.state.services
-    await services.store.do(lambda: services.rows.favourites.remove(caller.user_id, course_id))
+    await context_of(request).write(courses.remove_favourite, caller.actor, course_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

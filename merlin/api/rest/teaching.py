@@ -18,15 +18,14 @@ from starlette.responses import Response
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, require_access
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import Leading, account_name, led, services_of
+from merlin.api.permissions import Leading, context_of, led, services_of
 from merlin.api.problems import NAMED, language_of_request, problems
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
-from merlin.app.permissions import leads
+from merlin.app import teaching
 from merlin.chat.feedback import Period, group_by_week
-from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data
@@ -244,17 +243,8 @@ _WORST = 20
 @router.get("/teacher/courses", summary="The courses that you lead", responses=problems(401, 403))
 async def list_taught_courses(request: Request, caller: Reading) -> TaughtCourses:
     """Return them by semester; none for somebody who leads no course."""
-    services = services_of(request)
-
-    def found() -> TaughtCourses:
-        name = account_name(services, caller)
-        every = services.rows.courses.courses(active_only=False)
-        mine = [each for each in every if leads(caller.standing, name, each)]
-        return TaughtCourses(courses=[course_taught(each) for each in mine])
-
-    if not caller.may(Permission.EDIT_MATERIALS):
-        return TaughtCourses(courses=[])
-    return await services.store.read(found)
+    mine = await context_of(request).read(teaching.taught, caller.actor)
+    return TaughtCourses(courses=[course_taught(each) for each in mine])
 
 
 @router.get(

@@ -20,6 +20,7 @@ from typing import Any
 from telegram.ext import ChatMemberHandler, InlineQueryHandler
 
 from merlin.account.users import User
+from merlin.app import courses
 from merlin.app.groups import Group, Hears, Said
 from merlin.app.inbox import UpdateState, json_object
 from merlin.bot import menu
@@ -271,8 +272,7 @@ def _marked(name: str) -> str:
 def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of whatever serves or is a course; within the store's work."""
     serving = {each.dataset: each.dataset for each in context.rows.showcase.all_serving()}
-    courses = {each.dataset: each.title(language) for each in context.rows.courses.courses()}
-    return {**serving, **courses}
+    return {**serving, **courses.titles(context.services.context, language)}
 
 
 # Own answers change with every question, so nothing is kept for long; and for nobody else.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from merlin.app import courses
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
@@ -18,7 +19,7 @@ from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
 
 
-def courses(context: BotContext) -> View:
+def list_courses(context: BotContext) -> View:
     """Show the courses by semester, and which one the session is about."""
     return _list_courses(context, 0)
 
@@ -29,10 +30,9 @@ def course_pressed(context: BotContext) -> View:
         case () | ("list", _):
             return _list_courses(context, context.number(1))
         case ("open", _):
-            wanted = context.number(1)
-            found = [each for each in context.rows.courses.courses() if each.course_id == wanted]
+            found = courses.active(context.services.context).by_id.get(context.number(1))
             gone = menu.alert(context.translate("courses-gone"), is_loud=True)
-            return _opened(context, found[0]) if found else gone
+            return _opened(context, found) if found else gone
         case ("all",):
             _begin(context, None)
             return menu.message(context.translate("courses-all-chosen"), _to_courses(context))
@@ -42,14 +42,15 @@ def course_pressed(context: BotContext) -> View:
 
 def open_course(context: BotContext, slug: str) -> View:
     """Begin a session about the course that a link names; within the store's work."""
-    found = [each for each in context.rows.courses.courses() if each.slug == slug]
+    known = courses.active(context.services.context).courses
+    found = next((each for each in known if each.slug == slug), None)
     if found:
-        return _opened(context, found[0])
+        return _opened(context, found)
     return menu.message(context.translate("courses-gone"), _to_courses(context))
 
 
 def _list_courses(context: BotContext, wanted: int) -> View:
-    found = context.rows.courses.courses()
+    found = courses.active(context.services.context).courses
     session = context.rows.sessions.open(context.place)
     if not found and session.dataset is None:
         return menu.message(context.translate("courses-none-yet"))
@@ -234,6 +235,6 @@ def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={"course": courses, "model": models},
+        commands={"course": list_courses, "model": models},
         buttons={"course": course_pressed, "model": model_pressed},
     )

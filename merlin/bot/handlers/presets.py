@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from merlin.app import courses
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
@@ -63,8 +64,7 @@ def chosen(context: BotContext, session: Session) -> list[str]:
     """
     found: list[tuple[str, str]] = []
     if session.dataset:
-        courses = context.rows.courses.courses()
-        titles = {each.dataset: each.title(context.language) for each in courses}
+        titles = courses.titles(context.services.context, context.language)
         found.append(("course", titles.get(session.dataset, session.dataset)))
     now = answering(context, session) if bared(context, session).provider else None
     if now is not None:

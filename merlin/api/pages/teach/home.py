@@ -26,8 +26,10 @@ from merlin.api.pages.page import (
     when,
     whole,
 )
-from merlin.api.rest.teaching import Questions, TaughtCourse, list_taught_courses, show_questions
+from merlin.api.rest.teaching import Questions, show_questions
 from merlin.api.schema import Both, Id
+from merlin.app import teaching
+from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -58,29 +60,29 @@ class TeachView:
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
-    told = await list_taught_courses(await as_api_request(visit), visit.caller)
+    found = await visit.context.read(teaching.taught, visit.caller.actor)
     interest = visit.services.rows.interest
     since = visit.services.clock().date() - timedelta(days=DAYS - 1)
 
     def read() -> list[tuple[int, int]]:
         sums = []
-        for course in told.courses:
+        for course in found:
             days = interest.days(course.slug, since)
             sums.append((sum(each.questions for each in days), sum(each.down for each in days)))
         return sums
 
     numbers = await visit.services.store.read(read)
-    led = [_led(visit, *each) for each in zip(told.courses, numbers, strict=True)]
+    led = [_led(visit, *each) for each in zip(found, numbers, strict=True)]
     return render_page(visit, "teach.html", v=TeachView(tuple(led)))
 
 
-def _led(visit: PageRequest, course: TaughtCourse, numbers: tuple[int, int]) -> Led:
+def _led(visit: PageRequest, course: Course, numbers: tuple[int, int]) -> Led:
     questions, disliked = numbers
     return Led(
-        course_id=course.id,
-        title=of_language(course.name, visit.language) or course.slug,
+        course_id=course.course_id,
+        title=course.title(visit.language),
         place=visit.say("semester", number=course.semester),
-        is_active=course.active,
+        is_active=course.is_active,
         materials=whole(visit, course.materials),
         questions=whole(visit, questions),
         disliked=whole(visit, disliked),

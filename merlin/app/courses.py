@@ -1,0 +1,209 @@
+"""Courses: the catalogue, one course with its materials, search, favourites.
+
+Anybody may read what is active; a course that is not active is there for those who edit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from peewee import fn
+
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.permissions import is_led
+from merlin.core.clock import iso
+from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Permission
+from merlin.course.catalogue import (
+    START,
+    ActiveCourses,
+    Catalogue,
+    Course,
+    Material,
+    Place,
+    Teacher,
+)
+from merlin.course.search import Found, Kind, Searcher, SearchIndex
+from merlin.db.tables import FAVOURITE
+
+# Nobody reads a longer list of favourites, and a program must not fill the database.
+MOST_FAVOURITES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CourseDetails:
+    """A course with its materials; `lengths` is the path of a text -> its characters.
+
+    `is_led`: the actor may change it.
+    """
+
+    course: Course
+    materials: Sequence[Material]
+    lengths: Mapping[str, int]
+    is_led: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialDetails:
+    """One material of a course; `text` is None where it has none, `materials` are all of them."""
+
+    course: Course
+    material: Material
+    text: str | None
+    materials: Sequence[Material]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCourses:
+    """The courses that a search found, best first; `found` marks them in their texts."""
+
+    courses: Sequence[Course]
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMaterials:
+    """The materials that a search found, each with its course; `found` marks them."""
+
+    materials: Sequence[tuple[Course, Material]]
+    found: Found
+
+
+def version(ctx: Context) -> int:
+    """Return the number that grows with each change of anything that the catalogue says."""
+    return Catalogue(ctx.db).version()
+
+
+def active(ctx: Context) -> ActiveCourses:
+    """Return the active courses by semester, then slug; read once for each version."""
+    return ctx.courses.read(Catalogue(ctx.db))
+
+
+def titles(ctx: Context, language: str) -> dict[str, str]:
+    """Return dataset -> title of the active courses."""
+    return {each.dataset: each.title(language) for each in active(ctx).courses}
+
+
+def part(
+    ctx: Context, limit: int | None, after: Place, semester: int | None, usual: int, most: int
+) -> tuple[list[Course], bool]:
+    """Return so many active courses after a place, and whether more follow.
+
+    Without a limit all of them up to `most`; of more, the `usual` first ones.
+    """
+    rows = Catalogue(ctx.db)
+    if limit is None:
+        total = sum(count for _, count in rows.semesters())
+        limit = most if total <= most else usual
+    found = rows.part(limit + 1, after, semester)
+    return found[:limit], len(found) > limit
+
+
+def get(ctx: Context, actor: Actor, course_id: int) -> Course:
+    """Return a course, one that is not active to those who edit it alone. Raises NotFound."""
+    known = active(ctx).by_id.get(course_id)
+    found = [known] if known else Catalogue(ctx.db).numbered([course_id], active_only=False)
+    for course in found:
+        if course.is_active or actor.may(Permission.EDIT_MATERIALS, course.slug):
+            return course
+    raise NotFound(f"no course {course_id}", "course-unknown")
+
+
+def materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
+    """Return a course and its materials by kind, lesson and place in its file. Raises NotFound."""
+    course = get(ctx, actor, course_id)
+    return course, Catalogue(ctx.db).materials(course.slug)
+
+
+def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
+    """Return a course with its materials. Raises NotFound."""
+    course, all_of_it = materials(ctx, actor, course_id)
+    lengths = Catalogue(ctx.db).lengths(course.dataset)
+    return CourseDetails(course, all_of_it, lengths, is_led(ctx, actor, course))
+
+
+def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
+    """Return one material of a course, with its text. Raises NotFound."""
+    course, all_of_it = materials(ctx, actor, course_id)
+    this = next((each for each in all_of_it if each.material_id == material_id), None)
+    if this is None:
+        raise NotFound(f"no material {material_id}", "material-unknown")
+    text = Catalogue(ctx.db).text(course.dataset, this.text) if this.text else None
+    return MaterialDetails(course, this, text, all_of_it)
+
+
+def search(ctx: Context, query: str, most: int) -> FoundCourses:
+    """Return the active courses that hold the words, best first; every one for no words."""
+    rows = Catalogue(ctx.db)
+    if not query.strip():
+        return FoundCourses(rows.part(most, START), Found())
+    found = _searcher(ctx).search(query, Kind.COURSE, most)
+    return FoundCourses(rows.numbered([hit.course_id for hit in found.hits]), found)
+
+
+def search_materials(ctx: Context, query: str, most: int) -> FoundMaterials:
+    """Return the materials that hold the words, best first."""
+    rows, found = Catalogue(ctx.db), _searcher(ctx).search(query, Kind.MATERIAL, most)
+    pairs = rows.materials_numbered([hit.material_id for hit in found.hits])
+    known = {each.course_id: each for each in rows.numbered([of for of, _ in pairs])}
+    return FoundMaterials([(known[of], each) for of, each in pairs if of in known], found)
+
+
+def semesters(ctx: Context) -> list[tuple[int, int]]:
+    """Return each semester that has active courses, and how many."""
+    return Catalogue(ctx.db).semesters()
+
+
+def teachers(ctx: Context) -> list[Teacher]:
+    """Return who leads active courses, by name."""
+    return Catalogue(ctx.db).teachers()
+
+
+def learn_vocabulary(ctx: Context) -> None:
+    """Read the words of the catalogue, or the first mistyped query after a change waits for it."""
+    _searcher(ctx).vocabulary()
+
+
+def _searcher(ctx: Context) -> Searcher:
+    return Searcher(SearchIndex(ctx.db), Catalogue(ctx.db).version, ctx.vocabulary)
+
+
+def favourites(ctx: Context, actor: Actor) -> list[Course]:
+    """Return the active courses that the actor keeps at hand, in the order of adding."""
+    if not actor.user_id:
+        return []
+    mine = FAVOURITE.user_id == actor.user_id
+    rows = ctx.db.rows(FAVOURITE.select(FAVOURITE.course_id).where(mine).order_by(FAVOURITE.id))
+    known = active(ctx).by_id
+    return [known[row["course_id"]] for row in rows if row["course_id"] in known]
+
+
+def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
+    """Keep a course at hand; return whether it was not kept already, and the course.
+
+    Raises NotFound for a course that is not there or not active, Refused beyond `MOST_FAVOURITES`.
+    """
+    return ctx.db.joined(lambda: _add_favourite(ctx, actor, course_id))
+
+
+def _add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
+    found = Catalogue(ctx.db).numbered([course_id])
+    if not found:
+        raise NotFound(f"no course {course_id}", "course-unknown")
+    mine = FAVOURITE.user_id == actor.user_id
+    kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
+    if ctx.db.value(kept) is not None:
+        return False, found[0]
+    if int(ctx.db.value(FAVOURITE.select(fn.COUNT(FAVOURITE.id)).where(mine))) >= MOST_FAVOURITES:
+        words = f"{MOST_FAVOURITES} favourites"
+        raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
+    row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
+    return ctx.db.put(FAVOURITE.insert(row).on_conflict_ignore()), found[0]
+
+
+def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:
+    """Let a course go; False where it was not kept."""
+    this = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
+    return ctx.db.change(FAVOURITE.delete().where(this)) > 0
