@@ -37,12 +37,6 @@ class DiskQuota:
         self.quota_bytes = quota_bytes
         self._lock = threading.Lock()
 
-    @property
-    def used_bytes(self) -> int:
-        """Return what models and jobs' folders have on the disk."""
-        folder = self._repositories.folder
-        return sum(_size(folder / name) for name in ("models", "work"))
-
     def make(self, job: Job) -> int:
         """Bring what is used within the quota for a job; return how many checkpoints went.
 
@@ -59,7 +53,7 @@ class DiskQuota:
     def _clear(self, job: Job) -> int:
         cleared = 0
         clearable = iter(self._repositories.rows.select(_CLEARABLE, job.job_id))
-        while (used := self.used_bytes) > self.quota_bytes:
+        while (used := used_bytes(self._repositories.folder)) > self.quota_bytes:
             row = next(clearable, None)
             if row is None:
                 raise self._too_full(used)
@@ -73,6 +67,11 @@ class DiskQuota:
     def _too_full(self, used: int) -> Untrainable:
         told = {"used": f"{used / GB:.3g}", "quota": f"{self.quota_bytes / GB:.3g}"}
         return Untrainable("disk_quota", "engine-disk-quota", None, **told)
+
+
+def used_bytes(folder: Path) -> int:
+    """Return what models and jobs' folders have on the disk, in the engine's `folder`."""
+    return sum(_size(folder / name) for name in ("models", "work"))
 
 
 def _size(folder: Path) -> int:

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -34,8 +35,11 @@ from merlin.engine.api import audio, chat, embeddings, health, training, webhook
 from merlin.engine.auth import Guards, owned
 from merlin.engine.bases import Bases
 from merlin.engine.context import Engine, open_engine
+from merlin.engine.disk_quota import used_bytes
 from merlin.engine.job_events import is_full, language_asked, words_of_bug
 from merlin.engine.pages import jobs as pages
+from merlin.engine.pages.machine import Machine
+from merlin.engine.pages.page import SignIns
 from merlin.engine.serving.base import Busy, Unavailable
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import Untrainable
@@ -138,7 +142,8 @@ def create_app(
         lifespan=None if engine else _own_engine,
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
-    app.state.bases = bases
+    app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
+    app.state.machine = Machine(settings.folder, partial(used_bytes, settings.folder))
     # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)

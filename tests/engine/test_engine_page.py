@@ -209,7 +209,7 @@ def test_who_tries_many_keys_waits(fresh):
             assert number == 0 or COOKIE not in browser.cookies
         # The first wait is of one second: by now it may be over, the one after many more is not.
         for _ in range(10):
-            fresh.desk.app.state.entrance.tries.add_failure("127.0.0.1", time.monotonic())
+            fresh.desk.app.state.sign_ins.tries.add_failure("127.0.0.1", time.monotonic())
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1

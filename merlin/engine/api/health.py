@@ -15,7 +15,6 @@ from merlin.engine.bases import RECALL
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.jobs import RUNNING
 from merlin.engine.pages.machine import Use
-from merlin.engine.pages.page import machine_of
 from merlin.engine.status import job_facts
 
 Calls = Mapping[tuple[str, int], int]
@@ -120,10 +119,9 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     """Return figures in Prometheus' text format."""
-    use = machine_of(request).use()
     state = request.app.state
     told = [
-        *metrics_of(engine_of(request), state.calls, use),
+        *metrics_of(engine_of(request), state.calls, state.machine.use()),
         *state.connections.metrics("merlin", "engine"),
         *state.bodies.metrics("merlin", "engine"),
     ]
