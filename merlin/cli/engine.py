@@ -63,7 +63,7 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Make a key, shown this once; a revoked name gets a new key and finds its things again."""
-    from merlin.engine.limits import Limits
+    from merlin.engine.clients import Limits
     from merlin.wiring.engine_keys import clients_of
 
     limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
@@ -81,7 +81,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring.engine_keys import clients_of
 
     with clients_of(configuration(config)) as clients:
-        found = [_shown(clients, client) for client in clients.every()]
+        found = [_shown(clients, client) for client in clients.list_all()]
     if json:
         print_json({"keys": found})
         return

@@ -1,12 +1,8 @@
-"""Who calls: keys, rate limits, request ids, and what a caller may see.
-
-Who calls: what is theirs to see and touch, what they may ask, what their answers cost.
+"""Who calls: the key, the caller's limits, a request id; what is theirs, what their answers cost.
 
 A client sees only its own files, jobs, tuned models and webhook endpoints; whoever has the
 engine's own key sees everything. What is another's is answered as what is not there, so nobody
 learns that it exists.
-
-Around every call: the key, the caller's limits, a request id, a count.
 """
 
 from __future__ import annotations
@@ -16,7 +12,6 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -30,7 +25,6 @@ from merlin.core.loopback import is_loopback
 from merlin.engine import tokens
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, engine_of
-from merlin.engine.limits import no_limit
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest
 from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 
@@ -73,7 +67,7 @@ def owner_of(request: Request) -> str:
     return client.client_id if client else ""
 
 
-def owned(request: Request) -> None:
+def check_owner(request: Request) -> None:
     """Raise ApiError 404 where the path names what is another's; a dependency of every route."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
@@ -81,23 +75,23 @@ def owned(request: Request) -> None:
             _check(engine, client, param, str(name))
 
 
-async def let_ask(request: Request, model: str) -> None:
+async def check_model(request: Request, model: str) -> None:
     """Let the caller ask a model. Raises ApiError 404 for another's."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         await run_in_threadpool(_check, engine, client, "name", model)
 
 
-def let_keep(request: Request) -> Callable[[int], object]:
-    """Return what raises where so many bytes more are too many for the caller; see Clients."""
-    client = client_of(request)
-    return no_limit if client is None else partial(engine_of(request).clients.let_keep, client)
+def check_storage(request: Request, more: int) -> None:
+    """Raise ApiError 403 where `more` bytes are too many for the caller; see Clients."""
+    if client := client_of(request):
+        engine_of(request).clients.check_storage(client, more)
 
 
-def let_queue(request: Request) -> Callable[[], object]:
-    """Return what raises where one job more is too many for the caller; see Clients."""
-    client = client_of(request)
-    return no_limit if client is None else partial(engine_of(request).clients.let_queue, client)
+def check_queue(request: Request) -> None:
+    """Raise TooMany where one job more is too many for the caller; see Clients."""
+    if client := client_of(request):
+        engine_of(request).clients.check_queue(client)
 
 
 def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
@@ -109,8 +103,9 @@ def metered(request: Request, asking: GenerationRequest, answering: AnswerStream
     if client is None:
         return answering
     asked = tokens.count_messages(asking.messages)
-    reckoned = asked + (asking.most_tokens or USUAL_ANSWER)
-    return _metered(engine_of(request).clients.reserve(client, reckoned), asked, answering)
+    estimate = asked + (asking.most_tokens or USUAL_ANSWER)
+    reservation = TokenReservation(engine_of(request).clients, client, estimate)
+    return _metered(reservation, asked, answering)
 
 
 async def _metered(
@@ -126,7 +121,7 @@ async def _metered(
             pieces += 1
             yield part
     finally:
-        _let_go(reservation, asked + pieces if pieces else 0)
+        _settle_later(reservation, asked + pieces if pieces else 0)
         await answering.aclose()
 
 
@@ -137,17 +132,19 @@ async def metered_vectors(
     client = client_of(request)
     if client is None:
         return await embed(texts)
-    reservation = engine_of(request).clients.reserve(client, sum(map(tokens.count, texts)))
+    reservation = TokenReservation(
+        engine_of(request).clients, client, sum(map(tokens.count, texts))
+    )
     try:
         await run_in_threadpool(reservation.take)
         embedded = await embed(texts)
         await run_in_threadpool(reservation.settle, embedded[1])
         return embedded
     finally:
-        _let_go(reservation, 0)
+        _settle_later(reservation, 0)
 
 
-def _let_go(reservation: TokenReservation, count: int) -> None:
+def _settle_later(reservation: TokenReservation, count: int) -> None:
     """Settle what is not settled; not awaited: who left has cancelled this call."""
     asyncio.get_running_loop().run_in_executor(None, reservation.settle, count)
 
@@ -155,14 +152,14 @@ def _let_go(reservation: TokenReservation, count: int) -> None:
 def _check(engine: Engine, client: Client, param: str, name: str) -> None:
     is_base = param == "name" and name in engine.bases
     sql, answer = _OWNED[param]
-    if not is_base and not engine.repositories.rows.select(sql, name, client.client_id):
+    if not is_base and not engine.repositories.rows.one(sql, name, client.client_id):
         raise answer(name)
 
 
-_GUARDED = "/v1"
+_PROTECTED = "/v1"
 
 
-class Guards:
+class RequestGuard:
     """Refuse /v1 calls without a key, in a time that tells nothing of it, and calls too many.
 
     Without a key pages of other sites are refused. The engine's own key has no limits. Who calls
@@ -179,36 +176,37 @@ class Guards:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
+        headers: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._calls[scope["method"], message["status"]] += 1
-                MutableHeaders(scope=message).update(told)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         try:
             if not self._key:
                 _refuse_pages_of_others(Headers(scope=scope))
-            if scope["path"].startswith(_GUARDED):
-                told |= await self._let_in(scope)
+            if scope["path"].startswith(_PROTECTED):
+                headers |= await self._admit(scope)
         except ApiError as refused:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
             await answer(scope, receive, counted)
             return
         await self._app(scope, receive, counted)
 
-    async def _let_in(self, scope: Scope) -> Mapping[str, str]:
+    async def _admit(self, scope: Scope) -> Mapping[str, str]:
         """Return headers that tell what is left to the caller. Raises ApiError 401 or 429."""
-        told = _bearer(Headers(scope=scope))
+        scheme, _, credential = Headers(scope=scope).get("authorization", "").partition(" ")
+        key = credential.strip() if scheme.lower() == "bearer" else None
         # latin-1: how header bytes came; any byte may be in a wrong key
-        is_owner = hmac.compare_digest((told or "").encode("latin-1"), self._key)
-        if told is not None and told.startswith(PREFIX) and not is_owner:
+        is_owner = hmac.compare_digest((key or "").encode("latin-1"), self._key)
+        if key is not None and key.startswith(PREFIX) and not is_owner:
             engine = cast("Engine", scope["app"].state.engine)
-            entered = await run_in_threadpool(engine.clients.enter, told)
-            scope.setdefault("state", {})["client"] = entered.client
-            return entered.headers
-        if self._key and not (is_owner and told is not None):
+            admission = await run_in_threadpool(engine.clients.admit, key)
+            scope.setdefault("state", {})["client"] = admission.client
+            return admission.headers
+        if self._key and not (is_owner and key is not None):
             text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
             raise ApiError(401, text)
         return {}
@@ -231,8 +229,3 @@ def _is_here(url: str | None) -> bool:
         return is_loopback(urlsplit(url or "").hostname)
     except ValueError:  # half an IPv6 address
         return False
-
-
-def _bearer(headers: Headers) -> str | None:
-    scheme, _, told = headers.get("authorization", "").partition(" ")
-    return told.strip() if scheme.lower() == "bearer" else None

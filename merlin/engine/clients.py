@@ -2,29 +2,31 @@
 
 A key is `mre_` and 256 random bits, shown once; its SHA-256 alone is kept, which is enough for a
 secret that nobody can guess. The rows are read at every call, so what `merlin engine keys` changes
-counts at once, also while the engine runs.
+counts at once, also while the engine runs. Source of the names of the headers that say what is left
+and of the form of their times ("6m0s"): OpenAI's guide to rate limits.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from time import monotonic
 
 from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Row, Rows
 from merlin.engine.jobs import AT_WORK, PAUSED
-from merlin.engine.limits import MINUTE_S, Limits, TooMany, headers_of, until_midnight_s
 from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
+MINUTE_S = 60.0
 LONGEST_NAME = 64
 _BYTES = 32
 _HINT = len(PREFIX) + 4
@@ -42,6 +44,49 @@ _SPENT = (
     "INSERT INTO spent (client_id, day, answers, tokens) VALUES (?, ?, 1, ?) ON CONFLICT"
     " DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may use; 0 is no limit. `jobs` are those that have not ended."""
+
+    requests_per_minute: int = 0
+    tokens_per_day: int = 0
+    jobs: int = 0
+    bytes: int = 0
+
+
+class TooMany(ApiError):
+    """A call over a limit: 429; `kind` is what there was too much of: "requests", "tokens"."""
+
+    def __init__(
+        self, message: str, kind: str, again_in_s: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(429, message, code="rate_limit_exceeded")
+        self.kind = kind
+        self.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
+
+
+def headers_of(kind: str, limit: int, left: float, whole_in_s: float) -> Mapping[str, str]:
+    """Return the headers x-ratelimit-* of requests or tokens."""
+    values = {"limit": limit, "remaining": max(0, int(left)), "reset": span(whole_in_s)}
+    return {f"x-ratelimit-{name}-{kind}": str(value) for name, value in values.items()}
+
+
+def span(seconds: float) -> str:
+    """Return a time as the protocol writes it: 120ms, 6m0s, 3h0m0s."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{head}{rest}s"
+
+
+def until_midnight_s(now: datetime) -> float:
+    """Return how many seconds the UTC day of `now` still has."""
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
+    return (midnight - now).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +113,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class Admission:
     """A call that was let in; `headers` tell what is left."""
 
     client: Client
@@ -79,12 +124,13 @@ class Clients:
     """The clients of one engine; every method may be called from any thread."""
 
     def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
-        self._rows = rows
-        self._clock = clock
+        self.rows = rows
+        self.clock = clock
+        # Tokens set aside for answers under way, by client, and the lock on all that counts them.
+        self.held: Counter[str] = Counter()
+        self.settling = threading.Lock()
         self._buckets = TokenBuckets()
         self._lock = threading.Lock()
-        self._held: Counter[str] = Counter()
-        self._settling = threading.Lock()
 
     def add(self, name: str, limits: Limits) -> str:
         """Make a client's key and return it; nobody can read it again.
@@ -95,8 +141,8 @@ class Clients:
         if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
             raise Refused("a name that cannot be used", "engine-key-bad-name", most=LONGEST_NAME)
         key = PREFIX + secrets.token_urlsafe(_BYTES)
-        client_id, now = f"client_{secrets.token_hex(12)}", self._clock().timestamp()
-        made = self._rows.change(
+        client_id, now = f"client_{secrets.token_hex(12)}", self.clock().timestamp()
+        made = self.rows.change(
             _ADD,
             *(client_id, name, _digest(key), key[:_HINT], now),
             *(limits.requests_per_minute, limits.tokens_per_day, limits.jobs, limits.bytes),
@@ -108,36 +154,36 @@ class Clients:
     def revoke(self, name: str) -> None:
         """Let a client's key count no more; what it made stays. Raises NotFound."""
         sql = "UPDATE client SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
-        if not self._rows.change(sql, self._clock().timestamp(), name):
+        if not self.rows.change(sql, self.clock().timestamp(), name):
             raise NotFound(f"no key of {name}", "engine-key-unknown", name=name)
 
-    def every(self) -> list[Client]:
+    def list_all(self) -> list[Client]:
         """Return all clients by name, those with a revoked key among them."""
-        return [_client(row) for row in self._rows.select("SELECT * FROM client ORDER BY name")]
+        return [_client(row) for row in self.rows.select("SELECT * FROM client ORDER BY name")]
 
-    def enter(self, key: str) -> Entered:
+    def admit(self, key: str) -> Admission:
         """Let one call with a client's key in.
 
         Raises ApiError 401 for a key that does not count, TooMany for a call too many.
         """
-        found = self._rows.select("SELECT * FROM client WHERE digest = ?", _digest(key))
-        if not found:
+        row = self.rows.one("SELECT * FROM client WHERE digest = ?", _digest(key))
+        if row is None:
             raise ApiError(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
-        if found[0]["revoked_at"] is not None:
+        if row["revoked_at"] is not None:
             raise ApiError(401, "This API key was revoked. Ask the engine's owner for a new one.")
-        client, now = _client(found[0]), self._clock()
+        client, now = _client(row), self.clock()
         today = _day(now)
         if client.used_on != today:
             used = "UPDATE client SET used_on = ? WHERE id = ?"
-            self._rows.change(used, today, client.client_id)
+            self.rows.change(used, today, client.client_id)
         headers = {**self._take(client), **self._left(client, now)}
-        return Entered(client, headers)
+        return Admission(client, headers)
 
     def _take(self, client: Client) -> Mapping[str, str]:
         size = client.limits.requests_per_minute
         if not size:
             return {}
-        now = time.monotonic()
+        now = monotonic()
         with self._lock:
             bucket = self._buckets.get((client.client_id, size), size / MINUTE_S, size, now)
             again_in_s = bucket.take(now)
@@ -151,49 +197,17 @@ class Clients:
         limit = client.limits.tokens_per_day
         if not limit:
             return {}
-        left = limit - self._today(client, now).tokens - self._held[client.client_id]
+        left = limit - self.used_today(client, now).tokens - self.held[client.client_id]
         return headers_of("tokens", limit, left, until_midnight_s(now))
 
-    def reserve(self, client: Client, count: int) -> TokenReservation:
-        """Return what sets `count` tokens of the client's day aside for one answer."""
-        return TokenReservation(self, client, count)
-
-    def take(self, client: Client, count: int) -> None:
-        """Set tokens of today aside for an answer; `settle` gives them back.
-
-        Raises TooMany where the day's tokens are spent, or set aside for answers under way: so
-        many questions at once overstep the limit by one answer at most, as far as answers are no
-        longer than was reckoned.
-        """
-        limit, now = client.limits.tokens_per_day, self._clock()
-        with self._settling:
-            used = self._today(client, now).tokens if limit else 0
-            held = self._held[client.client_id]
-            if limit and used >= limit:
-                words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-                raise TooMany(words, "tokens", until_midnight_s(now))
-            if limit and used + held >= limit:
-                words = "Your answers under way may need the rest of the day's tokens: let them end"
-                raise TooMany(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
-            self._held[client.client_id] += count
-
-    def settle(self, client: Client, count: int, tokens: int) -> None:
-        """Give `count` tokens back that were set aside, and count those of the answer, if any."""
-        with self._settling:
-            try:
-                if tokens:
-                    self._rows.change(_SPENT, client.client_id, _day(self._clock()), tokens)
-            finally:
-                self._held[client.client_id] -= count
-
-    def let_queue(self, client: Client) -> None:
+    def check_queue(self, client: Client) -> None:
         """Raise TooMany where so many of the client's jobs have not ended."""
         most = client.limits.jobs
         if most and self._jobs(client) >= most:
             words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
             raise TooMany(words, "jobs", _JOB_AGAIN_S)
 
-    def let_keep(self, client: Client, more: int) -> None:
+    def check_storage(self, client: Client, more: int) -> None:
         """Raise ApiError 403 where `more` bytes of files would be too many."""
         most, kept = client.limits.bytes, self._bytes(client)
         if most and kept + more > most:
@@ -202,23 +216,23 @@ class Clients:
 
     def use(self, client: Client) -> Use:
         """Return what a client has used today, and what it holds."""
-        today = self._today(client, self._clock())
+        today = self.used_today(client, self.clock())
         return Use(today.answers, today.tokens, self._jobs(client), self._bytes(client))
 
-    def _today(self, client: Client, now: datetime) -> Use:
+    def used_today(self, client: Client, now: datetime) -> Use:
+        """Return the answers and tokens of the day of `now`."""
         sql = "SELECT answers, tokens FROM spent WHERE client_id = ? AND day = ?"
-        found = self._rows.select(sql, client.client_id, _day(now))
-        return Use(**found[0]) if found else Use()
+        return Use(**(self.rows.one(sql, client.client_id, _day(now)) or {}))
 
     def _jobs(self, client: Client) -> int:
         open_states = (*AT_WORK, PAUSED)
         marks = ", ".join("?" * len(open_states))
         sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - marks alone
-        return int(self._rows.select(sql, client.client_id, *open_states)[0]["n"])
+        return int(self.rows.select(sql, client.client_id, *open_states)[0]["n"])
 
     def _bytes(self, client: Client) -> int:
         sql = "SELECT COALESCE(SUM(bytes), 0) AS n FROM file WHERE owner = ?"
-        return int(self._rows.select(sql, client.client_id)[0]["n"])
+        return int(self.rows.select(sql, client.client_id)[0]["n"])
 
 
 class TokenReservation:
@@ -231,15 +245,37 @@ class TokenReservation:
         self._is_taken = False
 
     def take(self) -> None:
-        """Set them aside. Raises TooMany."""
-        self._clients.take(self._client, self._count)
-        self._is_taken = True
+        """Set them aside.
+
+        Raises TooMany where the day's tokens are spent, or set aside for answers under way: so
+        many questions at once overstep the limit by one answer at most, as far as answers are no
+        longer than was reckoned.
+        """
+        clients, client_id = self._clients, self._client.client_id
+        limit, now = self._client.limits.tokens_per_day, clients.clock()
+        with clients.settling:
+            used = clients.used_today(self._client, now).tokens if limit else 0
+            if limit and used >= limit:
+                words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
+                raise TooMany(words, "tokens", until_midnight_s(now))
+            if limit and used + clients.held[client_id] >= limit:
+                words = "Your answers under way may need the rest of the day's tokens: let them end"
+                raise TooMany(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
+            clients.held[client_id] += self._count
+            self._is_taken = True
 
     def settle(self, tokens: int) -> None:
         """Count an answer of so many tokens, those asked among them; only the first call counts."""
-        if self._is_taken:
-            self._is_taken = False
-            self._clients.settle(self._client, self._count, tokens)
+        if not self._is_taken:
+            return
+        self._is_taken = False
+        clients, client_id = self._clients, self._client.client_id
+        with clients.settling:
+            try:
+                if tokens:
+                    clients.rows.change(_SPENT, client_id, _day(clients.clock()), tokens)
+            finally:
+                clients.held[client_id] -= self._count
 
 
 def _digest(key: str) -> str:

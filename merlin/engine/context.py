@@ -23,9 +23,9 @@ from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.jobs import Jobs
 from merlin.engine.models import Models
-from merlin.engine.repositories import Repositories
 from merlin.engine.serving.backends import BackendRegistry
 from merlin.engine.settings import EngineSettings
+from merlin.engine.storage import Repositories
 from merlin.engine.transcription import Transcriber
 from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks, webhook_sender_of
 

@@ -1,16 +1,10 @@
-"""The engine's own database: rows, pages of rows, and repeated calls.
+"""The engine's own database: one connection, one lock, steps of its schema.
 
-The engine's own database file: one connection, one lock, steps of its schema.
-
-The only module here that knows peewee. The topics (files, jobs, events, models, repeats) hold
-their own SQL. WAL with synchronous=FULL: what was committed survives a loss of power.
-
-Pages of the protocol's lists: `after`, `limit`, `has_more`.
-
-Idempotency-Key: the same call made twice is carried out once.
-
-The first answer is stored in the transaction that carries the call out, and given back byte for
-byte. Source of the header's meaning: draft-ietf-httpapi-idempotency-key-header.
+The topics (files, jobs, events, models, webhooks) hold their own SQL. WAL with synchronous=FULL:
+what was committed survives a loss of power. Beside it: pages of the protocol's lists (`after`,
+`limit`, `has_more`), and answers to calls with an Idempotency-Key: the same call made twice is
+carried out once, and its first answer, stored in the transaction that carried it out, is given back
+byte for byte. Source of the header's meaning: draft-ietf-httpapi-idempotency-key-header.
 """
 
 from __future__ import annotations
@@ -25,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
@@ -35,87 +29,69 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 Row = dict[str, Any]
 
-_M001 = (
-    (
-        "CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL,"
-        " created_at REAL NOT NULL)"
-    ),
-    (
-        "CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,"
-        " training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,"
-        " seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,"
-        " is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT)"
-    ),
-    "CREATE INDEX job_status ON job (status)",
-    (
-        "CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,"
-        " message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL)"
-    ),
-    "CREATE INDEX event_job ON event (job_id, seq)",
-    # id is the checkpoint object's; step is NULL for the final model
-    (
-        "CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,"
-        " path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL)"
-    ),
-    "CREATE INDEX model_job ON model (job_id, seq)",
-    (
-        "CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,"
-        " answer BLOB NOT NULL, created_at REAL NOT NULL)"
-    ),
-)
-_M002 = (
-    "ALTER TABLE job ADD COLUMN method TEXT NOT NULL DEFAULT 'supervised'",
-    # of the run: how many steps there are to do and were done, and when it began
-    "ALTER TABLE job ADD COLUMN steps INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE job ADD COLUMN step INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE job ADD COLUMN estimated_finish REAL",
-    # what the weights hold, in sha256; of models made before, their name and date
-    "ALTER TABLE model ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
-    "UPDATE model SET digest = name || ' ' || created_at",
-)
-_M003 = (
-    # of a key the sha256 alone; limits: 0 is none
-    (
-        "CREATE TABLE client (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,"
-        " created_at REAL NOT NULL, used_on TEXT, revoked_at REAL,"
-        " requests_per_minute INTEGER NOT NULL, tokens_per_day INTEGER NOT NULL,"
-        " most_jobs INTEGER NOT NULL, most_bytes INTEGER NOT NULL)"
-    ),
-    (
-        "CREATE TABLE spent (client_id TEXT NOT NULL, day TEXT NOT NULL, answers INTEGER NOT NULL,"
-        " tokens INTEGER NOT NULL, PRIMARY KEY (client_id, day)) WITHOUT ROWID"
-    ),
-    # the client who made it, '' for the engine's own key; a model is its job's
-    "ALTER TABLE file ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
-    # state: on, paused (failed for long; deliveries wait), gone (it said so: nothing more is kept)
-    (
-        "CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " owner TEXT NOT NULL, is_of_config INTEGER NOT NULL, name TEXT NOT NULL,"
-        " url TEXT NOT NULL, event_types TEXT NOT NULL, secret TEXT NOT NULL,"
-        " old_secret TEXT, old_until REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL,"
-        " state TEXT NOT NULL DEFAULT 'on', failing_since REAL, not_before REAL NOT NULL DEFAULT 0)"
-    ),
-    # id is the header webhook-id: the same in every try
-    (
-        "CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-        " endpoint_id TEXT NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,"
-        " body TEXT NOT NULL, created_at REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,"
-        " due_at REAL NOT NULL, delivered_at REAL, trouble TEXT NOT NULL DEFAULT '')"
-    ),
-    "CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL",
-)
+# Statements end with a semicolon; none stands inside of one.
+_M001 = """
+CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,
+ training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,
+ seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,
+ is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT);
+CREATE INDEX job_status ON job (status);
+CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,
+ message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL);
+CREATE INDEX event_job ON event (job_id, seq);
+-- id is the checkpoint object's, step is NULL for the final model
+CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,
+ path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL);
+CREATE INDEX model_job ON model (job_id, seq);
+CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,
+ answer BLOB NOT NULL, created_at REAL NOT NULL);
+"""
+_M002 = """
+ALTER TABLE job ADD COLUMN method TEXT NOT NULL DEFAULT 'supervised';
+-- of the run: how many steps there are to do and were done, and when it began
+ALTER TABLE job ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN estimated_finish REAL;
+-- what the weights hold, in sha256. Of models made before, their name and date
+ALTER TABLE model ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+UPDATE model SET digest = name || ' ' || created_at;
+"""
+_M003 = """
+-- of a key the sha256 alone. Limits: 0 is none
+CREATE TABLE client (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,
+ created_at REAL NOT NULL, used_on TEXT, revoked_at REAL,
+ requests_per_minute INTEGER NOT NULL, tokens_per_day INTEGER NOT NULL,
+ most_jobs INTEGER NOT NULL, most_bytes INTEGER NOT NULL);
+CREATE TABLE spent (client_id TEXT NOT NULL, day TEXT NOT NULL, answers INTEGER NOT NULL,
+ tokens INTEGER NOT NULL, PRIMARY KEY (client_id, day)) WITHOUT ROWID;
+-- the client who made it, '' for the engine's own key. A model is its job's
+ALTER TABLE file ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+-- state: on, paused (failed for long, deliveries wait), gone (it said so: nothing more is kept)
+CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ owner TEXT NOT NULL, is_of_config INTEGER NOT NULL, name TEXT NOT NULL,
+ url TEXT NOT NULL, event_types TEXT NOT NULL, secret TEXT NOT NULL,
+ old_secret TEXT, old_until REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL,
+ state TEXT NOT NULL DEFAULT 'on', failing_since REAL, not_before REAL NOT NULL DEFAULT 0);
+-- id is the header webhook-id: the same in every try
+CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ endpoint_id TEXT NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+ body TEXT NOT NULL, created_at REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+ due_at REAL NOT NULL, delivered_at REAL, trouble TEXT NOT NULL DEFAULT '');
+CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL;
+"""
+# Oldest first; a step that has shipped is never edited.
+STEPS = (_M001, _M002, _M003)
 # What SQLite says of the disk, and what the system would.
 _REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
 # What stands beside the database and is known by it alone.
 _KNOWN = ("files", "models")
-# Oldest first; a step that has shipped is never edited.
-STEPS: tuple[tuple[str, ...], ...] = (_M001, _M002, _M003)
 
 
 class Rows:
@@ -142,15 +118,12 @@ class Rows:
             check_same_thread=False,
             timeout=10,
         )
-        with _damage_told(path):
+        with _damage_refused(path):
             self._db.connect()
-            self._check_whole()
+            found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise DatabaseError(found)
             self._migrate(path)
-
-    def _check_whole(self) -> None:
-        found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise DatabaseError(found)
 
     def _migrate(self, path: Path) -> None:
         done = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
@@ -158,26 +131,36 @@ class Rows:
             raise Refused(f"step {done} of {path} is unknown", "engine-db-newer", path=str(path))
         for number, step in enumerate(STEPS[done:], start=done + 1):
             with self.transaction():
-                for statement in step:
+                for statement in step.strip().removesuffix(";").split(";"):
                     self._db.execute_sql(statement)
                 self._db.execute_sql(f"PRAGMA user_version = {number}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do what follows as a whole or not at all; nothing else is written meanwhile."""
-        with self._lock, _disk_heard(), self._db.atomic("IMMEDIATE"):
+        with self._lock, _disk_errors(), self._db.atomic("IMMEDIATE"):
             yield
 
     def select(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a query by column name."""
-        with self._lock, _disk_heard():
+        with self._lock, _disk_errors():
             cursor = self._db.execute_sql(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def one(self, sql: str, *values: object) -> Row | None:
+        """Return the first row of a query, None where there is none."""
+        return next(iter(self.select(sql, *values)), None)
+
+    def insert(self, table: str, **columns: object) -> None:
+        """Add one row; `table` and the columns' names are ours."""
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+        self.change(sql, *columns.values())
+
     def change(self, sql: str, *values: object) -> int:
         """Carry out one INSERT, UPDATE or DELETE; return how many rows it touched."""
-        with self._lock, _disk_heard():
+        with self._lock, _disk_errors():
             return int(self._db.execute_sql(sql, values).rowcount)
 
     def close(self) -> None:
@@ -194,7 +177,7 @@ def _check_place(path: Path) -> None:
 
 
 @contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def _damage_refused(path: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
@@ -206,13 +189,13 @@ def _damage_told(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_heard() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
         for name in _names(error):
-            for said, number in _REFUSALS.items():
-                if name.startswith(said):
+            for prefix, number in _REFUSALS.items():
+                if name.startswith(prefix):
                     raise OSError(number, os.strerror(number)) from error
         raise
 
@@ -228,9 +211,6 @@ def _names(error: BaseException | None) -> list[str]:
         names.append(str(getattr(error, "sqlite_errorname", "")))
         error = error.__context__
     return names
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +255,10 @@ def rows_of(
 def _place(rows: Rows, table: str, among: tuple[str, Sequence[object]], after: str) -> int:
     where, values = among
     sql = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
-    found = rows.select(sql, *values, after)
-    if not found:
+    row = rows.one(sql, *values, after)
+    if row is None:
         raise bad_field("after", f"after: nothing in this list has the id {after[:80]}")
-    return int(found[0]["seq"])
+    return int(row["seq"])
 
 
 KEPT = timedelta(days=2)
@@ -316,13 +296,11 @@ class Repeats:
         """Return the stored answer. Raises ApiError 422 when the key asked for something else."""
         if not idempotency.key:
             return None
-        sql = "SELECT digest, answer FROM repeat WHERE key = ?"
-        for row in self._rows.select(sql, idempotency.key):
-            if row["digest"] != idempotency.digest:
-                text = "This Idempotency-Key was used for another request; take a new key."
-                raise ApiError(422, text, code="idempotency_mismatch")
-            return bytes(row["answer"])
-        return None
+        row = self._rows.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
+        if row is not None and row["digest"] != idempotency.digest:
+            text = "This Idempotency-Key was used for another request; take a new key."
+            raise ApiError(422, text, code="idempotency_mismatch")
+        return bytes(row["answer"]) if row is not None else None
 
     def once(
         self, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
@@ -338,15 +316,19 @@ class Repeats:
             made = act()
             answer = json.dumps(made, ensure_ascii=False).encode()
             if idempotency.key:
-                self._store(idempotency, str(made["id"]), answer)
+                now = utc_now()
+                old = "DELETE FROM repeat WHERE created_at < ?"
+                self._rows.change(old, (now - KEPT).timestamp())
+                self._rows.insert(
+                    "repeat",
+                    key=idempotency.key,
+                    digest=idempotency.digest,
+                    made=made["id"],
+                    answer=answer,
+                    created_at=now.timestamp(),
+                )
             return answer, False
 
     def forget(self, made: str) -> None:
         """Forget the answer that told of `made`: it is gone, the same call may make it anew."""
         self._rows.change("DELETE FROM repeat WHERE made = ?", made)
-
-    def _store(self, idempotency: IdempotencyKey, made: str, answer: bytes) -> None:
-        now = utc_now()
-        self._rows.change("DELETE FROM repeat WHERE created_at < ?", (now - KEPT).timestamp())
-        sql = "INSERT INTO repeat (key, digest, made, answer, created_at) VALUES (?, ?, ?, ?, ?)"
-        self._rows.change(sql, idempotency.key, idempotency.digest, made, answer, now.timestamp())

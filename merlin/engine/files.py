@@ -1,17 +1,13 @@
-"""Uploaded files: their rows, their bytes and the upload itself.
-
-Uploaded files: their bytes in a folder, their rows in the database.
+"""Uploaded files: their bytes in a folder, their rows in the database; reading what a call brings.
 
 The bytes are whole and durable before the row exists; bytes without a row are swept at the start.
-
-Reading what a call brings: JSON with a bound, and an upload streamed to a file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,13 +21,15 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.server import read_pieces
 from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
-from merlin.engine.limits import no_limit
 from merlin.engine.training_file import HalfCharacter, read_json
 from merlin.openai_protocol.errors import ApiError, missing
 from merlin.openai_protocol.responses import file_object
 
 PURPOSE = "fine-tune"
 MOST_BYTES = 512 * 1024 * 1024
+MOST_JSON = 4_000_000
+_PIECE = 1 << 20
+_FRAMING = 1 << 20  # what a multipart form may have beside the file
 
 
 class Files:
@@ -43,7 +41,7 @@ class Files:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def beside(self) -> Path:
+    def upload_path(self) -> Path:
         """Return a new path in the folder to write an upload to, before it has its name."""
         return self._folder / f".{secrets.token_hex(8)}.part"
 
@@ -52,11 +50,11 @@ class Files:
         name: str,
         part: Path,
         idempotency: IdempotencyKey,
-        let_keep: Callable[[int], object] = no_limit,
+        check_storage: Callable[[int], object],
     ) -> bytes:
         """Keep the upload that lies at `part`; return the answer, the first one when repeated.
 
-        `let_keep` is asked with its bytes, and raises where they are too many for its owner.
+        `check_storage` is asked with its bytes, and raises where they are too many for its owner.
         """
         stored = self._repeats.answer(idempotency)
         if stored is not None:
@@ -67,8 +65,11 @@ class Files:
         kill_point("engine.file_written")
 
         def insert() -> dict[str, object]:
-            let_keep(size)
-            return self._insert(file_id, name, size, idempotency.owner)
+            check_storage(size)
+            now, owner = utc_now().timestamp(), idempotency.owner
+            columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
+            self._rows.insert("file", id=file_id, owner=owner, **columns)
+            return file_of(self.get(file_id))
 
         was_done = True
         try:
@@ -79,25 +80,17 @@ class Files:
         kill_point("engine.file_recorded")
         return answer
 
-    def _insert(self, file_id: str, name: str, size: int, owner: str) -> dict[str, object]:
-        sql = (
-            "INSERT INTO file (id, filename, purpose, bytes, created_at, owner)"
-            " VALUES (?, ?, ?, ?, ?, ?)"
-        )
-        self._rows.change(sql, file_id, name, PURPOSE, size, utc_now().timestamp(), owner)
-        return file_of(self.get(file_id))
-
     def get(self, file_id: str) -> Row:
         """Return a file's row. Raises ApiError 404."""
-        found = self._rows.select("SELECT * FROM file WHERE id = ?", file_id)
-        if not found:
+        row = self._rows.one("SELECT * FROM file WHERE id = ?", file_id)
+        if row is None:
             raise missing("File object", file_id, "file_id")
-        return found[0]
+        return row
 
     def has(self, file_id: str, owner: str = "") -> bool:
         """Return whether there is such a file, of this owner where one is named."""
         sql = "SELECT 1 FROM file WHERE id = ? AND ? IN ('', owner)"
-        return bool(self._rows.select(sql, file_id, owner))
+        return self._rows.one(sql, file_id, owner) is not None
 
     def path(self, file_id: str) -> Path:
         """Return where the bytes of a file lie; `file_id` is one of ours."""
@@ -124,16 +117,10 @@ class Files:
                 durable_files.remove_durably(path)
 
 
-def file_of(row: Mapping[str, object]) -> dict[str, object]:
+def file_of(row: Row) -> dict[str, object]:
     """Return the protocol's File."""
-    created_at, size = float(str(row["created_at"])), int(str(row["bytes"]))
-    names = str(row["id"]), str(row["filename"])
-    return file_object(*names, size, created_at, str(row["purpose"]))
-
-
-MOST_JSON = 4_000_000
-_PIECE = 1 << 20
-_FRAMING = 1 << 20  # what a multipart form may have beside the file
+    names = row["id"], row["filename"]
+    return file_object(*names, row["bytes"], row["created_at"], row["purpose"])
 
 
 async def json_object(request: Request) -> dict[str, object]:

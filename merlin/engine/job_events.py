@@ -1,12 +1,7 @@
-"""What happens to a job, as events; failures in words that people understand.
+"""What happens to a job, in order, for people and for loss curves; and why a job failed.
 
-A job's events: what happened, in order, for people and for loss curves.
-
-An event's id is made of its job and its key, so a run that is begun again tells the same ids.
-
-Why a job failed, in words that say what to do; the engine and its queue go on.
-
-A reason is kept as a code and as a text's key with its arguments, and is worded for whoever reads
+An event's id is made of its job and its key, so a run that is begun again tells the same ids. A
+failure is kept as a code and as a text's key with its arguments, and is worded for whoever reads
 it: a person in their language, a program of the protocol in English.
 """
 
@@ -30,6 +25,9 @@ from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import BadFile
 from merlin.openai_protocol.responses import job_event_object
 
+_FILE = "training_file"
+ENGLISH = "en"
+
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
@@ -48,29 +46,28 @@ class JobEvents:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def tell(self, job_id: str, what: JobEvent) -> None:
+    def add(self, job_id: str, event: JobEvent) -> None:
         """Add an event; one with the same key takes the old one's place at the end."""
-        event_id = f"ftevent-{_digest(job_id, what.key)}"
+        event_id = f"ftevent-{hashlib.sha256(f'{job_id} {event.key}'.encode()).hexdigest()[:24]}"
         with self._rows.transaction():
             self._rows.change("DELETE FROM event WHERE id = ?", event_id)
-            self._rows.change(
-                "INSERT INTO event (id, job_id, created_at, level, kind, message, content,"
-                " is_of_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                event_id,
-                job_id,
-                utc_now().timestamp(),
-                what.level,
-                "metrics" if what.content else "message",
-                what.message,
-                json.dumps(dict(what.content)),
-                what.is_of_run,
+            self._rows.insert(
+                "event",
+                id=event_id,
+                job_id=job_id,
+                created_at=utc_now().timestamp(),
+                level=event.level,
+                kind="metrics" if event.content else "message",
+                message=event.message,
+                content=json.dumps(dict(event.content)),
+                is_of_run=event.is_of_run,
             )
 
     def forget_run(self, job_id: str) -> None:
         """Remove what a broken run told; the run that follows tells it again."""
         self._rows.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
 
-    def measured(self, job_id: str) -> list[dict[str, Any]]:
+    def metrics(self, job_id: str) -> list[dict[str, Any]]:
         """Return what a job's metrics events hold, oldest first."""
         sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
         return [json.loads(row["content"]) for row in self._rows.select(sql, job_id)]
@@ -96,14 +93,6 @@ def event_object(row: Row) -> dict[str, object]:
     )
 
 
-def _digest(job_id: str, key: str) -> str:
-    return hashlib.sha256(f"{job_id} {key}".encode()).hexdigest()[:24]
-
-
-_FILE = "training_file"
-ENGLISH = "en"
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A job's reason; `param` is the field that is to blame, None where it is none.
@@ -117,14 +106,18 @@ class Failure:
     arguments: Mapping[str, object] = field(default_factory=dict)
     is_bug: bool = False
 
-    def stored(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return what is kept of it; the English words for whoever knows the key no more."""
-        words = text(ENGLISH, self.key, **self.arguments)
-        told = {"key": self.key, "arguments": dict(self.arguments)}
-        return {"code": self.code, "message": words, "param": self.param, **told}
+        return {
+            "code": self.code,
+            "message": text(ENGLISH, self.key, **self.arguments),
+            "param": self.param,
+            "key": self.key,
+            "arguments": dict(self.arguments),
+        }
 
 
-def words_of(error: Mapping[str, object] | None, language: str) -> str:
+def failure_message(error: Mapping[str, object] | None, language: str) -> str:
     """Return a kept reason in a language, "" without one."""
     if error is None:
         return ""
@@ -139,11 +132,11 @@ def error_object(error: Mapping[str, object] | None, language: str) -> dict[str,
     """Return a kept reason as the protocol's `job.error`. Source: openapi.yaml, FineTuningJob."""
     if error is None:
         return None
-    said = {"code": error["code"], "message": words_of(error, language)}
-    return {**said, "param": error["param"]}
+    message = failure_message(error, language)
+    return {"code": error["code"], "message": message, "param": error["param"]}
 
 
-def language_asked(request: Request) -> str:
+def protocol_language(request: Request) -> str:
     """Return the language of reasons for a call of the protocol: English, or what is asked for."""
     return language_of_header(request.headers.get("accept-language", ""), ENGLISH)
 
@@ -157,13 +150,13 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, MemoryError):
         return Failure("out_of_memory", "engine-memory-out")
     if isinstance(error, OSError):
-        return _of_disk(error)
-    return Failure("server_error", "engine-bug", None, _of_bug(error), is_bug=True)
+        return _disk_failure(error)
+    return Failure("server_error", "engine-bug", None, {"kind": type(error).__name__}, is_bug=True)
 
 
-def words_of_bug(error: Exception) -> str:
+def bug_message(error: Exception) -> str:
     """Return what a caller is told of a bug: enough to find it in the log, and no more."""
-    return text(ENGLISH, "engine-bug", **_of_bug(error))
+    return text(ENGLISH, "engine-bug", kind=type(error).__name__)
 
 
 def is_full(error: OSError) -> bool:
@@ -171,11 +164,7 @@ def is_full(error: OSError) -> bool:
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def _of_bug(error: Exception) -> Mapping[str, object]:
-    return {"kind": type(error).__name__}
-
-
-def _of_disk(error: OSError) -> Failure:
+def _disk_failure(error: OSError) -> Failure:
     if isinstance(error, FileNotFoundError):
         name = Path(str(error.filename or _FILE)).name
         return Failure("file_not_found", "engine-file-gone", _FILE, {"name": name})

@@ -1,21 +1,10 @@
-"""The threads that work on jobs: check, train, keep the models.
-
-Checking a job's files before it may wait for its turn: every line, in the job's own format.
-
-One thread that does the work that waits, one piece at a time, and sleeps until woken.
-
-One run of a job's training: what it told, and the epochs not yet told or kept.
-
-Training jobs on some devices: a thread that takes one job at a time from the queue.
-
-Between two steps a job hears that it was cancelled, paused, or that the engine stops; its trainer
-then lays its work down. A stopped or killed engine leaves the job running in its row, and the
-next start takes it up: the same files, hyper-parameters and seed give the same model.
-
-The queue: one thread checks files, one for each group of devices trains, one job at a time each.
+"""The threads that work on jobs: one checks files, one for each group of devices trains.
 
 `recall` trains in this process in seconds and has a thread of its own, so that no small job waits
-for a large one.
+for a large one. Between two steps a job sees that it was cancelled, paused, or that the engine
+stops; its trainer then ends its work in order. A stopped or killed engine leaves the job running in
+its row, and the next start takes it up: the same files, hyper-parameters and seed give the same
+model.
 """
 
 from __future__ import annotations
@@ -35,26 +24,34 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base, Bases
-from merlin.engine.disk_quota import DiskQuota
 from merlin.engine.job_events import JobEvent, failure_of
 from merlin.engine.jobs import Job
 from merlin.engine.models import KEPT_CHECKPOINTS
-from merlin.engine.repositories import Repositories
 from merlin.engine.settings import EngineSettings, TrainingSettings
+from merlin.engine.storage import DiskQuota, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
     NoProgress,
+    Progress,
     ResolvedHyperparameters,
     Step,
     Task,
-    Told,
     TrainerNote,
     TrainingDevices,
     Untrainable,
 )
 from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations, preferences
 
+log = get_logger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+JOIN_S = 20.0
+# A commit and a file cost more than a short epoch itself: they are made together, at most
+# this late.
+EVENTS_EVERY_S = 0.2
+SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
 
 
@@ -69,25 +66,18 @@ def check(repositories: Repositories, job: Job) -> bool:
     wanted = [("training_file", order.training_file, LEAST_EXAMPLES)]
     if order.validation_file:
         wanted.append(("validation_file", order.validation_file, 1))
-    counted = []
+    counts = []
     for param, file_id, least in wanted:
         try:
             n = sum(1 for _ in read(repositories.files.path(file_id), least))
         except BadFile as error:
             raise Untrainable(f"invalid_{param}", error.key, param, **error.arguments) from error
-        counted.append(f"{param} {n} examples")
-    message = f"Files validated ({', '.join(counted)}), moving job to queued state"
-    told = JobEvent("validated", message)
+        counts.append(f"{param} {n} examples")
+    message = f"Files validated ({', '.join(counts)}), moving job to queued state"
+    event = JobEvent("validated", message)
     return repositories.jobs.move(
-        job.job_id, states.QUEUED, states.VALIDATING, told=told, is_validated=1
+        job.job_id, states.QUEUED, states.VALIDATING, event=event, is_validated=1
     )
-
-
-log = get_logger(__name__)
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-JOIN_S = 20.0
 
 
 class JobThread:
@@ -146,78 +136,56 @@ class JobThread:
         return found
 
 
-# A commit and a file cost more than a short epoch itself: they are made together, at most
-# this late.
-TELL_EVERY_S = 0.2
-KEEP_EVERY_S = 1.0
-
-
 @dataclass
 class TrainingRun:
-    """A training under way; closing `told` lets the trainer rest."""
+    """A training under way; closing `progress` lets the trainer stop.
+
+    `pending` are the epochs and steps without an event yet, `unsaved` the epochs whose weights are
+    not written yet.
+    """
 
     job: Job
-    told: Generator[Told, None, None]
+    progress: Generator[Progress, None, None]
     last: Epoch | None = None
     tokens: int = 0
-    remarks: int = 0
+    notes: int = 0
     steps: int = 0
     done: int = 0
-    untold: list[Epoch | Step] = field(default_factory=list)
-    unkept: deque[Epoch] = field(default_factory=lambda: deque(maxlen=KEPT_CHECKPOINTS))
-    _begun_at: float = field(default_factory=time.monotonic)
-    _told_at: float = float("-inf")
-    _kept_at: float = field(default_factory=time.monotonic)
+    pending: list[Epoch | Step] = field(default_factory=list)
+    unsaved: deque[Epoch] = field(default_factory=lambda: deque(maxlen=KEPT_CHECKPOINTS))
+    events_at: float = float("-inf")
+    saved_at: float = field(default_factory=time.monotonic)
+    _started_at: float = field(default_factory=time.monotonic)
 
-    def add(self, told: Epoch | Step) -> None:
-        """Note an epoch, or some steps; an epoch that was told before is to be the final model."""
-        if isinstance(told, Epoch):
-            is_new = self.last is None or told.number > self.last.number
-            self.last, self.tokens = told, max(self.tokens, told.tokens)
+    def add(self, part: Epoch | Step) -> None:
+        """Note an epoch, or some steps; an epoch that came before is to be the final model."""
+        if isinstance(part, Epoch):
+            is_new = self.last is None or part.number > self.last.number
+            self.last, self.tokens = part, max(self.tokens, part.tokens)
             if not is_new:
                 return
-            self.unkept.append(told)
-        self.untold.append(told)
-
-    @property
-    def is_time_to_tell(self) -> bool:
-        """Return whether what is not yet told should be, now."""
-        return time.monotonic() - self._told_at >= TELL_EVERY_S
-
-    @property
-    def is_time_to_keep(self) -> bool:
-        """Return whether the weights not yet kept should be, now."""
-        return bool(self.unkept) and time.monotonic() - self._kept_at >= KEEP_EVERY_S
-
-    def were_told(self) -> None:
-        """Note that everything was told."""
-        self.untold.clear()
-        self._told_at = time.monotonic()
-
-    def were_kept(self) -> None:
-        """Note that the last epochs' weights were kept."""
-        self.unkept.clear()
-        self._kept_at = time.monotonic()
+            self.unsaved.append(part)
+        self.pending.append(part)
 
     def estimated_finish(self, step: int) -> float | None:
         """Return when the run will be through at its pace so far, in seconds since 1970."""
         made = step - self.done
         if made <= 0 or self.steps <= step:
             return None
-        pace = (time.monotonic() - self._begun_at) / made
+        pace = (time.monotonic() - self._started_at) / made
         return utc_now().timestamp() + pace * (self.steps - step)
 
 
 @dataclass
-class JobsInHand:
-    """Which jobs are in hand: no two threads take the same one."""
+class JobClaims:
+    """Which jobs are being worked on: no two threads take the same one."""
 
     job_ids: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def taken(self, waiting: Iterator[Job]) -> Iterator[Job | None]:
-        """Hold the first of the waiting jobs that nobody has in hand, None without one."""
+    def claim(self, waiting: Iterator[Job]) -> Iterator[Job | None]:
+        """Hold the first of the waiting jobs that nobody works on, None without one."""
         with self.lock:
             job = next((each for each in waiting if each.job_id not in self.job_ids), None)
             if job is not None:
@@ -231,10 +199,7 @@ class JobsInHand:
 
 @dataclass(frozen=True)
 class WorkSettings:
-    """How jobs are worked: the pace between states, the language of remarks, when to stop.
-
-    `disk_quota` is the disk that they have.
-    """
+    """How jobs are worked: the pace between states, the language of notes, when to stop."""
 
     pace_s: float
     language: str
@@ -267,22 +232,22 @@ class Training:
         self,
         repositories: Repositories,
         bases: Bases,
-        in_hand: JobsInHand,
+        claims: JobClaims,
         work_settings: WorkSettings,
-        place: TrainingDevices | None = None,
+        devices: TrainingDevices | None = None,
     ) -> None:
         self._repositories = repositories
         self._jobs = repositories.jobs
         self._bases = bases
-        self._in_hand = in_hand
+        self._claims = claims
         self._settings = work_settings
-        self._place = place
+        self._devices = devices
 
     def train_next(self) -> bool:
         """Train the job whose turn it is; False where none waits. A thread's `work`."""
         self._clear_ended()
         waiting = (job for job in self._jobs.waiting(states.RUNNING, states.QUEUED))
-        with self._in_hand.taken(job for job in waiting if self._is_ours(job)) as job:
+        with self._claims.claim(job for job in waiting if self._is_ours(job)) as job:
             if job is None or not self._settings.pace():
                 return False
             with failing(self._repositories, job):
@@ -293,22 +258,22 @@ class Training:
 
     def _clear_ended(self) -> None:
         """Remove the folders of jobs that ended while they rested."""
-        with self._in_hand.lock:
+        with self._claims.lock:
             for job_id in self._repositories.ended_work():
-                if job_id not in self._in_hand.job_ids:
+                if job_id not in self._claims.job_ids:
                     self._repositories.clear(job_id)
 
     def _is_ours(self, job: Job) -> bool:
         base = self._bases.get(job.order.base)
-        return (self._place is not None) == (base is not None and base.is_heavy)
+        return (self._devices is not None) == (base is not None and base.is_heavy)
 
     def _train(self, job: Job) -> None:
-        told = JobEvent("started", "Fine-tuning job started")
-        if self._jobs.move(job.job_id, states.RUNNING, job.status, told=told):
+        event = JobEvent("started", "Fine-tuning job started")
+        if self._jobs.move(job.job_id, states.RUNNING, job.status, event=event):
             self._make_room(job, 0)
             run = TrainingRun(job, self._base(job).trainer.train(self._task(job)))
-            with closing(run.told):
-                self._go_on(run)
+            with closing(run.progress):
+                self._follow(run)
 
     def _base(self, job: Job) -> Base:
         if job.order.base not in self._bases:
@@ -329,86 +294,85 @@ class Training:
             seed=order.seed,
             folder=folder,
             base=self._base(job).files(),
-            place=self._place or TrainingDevices(),
+            place=self._devices or TrainingDevices(),
         )
 
-    def _go_on(self, run: TrainingRun) -> None:
+    def _follow(self, run: TrainingRun) -> None:
         job_id = run.job.job_id
-        for told in run.told:
-            self._note(run, told)
+        for part in run.progress:
+            self._take(run, part)
             if self._settings.stop.is_set():
                 return
             if not self._jobs.is_in(job_id, states.RUNNING):
-                self._keep(run)
+                self._save(run)
                 return
-        self._keep(run)
+        self._save(run)
         if self._settings.pace():
             self._succeed(run)
 
-    def _note(self, run: TrainingRun, told: Told) -> None:
-        match told:
+    def _take(self, run: TrainingRun, part: Progress) -> None:
+        match part:
             case ResolvedHyperparameters():
-                self._begin(run, told)
+                self._begin(run, part)
             case TrainerNote():
-                self._remark(run, told)
+                run.notes += 1
+                self._warn(run.job, f"remark {run.notes}", part.key, **part.arguments)
+            case Epoch() | Step():
+                run.add(part)
+                if time.monotonic() - run.events_at >= EVENTS_EVERY_S:
+                    self._add_events(run)
+                if run.unsaved and time.monotonic() - run.saved_at >= SAVE_EVERY_S:
+                    self._save(run)
             case NoProgress():
                 pass
-            case Epoch() | Step():
-                run.add(told)
-                if run.is_time_to_tell:
-                    self._tell(run)
-                if run.is_time_to_keep:
-                    self._keep(run)
 
-    def _begin(self, run: TrainingRun, settled: ResolvedHyperparameters) -> None:
-        """Note what is to be done; what a run told that is not gone on with is forgotten."""
-        run.steps, run.done, job_id = settled.steps, settled.done, run.job.job_id
+    def _begin(self, run: TrainingRun, resolved: ResolvedHyperparameters) -> None:
+        """Note what is to be done; what came of a run that is not gone on with is forgotten."""
+        run.steps, run.done, job_id = resolved.steps, resolved.done, run.job.job_id
         with self._repositories.rows.transaction():
-            if not settled.done:
+            if not resolved.done:
                 self._repositories.job_events.forget_run(job_id)
                 self._repositories.models.forget_run(job_id)
-            self._jobs.settle(job_id, settled.hyperparameters, settled.steps)
+            self._jobs.resolve(job_id, resolved.hyperparameters, resolved.steps)
 
-    def _remark(self, run: TrainingRun, remark: TrainerNote) -> None:
-        run.remarks += 1
-        words = text(self._settings.language, remark.key, **remark.arguments)
-        told = JobEvent(f"remark {run.remarks}", words, "warn", is_of_run=True)
-        self._repositories.job_events.tell(run.job.job_id, told)
+    def _warn(self, job: Job, event_key: str, key: str, **arguments: object) -> None:
+        words = text(self._settings.language, key, **arguments)
+        event = JobEvent(event_key, words, "warn", is_of_run=True)
+        self._repositories.job_events.add(job.job_id, event)
 
-    def _tell(self, run: TrainingRun) -> None:
+    def _add_events(self, run: TrainingRun) -> None:
         job_id = run.job.job_id
         with self._repositories.rows.transaction():
-            for told in run.untold:
-                self._repositories.job_events.tell(job_id, _happening(told))
-            if run.untold:
-                step = run.untold[-1].step
+            for part in run.pending:
+                self._repositories.job_events.add(job_id, _event_of(part))
+            if run.pending:
+                step = run.pending[-1].step
                 self._jobs.progress(job_id, step, run.estimated_finish(step))
-        run.were_told()
+        run.pending.clear()
+        run.events_at = time.monotonic()
         kill_point("engine.epoch_done")
 
-    def _keep(self, run: TrainingRun) -> None:
-        """Tell what is untold and keep the last epochs' weights: files first, then their rows."""
-        self._tell(run)
+    def _save(self, run: TrainingRun) -> None:
+        """Add what events are missing and write the last epochs' weights: files, then rows."""
+        self._add_events(run)
         job, models = run.job, self._repositories.models
-        for epoch in run.unkept:
+        for epoch in run.unsaved:
             models.write(job, epoch.step, epoch.save)
         kill_point("engine.model_written")
         with self._repositories.rows.transaction():
-            for epoch in run.unkept:
+            for epoch in run.unsaved:
                 models.record(job, epoch.step, epoch.metrics)
                 message = f"Checkpoint saved at step {epoch.step}"
-                told = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
-                self._repositories.job_events.tell(job.job_id, told)
-        run.were_kept()
+                event = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
+                self._repositories.job_events.add(job.job_id, event)
+        run.unsaved.clear()
+        run.saved_at = time.monotonic()
         models.drop_old(job.job_id)
         self._make_room(job, run.last.step if run.last else 0)
 
     def _make_room(self, job: Job, step: int) -> None:
-        cleared = self._settings.disk_quota.make(job)
-        if cleared:
-            words = text(self._settings.language, "engine-checkpoints-cleared", n=cleared)
-            told = JobEvent(f"room {step}", words, "warn", is_of_run=True)
-            self._repositories.job_events.tell(job.job_id, told)
+        if cleared := self._settings.disk_quota.make(job):
+            self._warn(job, f"room {step}", "engine-checkpoints-cleared", n=cleared)
 
     def _succeed(self, run: TrainingRun) -> None:
         job, last = run.job, run.last
@@ -416,37 +380,36 @@ class Training:
             raise RuntimeError("the trainer ended without an epoch")
         words = f"The job has successfully completed; new model: {job.model_name}"
         self._repositories.models.write(job, last.step, last.save)
-        settled = dict(self._jobs.get(job.job_id).order.hyperparameters)
-        if settled.get("n_epochs") == "auto":
-            settled["n_epochs"] = last.number
+        hyperparameters = dict(self._jobs.get(job.job_id).order.hyperparameters)
+        if hyperparameters.get("n_epochs") == "auto":
+            hyperparameters["n_epochs"] = last.number
         with self._repositories.rows.transaction():
             moved = self._jobs.move(
                 job.job_id,
                 states.SUCCEEDED,
                 states.RUNNING,
-                told=JobEvent("succeeded", words),
+                event=JobEvent("succeeded", words),
                 trained_tokens=run.tokens,
-                hyperparameters=json.dumps(settled),
+                hyperparameters=json.dumps(hyperparameters),
             )
             if moved:
                 self._repositories.models.keep_final(job, last.step)
         kill_point("engine.job_succeeded")
 
 
-def _happening(told: Epoch | Step) -> JobEvent:
+def _event_of(part: Epoch | Step) -> JobEvent:
     """Return the event of an epoch or of steps, worded as the protocol's servers do."""
-    key, head = f"step {told.step}", f"Step {told.step}"
-    metrics: dict[str, object] = {"step": told.step, **told.metrics}
-    if isinstance(told, Epoch):
-        key, head = f"epoch {told.number}", f"Epoch {told.number}, step {told.step}"
-        metrics["epoch"] = told.number
-    losses = {"training": "train_loss", "validation": "valid_loss"}
-    shown = [
-        f"{word} loss={told.metrics[name]:.4f}"
-        for word, name in losses.items()
-        if name in told.metrics
+    key, head = f"step {part.step}", f"Step {part.step}"
+    metrics: dict[str, object] = {"step": part.step, **part.metrics}
+    if isinstance(part, Epoch):
+        key, head = f"epoch {part.number}", f"Epoch {part.number}, step {part.step}"
+        metrics["epoch"] = part.number
+    losses = [
+        f"{word} loss={part.metrics[name]:.4f}"
+        for word, name in (("training", "train_loss"), ("validation", "valid_loss"))
+        if name in part.metrics
     ]
-    message = f"{head}: {', '.join(shown) or 'done'}"
+    message = f"{head}: {', '.join(losses) or 'done'}"
     return JobEvent(key, message, content=metrics, is_of_run=True)
 
 
@@ -459,12 +422,12 @@ class JobQueue:
         disk_quota = DiskQuota(repositories, settings.training.quota_bytes)
         self._settings = WorkSettings(settings.pace_s, settings.language, self._stop, disk_quota)
         self._checking = JobThread("engine-check", self._check_next, self._stop)
-        in_hand = JobsInHand()
-        places: list[TrainingDevices | None] = [None]
+        claims = JobClaims()
+        devices: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
-            places += devices_of(settings.training)
+            devices += devices_of(settings.training)
         trainings = [
-            Training(repositories, bases, in_hand, self._settings, place) for place in places
+            Training(repositories, bases, claims, self._settings, each) for each in devices
         ]
         self._training = [
             JobThread(f"engine-train-{number}", each.train_next, self._stop)

@@ -1,8 +1,4 @@
-"""Fine-tune jobs: what is ordered, their states and rows.
-
-What a call to create a job asks for, checked before anything is stored.
-
-Fine-tune jobs: their rows, and the moves between their states.
+"""Fine-tune jobs: what is ordered, their rows, and the moves between their states.
 
     validating_files -> queued -> running -> succeeded
     any of the first three <-> paused, and -> cancelled | failed
@@ -16,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from merlin.core.clock import utc_now
@@ -24,14 +20,20 @@ from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
 from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
-from merlin.engine.limits import no_limit
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
 
+VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
+SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
+FINAL = (SUCCEEDED, FAILED, CANCELLED)
+AT_WORK = (VALIDATING, QUEUED, RUNNING)
+STATES = (*AT_WORK, PAUSED, *FINAL)
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 LONGEST_SUFFIX = 64
 MOST_SEED = 2**31 - 1
+# The columns of a JobOrder that hold JSON.
+_AS_JSON = ("metadata", "hyperparameters")
 # One fixed seed where none is given: the same file gives the same model.
 DEFAULT_SEED = 42
 
@@ -104,10 +106,10 @@ def _metadata(value: object) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or len(value) > MOST_METADATA:
         raise bad_field("metadata", f"metadata must be an object of at most {MOST_METADATA} pairs")
-    for key, told in value.items():
+    for key, text in value.items():
         if len(key) > LONGEST_KEY:
             raise bad_field("metadata", f"metadata: a key has more than {LONGEST_KEY} characters")
-        if not isinstance(told, str) or len(told) > LONGEST_VALUE:
+        if not isinstance(text, str) or len(text) > LONGEST_VALUE:
             words = f"must be a text of at most {LONGEST_VALUE} characters"
             raise bad_field(f"metadata.{key}", f"metadata.{key}: {words}")
     return dict(value)
@@ -136,13 +138,6 @@ def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad_field(name, f"{name}: {error}") from error
-
-
-VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
-SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
-FINAL = (SUCCEEDED, FAILED, CANCELLED)
-AT_WORK = (VALIDATING, QUEUED, RUNNING)
-STATES = (*AT_WORK, PAUSED, *FINAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +177,11 @@ class Jobs:
         rows: Rows,
         repeats: Repeats,
         job_events: JobEvents,
-        ended: Callable[[str, str], object] = no_limit,
+        on_end: Callable[[str, str], object],
     ) -> None:
-        """Keep jobs in `rows`; `ended` hears of each that ends, and how, in that transaction."""
+        """Keep jobs in `rows`; `on_end` gets each that ends, and how, in that transaction."""
         self._rows = rows
-        self._ended = ended
+        self._on_end = on_end
         self._repeats = repeats
         self._job_events = job_events
 
@@ -194,15 +189,15 @@ class Jobs:
         self,
         order: JobOrder,
         idempotency: IdempotencyKey,
-        let_queue: Callable[[], object] = no_limit,
+        check_queue: Callable[[], object],
     ) -> bytes:
         """Keep a new job; return the answer, the first one when the call is repeated.
 
-        `let_queue` is asked first, and raises where the owner has too many jobs.
+        `check_queue` is asked first, and raises where the owner has too many jobs.
         """
 
         def insert() -> dict[str, object]:
-            let_queue()
+            check_queue()
             return job_object(self._insert(order, idempotency.owner))
 
         answer, _ = self._repeats.once(idempotency, insert)
@@ -211,32 +206,25 @@ class Jobs:
 
     def _insert(self, order: JobOrder, owner: str) -> Job:
         job_id = f"ftjob-{secrets.token_hex(12)}"
-        row = {
-            "id": job_id,
-            "created_at": utc_now().timestamp(),
-            "status": VALIDATING,
-            "base": order.base,
-            "method": order.method,
-            "training_file": order.training_file,
-            "validation_file": order.validation_file,
-            "suffix": order.suffix,
-            "seed": order.seed,
-            "metadata": json.dumps(dict(order.metadata)),
-            "hyperparameters": json.dumps(dict(order.hyperparameters)),
-            "owner": owner,
-        }
-        marks = ", ".join("?" * len(row))
-        sql = f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - our own names
-        self._rows.change(sql, *row.values())
-        self._job_events.tell(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
+        columns = asdict(order)
+        columns |= {name: json.dumps(columns[name]) for name in _AS_JSON}
+        self._rows.insert(
+            "job",
+            id=job_id,
+            created_at=utc_now().timestamp(),
+            status=VALIDATING,
+            owner=owner,
+            **columns,
+        )
+        self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it stands. Raises ApiError 404."""
-        found = self._rows.select("SELECT * FROM job WHERE id = ?", job_id)
-        if not found:
+        row = self._rows.one("SELECT * FROM job WHERE id = ?", job_id)
+        if row is None:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
-        return _job(found[0])
+        return _job(row)
 
     def waiting(self, *states: str) -> list[Job]:
         """Return the jobs in these states: those of the first state first, each oldest first."""
@@ -273,10 +261,10 @@ class Jobs:
     def is_in(self, job_id: str, state: str) -> bool:
         """Return whether the job is in this state now."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
-        return bool(self._rows.select(sql, job_id, state))
+        return self._rows.one(sql, job_id, state) is not None
 
-    def move(self, job_id: str, to: str, *states: str, told: JobEvent, **fields: Any) -> bool:
-        """Move a job from one of `states`, set `fields`, tell the event; False when it was not."""
+    def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
+        """Move a job from one of `states`, set `fields`, add the event; False when it was not."""
         fields = {"status": to, **fields}
         if to in FINAL:
             fields["finished_at"] = utc_now().timestamp()
@@ -286,9 +274,9 @@ class Jobs:
         with self._rows.transaction():
             if not self._rows.change(sql, *fields.values(), job_id, *states):
                 return False
-            self._job_events.tell(job_id, told)
+            self._job_events.add(job_id, event)
             if to in FINAL:
-                self._ended(job_id, to)
+                self._on_end(job_id, to)
         return True
 
     def progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
@@ -296,34 +284,34 @@ class Jobs:
         sql = "UPDATE job SET step = ?, estimated_finish = ? WHERE id = ?"
         self._rows.change(sql, step, estimated_finish, job_id)
 
-    def settle(self, job_id: str, hyperparameters: Mapping[str, object], steps: int) -> None:
+    def resolve(self, job_id: str, hyperparameters: Mapping[str, object], steps: int) -> None:
         """Note what "auto" came to, and how many steps there are to do."""
         sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
         self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
 
     def fail(self, job_id: str, failure: Failure) -> bool:
         """End a job as failed, for a reason that says what to do."""
-        error = failure.stored()
-        told = JobEvent("failed", f"Job failed: {error['message']}", "error")
-        return self.move(job_id, FAILED, *AT_WORK, told=told, error=json.dumps(error))
+        error = failure.as_json()
+        event = JobEvent("failed", f"Job failed: {error['message']}", "error")
+        return self.move(job_id, FAILED, *AT_WORK, event=event, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job for good. Raises ApiError 400 when it has ended otherwise."""
-        told = JobEvent("cancelled", "Fine-tuning job cancelled")
-        self.move(job_id, CANCELLED, *AT_WORK, PAUSED, told=told)
+        event = JobEvent("cancelled", "Fine-tuning job cancelled")
+        self.move(job_id, CANCELLED, *AT_WORK, PAUSED, event=event)
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
         """Let a job rest; it stops after the step under way. Raises ApiError 400."""
-        told = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
-        self.move(job_id, PAUSED, *AT_WORK, told=told)
+        event = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
+        self.move(job_id, PAUSED, *AT_WORK, event=event)
         return self._in(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:
         """Put a resting job back in the queue. Raises ApiError 400 when it does not rest."""
         state = QUEUED if self.get(job_id).is_validated else VALIDATING
-        told = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
-        if not self.move(job_id, state, PAUSED, told=told):
+        event = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
+        if not self.move(job_id, state, PAUSED, event=event):
             return self._in(job_id, PAUSED)
         return self.get(job_id)
 
@@ -335,29 +323,14 @@ class Jobs:
 
 
 def _job(row: Row) -> Job:
-    order = JobOrder(
-        base=row["base"],
-        method=row["method"],
-        training_file=row["training_file"],
-        validation_file=row["validation_file"],
-        suffix=row["suffix"],
-        seed=row["seed"],
-        metadata=json.loads(row["metadata"]),
-        hyperparameters=json.loads(row["hyperparameters"]),
-    )
-    return Job(
-        job_id=row["id"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-        status=row["status"],
-        order=order,
-        is_validated=bool(row["is_validated"]),
-        trained_tokens=row["trained_tokens"],
-        steps=row["steps"],
-        step=row["step"],
-        estimated_finish=row["estimated_finish"],
-        error=json.loads(row["error"]) if row["error"] else None,
-    )
+    columns = {**row, **{name: json.loads(row[name]) for name in _AS_JSON}}
+    columns |= {
+        "job_id": row["id"],
+        "order": JobOrder(**{name: columns[name] for name in JobOrder.__slots__}),
+        "is_validated": bool(row["is_validated"]),
+        "error": json.loads(row["error"]) if row["error"] else None,
+    }
+    return Job(**{name: columns[name] for name in Job.__slots__})
 
 
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:

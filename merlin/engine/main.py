@@ -32,16 +32,16 @@ from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine.api import audio, chat, embeddings, health, training, webhooks
-from merlin.engine.auth import Guards, owned
+from merlin.engine.auth import RequestGuard, check_owner
 from merlin.engine.bases import Bases
 from merlin.engine.context import Engine, open_engine
-from merlin.engine.disk_quota import used_bytes
-from merlin.engine.job_events import is_full, language_asked, words_of_bug
+from merlin.engine.job_events import bug_message, is_full, protocol_language
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.machine import Machine
 from merlin.engine.pages.page import SignIns
 from merlin.engine.serving.base import Busy, Unavailable
 from merlin.engine.settings import EngineSettings
+from merlin.engine.storage import used_bytes
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field
 
@@ -148,7 +148,7 @@ def create_app(
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
     for each in (training, chat, embeddings, audio, webhooks):
-        app.include_router(each.router, prefix="/v1", dependencies=[Depends(owned)])
+        app.include_router(each.router, prefix="/v1", dependencies=[Depends(check_owner)])
     app.include_router(health.router)
     app.include_router(pages.router)
     app.exception_handler(ApiError)(_refused)
@@ -160,7 +160,7 @@ def create_app(
     app.exception_handler(OSError)(_disk_refuses)
     app.exception_handler(Exception)(_bug)
     app.add_middleware(BodyLimit, bodies=app.state.bodies, full=_no_room)
-    app.add_middleware(Guards, key=settings.key, calls=calls)
+    app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
 
 
@@ -195,7 +195,7 @@ def _unavailable(_request: Request, error: Unavailable) -> Response:
 
 def _not_ready(request: Request, error: Untrainable) -> Response:
     """Answer for a base whose files are missing or cannot be used."""
-    words = text(language_asked(request), error.key, **error.arguments)
+    words = text(protocol_language(request), error.key, **error.arguments)
     return _answer(bad_field("model", words, error.code))
 
 
@@ -223,4 +223,4 @@ def _disk_refuses(_request: Request, error: OSError) -> Response:
 
 
 def _bug(_request: Request, error: Exception) -> Response:
-    return _answer(ApiError(500, words_of_bug(error), code="server_error"))
+    return _answer(ApiError(500, bug_message(error), code="server_error"))

@@ -42,8 +42,8 @@ class Models:
 
     def record(self, job: Job, step: int, metrics: Mapping[str, float]) -> None:
         """Name a checkpoint whose weights are written."""
-        shown = {"step": step, **metrics}
-        self._insert(job.checkpoint_name(step), job, step, _path(job, step), shown)
+        metrics = {"step": step, **metrics}
+        self._insert(job.checkpoint_name(step), job, step, _path(job, step), metrics)
 
     def keep_final(self, job: Job, step: int) -> None:
         """Name the checkpoint after `step` steps as the job's model; its file is durable."""
@@ -53,18 +53,17 @@ class Models:
         self, name: str, job: Job, step: int | None, path: str, metrics: Mapping[str, float]
     ) -> None:
         self._rows.change("DELETE FROM model WHERE name = ?", name)
-        self._rows.change(
-            "INSERT INTO model (id, name, job_id, base, step, path, created_at, metrics, digest)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
-            name,
-            job.job_id,
-            job.order.base,
-            step,
-            path,
-            utc_now().timestamp(),
-            json.dumps(dict(metrics)),
-            _digest(self._folder / path),
+        self._rows.insert(
+            "model",
+            id=f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
+            name=name,
+            job_id=job.job_id,
+            base=job.order.base,
+            step=step,
+            path=path,
+            created_at=utc_now().timestamp(),
+            metrics=json.dumps(dict(metrics)),
+            digest=_digest(self._folder / path),
         )
 
     def drop_old(self, job_id: str) -> None:
@@ -84,10 +83,10 @@ class Models:
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises ApiError 404."""
-        found = self._rows.select("SELECT * FROM model WHERE name = ?", name)
-        if not found:
+        row = self._rows.one("SELECT * FROM model WHERE name = ?", name)
+        if row is None:
             raise unknown_model(name)
-        return found[0]
+        return row
 
     def path(self, row: Row) -> Path:
         """Return where a model's weights lie."""
@@ -112,7 +111,7 @@ class Models:
         """Forget a model; its file goes when no other name needs it. Raises ApiError 404."""
         row = self.get(name)
         self._rows.change("DELETE FROM model WHERE name = ?", name)
-        if not self._rows.select("SELECT 1 FROM model WHERE path = ?", row["path"]):
+        if not self._rows.one("SELECT 1 FROM model WHERE path = ?", row["path"]):
             durable_files.remove_durably(self.path(row))
 
     def sweep(self) -> None:

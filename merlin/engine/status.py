@@ -10,7 +10,7 @@ from merlin.core.clock import utc_now
 from merlin.engine.context import Engine
 from merlin.engine.job_events import error_object
 from merlin.engine.jobs import FINAL, RUNNING, Job
-from merlin.engine.repositories import Repositories
+from merlin.engine.storage import Repositories
 
 # What a trainer may tell of its pace with its losses.
 PACE = "tokens_per_s"
@@ -64,7 +64,7 @@ class JobFacts:
 
 def job_facts(repositories: Repositories, job: Job) -> JobFacts:
     """Return what a job's row and its events tell."""
-    measured = repositories.job_events.measured(job.job_id)
+    measured = repositories.job_events.metrics(job.job_id)
     losses = read_losses({"events": [{"data": each} for each in measured], "checkpoints": []})
     is_running = job.status == RUNNING
     left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0

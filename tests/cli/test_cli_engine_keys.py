@@ -8,6 +8,7 @@ import pytest
 
 from merlin.cli import main
 from merlin.config import load
+from merlin.engine.clients import TokenReservation
 from merlin.openai_protocol.errors import ApiError
 from merlin.wiring.engine_keys import clients_of
 
@@ -35,7 +36,7 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
     assert (code, key.strip()[:4]) == (0, "mre_")
     assert "once" in said
     with clients_of(keys.config) as clients:
-        assert clients.enter(key.strip()).client.name == "course"
+        assert clients.admit(key.strip()).client.name == "course"
     code, listed, _ = keys("list")
     assert key.strip() not in listed
     assert key[:8] in listed
@@ -45,7 +46,9 @@ def test_the_list_tells_limits_and_use(keys):
     words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     made = json.loads(keys("add", "course", *words, "--json")[1])
     with clients_of(keys.config) as clients:
-        clients.settle(clients.enter(made["key"]).client, 0, 70)
+        reservation = TokenReservation(clients, clients.admit(made["key"]).client, 0)
+        reservation.take()
+        reservation.settle(70)
     (told,) = json.loads(keys("list", "--json")[1])["keys"]
     limits = {"requests_per_minute": 5, "tokens_per_day": 1000, "jobs": 2, "bytes": 3_000_000}
     assert told["limits"] == made["limits"] == limits
@@ -58,7 +61,7 @@ def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
     _, first, _ = keys("add", "course")
     assert keys("revoke", "course")[0] == 0
     with clients_of(keys.config) as clients, pytest.raises(ApiError, match="revoked"):
-        clients.enter(first.strip())
+        clients.admit(first.strip())
     assert json.loads(keys("list", "--json")[1])["keys"][0]["state"] == "revoked"
     assert keys("add", "course")[0] == 0
 

@@ -12,9 +12,8 @@ from engine_world import Desk, engine_in_thread
 from waiting import wait_until
 
 from merlin.engine.bases import Base
-from merlin.engine.clients import Clients
+from merlin.engine.clients import Clients, Limits
 from merlin.engine.database import Rows
-from merlin.engine.limits import Limits
 from merlin.engine.serving.base import Chunk, Finish
 
 pytestmark = pytest.mark.functional

@@ -12,9 +12,8 @@ from engine_world import QUESTION, Desk, connect, engine_in_thread, jsonl
 from waiting import longest, wait_until
 
 from merlin.core.errors import NotFound, Refused
-from merlin.engine.clients import Clients
+from merlin.engine.clients import Clients, Limits
 from merlin.engine.database import Rows
-from merlin.engine.limits import Limits
 from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 
@@ -128,7 +127,7 @@ def test_tokens_are_counted_from_the_answers_and_end_with_the_day(place, enter):
 
 
 def client_of(place, desk):
-    return next(each for each in place.clients.every() if each.name == desk.name)
+    return next(each for each in place.clients.list_all() if each.name == desk.name)
 
 
 def used(place, desk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.engine.limits import span
+from merlin.engine.clients import span
 
 pytestmark = pytest.mark.unit
 

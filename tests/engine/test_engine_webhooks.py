@@ -18,10 +18,9 @@ from webhook_world import SECRET, listening
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.webhook_signing import hint_of, key_of, new_secret
-from merlin.engine.clients import Clients
+from merlin.engine.clients import Clients, Limits
 from merlin.engine.context import open_engine
 from merlin.engine.database import Rows
-from merlin.engine.limits import Limits
 from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.engine.webhooks.delivery import Deliveries, WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints, Wanted

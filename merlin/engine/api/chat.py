@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
-from merlin.engine.auth import AnswerStream, let_ask, metered, owner_of
+from merlin.engine.auth import AnswerStream, check_model, metered, owner_of
 from merlin.engine.context import engine_of
 from merlin.engine.files import json_object
 from merlin.engine.jobs import MOST_SEED
@@ -236,7 +236,7 @@ router = APIRouter()
 async def create(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
     question = question_of(await json_object(request), owner_of(request))
-    await let_ask(request, question.model)
+    await check_model(request, question.model)
     asked = engine_of(request).backends.ask(question.model, question.asking)
     answering = metered(request, question.asking, asked)
     if question.is_stream:

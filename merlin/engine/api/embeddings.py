@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.engine.auth import let_ask, metered_vectors
+from merlin.engine.auth import check_model, metered_vectors
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.files import json_object
 from merlin.engine.serving.base import Embedded
@@ -38,7 +38,7 @@ async def create(request: Request) -> Response:
     """Return a vector for every text."""
     wanted = wanted_of(await json_object(request))
     engine = engine_of(request)
-    await let_ask(request, wanted.model)
+    await check_model(request, wanted.model)
     if wanted.model not in engine.bases:
         await run_in_threadpool(_refuse_tuned, engine, wanted.model)
     embed = engine.backends.backend_of(wanted.model).embed

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -19,12 +20,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.core import durable_files
-from merlin.engine.auth import let_keep, let_queue, owner_of
+from merlin.engine.auth import check_queue, check_storage, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
 from merlin.engine.files import PURPOSE, file_of, form_of, json_object, spill
-from merlin.engine.job_events import event_object, language_asked
+from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
 from merlin.engine.models import checkpoint_of, model_of
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -53,12 +54,14 @@ async def upload_file(request: Request) -> Response:
         if any(name.startswith("expires_after") for name in form):
             raise bad_field("expires_after", "This engine keeps files until they are deleted.")
         name = _name(upload.filename)
-        part = files.beside()
+        part = files.upload_path()
         try:
             digest = await spill(upload, part)
             key = request.headers.get("idempotency-key", "")
             idempotency = idempotency_of("files", key, [name, purpose, digest], owner_of(request))
-            answer = await run_in_threadpool(files.add, name, part, idempotency, let_keep(request))
+            answer = await run_in_threadpool(
+                files.add, name, part, idempotency, partial(check_storage, request)
+            )
         finally:
             durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
@@ -132,7 +135,7 @@ def _created(request: Request, asked: Mapping[str, object], idempotency: Idempot
         return stored
     order = order_of(asked, engine.bases)
     _check_files(engine, order, idempotency.owner)
-    answer = engine.repositories.jobs.create(order, idempotency, let_queue(request))
+    answer = engine.repositories.jobs.create(order, idempotency, partial(check_queue, request))
     engine.work.wake()
     return answer
 
@@ -154,7 +157,7 @@ def list_jobs(request: Request) -> Response:
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
     jobs, more = engine_of(request).repositories.jobs.list(wanted, page, owner_of(request))
-    language = language_asked(request)
+    language = protocol_language(request)
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 
 
@@ -162,7 +165,7 @@ def list_jobs(request: Request) -> Response:
 def retrieve_job(request: Request, job_id: str) -> Response:
     """Return a job as it stands."""
     job = engine_of(request).repositories.jobs.get(job_id)
-    return JSONResponse(job_object(job, language_asked(request)))
+    return JSONResponse(job_object(job, protocol_language(request)))
 
 
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
@@ -186,7 +189,7 @@ def resume(request: Request, job_id: str) -> Response:
 def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
     job = move(job_id)
     engine_of(request).work.wake()
-    return JSONResponse(job_object(job, language_asked(request)))
+    return JSONResponse(job_object(job, protocol_language(request)))
 
 
 @router.get("/fine_tuning/jobs/{job_id}/events")

@@ -18,7 +18,7 @@ from merlin.core.log import redact
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
 from merlin.core.web.templates import Badge
 from merlin.engine.database import Page
-from merlin.engine.job_events import words_of
+from merlin.engine.job_events import failure_message
 from merlin.engine.jobs import AT_WORK, FINAL, PAUSED, RUNNING, SUCCEEDED, Job
 from merlin.engine.pages.page import (
     HEADERS,
@@ -49,7 +49,7 @@ class JobView:
         self.job = job
         self.title = title_of(job)
         self.href = f"/jobs/{job.job_id}"
-        self.error = words_of(job.error, page.language)
+        self.error = failure_message(job.error, page.language)
         self.at = page.when(job.finished_at or job.created_at)
 
     @cached_property

@@ -136,7 +136,7 @@ class BadHyperparameter(ValueError):
         self.name = name
 
 
-Told = ResolvedHyperparameters | Step | Epoch | TrainerNote | NoProgress
+Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | NoProgress
 
 
 class Trainer(Protocol):
@@ -148,7 +148,7 @@ class Trainer(Protocol):
         Raises BadHyperparameter; KeyError for a method it has not.
         """
 
-    def train(self, task: Task) -> Generator[Told, None, None]:
+    def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train, telling what happened; the last epoch told is the final model.
 
         ResolvedHyperparameters come first.

@@ -39,10 +39,10 @@ from merlin.engine.trainers.base import (
     BaseFiles,
     Epoch,
     NoProgress,
+    Progress,
     ResolvedHyperparameters,
     Step,
     Task,
-    Told,
     TrainerNote,
     TrainingDevices,
     Untrainable,
@@ -59,7 +59,7 @@ class LoraTrainer:
         """Return all hyper-parameters of a method, "auto" where not given; see `hyper.KNOBS`."""
         return hyperparameters.checked(method, given)
 
-    def train(self, task: Task) -> Generator[Told, None, None]:
+    def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train in a child process, begun again from its last checkpoint where it dies.
 
         Closing the iterator lets the child end its step and keep its state: seconds, at most a
@@ -244,7 +244,7 @@ MOST_DEATHS = 3
 _DONE, _KEPT, _FAILED = "done", "kept", "failed"
 
 
-def watched(task: Task) -> Generator[Told, None, None]:
+def watched(task: Task) -> Generator[Progress, None, None]:
     """Train in a child; yield what it tells, each once. Raises Untrainable."""
     task.folder.mkdir(parents=True, exist_ok=True)
     write_task(task)
@@ -277,7 +277,7 @@ class _ProgressReader:
     _remarked: set[str] = field(default_factory=set)
     _deaths: int = 0
 
-    def take(self, said: Mapping[str, Any]) -> Told | None:
+    def take(self, said: Mapping[str, Any]) -> Progress | None:
         """Return what to pass on of a line. Raises Untrainable where the child says so."""
         kind = said.get("tell")
         if kind == _FAILED:
@@ -334,7 +334,7 @@ class _ProgressReader:
         return ResolvedHyperparameters(said["hyperparameters"], said["steps"], said["done"])
 
 
-_READ: Mapping[str, Callable[[_ProgressReader, Mapping[str, Any]], Told | None]] = {
+_READ: Mapping[str, Callable[[_ProgressReader, Mapping[str, Any]], Progress | None]] = {
     "step": _ProgressReader.step,
     "epoch": _ProgressReader.epoch,
     "best": _ProgressReader.best,

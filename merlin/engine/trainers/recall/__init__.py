@@ -11,9 +11,9 @@ from collections.abc import Generator, Mapping
 from merlin.engine.trainers.base import (
     SUPERVISED,
     BadHyperparameter,
+    Progress,
     ResolvedHyperparameters,
     Task,
-    Told,
 )
 from merlin.engine.training_file import conversations
 
@@ -35,7 +35,7 @@ class RecallTrainer:
                 raise BadHyperparameter(name, f"unknown hyper-parameter; known: {', '.join(names)}")
         return {name: _checked(name, given.get(name)) for name in names}
 
-    def train(self, task: Task) -> Generator[Told, None, None]:
+    def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train on every taught turn; see `recall.train`."""
         from merlin.engine.trainers.recall.train import Talks, train  # noqa: PLC0415 - loads numpy
 

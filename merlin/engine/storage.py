@@ -1,17 +1,23 @@
-"""Room on the disk: models and jobs' folders within the quota, old checkpoints the first to go.
+"""What one engine has stored, by topic, and how much of the disk it may take.
 
-Removed are checkpoints alone, the oldest first: never a final model, never what a job that has not
-ended needs, never an uploaded file. Where that is not enough the job fails, and says so.
+To keep within the quota checkpoints alone are removed, the oldest first: never a final model, never
+what a job that has not ended needs, never an uploaded file. Where that is not enough the job fails,
+and says so.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
+from merlin.core import durable_files
 from merlin.core.log import get_logger
-from merlin.engine.jobs import Job
-from merlin.engine.repositories import Repositories
+from merlin.engine.database import Rows
+from merlin.engine.files import Files
+from merlin.engine.job_events import JobEvents
+from merlin.engine.jobs import Job, Jobs
+from merlin.engine.models import Models
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError
 
@@ -27,6 +33,46 @@ _CLEARABLE = (
     " AND model.seq < (SELECT MAX(seq) FROM model WHERE job_id = ?1)))"
     " ORDER BY job.id = ?1, model.seq"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """The rows, and the folders beside them; `folder` is the engine's own."""
+
+    rows: Rows
+    files: Files
+    jobs: Jobs
+    job_events: JobEvents
+    models: Models
+    folder: Path
+
+    def work_of(self, job_id: str) -> Path:
+        """Return the folder where a job's trainer keeps what it goes on from after a kill."""
+        return self.folder / "work" / job_id
+
+    def log_of(self, job_id: str) -> Path:
+        """Return where the log of a job's trainer lies once the job has ended."""
+        return self.folder / "logs" / f"{job_id}.log"
+
+    def clear(self, job_id: str) -> None:
+        """Remove the trainer's folder of a job that has ended; its log is kept."""
+        work = self.work_of(job_id)
+        if (work / "log").is_file():
+            self.log_of(job_id).parent.mkdir(exist_ok=True)
+            (work / "log").replace(self.log_of(job_id))
+        durable_files.remove_durably(work)
+
+    def sweep(self) -> None:
+        """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""
+        self.files.sweep()
+        self.models.sweep()
+        for job_id in self.ended_work():
+            self.clear(job_id)
+
+    def ended_work(self) -> list[str]:
+        """Return the jobs that have ended and whose trainers' folders are still there."""
+        unfinished = {job.job_id for job in self.jobs.unfinished()}
+        return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]
 
 
 class DiskQuota:
@@ -65,8 +111,8 @@ class DiskQuota:
         return cleared
 
     def _too_full(self, used: int) -> Untrainable:
-        told = {"used": f"{used / GB:.3g}", "quota": f"{self.quota_bytes / GB:.3g}"}
-        return Untrainable("disk_quota", "engine-disk-quota", None, **told)
+        sizes = {"used": f"{used / GB:.3g}", "quota": f"{self.quota_bytes / GB:.3g}"}
+        return Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
 
 
 def used_bytes(folder: Path) -> int:
