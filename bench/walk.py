@@ -111,7 +111,7 @@ def _live(place: Place, begin: Callable[[str], object]) -> None:
 
 def _serving(place: Place, other_than: str) -> str:
     try:
-        way = httpx.get(f"http://127.0.0.1:{place.ports.way}/", timeout=CALL_S).json()
+        way = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S).json()
     except httpx.TransportError:
         return ""
     model = str((way.get("serving") or {}).get("model", ""))

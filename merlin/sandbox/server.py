@@ -15,10 +15,9 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -171,8 +170,8 @@ class StandIn:
     `stop` and `start` again is the service down and back: same port, same state.
     """
 
-    def __init__(self, make_app: Callable[[], StandInApp], port: int) -> None:
-        self._server = ServerThread(make_app, port)
+    def __init__(self, make_app: Callable[[], StandInApp]) -> None:
+        self._server = ServerThread(make_app)
 
     def start(self) -> Self:
         """Listen; on return the port answers."""
@@ -196,23 +195,6 @@ class StandIn:
 
     def _read(self, function: Callable[[], T]) -> T:
         return self._server.call(function) if self._server.is_running else function()
-
-
-def change_fields(behaviour: T, wishes: Mapping[str, object]) -> T:
-    """Return a behaviour, a dataclass, with some of its fields changed; a list is a tuple.
-
-    Raises ValueError for an unknown field, TypeError for a value of another type.
-    """
-    given = {name: tuple(each) if isinstance(each, list) else each for name, each in wishes.items()}
-    changed: Any = behaviour
-    unknown = set(given) - {one.name for one in fields(changed)}
-    if unknown:
-        raise ValueError(f"unknown: {sorted(unknown)}")
-    for name, value in given.items():
-        wanted = type(getattr(changed, name))
-        if not isinstance(value, (int, float) if wanted is float else wanted):
-            raise TypeError(f"{name} must be {wanted.__name__}")
-    return cast("T", replace(changed, **given))
 
 
 class Journal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 
 from site_world import NOT_LIMITED, VERA, running
@@ -215,15 +216,6 @@ def market(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
 
 def as_new(market):
     """Let the stand-in behave as it does at first."""
-    usual = Behaviour()
     market.till.faults.clear()
-    market.till.behave(
-        outcome=usual.outcome,
-        renewal=usual.renewal,
-        refund=usual.refund,
-        notifications=usual.notifications,
-        is_test=usual.is_test,
-        key_s=usual.key_s,
-        times=usual.times,
-    )
+    market.till.behave(**asdict(Behaviour()))
     return market

@@ -8,6 +8,7 @@ import pytest
 from chat_page_world import ANNA, VERA, bubbles, field
 from playwright.sync_api import expect
 
+from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
@@ -209,8 +210,13 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     said = {"body": way}
-    page.route("**/control/pipeline", lambda route: route.fulfill(json=said["body"]))
-    with TelegramStandIn(pipeline_url="http://127.0.0.1:9/") as standin:
+
+    def read(_language):
+        if "gone" in said:
+            raise MerlinError("the database is gone")
+        return said["body"]
+
+    with TelegramStandIn(read_pipeline=read) as standin:
         page.goto(standin.page_url)
         expect(page.locator(".steps [aria-current=step]")).to_contain_text("Эпоха 3 из 4")
         expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute("value", "68")
@@ -218,7 +224,7 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
         assert page.locator(".steps li").count() == 6
         said["body"] = {**way, "commit": "", "serving": None}
         expect(page.locator(".chatside")).to_contain_text("Коммитов ещё нет")
-        page.unroute("**/control/pipeline")
+        said["gone"] = True
         expect(page.locator(".chatside")).to_contain_text("не отвечает")
         context.close()
 

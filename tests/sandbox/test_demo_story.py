@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
-from telegram_client import fetch
 from world import Lab
 
-from merlin.sandbox.demo.standins import WayApp
+from merlin.sandbox.demo.standins import read_progress
 from merlin.sandbox.demo.story import Story
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.server import ServerThread
 
 pytestmark = pytest.mark.functional
 
@@ -68,16 +66,8 @@ def test_a_commit_to_another_dataset_is_told_too(lab):
     assert "✔ serving: second-1\n" in told(lab)
 
 
-def test_the_page_reads_the_way_in_its_language_and_before_the_first_commit(lab):
-    server = ServerThread(lambda: WayApp(lab.config))
-    server.start()
-    try:
-        assert fetch(f"http://127.0.0.1:{server.port}/")[1]["commit"] == ""
-        lab.until_serving("trial-1")
-        notes = [
-            fetch(f"http://127.0.0.1:{server.port}/?lang={language}")[1]["steps"][1]["note"]
-            for language in ("ru", "en")
-        ]
-        assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]
-    finally:
-        server.stop()
+def test_the_page_reads_the_progress_in_its_language_and_before_the_first_commit(lab):
+    assert read_progress(lab.config, "ru")["commit"] == ""
+    lab.until_serving("trial-1")
+    notes = [read_progress(lab.config, language)["steps"][1]["note"] for language in ("ru", "en")]
+    assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]

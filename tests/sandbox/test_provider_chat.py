@@ -193,7 +193,7 @@ def test_busy_and_broken_are_told_in_the_protocols_shape(provider, client):
 
 
 def test_behaviour_of_an_unknown_name_or_type_is_refused(provider):
-    with pytest.raises(ValueError, match="unknown"):
+    with pytest.raises(ValueError, match="thinks"):
         provider.behave(thinks=True)
-    with pytest.raises(TypeError, match="context_window must be int"):
+    with pytest.raises(ValueError, match="context_window"):
         provider.behave(context_window="many")

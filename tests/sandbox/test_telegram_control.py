@@ -8,14 +8,13 @@ import re
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from telegram_client import fetch
 from waiting import longest
 
+from merlin.core.errors import MerlinError
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
@@ -54,7 +53,7 @@ def test_people_write_press_and_correct_over_http(telegram_up, ask):
     message_id = telegram_up.log("anna")[0].message_id
     assert wish(telegram_up, person="anna", text="пока", message_id=message_id)[0] == 200
     assert wish(telegram_up, person="anna", voice=True)[0] == 200
-    assert wish(telegram_up, person="anna", block=True)[0] == 200
+    assert wish(telegram_up, person="anna", act="block")[0] == 200
     kinds = [next(iter(set(one) - {"update_id"})) for one in telegram_up.pending()]
     assert kinds == ["message", "edited_message", "message", "my_chat_member"]
 
@@ -183,36 +182,18 @@ def test_without_a_pipeline_the_page_says_so(telegram_up):
     assert page_of(telegram_up, "/control/pipeline")[0] == 404
 
 
-class Pipeline(BaseHTTPRequestHandler):
-    """Answers what its server's `said` is; None is a failure."""
-
-    def do_GET(self):
-        said = self.server.said
-        self.server.asked.append(self.path)
-        body = json.dumps(said).encode()
-        self.send_response(200 if said else 500)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments):
-        pass
-
-
 def test_the_pipeline_is_handed_over_and_its_failure_told():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pipeline)
-    server.said, server.asked = {"commit": "4f2a91c0", "steps": []}, []
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        with TelegramStandIn(pipeline_url=f"http://127.0.0.1:{server.server_port}/") as standin:
-            assert fetch(f"{standin.page_url}control/pipeline") == (200, server.said)
-            english = page_of(standin, "/control/pipeline", Cookie="merlin_language=en")
-            assert (english[0], server.asked) == (200, ["/?lang=ru", "/?lang=en"])
-            server.said = None
-            assert fetch(f"{standin.page_url}control/pipeline")[0] == 502
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    languages = []
+
+    def read(language):
+        languages.append(language)
+        if len(languages) > 2:
+            raise MerlinError("the database is gone")
+        return {"commit": "4f2a91c0", "steps": []}
+
+    with TelegramStandIn(read_pipeline=read) as standin:
+        url = f"{standin.page_url}control/pipeline"
+        assert fetch(url) == (200, {"commit": "4f2a91c0", "steps": []})
+        assert page_of(standin, "/control/pipeline", Cookie="merlin_language=en")[0] == 200
+        assert languages == ["ru", "en"]
+        assert fetch(url)[0] == 503

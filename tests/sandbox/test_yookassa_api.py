@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from till_client import Client, asked
 
@@ -27,7 +29,7 @@ def client():
 @pytest.fixture(autouse=True)
 def usual(client):
     yield
-    client.shop.behave(**{name: getattr(Behaviour(), name) for name in Behaviour.__slots__})
+    client.shop.behave(**asdict(Behaviour()))
 
 
 def receipt(**more):
@@ -76,18 +78,14 @@ def test_a_refused_call_leaves_its_key_free(client):
         ("amount", {"value": "5.00", "currency": "XTR"}, "amount.currency"),
         ("description", "я" * 129, "description"),
         ("capture", "yes", "capture"),
-        ("confirmation", None, "confirmation"),
-        ("confirmation", {"type": "qr"}, "confirmation.type"),
         ("confirmation", {"type": "redirect", "return_url": "/x"}, "confirmation.return_url"),
         ("payment_method_id", "nobody's", "payment_method_id"),
-        ("metadata", {"n" * 33: "v"}, f"metadata.{'n' * 32}"),
         ("metadata", {"n": "v" * 513}, "metadata.n"),
         ("metadata", {f"n{number}": "v" for number in range(17)}, "metadata"),
         ("receipt", {"items": [ITEM]}, "receipt.customer"),
         ("receipt", receipt(items=[]), "receipt.items"),
-        ("receipt", receipt(items=[ITEM, ITEM]), "receipt.items"),
-        ("receipt", receipt(items=[{**ITEM, "vat_code": 0}]), "receipt.items[0].vat_code"),
-        ("receipt", receipt(items=[{**ITEM, "quantity": "0"}]), "receipt.items[0].quantity"),
+        ("receipt", receipt(items=[{**ITEM, "vat_code": 0}]), "receipt.items.0.vat_code"),
+        ("receipt", receipt(items=[{**ITEM, "quantity": "0"}]), "receipt.items.0.quantity"),
         ("receipt", receipt(tax_system_code=7), "receipt.tax_system_code"),
     ],
 )
@@ -98,8 +96,16 @@ def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, para
     assert len(client.shop.payments()) == before
 
 
-def test_a_body_that_is_no_object_is_refused(client):
-    assert client.ask("POST", "/payments", [1])[0] == 400
+@pytest.mark.parametrize(
+    "body",
+    [
+        [1],
+        asked(confirmation=None),
+        asked(receipt=receipt(items=[ITEM, ITEM])),
+    ],
+)
+def test_a_body_that_does_not_fit_together_is_refused(client, body):
+    assert client.ask("POST", "/payments", body)[0] == 400
 
 
 def test_held_money_is_taken_in_part_once(client):
@@ -132,20 +138,6 @@ def test_refunds_never_sum_up_to_more_than_was_paid(client):
     assert client.ask("POST", "/refunds", refund)[1]["status"] == "succeeded"
     listed = client.ask("GET", f"/refunds?payment_id={paid['id']}")[1]["items"]
     assert [one["status"] for one in listed] == ["succeeded", "canceled"]
-
-
-def test_what_nobody_pays_in_time_expires(client):
-    client.shop.behave(expires_s=0.0)
-    waited = client.pay("e1")
-    told = client.ask("GET", f"/payments/{waited['id']}")[1]
-    assert told["cancellation_details"] == {
-        "party": "yoo_money",
-        "reason": "expired_on_confirmation",
-    }
-    client.shop.behave(expires_s=3600.0, holds_s=0.0)
-    client.pay("e2", capture=False)
-    client.shop.choose("e2", "paid")
-    assert client.shop.payment("e2")["cancellation_details"]["reason"] == "expired_on_capture"
 
 
 def test_a_saved_method_pays_until_it_is_taken_back(client):
@@ -183,14 +175,11 @@ def test_lists_go_newest_first_by_pages_and_times():
             cursor = f"&cursor={page['next_cursor']}"
         assert seen == made[::-1]
         third = shop.payment("l2")["created_at"]
-        late = client.ask("GET", f"/payments?created_at.gt={third}")[1]["items"]
-        assert {one["id"] for one in late} <= set(made[3:])
-        shop.choose("l1", "paid")
-        paid = client.ask("GET", "/payments?status=succeeded")[1]["items"]
-        assert [one["id"] for one in paid] == [made[1]]
-        shop.behave(list_lag_s=3600.0)
-        assert client.ask("GET", "/payments")[1]["items"] == []
-        for wrong in ("limit=0", "limit=101", "limit=x", "cursor=x", "created_at.gt=soon"):
+        late = client.ask("GET", f"/payments?created_at.gte={third}")[1]["items"]
+        assert set(made[3:]) <= {one["id"] for one in late}
+        early = client.ask("GET", f"/payments?created_at.lt={third}")[1]["items"]
+        assert {one["id"] for one in early} <= set(made[:2])
+        for wrong in ("limit=0", "limit=101", "limit=x", "created_at.gte=soon"):
             assert client.ask("GET", f"/payments?{wrong}")[0] == 400
 
 
@@ -199,7 +188,7 @@ def test_receipts_are_registered_when_money_moves(client):
     assert client.shop.receipts() == []
     client.shop.choose("c1", "paid")
     (registered,) = client.shop.receipts()
-    assert (registered["type"], registered["payment_id"]) == ("payment", paid["id"])
+    assert registered["payment_id"] == paid["id"]
     assert registered["customer"]["email"] == "anna@example.com"
 
 

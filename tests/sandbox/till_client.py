@@ -45,9 +45,6 @@ class Client:
         answer = requests.post(f"{self.root}/control/{act}", json=said, timeout=longest())
         return answer.status_code, answer.json()
 
-    def shown(self, what):
-        return requests.get(f"{self.root}/control/{what}", timeout=longest()).json()
-
 
 def asked(purchase="p1", **more):
     """Return the body of a payment; a field that is None is left out."""

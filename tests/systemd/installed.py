@@ -40,7 +40,7 @@ Before=merlin-bot.service
 [Service]
 ExecStart={PYTHON} -c "from pathlib import Path; \
 from merlin.sandbox.server import serve; \
-from merlin.sandbox.telegram import TelegramSettings, create_app; \
+from merlin.sandbox.telegram.server import TelegramSettings, create_app; \
 serve(create_app(TelegramSettings(Path('/srv/telegram'), '{TOKEN}')), '127.0.0.1', 8081)"
 [Install]
 WantedBy=multi-user.target

@@ -30,8 +30,7 @@ from merlin.sandbox.telegram.world import TOKEN
 class Ports:
     """The demo's ports on 127.0.0.1.
 
-    Chat page, api, engine, YooKassa's stand-in, the chat model's, and the newest commit's way as
-    JSON.
+    Chat page, api, engine, YooKassa's stand-in, and the chat model's.
     """
 
     chat: int
@@ -39,7 +38,6 @@ class Ports:
     engine: int
     till: int
     model: int
-    way: int
 
     @classmethod
     def from_first(cls, first: int) -> Ports:

@@ -1,7 +1,7 @@
 """The demo's stand-ins in one process.
 
-Telegram with its chat page, a chat model, YooKassa with its payment page, and the way of the
-newest commit as JSON, for the right side of the chat page.
+Telegram with its chat page, a chat model, YooKassa with its payment page. The right side of the
+chat page shows how far the newest commit is.
 """
 
 from __future__ import annotations
@@ -9,21 +9,13 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from merlin.config import Config, credential
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import MerlinError, NotFound
-from merlin.core.i18n import language_of
+from merlin.core.errors import NotFound
 from merlin.sandbox.demo.story import newest, nothing
-from merlin.sandbox.provider.app import ProviderSettings
 from merlin.sandbox.provider.app import create_app as create_provider
 from merlin.sandbox.server import ServerThread
 from merlin.sandbox.telegram.server import TelegramSettings
@@ -33,41 +25,6 @@ from merlin.sandbox.yookassa.server import create_app as create_shop
 from merlin.wiring.reading import reading_context
 
 
-class WayApp:
-    """ASGI application that tells the newest commit's way, read from the demo's database.
-
-    `?lang=` picks the language of its notes.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._app = Starlette(routes=[Route("/", self._tell)])
-
-    async def open(self) -> None:
-        """Begin; nothing is kept open."""
-
-    async def close(self) -> None:
-        """End."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
-        await self._app(scope, receive, send)
-
-    async def _tell(self, request: Request) -> Response:
-        language = language_of(request.query_params.get("lang"), self._config.language)
-        try:
-            return JSONResponse(await run_in_threadpool(self._read, language))
-        except MerlinError as error:
-            return JSONResponse({"error": str(error)}, 503)
-
-    def _read(self, language: str) -> dict[str, object]:
-        try:
-            with reading_context(self._config) as ctx:
-                return newest(ctx, self._config.datasets.default, language)
-        except NotFound:
-            return nothing(self._config.datasets.default)  # the database is not made yet
-
-
 @dataclass(frozen=True, slots=True)
 class StandInPorts:
     """Where each of the stand-ins listens."""
@@ -75,7 +32,6 @@ class StandInPorts:
     chat: int
     till: int
     model: int
-    way: int
 
 
 def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
@@ -83,14 +39,12 @@ def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
 
     Their people and pages speak the configuration's language.
     """
-    language = config.language
-    way = f"http://127.0.0.1:{ports.way}/"
-    telegram = TelegramSettings(folder / "telegram", pipeline_url=way, language=language)
+    read = partial(read_progress, config)
+    telegram = TelegramSettings(folder / "telegram", read_pipeline=read, language=config.language)
     servers = [
         ServerThread(lambda: create_telegram(telegram), ports.chat),
-        ServerThread(lambda: create_provider(ProviderSettings(folder / "provider")), ports.model),
-        ServerThread(lambda: create_shop(_shop(config, folder / "yookassa", language)), ports.till),
-        ServerThread(lambda: WayApp(config), ports.way),
+        ServerThread(lambda: create_provider(folder / "provider"), ports.model),
+        ServerThread(lambda: create_shop(_shop(config, folder / "yookassa")), ports.till),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -102,14 +56,23 @@ def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
         server.stop()
 
 
-def _shop(config: Config, folder: Path, language: str) -> ShopSettings:
-    """Return the shop that the configuration speaks of; it tells our api of every payment."""
+def read_progress(config: Config, language: str) -> dict[str, object]:
+    """Return how far the newest commit is, read from the demo's database."""
+    try:
+        with reading_context(config) as ctx:
+            return newest(ctx, config.datasets.default, language)
+    except NotFound:
+        return nothing(config.datasets.default)  # the database is not made yet
+
+
+def _shop(config: Config, folder: Path) -> ShopSettings:
+    """Return the shop that the configuration speaks of; it notifies our api of every payment."""
     shop = config.payments.yookassa or YooKassaConfig()
     host, port = config.api.address
     return ShopSettings(
         shop_id=credential(shop.shop_id),
         key=credential(shop.secret_key),
         notify_url=f"http://{host}:{port}/hooks/payment",
-        language=language,
+        language=config.language,
         folder=folder,
     )

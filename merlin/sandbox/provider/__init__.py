@@ -3,8 +3,3 @@
 It is honest by rule (`chat`): it leads a summary with the text's own sentences, marks a
 translation as the source, and says in every answer that it is a stand-in.
 """
-
-from merlin.sandbox.provider.app import ProviderSettings, ProviderStandIn, create_app
-from merlin.sandbox.provider.training import Behaviour
-
-__all__ = ["Behaviour", "ProviderSettings", "ProviderStandIn", "create_app"]

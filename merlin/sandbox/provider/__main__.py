@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from merlin.sandbox.provider.app import ProviderSettings, create_app
-from merlin.sandbox.provider.training import Behaviour
+from merlin.sandbox.provider.app import create_app
 from merlin.sandbox.server import serve
 
 
@@ -18,11 +16,8 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--folder", type=Path, help="keeps files and jobs over restarts")
     parser.add_argument("--key", default="", help="the one key that counts; any without it")
-    parser.add_argument("--behaviour", type=json.loads, default={}, help="fields as a JSON object")
-    asked = parser.parse_args()
-    behaviour = Behaviour().changed(asked.behaviour)
-    settings = ProviderSettings(asked.folder, asked.key, behaviour)
-    serve(create_app(settings), asked.host, asked.port)
+    given = parser.parse_args()
+    serve(create_app(given.folder, given.key), given.host, given.port)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """The provider's stand-in as one ASGI application, and in a thread for tests.
 
 Beside the chat's addresses it serves those of models, files and fine-tune jobs, and `/control/…`:
-faults, behaviour, and the jobs that were really made.
+faults and behaviour.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,71 +18,50 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from merlin.core.clock import iso, utc_now
 from merlin.openai_protocol.errors import ApiError, bad_field, unknown_model
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
 from merlin.sandbox.provider.chat import Completions, json_object
 from merlin.sandbox.provider.training import (
     Account,
-    Behaviour,
     checkpoint_objects,
     event_objects,
     job_object,
 )
 from merlin.sandbox.server import StandIn
-
-MOST_CALLS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """What a stand-in is started with.
-
-    `folder` keeps files and jobs over restarts (None: in memory). With a `key` every call needs
-    it as a bearer; without one any key will do, but one there must be.
-    """
-
-    folder: Path | None = None
-    key: str = ""
-    behaviour: Behaviour = field(default_factory=Behaviour)
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderCall:
-    """One call: when, which, its JSON body, and the status that it was answered with."""
-
-    at: str
-    name: str
-    body: Mapping[str, Any]
-    status: int
+from merlin.sandbox.web import MOST_CALLS, ApiCall, ApiRoutes, Handler, control_route
 
 
 class ProviderApp:
     """ASGI application; one for each time that the stand-in is started over its account."""
 
-    def __init__(
-        self, account: Account, key: str, faults: Faults, calls: deque[ProviderCall]
-    ) -> None:
+    def __init__(self, account: Account, key: str, faults: Faults, calls: deque[ApiCall]) -> None:
         self._account = account
         self._key = key
-        self._calls = calls
         completions = Completions(account)
         rest = AccountRoutes(account, completions)
-        self._routes = [
-            self._route("chat.create", "POST", "/v1/chat/completions", completions.create),
-            self._route(
-                "audio.transcribe", "POST", "/v1/audio/transcriptions", completions.transcribe
-            ),
-            *(self._route(*one) for one in rest.table()),
+        table = [
+            ("chat.create", "POST", "/v1/chat/completions", completions.create),
+            ("audio.transcribe", "POST", "/v1/audio/transcriptions", completions.transcribe),
+            *rest.table(),
         ]
-        routes = [*self._routes, *control_routes(account, faults)]
-        app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
-        self._gate = FaultGate(app, faults, self._name, _fault_answer)
+        routes = ApiRoutes(table, self._serve, calls)
+
+        def behave(body: dict[str, Any]) -> object:
+            account.behave(body)
+            return asdict(account.behaviour)
+
+        app = Starlette(
+            routes=[
+                *routes.routes,
+                control_route("/control/behaviour", behave),
+                *fault_routes(faults),
+            ],
+            exception_handlers={HTTPException: _no_such_call},
+        )
+        self._gate = FaultGate(app, faults, routes.name_call, _fault_answer)
 
     async def open(self) -> None:
         """Begin."""
@@ -98,16 +75,7 @@ class ProviderApp:
         if scope["type"] == "http":
             await self._gate(scope, receive, send)
 
-    def _route(self, name: str, method: str, path: str, handler: Handler) -> Route:
-        async def answer(request: Request) -> Response:
-            response = await self._guarded(handler, request)
-            body = await _json_body(request)
-            self._calls.append(ProviderCall(iso(utc_now()), name, body, response.status_code))
-            return response
-
-        return Route(path, answer, methods=[method], name=name)
-
-    async def _guarded(self, handler: Handler, request: Request) -> Response:
+    async def _serve(self, handler: Handler, request: Request) -> Response:
         try:
             self._check_key(request)
             return await handler(request)
@@ -121,30 +89,14 @@ class ProviderApp:
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
             raise ApiError(401, "Incorrect API key provided.")
 
-    def _name(self, scope: Scope, _body: bytes) -> tuple[str, Mapping[str, str]] | None:
-        for route in self._routes:
-            matched, found = route.matches(scope)
-            if matched is Match.FULL:
-                return str(route.name), {k: str(v) for k, v in found["path_params"].items()}
-        return None
 
+def create_app(folder: Path | None = None, key: str = "") -> ProviderApp:
+    """Return the stand-in; `folder` keeps files and jobs over restarts (None: in memory).
 
-def create_app(settings: ProviderSettings, faults: Faults | None = None) -> ProviderApp:
-    """Return the stand-in, with what its folder kept."""
-    account = Account(settings.folder, settings.behaviour)
-    calls: deque[ProviderCall] = deque(maxlen=MOST_CALLS)
-    return ProviderApp(account, settings.key, faults or Faults(seed=settings.seed), calls)
-
-
-async def _json_body(request: Request) -> Mapping[str, Any]:
-    """Return what a call asked in JSON; nothing for uploads and for what cannot be read."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        return {}
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    With a `key` every call needs it as a bearer; without one any key will do, but one there must
+    be.
+    """
+    return ProviderApp(Account(folder), key, Faults(), deque(maxlen=MOST_CALLS))
 
 
 async def _no_such_call(request: Request, error: Exception) -> Response:
@@ -159,7 +111,6 @@ def _fault_answer(fault: Fault) -> Response:
     return JSONResponse(error.as_json(), fault.status, wait)
 
 
-Handler = Callable[[Request], Awaitable[Response]]
 _METADATA = re.compile(r"metadata\[(.+)\]")
 _JOBS = "/v1/fine_tuning/jobs"
 
@@ -268,39 +219,6 @@ def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Respons
     return JSONResponse(list_page(shown, has_more=start + limit < len(rows)))
 
 
-def control_routes(account: Account, faults: Faults) -> list[Route]:
-    """Return the routes of `/control/…`."""
-
-    async def get_jobs(_request: Request) -> Response:
-        return JSONResponse(jobs_created(account))
-
-    async def behave(request: Request) -> Response:
-        try:
-            account.behave(await request.json())
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse({"ok": True})
-
-    return [
-        Route("/control/jobs", get_jobs),
-        *fault_routes(faults),
-        Route("/control/behaviour", behave, methods=["POST"]),
-    ]
-
-
-def jobs_created(account: Account) -> list[dict[str, object]]:
-    """Return every job that was ever made, oldest first: id, when, what was asked, status."""
-    return [
-        {
-            "id": job.job_id,
-            "created_at": job.created_at,
-            "asked": dict(job.asked),
-            "status": job.status,
-        }
-        for job in account.jobs.values()
-    ]
-
-
 class ProviderStandIn(StandIn):
     """A provider, as far as a client can tell; `with ProviderStandIn() as provider:`.
 
@@ -308,37 +226,39 @@ class ProviderStandIn(StandIn):
     stand-in over the same `folder` is the provider's own restart.
     """
 
-    def __init__(
-        self,
-        folder: Path | None = None,
-        behaviour: Behaviour | None = None,
-        *,
-        key: str = "",
-        port: int = 0,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, key: str = "", seed: int = 0) -> None:
         self.faults = Faults(seed=seed)
-        self._account = Account(folder, behaviour or Behaviour())
-        self._calls: deque[ProviderCall] = deque(maxlen=MOST_CALLS)
-        super().__init__(lambda: ProviderApp(self._account, key, self.faults, self._calls), port)
+        self._account = Account(folder)
+        self._calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
+        super().__init__(lambda: ProviderApp(self._account, key, self.faults, self._calls))
 
     @property
     def base_url(self) -> str:
         """Return what the `openai` package takes as `base_url`."""
         return f"http://127.0.0.1:{self._server.port}/v1"
 
-    def behave(self, **wishes: object) -> None:
+    def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError."""
-        self._read(lambda: self._account.behave(wishes))
+        self._read(lambda: self._account.behave(fields))
 
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job that was ever made, oldest first: id, created_at, asked, status."""
-        return self._read(lambda: jobs_created(self._account))
+        return self._read(
+            lambda: [
+                {
+                    "id": job.job_id,
+                    "created_at": job.created_at,
+                    "asked": dict(job.asked),
+                    "status": job.status,
+                }
+                for job in self._account.jobs.values()
+            ]
+        )
 
     def files(self) -> list[dict[str, Any]]:
         """Return the File objects that are kept, oldest first."""
         return self._read(lambda: list(self._account.files.values()))
 
-    def calls(self, name: str = "") -> list[ProviderCall]:
+    def calls(self, name: str = "") -> list[ApiCall]:
         """Return the calls, oldest first; all, or those of one name ("chat.create")."""
         return self._read(lambda: [call for call in self._calls if name in {"", call.name}])

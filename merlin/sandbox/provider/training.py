@@ -15,10 +15,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import (
@@ -27,12 +30,12 @@ from merlin.openai_protocol.responses import (
     file_object,
     job_event_object,
 )
-from merlin.sandbox.server import Contents, Journal, change_fields
+from merlin.sandbox.server import Contents, Journal
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
 
-@dataclass(frozen=True, slots=True)
+@checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Behaviour:
     """How chats are paced and how jobs run.
 
@@ -56,13 +59,6 @@ class Behaviour:
     context_window: int = 16_000
     fixed_answer: str = ""
     fixed_transcript: str = ""
-
-    def changed(self, wishes: Mapping[str, object]) -> Behaviour:
-        """Return the behaviour with some fields changed.
-
-        Raises ValueError for an unknown field, TypeError for a value of another type.
-        """
-        return change_fields(self, wishes)
 
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
@@ -119,9 +115,9 @@ class Account:
         """Let go of the journal's file."""
         self._journal.close()
 
-    def behave(self, wishes: Mapping[str, object]) -> None:
+    def behave(self, fields: Mapping[str, Any]) -> None:
         """Change the behaviour from now on. Raises ValueError, TypeError."""
-        self.behaviour = self.behaviour.changed(wishes)
+        self.behaviour = replace(self.behaviour, **fields)
         for changed in self._waiting:
             changed.set()
 

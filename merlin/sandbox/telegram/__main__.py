@@ -15,10 +15,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--folder", type=Path, help="keeps chats and updates over restarts")
-    parser.add_argument("--pipeline-url", default="", help="where the right side is read")
-    asked = parser.parse_args()
-    settings = TelegramSettings(asked.folder, pipeline_url=asked.pipeline_url)
-    serve(create_app(settings), asked.host, asked.port)
+    given = parser.parse_args()
+    serve(create_app(TelegramSettings(given.folder)), given.host, given.port)
 
 
 if __name__ == "__main__":

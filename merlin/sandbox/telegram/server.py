@@ -30,6 +30,7 @@ from merlin.sandbox.telegram.arguments import (
     of_status,
     read_arguments,
 )
+from merlin.sandbox.telegram.chat_page import PipelineReader
 from merlin.sandbox.telegram.control import ControlSide
 from merlin.sandbox.telegram.messages import by_path, described
 from merlin.sandbox.telegram.updates import Updates, Webhook
@@ -193,14 +194,13 @@ class TelegramSettings:
     """What a stand-in is started with.
 
     `folder` keeps its state over restarts (None: in memory); `token` is the bot's;
-    `pipeline_url` is where the page's right side is read (empty: no right side).
+    `read_pipeline` returns what the page's right side shows (None: no right side).
     """
 
     folder: Path | None = None
     token: str = TOKEN
-    pipeline_url: str = ""
+    read_pipeline: PipelineReader | None = None
     language: str = "ru"
-    seed: int = 0
 
 
 class TelegramApp:
@@ -210,12 +210,11 @@ class TelegramApp:
         self._world = world
         self._api = BotApi(world, settings.token)
         self._gate = FaultGate(self._api, faults, _name, _fault_answer)
-        self._control = ControlSide(world, faults, settings.pipeline_url, settings.language)
+        self._control = ControlSide(world, faults, settings.read_pipeline, settings.language)
 
     async def open(self) -> None:
         """Begin what runs beside the calls."""
         await self._api.open()
-        await self._control.open()
 
     async def close(self) -> None:
         """End long polls, pushes and streams; let go of the journal."""
@@ -231,11 +230,9 @@ class TelegramApp:
         await (self._gate if to_bot_api else self._control)(scope, receive, send)
 
 
-def create_app(settings: TelegramSettings, faults: Faults | None = None) -> TelegramApp:
+def create_app(settings: TelegramSettings) -> TelegramApp:
     """Return the stand-in, with what its folder kept."""
-    return TelegramApp(
-        settings, World(settings.folder, settings.language), faults or Faults(seed=settings.seed)
-    )
+    return TelegramApp(settings, World(settings.folder, settings.language), Faults())
 
 
 def _name(scope: Scope, body: bytes) -> tuple[str, Mapping[str, str]] | None:

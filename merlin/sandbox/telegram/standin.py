@@ -10,10 +10,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from merlin.sandbox.deadlines import DEADLINE_S, Deadline
 from merlin.sandbox.faults import Faults
 from merlin.sandbox.server import StandIn
+from merlin.sandbox.telegram.chat_page import PipelineReader
 from merlin.sandbox.telegram.keyboards import menu_for
 from merlin.sandbox.telegram.server import TelegramApp, TelegramSettings
 from merlin.sandbox.telegram.stars import balance
-from merlin.sandbox.telegram.user_actions import Acting
+from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import TOKEN, Call, Group, LoggedMessage, World
 
 T = TypeVar("T")
@@ -22,12 +23,12 @@ P = ParamSpec("P")
 
 
 def _by_people(
-    act: Callable[Concatenate[Acting, P], T],
+    act: Callable[Concatenate[UserActions, P], T],
 ) -> Callable[Concatenate[TelegramStandIn, P], T]:
     """Return an act of people's as the stand-in's own method, run in the server's thread."""
 
     def done(standin: TelegramStandIn, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return standin.act(lambda acting: act(acting, *args, **kwargs))
+        return standin.act(lambda actions: act(actions, *args, **kwargs))
 
     done.__doc__ = act.__doc__
     return done
@@ -47,18 +48,16 @@ class TelegramStandIn(StandIn):
         folder: Path | None = None,
         *,
         token: str = TOKEN,
-        port: int = 0,
-        seed: int = 0,
-        pipeline_url: str = "",
+        read_pipeline: PipelineReader | None = None,
     ) -> None:
         self.token = token
-        self.faults = Faults(seed=seed)
-        settings = TelegramSettings(folder, token, pipeline_url)
+        self.faults = Faults()
+        settings = TelegramSettings(folder, token, read_pipeline)
         self._world = World(folder)
-        self._acting = Acting(self._world)
+        self._actions = UserActions(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
-        super().__init__(lambda: TelegramApp(settings, self._world, self.faults), port)
+        super().__init__(lambda: TelegramApp(settings, self._world, self.faults))
 
     @property
     def page_url(self) -> str:
@@ -75,43 +74,42 @@ class TelegramStandIn(StandIn):
         """Return what python-telegram-bot takes as `base_file_url`."""
         return f"{self.page_url}file/bot"
 
-    say = _by_people(Acting.say)
-    start_bot = _by_people(Acting.start)
-    paste = _by_people(Acting.paste)
-    edit = _by_people(Acting.edit)
-    forward = _by_people(Acting.forward)
-    forward_words = _by_people(Acting.forward_words)
-    send_file = _by_people(Acting.send_file)
-    send_album = _by_people(Acting.send_album)
-    press = _by_people(Acting.press)
-    react = _by_people(Acting.react)
-    block = _by_people(Acting.block)
-    ask_inline = _by_people(Acting.ask_inline)
-    inline_answer = _by_people(Acting.inline_answer)
-    choose = _by_people(Acting.choose)
-    set_bot = _by_people(Acting.set_bot)
-    migrate = _by_people(Acting.migrate)
-    make_topic = _by_people(Acting.make_topic)
-    close_topic = _by_people(Acting.close_topic)
-    switch = _by_people(Acting.switch)
-    pay = _by_people(Acting.pay)
-    renew = _by_people(Acting.renew)
-    take_back = _by_people(Acting.take_back)
-    give_stars = _by_people(Acting.give_stars)
+    say = _by_people(UserActions.say)
+    start_bot = _by_people(UserActions.start)
+    paste = _by_people(UserActions.paste)
+    edit = _by_people(UserActions.edit)
+    forward = _by_people(UserActions.forward)
+    forward_words = _by_people(UserActions.forward_words)
+    send_file = _by_people(UserActions.send_file)
+    send_album = _by_people(UserActions.send_album)
+    press = _by_people(UserActions.press)
+    react = _by_people(UserActions.react)
+    block = _by_people(UserActions.block)
+    ask_inline = _by_people(UserActions.ask_inline)
+    inline_answer = _by_people(UserActions.inline_answer)
+    choose = _by_people(UserActions.choose)
+    set_bot = _by_people(UserActions.set_bot)
+    migrate = _by_people(UserActions.migrate)
+    make_topic = _by_people(UserActions.make_topic)
+    close_topic = _by_people(UserActions.close_topic)
+    switch = _by_people(UserActions.switch)
+    pay = _by_people(UserActions.pay)
+    renew = _by_people(UserActions.renew)
+    take_back = _by_people(UserActions.take_back)
 
-    def act(self, what: Callable[[Acting], T]) -> T:
+    def act(self, what: Callable[[UserActions], T]) -> T:
         """Let people do something, in the server's own thread."""
-        return self._server.call(lambda: what(self._acting))
+        return self._server.call(lambda: what(self._actions))
 
     def group(self, name: str) -> Group:
         """Return a group as it now is: its id, its members."""
-        return self._read(lambda: self._acting.group(name))
+        return self._read(lambda: self._actions.group(name))
 
     def topics(self, chat: str | int) -> dict[int, str]:
         """Return the names of a chat's topics by their thread ids."""
 
         def read() -> dict[int, str]:
-            topics = self._world.topics.get(self._acting.chat(chat).chat_id, {})
+            topics = self._world.topics.get(self._actions.chat(chat).chat_id, {})
             return {thread: one["name"] for thread, one in topics.items()}
 
         return self._read(read)
@@ -120,7 +118,7 @@ class TelegramStandIn(StandIn):
         """Return the commands that a client offers somebody, in private or `anna@study`."""
 
         def read() -> list[dict[str, Any]]:
-            place = self._acting.place(who)
+            place = self._actions.place(who)
             return menu_for(self._world, place.person, place.chat)
 
         return self._read(read)
@@ -137,7 +135,7 @@ class TelegramStandIn(StandIn):
 
         def read() -> list[LoggedMessage]:
             name, _, thread = str(chat).partition("#")
-            messages = self._world.messages.get(self._acting.chat(name).chat_id, {}).values()
+            messages = self._world.messages.get(self._actions.chat(name).chat_id, {}).values()
             return [one for one in messages if not thread or one.thread == int(thread)]
 
         return self._read(read)
@@ -148,7 +146,7 @@ class TelegramStandIn(StandIn):
 
     def stars(self, who: str | int) -> int:
         """Return how many Stars somebody has."""
-        return self._read(lambda: balance(self._world, self._acting.person(who).person_id))
+        return self._read(lambda: balance(self._world, self._actions.person(who).person_id))
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
         """Return the subscriptions by their first charge."""

@@ -57,7 +57,7 @@ class Place:
     thread: int = 0
 
 
-class Presence:
+class ChatLookup:
     """Finding people, chats and messages; sending as somebody."""
 
     def __init__(self, world: World) -> None:
@@ -131,7 +131,7 @@ _CONTENT = (
 )
 
 
-class Writing(Presence):
+class TextActions(ChatLookup):
     """People's texts."""
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
@@ -243,7 +243,7 @@ KINDS = frozenset({"document", "photo", "voice", "video_note", "audio", "video"}
 MOST_IN_ALBUM = 10
 
 
-class Handing(Presence):
+class FileActions(ChatLookup):
     """People's files."""
 
     def send_file(
@@ -296,7 +296,7 @@ class Handing(Presence):
         return self.send(place, content)
 
 
-class Paying(Presence):
+class PaymentActions(ChatLookup):
     """People's Stars."""
 
     def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
@@ -395,13 +395,8 @@ class Paying(Presence):
         except BotApiError as error:
             raise Refused(error.description) from error
 
-    def give_stars(self, who: str | int, count: int) -> int:
-        """Give somebody Stars, or take some away; the bot hears nothing of it."""
-        self._world.record("stars", person_id=self.person(who).person_id, count=count)
-        return 0
 
-
-class Pressing(Paying):
+class ButtonActions(PaymentActions):
     """People's keys."""
 
     def press(
@@ -539,7 +534,7 @@ SWITCHES = frozenset({"has_topics", "reads_all", "inline_feedback"})
 BOT_STATUSES = frozenset({"member", "administrator", "left", "kicked"})
 
 
-class Gathering(Presence):
+class GroupActions(ChatLookup):
     """People's groups."""
 
     def set_bot(self, who: str | int, status: str) -> int:
@@ -602,8 +597,5 @@ class Gathering(Presence):
         self._world.record("setting", name=name, value=on)
 
 
-class Acting(Writing, Handing, Pressing, Gathering):
-    """The people's side of the world; acts return the update_id they led to, 0 for none.
-
-    How people and places are named is told in `presence`.
-    """
+class UserActions(TextActions, FileActions, ButtonActions, GroupActions):
+    """The people's side of the world; acts return the update_id they led to, 0 for none."""

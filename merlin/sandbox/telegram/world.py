@@ -401,12 +401,9 @@ class World:
     def _apply_inline_message(self, inline_message_id: str, chat_id: int, message_id: int) -> None:
         self.inline_messages[inline_message_id] = (chat_id, message_id)
 
-    def _apply_stars(
-        self, person_id: int, count: int, transaction: dict[str, Any] | None = None
-    ) -> None:
+    def _apply_stars(self, person_id: int, count: int, transaction: dict[str, Any]) -> None:
         self.stars[person_id] = self.stars.get(person_id, FIRST_STARS) + count
-        if transaction is not None:
-            self.transactions.append(transaction)
+        self.transactions.append(transaction)
 
     def _apply_invoice(self, slug: str, invoice: dict[str, Any]) -> None:
         self.invoices[slug] = invoice

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from merlin.sandbox.server import serve
 from merlin.sandbox.yookassa.server import ShopSettings, create_app
-from merlin.sandbox.yookassa.shop import Behaviour
 
 
 def main() -> None:
@@ -21,11 +19,9 @@ def main() -> None:
     parser.add_argument("--key", default=usual.key)
     parser.add_argument("--notify", default="", help="where notifications are posted")
     parser.add_argument("--folder", type=Path, help="keeps what was paid over restarts")
-    parser.add_argument("--behaviour", type=json.loads, default={}, help="fields as a JSON object")
-    asked = parser.parse_args()
-    behaviour = Behaviour().changed(asked.behaviour)
-    settings = ShopSettings(asked.shop_id, asked.key, asked.notify, behaviour, folder=asked.folder)
-    serve(create_app(settings), asked.host, asked.port)
+    given = parser.parse_args()
+    settings = ShopSettings(given.shop_id, given.key, given.notify, folder=given.folder)
+    serve(create_app(settings), given.host, given.port)
 
 
 if __name__ == "__main__":

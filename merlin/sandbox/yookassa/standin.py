@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from merlin.sandbox.deadlines import DEADLINE_S, Deadline
 from merlin.sandbox.faults import Faults
 from merlin.sandbox.server import StandIn
-from merlin.sandbox.yookassa.objects import Told
-from merlin.sandbox.yookassa.server import Counter, ShopApp, ShopCall, ShopSettings, counter_of
-from merlin.sandbox.yookassa.shop import Behaviour
-
-T = TypeVar("T")
-LOOK_S = 0.01
+from merlin.sandbox.web import ApiCall
+from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
+from merlin.sandbox.yookassa.server import ShopApp, ShopService, ShopSettings, notification
+from merlin.sandbox.yookassa.shop import Json
 
 
 class YooKassaStandIn(StandIn):
@@ -24,105 +20,80 @@ class YooKassaStandIn(StandIn):
     payment is named, its own id or that of the purchase it is for will do.
     """
 
-    def __init__(
-        self,
-        behaviour: Behaviour | None = None,
-        *,
-        shop_id: str = "100500",
-        key: str = "test_stand-in",
-        notify_url: str = "",
-        port: int = 0,
-        seed: int = 0,
-    ) -> None:
-        self.shop_id = shop_id
-        self.key = key
-        self.faults = Faults(seed=seed)
-        wanted = behaviour or Behaviour()
-        settings = ShopSettings(shop_id, key, notify_url, wanted, seed=seed)
-        self._counter: Counter = counter_of(settings)
-        super().__init__(lambda: ShopApp(settings, self._counter, self.faults), port)
+    def __init__(self) -> None:
+        settings = ShopSettings()
+        self.shop_id, self.key = settings.shop_id, settings.key
+        self.faults = Faults()
+        self._service = ShopService(settings)
+        self._shop = self._service.shop
+        super().__init__(lambda: ShopApp(self._service, self.faults))
 
     @property
     def base_url(self) -> str:
         """Return what `payments.yookassa.base_url` is set to."""
         return f"http://127.0.0.1:{self._server.port}/v3"
 
-    def behave(self, **wishes: object) -> None:
+    def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        shop = self._counter.acts.shop
-
-        def change() -> None:
-            shop.behaviour = shop.behaviour.changed(wishes)
-
-        self._read(change)
+        self._read(lambda: self._service.behave(fields))
 
     def notify_to(self, url: str) -> None:
         """Post notifications to an address from now on; "" nowhere."""
-        self._counter.acts.post.url = url
+        self._service.notifier.url = url
 
-    def choose(self, which: str, outcome: str, reason: str = "") -> Told:
+    def choose(self, which: str, outcome: str, reason: str = "") -> Json:
         """End a payment as a payer would; return it. Raises NotFound, ValueError."""
-        return self._read(lambda: self._counter.acts.choose(which, outcome, reason))
+        return self._read(lambda: self._shop.choose(which, outcome, reason))
 
-    def refund(self, which: str, value: str | None = None) -> Told:
+    def refund(self, which: str, value: str | None = None) -> Json:
         """Give money back by the shop's own cabinet: "100.00", None for all that is left."""
-        return self._read(lambda: self._counter.acts.refund(which, value))
 
-    def finish_refund(self, refund_id: str, outcome: str) -> Told:
-        """End a refund that is under way: "succeeded", "canceled" or a reason."""
-        return self._read(lambda: self._counter.acts.finish_refund(refund_id, outcome))
+        def act() -> Json:
+            payment = self._shop.find(which)
+            amount = money(payment.taken - payment.returned)
+            amount = amount if value is None else {**amount, "value": value}
+            body = {"payment_id": payment.payment_id, "amount": amount}
+            try:
+                return self._shop.refund(parse(RefundRequest, body)).as_json()
+            except ShopError as error:
+                raise ValueError(str(error)) from error
+
+        return self._read(act)
+
+    def finish_refund(self, refund_id: str, outcome: str) -> Json:
+        """End a refund that is under way: "succeeded" or a reason."""
+        return self._read(lambda: self._shop.finish_refund(refund_id, outcome))
 
     def revoke(self, method_id: str) -> None:
         """Let a saved method be one no more."""
-        self._read(lambda: self._counter.acts.revoke(method_id))
+        self._read(lambda: self._shop.revoke(method_id))
 
-    def payments(self) -> list[Told]:
+    def payments(self) -> list[Json]:
         """Return every payment that was really made, oldest first."""
-        acts = self._counter.acts
-        return self._read(lambda: [acts.told(each) for each in acts.shop.payments.values()])
+        return self._read(lambda: [each.as_json() for each in self._shop.payments()])
 
-    def payment(self, which: str) -> Told:
+    def payment(self, which: str) -> Json:
         """Return one payment. Raises NotFound."""
-        return self._read(lambda: self._counter.acts.told(self._counter.acts.find(which)))
+        return self._read(lambda: self._shop.find(which).as_json())
 
-    def refunds(self) -> list[Told]:
+    def refunds(self) -> list[Json]:
         """Return every refund, oldest first."""
-        acts = self._counter.acts
-        return self._read(lambda: [acts.told(each) for each in acts.shop.refunds.values()])
+        return self._read(lambda: [each.as_json() for each in self._shop.state.refunds.values()])
 
-    def receipts(self) -> list[Told]:
+    def receipts(self) -> list[Json]:
         """Return every receipt that was registered, oldest first."""
-        return self._read(lambda: list(self._counter.acts.shop.receipts))
+        return self._read(lambda: list(self._shop.state.receipts))
 
-    def calls(self, name: str = "") -> list[ShopCall]:
+    def calls(self, name: str = "") -> list[ApiCall]:
         """Return the calls, oldest first; all, or those of one name ("payments.create")."""
-        return self._read(lambda: [one for one in self._counter.calls if name in {"", one.name}])
-
-    def notifications(self) -> list[dict[str, Any]]:
-        """Return every post of a notification: at, event, id, url, status (0: no answer)."""
-        return self._read(lambda: [one.as_json() for one in self._counter.acts.post.posted])
+        return self._read(lambda: [one for one in self._service.calls if name in {"", one.name}])
 
     def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
-        """Post a notification of a payment or refund (again); return the statuses."""
-        return self._server.run(self._counter.acts.notify(which, event, times))
-
-    def release(self, order: str = "kept", times: int = 1) -> list[int]:
-        """Post what is held: "kept", "reversed" or "shuffled"; return the statuses."""
-        return self._server.run(self._counter.acts.post.release(order, times))
+        """Post a notification of a payment (again); return the statuses. "" is the true event."""
+        payment = self.payment(which)
+        note = notification(event or f"payment.{payment['status']}", payment)
+        return [self.forge(note) for _ in range(times)]
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the address; return the status that it was answered with, 0: none."""
-        return self._server.run(self._counter.acts.post.post(body, headers))
-
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
-        """Return the first true value of `predicate`.
-
-        `timeout_s` is for an idle machine. Raises TimeoutError that tells the last calls.
-        """
-        deadline = Deadline(timeout_s)
-        while not (value := predicate()):
-            if deadline.is_over():
-                last = [(call.name, call.status) for call in self.calls()[-8:]]
-                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
-            time.sleep(LOOK_S)
-        return value
+        return self._server.run(self._service.notifier.post(body, headers))
