@@ -139,11 +139,11 @@ def _keys(state: Path) -> list[str]:
     from merlin.db.database import open_database
     from merlin.db.encryption import load_or_make_key
 
-    with open_database(f"sqlite://{state}/merlin.db") as database:
-        cipher = load_or_make_key(state, None)
+    cipher = load_or_make_key(state, None)
+    with open_database(f"sqlite://{state}/merlin.db", cipher=cipher) as database:
         people = range(1, PEOPLE + 1)
-        Users(database, cipher=cipher).seen([User(user) for user in people])
-        rows = ApiKeys(database, cipher)
+        Users(database).seen([User(user) for user in people])
+        rows = ApiKeys(database)
         return [rows.make(user, "bench", [Scope.FAVOURITES_WRITE])[1] for user in people]
 
 

@@ -22,8 +22,9 @@ PAYLOAD = sha256(_KEY.encode()).hexdigest()[:ID_LENGTH]
 
 def let_order(state: Path) -> None:
     """Let BUYER have ordered something for a Star, in the SQLite file below `state`."""
-    with open_database(f"sqlite://{state}/merlin.db") as database:
-        rows = Purchases(database, load_or_make_key(state, None))
+    cipher = load_or_make_key(state, None)
+    with open_database(f"sqlite://{state}/merlin.db", cipher=cipher) as database:
+        rows = Purchases(database)
         promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, 30)
         order = Order(BUYER, Gateway.STARS, promise, stars(PRICE))
         made = rows.order(order, timedelta(days=1), _KEY)

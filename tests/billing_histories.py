@@ -383,9 +383,9 @@ class History:
         assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
 
 
-def shop_of(database, cipher, clock):
+def shop_of(database, clock):
     """Return a counter whose codes are made."""
-    world = Counter(database, cipher, clock, SHOP)
+    world = Counter(database, clock, SHOP)
     for promo in CODES:
         world.billing.promos.add(promo)
     return world

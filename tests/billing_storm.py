@@ -25,12 +25,12 @@ CIPHER = Cipher({"k": b"k" * 32}, "k")
 
 
 def counter(database):
-    return Counter(database, CIPHER, utc_now)
+    return Counter(database, utc_now)
 
 
 def placed(url, payments):
     """Order so many things by as many people; return what is to be paid, in minor units."""
-    with open_database(url) as database:
+    with open_database(url, cipher=CIPHER) as database:
         shop = counter(database)
         plans = ("plus", "voices", "algorithms")
         orders = [
@@ -43,7 +43,7 @@ def placed(url, payments):
 def tell(url, seed, threads, most):
     """Tell of each order's payment 1 to `most` times, shuffled, in so many threads."""
     dice = random.Random(seed)  # noqa: S311 - a test's own dice
-    with open_database(url) as database:
+    with open_database(url, cipher=CIPHER) as database:
         orders = counter(database).billing.purchases.newest(1000)
         tellings = [each for each in orders for _ in range(dice.randint(1, most))]
         dice.shuffle(tellings)
@@ -76,7 +76,7 @@ def storm(url, seed, threads=50, payments=20, most=50, kills=5):
     tellings = sum(_killed(url, dice, threads, most) for _ in range(kills))
     told = subprocess.run(_command(url, seed, threads, most), capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
-    with open_database(url) as database:
+    with open_database(url, cipher=CIPHER) as database:
         shop = counter(database)
         assert shop.faults() == []
         kinds = Counts(each.kind for each in shop.entries())

@@ -72,15 +72,15 @@ def request_of(purchase, return_url="", description="", **more):
 class Counter:
     """The counter of a shop: what buyers, tills and admins do, on the rows of one database."""
 
-    def __init__(self, database, cipher, clock, shop=SHOP):
+    def __init__(self, database, clock, shop=SHOP):
         self.db = database
         self.clock = clock
         self.shop = shop
-        self.billing = billing_of(database, cipher, clock, *shop)
+        self.billing = billing_of(database, clock, *shop)
         self.notices = Notices(database, clock)
-        self.users = Users(database, clock, cipher)
+        self.users = Users(database, clock)
         # The rows themselves tell more than the Protocol.
-        self.ledger = Ledger(database, cipher, clock)
+        self.ledger = Ledger(database, clock)
         self._numbers = count(1)
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):

@@ -26,7 +26,6 @@ from merlin.core.permissions import Authority, Permission
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import API_KEY
 from merlin.db.values import decrypt
 
@@ -113,9 +112,8 @@ _HINT = len(PREFIX) + 4
 class ApiKeys:
     """One row a key, the revoked ones too; what its owner calls it is sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
         self._audit = Audit(db, clock)
 
@@ -139,7 +137,7 @@ class ApiKeys:
             "key_hash": digest(secret),
             "hint": secret[:_HINT],
             "user_id": user_id,
-            "label": self._cipher.seal(label),
+            "label": self.db.cipher.seal(label),
             "scopes": " ".join(sorted(scopes)),
             "at": iso(self._clock()),
             "expires_at": iso(expires_at) if expires_at else None,
@@ -188,7 +186,7 @@ class ApiKeys:
         return ApiKey(
             key_id=row["id"],
             user_id=row["user_id"],
-            label=decrypt(self._cipher, row["label"]) or "",
+            label=decrypt(self.db.cipher, row["label"]) or "",
             hint=row["hint"],
             scopes=frozenset(Scope(word) for word in row["scopes"].split()),
             created_at=from_iso(row["at"]),

@@ -38,7 +38,6 @@ from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.formatted_text import join_surrogates
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import decrypt
 
@@ -296,9 +295,8 @@ _FIRST_NUMBER, _NUMBERS = 10, 90
 class Logins:
     """One row a login; what the browser calls itself and its place are sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
@@ -311,8 +309,8 @@ class Logins:
             "code_hash": digest(key),
             "browser_hash": digest(browser),
             "number": _FIRST_NUMBER + secrets.randbelow(_NUMBERS),
-            "agent": self._cipher.seal(agent),
-            "place": self._cipher.seal(place),
+            "agent": self.db.cipher.seal(agent),
+            "place": self.db.cipher.seal(place),
             "state": LoginState.PENDING.value,
             "user_id": None,
             "at": iso(now),
@@ -365,8 +363,8 @@ class Logins:
         return Login(
             login_id=row["id"],
             number=row["number"],
-            agent=decrypt(self._cipher, row["agent"]) or "",
-            place=decrypt(self._cipher, row["place"]) or "",
+            agent=decrypt(self.db.cipher, row["agent"]) or "",
+            place=decrypt(self.db.cipher, row["place"]) or "",
             state=LoginState(row["state"]),
             expires_at=from_iso(row["expires_at"]),
             user_id=row["user_id"],
@@ -379,9 +377,8 @@ _TOKEN_BYTES = 32
 class SignIns:
     """One row a browser; what it calls itself is sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
@@ -401,7 +398,7 @@ class SignIns:
             "source": source,
             "user_id": user_id,
             "how": how.value,
-            "agent": self._cipher.seal(agent),
+            "agent": self.db.cipher.seal(agent),
             "at": iso(now),
             "seen_at": iso(now),
             "expires_at": iso(_end(how, now, now)),
@@ -462,7 +459,7 @@ class SignIns:
             sign_in_id=row["id"],
             user_id=row["user_id"],
             how=SignInMethod(row["how"]),
-            agent=decrypt(self._cipher, row["agent"]) or "",
+            agent=decrypt(self.db.cipher, row["agent"]) or "",
             at=from_iso(row["at"]),
             seen_at=from_iso(row["seen_at"]),
             expires_at=from_iso(row["expires_at"]),

@@ -20,7 +20,6 @@ from merlin.core.i18n import LANGUAGES, language_of
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import CONSENT, TERM, USER
 from merlin.db.values import decrypt, load_time, storable_text
 
@@ -177,18 +176,17 @@ class Users:
     Without a cipher no name is kept or read.
     """
 
-    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._cipher = cipher
         self._audit = Audit(db, clock)
-        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+        self._leaving = LeavingRows(db, clock)
 
     @transaction
     def seen(self, users: Sequence[User]) -> None:
         """Store who wrote, with their newest language; who writes can be reached again."""
         here = {user.user_id: user for user in users}
-        blocked = self._leaving.blocked(here) if self._leaving is not None else set()
+        blocked = self._leaving.blocked(here)
         for user in here.values():
             now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
@@ -199,7 +197,7 @@ class Users:
     def met(self, user: User) -> None:
         """Store who asked in a group or signed in; no message of ours can reach them for it."""
         code = storable_text(user.language_code)
-        blocked = self._leaving.blocked([user.user_id]) if self._leaving is not None else set()
+        blocked = self._leaving.blocked([user.user_id])
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
         is_other = USER.language_code != code
@@ -243,8 +241,8 @@ class Users:
     def set_name(self, user_id: int, shown_name: str) -> None:
         """Keep what the person is called; "" forgets it."""
         name = storable_text(shown_name)
-        if self._cipher is not None:
-            self._change(user_id, shown_name=self._cipher.seal(name) if name else "")
+        if self.db.has_cipher:
+            self._change(user_id, shown_name=self.db.cipher.seal(name) if name else "")
 
     @transaction
     def saw_terms(self, user_id: int, version: str) -> None:
@@ -291,7 +289,7 @@ class Users:
         if self._known(user_id).is_blocked == is_blocked:
             return False
         self._change(user_id, is_blocked=int(is_blocked))
-        if self._leaving is not None and not is_blocked:
+        if not is_blocked:
             self._leaving.unblock(user_id)
         self._audit.note(by, "user.block" if is_blocked else "user.unblock", told_user(user_id))
         return True
@@ -331,7 +329,7 @@ class Users:
         )
 
     def _opened(self, sealed: str) -> str:
-        return "" if self._cipher is None else decrypt(self._cipher, sealed) or ""
+        return (decrypt(self.db.cipher, sealed) or "") if self.db.has_cipher else ""
 
 
 def _newest() -> Any:

@@ -22,7 +22,6 @@ from merlin.app.outbox import MOST_TRIES, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.i18n import language_of
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import BROADCAST, OUTGOING, USER
 from merlin.db.values import decrypt, storable_text
 
@@ -84,11 +83,8 @@ _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 class Broadcasts:
     """The broadcasts of one bot; their texts are sealed. `language` is the bot's own."""
 
-    def __init__(
-        self, db: Database, cipher: Cipher, bot_id: int, language: str, clock: Clock = utc_now
-    ) -> None:
+    def __init__(self, db: Database, bot_id: int, language: str, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._language = language
         self._clock = clock
@@ -99,7 +95,7 @@ class Broadcasts:
         new = {
             "bot_id": self._bot_id,
             "by_user": by_user,
-            "body": self._cipher.seal(storable_text(text)),
+            "body": self.db.cipher.seal(storable_text(text)),
             "state": BroadcastState.DRAFT.value,
             "language": "",
             "cursor_id": 0,
@@ -239,7 +235,7 @@ class Broadcasts:
         return Broadcast(
             broadcast_id=row["id"],
             by_user=row["by_user"],
-            text=decrypt(self._cipher, row["body"]) or "",
+            text=decrypt(self.db.cipher, row["body"]) or "",
             state=BroadcastState(row["state"]),
             language=row["language"],
             total=row["total"],

@@ -10,7 +10,6 @@ from typing import Any
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import DIALOG
 from merlin.db.values import decrypt
 
@@ -55,16 +54,15 @@ _GET = Prepared(
 class Dialogs:
     """What one bot waits to hear."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
         """Return what is waited for, None for nothing."""
         row = self.db.row(_GET(bot=self._bot_id, chat_id=chat_id, user_id=user_id))
-        said = decrypt(self._cipher, row["said"]) if row is not None else None
+        said = decrypt(self.db.cipher, row["said"]) if row is not None else None
         if row is None or said is None:
             return None
         kept = json.loads(said)
@@ -78,7 +76,7 @@ class Dialogs:
         kept = {_SAID: dict(dialog.said), _BY: dialog.asked_by}
         newest = {
             "step": dialog.step,
-            "said": self._cipher.seal(json.dumps(kept, ensure_ascii=False)),
+            "said": self.db.cipher.seal(json.dumps(kept, ensure_ascii=False)),
             "at": iso(self._clock()),
         }
         key = {"bot_id": self._bot_id, "chat_id": chat_id, "user_id": user_id}

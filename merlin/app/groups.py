@@ -17,7 +17,6 @@ from merlin.chat.turns import TurnState
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.dataset.lint import normalise
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import (
     BUILD_EXAMPLE,
     EXAMPLE_TEXT,
@@ -99,9 +98,8 @@ _WAITING = (
 class Groups:
     """The groups of one bot."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -177,8 +175,8 @@ class Groups:
         waiting = (OUTGOING.bot_id == self._bot_id) & (OUTGOING.chat_id == old_id)
         waiting &= OUTGOING.state.in_(_WAITING)
         for row in self.db.rows(OUTGOING.select().where(waiting)):
-            page, _ = outbox.load_page(decrypt(self._cipher, row["body"]) or "")
-            body = self._cipher.seal(outbox.dump_page(page, Target()))
+            page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
+            body = self.db.cipher.seal(outbox.dump_page(page, Target()))
             moved = OUTGOING.update({"chat_id": new_id, "body": body})
             self.db.change(moved.where(OUTGOING.id == row["id"]))
 
@@ -201,9 +199,8 @@ _TOKEN_BYTES = 12
 class InlineWords:
     """The words of one bot's people and datasets, looked at quickly."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -222,8 +219,8 @@ class InlineWords:
         mine = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & counts
         query = TURN.select(TURN.question, TURN.answer).where(mine & (TURN.format == "text"))
         for row in self.db.rows(query.order_by(TURN.id.desc()).limit(_NEWEST)):
-            question = decrypt(self._cipher, row["question"])
-            answer = decrypt(self._cipher, row["answer"])
+            question = decrypt(self.db.cipher, row["question"])
+            answer = decrypt(self.db.cipher, row["answer"])
             if question and answer:
                 yield Said(question, answer)
 
@@ -251,7 +248,7 @@ class InlineWords:
             "bot_id": self._bot_id,
             "token": token,
             "user_id": user_id,
-            "question": self._cipher.seal(question),
+            "question": self.db.cipher.seal(question),
             "at": iso(self._clock()),
         }
         self.db.add(INLINE_QUESTION, new)
@@ -267,7 +264,7 @@ class InlineWords:
         """Return the question that a token leads to, None where it was not kept that long."""
         this = self._mine() & (INLINE_QUESTION.token == token)
         row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(this))
-        return None if row is None else decrypt(self._cipher, row["question"])
+        return None if row is None else decrypt(self.db.cipher, row["question"])
 
     def _mine(self) -> Any:
         return INLINE_QUESTION.bot_id == self._bot_id

@@ -26,7 +26,6 @@ from peewee import fn
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
@@ -271,9 +270,8 @@ def _held(count: int) -> Prepared:
 class Inbox:
     """The updates of one bot; their bodies are sealed, and forgotten at the end."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -312,7 +310,7 @@ class Inbox:
             chat_id=update.chat_id,
             user_id=update.user_id,
             language_code=storable_text(update.language_code),
-            body=self._cipher.seal(dump_json(dict(update.body))),
+            body=self.db.cipher.seal(dump_json(dict(update.body))),
             now=iso(self._clock()),
         )
         return self.db.change(new) > 0
@@ -405,7 +403,7 @@ class Inbox:
 
     def _update(self, row: Row) -> Update:
         # One that cannot be opened goes out without a body: its person can still be told.
-        body = decrypt(self._cipher, row["body"])
+        body = decrypt(self.db.cipher, row["body"])
         return Update(
             update_id=row["update_id"],
             kind=row["kind"],

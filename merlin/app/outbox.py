@@ -35,7 +35,6 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.encryption import Cipher
 from merlin.db.requests import Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
 from merlin.db.values import decrypt, load_json
@@ -268,9 +267,8 @@ def _of_keys(count: int) -> Prepared:
 class Outbox:
     """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -291,7 +289,7 @@ class Outbox:
             key=letter.key,
             chat_id=letter.chat_id,
             update_id=letter.update_id,
-            body=self._cipher.seal(dump_page(letter.page, letter.spot)),
+            body=self.db.cipher.seal(dump_page(letter.page, letter.spot)),
             state=OutgoingState.PENDING.value,
             tries=0,
             owner="",
@@ -364,7 +362,7 @@ class Outbox:
         return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
 
     def _outgoing(self, row: Row) -> QueuedMessage:
-        page, spot = load_page(decrypt(self._cipher, row["body"]) or "")
+        page, spot = load_page(decrypt(self.db.cipher, row["body"]) or "")
         letter = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], spot)
         state = OutgoingState(row["state"])
         return QueuedMessage(row["id"], letter, state, row["tries"], row["message_id"])

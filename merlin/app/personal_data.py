@@ -20,7 +20,6 @@ from merlin.dataset.changes import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
 from merlin.db.database import CHUNK, Database, Row, lock_known_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.keyring import SEALED, key_of
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
@@ -33,11 +32,10 @@ _NOBODY = 0
 class PersonalRecords:
     """Everything that any table keeps of a person."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
-        self._proposals = Proposals(db, cipher, clock)
-        self._leaving = LeavingRows(db, cipher, clock)
+        self._proposals = Proposals(db, clock)
+        self._leaving = LeavingRows(db, clock)
 
     def count(self, user_id: int) -> Mapping[str, int]:
         """Return how many rows of each table are the person's, tables without any left out."""
@@ -70,7 +68,7 @@ class PersonalRecords:
 
     def _opened(self, traces: PersonalData, row: Row) -> Row:
         sealed = {name: row[name] for name in SEALED.get(traces.table, ()) if row[name]}
-        words = {name: decrypt(self._cipher, text) for name, text in sealed.items()}
+        words = {name: decrypt(self.db.cipher, text) for name, text in sealed.items()}
         papers = {name: load_json(row[name] or None) for name in traces.papers}
         told = {name: value for name, value in row.items() if name not in traces.secrets}
         return {**told, **words, **papers}

@@ -16,7 +16,6 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -86,9 +85,8 @@ _SUMS = (
 class PrivateSessions:
     """The sessions of private chats: a chat with one person has that person's number."""
 
-    def __init__(self, db: Database, cipher: Cipher) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._cipher = cipher
 
     def sessions(
         self, user_id: int, limit: int, after: tuple[str, int] | None = None
@@ -150,7 +148,7 @@ class PrivateSessions:
     def _session(self, row: Row, spent: Spending) -> OwnSession:
         return OwnSession(
             session_id=row["id"],
-            title=decrypt(self._cipher, row["title"]) or "",
+            title=decrypt(self.db.cipher, row["title"]) or "",
             dataset=row["dataset"],
             model_id=row["model_id"],
             preset=row["preset"],
@@ -168,8 +166,8 @@ class PrivateSessions:
             session_id=row["session_id"],
             asked_at=from_iso(row["asked_at"]),
             format=row["format"],
-            question=decrypt(self._cipher, row["question"]) or "",
-            answer=decrypt(self._cipher, row["answer"]) or "",
+            question=decrypt(self.db.cipher, row["question"]) or "",
+            answer=decrypt(self.db.cipher, row["answer"]) or "",
             provider=row["provider"],
             model_id=row["model_id"],
             standing=row["standing"],

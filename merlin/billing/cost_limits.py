@@ -22,7 +22,6 @@ from merlin.config.settings import AnswerBudget
 from merlin.core.clock import in_zone
 from merlin.core.money import Cost, format_cost_plainly
 from merlin.db.database import Database, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ANSWER_COST
 
@@ -110,16 +109,15 @@ _KEPT = timedelta(days=2)
 class Costs:
     """One row a day, person and currency."""
 
-    def __init__(self, db: Database, cipher: Cipher) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._cipher = cipher
 
     @transaction
     def add(self, day: str, user_id: int, cost: Cost) -> None:
         """Add what an answer to somebody cost, and forget the days before the last."""
         old = (date.fromisoformat(day) - _KEPT).isoformat()
         self.db.change(ANSWER_COST.delete().where(ANSWER_COST.day < old))
-        self.db.sql(_ADD, day, self._cipher.marks(str(user_id))[0], cost.currency, cost.micro)
+        self.db.sql(_ADD, day, self.db.cipher.marks(str(user_id))[0], cost.currency, cost.micro)
 
     def of_day(self, day: str) -> list[Cost]:
         """Return what a day's answers cost, one sum a currency."""
@@ -128,7 +126,7 @@ class Costs:
     def of_person(self, day: str, user_id: int) -> list[Cost]:
         """Return what a day's answers to somebody cost, even if they left in between."""
         sums: dict[str, int] = {}
-        for mark in self._cipher.marks(str(user_id)):
+        for mark in self.db.cipher.marks(str(user_id)):
             for micro, currency in self.db.sql(_OF_PERSON, day, mark):
                 sums[currency] = sums.get(currency, 0) + int(micro)
         return [Cost(micro, currency) for currency, micro in sorted(sums.items())]

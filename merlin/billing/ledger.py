@@ -27,7 +27,6 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.database import Database, Row, lock_known_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import storable_text
 from merlin.providers.payments import Gateway
@@ -150,13 +149,13 @@ _REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PA
 class Ledger:
     """One row a movement; the database refuses to change any."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._purchases = Purchases(db, cipher, clock)
+        self._purchases = Purchases(db, clock)
         self._terms = Terms(db, clock)
         self._gifts = Gifts(db, clock)
-        self._renewals = Renewals(db, cipher)
+        self._renewals = Renewals(db)
         self._promos = Promos(db, clock)
 
     @transaction

@@ -21,7 +21,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
 from merlin.db.database import Database, Row, lock_known_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
 from merlin.db.values import dump_time, load_time, storable_text
 
@@ -99,12 +98,12 @@ class Promos:
     With a cipher it is known who used one before they deleted everything.
     """
 
-    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
         self._audit = Audit(db, clock)
         self._terms = Terms(db, clock)
-        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+        self._leaving = LeavingRows(db, clock)
 
     @transaction
     def add(self, promo: Promo) -> None:
@@ -260,7 +259,7 @@ class Promos:
         return row
 
     def _had(self, user_id: int, code: str) -> bool:
-        return self._leaving is not None and self._leaving.had_promo(user_id, code)
+        return self._leaving.had_promo(user_id, code)
 
 
 def _is_coded(purchase: Purchase) -> bool:

@@ -28,7 +28,6 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.database import Database, Row, lock_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO_USE, PURCHASE
 from merlin.db.values import decrypt, dump_json, dump_time, load_json, load_time, storable_text
 from merlin.providers.payments import Gateway
@@ -184,9 +183,8 @@ MOST_OPEN = 20
 class Purchases:
     """One row an order; where a receipt goes is sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
@@ -230,7 +228,7 @@ class Purchases:
             "amount": order.amount.minor,
             "currency": order.amount.currency.value,
             "is_test": int(order.is_test),
-            "contact": self._cipher.seal(order.contact) if order.contact else "",
+            "contact": self.db.cipher.seal(order.contact) if order.contact else "",
             "promo": order.promo,
             "keeps_method": int(order.keeps_method),
             "renewal_id": order.renewal_id,
@@ -402,7 +400,7 @@ class Purchases:
             promise=read_promise(load_json(row["promise"])),
             amount=Amount(row["amount"], Currency(row["currency"])),
             is_test=bool(row["is_test"]),
-            contact=(decrypt(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            contact=(decrypt(self.db.cipher, row["contact"]) or "") if row["contact"] else "",
             promo=row["promo"],
             keeps_method=bool(row["keeps_method"]),
             renewal_id=row["renewal_id"],

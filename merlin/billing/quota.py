@@ -24,7 +24,6 @@ from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, lock_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
 from merlin.db.values import dump_time, load_time, storable_text
 
@@ -288,13 +287,11 @@ class Quotas:
     With a cipher, what people had used before they deleted everything still counts.
     """
 
-    def __init__(
-        self, db: Database, bot_id: int, clock: Clock = utc_now, cipher: Cipher | None = None
-    ) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
         self._bot_id = bot_id
         self._clock = clock
-        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+        self._leaving = LeavingRows(db, clock)
         self._gifts = Gifts(db, clock)
 
     @transaction
@@ -378,7 +375,7 @@ class Quotas:
         rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
         used = {Format(kind): Used(int(day), int(month)) for kind, day, month in rows}
         # What was left behind was counted for the plans that everybody may have.
-        if self._leaving is None or scope:
+        if scope:
             return used
         return used | self._left_behind(user_id, now, used)
 
@@ -387,7 +384,7 @@ class Quotas:
     ) -> dict[Format, Used]:
         """Return the sums with what the person had used before they deleted everything."""
         sums = {}
-        for row in self._leaving.left(user_id) if self._leaving else ():
+        for row in self._leaving.left(user_id):
             kind = Format(row["format"])
             here = used.get(kind, Used())
             day = row["day_used"] if row["day"] == now.day else 0

@@ -24,7 +24,6 @@ from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
 from merlin.db.values import storable_text
 from merlin.providers.payments import Gateway
@@ -72,10 +71,10 @@ _PATIENCE = timedelta(seconds=30)
 class Refunds:
     """One row a refund; of one grant one is under way at a time."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._ledger = Ledger(db, cipher, clock)
+        self._ledger = Ledger(db, clock)
         self._audit = Audit(db, clock)
 
     @transaction

@@ -15,7 +15,6 @@ from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.db.audit import Audit
 from merlin.db.database import Database
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 
 
@@ -38,19 +37,18 @@ class Billing:
 
 def billing_of(
     database: Database,
-    cipher: Cipher,
     clock: Clock = utc_now,
     plans: Sequence[Plan] = (),
     selling: PaymentsConfig | None = None,
 ) -> Billing:
     """Return the billing of one database."""
     return Billing(
-        purchases=Purchases(database, cipher, clock),
-        ledger=Ledger(database, cipher, clock),
-        terms=Terms(database, clock, cipher),
-        refunds=Refunds(database, cipher, clock),
-        renewals=Renewals(database, cipher),
-        promos=Promos(database, clock, cipher),
+        purchases=Purchases(database, clock),
+        ledger=Ledger(database, clock),
+        terms=Terms(database, clock),
+        refunds=Refunds(database, clock),
+        renewals=Renewals(database),
+        promos=Promos(database, clock),
         notices=Notices(database, clock),
         audit=Audit(database, clock),
         plans=plans,

@@ -24,7 +24,6 @@ from merlin.core.money import Amount
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, lock_user, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import RENEWAL, TERM
 from merlin.db.values import decrypt, storable_text
 from merlin.providers.payments import Gateway
@@ -128,18 +127,17 @@ _IS_ON = RENEWAL.state == RenewalState.ON.value
 class Renewals:
     """One row a person and plan; the method and where receipts go are sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._cipher = cipher
 
     @transaction
     def begin(self, renewal: Renewal) -> int:
         """Store a renewal and return its id; the one of the same person and plan is replaced."""
         row = {
             "till": renewal.gateway.value,
-            "method": self._cipher.seal(renewal.method),
+            "method": self.db.cipher.seal(renewal.method),
             "method_title": storable_text(renewal.method_title),
-            "contact": self._cipher.seal(renewal.contact) if renewal.contact else "",
+            "contact": self.db.cipher.seal(renewal.contact) if renewal.contact else "",
             "state": renewal.state.value,
             "consented_at": iso(renewal.consented_at),
             "next_at": iso(renewal.next_at),
@@ -230,24 +228,24 @@ class Renewals:
             user_id=row["user_id"],
             plan=row["plan"],
             gateway=Gateway(row["till"]),
-            method=decrypt(self._cipher, row["method"]) or "",
+            method=decrypt(self.db.cipher, row["method"]) or "",
             state=RenewalState(row["state"]),
             consented_at=from_iso(row["consented_at"]),
             next_at=from_iso(row["next_at"]),
             tries=row["tries"],
             method_title=row["method_title"],
-            contact=(decrypt(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            contact=(decrypt(self.db.cipher, row["contact"]) or "") if row["contact"] else "",
         )
 
 
 class Terms:
     """One row a term; with a cipher it is known who had a trial before they deleted everything."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
         self._audit = Audit(db, clock)
-        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+        self._leaving = LeavingRows(db, clock)
 
     @transaction
     def give(self, term: Term) -> bool:
@@ -299,7 +297,7 @@ class Terms:
         this = (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         if self.db.value(TERM.select(TERM.id).where(this)) is not None:
             return True
-        return self._leaving is not None and self._leaving.had_trial(user_id, plan)
+        return self._leaving.had_trial(user_id, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:
         """Let a grant's term last as long as the rest of its money; later ones move up.

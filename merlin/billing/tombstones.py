@@ -14,7 +14,6 @@ from peewee import Case, fn
 from merlin.billing.plan import Format, Source, UseState
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
 
 # Stands in the place of a format; a block ends only by an admin's word.
@@ -35,17 +34,19 @@ _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
 class LeavingRows:
-    """One row a format and a person who left, and one more for who was blocked."""
+    """One row a format and a person who left, and one more for who was blocked.
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    Without a cipher nobody who left is recognized.
+    """
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
     def keep(self, user_id: int, until: datetime) -> None:
         """Keep what the person has used of the newest day and month, until `until`."""
-        marks = self._cipher.marks(str(user_id))
+        marks = self.db.cipher.marks(str(user_id))
         before = {row["format"]: row for row in self._found(marks)}
         for row in self._used(user_id):
             old = before.get(row["format"], {})
@@ -92,7 +93,7 @@ class LeavingRows:
 
     def left(self, user_id: int) -> list[Row]:
         """Return what the person had used before they left, by format."""
-        found = self._found(self._cipher.marks(str(user_id)))
+        found = self._found(self._marks(user_id))
         return [row for row in found if row["format"] in _FORMATS]
 
     def had_trial(self, user_id: int, plan: str) -> bool:
@@ -104,7 +105,7 @@ class LeavingRows:
         return self._had(user_id, f"{_PROMO}{code}")
 
     def _had(self, user_id: int, what: str) -> bool:
-        marks = self._cipher.marks(str(user_id))
+        marks = self._marks(user_id)
         this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == what)
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
 
@@ -112,13 +113,17 @@ class LeavingRows:
         """Return those of the people who were blocked when they left."""
         barred = {row["mark"] for row in self.db.rows(_BLOCKED())}
         # Nearly always nobody is, and then nothing is computed.
-        return {who for who in user_ids if barred and barred & {*self._cipher.marks(str(who))}}
+        return {who for who in user_ids if barred and barred & {*self._marks(who)}}
 
     @transaction
     def unblock(self, user_id: int) -> None:
         """Forget that the person was blocked."""
-        marks = self._cipher.marks(str(user_id))
+        marks = self._marks(user_id)
         self.db.change(LEFT_BEHIND.delete().where(_IS_BLOCK & LEFT_BEHIND.mark.in_(marks)))
+
+    def _marks(self, user_id: int) -> list[str]:
+        """Return the person's marks, the newest key's first; none without a cipher."""
+        return self.db.cipher.marks(str(user_id)) if self.db.has_cipher else []
 
     def _found(self, marks: list[str]) -> list[Row]:
         now = iso(self._clock())

@@ -18,7 +18,6 @@ from merlin.account.users import ConsentKind
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -157,9 +156,8 @@ _BY_DAY = SQL("day")
 class QuestionStatistics:
     """The turns of all bots, looked at by what they are about."""
 
-    def __init__(self, db: Database, cipher: Cipher, default_dataset: str | None = None) -> None:
+    def __init__(self, db: Database, default_dataset: str | None = None) -> None:
         self.db = db
-        self._cipher = cipher
         self._default = default_dataset
 
     def days(self, dataset: str, since: date) -> list[Period]:
@@ -201,8 +199,8 @@ class QuestionStatistics:
     def _disliked(self, row: Row) -> DislikedAnswer:
         return DislikedAnswer(
             at=from_iso(row["asked_at"]),
-            question=decrypt(self._cipher, row["question"]) or "",
-            answer=decrypt(self._cipher, row["answer"]) or "",
+            question=decrypt(self.db.cipher, row["question"]) or "",
+            answer=decrypt(self.db.cipher, row["answer"]) or "",
             model_id=row["model_id"],
             up=int(row["up"]),
             down=int(row["down"]),

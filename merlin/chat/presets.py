@@ -7,7 +7,6 @@ from typing import Any
 from merlin.chat.preset import OwnPreset
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import PRESET
 from merlin.db.values import decrypt
 
@@ -15,9 +14,8 @@ from merlin.db.values import decrypt
 class OwnPresets:
     """One row a preset; they are a person's in whatever chat they write."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     def of(self, user_id: int) -> list[OwnPreset]:
@@ -31,7 +29,7 @@ class OwnPresets:
     @transaction
     def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
         """Keep a text; under a name that the person has already it takes the old one's place."""
-        sealed = self._cipher.seal(prompt)
+        sealed = self.db.cipher.seal(prompt)
         for old in self.of(user_id):
             if old.name == name:
                 change = PRESET.update({"prompt": sealed})
@@ -39,7 +37,7 @@ class OwnPresets:
                 return OwnPreset(old.preset_id, name, prompt)
         new = {
             "user_id": user_id,
-            "name": self._cipher.seal(name),
+            "name": self.db.cipher.seal(name),
             "prompt": sealed,
             "created_at": iso(self._clock()),
         }
@@ -58,7 +56,10 @@ class OwnPresets:
     def _found(self, those: Any) -> list[OwnPreset]:
         found = []
         for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
-            name, prompt = decrypt(self._cipher, row["name"]), decrypt(self._cipher, row["prompt"])
+            name, prompt = (
+                decrypt(self.db.cipher, row["name"]),
+                decrypt(self.db.cipher, row["prompt"]),
+            )
             if name and prompt:
                 found.append(OwnPreset(row["id"], name, prompt))
         return found

@@ -15,7 +15,6 @@ from peewee import Case, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -154,9 +153,8 @@ _SEALED = frozenset({"title", "system", "summary"})
 class Sessions:
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -188,7 +186,7 @@ class Sessions:
         choices = self._choices(session)
         row = self.db.row(SESSION.select().where(these)) or {}
         for name in _SEALED & row.keys():
-            if not choices[name] and decrypt(self._cipher, row[name]) is None:
+            if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
                 choices[name] = row[name]
         self.db.change(SESSION.update(choices).where(these))
 
@@ -212,7 +210,7 @@ class Sessions:
         this = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
         self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(this))
         if title:
-            named = SESSION.update({"title": self._cipher.seal(title)})
+            named = SESSION.update({"title": self.db.cipher.seal(title)})
             self.db.change(named.where(this & (SESSION.title == "")))
 
     def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
@@ -293,7 +291,7 @@ class Sessions:
         return self._at(place) & (SESSION.touched_at != "")
 
     def _sealed(self, text: str) -> str:
-        return self._cipher.seal(text) if text else ""
+        return self.db.cipher.seal(text) if text else ""
 
     def _session(self, row: Row) -> Session:
         return Session(
@@ -304,10 +302,10 @@ class Sessions:
             provider=row["provider"],
             model_id=row["model_id"],
             thread_id=row["thread_id"],
-            title=decrypt(self._cipher, row["title"]) or "",
+            title=decrypt(self.db.cipher, row["title"]) or "",
             preset=row["preset"],
-            system=decrypt(self._cipher, row["system"]) or "",
-            summary=decrypt(self._cipher, row["summary"]) or "",
+            system=decrypt(self.db.cipher, row["system"]) or "",
+            summary=decrypt(self.db.cipher, row["summary"]) or "",
             used_tokens=row["used_tokens"],
             is_warned=bool(row["is_warned"]),
             is_full=bool(row["is_full"]),

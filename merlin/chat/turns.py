@@ -21,7 +21,6 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -112,9 +111,8 @@ class AnsweredTurns:
 class TurnHistory:
     """The turns of one bot, looked at."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int) -> None:
+    def __init__(self, db: Database, bot_id: int) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
 
     def of_session(self, session_id: int) -> list[Cost] | None:
@@ -165,8 +163,8 @@ class TurnHistory:
     def _passage(self, row: Row) -> Exchange:
         return Exchange(
             at=from_iso(row["asked_at"]),
-            question=decrypt(self._cipher, row["question"]) or "",
-            answer=decrypt(self._cipher, row["answer"]) or "",
+            question=decrypt(self.db.cipher, row["question"]) or "",
+            answer=decrypt(self.db.cipher, row["answer"]) or "",
             format=row["format"],
             provider=row["provider"],
             model_id=row["model_id"],
@@ -223,9 +221,8 @@ _HISTORY = Prepared(
 class Turns:
     """The turns of one bot; what people and models said is sealed."""
 
-    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
@@ -349,10 +346,10 @@ class Turns:
         return {row["user_id"] for row in self.db.rows(asked)}
 
     def _sealed(self, text: str) -> str:
-        return self._cipher.seal(text) if text else ""
+        return self.db.cipher.seal(text) if text else ""
 
     def _opened(self, sealed: str) -> str | None:
-        return decrypt(self._cipher, sealed)
+        return decrypt(self.db.cipher, sealed)
 
     def _turn(self, row: Row) -> Turn:
         return Turn(

@@ -24,7 +24,6 @@ from merlin.dataset.changes import (
 )
 from merlin.dataset.files import blob_id
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import CHANGE
 from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
@@ -36,9 +35,8 @@ _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 class Changes:
     """Edits from the moment they are wanted to the commit that holds them."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
@@ -262,10 +260,10 @@ class Changes:
         return self.db.change(moved.where(stands)) > 0
 
     def _sealed(self, text: str | None) -> str | None:
-        return None if text is None else self._cipher.seal(text)
+        return None if text is None else self.db.cipher.seal(text)
 
     def _change(self, row: Row) -> Change:
-        text = decrypt(self._cipher, row["text"]) if row["text"] else None
+        text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
         change = Change(
             change_id=row["change_id"],
             batch=row["batch"],
@@ -292,5 +290,5 @@ class Changes:
         if row["state"] != ChangeState.CONFLICT or not row["reason"]:
             return None
         sealed: Any = row["theirs"]
-        text = decrypt(self._cipher, sealed) if sealed else None
+        text = decrypt(self.db.cipher, sealed) if sealed else None
         return Conflict(row["theirs_blob"], text)

@@ -43,7 +43,6 @@ from merlin.dataset.layout import EXAMPLES, NameAllocator
 from merlin.dataset.lint import MAIL, PHONE, SECRET
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
@@ -171,11 +170,10 @@ _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 class Proposals:
     """One row a correction that somebody proposed."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
-        self._changes = Changes(db, cipher, clock)
+        self._changes = Changes(db, clock)
         self._promotions = Promotions(db, clock)
 
     @transaction
@@ -193,8 +191,8 @@ class Proposals:
         return {
             "user_id": user_id,
             "dataset": draft.dataset,
-            "question": self._cipher.seal(draft.question),
-            "answer": self._cipher.seal(draft.answer),
+            "question": self.db.cipher.seal(draft.question),
+            "answer": self.db.cipher.seal(draft.answer),
             "turn_id": draft.turn_id,
             "model_id": draft.model_id,
             "state": ProposalState.WAITING.value,
@@ -288,7 +286,7 @@ class Proposals:
     @transaction
     def decline(self, proposal_id: int, by: int, reason: str = "") -> bool:
         """Say no; the words are forgotten. False where it does not wait any more."""
-        why = self._cipher.seal(reason) if reason else ""
+        why = self.db.cipher.seal(reason) if reason else ""
         return self._review(proposal_id, ProposalState.DECLINED, by, {**_FORGOTTEN, "reason": why})
 
     def _review(self, proposal_id: int, state: ProposalState, by: int, told: Row) -> bool:
@@ -302,8 +300,8 @@ class Proposals:
             proposal_id=row["id"],
             user_id=row["user_id"],
             draft=Draft(
-                question=decrypt(self._cipher, row["question"]) or "",
-                answer=decrypt(self._cipher, row["answer"]) or "",
+                question=decrypt(self.db.cipher, row["question"]) or "",
+                answer=decrypt(self.db.cipher, row["answer"]) or "",
                 dataset=row["dataset"],
                 turn_id=row["turn_id"],
                 model_id=row["model_id"],
@@ -313,7 +311,7 @@ class Proposals:
             example_id=row["example_id"],
             change_id=row["change_id"],
             reviewed_by=row["reviewed_by"],
-            reason=decrypt(self._cipher, row["reason"]) or "",
+            reason=decrypt(self.db.cipher, row["reason"]) or "",
         )
 
 
@@ -365,10 +363,10 @@ _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.examp
 class ProposalFollower:
     """What becomes of approvals and withdrawals, and who is to be thanked."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._changes = Changes(db, cipher, clock)
+        self._changes = Changes(db, clock)
         self._notices = Notices(db, clock)
 
     def is_due(self) -> bool:

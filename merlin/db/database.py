@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 from peewee import Insert, PeeweeException, Select, Table
@@ -32,6 +32,9 @@ from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.db.connections import Handle, connect
 from merlin.db.tables import USER
+
+if TYPE_CHECKING:
+    from merlin.db.encryption import Cipher
 
 Errors = tuple[type[Exception], ...]
 # peewee has loaded it just above, unless `merlin.db.drivers` left it out.
@@ -215,13 +218,33 @@ class Query(Protocol):
 
 
 class Database:
-    """One open database; safe to use from several threads, each with a connection of its own."""
+    """One open database; safe to use from several threads, each with a connection of its own.
+
+    Repositories encrypt what people say with its cipher.
+    """
 
     def __init__(self, handle: Handle, *, is_read_only: bool = False) -> None:
         self._handle = handle
+        self._cipher: Cipher | None = None
         self._marks = threading.local()
         self.dialect = handle.dialect
         self.is_read_only = is_read_only
+
+    @property
+    def has_cipher(self) -> bool:
+        """Return whether the texts of people can be read and written."""
+        return self._cipher is not None
+
+    @property
+    def cipher(self) -> Cipher:
+        """Return the cipher of people's texts. Raises RuntimeError where none was given."""
+        if self._cipher is None:
+            raise RuntimeError("this database was opened without the key of people's texts")
+        return self._cipher
+
+    @cipher.setter
+    def cipher(self, cipher: Cipher | None) -> None:
+        self._cipher = cipher
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -456,14 +479,18 @@ class Database:
         self.close()
 
 
-def open_database(url: str, *, read_only: bool = False, busy_s: float = 5.0) -> Database:
+def open_database(
+    url: str, *, read_only: bool = False, busy_s: float = 5.0, cipher: Cipher | None = None
+) -> Database:
     """Return the open database at `url`: `sqlite:///absolute/path` or `postgresql://…`.
 
     SQLite: WAL, synchronous=FULL, foreign keys, `busy_s` seconds of waiting for a lock, a few
-    times over. Read-only opens what exists and writes nothing. Raises ConfigError for another
-    kind of address, DatabaseAway, DatabaseDamaged.
+    times over. Read-only opens what exists and writes nothing. `cipher` is that of people's texts,
+    None where none is read or written. Raises ConfigError for another kind of address,
+    DatabaseAway, DatabaseDamaged.
     """
     database = Database(connect(url, read_only=read_only, busy_s=busy_s), is_read_only=read_only)
+    database.cipher = cipher
     try:
         database.open()
     except BaseException:

@@ -19,7 +19,6 @@ from enum import StrEnum
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt
 
@@ -65,9 +64,8 @@ class KeyConflict(StrEnum):
 class IdempotencyKeys:
     """One row a person and key; `status` is NULL while the call is under way."""
 
-    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
-        self._cipher = cipher
         self._clock = clock
 
     @transaction
@@ -103,7 +101,7 @@ class IdempotencyKeys:
     def _known(self, row: Row) -> StartedCall | StoredResponse | KeyConflict:
         if row["status"] is None:
             return self._taken_over(row)
-        body = decrypt(self._cipher, row["body"])
+        body = decrypt(self.db.cipher, row["body"])
         if body is None:  # sealed under a key that is gone: what happened cannot be told again
             return KeyConflict.RUNNING
         return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
@@ -126,7 +124,7 @@ class IdempotencyKeys:
             "status": answer.status,
             "media_type": answer.media_type,
             "headers": json.dumps(dict(answer.headers)),
-            "body": self._cipher.seal(answer.body) if answer.body else "",
+            "body": self.db.cipher.seal(answer.body) if answer.body else "",
         }
         this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
         self.db.change(IDEMPOTENCY.update(told).where(this))

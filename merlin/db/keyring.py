@@ -30,7 +30,6 @@ from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import (
     LOOK_S,
-    Cipher,
     DecryptionFailed,
     KeyFile,
     key_id,
@@ -206,20 +205,18 @@ class KeyHolder:
 class KeyHolders:
     """One row for each process that seals: which keys it holds."""
 
-    def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
-        """Take the cipher of this process; who only reads what others say has none."""
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._cipher = cipher
         self._told: tuple[str, ...] = ()
         self._due = 0.0
 
     @transaction
     def tell(self, process: str, at: datetime) -> None:
         """Look for changed keys and say which there are; to be called about once a second."""
-        if self._cipher is None:
+        if not self.db.has_cipher:
             return
-        self._cipher.refresh()
-        holds = self._cipher.holds
+        self.db.cipher.refresh()
+        holds = self.db.cipher.holds
         if holds == self._told and time.monotonic() < self._due:
             return
         if not self._told:
@@ -264,9 +261,8 @@ class KeyHolders:
 class Reencryption:
     """Every sealed value of a database, sealed by the newest key."""
 
-    def __init__(self, db: Database, cipher: Cipher) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._cipher = cipher
 
     def counts(self) -> Mapping[str, int]:
         """Return how many values each key has sealed, by the keys' names."""
@@ -286,7 +282,7 @@ class Reencryption:
 
         As a writer: in SQLite it waits for whoever sealed before, and has not stored it yet.
         """
-        return sum(count for key, count in self.counts().items() if key != self._cipher.newest)
+        return sum(count for key, count in self.counts().items() if key != self.db.cipher.newest)
 
     def run(self, progress: Progress) -> int:
         """Seal everything anew; return how many values no key here opens. They stay as they are."""
@@ -307,7 +303,7 @@ class Reencryption:
     def _next(self, table: Table, name: str, after: Row | None) -> list[Row]:
         """Return the next rows that another key sealed, in the order of their key."""
         column, keys = getattr(table, name), [getattr(table, each) for each in key_of(table)]
-        is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self._cipher.newest)
+        is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:
             query = query.where(_behind(table, after))
@@ -317,13 +313,13 @@ class Reencryption:
         changed = unread = 0
         for row in rows:
             try:
-                words = self._cipher.open(row[name])
+                words = self.db.cipher.open(row[name])
             except DecryptionFailed:
                 unread += 1
                 continue
             # Only where nobody wrote other words in between: those are sealed by the new key.
             same = [getattr(table, each) == row[each] for each in (*key_of(table), name)]
-            new = {name: self._cipher.seal(words)}
+            new = {name: self.db.cipher.seal(words)}
             changed += self.db.change(table.update(new).where(*same))
         return changed, unread
 

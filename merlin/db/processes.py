@@ -25,7 +25,6 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import CONNECT_S
 from merlin.db.database import Database, DatabaseAway, Row, driver_errors, transaction
-from merlin.db.encryption import Cipher
 from merlin.db.keyring import KeyHolders
 from merlin.db.tables import HEARTBEAT
 from merlin.db.values import dump_json, load_json
@@ -39,9 +38,9 @@ from merlin.db.tables import WAKE
 class Heartbeats:
     """One row per process and host; with a cipher, its process says which keys it holds too."""
 
-    def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._holders = KeyHolders(db, cipher)
+        self._holders = KeyHolders(db)
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:

@@ -10,12 +10,11 @@ from merlin.account.accounts import Accounts, check_name, check_password_strengt
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
-from merlin.config import Config, credential
+from merlin.config import Config
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Role
 from merlin.db.database import Database
-from merlin.db.encryption import load_or_make_key
-from merlin.wiring.database import opened
+from merlin.wiring.database import make_cipher, opened
 from merlin.wiring.users import operator
 
 Shown = dict[str, Any]
@@ -87,5 +86,5 @@ def _password(given: str | None, name: str) -> tuple[str, str]:
 
 
 def _sign_ins(config: Config, database: Database) -> SignIns:
-    key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
-    return SignIns(database, load_or_make_key(config.state_dir, key))
+    database.cipher = make_cipher(config)
+    return SignIns(database)

@@ -45,9 +45,8 @@ from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.database import Database
-from merlin.db.encryption import Cipher, load_or_make_key
+from merlin.db.encryption import load_or_make_key
 from merlin.db.idempotency import IdempotencyKeys
-from merlin.db.keyring import KeyHolders
 from merlin.db.notices import Notices
 from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import RequestKind, Requests
@@ -126,20 +125,20 @@ def run_api(settings: ApiSettings) -> None:
 
 def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     """Return the api's services over one database."""
-    cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    writer.db.cipher = load_or_make_key(settings.state_dir, settings.text_key)
     where, store = settings.listening, WriterStore(writer)
     return ApiServices(
         store=store,
         context=context_of(settings.office, settings.known, settings.state_dir, writer.db, store),
-        rows=_rows(settings, writer.db, cipher),
+        rows=_rows(settings, writer.db),
         look=partial(writer.read, _picture),
         ask_fetch=_ask(writer, RequestKind.FETCH),
         ask_poll=_ask(writer, RequestKind.POLL),
-        store_update=_store_update(settings, writer, cipher) if settings.telegram_token else None,
+        store_update=_store_update(settings, writer) if settings.telegram_token else None,
         telegram_secret=settings.telegram_secret,
         clock=utc_now,
         still_alive=partial(notify, WATCHDOG),
-        tell_keys=_tell_keys(writer, cipher),
+        tell_keys=_tell_keys(writer),
         language=settings.language,
         public_url=settings.listening.public_url,
         caps=settings.caps,
@@ -176,34 +175,34 @@ def _door(settings: ApiSettings) -> Behind:
     return Behind(answerers, means, settings.known, settings.patience, KEEP_S, aclose)
 
 
-def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
-    users = Users(database, cipher=cipher)
-    uses = Quotas(database, NO_BOT, cipher=cipher)
+def _rows(settings: ApiSettings, database: Database) -> Rows:
+    users = Users(database)
+    uses = Quotas(database, NO_BOT)
     return Rows(
         courses=Catalogue(database),
         library=FileIndex(database),
         archive=FileIndex(database),
-        changes=Changes(database, cipher),
-        change_list=Changes(database, cipher),
+        changes=Changes(database),
+        change_list=Changes(database),
         users=users,
         register=users,
         roles=Roles(database, settings.admins),
-        sign_ins=SignIns(database, cipher),
+        sign_ins=SignIns(database),
         accounts=Accounts(database),
-        logins=Logins(database, cipher),
+        logins=Logins(database),
         settings=Settings(database),
-        keys=ApiKeys(database, cipher),
+        keys=ApiKeys(database),
         consents=Consents(database),
         quotas=uses,
-        costs=Costs(database, cipher),
-        billing=billing_of(database, cipher, utc_now, settings.plans, settings.selling),
+        costs=Costs(database),
+        billing=billing_of(database, utc_now, settings.plans, settings.selling),
         uses=uses,
-        repeats=IdempotencyKeys(database, cipher),
-        talks=PrivateSessions(database, cipher),
+        repeats=IdempotencyKeys(database),
+        talks=PrivateSessions(database),
         ratings=Ratings(database, NO_BOT),
-        interest=QuestionStatistics(database, cipher, settings.default_dataset),
-        proposals=Proposals(database, cipher),
-        people=PersonalRecords(database, cipher),
+        interest=QuestionStatistics(database, settings.default_dataset),
+        proposals=Proposals(database),
+        people=PersonalRecords(database),
         shelf=ModelCatalogue(database),
         showcase=ModelCatalogue(database),
         lineage=Lineage(database),
@@ -239,14 +238,13 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     return ask
 
 
-def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
+def _tell_keys(writer: Writer) -> Callable[[], Awaitable[None]]:
     """Return what says that this api lives and which keys it holds; called once a second."""
-    holders, heartbeats = KeyHolders(writer.db, cipher), Heartbeats(writer.db)
+    heartbeats = Heartbeats(writer.db)
     since = utc_now()
 
     def say(_db: Database) -> None:
         now = utc_now()
-        holders.tell("api", now)
         host = socket.gethostname()
         heartbeats.beat(Heartbeat("api", host, os.getpid(), since, now, step="serving"))
 
@@ -256,13 +254,11 @@ def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
     return tell
 
 
-def _store_update(
-    settings: ApiSettings, writer: Writer, cipher: Cipher
-) -> Callable[[Update], Awaitable[None]]:
+def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], Awaitable[None]]:
     bot = bot_id(settings.telegram_token)
 
     async def store(update: Update) -> None:
         # Without an owner: whoever serves the chat is woken.
-        await writer.do(lambda db: Inbox(db, cipher, bot).store([update], None))
+        await writer.do(lambda db: Inbox(db, bot).store([update], None))
 
     return store

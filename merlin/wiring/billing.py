@@ -17,7 +17,6 @@ from merlin.db.database import Database
 from merlin.db.encryption import Cipher
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.wiring.database import opened, reading
-from merlin.wiring.users import cipher_of
 
 
 def yookassa_gateway(shop: YooKassaConfig) -> YooKassaGateway:
@@ -51,7 +50,8 @@ def change_billing(config: Config) -> Iterator[OpenBilling]:
 
 def _billing(config: Config, database: Database) -> OpenBilling:
     # Where no key was made yet nothing is sealed, so any key opens it.
-    cipher = cipher_of(config) or Cipher({"none": secrets.token_bytes(32)}, "none")
+    if not database.has_cipher:
+        database.cipher = Cipher({"none": secrets.token_bytes(32)}, "none")
     plans = read_plans(config.plans)
-    billing = billing_of(database, cipher, utc_now, plans, config.payments)
+    billing = billing_of(database, utc_now, plans, config.payments)
     return OpenBilling(database, billing, Settings(database))

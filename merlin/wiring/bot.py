@@ -222,52 +222,52 @@ def _services(
 
 def _rows(settings: BotSettings, database: Database) -> Rows:
     bot = bot_id(settings.token)
-    cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    proposals = Proposals(database, cipher)
-    turns = Turns(database, cipher, bot)
-    users = Users(database, cipher=cipher)
+    database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    proposals = Proposals(database)
+    turns = Turns(database, bot)
+    users = Users(database)
     return Rows(
-        inbox=Inbox(database, cipher, bot),
-        groups=Groups(database, cipher, bot),
-        inline=InlineWords(database, cipher, bot),
-        outbox=Outbox(database, cipher, bot),
+        inbox=Inbox(database, bot),
+        groups=Groups(database, bot),
+        inline=InlineWords(database, bot),
+        outbox=Outbox(database, bot),
         users=users,
         register=users,
         roles=Roles(database, settings.admins),
-        logins=Logins(database, cipher),
+        logins=Logins(database),
         audit=Audit(database),
         consents=Consents(database),
-        quotas=Quotas(database, bot, cipher=cipher),
-        costs=Costs(database, cipher),
-        billing=billing_of(database, cipher, utc_now, settings.plans, settings.selling),
-        sessions=Sessions(database, cipher, bot),
-        session_list=Sessions(database, cipher, bot),
+        quotas=Quotas(database, bot),
+        costs=Costs(database),
+        billing=billing_of(database, utc_now, settings.plans, settings.selling),
+        sessions=Sessions(database, bot),
+        session_list=Sessions(database, bot),
         turns=turns,
         corrections=turns,
-        tally=TurnHistory(database, cipher, bot),
-        transcripts=TurnHistory(database, cipher, bot),
-        dialogs=Dialogs(database, cipher, bot),
+        tally=TurnHistory(database, bot),
+        transcripts=TurnHistory(database, bot),
+        dialogs=Dialogs(database, bot),
         settings=Settings(database),
         windows=Windows(database),
         listed=Windows(database),
-        presets=OwnPresets(database, cipher),
+        presets=OwnPresets(database),
         shelf=ModelCatalogue(database),
         showcase=ModelCatalogue(database),
         ratings=Ratings(database, bot),
         proposals=proposals,
         reviews=proposals,
-        followed=ProposalFollower(database, cipher),
+        followed=ProposalFollower(database),
         lineage=Lineage(database),
         library=FileIndex(database),
-        changes=Changes(database, cipher),
-        change_list=Changes(database, cipher),
-        people=PersonalRecords(database, cipher),
+        changes=Changes(database),
+        change_list=Changes(database),
+        people=PersonalRecords(database),
         retained=OldRows(database, settings.retention),
         notices=Notices(database),
         news=EditorNewsFeed(database),
         requests=Requests(database),
-        outreach=outreach_of(database, cipher, bot, settings.language),
-        heartbeats=Heartbeats(database, cipher),
+        outreach=outreach_of(database, bot, settings.language),
+        heartbeats=Heartbeats(database),
         wake=ChangeCounter(database),
     )
 

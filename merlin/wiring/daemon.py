@@ -37,8 +37,8 @@ from merlin.training.model_store import Models
 from merlin.training.poll import Tower
 from merlin.training.promotion_store import Promotions
 from merlin.training.prove import Bench, Census
-from merlin.wiring.changing import changing, cipher_of
-from merlin.wiring.database import opened_whole
+from merlin.wiring.changing import changing
+from merlin.wiring.database import make_cipher, opened_whole
 from merlin.wiring.health import engine_look
 from merlin.wiring.known import relies_on
 from merlin.wiring.providers import asker, terms, trainer
@@ -127,7 +127,8 @@ def services_of(
         jobs, builds = Jobs(database), config.state_dir / "builds"
         intents, bench = Intents(database), Bench(Models(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
-        source, cipher = _source(config.repository, config), cipher_of(config)
+        source = _source(config.repository, config)
+        database.cipher = make_cipher(config)
         yield DaemonServices(
             workshop=_workshop(config, database, source),
             desk=Desk(
@@ -150,12 +151,12 @@ def services_of(
             chronicle=PipelineHistory(database),
             requests=Requests(database),
             notices=Notices(database),
-            heartbeats=Heartbeats(database, cipher),
+            heartbeats=Heartbeats(database),
             wake=ChangeCounter(database),
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.daemon.tick_s),
             still_alive=still_alive,
-            changing=changing(database, source, cipher),
+            changing=changing(database, source),
             books=FileIndex(database),
             retention=config.retention,
             removable=RemovableFiles(database, utc_now),

@@ -31,9 +31,8 @@ from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
 from merlin.dataset.preview import Preview, check_files, preview_edits, unified_diff
 from merlin.db.database import Database
 from merlin.training.policy import Forecast, forecast
-from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.cli import ask, at_work
-from merlin.wiring.database import opened, reading
+from merlin.wiring.database import make_cipher, opened, reading
 from merlin.wiring.waiting import LATE_S, Say, until
 
 
@@ -50,7 +49,8 @@ def editing(config: Config, say: Say) -> Iterator[EditDesk]:
     told = _once(say)
     ask(config, requests.fetch, told)
     with opened(config) as database:
-        yield EditDesk(config, database, FileIndex(database), rows_of(config, database), told)
+        database.cipher = make_cipher(config)
+        yield EditDesk(config, database, FileIndex(database), Changes(database), told)
 
 
 def _once(say: Say) -> Say:

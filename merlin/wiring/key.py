@@ -10,7 +10,7 @@ from merlin.core.errors import Refused
 from merlin.db import keyring
 from merlin.db.audit import Audit
 from merlin.db.database import Database
-from merlin.db.encryption import CREDENTIAL, Cipher, key_path, load_or_make_key
+from merlin.db.encryption import CREDENTIAL, key_path, load_or_make_key
 from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
@@ -22,8 +22,8 @@ def listed(config: Config) -> list[Shown]:
     """Return every key, and every key that is missing, with how much it has sealed."""
     given, path = _given(), key_path(config.state_dir)
     with opened(config) as database:
-        cipher = load_or_make_key(config.state_dir, given)
-        counts = Reencryption(database, cipher).counts()
+        database.cipher = load_or_make_key(config.state_dir, given)
+        counts = Reencryption(database).counts()
     here = keyring.key_ids(path, given)
     missing = sorted(counts.keys() - set(here))
     return [_shown(key, counts, here) for key in dict.fromkeys([*here, *missing])]
@@ -43,29 +43,27 @@ def rotate(config: Config, progress: Progress) -> Shown:
     """
     given = _given()
     with opened(config) as database:
-        cipher = load_or_make_key(config.state_dir, given)
+        database.cipher = load_or_make_key(config.state_dir, given)
         if given is not None:
-            unreadable = _sealed_by_credential(database, cipher, progress)
+            unreadable = _sealed_by_credential(database, progress)
         else:
-            cipher, unreadable = _sealed_by_new(config, database, cipher, progress)
-    return {"key": cipher.newest, "unreadable": unreadable, "dropped": given is None}
+            unreadable = _sealed_by_new(config, database, progress)
+    return {"key": database.cipher.newest, "unreadable": unreadable, "dropped": given is None}
 
 
-def _sealed_by_credential(database: Database, cipher: Cipher, progress: Progress) -> int:
-    if not Reencryption(database, cipher).left():
+def _sealed_by_credential(database: Database, progress: Progress) -> int:
+    if not Reencryption(database).left():
         raise Refused("nothing is sealed by another key", "key-nothing", name=CREDENTIAL)
-    _need_sealing(database, cipher.newest, "key-seals-other", CREDENTIAL)
-    return _sealed_anew(database, cipher, progress)
+    _need_sealing(database, database.cipher.newest, "key-seals-other", CREDENTIAL)
+    return _sealed_anew(database, progress)
 
 
-def _sealed_by_new(
-    config: Config, database: Database, cipher: Cipher, progress: Progress
-) -> tuple[Cipher, int]:
-    """Return the new key's cipher, and how many texts no key here opens."""
-    path, counts = key_path(config.state_dir), Reencryption(database, cipher).counts()
+def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:
+    """Give the database a new key; return how many texts no key here opens."""
+    path, counts = key_path(config.state_dir), Reencryption(database).counts()
     # Who seals by another key now would go on with it.
-    _need_sealing(database, cipher.newest, "key-seals-other", str(path))
-    is_under_way = any(counts.get(key) for key in cipher.holds[1:])
+    _need_sealing(database, database.cipher.newest, "key-seals-other", str(path))
+    is_under_way = any(counts.get(key) for key in database.cipher.holds[1:])
     if not is_under_way:
         # One that was added and has never sealed goes: nobody knows who holds it.
         keyring.remove_old_keys(path)
@@ -77,11 +75,11 @@ def _sealed_by_new(
             keyring.withdraw_key(path, name)
             raise
         keyring.promote_key(path, name)
-        cipher = load_or_make_key(config.state_dir, None)
+        database.cipher = load_or_make_key(config.state_dir, None)
         _need_sealing(database, name, "key-not-sealing", str(path))
-    unreadable = _sealed_anew(database, cipher, progress)
+    unreadable = _sealed_anew(database, progress)
     keyring.remove_old_keys(path)
-    return cipher, unreadable
+    return unreadable
 
 
 def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
@@ -96,12 +94,12 @@ def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
         raise Refused(f"{told['processes']}: {key}", key, **told)
 
 
-def _sealed_anew(database: Database, cipher: Cipher, progress: Progress) -> int:
+def _sealed_anew(database: Database, progress: Progress) -> int:
     """Seal anew until nothing is left but what no key here opens; return how much that is."""
-    work = Reencryption(database, cipher)
+    work = Reencryption(database)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime
-    Audit(database).note(operator(), "key.rotate", f"key:{cipher.newest}")
+    Audit(database).note(operator(), "key.rotate", f"key:{database.cipher.newest}")
     return unreadable
 
 

@@ -11,7 +11,6 @@ from merlin.app.outbox import WaitingRequests
 from merlin.bot.services import Outreach
 from merlin.config import Config
 from merlin.db.database import Database
-from merlin.db.encryption import Cipher
 from merlin.training.sunset import Reliance
 from merlin.wiring.known import relies_on
 
@@ -49,7 +48,7 @@ def office_settings(config: Config) -> OfficeSettings:
     )
 
 
-def outreach_of(database: Database, cipher: Cipher, bot_id: int, language: str) -> Outreach:
+def outreach_of(database: Database, bot_id: int, language: str) -> Outreach:
     """Return the rows of what one bot does for admins; `language` is the bot's own."""
-    broadcasts = Broadcasts(database, cipher, bot_id, language)
+    broadcasts = Broadcasts(database, bot_id, language)
     return Outreach(WaitingRequests(database, bot_id), broadcasts, broadcasts)

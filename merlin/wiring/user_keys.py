@@ -10,14 +10,13 @@ from typing import Any
 from merlin.account.api_keys import ApiKeys, Scope, useless_scopes
 from merlin.account.roles import Roles
 from merlin.account.users import Users
-from merlin.config import Config, credential
+from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database
-from merlin.db.encryption import load_or_make_key
-from merlin.wiring.database import opened
+from merlin.wiring.database import make_cipher, opened
 from merlin.wiring.users import operator
 
 
@@ -38,11 +37,9 @@ def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
     """
     with opened(config) as database, database.atomic():
         _refuse_vain(config, database, asked)
-        cipher = load_or_make_key(
-            config.state_dir, credential("MERLIN_TEXT_KEY", is_needed=False) or None
-        )
+        database.cipher = make_cipher(config)
         ends = utc_now() + timedelta(days=asked.days) if asked.days else None
-        rows = ApiKeys(database, cipher)
+        rows = ApiKeys(database)
         key, secret = rows.make(asked.user_id, asked.label, set(asked.scopes), ends)
         told = {"key": key.key_id}
         Audit(database).note(operator(), "key.give", told_user(asked.user_id), told)

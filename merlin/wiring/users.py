@@ -16,11 +16,10 @@ from merlin.account.users import Consents, User, Users
 from merlin.billing.plan import Format, Source, plan_named, plan_of, read_plans
 from merlin.billing.quota import Gift, Given, Left, Quotas
 from merlin.billing.subscriptions import Terms
-from merlin.config import Config, credential
+from merlin.config import Config
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import NotFound
 from merlin.db.database import Database
-from merlin.db.encryption import Cipher, load_or_make_key
 from merlin.wiring.database import opened, reading
 
 Shown = dict[str, Any]
@@ -63,21 +62,14 @@ def changed(config: Config) -> Iterator[People]:
 def _people(config: Config, database: Database) -> People:
     return People(
         config,
-        Users(database, cipher=cipher_of(config)),
+        Users(database),
         Roles(database, config.telegram.admins),
         # Gifts and what is left count over all bots, so that none is named here.
-        Quotas(database, bot_id=0, cipher=cipher_of(config)),
+        Quotas(database, bot_id=0),
         Consents(database),
         Accounts(database),
         Terms(database),
     )
-
-
-def cipher_of(config: Config) -> Cipher | None:
-    """Return the cipher of people's names; where no key was made yet, no name was sealed."""
-    key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
-    is_made = key is not None or (config.state_dir / "text.key").exists()
-    return load_or_make_key(config.state_dir, key) if is_made else None
 
 
 def operator() -> str:

@@ -72,7 +72,7 @@ def services_of(desk, store=None, rows=None):
     return ApiServices(
         store=away,
         context=Context(db=None, store=away, clock=lambda: NOW),
-        rows=rows or SimpleNamespace(billing=billing_of(None, None), users=None),
+        rows=rows or SimpleNamespace(billing=billing_of(None), users=None),
         look=desk.look,
         ask_fetch=desk.ask_fetch,
         ask_poll=desk.ask_poll,

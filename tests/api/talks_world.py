@@ -7,7 +7,6 @@ from site_world import ANNA
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
-from merlin.db.encryption import load_or_make_key
 from merlin.db.personal_data import TRACES
 
 BOT = 8700000001
@@ -17,9 +16,8 @@ class Talk:
     """One bot's chat with a person, or in a group."""
 
     def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None):
-        cipher = load_or_make_key(site.folder, None)
-        self._sessions = Sessions(site.database, cipher, bot)
-        self._turns = Turns(site.database, cipher, bot)
+        self._sessions = Sessions(site.database, bot)
+        self._turns = Turns(site.database, bot)
         self.user_id = user_id
         self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id))
         self.session_id = self.session.session_id

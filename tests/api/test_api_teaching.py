@@ -18,7 +18,6 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.dataset.course_writing import parse_course
-from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 
@@ -311,8 +310,7 @@ def test_a_material_of_another_course_is_not_there(site):
 
 def turn(site, user_id, question, answer, update_id, rating=None):
     """Let somebody ask about the algorithms, and rate the answer."""
-    cipher = load_or_make_key(site.folder, None)
-    sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
+    sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="algorithms"))
     asked = Question(session.session_id, update_id, user_id, question)

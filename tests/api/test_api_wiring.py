@@ -39,7 +39,8 @@ def settings(tmp_path):
 @pytest.fixture
 def database(settings):
     put_migrated(settings.database)
-    with open_database(settings.database) as database:
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
         yield database
 
 
@@ -82,7 +83,7 @@ def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings,
     update = {"update_id": 9, "message": {"chat": {"id": 3}, "from": {"id": 3}, "text": "Привет"}}
     for _ in range(2):
         assert client.post("/hooks/telegram", json=update, headers=HEADERS).status_code == 200
-    rows = Inbox(database, load_or_make_key(settings.state_dir, None), 4242)
+    rows = Inbox(database, 4242)
     assert rows.waiting() == 1
     assert ChangeCounter(database).read() > before
 

@@ -43,8 +43,9 @@ def shelve(settings, dataset="trial", count=12, **more):
 
 def changes(settings, by):
     """Return what somebody asked for, oldest first."""
-    with open_database(settings.database) as database:
-        rows = Changes(database, load_or_make_key(settings.state_dir, None))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        rows = Changes(database)
         firsts = rows.batches(str(by), 10_000)[::-1]
         return [each for first in firsts for each in rows.of_batch(first.batch)]
 

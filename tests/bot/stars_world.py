@@ -139,8 +139,8 @@ def with_books(settings, work):
     """Return what `work` does with the books of the bot's database."""
     with open_database(settings.database) as database:
         migrate(database)
-        cipher = load_or_make_key(settings.state_dir, settings.text_key)
-        return database.transact(lambda: work(billing_of(database, cipher)))
+        database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
+        return database.transact(lambda: work(billing_of(database)))
 
 
 def change(settings, sql, *values):

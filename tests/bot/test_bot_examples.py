@@ -216,8 +216,9 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
 def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, settings):
     anna = Editing(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
-    with open_database(settings.database) as database:
-        proposals = Proposals(database, load_or_make_key(settings.state_dir, None))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        proposals = Proposals(database)
         number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
     chat.forge(f"ex:prop:{number}")
     assert "Модель ответила:" in chat.last.text

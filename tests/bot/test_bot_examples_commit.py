@@ -345,8 +345,9 @@ def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, s
 
 def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial"):
     """Let anna propose an example; return its number."""
-    with open_database(settings.database) as database:
-        proposals = Proposals(database, load_or_make_key(settings.state_dir, None))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        proposals = Proposals(database)
         return proposals.add(ANNA, Draft(question, answer, dataset))
 
 

@@ -31,8 +31,9 @@ def talk(telegram, settings):
 def logins(talk):
     """Return the rows that the api works on."""
     settings = talk.settings
-    with open_database(settings.database) as database:
-        yield Logins(database, load_or_make_key(settings.state_dir, settings.text_key))
+    cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    with open_database(settings.database, cipher=cipher) as database:
+        yield Logins(database)
 
 
 def asked(logins):

@@ -83,9 +83,9 @@ def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
 def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, settings):
     dead = replace(this_process(), pid=2**22 - 1, started=1)
     tell(settings)
-    with open_database(settings.database) as database:
-        cipher = load_or_make_key(settings.state_dir, None)
-        outbox = Outbox(database, cipher, bot_id(settings.token))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        outbox = Outbox(database, bot_id(settings.token))
         (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):

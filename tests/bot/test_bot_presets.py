@@ -48,8 +48,9 @@ def sessions(settings, what="preset"):
 
 
 def kept(settings, work):
-    with open_database(settings.database) as database:
-        return work(OwnPresets(database, load_or_make_key(settings.state_dir, None)))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        return work(OwnPresets(database))
 
 
 def save(talk, name, prompt="Отвечай стихами."):

@@ -222,9 +222,9 @@ def test_in_webhook_mode_updates_come_by_the_inbox_and_nothing_is_polled(telegra
     }
     with RunningBot(hooked), open_database(settings.database) as database:
         telegram.wait_for(lambda: telegram.calls("setWebhook"))
-        cipher = load_or_make_key(settings.state_dir, None)
+        database.cipher = load_or_make_key(settings.state_dir, None)
         bot_id = int(telegram.token.partition(":")[0])
-        Inbox(database, cipher, bot_id).store([read_update(raw)], None)
+        Inbox(database, bot_id).store([read_update(raw)], None)
         final(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
     assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)

@@ -276,11 +276,11 @@ def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegra
 
 def _store_unread(settings, telegram):
     """Store an update that nobody works on yet."""
-    with open_database(settings.database) as database:
-        cipher = load_or_make_key(settings.state_dir, None)
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
         bot_id = int(telegram.token.partition(":")[0])
         update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
-        Inbox(database, cipher, bot_id).store([update], None)
+        Inbox(database, bot_id).store([update], None)
 
 
 def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):

@@ -34,7 +34,6 @@ from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.db.encryption import load_or_make_key
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
@@ -175,8 +174,7 @@ def finish(site):
 def talks(site):
     """Let students ask, and not like some answers; one of them allows the use of their words."""
     site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
-    cipher = load_or_make_key(site.folder, None)
-    sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
+    sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):

@@ -28,8 +28,8 @@ class At:
 
     def __enter__(self):
         migrate(self.database)
-        cipher = load_or_make_key(self.place / "state", None)
-        return Counter(self.database, cipher, utc_now, self.shop)
+        self.database.cipher = load_or_make_key(self.place / "state", None)
+        return Counter(self.database, utc_now, self.shop)
 
     def __exit__(self, *_):
         self.database.close()

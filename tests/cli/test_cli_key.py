@@ -42,22 +42,22 @@ def place(tmp_path):
     """A configuration whose database holds sealed words in three tables."""
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     cipher = load_or_make_key(tmp_path / "state", None)
-    with opened(tmp_path) as database:
+    with opened(tmp_path, cipher) as database:
         migrate(database)
         fill(database, cipher)
     return tmp_path
 
 
-def opened(place):
-    return open_database(f"sqlite://{place}/state/merlin.db")
+def opened(place, cipher=None):
+    return open_database(f"sqlite://{place}/state/merlin.db", cipher=cipher)
 
 
 def fill(database, cipher):
-    users = Users(database, cipher=cipher)
+    users = Users(database)
     users.seen([User(1001, "ru"), User(1002, "ru")])
     users.set_name(1001, "Анна")
     for chat in (1001, -5):
-        Dialogs(database, cipher, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
+        Dialogs(database, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
     row = {"user_id": 1001, "name": cipher.seal("роль"), "created_at": ""}
     presets = ({**row, "prompt": cipher.seal(f"роль {number}")} for number in range(COUNT))
     with database.atomic():
@@ -66,9 +66,9 @@ def fill(database, cipher):
 
 def read(place, cipher):
     """Return the words as a process with this cipher reads them."""
-    with opened(place) as database:
-        name = Users(database, cipher=cipher).get(1001).shown_name
-        dialog = Dialogs(database, cipher, 7).get(-5, 1001)
+    with opened(place, cipher) as database:
+        name = Users(database).get(1001).shown_name
+        dialog = Dialogs(database, 7).get(-5, 1001)
         rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
     return name, dialog.said, [cipher.open(row["prompt"]) for row in rows]
 
@@ -110,8 +110,8 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
         if done > 200:
             raise KeyboardInterrupt
 
-    with opened(place) as database, pytest.raises(KeyboardInterrupt):
-        keyring.Reencryption(database, half).run(stop)
+    with opened(place, half) as database, pytest.raises(KeyboardInterrupt):
+        keyring.Reencryption(database).run(stop)
     assert read(place, half) == WORDS
     code, listed = run(capsys, place, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "opens"]
@@ -151,9 +151,9 @@ class Process:
         self._thread.join()
 
     def _run(self):
-        with opened(self._place) as database:
-            holders = keyring.KeyHolders(database, self._cipher)
-            rows = Dialogs(database, self._cipher, 7)
+        with opened(self._place, self._cipher) as database:
+            holders = keyring.KeyHolders(database)
+            rows = Dialogs(database, 7)
             while not self._is_over.wait(0.02):
                 holders.tell(self._name, utc_now())
                 self._is_seen.set()
@@ -163,8 +163,9 @@ class Process:
 
     def heard(self):
         """Return what somebody who begins now reads of it."""
-        with opened(self._place) as database:
-            rows = Dialogs(database, load_or_make_key(self._place / "state", None), 7)
+        cipher = load_or_make_key(self._place / "state", None)
+        with opened(self._place, cipher) as database:
+            rows = Dialogs(database, 7)
             found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
         return [each and each.said["words"] for each in found]
 
@@ -210,9 +211,9 @@ def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
 
 
 def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
-    with opened(place) as database:
-        deaf = Cipher({"a": new_key()}, "a")
-        keyring.KeyHolders(database, deaf).tell("bot", utc_now() - timedelta(minutes=1))
+    deaf = Cipher({"a": new_key()}, "a")
+    with opened(place, deaf) as database:
+        keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
     code, told = run(capsys, place, "rotate")
     assert (code, told["dropped"]) == (0, True)
 
@@ -265,8 +266,8 @@ def test_words_written_in_between_are_not_overwritten(place):
     cipher = load_or_make_key(place / "state", None)
     begun(place / "state" / "text.key")
     newer = load_or_make_key(place / "state", None)
-    with opened(place) as database:
-        work = keyring.Reencryption(database, newer)
+    with opened(place, newer) as database:
+        work = keyring.Reencryption(database)
         rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
         other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])
         database.change(other)

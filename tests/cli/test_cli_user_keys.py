@@ -27,8 +27,9 @@ def run(place, capsys):
 
 
 def found(place, secret):
-    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
-        key = ApiKeys(database, load_or_make_key(place / "state", None)).find(secret)
+    url, cipher = f"sqlite://{place}/state/merlin.db", load_or_make_key(place / "state", None)
+    with open_database(url, read_only=True, cipher=cipher) as database:
+        key = ApiKeys(database).find(secret)
         who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")
     return key, who
 

@@ -30,9 +30,10 @@ def made(tmp_path_factory):
     """A configuration whose database knows anna, boris and vera."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
-    with open_database(f"sqlite://{folder}/state/merlin.db") as database:
+    cipher = load_or_make_key(folder / "state", None)
+    with open_database(f"sqlite://{folder}/state/merlin.db", cipher=cipher) as database:
         migrate(database)
-        users = Users(database, cipher=load_or_make_key(folder / "state", None))
+        users = Users(database)
         for user_id, name in ((1001, "Anna"), (1002, "Boris"), (1003, "Vera")):
             users.seen([User(user_id, "en")])
             users.set_name(user_id, name)

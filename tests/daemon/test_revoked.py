@@ -38,8 +38,8 @@ def lab(lab):
 def rows(lab):
     """Yield what the bot has of proposals: the person's and editors' side, and the follower."""
     with opened(lab.config) as database:
-        cipher = load_or_make_key(lab.config.state_dir, None)
-        yield Proposals(database, cipher), ProposalFollower(database, cipher)
+        database.cipher = load_or_make_key(lab.config.state_dir, None)
+        yield Proposals(database), ProposalFollower(database)
 
 
 def teach(lab):

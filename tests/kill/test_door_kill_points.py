@@ -18,9 +18,8 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
-from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.database import opened, reading
+from merlin.wiring.database import make_cipher, opened, reading
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +48,8 @@ class Api:
         with opened(self.config) as database:
             serve_in(database, "stand-in-chat", dataset="trial")
             Users(database).seen([User(ANNA)])
-            keys = ApiKeys(database, load_or_make_key(self.config.state_dir, None))
+            database.cipher = make_cipher(self.config)
+            keys = ApiKeys(database)
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
 
     @contextmanager

@@ -19,9 +19,8 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
-from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.wiring.database import opened, reading
+from merlin.wiring.database import make_cipher, opened, reading
 
 pytestmark = pytest.mark.integration
 
@@ -59,14 +58,12 @@ class Api:
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
         with opened(self.config) as database:
+            database.cipher = make_cipher(self.config)
             Users(database).seen([User(ANNA), User(VERA)])
-            sign_ins = SignIns(database, self._cipher())
+            sign_ins = SignIns(database)
             self.tokens = {
                 who: sign_ins.open(who, SignInMethod.CODE, "Firefox")[1] for who in (ANNA, VERA)
             }
-
-    def _cipher(self):
-        return load_or_make_key(self.config.state_dir, None)
 
     @contextmanager
     def running(self, point=""):
@@ -101,7 +98,7 @@ class Api:
 
     def billing(self, read):
         with reading(self.config) as database:
-            return read(billing_of(database, self._cipher()))
+            return read(billing_of(database))
 
     def time_passes(self):
         """Let everything that was claimed have been claimed long ago, and be due."""

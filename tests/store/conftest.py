@@ -42,8 +42,8 @@ def url(request, tmp_path):
 
 
 @pytest.fixture
-def database(url):
-    with open_database(url) as opened:
+def database(url, cipher):
+    with open_database(url, cipher=cipher) as opened:
         yield opened
 
 
@@ -71,29 +71,29 @@ def cipher():
 
 
 @pytest.fixture
-def inbox(database, cipher, clock):
-    return Inbox(database, cipher, BOT, clock)
+def inbox(database, clock):
+    return Inbox(database, BOT, clock)
 
 
 @pytest.fixture
-def outbox(database, cipher, clock):
-    return Outbox(database, cipher, BOT, clock)
+def outbox(database, clock):
+    return Outbox(database, BOT, clock)
 
 
 @pytest.fixture
-def sessions(database, cipher, clock):
-    return Sessions(database, cipher, BOT, clock)
+def sessions(database, clock):
+    return Sessions(database, BOT, clock)
 
 
 @pytest.fixture
-def turns(database, cipher, clock):
-    return Turns(database, cipher, BOT, clock)
+def turns(database, clock):
+    return Turns(database, BOT, clock)
 
 
 @pytest.fixture
-def shop(database, cipher, clock):
+def shop(database, clock):
     """A counter that sells to two people it knows."""
-    counter = Counter(database, cipher, clock)
+    counter = Counter(database, clock)
     counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
     return counter
 

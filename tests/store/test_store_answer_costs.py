@@ -29,8 +29,8 @@ def usd(micro):
 class Till:
     """The guard of one bot, with the rows behind it."""
 
-    def __init__(self, database, cipher, clock, caps=BOTH, zone=UTC):
-        self.rows = Costs(database, cipher)
+    def __init__(self, database, clock, caps=BOTH, zone=UTC):
+        self.rows = Costs(database)
         self.guard = Guard(caps, self.rows, zone)
         self.notices = Notices(database, clock)
         self.clock = clock
@@ -46,8 +46,8 @@ class Till:
 
 
 @pytest.fixture
-def till(database, cipher, clock):
-    return Till(database, cipher, clock)
+def till(database, clock):
+    return Till(database, clock)
 
 
 def test_a_person_may_cost_so_much_and_then_others_still_may(till, clock):
@@ -87,8 +87,8 @@ def test_admins_hear_of_each_cap_once_a_day(till, clock):
     assert len(till.told()) == 3
 
 
-def test_the_day_ends_in_the_configs_zone(database, cipher, clock):
-    till = Till(database, cipher, clock, zone=ZoneInfo("Asia/Vladivostok"))
+def test_the_day_ends_in_the_configs_zone(database, clock):
+    till = Till(database, clock, zone=ZoneInfo("Asia/Vladivostok"))
     till.answered(ANNA, 5000)
     until = till.over(ANNA).until
     assert until.isoformat() == "2026-11-20T14:00:00+00:00"
@@ -105,8 +105,8 @@ def test_days_that_are_over_are_forgotten(till, clock, database):
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(3,)]
 
 
-def test_without_a_cap_nothing_is_added_up(database, cipher, clock):
-    till = Till(database, cipher, clock, AnswerBudget())
+def test_without_a_cap_nothing_is_added_up(database, clock):
+    till = Till(database, clock, AnswerBudget())
     till.answered(ANNA, 10**9)
     assert till.over(ANNA) is None
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(0,)]
@@ -119,19 +119,19 @@ def test_without_a_cap_nothing_is_added_up(database, cipher, clock):
         (AnswerBudget(per_person_per_day=1e-6), Reach.PERSON),
     ],
 )
-def test_the_smallest_cap_closes_with_the_first_answer(database, cipher, clock, caps, reach):
-    till = Till(database, cipher, clock, caps)
+def test_the_smallest_cap_closes_with_the_first_answer(database, clock, caps, reach):
+    till = Till(database, clock, caps)
     till.answered(ANNA, 1)
     assert till.over(ANNA).reach is reach
 
 
-def test_deleting_everything_opens_no_cap(till, database, cipher, clock):
+def test_deleting_everything_opens_no_cap(till, database, clock):
     till.answered(ANNA, 400)
-    PersonalRecords(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert till.over(ANNA) is not None
     assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
-    newer = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
-    other = Till(database, newer, clock)
+    database.cipher = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
+    other = Till(database, clock)
     other.answered(ANNA, 1)
     assert other.over(ANNA).spent == usd(401)
 
@@ -140,8 +140,8 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
     gate = threading.Barrier(6)
 
     def answer():
-        with open_database(url) as mine:
-            rows = Costs(mine, cipher)
+        with open_database(url, cipher=cipher) as mine:
+            rows = Costs(mine)
             gate.wait()
             for _ in range(5):
                 rows.add("2026-11-20", ANNA, usd(7))
@@ -151,5 +151,5 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
         thread.start()
     for thread in threads:
         thread.join()
-    with open_database(url) as database:
-        assert Costs(database, cipher).of_day("2026-11-20") == [usd(210)]
+    with open_database(url, cipher=cipher) as database:
+        assert Costs(database).of_day("2026-11-20") == [usd(210)]

@@ -11,10 +11,10 @@ from billing_histories import History, shop_of
 pytestmark = pytest.mark.integration
 
 
-def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, cipher, clock):
+def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, clock):
     """On PostgreSQL fewer: a call there takes a way over a socket."""
     dice = random.Random(20261120)  # noqa: S311 - a test's own dice
-    world, histories = shop_of(database, cipher, clock), []
+    world, histories = shop_of(database, clock), []
     for number in range(200 if database.dialect == "sqlite" else 40):
         with database.atomic():
             history = History(dice, world, 5000 + number)

@@ -30,8 +30,8 @@ def users(database, clock):
 
 
 @pytest.fixture
-def casts(database, cipher, clock, users):
-    return Broadcasts(database, cipher, BOT, "ru", clock)
+def casts(database, clock, users):
+    return Broadcasts(database, BOT, "ru", clock)
 
 
 def begun(casts, language=""):
@@ -121,9 +121,9 @@ def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
     assert casts.delivered(number) == Delivered(sent=1, blocked=1, failed=2, waiting=1)
 
 
-def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, cipher, clock):
+def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock):
     number = begun(casts)
-    other = Broadcasts(database, cipher, BOT + 1, "ru", clock)
+    other = Broadcasts(database, BOT + 1, "ru", clock)
     assert other.get(number) is None
     assert other.open() == []
     assert [each.broadcast_id for each in casts.open()] == [number]

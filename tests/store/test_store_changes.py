@@ -22,6 +22,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import blob_id
 from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.processes import ChangeCounter
 from merlin.db.tables import CHANGE
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def rows(database, clock):
-    return Changes(database, Cipher({"k": b"k" * 32}, "k"), clock)
+    return Changes(database, clock)
 
 
 def put(rows, *names, by="7", text="секрет\n"):
@@ -114,8 +115,9 @@ def test_an_edit_may_be_taken_back_while_it_waits(rows):
     assert rows.give_up("none") is False
 
 
-def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, database, clock):
-    (lost,) = put(Changes(database, Cipher({"x": b"x" * 32}, "x"), clock), "a")
+def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, url, clock):
+    with open_database(url, cipher=Cipher({"x": b"x" * 32}, "x")) as other:
+        (lost,) = put(Changes(other, clock), "a")
     (good,) = put(rows, "b")
     assert rows.claim().batch_id == good.batch
     told = rows.get(lost.change_id)

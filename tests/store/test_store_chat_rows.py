@@ -14,6 +14,7 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
+from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.processes import ChangeCounter
 
@@ -48,8 +49,8 @@ def test_an_update_is_stored_once_and_handed_out_once(inbox):
     assert inbox.waiting() == 2
 
 
-def test_bots_do_not_share_updates(inbox, database, cipher, clock):
-    other_bot = Inbox(database, cipher, BOT + 1, clock)
+def test_bots_do_not_share_updates(inbox, database, clock):
+    other_bot = Inbox(database, BOT + 1, clock)
     inbox.store(updates(5, 1), ME)
     assert ids(other_bot.store(updates(5, 1), OTHER)) == [1]
     assert inbox.waiting() == other_bot.waiting() == 1
@@ -300,14 +301,14 @@ def test_people_are_known_by_their_newest_language(database, clock):
     users.seen([])
 
 
-def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, cipher, clock):
-    mine = Sessions(database, cipher, BOT, clock)
+def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, clock):
+    mine = Sessions(database, BOT, clock)
     session = mine.open(ChatPlace(6, 6))
     mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
-    others = Cipher({"other": bytes(32)}, "other")
-    keyless = Sessions(database, others, BOT, clock)
-    seen = keyless.open(ChatPlace(6, 6))
-    assert (seen.title, seen.system) == ("", "")
-    keyless.change(replace(seen, model_id="stand-in-base"))
+    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:
+        keyless = Sessions(other, BOT, clock)
+        seen = keyless.open(ChatPlace(6, 6))
+        assert (seen.title, seen.system) == ("", "")
+        keyless.change(replace(seen, model_id="stand-in-base"))
     kept = mine.open(ChatPlace(6, 6))
     assert (kept.title, kept.system, kept.model_id) == ("Лоб", "Отвечай стихами", "stand-in-base")

@@ -16,8 +16,8 @@ ANNA = 1001
 
 
 @pytest.fixture
-def dialogs(database, cipher, clock):
-    return Dialogs(database, cipher, BOT, clock)
+def dialogs(database, clock):
+    return Dialogs(database, BOT, clock)
 
 
 def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):

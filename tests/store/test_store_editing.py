@@ -8,7 +8,6 @@ from store_world import AT, FACE, World, examples
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.file_index import FileIndex
-from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +28,7 @@ def test_ids_are_told_in_order_without_other_files(books):
 
 
 def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(books, database, clock):
-    changes = Changes(database, Cipher({"k": b"k" * 32}, "k"), clock)
+    changes = Changes(database, clock)
     edit = Edit("examples/b/c.yaml", OLD, "стало\n")
     changes.put(make_changes(FACE, [edit], ChangeRequest(telegram_editor(7, "Вера"), "7", AT)))
     books.keep(FACE, "t2", {"examples/b/c.yaml": NEW})

@@ -23,13 +23,13 @@ CHOSEN = Group(OLD, Hears.QUESTION, "physics", "en", is_open=False)
 
 
 @pytest.fixture
-def groups(database, cipher, clock):
-    return Groups(database, cipher, BOT, clock)
+def groups(database, clock):
+    return Groups(database, BOT, clock)
 
 
 @pytest.fixture
-def inline(database, cipher, clock):
-    return InlineWords(database, cipher, BOT, clock)
+def inline(database, clock):
+    return InlineWords(database, BOT, clock)
 
 
 def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
@@ -38,13 +38,13 @@ def answered(turns, session_id, number, user_id, asker="", words="вопрос")
     turns.told(number)
 
 
-def test_choices_are_kept_and_told_to_no_other_bot(groups, database, cipher):
+def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
     assert groups.get(OLD) is None
     groups.put(CHOSEN)
     assert groups.get(OLD) == CHOSEN
     groups.put(replace(CHOSEN, language=None))
     assert groups.get(OLD) == replace(CHOSEN, language=None)
-    assert Groups(database, cipher, BOT + 1).get(OLD) is None
+    assert Groups(database, BOT + 1).get(OLD) is None
 
 
 def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
@@ -60,11 +60,11 @@ def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, cloc
     assert groups.get(OLD) is None
 
 
-def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database, cipher):
+def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database):
     groups.put(CHOSEN)
     session = sessions.open(ChatPlace(OLD, ANNA))
     answered(turns, session.session_id, 1, ANNA)
-    outbox = Outbox(database, cipher, BOT)
+    outbox = Outbox(database, BOT)
     sent, waits = outbox.put(
         [
             OutgoingMessage(key, OLD, FormattedMessage("слова"), None, Target(3, 4, 5))

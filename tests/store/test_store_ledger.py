@@ -49,15 +49,15 @@ def test_a_payment_that_is_told_often_is_stored_once(shop):
 
 
 def test_a_payment_told_to_six_threads_at_once_is_stored_once(url, cipher, clock):
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         purchase = shop.order(plan="voices")
     gate, grants = threading.Barrier(6), []
 
     def pay():
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
-            grants.append(Counter(mine, cipher, clock).pay(purchase, "pay"))
+            grants.append(Counter(mine, clock).pay(purchase, "pay"))
 
     threads = [threading.Thread(target=pay) for _ in range(6)]
     for thread in threads:
@@ -66,8 +66,8 @@ def test_a_payment_told_to_six_threads_at_once_is_stored_once(url, cipher, clock
         thread.join()
     assert len(grants) == 6
     assert sum(each is not None for each in grants) == 1
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         assert shop.kinds() == PAID
         assert left(shop, Format.VOICE).gifts == 10
 
@@ -126,24 +126,24 @@ def test_the_same_plan_bought_again_begins_where_it_ends(shop, clock):
 
 
 def test_two_payments_of_one_plan_at_once_follow_each_other(url, cipher, clock):
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         shop.users.seen([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(4)]
     gate = threading.Barrier(4)
 
     def pay(purchase):
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
-            Counter(mine, cipher, clock).pay(purchase, purchase.purchase_id)
+            Counter(mine, clock).pay(purchase, purchase.purchase_id)
 
     threads = [threading.Thread(target=pay, args=(each,)) for each in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         assert sorted(terms(shop)) == [(0, 30), (30, 60), (60, 90), (90, 120)]
 
 
@@ -185,9 +185,9 @@ def test_the_database_itself_keeps_every_row(shop, sql):
     assert shop.faults() == []
 
 
-def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(shop, cipher, clock):
+def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(shop, clock):
     purchase = shop.order(plan="voices")
-    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
@@ -200,10 +200,10 @@ def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(sho
     assert shop.faults() == []
 
 
-def test_what_was_paid_stays_without_the_person(shop, cipher, clock):
+def test_what_was_paid_stays_without_the_person(shop, clock):
     _, grant = shop.bought(contact="anna@example.com")
     before = shop.entries()
-    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.entries() == before
     ((_, purchase), *_) = shop.ledger.between(clock() - MONTH, clock() + MONTH)
     assert (purchase.user_id, purchase.order.contact) == (0, "")
@@ -213,14 +213,14 @@ def test_what_was_paid_stays_without_the_person(shop, cipher, clock):
 
 def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, clock):
     """On PostgreSQL both hold the same rows, and take them in the same order."""
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         shop.users.seen([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(5)]
     gate, troubles = threading.Barrier(2), []
 
     def doing(work):
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
             try:
                 work(mine)
@@ -229,10 +229,10 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
 
     def pay(mine):
         for each in orders:
-            Counter(mine, cipher, clock).pay(each, each.purchase_id)
+            Counter(mine, clock).pay(each, each.purchase_id)
 
     def leave(mine):
-        PersonalRecords(mine, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+        PersonalRecords(mine, clock).forget(ANNA, clock() + timedelta(hours=24))
 
     threads = [threading.Thread(target=doing, args=(work,)) for work in (pay, leave)]
     for thread in threads:
@@ -240,8 +240,8 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
     for thread in threads:
         thread.join()
     assert troubles == []
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         assert shop.kinds().count("grant") == 5
         assert shop.faults() == []
         assert {each.user_id for each in shop.billing.purchases.newest()} == {0}

@@ -20,16 +20,16 @@ OTHER_BOT = BOT + 1
 
 
 @pytest.fixture
-def talks(database, cipher):
-    return PrivateSessions(database, cipher)
+def talks(database):
+    return PrivateSessions(database)
 
 
 class Chat:
     """One bot's chat with one person, or in a group."""
 
-    def __init__(self, database, cipher, clock, bot=BOT, user=ANNA, chat=None):
-        self._sessions = Sessions(database, cipher, bot, clock)
-        self._turns = Turns(database, cipher, bot, clock)
+    def __init__(self, database, clock, bot=BOT, user=ANNA, chat=None):
+        self._sessions = Sessions(database, bot, clock)
+        self._turns = Turns(database, bot, clock)
         self._clock = clock
         self.place = ChatPlace(chat or user, user)
         self.session = self._sessions.open(self.place)
@@ -48,9 +48,9 @@ class Chat:
 
 
 @pytest.fixture
-def chat(database, cipher, clock):
+def chat(database, clock):
     def of(**more):
-        return Chat(database, cipher, clock, **more)
+        return Chat(database, clock, **more)
 
     return of
 

@@ -54,8 +54,8 @@ def cipher():
 
 
 @pytest.fixture
-def people(database, cipher, clock):
-    return PersonalRecords(database, cipher, clock)
+def people(database, clock):
+    return PersonalRecords(database, clock)
 
 
 def until(clock):
@@ -230,8 +230,8 @@ def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, c
     assert (left["question"], left["answer"]) == ("", "")
 
 
-def test_deleting_everything_gives_no_new_questions(database, cipher, people, clock):
-    quotas = Quotas(database, BOT, clock, cipher)
+def test_deleting_everything_gives_no_new_questions(database, people, clock):
+    quotas = Quotas(database, BOT, clock)
     plan = Plan("free", allowances={Format.TEXT: Allowance(day=3)})
 
     def ask(update_id):
@@ -254,9 +254,9 @@ def test_deleting_everything_gives_no_new_questions(database, cipher, people, cl
     assert not isinstance(ask(6), Spent)
 
 
-def asking(database, cipher, clock, allowance):
+def asking(database, clock, allowance):
     """Return what asks so many questions under a plan, and returns what of it is used then."""
-    quotas, numbers = Quotas(database, BOT, clock, cipher), itertools.count(1)
+    quotas, numbers = Quotas(database, BOT, clock), itertools.count(1)
     plan = Plan("free", allowances={Format.TEXT: allowance})
 
     def ask(count=0):
@@ -267,8 +267,8 @@ def asking(database, cipher, clock, allowance):
     return ask
 
 
-def test_deleting_everything_gives_no_new_questions_of_the_month(database, cipher, people, clock):
-    asked = asking(database, cipher, clock, Allowance(month=3))
+def test_deleting_everything_gives_no_new_questions_of_the_month(database, people, clock):
+    asked = asking(database, clock, Allowance(month=3))
     for day in range(3):
         assert asked(1) == day + 1
         people.forget(ANNA, clock() + 40 * DAY)
@@ -280,9 +280,9 @@ def test_deleting_everything_gives_no_new_questions_of_the_month(database, ciphe
     ("allowance", "later"), [(Allowance(month=3), 11 * DAY), (Allowance(day=3), DAY)]
 )
 def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
-    database, cipher, people, clock, allowance, later
+    database, people, clock, allowance, later
 ):
-    asked = asking(database, cipher, clock, allowance)
+    asked = asking(database, clock, allowance)
     asked(2)
     people.forget(ANNA, clock() + 40 * DAY)
     clock.move(later.total_seconds())
@@ -293,8 +293,8 @@ def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
     assert asked(2) == 3
 
 
-def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, cipher, people, clock):
-    asked = asking(database, cipher, clock, Allowance(month=3))
+def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people, clock):
+    asked = asking(database, clock, Allowance(month=3))
     asked(3)
     clock.move(11 * DAY.total_seconds())
     assert asked(1) == 1
@@ -302,8 +302,8 @@ def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, cipher
     assert asked() == 1
 
 
-def test_gifts_go_with_the_person(database, cipher, people, clock):
-    quotas = Quotas(database, BOT, clock, cipher)
+def test_gifts_go_with_the_person(database, people, clock):
+    quotas = Quotas(database, BOT, clock)
     quotas.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
     people.forget(ANNA, until(clock))
     assert quotas.gifts(ANNA) == []
@@ -311,7 +311,7 @@ def test_gifts_go_with_the_person(database, cipher, people, clock):
     assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
 
 
-def test_updates_of_a_chat_go_with_its_person(database, cipher, people, clock):
+def test_updates_of_a_chat_go_with_its_person(database, people, clock):
     row = {"bot_id": BOT, "kind": "message", "language_code": "", "body": "", "state": "waiting"}
     row |= {"reason": "", "received_at": iso(clock()), "finished_at": None}
     for number, (chat_id, user_id) in enumerate([(ANNA, 0), (GROUP, ANNA), (GROUP, BORIS)]):
@@ -321,8 +321,8 @@ def test_updates_of_a_chat_go_with_its_person(database, cipher, people, clock):
     assert [each["user_id"] for each in database.rows(UPDATE.select())] == [BORIS]
 
 
-def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, cipher, people, clock):
-    users = Users(database, clock, cipher)
+def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, people, clock):
+    users = Users(database, clock)
     users.seen([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")
     for _ in range(2):

@@ -12,7 +12,6 @@ from merlin.app.verdicts import EditorNewsFeed
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
-from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
@@ -24,8 +23,8 @@ SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "heads"}
 
 
 @pytest.fixture
-def database(tmp_path):
-    with open_database(f"sqlite://{tmp_path}/merlin.db") as opened:
+def database(tmp_path, cipher):
+    with open_database(f"sqlite://{tmp_path}/merlin.db", cipher=cipher) as opened:
         migrate(opened)
         yield opened
 
@@ -61,7 +60,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     Requests(database).claim(["launch", "fetch"])
     Notices(database).waiting()
     PipelineHistory(database).unnoted()
-    Changes(database, Cipher({"k": b"k" * 32}, "k")).claim()
+    Changes(database).claim()
     EditorNewsFeed(database).untold()
     FileIndex(database).newest()
     FileIndex(database).trees()

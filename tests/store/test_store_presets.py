@@ -6,7 +6,8 @@ import pytest
 
 from merlin.chat.model_catalogue import Windows
 from merlin.chat.presets import OwnPresets
-from merlin.db.encryption import load_or_make_key
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
 from merlin.db.tables import PRESET
 
 pytestmark = pytest.mark.integration
@@ -15,8 +16,8 @@ ANNA, BORIS = 1001, 1002
 
 
 @pytest.fixture
-def presets(database, tmp_path):
-    return OwnPresets(database, load_or_make_key(tmp_path, None))
+def presets(database):
+    return OwnPresets(database)
 
 
 def test_presets_are_kept_in_order_and_each_persons_own(presets):
@@ -49,10 +50,10 @@ def test_a_person_is_forgotten_whole(presets):
     assert (presets.of(ANNA), presets.of(BORIS)) == ([], [kept])
 
 
-def test_a_preset_that_no_key_opens_is_left_out(presets, database, tmp_path):
+def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
-    other = OwnPresets(database, load_or_make_key(tmp_path / "other", None))
-    assert other.of(ANNA) == []
+    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:
+        assert OwnPresets(other).of(ANNA) == []
     (row,) = database.rows(PRESET.select())
     assert "Поэт" not in row["name"]
 

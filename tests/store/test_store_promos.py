@@ -25,8 +25,8 @@ HALF = Promo("HALF", "plus", percent=50, by="cli:vera")
 
 
 @pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
+def shop(database, clock):
+    counter = Counter(database, clock)
     counter.users.seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
     for promo in (WEEK, HALF):
         counter.billing.promos.add(promo)
@@ -250,8 +250,8 @@ def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
 
 def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     people = range(2001, 2007)
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
         orders = [begun(shop, user_id=each) for each in people[:2]]
         for each in orders:
@@ -263,9 +263,9 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     gate, paid = threading.Barrier(len(orders)), []
 
     def pay(purchase):
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
-            paid.append(Counter(mine, cipher, clock).pay(purchase, f"pay-{purchase.purchase_id}"))
+            paid.append(Counter(mine, clock).pay(purchase, f"pay-{purchase.purchase_id}"))
 
     threads = [threading.Thread(target=pay, args=(each,)) for each in orders]
     for thread in threads:
@@ -273,8 +273,8 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     for thread in threads:
         thread.join()
     assert sorted(each.is_empty for each in paid) == [False] * 2 + [True] * (len(orders) - 2)
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         assert (uses(shop, "LAST"), shop.faults()) == (2, [])
 
 
@@ -295,16 +295,16 @@ def test_a_price_is_never_nothing(shop):
 
 @pytest.mark.parametrize("people", [[ANNA] * 4, [1, 2, 3, 4, 5, 6]])
 def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock, people):
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         shop.billing.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
     gate, made = threading.Barrier(len(people)), []
 
     def order(user_id):
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
             try:
-                made.append(Counter(mine, cipher, clock).order(user_id, promo="THREE").purchase_id)
+                made.append(Counter(mine, clock).order(user_id, promo="THREE").purchase_id)
             except Refused as refused:
                 made.append(refused.key)
 
@@ -316,22 +316,22 @@ def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock,
     orders = {each for each in made if each != "promo-used-up"}
     assert len(made) == len(people)
     assert len(orders) == (1 if len(set(people)) == 1 else 3)
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         assert uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
 
 
-def test_a_code_is_not_had_again_by_deleting_everything(shop, cipher, clock):
+def test_a_code_is_not_had_again_by_deleting_everything(shop, clock):
     shop.billing.promos.redeem(ANNA, "WEEK-2026")
     shop.bought(promo="HALF")
-    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
     clock.move(100 * 86_400)
     shop.users.seen([User(ANNA, "ru")])
     assert refused_as(shop.billing.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
     assert refused_as(shop.order, promo="HALF") == "promo-used"
     assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)
     assert shop.plans() == []
-    PersonalRecords(shop.db, cipher, clock).forget(BORIS, clock() + DAY)
+    PersonalRecords(shop.db, clock).forget(BORIS, clock() + DAY)
     assert shop.billing.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 

@@ -48,9 +48,9 @@ def test_two_processes_that_order_at_once_make_one_purchase(url, cipher, clock):
     ids, gate = [], threading.Barrier(6)
 
     def order():
-        with open_database(url) as database:
+        with open_database(url, cipher=cipher) as database:
             gate.wait()
-            ids.append(Counter(database, cipher, clock).order().purchase_id)
+            ids.append(Counter(database, clock).order().purchase_id)
 
     threads = [threading.Thread(target=order) for _ in range(6)]
     for thread in threads:
@@ -173,17 +173,17 @@ def all_looks(shop, purchase, clock):
 
 
 def test_nobody_looks_twice_at_the_same_time(url, cipher, clock):
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         for number in range(12):
             shop.order(user_id=2000 + number)
     clock.move(25 * 3600)
     found, gate = [], threading.Barrier(4)
 
     def look():
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
-            found.extend(due(Counter(mine, cipher, clock)))
+            found.extend(due(Counter(mine, clock)))
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:

@@ -45,10 +45,10 @@ def cipher():
 
 
 @pytest.fixture
-def turns(database, cipher, clock):
+def turns(database, clock):
     """Three answered turns of anna's."""
-    session = Sessions(database, cipher, BOT, clock).open(ChatPlace(ANNA, ANNA))
-    rows = Turns(database, cipher, BOT, clock)
+    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
+    rows = Turns(database, BOT, clock)
     for number in (1, 2, 3):
         rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
         rows.write(number, StoredAnswer("Ответ.", model_id="ft:face"))
@@ -62,18 +62,18 @@ def ratings(database, clock, turns):
 
 
 @pytest.fixture
-def proposals(database, cipher, clock):
-    return Proposals(database, cipher, clock)
+def proposals(database, clock):
+    return Proposals(database, clock)
 
 
 @pytest.fixture
-def changes(database, cipher, clock):
-    return Changes(database, cipher, clock)
+def changes(database, clock):
+    return Changes(database, clock)
 
 
 @pytest.fixture
-def following(database, cipher, clock):
-    return ProposalFollower(database, cipher, clock)
+def following(database, clock):
+    return ProposalFollower(database, clock)
 
 
 def test_a_rating_is_kept_changed_and_taken_back(ratings):
@@ -309,7 +309,7 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
 
 def test_every_column_that_somebody_seals_is_known():
     """Read the sources: a dict entry, or a value, that the cipher seals."""
-    sealing = re.compile(r'"(\w+)": (?:self\._sealed|self\._cipher\.seal)\(')
+    sealing = re.compile(r'"(\w+)": (?:self\._sealed|self\.db\.cipher\.seal)\(')
     folder = Path(__file__).parents[2] / "merlin"
     found = {
         name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))

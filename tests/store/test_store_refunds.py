@@ -102,15 +102,15 @@ def test_the_same_key_is_the_same_wish(shop):
 
 @pytest.mark.parametrize("key", ["", "button-1"])
 def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
-    with open_database(url) as database:
-        _, grant = Counter(database, cipher, clock).bought()
+    with open_database(url, cipher=cipher) as database:
+        _, grant = Counter(database, clock).bought()
     gate, ids = threading.Barrier(4), []
 
     def refund():
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
             try:
-                ids.append(want(Counter(mine, cipher, clock), grant, key=key).refund_id)
+                ids.append(want(Counter(mine, clock), grant, key=key).refund_id)
             except Refused as refused:
                 ids.append(refused.key)
 
@@ -119,8 +119,8 @@ def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
         thread.start()
     for thread in threads:
         thread.join()
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         (stored,) = shop.billing.refunds.of(grant.purchase_id)
     others = [each for each in ids if each != stored.refund_id]
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
@@ -158,10 +158,10 @@ def test_stars_go_back_whole(shop):
     assert len(due(shop, STARS)) == 1
 
 
-def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, cipher, clock):
+def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, clock):
     _, stars = shop.bought(till=STARS)
     _, roubles = shop.bought()
-    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert refused_as(lambda: want(shop, stars)) == "billing-refund-left"
     assert want(shop, roubles).user_id == 0
 

@@ -102,16 +102,16 @@ def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
 
 
 def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
-    with open_database(url) as database:
-        shop = Counter(database, cipher, clock)
+    with open_database(url, cipher=cipher) as database:
+        shop = Counter(database, clock)
         for number in range(8):
             shop.renewal(user_id=2000 + number)
     now = clock() + 29 * DAY
     taken, told, gate = [], [], threading.Barrier(4)
 
     def take():
-        with open_database(url) as mine:
-            renewals = Counter(mine, cipher, clock).billing.renewals
+        with open_database(url, cipher=cipher) as mine:
+            renewals = Counter(mine, clock).billing.renewals
             gate.wait()
             told.extend(each.renewal_id for each in renewals.to_remind(now))
             taken.extend(each.renewal_id for each in renewals.due(now))

@@ -26,8 +26,8 @@ TOLD = StoredResponse(202, "application/json", '{"задание": 1}', {"locati
 
 
 @pytest.fixture
-def repeats(database, cipher, clock):
-    return IdempotencyKeys(database, cipher, clock)
+def repeats(database, clock):
+    return IdempotencyKeys(database, clock)
 
 
 def test_the_answer_of_a_call_is_told_again_as_it_was(repeats):
@@ -83,8 +83,8 @@ def test_after_a_day_a_key_is_free_again(repeats, clock):
 
 def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
     def begin(_):
-        with open_database(url) as database:
-            return IdempotencyKeys(database, cipher, clock).begin(CALL)
+        with open_database(url, cipher=cipher) as database:
+            return IdempotencyKeys(database, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
@@ -97,8 +97,8 @@ def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
     clock.move(PATIENCE.total_seconds())
 
     def begin(_):
-        with open_database(url) as database:
-            return IdempotencyKeys(database, cipher, clock).begin(CALL)
+        with open_database(url, cipher=cipher) as database:
+            return IdempotencyKeys(database, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))

@@ -11,7 +11,6 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import AUDIT, NOTICE, RATING, SESSION, UPDATE
 
@@ -24,9 +23,8 @@ DAY_S = 24 * 3600
 @pytest.fixture
 def old_rows(database, clock):
     """Three answered turns, updates in every state, three notices, an entry of the audit."""
-    cipher = Cipher({"k": b"k" * 32}, "k")
-    session = Sessions(database, cipher, BOT, clock).open(ChatPlace(ANNA, ANNA))
-    turns = Turns(database, cipher, BOT, clock)
+    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
+    turns = Turns(database, BOT, clock)
     for number in (1, 2, 3):
         turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
         turns.write(number, StoredAnswer("Ответ."))

@@ -122,9 +122,9 @@ def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
     assert state(shop, purchase) is PurchaseState.PAID
 
 
-def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, cipher, clock):
+def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, clock):
     seen = shop.seen(purchase, "out")
-    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.settle(purchase, seen) is Outcome.PAID
     assert shop.told("admins") == ["notice-paid-nobody"]
     assert shop.faults() == []

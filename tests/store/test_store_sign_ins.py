@@ -32,13 +32,13 @@ def accounts(database, clock):
 
 
 @pytest.fixture
-def logins(database, cipher, clock):
-    return Logins(database, cipher, clock)
+def logins(database, clock):
+    return Logins(database, clock)
 
 
 @pytest.fixture
-def sign_ins(database, cipher, clock):
-    return SignIns(database, cipher, clock)
+def sign_ins(database, clock):
+    return SignIns(database, clock)
 
 
 def at_once(work, count=8):
@@ -132,15 +132,13 @@ def test_one_source_has_one_sign_in(sign_ins):
     assert len(sign_ins.of(ANNA)) == 3
 
 
-def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
-    accounts, logins, sign_ins, cipher, clock
-):
+def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, sign_ins, clock):
     Users(accounts.db).seen([User(ANNA)])
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
     logins.show(logins.start("Firefox", "").key, ANNA)
     _, token = sign_ins.open(ANNA, SignInMethod.CODE, "Firefox")
-    people = PersonalRecords(accounts.db, cipher, clock)
+    people = PersonalRecords(accounts.db, clock)
     told = people.told(ANNA)["tables"]
     assert told["account"][0]["name"] == "petrova"
     assert told["sign_in"][0]["agent"] == "Firefox"
@@ -152,10 +150,10 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
     assert sign_ins.find(token) is None
 
 
-def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, cipher, clock):
-    users = Users(database, clock, cipher)
+def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, clock):
+    users = Users(database, clock)
     users.seen([User(ANNA)])
     users.block(ANNA, BY)
-    PersonalRecords(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
+    PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(days=1))
     users.met(User(ANNA))
     assert users.get(ANNA).is_blocked

@@ -164,9 +164,10 @@ def test_what_others_wait_for_bumps_the_wake_counter(database):
 
 def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(database, tmp_path):
     now, cipher = utc_now(), load_or_make_key(tmp_path, None)
-    KeyHolders(database, cipher).tell("daemon", now - timedelta(days=2))
-    holders = KeyHolders(database, cipher)
-    Heartbeats(database, cipher).beat(Heartbeat("bot", "here", os.getpid(), now, now))
+    database.cipher = cipher
+    KeyHolders(database).tell("daemon", now - timedelta(days=2))
+    holders = KeyHolders(database)
+    Heartbeats(database).beat(Heartbeat("bot", "here", os.getpid(), now, now))
     holders.tell("api", now)
     name = keyring.add_key(tmp_path / "text.key")
     holders.tell("api", now)

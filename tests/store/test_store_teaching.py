@@ -37,8 +37,8 @@ def cipher():
 
 
 @pytest.fixture
-def changes(database, cipher, clock):
-    return Changes(database, cipher, clock)
+def changes(database, clock):
+    return Changes(database, clock)
 
 
 def put(changes, *names, by="7", dataset=FACE):
@@ -92,9 +92,9 @@ def test_requests_of_somebody_come_newest_first(database, clock):
 class Talk:
     """What people ask a bot."""
 
-    def __init__(self, database, cipher, clock):
-        self.sessions = Sessions(database, cipher, BOT, clock)
-        self.turns = Turns(database, cipher, BOT, clock)
+    def __init__(self, database, clock):
+        self.sessions = Sessions(database, BOT, clock)
+        self.turns = Turns(database, BOT, clock)
         self.ratings = Ratings(database, BOT, clock)
         self.count = 0
 
@@ -111,12 +111,12 @@ class Talk:
 
 
 @pytest.fixture
-def talk(database, cipher, clock):
-    return Talk(database, cipher, clock)
+def talk(database, clock):
+    return Talk(database, clock)
 
 
-def test_days_count_questions_and_what_people_thought(database, cipher, clock, talk):
-    rows = QuestionStatistics(database, cipher)
+def test_days_count_questions_and_what_people_thought(database, clock, talk):
+    rows = QuestionStatistics(database)
     talk.ask(ANNA, "раз", Rating.UP, FACE)
     talk.ask(ANNA, "два", Rating.DOWN, FACE)
     talk.ask(BORIS, "иное", Rating.DOWN, "other")
@@ -127,24 +127,22 @@ def test_days_count_questions_and_what_people_thought(database, cipher, clock, t
     assert rows.days(FACE, second) == [Period(second, 1)]
 
 
-def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
-    database, cipher, clock, talk
-):
+def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(database, clock, talk):
     model = World(database, clock).serve(1, examples(12))
     talk.ask(ANNA, "чья?", None, None, model)
-    assert QuestionStatistics(database, cipher).days(FACE, OLD)[0].questions == 1
-    assert QuestionStatistics(database, cipher).days("other", OLD) == []
-    assert QuestionStatistics(database, cipher, "other").days("other", OLD)[0].questions == 1
+    assert QuestionStatistics(database).days(FACE, OLD)[0].questions == 1
+    assert QuestionStatistics(database).days("other", OLD) == []
+    assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
 
 
-def test_a_question_that_was_edited_counts_once(database, cipher, talk):
+def test_a_question_that_was_edited_counts_once(database, talk):
     talk.ask(ANNA, "было", None, FACE, message=9)
     talk.ask(ANNA, "стало", None, FACE, message=9)
-    assert [each.questions for each in QuestionStatistics(database, cipher).days(FACE, OLD)] == [1]
+    assert [each.questions for each in QuestionStatistics(database).days(FACE, OLD)] == [1]
 
 
-def test_disliked_words_are_those_of_people_who_allow_it(database, cipher, talk, clock):
-    rows, consents = QuestionStatistics(database, cipher), Consents(database, clock)
+def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
+    rows, consents = QuestionStatistics(database), Consents(database, clock)
     talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
     talk.ask(ANNA, "хорошо", Rating.UP, FACE)
     talk.ask(BORIS, "тайна", Rating.DOWN, FACE)

@@ -89,10 +89,10 @@ def test_a_plan_without_a_trial_has_none(shop):
             shop.trial(plan=name)
 
 
-def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
+def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
     shop.trial()
     for _ in range(2):
-        PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+        PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
         clock.move(1000 * 86_400)
         shop.users.seen([User(ANNA, "ru")])
         assert shop.plans() == []
@@ -103,15 +103,15 @@ def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
 
 
 def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
-    with open_database(url) as database:
+    with open_database(url, cipher=cipher) as database:
         Users(database).seen([User(ANNA, "ru")])
     gate, had = threading.Barrier(4), []
 
     def begin():
-        with open_database(url) as mine:
+        with open_database(url, cipher=cipher) as mine:
             gate.wait()
             try:
-                had.append(Counter(mine, cipher, clock).trial())
+                had.append(Counter(mine, clock).trial())
             except Refused:
                 had.append(0)
 
@@ -121,8 +121,8 @@ def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
     for thread in threads:
         thread.join()
     assert sorted(had) == [0, 0, 0, 3]
-    with open_database(url) as database:
-        assert len(Counter(database, cipher, clock).billing.terms.of(ANNA)) == 1
+    with open_database(url, cipher=cipher) as database:
+        assert len(Counter(database, clock).billing.terms.of(ANNA)) == 1
 
 
 def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):

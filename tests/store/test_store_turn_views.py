@@ -11,25 +11,23 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
-from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 
 BOT = 8700000001
-CIPHER = Cipher({"k": b"k" * 32}, "k")
 
 
 @pytest.fixture
 def turns(database, clock):
-    sessions = Sessions(database, CIPHER, BOT, clock)
+    sessions = Sessions(database, BOT, clock)
     made = [sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
     assert made == [1, 2, 3]
-    return Turns(database, CIPHER, BOT, clock)
+    return Turns(database, BOT, clock)
 
 
 @pytest.fixture
 def views(database):
-    return TurnHistory(database, CIPHER, BOT)
+    return TurnHistory(database, BOT)
 
 
 def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
@@ -75,7 +73,7 @@ def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, v
     first, second = views.passages(1)
     assert (first.question, first.answer, first.cost_micro) == ("вопрос 2", "ответ 2", 3)
     assert (second.question, second.answer) == ("вопрос 1, исправлен", "")
-    assert TurnHistory(database, CIPHER, BOT + 1).passages(1) == []
+    assert TurnHistory(database, BOT + 1).passages(1) == []
 
 
 def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):
