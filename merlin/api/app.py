@@ -210,8 +210,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         if services.tell_keys is not None:
             beside.append(asyncio.create_task(_tell_keys(services.tell_keys)))
         freshness = app.state.catalogue.freshness
-        beside.append(asyncio.create_task(freshness.watch(services.context)))
-        beside.append(asyncio.create_task(warm_vocabulary(services.context, freshness)))
+        beside.append(asyncio.create_task(freshness.watch(services)))
+        beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
         app.state.payment_worker = PaymentWorker(services.payments)
         if app.state.payment_worker.is_of_use:
             beside.append(asyncio.create_task(app.state.payment_worker.serve()))

@@ -28,17 +28,25 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import Account, fold_name, verify_password
-from merlin.account.api_keys import Scope, digest, is_secret
-from merlin.account.sign_ins import LONGEST, WITHIN_TELEGRAM, SignIn, SignInMethod, browser_name
-from merlin.account.users import User
+from merlin.account.accounts import Account, Accounts, fold_name, verify_password
+from merlin.account.api_keys import ApiKeys, Scope, digest, is_secret
+from merlin.account.sign_ins import (
+    LONGEST,
+    WITHIN_TELEGRAM,
+    SignIn,
+    SignInMethod,
+    SignIns,
+    browser_name,
+)
+from merlin.account.users import User, Users
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
-from merlin.api.services import ApiServices, Rows
+from merlin.api.services import ApiServices
 from merlin.app.actor import Actor
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
+from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 
 SIGN_IN = "merlin"
@@ -110,12 +118,12 @@ async def check_password(request: Request, guess: PasswordCheck) -> Account:
     """
     gate: LoginThrottle = request.app.state.gate
     services: ApiServices = request.app.state.services
-    rows, name = services.rows, fold_name(guess.name)
+    name = fold_name(guess.name)
 
     def look() -> tuple[Account | None, bool]:
-        account = rows.accounts.named(name)
+        account = Accounts(services.db).named(name)
         user_id = account.user_id if account else 0
-        return account, rows.accounts.knows(user_id, guess.browser)
+        return account, Accounts(services.db).knows(user_id, guess.browser)
 
     account, is_known = await services.store.read(look)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
@@ -163,23 +171,23 @@ class NewSignIn:
     token: str
 
 
-def open_sign_in(request: Request, rows: Rows, who: Identity) -> NewSignIn:
+def open_sign_in(request: Request, services: ApiServices, who: Identity) -> NewSignIn:
     """Open a sign-in, in the transaction that runs; the one that this browser had ends.
 
     Raises Problem 403 for somebody who is blocked.
     """
-    user = rows.users.get(who.user_id) or User(who.user_id)
+    user = Users(services.db).get(who.user_id) or User(who.user_id)
     if user.is_blocked:
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
     token_before = read_cookie(request, SIGN_IN)
-    before = rows.sign_ins.find(token_before) if token_before else None
+    before = SignIns(services.db).find(token_before) if token_before else None
     if before is not None:
-        rows.sign_ins.close(before.user_id, before.sign_in_id)
+        SignIns(services.db).close(before.user_id, before.sign_in_id)
     agent = browser_name(request.headers.get("user-agent", ""))
-    sign_in, token = rows.sign_ins.open(who.user_id, who.how, agent, who.source)
+    sign_in, token = SignIns(services.db).open(who.user_id, who.how, agent, who.source)
     if who.how is SignInMethod.PASSWORD:
         whose = told_user(who.user_id)
-        rows.audit.note(whose, "sign-in.password", whose, {"sign_in": sign_in.sign_in_id})
+        Audit(services.db).note(whose, "sign-in.password", whose, {"sign_in": sign_in.sign_in_id})
     return NewSignIn(sign_in, token)
 
 
@@ -283,20 +291,20 @@ Found = tuple[Caller, datetime | None]
 def _of_bearer(services: ApiServices, secret: str) -> Found | None:
     if not is_secret(secret):
         return _of_token(services, secret, AuthMethod.TOKEN)
-    key = services.rows.keys.find(secret)
+    key = ApiKeys(services.db).find(secret)
     if key is None:
         return None
-    user = services.rows.users.get(key.user_id) or User(key.user_id)
-    standing = services.rows.roles.standing(key.user_id)
+    user = Users(services.db).get(key.user_id) or User(key.user_id)
+    standing = services.roles.standing(key.user_id)
     return Caller(user, standing, AuthMethod.KEY, key.scopes, key.key_id), key.used_at
 
 
 def _of_token(services: ApiServices, token: str, by: AuthMethod) -> Found | None:
-    sign_in = services.rows.sign_ins.find(token)
+    sign_in = SignIns(services.db).find(token)
     if sign_in is None:
         return None
-    user = services.rows.users.get(sign_in.user_id) or User(sign_in.user_id)
-    standing = services.rows.roles.standing(sign_in.user_id)
+    user = Users(services.db).get(sign_in.user_id) or User(sign_in.user_id)
+    standing = services.roles.standing(sign_in.user_id)
     return Caller(user, standing, by, None, sign_in.sign_in_id, token), sign_in.seen_at
 
 
@@ -304,8 +312,7 @@ async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None)
     """Note when a key or browser was used, once in `SEEN`."""
     if seen_at is not None and services.clock() - seen_at < SEEN:
         return
-    rows = services.rows
-    note = rows.keys.used if caller.by is AuthMethod.KEY else rows.sign_ins.seen
+    note = ApiKeys(services.db).used if caller.by is AuthMethod.KEY else SignIns(services.db).seen
     await services.store.do(lambda: note(caller.credential))
 
 

@@ -188,13 +188,13 @@ async def mark_order_due(services: ApiServices, hint: PaymentWebhook) -> bool:
     found = await services.store.read(lambda: _meant(services, hint))
     if found is None:
         return False
-    look, now = services.rows.billing.purchases.look, services.clock()
+    look, now = services.billing.purchases.look, services.clock()
     return await services.store.do(lambda: look(found.purchase_id, now))
 
 
 def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
     """Return the order that a notification is about, where anything may be new of it."""
-    purchases = services.rows.billing.purchases
+    purchases = services.billing.purchases
     known = purchases.by_outside(Gateway.YOOKASSA, hint.payment_id)
     if known is None and hint.purchase_id:
         known = _asked_for(services, hint.purchase_id)
@@ -206,7 +206,7 @@ def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
 def _asked_for(services: ApiServices, purchase_id: str) -> Purchase | None:
     """Return an order that was asked for, and of whose payment we never learnt the id."""
     try:
-        found = services.rows.billing.purchases.get(purchase_id)
+        found = services.billing.purchases.get(purchase_id)
     except NotFound:
         return None
     was_asked = found.asked_at is not None and not found.outside_id

@@ -30,7 +30,14 @@ from merlin.api.auth import Caller
 from merlin.api.problems import Problem, Refusal, answer
 from merlin.api.services import ApiServices
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
-from merlin.db.idempotency import NUMBER_BITS, KeyConflict, KeyedCall, StartedCall, StoredResponse
+from merlin.db.idempotency import (
+    NUMBER_BITS,
+    IdempotencyKeys,
+    KeyConflict,
+    KeyedCall,
+    StartedCall,
+    StoredResponse,
+)
 from merlin.db.requests import RequestKind, Requests, RequestState
 
 KEY_HEADER = "Idempotency-Key"
@@ -83,7 +90,7 @@ async def run_once_in_pieces(
     services: ApiServices = request.app.state.services
     asked = _digest(request, await request.body() if body is None else body)
     named = KeyedCall(caller.user_id, key, asked)
-    found = await services.store.do(lambda: services.rows.repeats.begin(named))
+    found = await services.store.do(lambda: IdempotencyKeys(services.db).begin(named))
     if isinstance(found, StoredResponse):
         return _again(found)
     if isinstance(found, KeyConflict):
@@ -92,7 +99,7 @@ async def run_once_in_pieces(
 
 
 async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Response:
-    repeats = services.rows.repeats
+    repeats = IdempotencyKeys(services.db)
 
     async def keep(response: Response) -> None:
         answer = _answer_of(response)

@@ -31,7 +31,7 @@ def services_of(request: Request) -> ApiServices:
 
 def context_of(request: Request) -> Context:
     """Return what acts work with."""
-    return services_of(request).context
+    return services_of(request)
 
 
 async def led(request: Request, caller: Caller, course_id: int) -> Course:
@@ -48,7 +48,7 @@ def need(caller: Caller, scope: Scope) -> None:
 
 def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
     """Return whether the caller may change the examples of a dataset, within the store's work."""
-    return may_edit_examples(services.context, caller.actor, dataset)
+    return may_edit_examples(services, caller.actor, dataset)
 
 
 # Those who may watch anything; of what, the acts say.

@@ -15,49 +15,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from merlin.account.accounts import Accounts
-from merlin.account.api_keys import ApiKeys
-from merlin.account.roles import Roles
-from merlin.account.sign_ins import Logins, SignIns
-from merlin.account.users import Consents, Users
+from merlin.account.users import Users
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.app.inbox import Update
 from merlin.app.orders import PaymentContext
-from merlin.app.personal_data import PersonalRecords
-from merlin.app.sessions import PrivateSessions
-from merlin.app.texts import Settings
-from merlin.billing.cost_limits import Costs
-from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
-from merlin.billing.repository import Billing
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.feedback import QuestionStatistics, Ratings
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
-from merlin.config.settings import AnswerBudget
-from merlin.config.shop import PaymentsConfig
-from merlin.core.clock import Clock
+from merlin.chat.model_catalogue import KnownModels
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
-from merlin.course.catalogue import Catalogue
-from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Edit
 from merlin.dataset.check import BlobCache
-from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
 from merlin.dataset.preview import Preview, preview_edits
-from merlin.dataset.proposals import Proposals
-from merlin.db.audit import Audit
-from merlin.db.idempotency import IdempotencyKeys
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter
-from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
 from merlin.providers.payments import PolledGateway
-from merlin.training.model_store import Lineage
 from merlin.training.models import Serving
 
 
@@ -141,54 +116,16 @@ class Picture:
     serving: Sequence[Serving] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The families of rows that the api works on; their methods are called within `Store`."""
-
-    courses: Catalogue
-    library: FileIndex
-    archive: FileIndex
-    changes: Changes
-    change_list: Changes
-    users: Users
-    register: Users
-    roles: Roles
-    sign_ins: SignIns
-    accounts: Accounts
-    logins: Logins
-    settings: Settings
-    keys: ApiKeys
-    consents: Consents
-    quotas: Quotas
-    costs: Costs
-    billing: Billing
-    uses: Quotas
-    repeats: IdempotencyKeys
-    talks: PrivateSessions
-    ratings: Ratings
-    interest: QuestionStatistics
-    proposals: Proposals
-    people: PersonalRecords
-    shelf: ModelCatalogue
-    showcase: ModelCatalogue
-    lineage: Lineage
-    audit: Audit
-    wake: ChangeCounter
-    requests: Requests
-    notices: Notices
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServices:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices(Context):
     """Functions of the api; each raises MerlinError when the database does not answer.
 
     `store_update` returns once the update is safely kept; None: this bot asks Telegram itself,
     and there is no telegram hook. `telegram_secret` is the word that Telegram repeats.
     `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
     unless somebody asked already.
-    `still_alive` tells the service manager, about once a second. `public_url` is the address by
-    which people know this api, "" where the config does not say. `entrance` is how people may sign
-    in, `limits` how many calls they may make. `proofs` checks edits; acts work with `context`.
+    `still_alive` tells the service manager, about once a second. `entrance` is how people may sign
+    in, `limits` how many calls they may make. `proofs` checks edits.
     `gateway` is the shop at YooKassa; None: there is none. `connections` are those of the server.
     `tell_keys` says that this process lives and which keys of people's texts it holds, about once
     a second.
@@ -197,21 +134,13 @@ class ApiServices:
     """
 
     store: Store
-    context: Context
-    rows: Rows
     look: Callable[[], Awaitable[Picture]]
     ask_fetch: Callable[[], Awaitable[None]]
     ask_poll: Callable[[], Awaitable[None]]
     store_update: Callable[[Update], Awaitable[None]] | None
     telegram_secret: str
-    clock: Clock
     still_alive: Callable[[], object]
-    language: str = "ru"
-    public_url: str = ""
-    caps: AnswerBudget = field(default_factory=AnswerBudget)
     gateway: PolledGateway | None = None
-    timezone: str = "UTC"
-    default_dataset: str | None = None
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)
@@ -223,22 +152,12 @@ class ApiServices:
     monitoring: tuple[str, ...] = LOOPBACK
 
     @property
-    def plans(self) -> Sequence[Plan]:
-        """Return the plans of the config."""
-        return self.rows.billing.plans
-
-    @property
-    def selling(self) -> PaymentsConfig:
-        """Return how plans are paid for."""
-        return self.rows.billing.selling
-
-    @property
     def payments(self) -> PaymentContext:
         """Return what the acts of payments work with."""
         return PaymentContext(
             store=self.store,
-            billing=self.rows.billing,
-            users=self.rows.users,
+            billing=self.billing,
+            users=Users(self.db),
             gateway=self.gateway,
             polled=self.gateway,
             language=self.language,

@@ -20,6 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from merlin.account.roles import Roles
+from merlin.billing.plan import Plan
+from merlin.billing.repository import Billing, billing_of
+from merlin.config.settings import AnswerBudget
+from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.course.catalogue import CourseCache
 from merlin.course.search import VocabularyCache
@@ -37,14 +42,25 @@ T = TypeVar("T")
 class Context:
     """The database of a process, its clock, and what its configuration says.
 
-    `store` runs acts beside the event loop; None where there is none (the command line). `terms`
-    by provider, `currencies` what each provider charges in, `sunsets` by base model.
+    `store` runs acts beside the event loop; the command line has none. `bot_id` 0: questions that
+    come through the api belong to no bot of Telegram. `admins` are the ids that the configuration
+    names, `public_url` is where our pages are, "" where nobody said. `terms` by provider,
+    `currencies` what each provider charges in, `sunsets` by base model.
     """
 
     db: Database
     store: Store | None = None
     clock: Clock = utc_now
+    bot_id: int = 0
     state_dir: Path | None = None
+    language: str = "ru"
+    timezone: str = "UTC"
+    public_url: str = ""
+    default_dataset: str | None = None
+    admins: Sequence[int] = ()
+    plans: Sequence[Plan] = ()
+    selling: PaymentsConfig = field(default_factory=PaymentsConfig)
+    answer_budget: AnswerBudget = field(default_factory=AnswerBudget)
     terms: Mapping[str, Terms] = field(default_factory=dict)
     caps: Caps = field(default_factory=Caps)
     currencies: Mapping[str, str] = field(default_factory=dict)
@@ -69,3 +85,13 @@ class Context:
         if self.store is None:
             raise RuntimeError("this process has no writing thread: call the act itself")
         return self.store
+
+    @property
+    def roles(self) -> Roles:
+        """Return who may do what, by the database and the configuration."""
+        return Roles(self.db, self.admins)
+
+    @property
+    def billing(self) -> Billing:
+        """Return what the acts of billing work on."""
+        return billing_of(self.db, self.clock, self.plans, self.selling)

@@ -20,7 +20,9 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest
 
+from merlin.app.dialogs import Dialogs
 from merlin.app.inbox import UpdateState
+from merlin.app.outbox import Outbox
 from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
@@ -55,6 +57,7 @@ from merlin.bot.handlers import (
 from merlin.bot.menu import View
 from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
+from merlin.chat.turns import Turns
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -212,7 +215,7 @@ async def _commanded(context: BotContext) -> bool:
     """Wait for no words any more; follow a link to the command or question that it leads to."""
     is_left = context.dialog is not None and context.command != "cancel" and not context.is_resumed
     if is_left:
-        dialogs = context.rows.dialogs
+        dialogs = Dialogs(context.db, context.bot_id)
         await context.store.do(lambda: dialogs.end(context.chat_id, context.user_id))
     led = start.led_to(context)
     if start.asked_token(context):
@@ -237,8 +240,8 @@ async def _gone_on(context: BotContext) -> bool:
     """
 
     def read() -> tuple[bool, bool]:
-        is_asked = context.rows.turns.find(context.update_id) is not None
-        return is_asked, bool(context.rows.outbox.of_update(context.update_id))
+        is_asked = Turns(context.db, context.bot_id).find(context.update_id) is not None
+        return is_asked, bool(Outbox(context.db, context.bot_id).of_update(context.update_id))
 
     is_asked, is_answered = await context.store.do(read)
     if is_asked:

@@ -31,6 +31,7 @@ from merlin.core.heartbeat import BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
 from merlin.core.permissions import Authority, Permission
+from merlin.db.audit import Audit
 
 log = get_logger(__name__)
 
@@ -132,14 +133,14 @@ class StaffMenus:
 
     def _earlier(self) -> dict[int, tuple[str, ...]]:
         """Return whose role changed lately: their menu may still be that of an earlier one."""
-        entries = self._services.rows.audit.newest(_LOOK_BACK)
+        entries = Audit(self._services.db).newest(_LOOK_BACK)
         changed = (each.target for each in entries if each.action.startswith(_ROLE))
         ids = (target.partition(":")[2] for target in changed)
         return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
     def _wanted(self) -> dict[int, tuple[str, ...]]:
         """Return the further commands of everybody who has any."""
-        roles = self._services.rows.roles
+        roles = self._services.roles
         people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
         found = {each: staff_commands(roles.standing(each)) for each in people}
         return {user_id: names for user_id, names in found.items() if names}

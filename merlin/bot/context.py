@@ -34,23 +34,27 @@ from telegram.ext import (
     filters,
 )
 
-from merlin.account.users import User
-from merlin.app.dialogs import Dialog
-from merlin.app.inbox import Outcome, Update, UpdateState, json_integer, json_object
-from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
+from merlin.account.roles import Roles
+from merlin.account.users import User, Users
+from merlin.app.dialogs import Dialog, Dialogs
+from merlin.app.inbox import Inbox, Outcome, Update, UpdateState, json_integer, json_object
+from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
+from merlin.billing.quota import Quotas
+from merlin.billing.repository import Billing
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files, Sent, sent_of
 from merlin.bot.markdown.entities import split
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass
-from merlin.bot.services import BotServices, Rows
+from merlin.bot.services import BotServices
 from merlin.bot.streaming import BackgroundTask
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import zone_of
 from merlin.core.formatted_text import FormattedMessage, join_surrogates
 from merlin.core.i18n import language_of, text
+from merlin.db.database import Database
 from merlin.db.writer import Store
 
 NOBODY = User(0)
@@ -100,10 +104,12 @@ class UpdateContext:
     dialog: Dialog | None = None
 
 
-def update_context_of(rows: Rows, update: Update) -> UpdateContext:
+def update_context_of(services: BotServices, update: Update) -> UpdateContext:
     """Return what is known now; to be called within the store's work."""
-    user = rows.users.get(update.user_id) or User(update.user_id)
-    return UpdateContext(user, rows.dialogs.get(update.chat_id, update.user_id))
+    user = Users(services.db).get(update.user_id) or User(update.user_id)
+    return UpdateContext(
+        user, Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
+    )
 
 
 # How long an answer about who somebody is in a chat is good for.
@@ -293,9 +299,24 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.services.store
 
     @property
-    def rows(self) -> Rows:
-        """Return the rows; to be called within the store's work."""
-        return self.services.rows
+    def db(self) -> Database:
+        """Return the database; to be used within the store's work."""
+        return self.services.db
+
+    @property
+    def bot_id(self) -> int:
+        """Return the number of this bot."""
+        return self.services.bot_id
+
+    @property
+    def roles(self) -> Roles:
+        """Return who may do what."""
+        return self.services.roles
+
+    @property
+    def billing(self) -> Billing:
+        """Return what the acts of billing work on."""
+        return self.services.billing
 
     @property
     def chat_id(self) -> int:
@@ -393,16 +414,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Store the final state of an update and of those joined to it; within the store's work."""
         ids = (self.update_id, *(update.update_id for update in self.joined))
         outcomes = [Outcome(update_id, state, reason) for update_id in ids]
-        self.rows.inbox.finish(self.services.owner, self.chat_id, outcomes)
+        Inbox(self.db, self.bot_id).finish(self.services.owner, self.chat_id, outcomes)
 
     def wait(self, dialog: Dialog) -> None:
         """Let the person's next message belong to a dialog; within the store's work."""
         asked = replace(dialog, asked_by=self.update_id)
-        self.rows.dialogs.put(self.chat_id, self.user_id, asked)
+        Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, asked)
 
     def stop_waiting(self) -> bool:
         """Wait for no message any more; return whether one was; within the store's work."""
-        return self.rows.dialogs.end(self.chat_id, self.user_id)
+        return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
 
     def ending(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return what ends the update, when it is known whether its answer was confirmed."""
@@ -433,15 +454,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             begun = self._begun() if self.is_resumed else []
             screen = View(None) if begun else act()
             answered.knows(screen)
-            return begun or self.rows.outbox.put(letters(self, screen))
+            return begun or Outbox(self.db, self.bot_id).put(letters(self, screen))
 
         async with answered:
             await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
 
     def _begun(self) -> Sequence[QueuedMessage]:
         """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
-        self.rows.quotas.give_back(self.update_id)
-        return self.rows.outbox.of_update(self.update_id)
+        Quotas(self.db, self.bot_id).give_back(self.update_id)
+        return Outbox(self.db, self.bot_id).of_update(self.update_id)
 
     async def say(
         self, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""

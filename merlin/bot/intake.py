@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import BaseRequest
 
-from merlin.account.users import User
-from merlin.app.inbox import Update, read_update
+from merlin.account.users import User, Users
+from merlin.app.inbox import Inbox, Update, read_update
 from merlin.bot.context import UpdateContext, update_context_of
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.processor import ChatProcessor
@@ -25,7 +25,7 @@ from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 
 log = get_logger(__name__)
 
@@ -128,9 +128,7 @@ class Intake:
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
             await self._services.store.do(
-                lambda: self._services.rows.notices.tell(
-                    ADMINS, "notice-conflict", {}, self._hour()
-                )
+                lambda: Notices(self._services.db).tell(ADMINS, "notice-conflict", {}, self._hour())
             )
         self._has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
@@ -149,13 +147,14 @@ class Intake:
 
     async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, UpdateContext]]:
         """Store a batch, however often that must be tried; return what this process is to do."""
-        rows = self._services.rows
 
         def work() -> list[tuple[Update, UpdateContext]]:
-            rows.users.seen(writers(updates))
-            fresh = rows.inbox.store(updates, self._services.owner)
+            Users(self._services.db).seen(writers(updates))
+            fresh = Inbox(self._services.db, self._services.bot_id).store(
+                updates, self._services.owner
+            )
             # Read here, because every question would have to go and ask for it.
-            return [(update, update_context_of(rows, update)) for update in fresh]
+            return [(update, update_context_of(self._services, update)) for update in fresh]
 
         # Telegram keeps the batch until it is stored.
         return await retry_until_stored(self._services, work, "updates could not be stored")

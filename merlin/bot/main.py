@@ -19,9 +19,12 @@ from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
 
-from merlin.app.inbox import RENEW_S, Update
+from merlin.account.users import Users
+from merlin.app.groups import Groups
+from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
-from merlin.app.texts import BOT_ID, BOT_NAME
+from merlin.app.retention import OldRows
+from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, handle_update, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
@@ -36,10 +39,13 @@ from merlin.bot.services import BotServices
 from merlin.bot.stars import StarsGateway, compare_stars, payment_context
 from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.answer import AnswerService
+from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
-from merlin.db.notices import notify_failing_steps
+from merlin.dataset.proposals import ProposalFollower
+from merlin.db.notices import Notices, notify_failing_steps
+from merlin.db.processes import ChangeCounter
 
 log = get_logger(__name__)
 
@@ -55,13 +61,14 @@ class Housekeeping:
 
     def __init__(self, services: BotServices) -> None:
         self._store = services.store
-        self._rows = services.rows
+        self._followed = ProposalFollower(services.db)
+        self._old = OldRows(services.db, services.retention)
         self._due = 0.0
 
     async def round(self) -> None:
         """Look for what is to be done, and do it."""
-        if await self._store.read(self._rows.followed.is_due):
-            await self._store.do(self._rows.followed.follow)
+        if await self._store.read(self._followed.is_due):
+            await self._store.do(self._followed.follow)
         clock = asyncio.get_running_loop().time
         if clock() >= self._due:
             self._due = clock() + HOUSEKEEPING_EVERY_S
@@ -69,7 +76,7 @@ class Housekeeping:
 
     async def _sweep(self) -> None:
         total = 0
-        while count := await self._store.do(self._rows.retained.sweep):
+        while count := await self._store.do(self._old.sweep):
             total += count
             await asyncio.sleep(BREATH_S)
         if total:
@@ -108,7 +115,7 @@ class ModelLists:
 
     def _lacking(self) -> set[str]:
         """Return the providers whose list does not have a model that serves by now."""
-        serving = [one.model for one in self._services.rows.showcase.all_serving()]
+        serving = [one.model for one in ModelCatalogue(self._services.db).all_serving()]
         said = self._said
         return {one.provider for one in serving if one.model_id not in said.get(one.provider, {})}
 
@@ -123,7 +130,7 @@ class ModelLists:
         # What a refusal told meanwhile is truer than the same list once more.
         if windows != self._said.get(provider):
             await self._services.store.do(
-                lambda: self._services.rows.listed.relist(provider, windows)
+                lambda: Windows(self._services.db).relist(provider, windows)
             )
             self._said[provider] = windows
 
@@ -200,7 +207,7 @@ class Bot:
         log.info("bot stopped")
 
     def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        look = wake_counter(self._services.rows.wake, self._services.store.read)
+        look = wake_counter(ChangeCounter(self._services.db), self._services.store.read)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
@@ -228,7 +235,7 @@ class Bot:
         await self._processor.close(self._services.pace.finish_s)
         await self._notices.close()
         await self._services.store.do(
-            lambda: self._services.rows.inbox.release(self._services.owner)
+            lambda: Inbox(self._services.db, self._services.bot_id).release(self._services.owner)
         )
 
     async def _check_token(self) -> None:
@@ -243,7 +250,7 @@ class Bot:
     async def _moved(self, old_id: int, new_id: int) -> None:
         """Let what is kept of a group follow it into its supergroup."""
         log.info("a group became a supergroup", old=old_id, new=new_id)
-        groups = self._services.rows.groups
+        groups = Groups(self._services.db, self._services.bot_id)
         await self._services.store.do(lambda: groups.move(old_id, new_id))
 
     async def _introduce(self) -> None:
@@ -254,7 +261,7 @@ class Bot:
             await self._connection.pause(attempt)
             await self._check_token()
             attempt += 1
-        settings = self._services.rows.settings
+        settings = Settings(self._services.db)
 
         def store() -> None:
             # The api knows no token.
@@ -276,11 +283,13 @@ class Bot:
         self._processor.add(found, is_resumed=True)
 
     def _found(self, in_hand: Set[int], room: int) -> tuple[list[Update], list[Update]]:
-        rows, owner = self._services.rows, self._services.owner
+        owner = self._services.owner
         # Asked first: what is claimed now is in our chats too, and not new to everybody.
-        fresh = rows.inbox.arrived(owner, in_hand, AT_ONCE)
-        found = rows.inbox.claim(owner, room) if room > 0 else []
-        rows.users.seen(writers([*fresh, *found]))
+        fresh = Inbox(self._services.db, self._services.bot_id).arrived(owner, in_hand, AT_ONCE)
+        found = (
+            Inbox(self._services.db, self._services.bot_id).claim(owner, room) if room > 0 else []
+        )
+        Users(self._services.db).seen(writers([*fresh, *found]))
         return fresh, found
 
     async def _beat(self) -> None:
@@ -298,8 +307,8 @@ class Bot:
     def _say(self, *, is_due: bool) -> None:
         services = self._services
         if is_due:
-            services.rows.inbox.renew(services.owner)
-        services.rows.heartbeats.beat(
+            Inbox(services.db, services.bot_id).renew(services.owner)
+        services.heartbeats.beat(
             Heartbeat(
                 process="bot",
                 host=socket.gethostname(),
@@ -308,7 +317,7 @@ class Bot:
                 at=services.clock(),
                 step="telegram is down" if self._connection.is_down else "serving",
                 counters={
-                    "waiting": services.rows.inbox.waiting(),
+                    "waiting": Inbox(services.db, services.bot_id).waiting(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
                 },
@@ -316,7 +325,7 @@ class Bot:
             )
         )
         notify_failing_steps(
-            services.rows.notices, "bot", self._bugs.failing, services.clock().date()
+            Notices(services.db), "bot", self._bugs.failing, services.clock().date()
         )
 
     def _notify(self, word: str) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 
-from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
-from merlin.app.verdicts import editors_told_separately
+from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMessage
+from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, short
 from merlin.bot.handlers.changes import solving
@@ -29,7 +29,7 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.permissions import Role
 from merlin.db.audit import person_reference
-from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice
+from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices
 
 Told = Mapping[str, object]
 
@@ -183,13 +183,13 @@ class NoticeRenderer:
 
     def __init__(self, services: BotServices) -> None:
         self._services = services
-        self._rows = services.rows
 
     def letters(self, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
         """Yield the messages to everybody whom these notices are for."""
         for group in _grouped(notices):
             told = [
-                editors_told_separately(self._rows.news, each.key, each.arguments) for each in group
+                editors_told_separately(EditorNewsFeed(self._services.db), each.key, each.arguments)
+                for each in group
             ]
             for chat_id in self._readers(group):
                 # Who made the edit hears of it by itself, and not a second time as an admin.
@@ -210,7 +210,7 @@ class NoticeRenderer:
     def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
         notice = group[0]
         if notice.to in _TO_ADMINS:
-            granted = [each for each in self._rows.roles.granted() if each.role is Role.ADMIN]
+            granted = [each for each in self._services.roles.granted() if each.role is Role.ADMIN]
             admins = dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
             # Whom it was done to is told by a message of their own.
             concerned = {str(each.arguments.get("to", "")) for each in group}
@@ -270,7 +270,6 @@ class NoticeSender:
 
     def __init__(self, services: BotServices, sender: OutboxSender) -> None:
         self._services = services
-        self._rows = services.rows
         self._sender = sender
         self._bulletin = NoticeRenderer(services)
         self._on_the_way: dict[int, asyncio.Task[None]] = {}
@@ -280,7 +279,9 @@ class NoticeSender:
         if await self._services.store.read(self._waiting):
             await self._services.store.do(self._hand_over)
         loose = await self._services.store.do(
-            lambda: self._rows.outbox.loose(self._services.owner, AT_ONCE)
+            lambda: Outbox(self._services.db, self._services.bot_id).loose(
+                self._services.owner, AT_ONCE
+            )
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in loose:
@@ -293,13 +294,15 @@ class NoticeSender:
     def _waiting(self) -> list[Notice]:
         """Return the notices that may be told now."""
         lately = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
-        return self._rows.notices.waiting(AT_ONCE, lately)
+        return Notices(self._services.db).waiting(AT_ONCE, lately)
 
     def _hand_over(self) -> None:
         mine = [
-            notice for notice in self._waiting() if self._rows.notices.handed_over(notice.notice_id)
+            notice
+            for notice in self._waiting()
+            if Notices(self._services.db).handed_over(notice.notice_id)
         ]
-        self._rows.outbox.put(list(self._bulletin.letters(mine)))
+        Outbox(self._services.db, self._services.bot_id).put(list(self._bulletin.letters(mine)))
 
     async def _deliver(self, chat_id: int, waiting: Sequence[QueuedMessage]) -> None:
         try:
@@ -318,7 +321,9 @@ class NoticeSender:
     def _doubt(self, waiting: Sequence[QueuedMessage]) -> None:
         # Of these only the one that was being sent is changed.
         for outgoing in waiting:
-            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
+            Outbox(self._services.db, self._services.bot_id).settle(
+                outgoing.outgoing_id, OutgoingState.UNKNOWN
+            )
 
     async def close(self) -> None:
         """Stop sending; what was on its way is taken up by the next start."""

@@ -21,8 +21,17 @@ from functools import partial
 
 from telegram.error import BadRequest
 
-from merlin.app.broadcasts import Broadcast, BroadcastState, Delivered
-from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequest
+from merlin.account.users import Users
+from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered
+from merlin.app.outbox import (
+    Outbox,
+    OutgoingMessage,
+    OutgoingState,
+    QueuedMessage,
+    Target,
+    WaitingRequest,
+    WaitingRequests,
+)
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
@@ -32,7 +41,8 @@ from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Request, RequestState
 from merlin.db.writer import Store
 
@@ -44,11 +54,12 @@ class BroadcastSender:
 
     def __init__(self, services: BotServices) -> None:
         self._services = services
-        self._rows = services.rows
 
     async def round(self) -> None:
         """Move every running broadcast on."""
-        for broadcast in await self._services.store.read(self._rows.outreach.deliveries.open):
+        for broadcast in await self._services.store.read(
+            Broadcasts(self._services.db, self._services.bot_id, self._services.language).open
+        ):
             if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
                 await self._services.store.do(partial(self._move, broadcast))
                 kill_point("broadcast.handed")
@@ -56,28 +67,48 @@ class BroadcastSender:
                 await self._services.store.do(partial(self._end, broadcast))
 
     def _move(self, broadcast: Broadcast) -> None:
-        room = self._services.pace.broadcast_per_s - self._rows.outreach.deliveries.waiting()
+        room = (
+            self._services.pace.broadcast_per_s
+            - Broadcasts(
+                self._services.db, self._services.bot_id, self._services.language
+            ).waiting()
+        )
         if room < 1:
             return
-        users = self._rows.outreach.deliveries.next(broadcast.broadcast_id, room)
+        users = Broadcasts(self._services.db, self._services.bot_id, self._services.language).next(
+            broadcast.broadcast_id, room
+        )
         page = render(broadcast.text)
-        self._rows.outbox.put([OutgoingMessage(broadcast.key(user), user, page) for user in users])
+        Outbox(self._services.db, self._services.bot_id).put(
+            [OutgoingMessage(broadcast.key(user), user, page) for user in users]
+        )
         if users:
-            self._rows.wake.bump()
+            ChangeCounter(self._services.db).bump()
 
     def _end(self, broadcast: Broadcast) -> None:
         """Tell who sent it what came of it, once nothing waits any more."""
-        done = self._rows.outreach.deliveries.delivered(broadcast.broadcast_id)
-        if done.waiting or not self._rows.outreach.deliveries.end(broadcast.broadcast_id):
+        done = Broadcasts(
+            self._services.db, self._services.bot_id, self._services.language
+        ).delivered(broadcast.broadcast_id)
+        if done.waiting or not Broadcasts(
+            self._services.db, self._services.bot_id, self._services.language
+        ).end(broadcast.broadcast_id):
             return
-        over = self._rows.outreach.broadcasts.get(broadcast.broadcast_id) or broadcast
+        over = (
+            Broadcasts(self._services.db, self._services.bot_id, self._services.language).get(
+                broadcast.broadcast_id
+            )
+            or broadcast
+        )
         if not over.by_user:  # who sent it has deleted everything
             return
         language = self._services.language_of(over.by_user)
         onward = Button(text(language, "admin-broadcast"), "a-casts:n")
         page = FormattedMessage(report(over, done, language), buttons=((onward,),))
-        self._rows.outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
-        self._rows.wake.bump()
+        Outbox(self._services.db, self._services.bot_id).put(
+            [OutgoingMessage(f"report:{over.prefix}", over.by_user, page)]
+        )
+        ChangeCounter(self._services.db).bump()
 
 
 def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
@@ -103,18 +134,21 @@ class ResultMessages:
 
     def __init__(self, services: BotServices) -> None:
         self._services = services
-        self._rows = services.rows
 
     async def round(self) -> None:
         """Show every result that has come."""
-        if await self._services.store.read(self._rows.outreach.errands.ended):
+        if await self._services.store.read(
+            WaitingRequests(self._services.db, self._services.bot_id).ended
+        ):
             await self._services.store.do(self._hand_over)
 
     def _hand_over(self) -> None:
-        for errand, request in self._rows.outreach.errands.ended():
-            if self._rows.outreach.errands.told(request.request_id):
-                self._rows.outbox.put([self._letter(errand, request)])
-                self._rows.wake.bump()
+        for errand, request in WaitingRequests(self._services.db, self._services.bot_id).ended():
+            if WaitingRequests(self._services.db, self._services.bot_id).told(request.request_id):
+                Outbox(self._services.db, self._services.bot_id).put(
+                    [self._letter(errand, request)]
+                )
+                ChangeCounter(self._services.db).bump()
 
     def _letter(self, errand: WaitingRequest, request: Request) -> OutgoingMessage:
         language = self._services.language_of(errand.chat_id)
@@ -166,7 +200,8 @@ class OutboxSender:
 
     def __init__(self, services: BotServices, calls: BotApi, line: ConnectionState) -> None:
         self._store = services.store
-        self._rows = services.rows
+        self._db = services.db
+        self._outbox = Outbox(services.db, services.bot_id)
         self._owner = services.owner
         self._calls = calls
         self._line = line
@@ -197,14 +232,14 @@ class OutboxSender:
     def _begin(self, run: _Run, after: OnSent) -> bool:
         """Begin the first message, or end the whole; return whether one was begun."""
         if run.waiting:
-            return self._rows.outbox.begin(run.waiting[0].outgoing_id, self._owner)
+            return self._outbox.begin(run.waiting[0].outgoing_id, self._owner)
         after(run.is_sure)
         return False
 
     def _settle(self, ended: QueuedMessage | None, run: _Run, after: OnSent) -> bool:
         """Store how the last message ended (None: another process has it); begin the next."""
         if ended is not None:
-            self._rows.outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
+            self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
             self._tell_of_doubt(ended)
         return self._begin(run, after)
 
@@ -212,7 +247,7 @@ class OutboxSender:
         # A notice about a notice in doubt would lead to the next one.
         if _is_lost(ended) and ended.letter.update_id:
             told = {"chat": str(ended.letter.chat_id)}
-            self._rows.notices.tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
+            Notices(self._db).tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
 
     async def _left(self, ended: QueuedMessage | None, run: _Run) -> _Run:
         """Return what is still to be sent; a doubtful message again, once Telegram answers."""
@@ -270,9 +305,9 @@ class OutboxSender:
         chat_id = outgoing.letter.chat_id
 
         def work() -> None:
-            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
-            self._rows.outbox.drop(chat_id)
-            self._rows.users.unreachable(chat_id)
+            self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
+            self._outbox.drop(chat_id)
+            Users(self._db).unreachable(chat_id)
 
         await self._store.do(work)
 

@@ -26,8 +26,10 @@ from typing import Any
 
 from telegram.ext import BaseUpdateProcessor
 
-from merlin.app.inbox import Outcome, Update, UpdateState
-from merlin.app.outbox import OutgoingMessage
+from merlin.account.users import Users
+from merlin.app.inbox import Inbox, Outcome, Update, UpdateState
+from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.billing.quota import Quotas
 from merlin.bot.addressing import (
     MOST_PARTS,
     WAIT_S,
@@ -346,9 +348,9 @@ class UpdateWorker:
         known = task.known
         if known is None:
             # A queue that broke here would leave all that waits in it to the next start.
-            trouble, rows = "a person could not be looked up", self._services.rows
+            trouble = "a person could not be looked up"
             known = await retry_read(
-                self._services, lambda: update_context_of(rows, task.update), trouble
+                self._services, lambda: update_context_of(self._services, task.update), trouble
             )
         return replace(
             context,
@@ -389,9 +391,9 @@ class UpdateWorker:
         def work() -> None:
             if not isinstance(reason, ChatClosed):
                 if context.is_private:
-                    context.rows.users.unreachable(context.user_id)
-                context.rows.outbox.drop(context.chat_id)
-            context.rows.quotas.give_back(context.update_id)
+                    Users(context.db).unreachable(context.user_id)
+                Outbox(context.db, context.bot_id).drop(context.chat_id)
+            Quotas(context.db, context.bot_id).give_back(context.update_id)
             context.finish(UpdateState.FAILED, "unreachable")
 
         await context.store.do(work)
@@ -407,12 +409,12 @@ class UpdateWorker:
         def work() -> None:
             if is_news and newest.is_private:
                 key = f"full:{newest.update_id}"
-                user = update_context_of(services.rows, newest.stored).user
+                user = update_context_of(services, newest.stored).user
                 words = text(user.speaks(newest.language), "bot-queue-full", waiting=MOST_WAITING)
-                services.rows.outbox.put(
+                Outbox(services.db, services.bot_id).put(
                     [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
                 )
-            services.rows.inbox.finish(services.owner, newest.chat_id, outcomes)
+            Inbox(services.db, services.bot_id).finish(services.owner, newest.chat_id, outcomes)
 
         await retry_until_stored(services, work, "updates could not be refused")
         for update in updates:

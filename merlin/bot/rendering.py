@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from merlin.account.users import Users
 from merlin.app.inbox import UpdateState
 from merlin.billing.plan import Allowance, Format
 from merlin.billing.purchases import Promise
@@ -27,7 +28,7 @@ def named(services: BotServices, word: str, language: str) -> str:
     """Return how people read who did something, or what it was done to; in the store's work."""
     kind, _, name = word.partition(":")
     if kind == "user" and name.isdecimal():
-        user = services.rows.users.get(int(name))
+        user = Users(services.db).get(int(name))
         if user is not None and user.shown_name:
             return f"{user.shown_name} · {name}"
     if word == "user:erased":

@@ -12,62 +12,25 @@ from functools import partial
 from threading import Lock
 from typing import Protocol
 
-from merlin.account.roles import Roles
-from merlin.account.sign_ins import Logins
-from merlin.account.users import Consents, Users
-from merlin.app.broadcasts import Broadcasts
+from merlin.account.users import Users
 from merlin.app.context import Context
-from merlin.app.dialogs import Dialogs
-from merlin.app.groups import Groups, InlineWords
-from merlin.app.inbox import Inbox, Owner
-from merlin.app.outbox import Outbox, WaitingRequests
-from merlin.app.personal_data import PersonalRecords
-from merlin.app.retention import OldRows
-from merlin.app.texts import Settings
-from merlin.app.verdicts import EditorNewsFeed
-from merlin.billing.cost_limits import Costs
-from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
-from merlin.billing.repository import Billing
+from merlin.app.inbox import Owner
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, Transcriber
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
+from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.preset import Preset
-from merlin.chat.presets import OwnPresets
 from merlin.chat.route import General
-from merlin.chat.sessions import Sessions
-from merlin.chat.turns import TurnHistory, Turns
-from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
-from merlin.config.shop import PaymentsConfig
-from merlin.core.clock import Clock, utc_now
+from merlin.config.settings import MediaLimits, Retention, TelegramLimits
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
-from merlin.dataset.change_queue import Changes
 from merlin.dataset.check import BlobCache
-from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
 from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
 from merlin.dataset.preview import Preview, preview_edits
-from merlin.dataset.proposals import ProposalFollower, Proposals
-from merlin.db.audit import Audit
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats
-from merlin.db.requests import Requests
+from merlin.db.processes import Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.training.model_store import Lineage
 from merlin.training.policy import Forecast, forecast
-
-
-@dataclass(frozen=True, slots=True)
-class Outreach:
-    """Rows of what one bot does for admins: what they wait for, and what they tell everybody."""
-
-    errands: WaitingRequests
-    broadcasts: Broadcasts
-    deliveries: Broadcasts
-
 
 # Examples of which the reading is remembered, so that the next proof is quick.
 REMEMBERED = 20_000
@@ -132,54 +95,6 @@ class Lead(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The families of rows that the bot works on; their methods are called within `Store`."""
-
-    inbox: Inbox
-    groups: Groups
-    inline: InlineWords
-    outbox: Outbox
-    users: Users
-    register: Users
-    roles: Roles
-    logins: Logins
-    audit: Audit
-    consents: Consents
-    quotas: Quotas
-    costs: Costs
-    billing: Billing
-    sessions: Sessions
-    session_list: Sessions
-    turns: Turns
-    corrections: Turns
-    tally: TurnHistory
-    transcripts: TurnHistory
-    dialogs: Dialogs
-    settings: Settings
-    windows: Windows
-    listed: Windows
-    presets: OwnPresets
-    shelf: ModelCatalogue
-    showcase: ModelCatalogue
-    ratings: Ratings
-    proposals: Proposals
-    reviews: Proposals
-    followed: ProposalFollower
-    lineage: Lineage
-    library: FileIndex
-    changes: Changes
-    change_list: Changes
-    people: PersonalRecords
-    retained: OldRows
-    notices: Notices
-    news: EditorNewsFeed
-    requests: Requests
-    outreach: Outreach
-    heartbeats: Heartbeats
-    wake: ChangeCounter
-
-
-@dataclass(frozen=True, slots=True)
 class Pace:
     """How long what takes, in seconds; the defaults are for real life."""
 
@@ -196,8 +111,8 @@ class Pace:
     longest_pause_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class BotServices:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotServices(Context):
     """What the process is made of.
 
     `general` is each provider with the model its config names (None: its first), in the order of
@@ -214,11 +129,10 @@ class BotServices:
     token: str
     base_url: str
     store: Store
-    rows: Rows
+    heartbeats: Heartbeats
     lead: Lead
     owner: Owner
     answerers: Mapping[str, Answerer]
-    context: Context
     proofs: Proofs = field(default_factory=Proofs)
     general: Sequence[General] = ()
     assistant: General | None = None
@@ -231,32 +145,15 @@ class BotServices:
     presets: Sequence[Preset] = ()
     retention: Retention = field(default_factory=Retention)
     hosts: Mapping[str, str] = field(default_factory=dict)
-    admins: Sequence[int] = ()
-    caps: AnswerBudget = field(default_factory=AnswerBudget)
-    public_url: str = ""
-    timezone: str = "UTC"
-    language: str = "ru"
-    default_dataset: str | None = None
     webhook: tuple[str, str] | None = None
     link_url: str = "https://t.me"
     streaming: str = EDITS
     limits: TelegramLimits = field(default_factory=TelegramLimits)
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Clock = utc_now
     notify: Callable[[str], object] | None = None
 
     def language_of(self, user_id: int) -> str:
         """Return the language that somebody is written to in; within the store's work."""
-        user = self.rows.users.get(user_id)
+        user = Users(self.db).get(user_id)
         return user.speaks(self.language) if user is not None else self.language
-
-    @property
-    def plans(self) -> Sequence[Plan]:
-        """Return the plans of the config."""
-        return self.rows.billing.plans
-
-    @property
-    def selling(self) -> PaymentsConfig:
-        """Return how plans are paid for."""
-        return self.rows.billing.selling

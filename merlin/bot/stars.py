@@ -10,6 +10,7 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from merlin.account.users import Users
 from merlin.app.inbox import Update
 from merlin.app.orders import PaymentContext
 from merlin.app.outbox import Target
@@ -21,6 +22,7 @@ from merlin.app.reconciliation import (
     reconcile_stars,
     sells_for_stars,
 )
+from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
 from merlin.bot.loops import pause
@@ -154,11 +156,10 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
 
 def payment_context(services: BotServices, calls: BotApi) -> PaymentContext:
     """Return what the acts of payments work with here."""
-    rows = services.rows
     return PaymentContext(
         store=services.store,
-        billing=rows.billing,
-        users=rows.users,
+        billing=services.billing,
+        users=Users(services.db),
         gateway=StarsGateway(calls),
         language=services.language,
         timezone=services.timezone,
@@ -168,7 +169,7 @@ def payment_context(services: BotServices, calls: BotApi) -> PaymentContext:
 
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
     """Hold Telegram's list against the ledger at the start and every night, until cancelled."""
-    store, billing, settings = services.store, services.rows.billing, services.rows.settings
+    store, billing, settings = services.store, services.billing, Settings(services.db)
     if not await store.read(lambda: sells_for_stars(billing, settings)):
         # What is sold is said by the config: it changes with the next start.
         await asyncio.Event().wait()

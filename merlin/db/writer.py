@@ -17,31 +17,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from merlin.core.log import get_logger
 from merlin.db.database import Database, is_lock_conflict
 
 T = TypeVar("T")
-
-
-class Store(Protocol):
-    """Runs work on the database beside the event loop."""
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, once all it wrote is stored as one transaction."""
-
-    async def read(self, work: Callable[[], T]) -> T:
-        """Return what `work`, which only reads, returns."""
-
-    async def glance(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, a few short reads that somebody waits for.
-
-        Where a read is quicker than a change of threads it holds the event loop up for so long.
-        """
-
-    def apart(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a part of other work, returns; its error undoes it alone."""
 
 
 log = get_logger(__name__)
@@ -204,3 +185,29 @@ def _resolve(pieces: list[_Piece]) -> None:
             piece.waiting.set_exception(piece.error)
         else:
             piece.waiting.set_result(piece.result)
+
+
+class Store:
+    """The database of an asyncio process: runs work beside the event loop, by the writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, once all it wrote is stored as one transaction."""
+        return await self._writer.do(lambda _db: work())
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Return what `work`, which only reads, returns."""
+        return await self._writer.read(lambda _db: work())
+
+    async def glance(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, a few short reads that somebody waits for.
+
+        Where a read is quicker than a change of threads it holds the event loop up for so long.
+        """
+        return await self._writer.glance(lambda _db: work())
+
+    def apart(self, work: Callable[[], T]) -> T:
+        """Return what `work`, a part of other work, returns; its error undoes it alone."""
+        return self._writer.db.transact(work)

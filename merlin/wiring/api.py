@@ -10,28 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.account.accounts import Accounts
-from merlin.account.api_keys import ApiKeys
-from merlin.account.roles import Roles
-from merlin.account.sign_ins import PRODUCTION, Logins, SignIns
-from merlin.account.users import Consents, Users
+from merlin.account.sign_ins import PRODUCTION
 from merlin.api.app import serve
 from merlin.api.idempotency import submit_once
 from merlin.api.rate_limits import Allowed, Entrance
-from merlin.api.services import ApiServices, Behind, Picture, Proofs, Rows
+from merlin.api.services import ApiServices, Behind, Picture, Proofs
 from merlin.app.ask import Means
 from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
-from merlin.app.personal_data import PersonalRecords
-from merlin.app.sessions import PrivateSessions
-from merlin.app.texts import Settings
-from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
-from merlin.billing.repository import billing_of
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.feedback import QuestionStatistics, Ratings
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
+from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.route import General
 from merlin.config.settings import AnswerBudget, ApiConfig
 from merlin.config.shop import PaymentsConfig
@@ -39,27 +28,18 @@ from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify
-from merlin.course.catalogue import Catalogue
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.proposals import Proposals
-from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.idempotency import IdempotencyKeys
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.writer import Writer
+from merlin.db.writer import Store, Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
-from merlin.training.model_store import Lineage
 from merlin.training.promotion_store import Promotions
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import context_of
+from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
 from merlin.wiring.office import OfficeSettings
-from merlin.wiring.store import WriterStore
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
@@ -126,22 +106,25 @@ def run_api(settings: ApiSettings) -> None:
 def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     """Return the api's services over one database."""
     writer.db.cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    where, store = settings.listening, WriterStore(writer)
+    where, store = settings.listening, Store(writer)
     return ApiServices(
         store=store,
-        context=context_of(settings.office, settings.known, settings.state_dir, writer.db, store),
-        rows=_rows(settings, writer.db),
+        **context_values(settings.office, settings.known),
+        db=writer.db,
+        state_dir=settings.state_dir,
+        admins=settings.admins,
+        plans=settings.plans,
+        selling=settings.selling,
         look=partial(writer.read, _picture),
         ask_fetch=_ask(writer, RequestKind.FETCH),
         ask_poll=_ask(writer, RequestKind.POLL),
         store_update=_store_update(settings, writer) if settings.telegram_token else None,
         telegram_secret=settings.telegram_secret,
-        clock=utc_now,
         still_alive=partial(notify, WATCHDOG),
         tell_keys=_tell_keys(writer),
         language=settings.language,
         public_url=settings.listening.public_url,
-        caps=settings.caps,
+        answer_budget=settings.caps,
         gateway=settings.till,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
@@ -173,44 +156,6 @@ def _door(settings: ApiSettings) -> Behind:
     general = [(each.name, each.model) for each in settings.providers]
     means = Means(general, settings.assistant, settings.vision)
     return Behind(answerers, means, settings.known, settings.patience, KEEP_S, aclose)
-
-
-def _rows(settings: ApiSettings, database: Database) -> Rows:
-    users = Users(database)
-    uses = Quotas(database, NO_BOT)
-    return Rows(
-        courses=Catalogue(database),
-        library=FileIndex(database),
-        archive=FileIndex(database),
-        changes=Changes(database),
-        change_list=Changes(database),
-        users=users,
-        register=users,
-        roles=Roles(database, settings.admins),
-        sign_ins=SignIns(database),
-        accounts=Accounts(database),
-        logins=Logins(database),
-        settings=Settings(database),
-        keys=ApiKeys(database),
-        consents=Consents(database),
-        quotas=uses,
-        costs=Costs(database),
-        billing=billing_of(database, utc_now, settings.plans, settings.selling),
-        uses=uses,
-        repeats=IdempotencyKeys(database),
-        talks=PrivateSessions(database),
-        ratings=Ratings(database, NO_BOT),
-        interest=QuestionStatistics(database, settings.default_dataset),
-        proposals=Proposals(database),
-        people=PersonalRecords(database),
-        shelf=ModelCatalogue(database),
-        showcase=ModelCatalogue(database),
-        lineage=Lineage(database),
-        audit=Audit(database),
-        wake=ChangeCounter(database),
-        requests=Requests(database),
-        notices=Notices(database),
-    )
 
 
 def _picture(db: Database) -> Picture:

@@ -15,57 +15,31 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from merlin.account.roles import Roles
-from merlin.account.sign_ins import Logins
-from merlin.account.users import Consents, Users
-from merlin.app.dialogs import Dialogs
-from merlin.app.groups import Groups, InlineWords
-from merlin.app.inbox import Inbox, this_process
-from merlin.app.outbox import Outbox
-from merlin.app.personal_data import PersonalRecords
-from merlin.app.retention import OldRows
-from merlin.app.texts import Settings
-from merlin.app.verdicts import EditorNewsFeed
-from merlin.billing.cost_limits import Costs
+from merlin.app.inbox import this_process
 from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
-from merlin.billing.repository import billing_of
 from merlin.bot.main import run
-from merlin.bot.services import BotServices, Pace, Proofs, Rows
+from merlin.bot.services import BotServices, Pace, Proofs
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.feedback import Ratings
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
+from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.preset import Preset
-from merlin.chat.presets import OwnPresets
 from merlin.chat.route import General
-from merlin.chat.sessions import Sessions
-from merlin.chat.turns import TurnHistory, Turns
 from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
 from merlin.config.shop import PaymentsConfig
-from merlin.core.clock import utc_now
 from merlin.core.log import get_logger, hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.proposals import ProposalFollower, Proposals
-from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats, Lead
-from merlin.db.requests import Requests
-from merlin.db.writer import Writer
+from merlin.db.processes import Heartbeats, Lead
+from merlin.db.writer import Store, Writer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
-from merlin.training.model_store import Lineage
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import context_of
+from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
 from merlin.wiring.leading import Leading
-from merlin.wiring.office import OfficeSettings, outreach_of
-from merlin.wiring.store import WriterStore
+from merlin.wiring.office import OfficeSettings
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001
@@ -183,16 +157,22 @@ def _services(
     told: Callable[[str], object] | None,
     leading: Leading,
 ) -> BotServices:
-    is_webhook, store = settings.mode == "webhook", WriterStore(writer)
+    database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    is_webhook, store = settings.mode == "webhook", Store(writer)
     return BotServices(
         token=settings.token,
         base_url=_bot_url(settings.telegram_url),
         store=store,
-        rows=_rows(settings, database),
+        heartbeats=Heartbeats(database),
         lead=leading,
         owner=this_process(),
         answerers=answerers,
-        context=context_of(settings.office, settings.known, settings.state_dir, database, store),
+        **context_values(settings.office, settings.known),
+        db=database,
+        bot_id=bot_id(settings.token),
+        state_dir=settings.state_dir,
+        plans=settings.plans,
+        selling=settings.selling,
         proofs=Proofs(settings.office.example_tokens, settings.known.price),
         general=[(each.name, each.model) for each in settings.providers],
         assistant=settings.assistant,
@@ -205,7 +185,7 @@ def _services(
         retention=settings.retention,
         hosts={each.name: _host(each.base_url) for each in settings.providers},
         admins=settings.admins,
-        caps=settings.caps,
+        answer_budget=settings.caps,
         public_url=settings.public_url,
         timezone=settings.timezone,
         language=settings.language,
@@ -217,58 +197,6 @@ def _services(
         pace=settings.pace,
         patience=settings.patience,
         notify=told,
-    )
-
-
-def _rows(settings: BotSettings, database: Database) -> Rows:
-    bot = bot_id(settings.token)
-    database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    proposals = Proposals(database)
-    turns = Turns(database, bot)
-    users = Users(database)
-    return Rows(
-        inbox=Inbox(database, bot),
-        groups=Groups(database, bot),
-        inline=InlineWords(database, bot),
-        outbox=Outbox(database, bot),
-        users=users,
-        register=users,
-        roles=Roles(database, settings.admins),
-        logins=Logins(database),
-        audit=Audit(database),
-        consents=Consents(database),
-        quotas=Quotas(database, bot),
-        costs=Costs(database),
-        billing=billing_of(database, utc_now, settings.plans, settings.selling),
-        sessions=Sessions(database, bot),
-        session_list=Sessions(database, bot),
-        turns=turns,
-        corrections=turns,
-        tally=TurnHistory(database, bot),
-        transcripts=TurnHistory(database, bot),
-        dialogs=Dialogs(database, bot),
-        settings=Settings(database),
-        windows=Windows(database),
-        listed=Windows(database),
-        presets=OwnPresets(database),
-        shelf=ModelCatalogue(database),
-        showcase=ModelCatalogue(database),
-        ratings=Ratings(database, bot),
-        proposals=proposals,
-        reviews=proposals,
-        followed=ProposalFollower(database),
-        lineage=Lineage(database),
-        library=FileIndex(database),
-        changes=Changes(database),
-        change_list=Changes(database),
-        people=PersonalRecords(database),
-        retained=OldRows(database, settings.retention),
-        notices=Notices(database),
-        news=EditorNewsFeed(database),
-        requests=Requests(database),
-        outreach=outreach_of(database, bot, settings.language),
-        heartbeats=Heartbeats(database),
-        wake=ChangeCounter(database),
     )
 
 

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
-from pathlib import Path
+from typing import TypedDict
 
-from merlin.app.context import Context
 from merlin.chat.model_catalogue import KnownModels
 from merlin.core.clock import utc_now
-from merlin.db.database import Database
-from merlin.db.writer import Store
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
+from merlin.training.sunset import Reliance
 from merlin.wiring.office import OfficeSettings
 
 
-def context_of(
-    settings: OfficeSettings,
-    known: KnownModels,
-    state_dir: Path,
-    database: Database,
-    store: Store | None = None,
-) -> Context:
-    """Return the context of a process over its database; `store` is its writing thread."""
+class ContextValues(TypedDict):
+    """The fields of a Context that the configuration of providers and budgets gives."""
+
+    terms: Mapping[str, Terms]
+    caps: Caps
+    currencies: Mapping[str, str]
+    sunsets: Mapping[str, date]
+    relies_on: Sequence[Reliance]
+
+
+def context_values(settings: OfficeSettings, known: KnownModels) -> ContextValues:
+    """Return what the configuration says of providers and budgets."""
     caps = Caps(*settings.caps)
     own = {provider: price.currency for (provider, _), price in known.own.items()}
     every = {price.currency for price in known.prices.values()}
     usual = next(iter(every)) if len(every) == 1 else "USD"
-    return Context(
-        db=database,
-        store=store,
-        state_dir=state_dir,
+    return ContextValues(
         terms={name: _terms(settings, known, caps, name) for name in settings.providers},
         caps=caps,
         currencies={name: own.get(name, usual) for name in settings.providers},

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from merlin.app.broadcasts import Broadcasts
-from merlin.app.outbox import WaitingRequests
-from merlin.bot.services import Outreach
 from merlin.config import Config
-from merlin.db.database import Database
 from merlin.training.sunset import Reliance
 from merlin.wiring.known import relies_on
 
@@ -46,9 +42,3 @@ def office_settings(config: Config) -> OfficeSettings:
         },
         active_jobs={provider.name: provider.limits.active_jobs for provider in config.providers},
     )
-
-
-def outreach_of(database: Database, bot_id: int, language: str) -> Outreach:
-    """Return the rows of what one bot does for admins; `language` is the bot's own."""
-    broadcasts = Broadcasts(database, bot_id, language)
-    return Outreach(WaitingRequests(database, bot_id), broadcasts, broadcasts)

@@ -7,14 +7,11 @@ import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import uvicorn
 from waiting import longest
 
 from merlin.api.services import ApiServices, Picture
-from merlin.app.context import Context
-from merlin.billing.repository import billing_of
 from merlin.core.errors import MerlinError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -66,13 +63,12 @@ class Away:
     do = read
 
 
-def services_of(desk, store=None, rows=None):
+def services_of(desk, store=None):
     """Return services that do everything at the desk; what the database holds is not asked."""
     away = store or Away()
     return ApiServices(
         store=away,
-        context=Context(db=None, store=away, clock=lambda: NOW),
-        rows=rows or SimpleNamespace(billing=billing_of(None), users=None),
+        db=None,
         look=desk.look,
         ask_fetch=desk.ask_fetch,
         ask_poll=desk.ask_poll,

@@ -19,7 +19,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.money import roubles, stars
 from merlin.core.permissions import Role
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.shop import Behaviour
@@ -51,8 +51,7 @@ class Market:
     def __init__(self, site, shop) -> None:
         self.site = site
         self.till = shop
-        self.rows = site.rows
-        self.billing = site.rows.billing
+        self.db, self.bot_id, self.billing = site.db, site.bot_id, site.billing
         self._ids = itertools.count(5001)
         self._clients = []
         worker = site.app.state.payment_worker
@@ -132,10 +131,10 @@ class Market:
         return list(faults(entries))
 
     def told(self, user_id):
-        return self._said(self.rows.notices.newest(str(user_id), 50))
+        return self._said(Notices(self.site.db).newest(str(user_id), 50))
 
     def told_admins(self, **arguments):
-        found = self.rows.notices.newest(ADMINS, 100)
+        found = Notices(self.site.db).newest(ADMINS, 100)
         return self._said(each for each in found if arguments.items() <= each.arguments.items())
 
     def _said(self, notices):

@@ -9,6 +9,7 @@ from config_plans import plans_of
 from pay_world import market
 from sign_in_world import with_bot
 
+from merlin.app.texts import Settings
 from merlin.config.shop import Receipt
 
 SAID = {
@@ -55,7 +56,7 @@ def shop_pages(folder, **config):
     """Run a shop that sends receipts and saves methods, with a bot's name."""
     with market(folder, plans=PLANS, **{"receipt": Receipt(), **config}) as made:
         with_bot(made.site)
-        made.site.rows.settings.put("terms.ru", TERMS, "cli:vera")
+        Settings(made.site.db).put("terms.ru", TERMS, "cli:vera")
         yield made
 
 

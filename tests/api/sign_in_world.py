@@ -13,8 +13,8 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from waiting import longest
 
-from merlin.account.accounts import hash_password
-from merlin.app.texts import BOT_ID, BOT_NAME
+from merlin.account.accounts import Accounts, hash_password
+from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 
 OF_TELEGRAM = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
 PUBLIC = OF_TELEGRAM.public_key().public_bytes_raw().hex()
@@ -48,15 +48,15 @@ def joined(fields):
 
 def with_bot(site, name="merlin_test_bot"):
     """Let the bot have left word of who it is."""
-    site.rows.settings.put(BOT_ID, str(BOT), "bot")
-    site.rows.settings.put(BOT_NAME, name, "bot")
+    Settings(site.db).put(BOT_ID, str(BOT), "bot")
+    Settings(site.db).put(BOT_NAME, name, "bot")
 
 
 def with_password(site, user_id, name):
     """Give somebody a user name and PASSWORD."""
     _HASHED[:] = _HASHED or [hash_password(PASSWORD)]
-    site.rows.accounts.set_name(user_id, name, "cli:vera")
-    site.rows.accounts.set_password(user_id, _HASHED[0], "cli:vera")
+    Accounts(site.db).set_name(user_id, name, "cli:vera")
+    Accounts(site.db).set_password(user_id, _HASHED[0], "cli:vera")
 
 
 def page(site, **more):

@@ -12,9 +12,9 @@ from dataset_tree import DATASET_YAML, Tree
 from migrated import put_migrated
 from waiting import longest
 
-from merlin.account.api_keys import Scope
-from merlin.account.sign_ins import SignInMethod
-from merlin.account.users import User
+from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.sign_ins import SignInMethod, SignIns
+from merlin.account.users import User, Users
 from merlin.api.app import create_app
 from merlin.api.services import USUAL
 from merlin.app import courses
@@ -80,11 +80,19 @@ class Site:
         services = app.state.services
         self.folder = folder
         self.app = app
-        self.database = database
+        self.db = self.database = database
         self.services = services
-        self.rows = services.rows
+        self.bot_id = services.bot_id
         self.address = address
         self.client = httpx.Client(base_url=address, timeout=longest())
+
+    @property
+    def roles(self):
+        return self.services.roles
+
+    @property
+    def billing(self):
+        return self.services.billing
 
     def teach(self, datasets):
         """Let the catalogue say what these files say: dataset -> path -> text."""
@@ -105,27 +113,27 @@ class Site:
         self.app.state.services = replace(services, bounds=replace(services.bounds, **bounds))
 
     def course_id(self, slug):
-        return self.rows.courses.course(slug).course_id
+        return Catalogue(self.db).course(slug).course_id
 
     def add_favourite(self, user_id, course_id):
         """Let somebody keep a course at hand."""
-        courses.add_favourite(self.services.context, _actor(user_id), course_id)
+        courses.add_favourite(self.services, _actor(user_id), course_id)
 
     def favourites(self, user_id):
         """Return the ids of the courses that somebody keeps at hand."""
-        found = courses.favourites(self.services.context, _actor(user_id))
+        found = courses.favourites(self.services, _actor(user_id))
         return [course.course_id for course in found]
 
     def person(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
         """Let somebody be known, with a role."""
-        self.rows.users.seen([User(user_id, language)])
+        Users(self.db).seen([User(user_id, language)])
         if role is not Role.STUDENT:
-            self.rows.roles.grant(user_id, role, "cli:vera", scope)
+            self.roles.grant(user_id, role, "cli:vera", scope)
         return user_id
 
     def key(self, user_id, *scopes):
         """Return the headers of a program with a new key of this person; all scopes by default."""
-        _, secret = self.rows.keys.make(user_id, "test", scopes or list(Scope))
+        _, secret = ApiKeys(self.db).make(user_id, "test", scopes or list(Scope))
         return {"Authorization": f"Bearer {secret}"}
 
     def program(self, user_id, *scopes):
@@ -136,7 +144,7 @@ class Site:
 
     def browser(self, user_id):
         """Return a client that keeps the cookie of somebody who is signed in."""
-        _, token = self.rows.sign_ins.open(user_id, SignInMethod.CODE, "Firefox, Linux")
+        _, token = SignIns(self.db).open(user_id, SignInMethod.CODE, "Firefox, Linux")
         said = {"Origin": self.address}
         return httpx.Client(
             base_url=self.address, cookies={"merlin": token}, headers=said, timeout=longest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import BatchResult, Conflict
 from merlin.dataset.files import blob_id
 
@@ -17,9 +18,9 @@ class Keeper:
     def commit(self, *, is_seen=True):
         """Commit all that waits; return what became of the last batch."""
         landed = None
-        while (batch := self.site.rows.changes.claim()) is not None:
+        while (batch := Changes(self.site.db).claim()) is not None:
             landed = self._landed(batch)
-            self.site.rows.changes.settle(batch, landed)
+            Changes(self.site.db).settle(batch, landed)
         if is_seen:
             self.site.teach(self.files)
         return landed

@@ -10,6 +10,7 @@ import pytest
 from sign_in_world import PUBLIC, TOKEN, page, signed, with_bot
 from site_world import ANNA, running
 
+from merlin.account.sign_ins import Logins
 from merlin.core.log import set_up_logging
 
 pytestmark = pytest.mark.integration
@@ -35,8 +36,8 @@ def confirmed(site, browser):
     """Sign anna in by the bot; return the link's key and the browser's secrets."""
     key = browser.post("/api/auth/start").json()["key"]
     waiting = cookies(browser)
-    login = site.rows.logins.show(key, ANNA)
-    site.rows.logins.settle(login.login_id, ANNA, is_own=True)
+    login = Logins(site.db).show(key, ANNA)
+    Logins(site.db).settle(login.login_id, ANNA, is_own=True)
     assert browser.post("/api/auth/wait").json()["signed_in"]
     return {key} | waiting | cookies(browser)
 

@@ -12,9 +12,12 @@ from teaching_world import Keeper
 from waiting import longest
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents
 from merlin.core.permissions import Role
-from merlin.db.notices import ADMINS
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.proposals import Proposals
+from merlin.db.notices import ADMINS, Notices
 
 pytestmark = pytest.mark.functional
 
@@ -42,7 +45,7 @@ def examples(name=""):
 
 
 def lying(site):
-    return {each.path: each.text for each in site.rows.library.files("algorithms")}
+    return {each.path: each.text for each in FileIndex(site.db).files("algorithms")}
 
 
 def edit(client, text, name="face/q0001"):
@@ -90,7 +93,7 @@ def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
     assert answer.status_code == 422
     told = answer.json()
     assert told["findings"][0]["rule"] == "yaml-syntax"
-    assert site.rows.change_list.pending("algorithms") == []
+    assert Changes(site.db).pending("algorithms") == []
 
 
 def test_a_stale_example_is_refused_with_both_texts(teacher, keeper):
@@ -148,8 +151,8 @@ def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
 
 
 def park(site):
-    batch = site.rows.changes.claim()
-    site.rows.changes.park(batch, "change-push-refused", {"reason": "a token lies there"})
+    batch = Changes(site.db).claim()
+    Changes(site.db).park(batch, "change-push-refused", {"reason": "a token lies there"})
 
 
 def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, keeper):
@@ -224,7 +227,7 @@ def test_of_racing_edits_none_is_lost(site, teacher, keeper):
     assert asked
     keeper.commit()
     for each in asked:
-        assert site.rows.changes.get(each.json()["id"]).state == "committed"
+        assert Changes(site.db).get(each.json()["id"]).state == "committed"
     texts = [path for path in lying(site) if path.startswith("materials/lab-07")]
     assert len(texts) == len(asked)
 
@@ -268,7 +271,7 @@ def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
 
 def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, keeper):
     change = edit(teacher, "Моё")
-    site.rows.roles.revoke(BORIS, "cli:vera")
+    site.roles.revoke(BORIS, "cli:vera")
     assert teacher.get(f"/api/changes/{change['id']}").status_code == 200
     keeper.commit()
     assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 403
@@ -281,7 +284,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
     with site.program(ANNA) as student:
         assert student.post(examples(), json=body).status_code == 409
         assert student.post(examples(), json=body, params={"dry_run": True}).status_code == 409
-        site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
+        Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
         told = student.post(examples(), json=body, params={"dry_run": True})
         assert (told.status_code, told.json()["proposal"]) == (200, None)
         answer = student.post(examples(), json=body)
@@ -296,15 +299,15 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
         assert student.post(examples(), json={"text": "messages: []"}).status_code == 422
     with site.program(ANNA, Scope.COURSES_READ) as poor:
         assert poor.post(examples(), json=body).status_code == 403
-    (waiting,) = site.rows.proposals.waiting()
+    (waiting,) = Proposals(site.db).waiting()
     assert "999" not in waiting.draft.question
-    assert [each.key for each in site.rows.notices.newest(ADMINS, 5)] == ["notice-proposal"]
-    assert site.rows.change_list.pending("algorithms") == []
+    assert [each.key for each in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
+    assert Changes(site.db).pending("algorithms") == []
 
 
 def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):
     site.person(ANNA)
-    site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
     with site.program(ANNA) as student:
         answers = [
             student.post(examples(), json={"question": f"Вопрос {number}?", "answer": "Да."})

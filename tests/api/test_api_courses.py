@@ -16,6 +16,7 @@ from merlin.api.rest.courses import (
 )
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.permissions import Role
+from merlin.course.catalogue import Catalogue
 
 pytestmark = pytest.mark.functional
 
@@ -218,7 +219,7 @@ def test_a_material_that_its_course_names_no_longer_is_gone(site):
 
 def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
     course_id = site.course_id("closed")
-    (secret,) = site.rows.courses.materials("closed")
+    (secret,) = Catalogue(site.db).materials("closed")
     paths = [
         f"/api/courses/{course_id}{rest}"
         for rest in ("", "/materials", f"/materials/{secret.material_id}")

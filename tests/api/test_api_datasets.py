@@ -6,6 +6,7 @@ import pytest
 from office_world import office
 from site_world import BORIS
 
+from merlin.account.users import Users
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.integration
@@ -77,7 +78,7 @@ def test_verdicts_are_told_by_dataset_and_by_commit(site):
 
 def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(site):
     site.person(BORIS, Role.TEACHER, "trial")
-    site.rows.users.set_name(BORIS, "Борис Учитель")
+    Users(site.db).set_name(BORIS, "Борис Учитель")
     course = site.course_id("trial")
     body = {"title": {"ru": "Графы"}, "type": "seminar", "lesson": 2, "text": "Вершины и рёбра."}
     with site.program(BORIS) as teacher:

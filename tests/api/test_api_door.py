@@ -22,6 +22,7 @@ from merlin.api.app import create_app
 from merlin.api.auth import identify_caller
 from merlin.api.openai_compat.chat import ask_once, next_piece
 from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.quota import Quotas
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
 from merlin.sandbox.faults import Fault, FaultKind
@@ -87,14 +88,14 @@ def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tm
 @functional
 def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_path):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        quotas, zone = site.rows.quotas, utc_now().tzinfo
+        quotas, zone = Quotas(site.db, site.bot_id), utc_now().tzinfo
         for number in (1, 2):
             quotas.reserve(ANNA, number, Format.TEXT, TWO_A_DAY, zone)
         quotas.charge(2)
         now = utc_now()
-        assert site.rows.uses.give_back_before(now - timedelta(minutes=10)) == 0
+        assert Quotas(site.db, site.bot_id).give_back_before(now - timedelta(minutes=10)) == 0
         assert uses(site) == {"reserved": 1, "charged": 1}
-        assert site.rows.uses.give_back_before(now + timedelta(seconds=1)) == 1
+        assert Quotas(site.db, site.bot_id).give_back_before(now + timedelta(seconds=1)) == 1
         assert uses(site) == {"returned": 1, "charged": 1}
 
 
@@ -102,7 +103,7 @@ def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_pat
 def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
     later = replace_clock(minutes=11)
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        site.rows.quotas.reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
+        Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
         with serving(create_app(replace(site.services, clock=later))):
             wait_until(lambda: uses(site) == {"returned": 1})
 

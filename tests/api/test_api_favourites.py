@@ -10,6 +10,7 @@ from site_world import ANNA, BORIS
 from waiting import longest
 
 from merlin.account.api_keys import Scope
+from merlin.course.catalogue import Catalogue
 
 pytestmark = pytest.mark.functional
 
@@ -182,7 +183,7 @@ def test_five_hundred_racing_posts_keep_each_course_once(site):
     site.teach(
         {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Курс {n}}}\n"} for n in range(25)}
     )
-    ids = [course.course_id for course in site.rows.courses.courses()]
+    ids = [course.course_id for course in Catalogue(site.db).courses()]
     site.person(ANNA)
     headers = site.key(ANNA)
 

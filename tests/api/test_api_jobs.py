@@ -9,6 +9,7 @@ from site_world import ANNA, BORIS, VERA
 from merlin.account.api_keys import Scope
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
+from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Requests
 
@@ -81,7 +82,7 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     assert waiting["arguments"] == {"job": 1}
     told = site.served(answer)
     assert (told["state"], told["result"]["state"]) == ("done", "cancelled")
-    (entry,) = site.rows.audit.newest(1)
+    (entry,) = Audit(site.db).newest(1)
     assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
     late = site.served(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"

@@ -6,7 +6,7 @@ import pytest
 from site_world import ANNA, BORIS, VERA, running
 from talks_world import forgotten
 
-from merlin.account.api_keys import Scope, is_secret
+from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
@@ -101,7 +101,7 @@ def test_no_key_makes_lists_or_revokes_keys(site):
     with site.program(ANNA) as program:
         answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
     assert [each.status_code for each in answers] == [403, 403, 403]
-    assert len(site.rows.keys.of(ANNA)) == 1
+    assert len(ApiKeys(site.db).of(ANNA)) == 1
 
 
 def test_nobody_revokes_anothers_key(site, anna):
@@ -110,7 +110,7 @@ def test_nobody_revokes_anothers_key(site, anna):
     with site.browser(BORIS) as boris:
         assert boris.delete(f"{KEYS}/{made['id']}").status_code == 404
         assert boris.get(KEYS).json() == {"keys": []}
-    assert len(site.rows.keys.of(ANNA)) == 1
+    assert len(ApiKeys(site.db).of(ANNA)) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from sign_in_world import with_bot
 from site_world import ANNA, NOT_LIMITED, running
 from waiting import longest
 
-from merlin.account.api_keys import Scope
+from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.sign_ins import SignIns
+from merlin.account.users import Users
 from merlin.api.rate_limits import KNOWN_S
 from merlin.config.settings import ApiLimits
 
@@ -145,8 +147,8 @@ def revoked(limited):
     limited.person(ANNA)
     headers = limited.key(ANNA, Scope.ACCOUNT_READ)
     assert left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
-    (key,) = limited.rows.keys.of(ANNA)
-    assert limited.rows.keys.revoke(ANNA, key.key_id)
+    (key,) = ApiKeys(limited.db).of(ANNA)
+    assert ApiKeys(limited.db).revoke(ANNA, key.key_id)
     return headers
 
 
@@ -169,7 +171,7 @@ def test_who_is_blocked_calls_as_their_address(limited):
     limited.person(ANNA)
     with limited.browser(ANNA) as browser:
         assert browser.get("/api/user").status_code == 200
-        limited.rows.users.block(ANNA, "cli:vera")
+        Users(limited.db).block(ANNA, "cli:vera")
         blocked = browser.get("/api/user")
         assert (blocked.status_code, left(blocked)) == (403, '"anonymous";r=3')
 
@@ -178,6 +180,6 @@ def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
     limited.person(ANNA)
     with limited.browser(ANNA) as browser, limited.browser(ANNA) as another:
         assert left(browser.get("/api/user")) == '"person";r=5'
-        limited.rows.sign_ins.close_all(ANNA)
+        SignIns(limited.db).close_all(ANNA)
         assert left(browser.get("/api/user")) == '"anonymous";r=3'
         assert another.get("/api/user").status_code == 401

@@ -10,9 +10,11 @@ from sign_in_world import PASSWORD, PUBLIC, page, signed, stand_still, with_bot,
 from site_world import ANNA, BORIS, running
 from waiting import longest
 
+from merlin.account.accounts import Accounts
 from merlin.account.api_keys import Scope
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
+from merlin.db.audit import Audit
 from merlin.db.tables import SIGN_IN
 
 pytestmark = pytest.mark.functional
@@ -47,7 +49,7 @@ def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(sit
     site.person(BORIS, Role.TEACHER, "networks")
     with site.browser(BORIS) as browser:
         assert browser.get("/api/user").json()["courses"] == [site.course_id("networks")]
-        site.rows.accounts.set_name(BORIS, "boris", "cli:vera")
+        Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
         told = browser.get("/api/user").json()
     ids = {site.course_id("networks"), site.course_id("algorithms")}
     assert set(told["courses"]) == ids
@@ -85,7 +87,7 @@ def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
         assert here.delete("/api/user/sign-ins").json() == {"closed": 1}
         assert here.get("/api/user").status_code == 401
         assert other.get("/api/user").status_code == 200
-    entry = site.rows.audit.newest()[0]
+    entry = Audit(site.db).newest()[0]
     assert (entry.action, entry.by, entry.arguments) == (
         "sign-in.close-all",
         "user:1001",
@@ -109,7 +111,7 @@ def test_a_user_name_is_taken_once_and_never_a_teachers(site):
             assert boris.put("/api/user/name", json={"name": name}).status_code in {409, 422}
         assert anna.put("/api/user/name", json={"name": "petrova.a"}).status_code == 200
         assert boris.put("/api/user/name", json={"name": "petrova"}).json()["name"] == "petrova"
-    assert site.rows.accounts.named("petrova").user_id == BORIS
+    assert Accounts(site.db).named("petrova").user_id == BORIS
 
 
 def test_a_password_needs_a_name_and_must_be_good(site):
@@ -138,7 +140,7 @@ def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
         assert here.put("/api/user/password", json=right).status_code == 200
         assert here.get("/api/user").status_code == 200
         assert there.get("/api/user").status_code == 401
-    actions = [each.action for each in site.rows.audit.newest(target="user:1002")]
+    actions = [each.action for each in Audit(site.db).newest(target="user:1002")]
     assert actions[0] == "account.password"
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from site_world import ANNA, BORIS, VERA
 
+from merlin.account.users import Users
 from merlin.api.schema import cursor
 from merlin.core.permissions import Role
+from merlin.db.notices import Notices
 
 pytestmark = pytest.mark.functional
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.functional
 def admin(site):
     site.person(VERA, Role.ADMIN)
     site.person(ANNA)
-    site.rows.users.set_name(ANNA, "Анна")
+    Users(site.db).set_name(ANNA, "Анна")
     with site.browser(VERA) as client:
         yield client
 
@@ -43,7 +45,7 @@ def test_a_role_is_given_taken_noted_and_told(site, admin):
     assert admin.post(address, json={"role": "owner"}).status_code == 422
     told = admin.delete(address, params={"scope": "networks"}).json()
     assert told["role"] == "student"
-    assert {each.key for each in site.rows.notices.newest(str(ANNA), 5)} == {
+    assert {each.key for each in Notices(site.db).newest(str(ANNA), 5)} == {
         "notice-role",
         "notice-role-scopes",
     }
@@ -69,7 +71,7 @@ def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
     assert admin.delete(f"/api/users/{VERA}/roles").status_code == 409
     assert admin.post(f"/api/users/{VERA}/block").status_code == 409
     assert admin.post(f"/api/users/{BORIS}/block").status_code == 409
-    assert site.rows.roles.role_of(VERA) is Role.ADMIN
+    assert site.roles.role_of(VERA) is Role.ADMIN
 
 
 def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):
@@ -97,12 +99,12 @@ def test_another_sites_page_changes_nobody(site, admin):
     far = {"Origin": "https://evil.example"}
     answer = admin.post(f"/api/users/{ANNA}/block", headers=far)
     assert answer.status_code == 403
-    assert not site.rows.users.get(ANNA).is_blocked
+    assert not Users(site.db).get(ANNA).is_blocked
 
 
 def test_health_tells_queues_failures_and_disk(site):
     site.person(VERA, Role.ADMIN)
-    site.rows.notices.tell("admins", "notice-proposal", {})
+    Notices(site.db).tell("admins", "notice-proposal", {})
     with site.program(VERA) as admin:
         told = admin.get("/api/health").json()
     queues = {each["name"]: each["waiting"] for each in told["queues"]}

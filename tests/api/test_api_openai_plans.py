@@ -10,6 +10,7 @@ from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
 from served import serve_in
 from site_world import ANNA, BORIS, VERA
 
+from merlin.account.users import Users
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -107,6 +108,6 @@ def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
 
 def test_somebody_who_is_blocked_may_not_ask(tmp_path):
     with opened(tmp_path) as (site, _), asker(site) as client:
-        site.rows.register.block(ANNA, f"user:{VERA}")
+        Users(site.db).block(ANNA, f"user:{VERA}")
         told = ask(client, QUESTION)
         assert (told.status_code, told.json()["error"]["code"]) == (403, "blocked")

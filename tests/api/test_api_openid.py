@@ -11,6 +11,7 @@ from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
 from sign_in_world import page
 from site_world import ANNA, BORIS, NOT_LIMITED, running
 
+from merlin.account.users import Users
 from merlin.config import load
 from merlin.core.errors import ConfigError
 from merlin.providers.openid import MOST_BYTES, OpenIdSettings
@@ -247,7 +248,7 @@ def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, 
 
 
 def test_somebody_who_is_blocked_does_not_come_in(site, issuer):
-    site.rows.register.block(site.person(ANNA), "cli:vera")
+    Users(site.db).block(site.person(ANNA), "cli:vera")
     assert arrived(site, issuer)[0].status_code == 403
 
 

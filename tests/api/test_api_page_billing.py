@@ -13,6 +13,7 @@ from site_world import BORIS
 from waiting import wait_until
 
 from merlin.api.pages.admin.page import days_of, how_many_tests, months
+from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.report import totals
 from merlin.core.money import Currency, roubles, stars
@@ -176,7 +177,7 @@ def test_codes_are_made_listed_and_stopped(shop):
 
 def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
     def said(kept):
-        shop.rows.settings.put("stars.reconciled", kept, "bot")
+        Settings(shop.db).put("stars.reconciled", kept, "bot")
         return words(shop.admin.get("/admin/billing"))
 
     at = "2026-11-20T04:00:00.000000Z"

@@ -8,6 +8,7 @@ import pytest
 from pay_world import as_new
 from shop_pages_world import bill, pressed, shop_pages, words
 
+from merlin.account.users import Users
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -94,7 +95,7 @@ def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
 
 def test_another_person_learns_nothing_of_an_order(shop):
     anna, boris = shop.buyer(), shop.buyer()
-    shop.rows.users.set_name(boris.user_id, "Борис")
+    Users(shop.db).set_name(boris.user_id, "Борис")
     order_id = pressed(anna)
     before = shop.of(order_id)
     page, none = boris.http.get(f"/orders/{order_id}"), boris.http.get(f"/orders/{'f' * 32}")

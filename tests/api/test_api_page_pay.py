@@ -15,6 +15,7 @@ from waiting import longest
 
 from merlin.billing.plan import Format, Source
 from merlin.billing.promo_codes import Promo
+from merlin.billing.quota import Quotas
 from merlin.billing.subscriptions import Renewal, RenewalState, Terms
 from merlin.core.i18n import text
 from merlin.providers.payments import Gateway
@@ -234,7 +235,9 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
     chat = f"/courses/{shop.site.course_id('algorithms')}/chat"
     assert 'id="more" hidden' in anna.http.get(chat).text
     for number in range(20):
-        shop.rows.quotas.reserve(anna.user_id, 10**6 + number, Format.TEXT, PLANS[0], zone)
+        Quotas(shop.db, shop.bot_id).reserve(
+            anna.user_id, 10**6 + number, Format.TEXT, PLANS[0], zone
+        )
     assert '<p class="left-line" id="more"><a href="/plans">' in anna.http.get(chat).text
     assert anna.http.get(f"{chat}/left").headers["Merlin-Over"] == "1"
 

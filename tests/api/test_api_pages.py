@@ -14,11 +14,14 @@ from shelf_world import COURSES
 from site_world import ANNA, running
 from waiting import longest
 
+from merlin.account.api_keys import ApiKeys
+from merlin.account.sign_ins import SignIns
 from merlin.api.app import create_app
 from merlin.api.pages.page import assets
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, Assets, local_address
+from merlin.course.catalogue import Catalogue
 
 pytestmark = pytest.mark.functional
 
@@ -84,7 +87,7 @@ def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path)
     with running(tmp_path) as site:
         site.teach(COURSES)
         course = f"/courses/{site.course_id('algorithms')}"
-        lecture = site.rows.courses.materials("algorithms")[0]
+        lecture = Catalogue(site.db).materials("algorithms")[0]
         paths = ("/", "/?all=1", "/?q=sql", course, f"{course}/materials/{lecture.material_id}")
         tags = {path: get(site, path).headers["etag"] for path in paths}
         assert len(set(tags.values())) == len(paths)
@@ -196,7 +199,7 @@ def test_programs_that_go_astray_get_a_problem(shelf):
 
 def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
     number = shelf.course_id("closed")
-    material = shelf.rows.courses.materials("closed")[0].material_id
+    material = Catalogue(shelf.db).materials("closed")[0].material_id
     for path in ("", f"/materials/{material}", "/chat"):
         assert get(shelf, f"/courses/{number}{path}").status_code == 404
     teacher = shelf.person(2001, Role.TEACHER, "closed")
@@ -207,7 +210,7 @@ def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
 
 
 def test_a_material_of_another_course_is_not_found(shelf):
-    material = shelf.rows.courses.materials("python")[0].material_id
+    material = Catalogue(shelf.db).materials("python")[0].material_id
     mine, other = shelf.course_id("python"), shelf.course_id("algorithms")
     assert get(shelf, f"/courses/{mine}/materials/{material}").status_code == 200
     assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
@@ -228,7 +231,7 @@ def test_a_form_of_another_site_changes_nothing(shelf, path):
             answer = browser.post(path, data={"add": "1", "label": "x"}, headers=headers)
             assert answer.status_code == 403
         assert shelf.favourites(ANNA) == []
-        assert shelf.rows.keys.of(ANNA) == []
+        assert ApiKeys(shelf.db).of(ANNA) == []
         assert browser.get("/me").status_code == 200
 
 
@@ -248,16 +251,16 @@ def test_a_form_keeps_only_what_there_is(shelf):
 
 def test_nobody_ends_what_is_anothers(shelf):
     anna, boris = shelf.person(2004), shelf.person(2005)
-    key, _ = shelf.rows.keys.make(boris, "boris", ["courses:read"])
+    key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
     with shelf.browser(anna) as mine, shelf.browser(boris):
-        (theirs,) = shelf.rows.sign_ins.of(boris)
+        (theirs,) = SignIns(shelf.db).of(boris)
         mine.post("/me/sign-ins/close", data={"sign_in_id": theirs.sign_in_id})
         mine.post("/me/keys/revoke", data={"key_id": key.key_id})
-        assert len(shelf.rows.sign_ins.of(boris)) == 1
-        assert len(shelf.rows.keys.of(boris)) == 1
+        assert len(SignIns(shelf.db).of(boris)) == 1
+        assert len(ApiKeys(shelf.db).of(boris)) == 1
         scopes = {"label": "x", "scopes": ["jobs:admin"]}
         assert mine.post("/me/keys", data=scopes).status_code == 422
-        assert shelf.rows.keys.of(anna) == []
+        assert ApiKeys(shelf.db).of(anna) == []
 
 
 def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path):
@@ -268,8 +271,7 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path):
         do = read
 
     with running(tmp_path) as site:
-        context = replace(site.services.context, store=Away())
-        broken = replace(site.services, store=Away(), context=context)
+        broken = replace(site.services, store=Away())
         with serving(create_app(broken)) as address:
             page = httpx.get(
                 f"{address}/?all=1", headers={"Accept": "text/html"}, timeout=longest()

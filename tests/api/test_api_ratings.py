@@ -8,7 +8,9 @@ from site_world import ANNA, BORIS, running
 from talks_world import Talk, forgotten
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents
+from merlin.chat.feedback import Ratings
+from merlin.dataset.proposals import Proposals
 
 pytestmark = pytest.mark.functional
 
@@ -50,7 +52,7 @@ def test_a_rating_is_kept_changed_and_taken_back(site, anna, talk):
     assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
     assert anna.post(turn, json={"value": "down"}).status_code == 200
     assert anna.get(turn).json()["value"] == "down"
-    assert site.rows.ratings.thumbs("stand-in-base").down == 1
+    assert Ratings(site.db, site.bot_id).thumbs("stand-in-base").down == 1
     assert anna.delete(turn).status_code == 204
     assert anna.delete(turn).status_code == 204
     assert anna.get(turn).json()["value"] is None
@@ -66,14 +68,14 @@ def test_nobody_rates_anothers_answer(site, anna, talk):
 
 
 def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, talk):
-    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, TRAINING, "2026-11")
     turn = path(talk.ask(1, "Меня зовут Анна. Что такое граф?"))
     words = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
     told = anna.post(turn, json={"value": "down", "correction": words}).json()
     assert told["correction"]["dataset"] == "algorithms"
     assert "Анна" not in told["correction"]["question"]
     assert "123-45-67" not in told["correction"]["answer"]
-    (proposal,) = site.rows.proposals.of_user(ANNA)
+    (proposal,) = Proposals(site.db).of_user(ANNA)
     assert proposal.draft.answer == told["correction"]["answer"]
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
@@ -82,19 +84,19 @@ def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
     turn = path(talk.ask(1))
     told = anna.post(turn, json={"value": "down", "correction": "иначе"})
     assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-consent")
-    assert site.rows.proposals.of_user(ANNA) == []
+    assert Proposals(site.db).of_user(ANNA) == []
     assert anna.get(turn).json()["value"] is None
 
 
 @pytest.mark.parametrize("more", [{"format": "photo"}, {"words": "слово " * 2000}])
 def test_what_can_be_no_example_is_refused(site, anna, talk, more):
-    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, TRAINING, "2026-11")
     told = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
     assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-example")
 
 
 def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
-    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, TRAINING, "2026-11")
     turn = path(Talk(site, chat_id=-5005).ask(1))
     assert anna.post(turn, json={"value": "up"}).status_code == 200
     told = anna.post(turn, json={"value": "up", "correction": "иначе"})
@@ -107,7 +109,7 @@ def test_a_question_without_an_answer_is_not_rated(anna, talk):
 
 
 def test_too_many_corrections_are_refused(site, anna, talk):
-    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, TRAINING, "2026-11")
     said = {"value": "down", "correction": "иначе"}
     statuses = [anna.post(path(talk.ask(number)), json=said).status_code for number in range(1, 22)]
     assert statuses == [*[200] * 20, 409]

@@ -7,6 +7,7 @@ from site_world import CLOSED, NETWORKS
 from waiting import wait_until
 
 from merlin.api.rest.courses import CourseFound, Results
+from merlin.course.catalogue import Catalogue
 
 pytestmark = pytest.mark.functional
 
@@ -49,7 +50,7 @@ def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_
 
 
 def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
-    vocabulary, courses = site.services.context.vocabulary, site.rows.courses
+    vocabulary, courses = site.services.vocabulary, Catalogue(site.db)
     wait_until(lambda: vocabulary.version == courses.version())
     site.teach({"networks": NETWORKS, "algorithms": CLOSED})
     wait_until(lambda: vocabulary.version == courses.version())

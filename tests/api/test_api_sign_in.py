@@ -23,6 +23,9 @@ from sign_in_world import (
 from site_world import ANNA, BORIS, VERA, running
 
 from merlin.account.accounts import FIRST_ID
+from merlin.account.sign_ins import Logins, SignIns
+from merlin.account.users import Users
+from merlin.app.texts import Settings
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
@@ -59,8 +62,8 @@ def started(browser):
 
 
 def say(site, key, user_id, *, is_own=True):
-    login = site.rows.logins.show(key, user_id)
-    return site.rows.logins.settle(login.login_id, user_id, is_own=is_own)
+    login = Logins(site.db).show(key, user_id)
+    return Logins(site.db).settle(login.login_id, user_id, is_own=is_own)
 
 
 def test_a_page_within_telegram_signs_its_person_in(site):
@@ -86,7 +89,7 @@ def test_the_same_data_opens_one_sign_in_at_a_time(site):
     for told, status in ((first, 401), (second, 200)):
         headers = {"Authorization": f"Bearer {told['token']}"}
         assert site.client.get("/api/user", headers=headers).status_code == status
-    assert len(site.rows.sign_ins.of(ANNA)) == 1
+    assert len(SignIns(site.db).of(ANNA)) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_data_that_telegram_did_not_sign_lets_nobody_in(shared, made):
 
 
 def test_without_a_word_of_the_bot_no_signature_counts(site):
-    site.rows.settings.put("bot.id", "", "bot")
+    Settings(site.db).put("bot.id", "", "bot")
     answer = site.client.post("/api/auth/telegram", json={"init_data": signed()})
     assert answer.status_code == 401
 
@@ -180,17 +183,17 @@ def test_a_login_ends_after_five_minutes(site):
         past = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
         site.database.change(past)
         assert browser.post("/api/auth/wait").json()["state"] == "expired"
-        assert site.rows.logins.show(told["key"], ANNA) is None
+        assert Logins(site.db).show(told["key"], ANNA) is None
 
 
 def test_who_opens_the_link_second_cannot_answer(site):
     with page(site) as browser:
         key = started(browser)["key"]
-        login = site.rows.logins.show(key, ANNA)
-        assert site.rows.logins.show(key, BORIS) is None
-        assert site.rows.logins.settle(login.login_id, BORIS, is_own=True) is None
-        assert site.rows.logins.settle(login.login_id, ANNA, is_own=True)
-        assert site.rows.logins.settle(login.login_id, ANNA, is_own=False) is None
+        login = Logins(site.db).show(key, ANNA)
+        assert Logins(site.db).show(key, BORIS) is None
+        assert Logins(site.db).settle(login.login_id, BORIS, is_own=True) is None
+        assert Logins(site.db).settle(login.login_id, ANNA, is_own=True)
+        assert Logins(site.db).settle(login.login_id, ANNA, is_own=False) is None
 
 
 def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(site):
@@ -200,11 +203,11 @@ def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(sit
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: browser.post("/api/auth/wait").json(), range(8)))
     assert sum(each["signed_in"] is not None for each in answers) == 1
-    assert len(site.rows.sign_ins.of(ANNA)) == 1
+    assert len(SignIns(site.db).of(ANNA)) == 1
 
 
 def test_a_bot_whose_name_is_not_known_has_no_link(site):
-    site.rows.settings.put("bot.name", "", "bot")
+    Settings(site.db).put("bot.name", "", "bot")
     with page(site) as browser:
         assert started(browser)["url"] is None
 
@@ -225,7 +228,7 @@ def test_signing_in_ends_what_the_browser_was_signed_in_with(site):
         before = browser.cookies["merlin"]
         assert guess(browser, "boris", PASSWORD).status_code == 200
         assert browser.cookies["merlin"] != before
-        assert site.rows.sign_ins.find(before) is None
+        assert SignIns(site.db).find(before) is None
         assert me(browser).json()["id"] == BORIS
 
 
@@ -285,25 +288,25 @@ def test_somebody_who_is_blocked_is_out_at_once_and_stays_out(site):
     with_password(site, site.person(BORIS), "boris")
     with page(site) as browser:
         guess(browser, "boris", PASSWORD)
-        site.rows.register.block(BORIS, "cli:vera")
+        Users(site.db).block(BORIS, "cli:vera")
         assert me(browser).status_code == 403
         assert code_of(me(browser)) == "blocked"
         assert guess(browser, "boris", PASSWORD).status_code == 403
-        site.rows.register.block(site.person(ANNA), "cli:vera")
+        Users(site.db).block(site.person(ANNA), "cli:vera")
         answer = browser.post("/api/auth/telegram", json={"init_data": signed()})
         assert (answer.status_code, code_of(answer)) == (403, "blocked")
         say(site, started(browser)["key"], ANNA)
         assert browser.post("/api/auth/wait").status_code == 403
-    assert site.rows.sign_ins.of(ANNA) == []
+    assert SignIns(site.db).of(ANNA) == []
 
 
 def test_a_new_role_counts_at_the_next_call(site):
     site.person(VERA)
     with site.browser(VERA) as browser:
         assert me(browser).json()["role"] == "student"
-        site.rows.roles.grant(VERA, Role.ADMIN, "cli:vera")
+        site.roles.grant(VERA, Role.ADMIN, "cli:vera")
         assert me(browser).json()["role"] == "admin"
-        site.rows.roles.revoke(VERA, "cli:vera")
+        site.roles.revoke(VERA, "cli:vera")
         assert me(browser).json()["permissions"] == ["ask"]
 
 

@@ -8,6 +8,9 @@ import pytest
 from sign_in_world import PASSWORD, code_of, guess, me, page, stand_still, with_password
 from site_world import BORIS
 
+from merlin.account.accounts import Accounts
+from merlin.db.audit import Audit
+
 pytestmark = pytest.mark.functional
 
 
@@ -17,7 +20,7 @@ def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
         answer = browser.post("/api/auth/password", json={"name": " Boris ", "password": PASSWORD})
         assert answer.json()["user"]["name"] == "boris"
         assert me(browser).json()["has_password"]
-    entries = site.rows.audit.newest()
+    entries = Audit(site.db).newest()
     assert [(each.by, each.action) for each in entries][:1] == [("user:1002", "sign-in.password")]
 
 
@@ -62,7 +65,7 @@ def test_many_wrong_guesses_behind_one_address_wait_whatever_the_names(site):
 
 
 def test_an_account_without_a_password_is_not_entered_by_any(site):
-    site.rows.accounts.set_name(site.person(BORIS), "boris", "cli:vera")
+    Accounts(site.db).set_name(site.person(BORIS), "boris", "cli:vera")
     with page(site) as browser:
         assert guess(browser, "boris", "любой пароль").status_code == 401
         assert (

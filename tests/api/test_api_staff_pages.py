@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from merlin.account.users import Users
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.change_queue import Changes
+from merlin.db.audit import Audit
+from merlin.db.requests import Requests
+
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
 
 from staff_world import ANNA, BORIS, VERA, XSS, propose, staff_site
@@ -48,7 +54,7 @@ def filled(staff, path):
     """Return a path about what is there: the algorithms, the running job, boris's change."""
     named = {
         "course_id": staff.course_id("algorithms"),
-        "material_id": staff.rows.courses.materials("algorithms")[0].material_id,
+        "material_id": Catalogue(staff.db).materials("algorithms")[0].material_id,
         "change_id": staff.change,
         "job_id": staff.job_id,
         "model_id": 1,
@@ -88,9 +94,9 @@ def send(client, method, path):
 
 def state_of(staff):
     """Return all that any of these forms could change."""
-    asked = [one.request_id for one in staff.rows.requests.of(f"user:{VERA}")]
-    changes = [one.change_id for one in staff.rows.change_list.batches(None, 100)]
-    audit = len(staff.rows.audit.newest(1000))
+    asked = [one.request_id for one in Requests(staff.db).of(f"user:{VERA}")]
+    changes = [one.change_id for one in Changes(staff.db).batches(None, 100)]
+    audit = len(Audit(staff.db).newest(1000))
     return asked, changes, audit
 
 
@@ -124,7 +130,7 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
     before = staff.database.rows(committed)
     with staff.database.atomic():
         staff.database.change(COMMIT.update({"committed_at": "9999-12-31T23:59:59.000000+00:00"}))
-    staff.rows.users.set_zone(VERA, zone)
+    Users(staff.db).set_zone(VERA, zone)
     try:
         with staff.browser(VERA) as client:
             paths = sorted({path for method, path in routes() if method == "GET"})
@@ -132,7 +138,7 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
             assert "31" in client.get("/admin/verdicts").text
         assert {path: status for path, status in told.items() if status >= 500} == {}
     finally:
-        staff.rows.users.set_zone(VERA, None)
+        Users(staff.db).set_zone(VERA, None)
         with staff.database.atomic():
             for each in before:
                 back = COMMIT.update({"committed_at": each["committed_at"]})
@@ -149,7 +155,7 @@ def test_a_form_of_another_site_is_refused(staff):
         client.headers["Origin"] = "https://evil.example"
         answer = send(client, "POST", f"/admin/users/{ANNA}/block")
     assert answer.status_code == 403
-    assert not staff.rows.users.get(ANNA).is_blocked
+    assert not Users(staff.db).get(ANNA).is_blocked
 
 
 def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
@@ -164,9 +170,7 @@ def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
         form = {"once": secrets.token_hex(16)}
         path = f"/admin/jobs/{staff.job_id}/cancel"
         places = {client.post(path, data=form).headers["location"] for _ in range(3)}
-    asked = [
-        one for one in staff.rows.requests.of(f"user:{VERA}") if one.kind == RequestKind.CANCEL
-    ]
+    asked = [one for one in Requests(staff.db).of(f"user:{VERA}") if one.kind == RequestKind.CANCEL]
     assert len(places) == len(asked) == 1
 
 

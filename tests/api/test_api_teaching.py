@@ -11,13 +11,15 @@ from site_world import ANNA, BORIS, COURSES, VERA
 from teaching_world import Keeper
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents, Users
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.course_writing import parse_course
+from merlin.dataset.file_index import FileIndex
 
 pytestmark = pytest.mark.functional
 
@@ -59,7 +61,7 @@ def keeper(site):
 def teacher(site):
     """Boris, who leads the algorithms, with a key of all scopes."""
     site.person(BORIS, Role.TEACHER, "algorithms")
-    site.rows.users.set_name(BORIS, "Борис Учитель")
+    Users(site.db).set_name(BORIS, "Борис Учитель")
     with site.program(BORIS) as client:
         yield client
 
@@ -73,7 +75,7 @@ def materials(site, slug="algorithms"):
 
 
 def lying(site, slug="algorithms"):
-    return {each.path: each.text for each in site.rows.library.files(slug)}
+    return {each.path: each.text for each in FileIndex(site.db).files(slug)}
 
 
 def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
@@ -99,7 +101,7 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
     assert parse_course(after["course.yaml"])["materials"][-1]["title"] == NEW["title"]
     told = teacher.get(f"/api/changes/{change['id']}").json()
     assert told["state"] == "committed"
-    stored = site.rows.changes.get(change["id"])
+    stored = Changes(site.db).get(change["id"])
     assert stored.editor.name == "Борис Учитель"
 
 
@@ -110,7 +112,7 @@ def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teache
     assert told["is_good"]
     assert not told["is_whole"]
     assert "+# Хеш-таблицы" in told["files"][1]["difference"]
-    assert site.rows.change_list.pending("algorithms") == []
+    assert Changes(site.db).pending("algorithms") == []
 
 
 def test_two_edits_in_a_row_build_on_each_other(site, teacher, keeper):
@@ -120,7 +122,7 @@ def test_two_edits_in_a_row_build_on_each_other(site, teacher, keeper):
     assert third["files"][1]["path"] == "materials/lecture-03-2.md"
     assert keeper.commit().commit
     for each in (first, second, third):
-        assert site.rows.changes.get(each["id"]).state == "committed"
+        assert Changes(site.db).get(each["id"]).state == "committed"
     assert [each["lesson"] for each in course_of(teacher, site)["materials"]][-3:] == [3, 4, 3]
 
 
@@ -242,7 +244,7 @@ def test_wrong_values_are_refused_and_nothing_is_asked_for(site, teacher):
         answer = teacher.post(materials(site), json={**NEW, **wrong})
         assert answer.status_code == 422, wrong
         assert answer.headers["content-type"] == "application/problem+json"
-    assert site.rows.change_list.pending("algorithms") == []
+    assert Changes(site.db).pending("algorithms") == []
 
 
 def test_a_lone_surrogate_is_refused(site, teacher):
@@ -256,7 +258,7 @@ def test_a_repeated_call_with_a_key_asks_once(site, teacher):
     first = teacher.post(materials(site), json=NEW, headers=headers)
     again = teacher.post(materials(site), json=NEW, headers=headers)
     assert first.json()["id"] == again.json()["id"]
-    assert len(site.rows.change_list.pending("algorithms")) == 2
+    assert len(Changes(site.db).pending("algorithms")) == 2
 
 
 def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
@@ -267,7 +269,7 @@ def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
         site.database.sql("UPDATE idempotency SET status = NULL, body = '', at = ?", late)
     again = teacher.post(materials(site), json=NEW, headers=headers)
     assert again.json()["id"] == first["id"]
-    assert len(site.rows.change_list.pending("algorithms")) == 2
+    assert len(Changes(site.db).pending("algorithms")) == 2
 
 
 def test_a_broken_course_is_told_and_left_to_git(site, teacher, keeper):
@@ -325,7 +327,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
-    site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
     told = teacher.get(address).json()
     assert [(each["questions"], each["liked"], each["disliked"]) for each in told["asked"]] == [
@@ -337,7 +339,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(told))
     weeks = teacher.get(address, params={"by": "week"}).json()["asked"]
     assert sum(each["questions"] for each in weeks) == 3
-    site.rows.consents.revoke(ANNA, ConsentKind.TRAINING)
+    Consents(site.db).revoke(ANNA, ConsentKind.TRAINING)
     assert teacher.get(address).json()["disliked"] == []
     elsewhere = f"/api/courses/{site.course_id('networks')}/questions"
     assert teacher.get(elsewhere).status_code == 403

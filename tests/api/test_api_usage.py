@@ -10,7 +10,7 @@ from talks_world import Talk, forgotten
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.billing.quota import Gift
+from merlin.billing.quota import Gift, Quotas
 from merlin.core.clock import utc_now, zone_of
 
 pytestmark = pytest.mark.functional
@@ -61,8 +61,8 @@ def test_without_plans_there_are_none_and_nothing_is_limited(site):
 
 def test_what_is_left_is_told_with_when_it_comes_back(planned):
     zone = zone_of("Europe/Moscow")
-    planned.rows.quotas.reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
-    planned.rows.quotas.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
+    Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
+    Quotas(planned.db, planned.bot_id).give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
     with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
         told = anna.get("/api/user/usage").json()
     text = told["formats"]["text"]

@@ -14,16 +14,19 @@ from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
 from talks_world import Talk
 from world import Lab
 
-from merlin.account.api_keys import Scope
-from merlin.account.sign_ins import SignInMethod
+from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.sign_ins import SignInMethod, SignIns
+from merlin.account.users import Users
 from merlin.api.app import create_app
 from merlin.billing import orders
 from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Plan
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.feedback import Rating
+from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Role
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
@@ -49,21 +52,21 @@ class Whole(Office):
         """Put something of everything there; what belongs to somebody is anna's or boris's."""
         self.teach(TAUGHT)
         self.person(BORIS, Role.TEACHER, "algorithms")
-        self.rows.roles.grant(BORIS, Role.TEACHER, "cli:vera", "trial")
+        self.roles.grant(BORIS, Role.TEACHER, "cli:vera", "trial")
         self.person(ELSEWHERE, Role.TEACHER, "networks")
         self.person(EDITOR, Role.EDITOR)
         for user_id in (ANNA, OTHER, BLOCKED, SOMEBODY):
             self.person(user_id)
-        self.rows.register.block(BLOCKED, "cli:vera")
+        Users(self.db).block(BLOCKED, "cli:vera")
         with_bot(self)
         with_password(self, ANNA, "anna")
         self.course = self.course_id("algorithms")
         self.add_favourite(ANNA, self.course)
         talk = Talk(self, ANNA)
         turn = talk.ask(1)
-        self.rows.ratings.rate(turn, ANNA, Rating.UP)
-        key, _ = self.rows.keys.make(ANNA, "hers", list(Scope))
-        sign_in, _ = self.rows.sign_ins.open(ANNA, SignInMethod.CODE, "Firefox, Linux")
+        Ratings(self.db, self.bot_id).rate(turn, ANNA, Rating.UP)
+        key, _ = ApiKeys(self.db).make(ANNA, "hers", list(Scope))
+        sign_in, _ = SignIns(self.db).open(ANNA, SignInMethod.CODE, "Firefox, Linux")
         with self.program(BORIS) as boris:
             said = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
             edit = boris.post(f"/api/courses/{self.course}/materials", json=said)
@@ -71,7 +74,7 @@ class Whole(Office):
         # What the parts of a path are called, where there is something at it.
         self.homes = {
             "course_id": self.course,
-            "material_id": self.rows.courses.materials("algorithms")[0].material_id,
+            "material_id": Catalogue(self.db).materials("algorithms")[0].material_id,
             "change_id": edit.json()["id"],
             "dataset": "trial",
             "example_id": "q1",
@@ -89,15 +92,15 @@ class Whole(Office):
             "name": "merlin/trial",
         }
         self._sell()
-        file = self.rows.library.one("trial", "q1")
+        file = FileIndex(self.db).one("trial", "q1")
         self.revision = file.blob
 
     def _sell(self):
         """Let anna have an order that waits to be paid, and a plan that renews itself."""
         wanted = OrderRequest(ANNA, "plus", Gateway.YOOKASSA)
-        order = orders.place_order(self.rows.billing, wanted)
+        order = orders.place_order(self.billing, wanted)
         now = self.services.clock()
-        renewal_id = self.rows.billing.renewals.begin(
+        renewal_id = self.billing.renewals.begin(
             Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
         )
         self.homes |= {"plan": "plus", "order_id": order.purchase_id, "renewal_id": renewal_id}

@@ -11,6 +11,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page
 from waiting import DEADLINE_S, longest
 
+from merlin.account.users import Users
+
 # What the api's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
@@ -52,7 +54,7 @@ class Visitor:
         """Return the number of somebody whom nobody else in the tests is."""
         user_id = next(self.site.numbers)
         self.site.person(user_id, **more)
-        self.site.rows.users.set_name(user_id, name)
+        Users(self.site.db).set_name(user_id, name)
         return user_id
 
     def page(self, user_id: int | None = None, **options) -> Page:

@@ -13,6 +13,9 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+from merlin.account.users import Consents, Users
+from merlin.dataset.change_queue import Changes
+
 # What the rows' own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 
@@ -100,10 +103,10 @@ def people(site):
     """Let an admin, a teacher and students be known."""
     site.person(VERA, Role.ADMIN)
     site.person(BORIS, Role.TEACHER, "algorithms")
-    site.rows.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
+    site.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
     site.person(ANNA)
     for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
-        site.rows.users.set_name(number, name)
+        Users(site.db).set_name(number, name)
     beats = Heartbeats(site.database)
     now = utc_now()
     beats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
@@ -173,7 +176,7 @@ def finish(site):
 
 def talks(site):
     """Let students ask, and not like some answers; one of them allows the use of their words."""
-    site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
     sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
@@ -189,5 +192,5 @@ def propose(site, path, before, text, by=BORIS, dataset="algorithms"):
     """Ask for a change of one file in somebody's name; return its id."""
     asked = ChangeRequest(telegram_editor(by, "Борис"), str(by), utc_now())
     changes = make_changes(dataset, [Edit(path, before, text)], asked)
-    site.rows.changes.put(changes)
+    Changes(site.db).put(changes)
     return changes[0].batch

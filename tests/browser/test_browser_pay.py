@@ -23,6 +23,7 @@ from playwright.sync_api import expect
 from shop_pages_world import pressed, shop_pages
 from site_world import VERA
 
+from merlin.account.users import Users
 from merlin.billing.promo_codes import Promo
 from merlin.core.money import roubles
 
@@ -169,7 +170,7 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
 def roads(shop):
     """Name -> address of every page of the shop, and who opens it; vera is an admin."""
     anna, boris = shop.buyer(), shop.buyer()
-    shop.rows.users.set_name(boris.user_id, "Борис")
+    Users(shop.db).set_name(boris.user_id, "Борис")
     paid = pressed(anna, "voices")
     shop.till.choose(paid, "paid")
     shop.until(paid, "paid")

@@ -10,6 +10,11 @@ from course_world import is_at, with_password
 from playwright.sync_api import expect
 from sign_in_world import PASSWORD
 
+from merlin.account.accounts import Accounts
+from merlin.account.api_keys import ApiKeys
+from merlin.account.sign_ins import Logins, SignIns
+from merlin.account.users import Users
+
 pytestmark = pytest.mark.integration
 
 
@@ -24,10 +29,10 @@ def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, cour
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
     assert link.startswith("https://t.me/merlin_test_bot?start=login_")
     expect(page.get_by_role("status").filter(has_text="Жду, когда вы откроете")).to_be_visible()
-    login = courses.rows.logins.show(link.partition("login_")[2], anna)
+    login = Logins(courses.db).show(link.partition("login_")[2], anna)
     expect(page.get_by_role("status").filter(has_text="Бот открыт")).to_be_visible()
     expect(page.locator(".number")).to_contain_text(str(login.number))
-    courses.rows.logins.settle(login.login_id, anna, is_own=True)
+    Logins(courses.db).settle(login.login_id, anna, is_own=True)
     page.wait_for_url("**/?q=*")
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
@@ -37,8 +42,8 @@ def test_a_no_in_the_bot_is_told(visitor, courses):
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
     anna = visitor.person()
-    login = courses.rows.logins.show(link.partition("login_")[2], anna)
-    courses.rows.logins.settle(login.login_id, anna, is_own=False)
+    login = Logins(courses.db).show(link.partition("login_")[2], anna)
+    Logins(courses.db).settle(login.login_id, anna, is_own=False)
     expect(page.get_by_text("В боте ответили «Это не я».")).to_be_visible()
 
 
@@ -64,15 +69,15 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
     keys.get_by_label("Для чего").fill("мой скрипт")
     keys.get_by_role("button", name="Создать ключ").click()
     secret = keys.locator("pre").inner_text()
-    assert courses.rows.keys.find(secret).user_id == anna
-    assert courses.rows.keys.find(secret).scopes == {"courses:read", "chat:write"}
+    assert ApiKeys(courses.db).find(secret).user_id == anna
+    assert ApiKeys(courses.db).find(secret).scopes == {"courses:read", "chat:write"}
     page.goto(courses.address + "/me")
     expect(keys).to_contain_text("мой скрипт")
     assert secret not in page.content()
     keys.get_by_text("Отозвать", exact=True).click()
     keys.get_by_role("button", name="Да, отозвать").click()
     expect(keys).not_to_contain_text("мой скрипт")
-    assert courses.rows.keys.find(secret) is None
+    assert ApiKeys(courses.db).find(secret) is None
 
 
 def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
@@ -88,7 +93,7 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
     places.get_by_text("Выйти везде", exact=True).click()
     places.get_by_role("button", name="Да, выйти везде").click()
     is_at(page, "/")
-    assert courses.rows.sign_ins.of(anna) == []
+    assert SignIns(courses.db).of(anna) == []
 
 
 def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
@@ -103,7 +108,7 @@ def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
     place.get_by_label("Новый пароль").fill("восемь тихих сов")
     place.get_by_role("button", name="Сохранить").click()
     expect(place).to_contain_text("Пароль задан")
-    account = courses.rows.accounts.of(anna)
+    account = Accounts(courses.db).of(anna)
     assert (account.name, account.has_password) == ("anna-of-me", True)
 
 
@@ -113,7 +118,7 @@ def test_the_language_is_chosen_for_pages_and_bot_and_all_is_downloaded(visitor,
     page.get_by_label("Язык").select_option("en")
     part(page, "Вид").get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("heading", name="Where I am signed in")).to_be_visible()
-    assert courses.rows.users.get(anna).language == "en"
+    assert Users(courses.db).get(anna).language == "en"
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     kept = json.loads(download.value.path().read_text("utf-8"))

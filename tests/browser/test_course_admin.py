@@ -11,14 +11,16 @@ from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import ANNA, BORIS, VERA, XSS, finish, measure
 
-from merlin.db.requests import RequestKind, RequestState
+from merlin.account.users import Users
+from merlin.db.audit import Audit
+from merlin.db.requests import RequestKind, Requests, RequestState
 
 pytestmark = pytest.mark.integration
 
 
 def asked_of_daemon(staff, kind):
     """Return what was asked of the daemon in vera's name."""
-    every = staff.rows.requests.of(f"user:{VERA}")
+    every = Requests(staff.db).of(f"user:{VERA}")
     return [one for one in every if one.kind == kind.value]
 
 
@@ -66,12 +68,12 @@ def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, st
     page.get_by_role("button", name="Да, остановить").dblclick()
     expect(page.get_by_text(f"Остановить работу {staff.job_id}")).to_be_visible()
     (asked,) = asked_of_daemon(staff, RequestKind.CANCEL)
-    staff.rows.requests.claim([RequestKind.CANCEL])
-    staff.rows.requests.finish(
+    Requests(staff.db).claim([RequestKind.CANCEL])
+    Requests(staff.db).finish(
         asked.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
     )
     expect(page.get_by_text("работа 4 уже закончена")).to_be_visible()
-    audited = [one.action for one in staff.rows.audit.newest(50, f"job:{staff.job_id}")]
+    audited = [one.action for one in Audit(staff.db).newest(50, f"job:{staff.job_id}")]
     assert audited == ["ask.cancel"]
 
 
@@ -120,7 +122,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
 
 def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     number = staff.person(next(staff.numbers))
-    staff.rows.users.set_name(number, f"Пётр {XSS}")
+    Users(staff.db).set_name(number, f"Пётр {XSS}")
     page = colleague.open("/admin/users", VERA)
     page.get_by_role("searchbox").fill("Пётр")
     page.keyboard.press("Enter")
@@ -130,7 +132,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_label("Курс преподавателя").select_option("hci")
     page.get_by_role("button", name="Да, дать эту роль").click()
     expect(page.get_by_text("Сделано.")).to_be_visible()
-    assert staff.rows.roles.standing(number).scopes == {"hci"}
+    assert staff.roles.standing(number).scopes == {"hci"}
     page.get_by_text("Выбрать", exact=True).click()
     page.get_by_label("Сколько").fill("7")
     page.get_by_role("button", name="Да, подарить").dblclick()
@@ -139,7 +141,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
     expect(page.get_by_text("закрыт", exact=True)).to_be_visible()
-    audited = {one.action for one in staff.rows.audit.newest(50, f"user:{number}")}
+    audited = {one.action for one in Audit(staff.db).newest(50, f"user:{number}")}
     assert {"role.grant", "quota.gift"} <= audited
     page.goto(f"{staff.address}/admin/users/{VERA}")
     expect(page.get_by_text("Свою роль меняет другой администратор.")).to_be_visible()
@@ -147,11 +149,11 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
 
 def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, staff):
     number = staff.person(next(staff.numbers))
-    staff.rows.users.set_name(number, f"Пётр {XSS}")
+    Users(staff.db).set_name(number, f"Пётр {XSS}")
     for turn in range(30):
         by = f"user:{VERA}" if turn else "cli:root"
-        staff.rows.register.block(number, by)
-        staff.rows.register.block(number, by, is_blocked=False)
+        Users(staff.db).block(number, by)
+        Users(staff.db).block(number, by, is_blocked=False)
     page = colleague.open("/admin/audit", VERA, java_script_enabled=False, **PHONE)
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(50)

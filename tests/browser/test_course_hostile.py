@@ -11,6 +11,9 @@ from naughty_markup import PAYLOADS
 from playwright.sync_api import expect
 from shelf_world import COURSES
 
+from merlin.account.api_keys import ApiKeys
+from merlin.course.catalogue import Catalogue
+
 pytestmark = pytest.mark.integration
 
 # A policy that is broken by our own page is a fault of the page, an attack's is a wall that held.
@@ -68,10 +71,10 @@ def test_there_are_a_hundred_of_them():
 
 def test_no_page_runs_what_a_course_says(visitor, courses):
     number = courses.course_id("hostile")
-    materials = courses.rows.courses.materials("hostile")
+    materials = Catalogue(courses.db).materials("hostile")
     anna = visitor.person(name=PAYLOADS[0])
     courses.add_favourite(anna, number)
-    courses.rows.keys.make(anna, PAYLOADS[1][:80], ["courses:read"])
+    ApiKeys(courses.db).make(anna, PAYLOADS[1][:80], ["courses:read"])
     page = visitor.page(anna)
     page.add_init_script(NOTE_BREACHES)
     course = f"/courses/{number}"

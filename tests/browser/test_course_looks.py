@@ -22,6 +22,10 @@ from axe_looks import (
 from course_world import DESK, PHONE, with_password
 from playwright.sync_api import expect
 
+from merlin.account.api_keys import ApiKeys
+from merlin.account.users import Users
+from merlin.course.catalogue import Catalogue
+
 pytestmark = pytest.mark.integration
 
 SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in", "me")
@@ -31,7 +35,7 @@ NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobi
 def roads(site):
     """Return name -> address of every page, and whether somebody is signed in there."""
     course = site.course_id("algorithms")
-    materials = site.rows.courses.materials("algorithms")
+    materials = Catalogue(site.db).materials("algorithms")
     text = next(one.material_id for one in materials if one.text)
     file = next(one.material_id for one in materials if one.file_url)
     return {
@@ -55,10 +59,10 @@ def roads(site):
 def anna(courses):
     """A person who has something on every page."""
     number = courses.person(4001)
-    courses.rows.users.set_name(number, "Анна")
+    Users(courses.db).set_name(number, "Анна")
     for slug in ("algorithms", "hci"):
         courses.add_favourite(number, courses.course_id(slug))
-    courses.rows.keys.make(number, "мой скрипт", ["courses:read", "chat:write"])
+    ApiKeys(courses.db).make(number, "мой скрипт", ["courses:read", "chat:write"])
     with_password(courses, number, "anna")
     courses.browser(number).close()
     return number

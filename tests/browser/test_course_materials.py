@@ -8,6 +8,8 @@ import pytest
 from course_world import PHONE, cards, is_at, lasting
 from playwright.sync_api import expect
 
+from merlin.course.catalogue import Catalogue
+
 pytestmark = pytest.mark.integration
 
 
@@ -16,7 +18,7 @@ def course(site, slug="algorithms"):
 
 
 def material(site, title, slug="algorithms"):
-    found = site.rows.courses.materials(slug)
+    found = Catalogue(site.db).materials(slug)
     number = next(one.material_id for one in found if one.title("ru") == title)
     return f"{course(site, slug)}/materials/{number}"
 

@@ -7,6 +7,8 @@ from course_world import cards, is_at, sider
 from playwright.sync_api import expect
 from sign_in_world import PASSWORD, with_password
 
+from merlin.account.sign_ins import Logins
+
 pytestmark = pytest.mark.integration
 
 PLAIN = {"java_script_enabled": False}
@@ -78,9 +80,9 @@ def test_a_login_is_confirmed_in_the_bot(visitor, courses):
     with page.expect_navigation():
         page.get_by_role("button", name="Уже нажато, войти").click()
     expect(page.get_by_text("Жду, когда вы откроете бота.")).to_be_visible()
-    login = courses.rows.logins.show(key, anna)
+    login = Logins(courses.db).show(key, anna)
     assert page.locator(".number").inner_text().endswith(str(login.number))
-    courses.rows.logins.settle(login.login_id, anna, is_own=True)
+    Logins(courses.db).settle(login.login_id, anna, is_own=True)
     page.get_by_role("button", name="Уже нажато, войти").click()
     is_at(page, "/?all=1")
     page.get_by_role("link", name="Мой кабинет: Анна").click()

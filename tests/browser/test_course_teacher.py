@@ -13,6 +13,8 @@ from playwright.sync_api import expect
 from staff_world import BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.file_index import FileIndex
 
 pytestmark = pytest.mark.integration
 
@@ -26,12 +28,12 @@ def edit(staff, slug="algorithms"):
 
 
 def lying(staff, path, dataset="algorithms"):
-    return next(each for each in staff.rows.library.files(dataset) if each.path == path)
+    return next(each for each in FileIndex(staff.db).files(dataset) if each.path == path)
 
 
 def holding(staff, words, dataset="algorithms"):
     """Return how many files of a dataset's folders hold these words."""
-    files = staff.rows.library.files(dataset)
+    files = FileIndex(staff.db).files(dataset)
     return sum(words in (each.text or "") for each in files if "/" in each.path)
 
 
@@ -82,7 +84,7 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleagu
     staff.keeper.commit()
     expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
-        one.path for one in staff.rows.library.files("neurotypology")
+        one.path for one in FileIndex(staff.db).files("neurotypology")
     }
 
 
@@ -248,7 +250,7 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(coll
     page.reload()
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
     staff.keeper.commit()
-    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
+    texts = [one.text for one in FileIndex(staff.db).files("algorithms") if "/" in one.path]
     assert sum("Много деревьев." in (text or "") for text in texts) == 1
 
 
@@ -313,7 +315,7 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(coll
 
 def roads(staff):
     change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
-    material = staff.rows.courses.materials("algorithms")[0].material_id
+    material = Catalogue(staff.db).materials("algorithms")[0].material_id
     base = f"/courses/{course(staff)}"
     return {
         "teach": "/teach",

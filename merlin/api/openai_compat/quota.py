@@ -17,10 +17,11 @@ from merlin.api.auth import Caller
 from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
 from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
-from merlin.billing.cost_limits import Guard
+from merlin.billing.cost_limits import Costs, Guard
 from merlin.billing.plan import UNLIMITED, Plan, plan_of
-from merlin.billing.quota import Left, Spent
+from merlin.billing.quota import Left, Quotas, Spent
 from merlin.chat.answer import Reply, report_troubles
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.route import Candidate, first_candidate
 from merlin.chat.window import fits_window
 from merlin.core import i18n
@@ -28,7 +29,11 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.layout import is_valid_name
+from merlin.db.idempotency import IdempotencyKeys
+from merlin.db.notices import Notices
+from merlin.db.requests import Requests
 from merlin.openai_protocol.errors import NO_CREDIT
 
 BY = "api:door"
@@ -65,11 +70,11 @@ def find_asker(
 
 def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     """Return the door's models with since when each serves, None where a general one answers."""
-    rows, found = services.rows, dict[str, datetime | None]()
-    served = {each.dataset: each.since for each in rows.showcase.all_serving()}
-    default = rows.shelf.serving(services.default_dataset)
+    found = dict[str, datetime | None]()
+    served = {each.dataset: each.since for each in ModelCatalogue(services.db).all_serving()}
+    default = ModelCatalogue(services.db).serving(services.default_dataset)
     found[ALONE] = default.since if default else None
-    for dataset in [*served, *(course.slug for course in rows.courses.courses())]:
+    for dataset in [*served, *(course.slug for course in Catalogue(services.db).courses())]:
         found.setdefault(name_of(dataset), served.get(dataset))
     return found
 
@@ -83,11 +88,11 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         names = ", ".join(offered_models(services))
         status = HTTPStatus.NOT_FOUND
         raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
-    first = first_candidate(services.rows.shelf, wish_of(asked, services.door.means))
+    first = first_candidate(ModelCatalogue(services.db), wish_of(asked, services.door.means))
     _refuse_too_long(asker.plan, asked, first)
     _refuse_too_dear(services, asker)
     if asker.plan is not UNLIMITED:
-        found = services.rows.quotas.reserve(
+        found = Quotas(services.db, services.bot_id).reserve(
             asker.user_id, asker.number, asked.kind, asker.plan, asker.zone
         )
         if isinstance(found, Spent):
@@ -103,12 +108,12 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
         return True
     if not is_valid_name(dataset):
         return False
-    return services.rows.shelf.serving(dataset) is not None or _is_course(services, dataset)
+    return ModelCatalogue(services.db).serving(dataset) is not None or _is_course(services, dataset)
 
 
 def _is_course(services: ApiServices, dataset: str) -> bool:
     try:
-        return services.rows.courses.course(dataset).is_active
+        return Catalogue(services.db).course(dataset).is_active
     except NotFound:
         return False
 
@@ -122,11 +127,11 @@ def _refuse_too_long(plan: Plan, asked: Asked, first: Candidate | None) -> None:
 
 def is_free(services: ApiServices, asker: Asker) -> bool:
     """Return whether nothing is counted of what somebody asks."""
-    return asker.plan is UNLIMITED and not services.caps.is_set
+    return asker.plan is UNLIMITED and not services.answer_budget.is_set
 
 
 def _guard(services: ApiServices) -> Guard:
-    return Guard(services.caps, services.rows.costs, zone_of(services.timezone))
+    return Guard(services.answer_budget, Costs(services.db), zone_of(services.timezone))
 
 
 def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
@@ -162,14 +167,19 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
 
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
-    rows = services.rows
     cost = _cost(services, reply)
     if cost is not None:
-        _guard(services).note(rows.notices, asker.user_id, cost, services.clock())
+        _guard(services).note(Notices(services.db), asker.user_id, cost, services.clock())
     if asker.plan is not UNLIMITED:
-        end = rows.quotas.charge if reply.is_answer else rows.quotas.give_back
+        end = (
+            Quotas(services.db, services.bot_id).charge
+            if reply.is_answer
+            else Quotas(services.db, services.bot_id).give_back
+        )
         end(asker.number)
-    report_troubles(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
+    report_troubles(
+        Notices(services.db), Requests(services.db), reply.troubles, services.clock(), BY
+    )
 
 
 def _cost(services: ApiServices, reply: Reply) -> Cost | None:
@@ -199,7 +209,7 @@ async def release_stale_reservations(services: ApiServices) -> None:
 
 def _keep(services: ApiServices) -> None:
     now = services.clock()
-    count = services.rows.uses.give_back_before(now - ABANDONED)
-    services.rows.repeats.clear(now)
+    count = Quotas(services.db, services.bot_id).give_back_before(now - ABANDONED)
+    IdempotencyKeys(services.db).clear(now)
     if count:
         log.warning("abandoned questions were given back", questions=count)

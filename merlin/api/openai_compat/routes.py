@@ -42,7 +42,7 @@ from merlin.openai_protocol.responses import (
     list_object,
     model_object,
 )
-from merlin.training.model_store import Origin
+from merlin.training.model_store import Lineage, Origin
 
 MOST = 1000
 
@@ -60,8 +60,7 @@ class LineageCache:
             return None
         if model_id in self._known:
             return self._known[model_id]
-        rows = self._services.rows
-        found = await self._services.store.read(lambda: rows.lineage.origin(model_id))
+        found = await self._services.store.read(lambda: Lineage(self._services.db).origin(model_id))
         if found is not None and found.commit:
             if len(self._known) >= MOST:
                 self._known.clear()

@@ -18,8 +18,9 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.api_keys import NEEDS, ApiKey, Scope
-from merlin.account.sign_ins import SignIn
+from merlin.account.api_keys import NEEDS, ApiKey, ApiKeys, Scope
+from merlin.account.sign_ins import SignIn, SignIns
+from merlin.account.users import Users
 from merlin.api.auth import SIGN_IN, Person, delete_cookie, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
@@ -28,8 +29,9 @@ from merlin.api.problems import Problem
 from merlin.api.rest import account as key_routes
 from merlin.api.rest import account as me_routes
 from merlin.api.rest.account import Me, me_of
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import Format, Plan, plan_of
-from merlin.billing.quota import Left
+from merlin.billing.quota import Left, Quotas
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound, Refused
@@ -110,14 +112,15 @@ async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 
 
 async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
     services, user_id = visit.services, visit.caller.user_id
-    rows = services.rows
     user = visit.caller.user
     plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
 
     def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn], MyPlan]:
-        left = rows.quotas.left(user_id, plan, zone) if services.plans else {}
-        keys, sign_ins = rows.keys.of(user_id), rows.sign_ins.of(user_id)
+        left = (
+            Quotas(services.db, services.bot_id).left(user_id, plan, zone) if services.plans else {}
+        )
+        keys, sign_ins = ApiKeys(services.db).of(user_id), SignIns(services.db).of(user_id)
         return me_of(services, user_id), left, keys, sign_ins, my_plan(visit)
 
     me, left, keys, sign_ins, mine = await services.store.read(read)
@@ -237,7 +240,7 @@ async def close_all(request: Request, caller: Person) -> Response:
 async def set_language(visit: Visiting, caller: Person, language: Words = "") -> Response:
     """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    users = visit.services.rows.users
+    users = Users(visit.services.db)
     await visit.services.store.do(lambda: users.set_language(caller.user_id, chosen))
     response = seen_other("/me")
     set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
@@ -272,7 +275,7 @@ async def set_password(
 @router.get("/me/export")
 async def export(visit: Visiting, caller: Person) -> Response:
     """Return everything that is kept of the person, as a file."""
-    people = visit.services.rows.people
+    people = PersonalRecords(visit.services.db)
     kept = await visit.services.store.read(lambda: people.told(caller.user_id))
     content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {

@@ -26,7 +26,8 @@ from merlin.api.problems import Problem, Refusal
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
 from merlin.billing.plan import Format, plan_of
-from merlin.billing.quota import Left
+from merlin.billing.quota import Left, Quotas
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError
@@ -164,7 +165,7 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
     services = visit.services
 
     def read() -> tuple[str, Serving | None]:
-        return bot_href(services, course), services.rows.shelf.serving(course.dataset)
+        return bot_href(services, course), ModelCatalogue(services.db).serving(course.dataset)
 
     href, serving = await services.store.read(read)
     told = await _left(visit, course)
@@ -179,7 +180,7 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
         since=i18n.format_moment_briefly(serving.since, zone, visit.language) if serving else "",
         left=told.words,
         is_over=told.is_over,
-        has_shop=has_shop(visit.services.rows.billing),
+        has_shop=has_shop(visit.services.billing),
         bot_href=href,
         may_ask=_may_ask(visit.caller),
         whose=str(user.user_id) if user else "",
@@ -195,7 +196,7 @@ async def _left(visit: PageRequest, course: Course) -> _Left:
     zone = zone_of(user.zone or services.timezone)
 
     def read() -> Left:
-        return services.rows.quotas.left(user.user_id, plan, zone)[Format.TEXT]
+        return Quotas(services.db, services.bot_id).left(user.user_id, plan, zone)[Format.TEXT]
 
     of_text = await services.store.read(read)
     if of_text.remaining is None:

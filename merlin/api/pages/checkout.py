@@ -151,7 +151,7 @@ async def buy(
 
 async def _ordered(visit: PageRequest, plan: Plan, wanted: OrderRequest, typed: _Typed) -> Response:
     try:
-        billing, actor = visit.services.rows.billing, visit.caller.actor
+        billing, actor = visit.services.billing, visit.caller.actor
         place = partial(orders.place_order, billing, actor, wanted)
         purchase = await visit.services.store.do(place)
     except (NotFound, Refused) as error:
@@ -183,7 +183,7 @@ def not_sold(visit: PageRequest) -> Response:
 
 def _plan(visit: PageRequest, name: str) -> Plan | None:
     try:
-        return sold_plan(visit.services.rows.billing, name)
+        return sold_plan(visit.services.billing, name)
     except NotFound:
         return None
 
@@ -207,7 +207,7 @@ async def _read(visit: PageRequest, plan: Plan, typed: _Typed) -> _Read:
 
 def _judged(visit: PageRequest, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
-    billing = visit.services.rows.billing
+    billing = visit.services.billing
     try:
         promo = quote(billing, visit.caller.actor, plan.name, code).promo
     except (NotFound, Refused) as error:
@@ -222,7 +222,7 @@ def _judged(visit: PageRequest, plan: Plan, code: str, user_id: int) -> tuple[Pr
 
 def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | None:
     """Return a code that an open order of the same person for the same plan holds already."""
-    billing, wanted = visit.services.rows.billing, code.upper()
+    billing, wanted = visit.services.billing, code.upper()
     for each in billing.purchases.of(user_id):
         same = each.order.promo == wanted and each.order.promise == promise_of(plan)
         if same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:

@@ -42,7 +42,7 @@ from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
 from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState
-from merlin.billing.quota import Given
+from merlin.billing.quota import Given, Quotas
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -99,10 +99,10 @@ class OrderRecords:
 
 def read_order(visit: PageRequest, purchase: Purchase) -> OrderRecords:
     """Return what there is about an order; reads rows."""
-    rows, actor = visit.services.rows, visit.caller.actor
+    actor = visit.caller.actor
     return OrderRecords(
-        details=orders.show_order_details(rows.billing, actor, purchase.purchase_id),
-        gifts=rows.quotas.gifts(purchase.user_id),
+        details=orders.show_order_details(visit.services.billing, actor, purchase.purchase_id),
+        gifts=Quotas(visit.services.db, visit.services.bot_id).gifts(purchase.user_id),
         bot_href=bot_opened(visit.services, PLANS),
     )
 
@@ -288,7 +288,7 @@ _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 @router.get("/orders")
 async def show_orders(visit: Visiting, caller: Person) -> Response:
     """Return my orders, newest first."""
-    billing = visit.services.rows.billing
+    billing = visit.services.billing
     mine = partial(orders.list_orders, billing, caller.actor, _MOST + 1)
     found = await visit.services.store.read(mine)
     items = [order_item(visit, each, "/orders") for each in found[:_MOST]]
@@ -378,7 +378,7 @@ async def cancel(visit: Visiting, caller: Person, order_id: OrderId) -> Response
     """Give an order up; one that is over already stays as it is."""
     if await _mine(visit, order_id) is None:
         return _lost(visit)
-    cancel = partial(orders.cancel_order, visit.services.rows.billing, caller.actor, order_id)
+    cancel = partial(orders.cancel_order, visit.services.billing, caller.actor, order_id)
     await visit.services.store.do(cancel)
     return seen_other(f"/orders/{order_id}")
 
@@ -387,7 +387,7 @@ async def _mine(visit: PageRequest, order_id: str) -> Purchase | None:
     """Return one of the person's own orders, None for what is another's or not there at all."""
     if not _ID.fullmatch(order_id):
         return None
-    show = partial(orders.show_order, visit.services.rows.billing, visit.caller.actor, order_id)
+    show = partial(orders.show_order, visit.services.billing, visit.caller.actor, order_id)
     try:
         return await visit.services.store.read(show)
     except NotFound:

@@ -33,7 +33,7 @@ from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.context import Context
 from merlin.app.permissions import led_course
-from merlin.app.texts import BOT_NAME
+from merlin.app.texts import BOT_NAME, Settings
 from merlin.billing.plan import on_sale
 from merlin.core import i18n
 from merlin.core.clock import zone_of
@@ -94,7 +94,7 @@ def bot_href(services: ApiServices, course: Course) -> str:
 
 def bot_opened(services: ApiServices, payload: str) -> str:
     """Return the address that opens the bot with a payload, "" for none; reads rows."""
-    name = services.rows.settings.get(BOT_NAME)
+    name = Settings(services.db).get(BOT_NAME)
     if not name or not _PAYLOAD.fullmatch(payload):
         return ""
     return f"{services.entrance.link_url.rstrip('/')}/{name}?start={payload}"
@@ -166,7 +166,7 @@ class PageRequest:
     @property
     def context(self) -> Context:
         """Return what acts work with."""
-        return self.services.context
+        return self.services
 
     @property
     def here(self) -> str:
@@ -208,7 +208,7 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
         return courses.active(ctx), courses.favourites(ctx, caller.actor)
 
     services: ApiServices = request.app.state.services
-    active, favourites = await services.context.read(read)
+    active, favourites = await services.read(read)
     language, theme = language_shown(request, caller.user), chosen_theme(request)
     return PageRequest(request, caller, language, theme, active, tuple(favourites))
 

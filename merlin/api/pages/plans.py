@@ -36,10 +36,10 @@ from merlin.api.pages.page import (
 from merlin.app import plans
 from merlin.app.orders import list_orders
 from merlin.app.plans import PlanOffer, Subscriptions, has_shop, list_plans, my_subscriptions
-from merlin.app.texts import TERMS, legal_text
+from merlin.app.texts import TERMS, Settings, legal_text
 from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, plan_of
 from merlin.billing.purchases import Promise, Purchase
-from merlin.billing.quota import Given
+from merlin.billing.quota import Given, Quotas
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal, Term
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
@@ -228,16 +228,18 @@ class MyPlan:
 
 def my_plan(visit: PageRequest) -> MyPlan:
     """Return it; reads rows."""
-    rows, actor = visit.services.rows, visit.caller.actor
-    user, mine = visit.caller.user, my_subscriptions(rows.billing, actor)
+    actor = visit.caller.actor
+    user, mine = visit.caller.user, my_subscriptions(visit.services.billing, actor)
     now = plan_of(visit.services.plans, user.plans) if user else None
     return MyPlan(
         until=_until(visit, now, mine.terms),
         others=tuple(_others(visit, now, mine.terms)),
-        packs=tuple(_packs(visit, rows.quotas.gifts(actor.user_id))),
+        packs=tuple(
+            _packs(visit, Quotas(visit.services.db, visit.services.bot_id).gifts(actor.user_id))
+        ),
         renewals=tuple(_renewal(visit, each) for each in mine.running),
-        has_orders=bool(list_orders(rows.billing, actor, 1)),
-        has_shop=has_shop(rows.billing),
+        has_orders=bool(list_orders(visit.services.billing, actor, 1)),
+        has_shop=has_shop(visit.services.billing),
     )
 
 
@@ -306,7 +308,7 @@ async def stop_renewal(
     visit: Visiting, caller: Person, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
 ) -> Response:
     """End one of my renewals; the bot lets Telegram know of one in Stars."""
-    stop = partial(plans.stop_renewal, visit.services.rows.billing, caller.actor, renewal_id)
+    stop = partial(plans.stop_renewal, visit.services.billing, caller.actor, renewal_id)
     with suppress(NotFound):  # it is stopped already
         await visit.services.store.do(stop)
     return seen_other("/me#plan")
@@ -364,7 +366,7 @@ async def show_plans(
 @router.post("/plans/{name}/trial", dependencies=_FROM_HERE)
 async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
     """Begin the trial of a plan; one that was had says so."""
-    start = partial(plans.start_trial, visit.services.rows.billing, caller.actor, name)
+    start = partial(plans.start_trial, visit.services.billing, caller.actor, name)
     try:
         await visit.services.store.do(start)
     except (NotFound, Refused) as error:
@@ -376,7 +378,7 @@ async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
 
 async def _has_just_begun(visit: PageRequest, name: str) -> bool:
     """Return whether the trial began a moment ago: the button was pressed twice."""
-    billing, since = visit.services.rows.billing, visit.services.clock() - _MOMENT
+    billing, since = visit.services.billing, visit.services.clock() - _MOMENT
     mine = await visit.services.store.read(lambda: my_subscriptions(billing, visit.caller.actor))
     trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
     return any(each.starts_at > since for each in trials)
@@ -387,7 +389,7 @@ async def use_code(
     visit: Visiting, caller: Person, code: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:
     """Use a code that gives days; one for a lower price leads to the page of its plan."""
-    use = partial(plans.use_code, visit.services.rows.billing, caller.actor, code)
+    use = partial(plans.use_code, visit.services.billing, caller.actor, code)
     try:
         promo = await visit.services.store.do(use)
     except (NotFound, Refused) as error:
@@ -401,7 +403,7 @@ async def use_code(
 @router.get("/terms")
 async def show_terms(visit: Visiting) -> Response:
     """Return the terms in the page's language."""
-    settings, language = visit.services.rows.settings, visit.language
+    settings, language = Settings(visit.services.db), visit.language
     said = await visit.services.store.read(lambda: legal_text(settings, TERMS, language))
     lines = [each.strip() for each in said.split("\n") if each.strip()]
     if lines[0].casefold() == visit.say("terms").casefold():
@@ -413,7 +415,7 @@ async def _page(
     visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
     services, actor = visit.services, visit.caller.actor
-    billing = services.rows.billing
+    billing = services.billing
 
     def read() -> tuple[list[PlanOffer], Subscriptions, Mapping[str, Ways]]:
         paid = {each.name: ways(visit, each) for each in services.plans}

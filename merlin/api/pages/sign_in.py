@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.sign_ins import PAYLOAD, LoginState
+from merlin.account.sign_ins import PAYLOAD, LoginState, SignIns
 from merlin.api.auth import SIGN_IN, delete_cookie, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
@@ -151,7 +151,7 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
 async def sign_out(request: Request, visit: Visiting) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")
-    caller, sign_ins = visit.caller, visit.services.rows.sign_ins
+    caller, sign_ins = visit.caller, SignIns(visit.services.db)
     if caller.token:
         await visit.services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
     delete_cookie(request, response, SIGN_IN)

@@ -19,15 +19,16 @@ from starlette.responses import JSONResponse, Response
 from merlin.account.accounts import (
     LEAST,
     MOST,
+    Accounts,
     check_own_name,
     check_password_strength,
     fold_name,
     hash_password,
     is_of_telegram,
 )
-from merlin.account.api_keys import ApiKey, Scope, useless_scopes
-from merlin.account.sign_ins import SignIn, SignInMethod
-from merlin.account.users import User
+from merlin.account.api_keys import ApiKey, ApiKeys, Scope, useless_scopes
+from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
+from merlin.account.users import User, Users
 from merlin.api.auth import (
     BROWSER,
     SIGN_IN,
@@ -46,13 +47,16 @@ from merlin.api.rest.sessions import CostShown, UsageShown, costs_shown
 from merlin.api.schema import WHOLE
 from merlin.api.services import ApiServices
 from merlin.app.permissions import leads
-from merlin.app.sessions import Spending
+from merlin.app.personal_data import PersonalRecords
+from merlin.app.sessions import PrivateSessions, Spending
 from merlin.billing.plan import Format, Source, plan_of
-from merlin.billing.quota import Left
+from merlin.billing.quota import Left, Quotas
 from merlin.billing.subscriptions import Term
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
+from merlin.course.catalogue import Catalogue
+from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 
 
@@ -77,8 +81,7 @@ class Me(BaseModel):
 
 def me(services: ApiServices, user: User, standing: Authority) -> Me:
     """Return what somebody is told of themselves; reads rows."""
-    rows = services.rows
-    account = rows.accounts.of(user.user_id)
+    account = Accounts(services.db).of(user.user_id)
     name = account.name if account else ""
     plan = plan_of(services.plans, user.plans).name if services.plans else None
     return Me(
@@ -99,14 +102,14 @@ def me(services: ApiServices, user: User, standing: Authority) -> Me:
 
 def me_of(services: ApiServices, user_id: int) -> Me:
     """Return what somebody is told of themselves, by their number; reads rows."""
-    user = services.rows.users.get(user_id) or User(user_id)
-    return me(services, user, services.rows.roles.standing(user_id))
+    user = Users(services.db).get(user_id) or User(user_id)
+    return me(services, user, services.roles.standing(user_id))
 
 
 def _led(services: ApiServices, standing: Authority, name: str) -> list[int]:
     if not standing.may(Permission.EDIT_MATERIALS):
         return []
-    courses = services.rows.courses.courses(active_only=False)
+    courses = Catalogue(services.db).courses(active_only=False)
     return [each.course_id for each in courses if leads(standing, name, each)]
 
 
@@ -161,7 +164,7 @@ class KeySaid(BaseModel):
 async def list_keys(request: Request, caller: Person) -> KeysShown:
     """Return the keys that count, newest first."""
     services: ApiServices = request.app.state.services
-    found = await services.store.read(lambda: services.rows.keys.of(caller.user_id))
+    found = await services.store.read(lambda: ApiKeys(services.db).of(caller.user_id))
     return KeysShown(keys=[_key_shown(key) for key in found])
 
 
@@ -181,7 +184,7 @@ async def make_key(request: Request, body: KeySaid, caller: Person) -> KeyMade:
     ends = None
     if body.expires_in_days is not None:
         ends = services.clock() + timedelta(days=body.expires_in_days)
-    keys, scopes = services.rows.keys, frozenset(body.scopes)
+    keys, scopes = ApiKeys(services.db), frozenset(body.scopes)
     key, secret = await services.store.do(
         lambda: keys.make(caller.user_id, body.label, scopes, ends)
     )
@@ -197,7 +200,7 @@ async def make_key(request: Request, body: KeySaid, caller: Person) -> KeyMade:
 async def revoke_key(request: Request, key_id: KeyId, caller: Person) -> None:
     """End a key; it counts no more from the next call on."""
     services: ApiServices = request.app.state.services
-    keys = services.rows.keys
+    keys = ApiKeys(services.db)
     if not await services.store.do(lambda: keys.revoke(caller.user_id, key_id)):
         raise NotFound("no such key", "account-no-key")
 
@@ -286,15 +289,15 @@ class UsageLeft(BaseModel):
 async def show_usage(request: Request, response: Response, caller: Reader) -> UsageLeft:
     """Return what is left of each format and when it comes back, and what this month took."""
     services: ApiServices = request.app.state.services
-    user, rows = caller.user, services.rows
+    user = caller.user
     plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
     since = _month_began(services.clock(), zone)
 
     def read() -> tuple[Mapping[Format, Left], Spending, list[Term]]:
-        left = rows.quotas.left(caller.user_id, plan, zone)
-        terms = rows.billing.terms.of(caller.user_id)
-        return left, rows.talks.spent(caller.user_id, since), terms
+        left = Quotas(services.db, services.bot_id).left(caller.user_id, plan, zone)
+        terms = services.billing.terms.of(caller.user_id)
+        return left, PrivateSessions(services.db).spent(caller.user_id, since), terms
 
     left, spent, terms = await services.store.read(read)
     language = language_of_request(request)
@@ -316,7 +319,7 @@ async def show_usage(request: Request, response: Response, caller: Reader) -> Us
 async def export(request: Request, caller: Reader) -> Response:
     """Return everything that is kept of the person, as one JSON file."""
     services: ApiServices = request.app.state.services
-    told = await services.store.read(lambda: services.rows.people.told(caller.user_id))
+    told = await services.store.read(lambda: PersonalRecords(services.db).told(caller.user_id))
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
     return JSONResponse(told, HTTPStatus.OK, headers)
 
@@ -443,7 +446,7 @@ async def close_sign_in(
 ) -> None:
     """Sign one browser out."""
     services: ApiServices = request.app.state.services
-    sign_ins = services.rows.sign_ins
+    sign_ins = SignIns(services.db)
     if not await services.store.do(lambda: sign_ins.close(caller.user_id, sign_in_id)):
         raise NotFound("no such sign-in", "account-no-sign-in")
     if sign_in_id == caller.credential:
@@ -454,11 +457,11 @@ async def close_sign_in(
 async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedShown:
     """Sign out everywhere, here too."""
     services: ApiServices = request.app.state.services
-    rows, whose = services.rows, told_user(caller.user_id)
+    whose = told_user(caller.user_id)
 
     def work() -> int:
-        closed = rows.sign_ins.close_all(caller.user_id)
-        rows.audit.note(whose, "sign-in.close-all", whose, {"closed": closed})
+        closed = SignIns(services.db).close_all(caller.user_id)
+        Audit(services.db).note(whose, "sign-in.close-all", whose, {"closed": closed})
         return closed
 
     closed = await services.store.do(work)
@@ -470,13 +473,12 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
 async def set_name(request: Request, body: NameSaid, caller: Person) -> Me:
     """Take a user name; names that a course.yaml knows are given by admins alone."""
     services: ApiServices = request.app.state.services
-    rows = services.rows
 
     def work() -> None:
-        courses = rows.courses.courses(active_only=False)
+        courses = Catalogue(services.db).courses(active_only=False)
         given = frozenset(fold_name(name) for each in courses for name in each.teachers)
         name = check_own_name(body.name, given)
-        rows.accounts.set_name(caller.user_id, name, told_user(caller.user_id))
+        Accounts(services.db).set_name(caller.user_id, name, told_user(caller.user_id))
 
     await services.store.do(work)
     return await _me(request, caller)
@@ -491,8 +493,8 @@ async def set_password(request: Request, body: NewPasswordSaid, caller: Person) 
     refuse_plain(request)
     services: ApiServices = request.app.state.services
     gate: LoginThrottle = request.app.state.gate
-    rows, who = services.rows, told_user(caller.user_id)
-    account = await services.store.read(lambda: rows.accounts.of(caller.user_id))
+    who = told_user(caller.user_id)
+    account = await services.store.read(lambda: Accounts(services.db).of(caller.user_id))
     if account is None:
         raise Refused("no user name", "account-no-name")
     if account.has_password and not await _has_just_come(request, caller):
@@ -504,8 +506,8 @@ async def set_password(request: Request, body: NewPasswordSaid, caller: Person) 
     stored = await gate.apart(lambda: _kept(body.password, account.name))
 
     def work() -> None:
-        rows.accounts.set_password(caller.user_id, stored, who)
-        rows.sign_ins.close_all(caller.user_id, but=caller.credential)
+        Accounts(services.db).set_password(caller.user_id, stored, who)
+        SignIns(services.db).close_all(caller.user_id, but=caller.credential)
 
     await services.store.do(work)
     return await _me(request, caller)
@@ -525,7 +527,7 @@ async def _has_just_come(request: Request, caller: Caller) -> bool:
 
 async def _sign_ins(request: Request, caller: Caller) -> list[SignIn]:
     services: ApiServices = request.app.state.services
-    return await services.store.read(lambda: services.rows.sign_ins.of(caller.user_id))
+    return await services.store.read(lambda: SignIns(services.db).of(caller.user_id))
 
 
 async def _me(request: Request, caller: Caller) -> Me:

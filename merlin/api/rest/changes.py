@@ -33,8 +33,10 @@ from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.course.editing import CourseEdits
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Change, ChangeState, Edit, revert_subject
 from merlin.dataset.commit_batch import plan_revert
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.finding import Severity
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
@@ -71,10 +73,11 @@ async def list_changes(
     by = None if _sees_all(caller) else str(caller.user_id)
 
     def found() -> tuple[list[ChangeShown], bool]:
-        rows = services.rows
-        firsts = rows.change_list.batches(by, limit + 1, str(after[0]) if after else "")
+        firsts = Changes(services.db).batches(by, limit + 1, str(after[0]) if after else "")
         shown = [
-            change_shown(rows.changes.of_batch(each.batch), rows.archive.text, language)
+            change_shown(
+                Changes(services.db).of_batch(each.batch), FileIndex(services.db).text, language
+            )
             for each in firsts[:limit]
         ]
         return shown, len(firsts) > limit
@@ -91,7 +94,7 @@ async def show_change(request: Request, caller: Leading, change_id: Hex) -> Chan
 
     def found() -> ChangeShown:
         batch = _own(services, caller, change_id)
-        return change_shown(batch, services.rows.archive.text, language)
+        return change_shown(batch, FileIndex(services.db).text, language)
 
     return await services.store.read(found)
 
@@ -113,8 +116,8 @@ async def solve_change(
 
     def solve() -> ChangeShown:
         _solve(services, _conflict(services, caller, one.change_id), body)
-        batch = services.rows.changes.of_batch(one.batch)
-        return change_shown(batch, services.rows.archive.text, language)
+        batch = Changes(services.db).of_batch(one.batch)
+        return change_shown(batch, FileIndex(services.db).text, language)
 
     response.headers["Location"] = f"/api/changes/{one.batch}"
     return await services.store.do(solve)
@@ -134,10 +137,10 @@ async def retry_change(
 
     def retry() -> ChangeShown:
         batch = _editable(services, caller, change_id)
-        if not services.rows.changes.retry(batch[0].change_id):
+        if not Changes(services.db).retry(batch[0].change_id):
             raise Refused("not parked", "change-not-parked", change=change_id)
-        batch = services.rows.changes.of_batch(batch[0].batch)
-        return change_shown(batch, services.rows.archive.text, language)
+        batch = Changes(services.db).of_batch(batch[0].batch)
+        return change_shown(batch, FileIndex(services.db).text, language)
 
     shown = await services.store.do(retry)
     response.headers["Location"] = f"/api/changes/{shown.id}"
@@ -157,7 +160,7 @@ async def drop_change(request: Request, caller: Leading, change_id: Hex) -> None
     def drop() -> None:
         batch = _own(services, caller, change_id)
         is_gone = batch[0].reason == "change-given-up"
-        if not is_gone and not services.rows.changes.give_up(batch[0].change_id):
+        if not is_gone and not Changes(services.db).give_up(batch[0].change_id):
             raise Refused("too late", "change-too-late")
 
     await services.store.do(drop)
@@ -186,7 +189,7 @@ async def undo_change(
         batch = _editable(services, caller, change_id)
         for each in batch:
             if each.before:
-                texts[each.before] = services.rows.archive.text(each.before)
+                texts[each.before] = FileIndex(services.db).text(each.before)
         return batch
 
     batch = await services.store.read(found)
@@ -210,7 +213,7 @@ def _sees_all(caller: Caller) -> bool:
 
 def _own(services: ApiServices, caller: Caller, change_id: str) -> list[Change]:
     """Return the batch of a change, the change first. Raises NotFound for one of others."""
-    changes = services.rows.changes
+    changes = Changes(services.db)
     one = changes.get(change_id)
     if one.by != str(caller.user_id) and not _sees_all(caller):
         raise NotFound("not theirs", "change-unknown", change=change_id)
@@ -237,7 +240,7 @@ def _conflict(services: ApiServices, caller: Caller, change_id: str) -> Change:
 
 
 def _solve(services: ApiServices, one: Change, body: Solution) -> None:
-    changes, theirs = services.rows.changes, one.theirs
+    changes, theirs = Changes(services.db), one.theirs
     if theirs is None:
         raise Refused("solved already", "change-solved")
     if body.take == "mine":
@@ -252,7 +255,7 @@ def _solve(services: ApiServices, one: Change, body: Solution) -> None:
 
 async def _prove(services: ApiServices, one: Change, words: str, language: str) -> None:
     """Raise Problem 422 where the checker finds an error in the text that solves a conflict."""
-    files = await services.store.read(lambda: services.rows.library.files(one.dataset))
+    files = await services.store.read(lambda: FileIndex(services.db).files(one.dataset))
     path = one.path.removeprefix(f"{one.dataset}/")
     seen = await services.proofs.proved(one.dataset, files, [Edit(path, one.before, words)])
     if not seen.is_good:

@@ -289,7 +289,7 @@ async def list_courses(
     after, most = _place(read_cursor(cursor, int, str)), services.bounds.list_at_once
 
     def saying(language: str) -> Said:
-        part, has_more = courses.part(services.context, limit, after, semester, USUAL, most)
+        part, has_more = courses.part(services, limit, after, semester, USUAL, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         told = [course_said(each, language, in_all=languages == "all") for each in part]
         return Said(grouped(told) if group else told, link_of(request, following))

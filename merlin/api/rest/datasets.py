@@ -35,6 +35,7 @@ from merlin.app.context import Context
 from merlin.app.jobs import QuoteView
 from merlin.app.status import DatasetStatus, status
 from merlin.core.permissions import Permission
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import DatasetCard
 
 build_router = APIRouter(prefix="/api/builds", tags=["builds"])
@@ -98,7 +99,7 @@ async def list_datasets(request: Request, caller: Watching) -> DatasetList:
 
     def found(ctx: Context, actor: Actor) -> DatasetList:
         told, mine = status(ctx, actor).datasets, actor.visible_datasets()
-        cards = {each.name: each for each in services.rows.library.datasets()}
+        cards = {each.name: each for each in FileIndex(services.db).datasets()}
         names = [each for each in sorted({*told, *cards}) if mine is None or each in mine]
         shown = [
             DatasetShown(**_values(each, told.get(each), cards.get(each), language))
@@ -106,7 +107,7 @@ async def list_datasets(request: Request, caller: Watching) -> DatasetList:
         ]
         return DatasetList(datasets=shown)
 
-    return await services.context.read(found, caller.actor)
+    return await services.read(found, caller.actor)
 
 
 @dataset_router.get("/{dataset}", summary="A dataset", responses=problems(401, 403, 404, 422))
@@ -117,17 +118,17 @@ async def show_dataset(request: Request, caller: Watching, dataset: Name) -> Dat
     def found(ctx: Context, actor: Actor) -> DatasetDetails:
         actor.require(Permission.WATCH, dataset)
         told = status(ctx, actor).datasets.get(dataset)
-        cards = services.rows.library.datasets()
+        cards = FileIndex(services.db).datasets()
         card = next((each for each in cards if each.name == dataset), None)
         if told is None and card is None:
             raise missing_dataset(dataset)
-        findings = services.rows.library.findings(dataset)
+        findings = FileIndex(services.db).findings(dataset)
         return DatasetDetails(
             **_values(dataset, told, card, language),
             findings=[finding_shown(each, language) for each in findings],
         )
 
-    return await services.context.read(found, caller.actor)
+    return await services.read(found, caller.actor)
 
 
 @dataset_router.get(

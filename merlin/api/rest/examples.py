@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents
 from merlin.api.auth import Caller, SignedIn
 from merlin.api.idempotency import run_once
 from merlin.api.permissions import Leading, may_edit, need, services_of
@@ -57,15 +57,23 @@ from merlin.api.schema import (
 from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message
-from merlin.course.catalogue import Material
+from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Change, ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import parse_example, reword_example, write_example
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText, apply_pending_changes, is_behind
 from merlin.dataset.layout import EXAMPLES, NameAllocator
-from merlin.dataset.proposals import MOST_LETTERS, Draft, ProposalState, mask_personal_data
-from merlin.db.notices import ADMINS
+from merlin.dataset.proposals import (
+    MOST_LETTERS,
+    Draft,
+    Proposals,
+    ProposalState,
+    mask_personal_data,
+)
+from merlin.db.notices import ADMINS, Notices
 
 TRIES = 5
 LOOK_S = 0.1
@@ -104,19 +112,19 @@ Make = Callable[[Shelf], CourseEdits]
 
 def shelf_of(services: ApiServices, dataset: str) -> Shelf:
     """Return what lies there; within the store's work. Raises NotFound for no such dataset."""
-    files = services.rows.library.files(dataset)
-    pending = services.rows.change_list.pending(dataset)
+    files = FileIndex(services.db).files(dataset)
+    pending = Changes(services.db).pending(dataset)
     mark = (*(each.blob for each in files), *(each.change_id for each in pending))
     if not files:
         raise NotFound(f"no dataset {dataset}", "change-no-dataset", dataset=dataset)
-    committed = services.rows.change_list.committed(dataset, services.clock() - _FRESH)
+    committed = Changes(services.db).committed(dataset, services.clock() - _FRESH)
     whole = apply_pending_changes(dataset, files, pending)
     return Shelf(whole, _known(services, dataset), mark, is_behind(files, committed))
 
 
 def _known(services: ApiServices, dataset: str) -> list[Material]:
     try:
-        return services.rows.courses.materials(dataset)
+        return Catalogue(services.db).materials(dataset)
     except NotFound:
         return []
 
@@ -163,7 +171,7 @@ def _batch_id(number: int) -> str:
 
 def _known_batch(services: ApiServices, number: int) -> list[Change]:
     """Return what the call of this number asked for already, nothing for 0."""
-    return services.rows.changes.of_batch(_batch_id(number)) if number else []
+    return Changes(services.db).of_batch(_batch_id(number)) if number else []
 
 
 def _numbered(changes: Sequence[Change], number: int) -> Sequence[Change]:
@@ -195,7 +203,7 @@ async def _put(
     def put() -> bool:
         if shelf_of(services, dataset).mark != shelf.mark:
             return False
-        services.rows.changes.put(changes)
+        Changes(services.db).put(changes)
         return True
 
     return await services.store.do(put)
@@ -265,15 +273,15 @@ async def propose(
 
     def put() -> int | None:
         _open(services, dataset)
-        if not services.rows.consents.has(caller.user_id, ConsentKind.TRAINING):
+        if not Consents(services.db).has(caller.user_id, ConsentKind.TRAINING):
             raise Problem(HTTPStatus.CONFLICT, "consent-needed")
         if dry_run:
             return None
-        proposal = services.rows.proposals.add(caller.user_id, draft)
+        proposal = Proposals(services.db).add(caller.user_id, draft)
         if proposal is None:
             raise Problem(HTTPStatus.CONFLICT, "too-many-proposals")
         day = f"{services.clock():%Y-%m-%d}"
-        services.rows.notices.tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
+        Notices(services.db).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
         return proposal
 
     shown = ProposalShown(
@@ -303,7 +311,7 @@ def _draft(dataset: str, words: QuestionAnswer, language: str) -> Draft:
 def _open(services: ApiServices, dataset: str) -> None:
     """Raise Problem 404 for a dataset that people are not asked about."""
     try:
-        is_open = services.rows.courses.course(dataset).is_active
+        is_open = Catalogue(services.db).course(dataset).is_active
     except NotFound:
         is_open = False
     if not is_open and dataset != services.default_dataset:
@@ -431,8 +439,8 @@ async def list_examples(
 
     def found() -> list[FileText]:
         if query.strip():
-            return services.rows.library.find(query, dataset, limit)
-        return services.rows.archive.following(dataset, str(after[0]) if after else "", limit + 1)
+            return FileIndex(services.db).find(query, dataset, limit)
+        return FileIndex(services.db).following(dataset, str(after[0]) if after else "", limit + 1)
 
     files = await services.store.read(found)
     has_more = len(files) > limit
@@ -486,7 +494,9 @@ async def show_example(
     """Return one example as it lies at the newest commit."""
     await _edited(request, caller, dataset)
     services = services_of(request)
-    return _shown(await services.store.read(lambda: services.rows.library.one(dataset, example_id)))
+    return _shown(
+        await services.store.read(lambda: FileIndex(services.db).one(dataset, example_id))
+    )
 
 
 @router.put(

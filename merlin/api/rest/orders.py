@@ -98,7 +98,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     async def place(_number: int) -> Response:
         services, language = services_of(request), language_of_request(request)
-        billing = services.rows.billing
+        billing = services.billing
         purchase = await services.store.do(
             lambda: orders.place_order(billing, caller.actor, wanted)
         )
@@ -128,7 +128,7 @@ async def list_orders(request: Request, response: Response, caller: Reader) -> O
     """Return the newest hundred, those of the bot among them."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     found = await services.store.read(lambda: orders.list_orders(billing, caller.actor, MOST))
     return OrderList(orders=[order_shown(each, language) for each in found])
 
@@ -140,7 +140,7 @@ async def show_order(
     """Return one of mine as it stands; another's is not there."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     show = partial(orders.show_order, billing, caller.actor, order_id)
     return order_shown(await services.store.read(show), language)
 
@@ -172,7 +172,7 @@ async def pay_order(request: Request, response: Response, caller: Person, order_
 async def give_up_order(request: Request, caller: Person, order_id: Hex) -> None:
     """End an order that waits to be paid; 409 for one that does not."""
     services = services_of(request)
-    cancel = partial(orders.cancel_order, services.rows.billing, caller.actor, order_id)
+    cancel = partial(orders.cancel_order, services.billing, caller.actor, order_id)
     if not await services.store.do(cancel):
         raise Refused("not open", "pay-not-open")
 
@@ -234,7 +234,7 @@ async def list_plans(request: Request, response: Response, caller: Anyone) -> Pl
     services = services_of(request)
     language = language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     found = await services.store.read(lambda: plans.list_plans(billing, caller.actor))
     return PlansShown(plans=[_shown(each, language) for each in found])
 
@@ -248,7 +248,7 @@ async def try_plan(request: Request, response: Response, caller: Person, plan: N
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     days = await services.store.do(lambda: plans.start_trial(billing, caller.actor, plan))
     title = next(each.titled(language) for each in services.plans if each.name == plan)
     return TrialBegun(plan=plan, title=title, days=days)
@@ -313,7 +313,7 @@ async def list_renewals(request: Request, response: Response, caller: Reader) ->
     """Return what is paid again by itself, and what was."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     mine = await services.store.read(lambda: plans.my_subscriptions(billing, caller.actor))
 
     def title(name: str) -> str:
@@ -332,7 +332,7 @@ async def list_renewals(request: Request, response: Response, caller: Reader) ->
 async def stop_renewal(request: Request, caller: Person, renewal_id: Id) -> None:
     """Let a plan end when it ends; what is paid stays until then."""
     services = services_of(request)
-    billing = services.rows.billing
+    billing = services.billing
     await services.store.do(lambda: plans.stop_renewal(billing, caller.actor, renewal_id))
 
 
@@ -347,7 +347,7 @@ async def redeem_code(
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    billing = services.rows.billing
+    billing = services.billing
     promo = await services.store.do(lambda: plans.redeem_code(billing, caller.actor, body.code))
     plan = plan_named(services.plans, promo.plan)
     title = promo.plan if plan is None else plan.titled(language)

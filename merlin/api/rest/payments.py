@@ -95,7 +95,7 @@ async def list_payments(
     services, limit = services_of(request), page.limit or USUAL
     after = read_cursor(page.cursor, str)
     last, named = str(after[0]) if after else "", state.value if state else ""
-    billing, language = services.rows.billing, language_of_request(request)
+    billing, language = services.billing, language_of_request(request)
 
     def found() -> list[PaymentShown]:
         try:
@@ -120,7 +120,7 @@ async def show_payment(
     """Return one order with its rows of the ledger and its refunds."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    show = partial(payments.show_payment, services.rows.billing, caller.actor, order_id)
+    show = partial(payments.show_payment, services.billing, caller.actor, order_id)
     return payment_details(await services.store.read(show), language)
 
 
@@ -159,7 +159,7 @@ async def refund_payment(
 def _wanted(
     services: ApiServices, caller: Caller, order_id: str, body: RefundBody, key: str
 ) -> Refund:
-    billing, actor = services.rows.billing, caller.actor
+    billing, actor = services.billing, caller.actor
     details = payments.show_payment(billing, actor, order_id)
     grant = payments.grant_to_refund(details, is_newest=True)
     currency = details.purchase.order.amount.currency
@@ -223,7 +223,7 @@ async def show_billing(
     if not timedelta(0) <= last - first <= timedelta(days=MOST_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
-    billing = services.rows.billing
+    billing = services.billing
     found = await services.store.read(
         lambda: payments.list_sums(billing, caller.actor, starts, ends, zone)
     )
@@ -289,7 +289,7 @@ async def list_promos(
 ) -> PromoList:
     """Return every code, with how often it was used."""
     services = services_of(request)
-    billing = services.rows.billing
+    billing = services.billing
     found = await services.store.read(lambda: payments.list_codes(billing, caller.actor))
     return PromoList(promos=[promo_shown(each) for each in found])
 
@@ -315,7 +315,7 @@ async def make_promo(request: Request, caller: Refunding, body: PromoBody) -> Pr
         ends_at=ends,
         by=caller.actor.name,
     )
-    billing = services.rows.billing
+    billing = services.billing
     made = await services.store.do(lambda: payments.add_code(billing, caller.actor, promo))
     return promo_shown(made)
 
@@ -329,5 +329,5 @@ async def make_promo(request: Request, caller: Refunding, body: PromoBody) -> Pr
 async def stop_promo(request: Request, caller: Refunding, code: Code) -> None:
     """Let nobody use it any more; what it gave stays."""
     services = services_of(request)
-    billing = services.rows.billing
+    billing = services.billing
     await services.store.do(lambda: payments.stop_code(billing, caller.actor, code))

@@ -13,8 +13,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import is_of_telegram
-from merlin.account.users import User
+from merlin.account.accounts import Accounts, is_of_telegram
+from merlin.account.users import User, Users
 from merlin.api.auth import Caller
 from merlin.api.permissions import Keeping, services_of
 from merlin.api.problems import problems
@@ -37,7 +37,10 @@ from merlin.api.services import ApiServices
 from merlin.app.views import finite
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
+from merlin.dataset.file_index import FileIndex
 from merlin.db import audit
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -103,7 +106,7 @@ async def list_users(
     start = max(0, min(int(after[0]), MOST_ID)) if after else 0
 
     def found() -> tuple[list[PersonShown], int]:
-        register = services.rows.register
+        register = Users(services.db)
         people = register.find(query, limit) if query.strip() else register.listed(start, limit)
         return [_shown(services, each) for each in people], register.count()
 
@@ -138,7 +141,7 @@ async def grant_role(request: Request, caller: Keeping, user_id: Id, body: RoleB
         if body.scope is not None:
             _prove_scope(services, body.scope)
         by = audit.person_reference(caller.user_id)
-        if services.rows.roles.grant(user_id, body.role, by, body.scope):
+        if services.roles.grant(user_id, body.role, by, body.scope):
             _tell(services, user_id)
         return _shown(services, person)
 
@@ -168,9 +171,7 @@ async def revoke_role(
 
     def revoke() -> PersonShown:
         person = _another(services, caller, user_id)
-        if services.rows.roles.revoke(
-            user_id, audit.person_reference(caller.user_id), scope or None
-        ):
+        if services.roles.revoke(user_id, audit.person_reference(caller.user_id), scope or None):
             _tell(services, user_id)
         return _shown(services, person)
 
@@ -188,9 +189,9 @@ async def block_user(request: Request, caller: Keeping, user_id: Id) -> PersonSh
 
     def block() -> PersonShown:
         _another(services, caller, user_id)
-        if services.rows.roles.standing(user_id).may(Permission.USERS):
+        if services.roles.standing(user_id).may(Permission.USERS):
             raise Refused("an admin", "people-not-admin")
-        services.rows.register.block(user_id, audit.person_reference(caller.user_id))
+        Users(services.db).block(user_id, audit.person_reference(caller.user_id))
         return _shown(services, _known(services, user_id))
 
     return await services.store.do(block)
@@ -207,7 +208,7 @@ async def unblock_user(request: Request, caller: Keeping, user_id: Id) -> Person
 
     def unblock() -> PersonShown:
         by = audit.person_reference(caller.user_id)
-        services.rows.register.block(user_id, by, is_blocked=False)
+        Users(services.db).block(user_id, by, is_blocked=False)
         return _shown(services, _known(services, user_id))
 
     return await services.store.do(unblock)
@@ -235,7 +236,7 @@ async def list_audit(
     services, limit = services_of(request), page.limit or USUAL
     after = read_cursor(page.cursor, int)
     before = int(after[0]) if after else 0
-    audited = services.rows.audit
+    audited = Audit(services.db)
     found = await services.store.read(
         lambda: audited.newest(limit + 1, target or None, by or None, before)
     )
@@ -256,7 +257,7 @@ def _entry(entry: audit.Entry) -> AuditEntry:
 
 
 def _known(services: ApiServices, user_id: int) -> User:
-    person = services.rows.users.get(user_id)
+    person = Users(services.db).get(user_id)
     if person is None:
         raise NotFound("nobody", "account-no-user", user=str(user_id))
     return person
@@ -272,7 +273,7 @@ def _another(services: ApiServices, caller: Caller, user_id: int) -> User:
 
 def _prove_scope(services: ApiServices, scope: str) -> None:
     """Raise NotFound for a scope that is no dataset."""
-    datasets = {each.name for each in services.rows.library.datasets()}
+    datasets = {each.name for each in FileIndex(services.db).datasets()}
     if scope not in datasets:
         raise NotFound("no dataset", "change-no-dataset", dataset=scope)
 
@@ -281,16 +282,16 @@ def _tell(services: ApiServices, user_id: int) -> None:
     """Tell the person what they are now, where the bot can."""
     if not is_of_telegram(user_id):
         return
-    standing = services.rows.roles.standing(user_id)
+    standing = services.roles.standing(user_id)
     role = {"key": f"role-{standing.role.value}", "arguments": {}}
     scopes = ", ".join(sorted(standing.scopes)) or "–"
     key = "notice-role-scopes" if standing.scopes else "notice-role"
-    services.rows.notices.tell(str(user_id), key, {"role": role, "scopes": scopes})
+    Notices(services.db).tell(str(user_id), key, {"role": role, "scopes": scopes})
 
 
 def _shown(services: ApiServices, person: User) -> PersonShown:
-    standing = services.rows.roles.standing(person.user_id)
-    account = services.rows.accounts.of(person.user_id)
+    standing = services.roles.standing(person.user_id)
+    account = Accounts(services.db).of(person.user_id)
     return PersonShown(
         id=person.user_id,
         name=account.name if account else None,

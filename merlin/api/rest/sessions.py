@@ -17,19 +17,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents
 from merlin.api.auth import Caller, require_access
 from merlin.api.problems import Problem, headers_of, language_of_request, problems
 from merlin.api.schema import USUAL, Page, cursor, links, page_of, read_cursor
 from merlin.api.services import ApiServices
 from merlin.app.feedback import dataset_of, draft_of
-from merlin.app.sessions import OwnSession, OwnTurn
-from merlin.chat.feedback import Rating
+from merlin.app.sessions import OwnSession, OwnTurn, PrivateSessions
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.money import Cost
-from merlin.dataset.proposals import MOST_LETTERS, Draft
-from merlin.db.notices import ADMINS
+from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals
+from merlin.db.notices import ADMINS, Notices
 
 rating_router = APIRouter(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
 
@@ -98,7 +99,7 @@ async def rate(
             raise Problem(HTTPStatus.CONFLICT, "not-rateable")
         words = body.correction
         draft = _proposed(services, caller, turn, words, language) if words else None
-        services.rows.ratings.rate(turn_id, caller.user_id, body.value)
+        Ratings(services.db, services.bot_id).rate(turn_id, caller.user_id, body.value)
         return draft
 
     draft = await services.store.do(work)
@@ -118,13 +119,13 @@ async def unrate(request: Request, turn_id: Number, caller: Writer) -> None:
 
     def work() -> None:
         _own_turn(services, caller, turn_id)
-        services.rows.ratings.rate(turn_id, caller.user_id, None)
+        Ratings(services.db, services.bot_id).rate(turn_id, caller.user_id, None)
 
     await services.store.do(work)
 
 
 def _own_turn(services: ApiServices, caller: Caller, turn_id: int) -> OwnTurn:
-    found = services.rows.talks.turn(caller.user_id, turn_id)
+    found = PrivateSessions(services.db).turn(caller.user_id, turn_id)
     if found is None:
         raise NotFound("no such turn", "turn-unknown")
     return found
@@ -134,17 +135,16 @@ def _proposed(
     services: ApiServices, caller: Caller, turn: OwnTurn, words: str, language: str
 ) -> Draft:
     """Let a masked correction wait for an editor. Raises Problem 409."""
-    rows = services.rows
-    if not rows.consents.has(caller.user_id, ConsentKind.TRAINING):
+    if not Consents(services.db).has(caller.user_id, ConsentKind.TRAINING):
         raise Problem(HTTPStatus.CONFLICT, "no-consent")
-    dataset = dataset_of(rows.shelf, turn, services.default_dataset)
+    dataset = dataset_of(ModelCatalogue(services.db), turn, services.default_dataset)
     draft = draft_of(turn, words, dataset, language)
     if draft is None:
         raise Problem(HTTPStatus.CONFLICT, "no-example")
-    if rows.proposals.add(caller.user_id, draft) is None:
+    if Proposals(services.db).add(caller.user_id, draft) is None:
         raise Problem(HTTPStatus.CONFLICT, "too-many-corrections")
     once = f"proposals:{services.clock():%Y-%m-%d}"
-    rows.notices.tell(ADMINS, "notice-proposal", {}, once)
+    Notices(services.db).tell(ADMINS, "notice-proposal", {}, once)
     return draft
 
 
@@ -228,7 +228,7 @@ async def list_sessions(
     """Return the sessions of private chats, the newest used first."""
     services: ApiServices = request.app.state.services
     limit, after = page.limit or USUAL, _after(page.cursor)
-    talks = services.rows.talks
+    talks = PrivateSessions(services.db)
     found = await services.store.read(lambda: talks.sessions(caller.user_id, limit + 1, after))
     shown = found[:limit]
     is_more = len(found) > limit
@@ -262,7 +262,7 @@ async def list_turns(
     def read() -> list[OwnTurn]:
         _own_session(services, caller, session_id)
         last = int(after[0]) if after else 0
-        return list(services.rows.talks.turns(session_id, limit + 1, last))
+        return list(PrivateSessions(services.db).turns(session_id, limit + 1, last))
 
     found = await services.store.read(read)
     shown = found[:limit]
@@ -280,7 +280,7 @@ async def list_turns(
 async def delete_session(request: Request, session_id: Number, caller: Writer) -> None:
     """Delete a session with its turns; what plans counted stays counted."""
     services: ApiServices = request.app.state.services
-    talks = services.rows.talks
+    talks = PrivateSessions(services.db)
     if not await services.store.do(lambda: talks.delete(caller.user_id, session_id)):
         raise NotFound("no such session", "session-unknown")
 
@@ -292,7 +292,7 @@ def _after(text: str) -> tuple[str, int] | None:
 
 def _own_session(services: ApiServices, caller: Caller, session_id: int) -> OwnSession:
     """Return a session of the caller's; to be called within the store's work."""
-    found = services.rows.talks.session(caller.user_id, session_id)
+    found = PrivateSessions(services.db).session(caller.user_id, session_id)
     if found is None:
         raise NotFound("no such session", "session-unknown")
     return found

@@ -19,21 +19,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from merlin.account.accounts import Accounts
 from merlin.account.openid import LIFE as SIGN_IN_LIFE
 from merlin.account.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     MOST_BYTES,
     PAYLOAD,
+    Logins,
     LoginState,
     SignInMethod,
+    SignIns,
     TelegramKeys,
     TelegramPerson,
     browser_name,
     mask_ip_address,
     read_telegram_data,
 )
-from merlin.account.users import User
+from merlin.account.users import User, Users
 from merlin.api.auth import (
     BROWSER,
     LOGIN,
@@ -54,8 +57,8 @@ from merlin.api.auth import (
 from merlin.api.problems import Problem, problems
 from merlin.api.rate_limits import LoginThrottle, network_of
 from merlin.api.rest.account import Me, me_of
-from merlin.api.services import ApiServices, Rows
-from merlin.app.texts import BOT_ID, BOT_NAME
+from merlin.api.services import ApiServices
+from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
 
@@ -104,16 +107,15 @@ async def sign_in_by_telegram(
 ) -> SignedInShown:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
     services: ApiServices = request.app.state.services
-    rows = services.rows
     signers = await services.store.read(lambda: _signers(services))
     person = read_telegram_data(body.init_data, signers, services.clock())
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
 
     def work() -> tuple[NewSignIn, Me]:
-        _meet(rows, person)
+        _meet(services, person)
         entered = open_sign_in(
-            request, rows, Identity(person.user_id, SignInMethod.TELEGRAM, person.source)
+            request, services, Identity(person.user_id, SignInMethod.TELEGRAM, person.source)
         )
         return entered, me_of(services, person.user_id)
 
@@ -124,15 +126,15 @@ async def sign_in_by_telegram(
 
 
 def _signers(services: ApiServices) -> TelegramKeys:
-    bot_id = services.rows.settings.get(BOT_ID)
+    bot_id = Settings(services.db).get(BOT_ID)
     entrance = services.entrance
     return TelegramKeys(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
 
 
-def _meet(rows: Rows, person: TelegramPerson) -> None:
-    rows.users.met(User(person.user_id, person.language_code))
+def _meet(services: ApiServices, person: TelegramPerson) -> None:
+    Users(services.db).met(User(person.user_id, person.language_code))
     if person.name:
-        rows.users.set_name(person.user_id, person.name)
+        Users(services.db).set_name(person.user_id, person.name)
 
 
 @router.post(
@@ -143,14 +145,13 @@ async def sign_in_by_password(
 ) -> SignedInShown:
     """Sign in by user name and password; who guesses waits ever longer."""
     services: ApiServices = request.app.state.services
-    rows = services.rows
     browser = read_cookie(request, BROWSER)
     account = await check_password(request, PasswordCheck(body.name, body.password, browser))
 
     def work() -> tuple[NewSignIn, Me, str]:
-        entered = open_sign_in(request, rows, Identity(account.user_id, SignInMethod.PASSWORD))
-        is_known = rows.accounts.knows(account.user_id, browser)
-        met = "" if is_known else rows.accounts.meet(account.user_id)
+        entered = open_sign_in(request, services, Identity(account.user_id, SignInMethod.PASSWORD))
+        is_known = Accounts(services.db).knows(account.user_id, browser)
+        met = "" if is_known else Accounts(services.db).meet(account.user_id)
         return entered, me_of(services, account.user_id), met
 
     entered, told, met = await services.store.do(work)
@@ -169,7 +170,7 @@ async def sign_in_by_password(
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
     """End this sign-in; other browsers stay signed in."""
     services: ApiServices = request.app.state.services
-    sign_ins = services.rows.sign_ins
+    sign_ins = SignIns(services.db)
     await services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
     delete_cookie(request, response, SIGN_IN)
 
@@ -209,9 +210,8 @@ async def start_login(request: Request, response: Response) -> LoginShown:
     gate.start(network_of(request.scope), gate.clock())
     agent = browser_name(request.headers.get("user-agent", ""))
     place = mask_ip_address(request.client.host if request.client else "")
-    rows = services.rows
-    started = await services.store.do(lambda: rows.logins.start(agent, place))
-    name = await services.store.read(lambda: rows.settings.get(BOT_NAME))
+    started = await services.store.do(lambda: Logins(services.db).start(agent, place))
+    name = await services.store.read(lambda: Settings(services.db).get(BOT_NAME))
     seconds = int(CODE_LIFE.total_seconds())
     set_cookie(request, response, Cookie(LOGIN, started.browser, seconds))
     link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
@@ -229,7 +229,7 @@ async def look_at_login(request: Request) -> WaitShown:
     """Tell how far the login of this browser has come; changes nothing."""
     services: ApiServices = request.app.state.services
     browser = read_cookie(request, LOGIN)
-    login = await services.store.read(lambda: services.rows.logins.of_browser(browser))
+    login = await services.store.read(lambda: Logins(services.db).of_browser(browser))
     if login is None:
         return WaitShown(state=LoginState.EXPIRED)
     return WaitShown(state=login.state, number=login.number, expires_at=login.expires_at)
@@ -239,13 +239,13 @@ async def look_at_login(request: Request) -> WaitShown:
 async def finish_login(request: Request, response: Response) -> WaitShown:
     """Tell how far the login of this browser has come; sign in where it was confirmed."""
     services: ApiServices = request.app.state.services
-    browser, rows = read_cookie(request, LOGIN), services.rows
+    browser = read_cookie(request, LOGIN)
 
     def work() -> tuple[NewSignIn, Me] | None:
-        login = rows.logins.take(browser)
+        login = Logins(services.db).take(browser)
         if login is None or login.user_id is None:
             return None
-        entered = open_sign_in(request, rows, Identity(login.user_id, SignInMethod.CODE))
+        entered = open_sign_in(request, services, Identity(login.user_id, SignInMethod.CODE))
         return entered, me_of(services, login.user_id)
 
     done = await services.store.do(work)
@@ -316,14 +316,13 @@ async def finish_openid(
         person = await issuer.fetch_person(code, sign_in, _redirect_uri(services))
     except OpenIdRefused as error:
         return _refused(request, error, back)
-    rows = services.rows
 
     def work() -> NewSignIn:
-        known = rows.users.get(person.user_id)
-        rows.users.met(User(person.user_id, known.language_code if known else ""))
+        known = Users(services.db).get(person.user_id)
+        Users(services.db).met(User(person.user_id, known.language_code if known else ""))
         if person.name:
-            rows.users.set_name(person.user_id, person.name)
-        return open_sign_in(request, rows, Identity(person.user_id, SignInMethod.OPENID))
+            Users(services.db).set_name(person.user_id, person.name)
+        return open_sign_in(request, services, Identity(person.user_id, SignInMethod.OPENID))
 
     entered = await services.store.do(work)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)

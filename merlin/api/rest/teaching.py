@@ -25,7 +25,7 @@ from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app import teaching
-from merlin.chat.feedback import Period, group_by_week
+from merlin.chat.feedback import Period, QuestionStatistics, group_by_week
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data
@@ -434,7 +434,7 @@ async def show_questions(
     since = services.clock().date() - timedelta(days=days - 1)
 
     def found() -> Questions:
-        interest = services.rows.interest
+        interest = QuestionStatistics(services.db, services.default_dataset)
         told = interest.days(course.slug, since)
         return Questions(
             course=course.course_id,

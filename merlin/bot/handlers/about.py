@@ -14,31 +14,32 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from merlin import __version__
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents, Users
 from merlin.app.dialogs import Dialog
-from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
+from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.menu import View
-from merlin.chat.model_catalogue import ServingModel, list_serving_models
-from merlin.chat.sessions import Session
+from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models
+from merlin.chat.sessions import Session, Sessions
 from merlin.core import i18n
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.db import audit
+from merlin.db.audit import Audit
 
 _VERSION_LENGTH = 12
 
 
 def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
-    parts = [legal_text(context.rows.settings, PRIVACY, context.language), _kept(context)]
+    parts = [legal_text(Settings(context.db), PRIVACY, context.language), _kept(context)]
     parts += [_providers(context), _privacy_session(context)]
-    is_given = context.rows.consents.has(context.user_id, ConsentKind.TRAINING)
+    is_given = Consents(context.db).has(context.user_id, ConsentKind.TRAINING)
     state = "given" if is_given else "none"
     parts.append(context.translate("privacy-consent", state=state))
     key, verb = ("revoke", "revoke") if is_given else ("give", "show")
@@ -61,7 +62,7 @@ def _providers(context: BotContext) -> str:
 
 
 def _privacy_session(context: BotContext) -> str:
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     now = answering(context, session)
     if now is None:
         return ""
@@ -72,9 +73,9 @@ def _privacy_session(context: BotContext) -> str:
 
 def terms(context: BotContext) -> View:
     """Tell the terms, and note which version of them the person was shown."""
-    words = legal_text(context.rows.settings, TERMS, context.language)
+    words = legal_text(Settings(context.db), TERMS, context.language)
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
-    context.rows.users.saw_terms(context.user_id, version)
+    Users(context.db).saw_terms(context.user_id, version)
     return menu.message(words)
 
 
@@ -86,7 +87,7 @@ WRITING = "own-words"
 def operator_text(context: BotContext, name: str) -> str:
     """Return the operator's text, of another language where there is none in the person's."""
     languages = (context.language, *LANGUAGES)
-    found = (context.rows.settings.get(f"{name}.{each}") for each in languages)
+    found = (Settings(context.db).get(f"{name}.{each}") for each in languages)
     return next(filter(None, found), "")
 
 
@@ -98,7 +99,7 @@ def texts_button(context: BotContext) -> list[tuple[Button, ...]]:
 
 
 def _may_edit(context: BotContext) -> bool:
-    standing = context.rows.roles.standing(context.user_id)
+    standing = context.roles.standing(context.user_id)
     return context.is_private and standing.may(Permission.EDIT_TEXTS)
 
 
@@ -126,7 +127,7 @@ def _all(context: BotContext) -> View:
 
 
 def _asks(context: BotContext, name: str) -> View:
-    now = context.rows.settings.get(name)
+    now = Settings(context.db).get(name)
     words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
     back = menu.button(context, "button-back", "own")
     cancel = menu.button(context, "button-cancel", "cancel")
@@ -158,10 +159,10 @@ def drop_text(context: BotContext) -> View:
 
 def _put(context: BotContext, name: str, words: str) -> View:
     by = audit.person_reference(context.user_id)
-    before = context.rows.settings.get(name)
+    before = Settings(context.db).get(name)
     context.stop_waiting()
-    context.rows.settings.put(name, words, by)
-    context.rows.audit.note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
+    Settings(context.db).put(name, words, by)
+    Audit(context.db).note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
     back = menu.button(context, "button-back", "own")
     return menu.message(
         context.translate("own-words-kept" if words else "own-words-dropped"), (back,)
@@ -170,8 +171,8 @@ def _put(context: BotContext, name: str, words: str) -> View:
 
 def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
-    session = context.rows.sessions.open(context.place)
-    shown = list_serving_models(context.rows.showcase, dataset_of(context, session))
+    session = Sessions(context.db, context.bot_id).open(context.place)
+    shown = list_serving_models(ModelCatalogue(context.db), dataset_of(context, session))
     models = [_exhibit(context, each) for each in shown]
     if not models:
         general = "yes" if context.services.general else "no"
@@ -212,10 +213,10 @@ def _scores(exhibit: ServingModel, context: BotContext) -> str:
 def _against(context: BotContext, exhibit: ServingModel) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
     model, mine = exhibit.serving.model, exhibit.evaluation
-    before = next(iter(context.rows.shelf.earlier(model.dataset)), None)
+    before = next(iter(ModelCatalogue(context.db).earlier(model.dataset)), None)
     if mine is None or before is None:
         return ""
-    showcase = context.rows.showcase
+    showcase = ModelCatalogue(context.db)
     other = showcase.evaluation(before.model_row)
     if other is None or not showcase.overlap(model, before).is_same:
         return ""
@@ -240,7 +241,7 @@ def show_help(context: BotContext) -> View:
     """List the commands, those of the staff for them alone."""
     language = context.language
     groups = list(HELP_GROUPS)
-    staff = staff_commands(context.rows.roles.standing(context.user_id))
+    staff = staff_commands(context.roles.standing(context.user_id))
     if staff:
         groups.append(("help-staff", staff))
     parts = [text(language, "bot-help"), *(_help_group(*each, language) for each in groups)]

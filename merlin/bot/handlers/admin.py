@@ -83,7 +83,7 @@ def admin_refusal(context: BotContext) -> View:
 
 def standing(context: BotContext) -> Authority:
     """Return what the person may do."""
-    return context.rows.roles.standing(context.user_id)
+    return context.roles.standing(context.user_id)
 
 
 def actor(context: BotContext) -> Actor:
@@ -112,7 +112,7 @@ def dataset_of(context: BotContext, permission: Permission, place: int = 0) -> s
 
 def datasets(context: BotContext, permission: Permission) -> list[str]:
     """Return the datasets in which the person may do this, by name."""
-    return names(context.services.context, actor(context), permission)
+    return names(context.services, actor(context), permission)
 
 
 def word(context: BotContext, family: str, name: object) -> str:
@@ -167,7 +167,7 @@ def admin_home(context: BotContext) -> View:
 
 def _serving(context: BotContext) -> str:
     """Return what serves now, of the datasets that the person may watch."""
-    serves = serving(context.services.context, actor(context))
+    serves = serving(context.services, actor(context))
     found = datasets(context, Permission.WATCH)[:_MOST_TOLD]
     return "\n".join(_line(context, name, serves.get(name)) for name in found)
 

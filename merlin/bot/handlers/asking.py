@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from merlin.app.groups import Groups
 from merlin.billing.plan import UNLIMITED, Plan
 from merlin.bot import rendering
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
 from merlin.chat.answer import AnswerObserver, Reply, Stop, Trouble, report_troubles
-from merlin.chat.model_catalogue import switch_model
+from merlin.chat.model_catalogue import ModelCatalogue, Windows, switch_model
 from merlin.chat.prompt import (
     MOST_PARTS,
     AttachedText,
@@ -42,8 +43,8 @@ from merlin.chat.route import (
     first_candidate,
     only_candidate,
 )
-from merlin.chat.sessions import ChatPlace, Session, title_of
-from merlin.chat.turns import StoredAnswer, with_author
+from merlin.chat.sessions import ChatPlace, Session, Sessions, title_of
+from merlin.chat.turns import StoredAnswer, TurnHistory, Turns, with_author
 from merlin.chat.window import (
     CAUTIOUS_TOKENS,
     MOST_TURNS,
@@ -56,6 +57,8 @@ from merlin.chat.window import (
 from merlin.core.errors import Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
+from merlin.db.notices import Notices
+from merlin.db.requests import Requests
 
 # How much of a name a model is told.
 NAME_LENGTH = 32
@@ -102,7 +105,7 @@ async def talk_of(context: BotContext) -> Talk:
 
 def _standing(context: BotContext) -> Talk | None:
     """Return the talk of an open session with room, of a person whose plan counts nothing."""
-    session = context.rows.sessions.opened(context.place)
+    session = Sessions(context.db, context.bot_id).opened(context.place)
     if session is None or session.is_full or not is_free(context):
         return None
     talk = _talk(context, session, None)
@@ -114,7 +117,7 @@ def open_talk(context: BotContext) -> Talk:
 
     The question is reserved in the person's plan. To be called within the store's work.
     """
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     dataset = dataset_of(context, session)
     refusal = reserve(context, dataset)
     left = "" if refusal is not None else left_note(context, dataset)
@@ -123,7 +126,7 @@ def open_talk(context: BotContext) -> Talk:
     talk = _talk(context, session, refusal)
     if _has_room(talk, context):
         return replace(talk, left=left)
-    newest = context.rows.tally.newest(session.session_id)
+    newest = TurnHistory(context.db, context.bot_id).newest(session.session_id)
     behind = newest.turn_id if newest is not None else 0
     return replace(_renewed(context, refusal), left=left, left_behind=behind)
 
@@ -134,15 +137,15 @@ def _has_room(talk: Talk, context: BotContext) -> bool:
 
 
 def _renewed(context: BotContext, refusal: StoredAnswer | None) -> Talk:
-    session = context.rows.sessions.renew(context.place)
+    session = Sessions(context.db, context.bot_id).renew(context.place)
     return replace(_talk(context, session, refusal), is_renewed=True)
 
 
 def _talk(context: BotContext, session: Session, refusal: StoredAnswer | None) -> Talk:
     plan = plan_for(context, dataset_of(context, session))
     wish = wish_of(context, session, plan)
-    first = first_candidate(context.rows.shelf, wish)
-    history = context.rows.turns.history(
+    first = first_candidate(ModelCatalogue(context.db), wish)
+    history = Turns(context.db, context.bot_id).history(
         session.session_id, MOST_TURNS, context.message_id, context.user_id
     )
     limit = window_of(context, first, plan.window)
@@ -152,7 +155,9 @@ def _talk(context: BotContext, session: Session, refusal: StoredAnswer | None) -
 
 def _asker(context: BotContext, session: Session) -> str:
     """Return who asks, "" where nobody else does in this session."""
-    if context.is_private or context.rows.turns.askers(session.session_id) <= {context.user_id}:
+    if context.is_private or Turns(context.db, context.bot_id).askers(session.session_id) <= {
+        context.user_id
+    }:
         return ""
     return shown_name(context)
 
@@ -183,7 +188,7 @@ def dataset_of(context: BotContext, session: Session) -> str | None:
 
     To be called within the store's work.
     """
-    group = context.rows.groups.get(session.chat_id) if session.chat_id < 0 else None
+    group = Groups(context.db, context.bot_id).get(session.chat_id) if session.chat_id < 0 else None
     chosen = session.dataset or (group.dataset if group is not None else None)
     return chosen or context.services.default_dataset
 
@@ -196,7 +201,7 @@ def window_of(context: BotContext, choice: Candidate | None, cap: int | None = N
     if choice is None:
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
-    said = context.rows.windows.get(choice.provider, model_id)
+    said = Windows(context.db).get(choice.provider, model_id)
     return window_limit(said, context.services.known.windows, (model_id, choice.base), cap)
 
 
@@ -223,10 +228,10 @@ async def _route(context: BotContext, talk: Talk, prompt: Prompt) -> AsyncIterat
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
-        first = await context.store.read(lambda: first_candidate(context.rows.shelf, wish))
+        first = await context.store.read(lambda: first_candidate(ModelCatalogue(context.db), wish))
     if prompt.images and first is not None:
         return only_candidate(first)
-    return candidates(context.rows.shelf, context.store.read, wish, first)
+    return candidates(ModelCatalogue(context.db), context.store.read, wish, first)
 
 
 def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
@@ -286,15 +291,16 @@ def with_spent(context: BotContext, words: StoredAnswer, replies: Sequence[Reply
 
 def keep(context: BotContext, answer: Answer) -> None:
     """Store an answer with what it changes; to be called within the store's work."""
-    context.rows.turns.write(context.update_id, answer.written)
+    Turns(context.db, context.bot_id).write(context.update_id, answer.written)
     settle(context, answer.written)
     if answer.written.answer:
-        context.rows.sessions.used(answer.session)
+        Sessions(context.db, context.bot_id).used(answer.session)
     if answer.limit_tokens and answer.written.model_id:
         learnt = {answer.written.model_id: answer.limit_tokens}
-        context.rows.windows.put(answer.written.provider, learnt)
-    rows = context.rows
-    report_troubles(rows.notices, rows.requests, answer.troubles, context.services.clock(), "bot")
+        Windows(context.db).put(answer.written.provider, learnt)
+    report_troubles(
+        Notices(context.db), Requests(context.db), answer.troubles, context.services.clock(), "bot"
+    )
 
 
 # Telegram's limit. Source: the Bot API, createForumTopic.
@@ -321,8 +327,10 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
 
     To be called within the store's work.
     """
-    here = context.rows.sessions.open(context.place)
-    there = context.rows.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
+    here = Sessions(context.db, context.bot_id).open(context.place)
+    there = Sessions(context.db, context.bot_id).open(
+        ChatPlace(context.chat_id, context.user_id, thread_id)
+    )
     fresh = replace(
         there,
         dataset=here.dataset,
@@ -332,7 +340,7 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
         system=here.system,
         title=UNNAMED,
     )
-    context.rows.sessions.change(fresh)
+    Sessions(context.db, context.bot_id).change(fresh)
     return fresh
 
 
@@ -348,11 +356,15 @@ async def name_topic(context: BotContext) -> None:
 
 def _named(context: BotContext) -> str:
     """Give the session its title; return it where the topic is to be called so, else ""."""
-    session = context.rows.sessions.open(context.place)
-    said = context.rows.turns.history(session.session_id, 1) if session.title == UNNAMED else ()
+    session = Sessions(context.db, context.bot_id).open(context.place)
+    said = (
+        Turns(context.db, context.bot_id).history(session.session_id, 1)
+        if session.title == UNNAMED
+        else ()
+    )
     title = title_of(said[0].content) if said else ""
     if title:
-        context.rows.sessions.change(replace(session, title=title))
+        Sessions(context.db, context.bot_id).change(replace(session, title=title))
     return title
 
 
@@ -492,14 +504,14 @@ def answering(context: BotContext, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
     wish = wish_of(context, session, plan_for(context))
     general = next(iter(wish.general), None)
-    choice = first_candidate(context.rows.shelf, wish)
+    choice = first_candidate(ModelCatalogue(context.db), wish)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
     return Answering(choice.provider, _title(context, choice))
 
 
 def _title(context: BotContext, choice: Candidate) -> str:
-    tuned = context.rows.shelf.model(choice.model_id) if choice.model_id else None
+    tuned = ModelCatalogue(context.db).model(choice.model_id) if choice.model_id else None
     return tuned.build_version if tuned else choice.model_id or choice.provider
 
 
@@ -527,5 +539,5 @@ def company(context: BotContext, provider: str) -> str:
 def refitted(context: BotContext, session: Session) -> Session:
     """Return a session whose model has changed, its window judged anew; within the store's work."""
     plan = plan_for(context)
-    first = first_candidate(context.rows.shelf, wish_of(context, session, plan))
+    first = first_candidate(ModelCatalogue(context.db), wish_of(context, session, plan))
     return switch_model(session, window_of(context, first, plan.window))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from merlin.app.broadcasts import Broadcast, BroadcastState
+from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
@@ -22,6 +22,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
+from merlin.db.audit import Audit
 
 WRITING = f"{admin.STEP}cast"
 _SHOWN = 8
@@ -31,7 +32,7 @@ EVERYBODY = "all"
 
 def listed(context: BotContext) -> View:
     """Show the broadcasts that were begun."""
-    casts = context.rows.outreach.broadcasts.newest(_SHOWN)
+    casts = Broadcasts(context.db, context.bot_id, context.language).newest(_SHOWN)
     entries = [(Button(_entry(each), f"a-cast:{each.broadcast_id}"),) for each in casts]
     new = menu.button(context, "cast-new", "a-cast-new", "primary")
     title = context.translate("admin-broadcast")
@@ -61,13 +62,15 @@ def written(context: BotContext) -> View:
         words = context.translate("cast-too-long", most=PART_UNITS)
         return menu.form(context, words, "a-casts")
     context.stop_waiting()
-    number_ = context.rows.outreach.broadcasts.draft(context.user_id, context.text)
+    number_ = Broadcasts(context.db, context.bot_id, context.language).draft(
+        context.user_id, context.text
+    )
     return _preview(context, number_, page)
 
 
 def _preview(context: BotContext, number_: int, page: FormattedMessage) -> View:
     """Return the text as people will see it, with the choice of whom it goes to."""
-    there = context.rows.outreach.broadcasts.receivers()
+    there = Broadcasts(context.db, context.bot_id, context.language).receivers()
     choices = [
         (EVERYBODY, sum(there.values())),
         *((name, there.get(name, 0)) for name in LANGUAGES),
@@ -95,7 +98,7 @@ def _draft(context: BotContext) -> Broadcast:
 
 
 def _cast(context: BotContext) -> Broadcast:
-    cast = context.rows.outreach.broadcasts.get(context.number())
+    cast = Broadcasts(context.db, context.bot_id, context.language).get(context.number())
     if cast is None:
         raise NotFound("no such broadcast", "bot-button-old")
     return cast
@@ -112,7 +115,7 @@ def _language(context: BotContext) -> str:
 def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, language = _draft(context), _language(context)
-    there = context.rows.outreach.broadcasts.receivers()
+    there = Broadcasts(context.db, context.bot_id, context.language).receivers()
     count = there.get(language, 0) if language else sum(there.values())
     words = context.translate("cast-ask-send", count=count)
     data = f"a-cast-yes:{cast.broadcast_id}:{language or EVERYBODY}"
@@ -123,18 +126,20 @@ def ask_send(context: BotContext) -> View:
 def send(context: BotContext) -> View:
     """Begin to send."""
     cast, language = _draft(context), _language(context)
-    if not context.rows.outreach.broadcasts.start(cast.broadcast_id, language):
+    if not Broadcasts(context.db, context.bot_id, context.language).start(
+        cast.broadcast_id, language
+    ):
         raise Refused("nobody", "cast-nobody")
     told = {"language": language or EVERYBODY}
     target = f"broadcast:{cast.broadcast_id}"
-    context.rows.audit.note(admin.by(context), "broadcast.start", target, told)
+    Audit(context.db).note(admin.by(context), "broadcast.start", target, told)
     return shown(context)
 
 
 def shown(context: BotContext) -> View:
     """Show how far a broadcast is."""
     cast = _cast(context)
-    done = context.rows.outreach.deliveries.delivered(cast.broadcast_id)
+    done = Broadcasts(context.db, context.bot_id, context.language).delivered(cast.broadcast_id)
     stop = menu.button(context, "cast-stop", f"a-cast-stop:{cast.broadcast_id}", "danger")
     refresh = menu.button(context, "admin-refresh", f"a-cast:{cast.broadcast_id}")
     runs = cast.state is BroadcastState.RUNNING
@@ -188,9 +193,9 @@ def ask_stop(context: BotContext) -> View:
 def stop(context: BotContext) -> View:
     """Send no more of it."""
     cast = _cast(context)
-    if context.rows.outreach.broadcasts.stop(cast.broadcast_id):
+    if Broadcasts(context.db, context.bot_id, context.language).stop(cast.broadcast_id):
         target = f"broadcast:{cast.broadcast_id}"
-        context.rows.audit.note(admin.by(context), "broadcast.stop", target)
+        Audit(context.db).note(admin.by(context), "broadcast.stop", target)
     return shown(context)
 
 

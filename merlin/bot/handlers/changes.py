@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from merlin.app.outbox import OutgoingMessage
+from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import example_access
@@ -27,6 +27,7 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.messages import Message
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
     Change,
     ChangeKind,
@@ -41,11 +42,12 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import question_preview, write_example
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.preview import Preview
-from merlin.dataset.proposals import Proposal, ProposalState
+from merlin.dataset.proposals import Proposal, Proposals, ProposalState
 from merlin.training.policy import Forecast
 
 _MOST_SHOWN = 80
@@ -64,7 +66,7 @@ _STATE_SIGNS = {
 def changes(context: BotContext) -> View:
     """Show the person's newest edits, one entry a commit."""
     example_access.leave(context)
-    batches = context.rows.change_list.batches(str(context.user_id), _MOST_SHOWN)
+    batches = Changes(context.db).batches(str(context.user_id), _MOST_SHOWN)
     entry, data = partial(_change_entry, context), example_access.data("changes")
     rows = menu.list_rows(batches, context.number(1), data, entry)
     words = context.translate("examples-changes-words" if batches else "examples-changes-none")
@@ -92,7 +94,7 @@ def change(context: BotContext) -> View:
 
 def _told(context: BotContext, one: Change) -> Change:
     """Return what speaks for a batch: its first conflict, if any."""
-    batch = context.rows.changes.of_batch(one.batch)
+    batch = Changes(context.db).of_batch(one.batch)
     return next((each for each in [one, *batch] if each.theirs is not None), one)
 
 
@@ -137,7 +139,7 @@ def solving(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
 def mine(context: BotContext) -> View:
     """Let the person's own text stand over the other's."""
     one, theirs = _conflict(context)
-    context.rows.changes.again(one.change_id, one.text, theirs.blob)
+    Changes(context.db).again(one.change_id, one.text, theirs.blob)
     example_access.leave(context)
     return saved(context, one.dataset)
 
@@ -145,12 +147,12 @@ def mine(context: BotContext) -> View:
 def theirs(context: BotContext) -> View:
     """Let the other's text stand; the rest of a batch goes on."""
     one, other = _conflict(context)
-    is_alone = len(context.rows.changes.of_batch(one.batch)) == 1
+    is_alone = len(Changes(context.db).of_batch(one.batch)) == 1
     is_text = other.text is not None or other.blob is None
     if is_alone or not is_text:
-        context.rows.changes.give_up(one.change_id)
+        Changes(context.db).give_up(one.change_id)
     else:
-        context.rows.changes.again(one.change_id, other.text, other.blob)
+        Changes(context.db).again(one.change_id, other.text, other.blob)
     example_access.leave(context)
     return _gone(context, "examples-theirs-stays")
 
@@ -184,7 +186,7 @@ def _conflict(context: BotContext) -> tuple[Change, Conflict]:
 def retry(context: BotContext) -> View:
     """Let an edit that the repository refused be tried again."""
     one = own_change(context, context.argument(1))
-    if not context.rows.changes.retry(one.change_id):
+    if not Changes(context.db).retry(one.change_id):
         raise Refused("not parked", "examples-not-parked")
     return change(context)
 
@@ -200,7 +202,7 @@ def ask_drop(context: BotContext) -> View:
 def drop(context: BotContext) -> View:
     """Take an edit back."""
     one = own_change(context, context.argument(1))
-    if not context.rows.changes.give_up(one.change_id):
+    if not Changes(context.db).give_up(one.change_id):
         raise Refused("too late", "examples-too-late")
     return _gone(context, "change-given-up")
 
@@ -219,9 +221,9 @@ def queue(context: BotContext) -> View:
     """Show what waits, the oldest first."""
     example_access.leave(context)
     names = [each.name for each in example_access.datasets(context)]
-    count = context.rows.reviews.count(names)
+    count = Proposals(context.db).count(names)
     page = menu.page_number(context.number(1), count)
-    found = context.rows.reviews.waiting(page * PAGE_SIZE, PAGE_SIZE, names)
+    found = Proposals(context.db).waiting(page * PAGE_SIZE, PAGE_SIZE, names)
     rows = [
         (
             Button(
@@ -243,7 +245,7 @@ async def proposal(context: BotContext) -> None:
 
 def _waiting(context: BotContext, proposal_id: int) -> Proposal:
     """Return a correction that waits. Raises NotFound, also out of reach, Refused."""
-    found = context.rows.reviews.get(proposal_id)
+    found = Proposals(context.db).get(proposal_id)
     example_access.checked(context, found.draft.dataset)
     if found.state is not ProposalState.WAITING:
         raise Refused("decided already", "examples-decided")
@@ -283,9 +285,9 @@ def reasoned(context: BotContext, words: str) -> View:
 
 def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
     found = _waiting(context, proposal_id)
-    context.rows.reviews.decline(found.proposal_id, context.user_id, reason)
+    Proposals(context.db).decline(found.proposal_id, context.user_id, reason)
     if reason:
-        context.rows.outbox.put([_letter(context, found, reason)])
+        Outbox(context.db, context.bot_id).put([_letter(context, found, reason)])
     example_access.leave(context)
     rows = [(Button(_queue_label(context), example_access.data("queue", 0)),)]
     key = "examples-declined-told" if reason else "examples-declined"
@@ -301,7 +303,7 @@ def _letter(context: BotContext, found: Proposal, reason: str) -> OutgoingMessag
 
 def _queue_label(context: BotContext) -> str:
     names = [each.name for each in example_access.datasets(context)]
-    return context.translate("examples-queue", count=context.rows.reviews.count(names))
+    return context.translate("examples-queue", count=Proposals(context.db).count(names))
 
 
 _FEWEST_DIGITS = 7
@@ -334,7 +336,7 @@ async def undo(context: BotContext) -> None:
         seen = await context.store.read(lambda: _seen(context))
         preview = await asyncio.to_thread(_previewed, context, seen)
         build = await context.store.read(
-            lambda: context.rows.library.newest_build(_dataset(seen.batch))
+            lambda: FileIndex(context.db).newest_build(_dataset(seen.batch))
         )
     except MerlinError as error:
         reason = error
@@ -349,7 +351,7 @@ def _batch(context: BotContext) -> list[Change]:
     mark = context.argument(1)
     if len(mark) < _FEWEST_DIGITS:
         return []
-    return context.rows.change_list.of_commit(str(context.user_id), mark)
+    return Changes(context.db).of_commit(str(context.user_id), mark)
 
 
 def _found(context: BotContext) -> list[Change]:
@@ -371,27 +373,27 @@ def _inside(change: Change) -> str:
 
 def _undoing(context: BotContext, batch: Sequence[Change]) -> Revert:
     """Return what takes a commit back. Raises Refused where that cannot be known."""
-    library = context.rows.library
+    library = FileIndex(context.db)
     return plan_revert(batch, library.blobs(_dataset(batch)), library.text)
 
 
 def _warning(context: BotContext, change: Change) -> str:
     """Return what an editor must know who takes back an edit that somebody wrote over."""
-    if not was_edited_since(change, context.rows.library.blobs(change.dataset)):
+    if not was_edited_since(change, FileIndex(context.db).blobs(change.dataset)):
         return ""
     return context.translate("examples-undo-newer")
 
 
 def _undo_draft(context: BotContext) -> Draft:
     (one,) = _found(context)
-    library = context.rows.library
+    library = FileIndex(context.db)
     edit = revert_change(one, library.blobs(one.dataset), library.text)
     return Draft(one.dataset, edit.path, edit.before, edit.text or "", is_gone=edit.text is None)
 
 
 def _seen(context: BotContext) -> _Seen:
     batch = _found(context)
-    files = context.rows.library.files(_dataset(batch))
+    files = FileIndex(context.db).files(_dataset(batch))
     return _Seen(batch, files, _undoing(context, batch))
 
 
@@ -447,5 +449,5 @@ def undone(context: BotContext) -> View:
     batch = _found(context)
     dataset, line = _dataset(batch), revert_subject(batch[0].subject)
     edits = _undoing(context, batch).edits
-    context.rows.changes.put(make_changes(dataset, edits, asked(context), line))
+    Changes(context.db).put(make_changes(dataset, edits, asked(context), line))
     return saved(context, dataset)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from merlin.app.dialogs import Dialog
+from merlin.app.dialogs import Dialog, Dialogs
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -21,9 +21,11 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import ChangeKind, Editor, telegram_editor
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import parse_example, reword_example, write_example
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import DatasetCard, FileText
 from merlin.dataset.layout import EXAMPLES, NameAllocator
 
@@ -143,7 +145,7 @@ _FRESH = timedelta(hours=1)
 
 def free_id(context: BotContext, draft: Draft, text: str) -> str:
     """Return an id that no example of the dataset has, nor one that anybody asked to add."""
-    taken = [*context.rows.library.example_ids(draft.dataset), *_asked(context, draft.dataset)]
+    taken = [*FileIndex(context.db).example_ids(draft.dataset), *_asked(context, draft.dataset)]
     return new_id(draft, text, taken)
 
 
@@ -160,7 +162,7 @@ def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
 def _asked(context: BotContext, dataset: str) -> list[str]:
     """Return the ids of what waits to be added, or was and may not be seen yet."""
     since = context.services.clock() - _FRESH
-    rows, folder = context.rows.change_list, f"{dataset}/{EXAMPLES}"
+    rows, folder = Changes(context.db), f"{dataset}/{EXAMPLES}"
     return [
         each.path.removeprefix(folder).removesuffix(".yaml")
         for each in (*rows.pending(dataset), *rows.committed(dataset, since))
@@ -183,7 +185,9 @@ def acted(act: Act) -> Handler:
 
 def fresh(context: BotContext) -> BotContext:
     """Return the context with the dialog as it is now: messages and buttons run side by side."""
-    return replace(context, dialog=context.rows.dialogs.get(context.chat_id, context.user_id))
+    return replace(
+        context, dialog=Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
+    )
 
 
 async def show(context: BotContext, act: Callable[[], View]) -> None:
@@ -217,7 +221,7 @@ def trouble(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) 
 def datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the person may edit, by name."""
     mine = admin.standing(context)
-    cards = context.rows.library.datasets()
+    cards = FileIndex(context.db).datasets()
     return [each for each in cards if mine.may(Permission.EDIT_EXAMPLES, each.name)]
 
 
@@ -246,9 +250,9 @@ def permitted(context: BotContext, name: str) -> str:
 def example(context: BotContext) -> FileText:
     """Return the example that a button names behind its dataset. Raises NotFound."""
     name, mark = dataset(context), context.argument(2)
-    for example_id in context.rows.library.example_ids(name):
+    for example_id in FileIndex(context.db).example_ids(name):
         if admin.short(example_id) == mark:
-            return context.rows.library.one(name, example_id)
+            return FileIndex(context.db).one(name, example_id)
     raise NotFound("no such example", "examples-gone")
 
 

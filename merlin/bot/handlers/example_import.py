@@ -22,8 +22,10 @@ from merlin.bot.handlers.example_save import asked, finding_lines, priced, saved
 from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import MOST_AT_ONCE, Edit, import_subject, make_changes
 from merlin.dataset.example_yaml import question_preview
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import Limits
@@ -148,7 +150,7 @@ async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportP
     """Return what a file would add. Raises NotFound, Refused."""
     await context.store.read(lambda: example_access.permitted(context, name))
     content = await fetch(context, str(file["id"]), MOST_BYTES)
-    files = await context.store.read(lambda: context.rows.library.files(name))
+    files = await context.store.read(lambda: FileIndex(context.db).files(name))
     if not files:
         raise NotFound("no such dataset", "admin-no-dataset")
 
@@ -183,7 +185,7 @@ def _shown(context: BotContext, plan: ImportPlan, file: dict[str, Any]) -> View:
         duplicates=len(plan.duplicates),
         rejected=plan.rejected,
     )
-    forecast = context.services.proofs.forecast(context.rows.library.newest_build(name), plan.seen)
+    forecast = context.services.proofs.forecast(FileIndex(context.db).newest_build(name), plan.seen)
     price = priced(context, sum(plan.seen.tokens.values()), forecast)
     label = context.translate("examples-save-many", count=len(good))
     save = (Button(label, example_access.data("take"), style="success"),) if good else ()
@@ -248,6 +250,6 @@ def _saved(context: BotContext, plan: ImportPlan) -> View:
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
     line = import_subject(len(good), name)
-    context.rows.changes.put(make_changes(name, good, asked(context), line))
+    Changes(context.db).put(make_changes(name, good, asked(context), line))
     example_access.leave(context)
     return saved(context, name)

@@ -17,16 +17,20 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, free_id, leaving, to
 from merlin.bot.menu import View
+from merlin.chat.turns import Turns
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Change, ChangeRequest, ChangeState, Edit, make_changes
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.preview import Preview, unified_diff
-from merlin.dataset.proposals import Approval, mask_personal_data
+from merlin.dataset.proposals import Approval, Proposals, mask_personal_data
 from merlin.dataset.proposals import Draft as Words
+from merlin.db.processes import Heartbeats
 from merlin.training.policy import Forecast
 
 _LETTERS = 500
@@ -34,8 +38,8 @@ _LETTERS = 500
 
 def said_by_model(context: BotContext, proposal_id: int) -> str:
     """Return what the model had answered, masked; "" where nobody knows it any more."""
-    proposal = context.rows.reviews.get(proposal_id)
-    turn = context.rows.turns.get(proposal.draft.turn_id)
+    proposal = Proposals(context.db).get(proposal_id)
+    turn = Turns(context.db, context.bot_id).get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words
@@ -100,12 +104,12 @@ async def proved(context: BotContext, draft: Draft) -> Proof:
     proofs = context.services.proofs
     edits = {shelf.path: text_}
     seen = await asyncio.to_thread(proofs.preview, draft.dataset, shelf.files, edits)
-    build = await context.store.read(lambda: context.rows.library.newest_build(draft.dataset))
+    build = await context.store.read(lambda: FileIndex(context.db).newest_build(draft.dataset))
     return Proof(shelf.path, text_, shelf.old, seen, proofs.forecast(build, seen))
 
 
 def _shelf(context: BotContext, draft: Draft, text_: str | None) -> _Shelf:
-    library = context.rows.library
+    library = FileIndex(context.db)
     files = library.files(draft.dataset)
     if not files:
         raise NotFound("no such dataset", "admin-no-dataset")
@@ -234,7 +238,7 @@ def save(context: BotContext) -> View:
     elif draft.proposal:
         _approve(context, draft)
     else:
-        context.rows.changes.put(
+        Changes(context.db).put(
             make_changes(draft.dataset, [_edit(context, draft)], asked(context))
         )
     context.stop_waiting()
@@ -261,12 +265,12 @@ def _solve(context: BotContext, draft: Draft) -> None:
     change = own_change(context, draft.change)
     if change.state is not ChangeState.CONFLICT:
         raise Refused("solved already", "examples-solved")
-    context.rows.changes.again(change.change_id, draft.written(), draft.before)
+    Changes(context.db).again(change.change_id, draft.written(), draft.before)
 
 
 def own_change(context: BotContext, change_id: str) -> Change:
     """Return the person's own change. Raises NotFound, also for one out of reach."""
-    change = context.rows.changes.get(change_id)
+    change = Changes(context.db).get(change_id)
     if change.by != str(context.user_id):
         raise NotFound("not theirs", "change-unknown", change=change_id)
     example_access.checked(context, change.dataset)
@@ -275,7 +279,7 @@ def own_change(context: BotContext, change_id: str) -> Change:
 
 def _approve(context: BotContext, draft: Draft) -> None:
     """Let a correction become an example in the editor's name."""
-    proposal = context.rows.reviews.get(draft.proposal)
+    proposal = Proposals(context.db).get(draft.proposal)
     example_access.checked(context, proposal.draft.dataset)
     example = draft.example()
     if example is None:
@@ -283,14 +287,14 @@ def _approve(context: BotContext, draft: Draft) -> None:
     origin = proposal.draft
     words = Words(example.question, example.answer, draft.dataset, origin.turn_id, origin.model_id)
     approval = Approval(words, example_access.editor(context), context.user_id, example.tags)
-    if context.rows.reviews.approve(proposal.proposal_id, approval) is None:
+    if Proposals(context.db).approve(proposal.proposal_id, approval) is None:
         raise Refused("decided already", "examples-decided")
 
 
 def saved(context: BotContext, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
     now = context.services.clock()
-    beats = [beat for beat in context.rows.heartbeats.all() if beat.process == "daemon"]
+    beats = [beat for beat in Heartbeats(context.db).all() if beat.process == "daemon"]
     is_alive = any(beat.is_alive(now) for beat in beats)
     words = context.translate("examples-saved" if is_alive else "examples-saved-late")
     mark = admin.short(dataset)

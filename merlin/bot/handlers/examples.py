@@ -30,11 +30,14 @@ from merlin.bot.handlers.example_save import finding_line
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import DatasetCard, FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.proposals import Proposals
 
 
 def examples_home(context: BotContext) -> View:
@@ -62,8 +65,8 @@ def _titled(context: BotContext, card: DatasetCard) -> str:
 def _common(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that lead to no dataset alone."""
     names = [each.name for each in example_access.datasets(context)]
-    waiting = context.rows.reviews.count(names) if names else 0
-    count = context.rows.change_list.count_open(str(context.user_id))
+    waiting = Proposals(context.db).count(names) if names else 0
+    count = Changes(context.db).count_open(str(context.user_id))
     queue = context.translate("examples-queue", count=waiting)
     changes = context.translate("examples-changes-count", count=count)
     return (
@@ -78,7 +81,7 @@ def show_dataset(context: BotContext) -> View:
     name = example_access.dataset(context)
     card = next(each for each in example_access.datasets(context) if each.name == name)
     mark = admin.short(name)
-    flaws = context.rows.library.findings(name)
+    flaws = FileIndex(context.db).findings(name)
     rows = [
         (to(context, "examples-add", "add", mark), to(context, "examples-forward", "fwd", mark)),
         (to(context, "examples-find", "find", mark), to(context, "examples-list", "list", mark, 0)),
@@ -116,7 +119,7 @@ def list_examples(context: BotContext) -> View:
     example_access.leave(context)
     name = example_access.dataset(context)
     page = min(context.number(2), 100_000)
-    found = context.rows.library.examples(name, page * PAGE_SIZE, PAGE_SIZE + 1)
+    found = FileIndex(context.db).examples(name, page * PAGE_SIZE, PAGE_SIZE + 1)
     mark = admin.short(name)
     more = _page_buttons(example_access.data("list", mark), page, found)
     words = context.translate("examples-list-words" if found else "examples-none")
@@ -147,9 +150,9 @@ def flaws(context: BotContext) -> View:
     example_access.leave(context)
     name = example_access.dataset(context)
     mark = admin.short(name)
-    found = context.rows.library.findings(name)
+    found = FileIndex(context.db).findings(name)
     here, page = menu.paginate(found, context.number(2))
-    ids = context.rows.library.example_ids(name)
+    ids = FileIndex(context.db).example_ids(name)
     known = {escape_unprintable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     links = [
@@ -199,7 +202,7 @@ async def _search(context: BotContext, name: str, words: str, page: int) -> None
     # A long shelf takes a while to look through: not in the thread that writes.
     page = min(page, _MOST_FOUND // PAGE_SIZE - 1)
     most = (page + 1) * PAGE_SIZE + 1
-    files = await context.store.read(lambda: context.rows.library.find(words, name, most))
+    files = await context.store.read(lambda: FileIndex(context.db).find(words, name, most))
     here = files[page * PAGE_SIZE :]
 
     def act() -> View:
@@ -244,7 +247,7 @@ def show_example(context: BotContext) -> View:
 def show_history(context: BotContext) -> View:
     """Show who wrote an example when, as far as commits were seen."""
     file = example_access.example(context)
-    versions = context.rows.library.versions(file.dataset, file.example_id)
+    versions = FileIndex(context.db).versions(file.dataset, file.example_id)
     zone = context.zone
     lines = [
         context.translate(
@@ -266,7 +269,7 @@ def show_history(context: BotContext) -> View:
 
 def _lineage(context: BotContext, file: FileText) -> str:
     """Return which builds hold the example."""
-    builds = context.rows.library.taught(file.dataset, file.example_id)
+    builds = FileIndex(context.db).taught(file.dataset, file.example_id)
     if builds is None:
         return context.translate("examples-untaught")
     first, last = builds
@@ -277,7 +280,7 @@ def _lineage(context: BotContext, file: FileText) -> str:
 def _findings(context: BotContext, file: FileText) -> list[str]:
     mine = [
         each
-        for each in context.rows.library.findings(file.dataset)
+        for each in FileIndex(context.db).findings(file.dataset)
         if each.path == escape_unprintable(file.path)
     ]
     return [f"• {menu.cut(each.text(context.language), 160)}" for each in mine[:_MOST_FINDINGS]]

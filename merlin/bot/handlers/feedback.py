@@ -19,7 +19,7 @@ from typing import Any
 
 from telegram.ext import MessageReactionHandler
 
-from merlin.account.users import ConsentKind
+from merlin.account.users import ConsentKind, Consents
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
@@ -27,15 +27,16 @@ from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, ca
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.bot.rendering import pages
-from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions, toggle_rating
-from merlin.chat.turns import StoredAnswer, Turn
+from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions, toggle_rating
+from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.chat.turns import StoredAnswer, Turn, Turns
 from merlin.core import i18n, money
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
-from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
-from merlin.db.audit import person_reference
-from merlin.db.notices import ADMINS
-from merlin.training.model_store import Origin
+from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
+from merlin.db.audit import Audit, person_reference
+from merlin.db.notices import ADMINS, Notices
+from merlin.training.model_store import Lineage, Origin
 
 TRAINING = ConsentKind.TRAINING
 # The version of the words under `consent-asked`; other words need an answer of their own.
@@ -56,9 +57,9 @@ def consent_asked(context: BotContext, *others: Button) -> View:
 
 def show_consent(context: BotContext) -> View:
     """Show whether there is a consent, and how to give it or to take it back."""
-    if not context.rows.consents.has(context.user_id, TRAINING):
+    if not Consents(context.db).has(context.user_id, TRAINING):
         return consent_asked(context)
-    count = len(context.rows.proposals.of_user(context.user_id))
+    count = len(Proposals(context.db).of_user(context.user_id))
     words = context.translate("consent-given", count=count)
     revoke = menu.button(context, "consent-revoke", "consent:revoke")
     return menu.message(words, (revoke,))
@@ -66,13 +67,13 @@ def show_consent(context: BotContext) -> View:
 
 def give_consent(context: BotContext) -> View:
     """Keep a yes."""
-    context.rows.consents.give(context.user_id, TRAINING, VERSION)
+    Consents(context.db).give(context.user_id, TRAINING, VERSION)
     return menu.message(context.translate("consent-thanks"))
 
 
 def decline_consent(context: BotContext) -> View:
     """Keep a no; what the person wanted to send is forgotten."""
-    context.rows.consents.decline(context.user_id, TRAINING, VERSION)
+    Consents(context.db).decline(context.user_id, TRAINING, VERSION)
     context.stop_waiting()
     again = menu.button(context, "consent-change", "consent:show")
     return menu.message(context.translate("consent-declined"), (again,))
@@ -85,11 +86,11 @@ def revoke_consent(context: BotContext) -> View:
         sure = Button(text(language, "consent-revoke-sure"), "consent:revoke:sure", style="danger")
         back = Button(text(language, "button-cancel"), "consent:show")
         return menu.message(text(language, "consent-revoking"), (sure,), (back,))
-    if not context.rows.consents.revoke(context.user_id, TRAINING):
+    if not Consents(context.db).revoke(context.user_id, TRAINING):
         return menu.message(text(language, "consent-none"))
     models = take_back(context, context.user_id)
     context.stop_waiting()
-    context.rows.audit.note(
+    Audit(context.db).note(
         person_reference(context.user_id), "consent.revoke", person_reference(context.user_id)
     )
     words = text(language, "consent-revoked")
@@ -103,7 +104,7 @@ def take_back(context: BotContext, user_id: int) -> list[str]:
 
     To be called within the store's work.
     """
-    return context.rows.proposals.withdraw(user_id)
+    return Proposals(context.db).withdraw(user_id)
 
 
 def _named(models: list[str]) -> dict[str, object]:
@@ -145,7 +146,7 @@ def why(context: BotContext) -> View:
         return menu.alert(context.translate("why-unknown"), is_loud=True)
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
-    origin = context.rows.lineage.origin(written.model_id)
+    origin = Lineage(context.db).origin(written.model_id)
     lines += [_origin(context, origin)] if origin else [context.translate("why-general")]
     lines += _taught(context, written) if origin else []
     lines += [_usage(context, written), *_thumbs(context, written)]
@@ -165,7 +166,7 @@ def _origin(context: BotContext, origin: Origin) -> str:
 
 
 def _taught(context: BotContext, written: StoredAnswer) -> list[str]:
-    found = context.rows.lineage.teaching(written.model_id, written.answer)
+    found = Lineage(context.db).teaching(written.model_id, written.answer)
     return [context.translate("why-taught", examples=", ".join(found))] if found else []
 
 
@@ -179,7 +180,7 @@ def _usage(context: BotContext, written: StoredAnswer) -> str:
 
 
 def _thumbs(context: BotContext, written: StoredAnswer) -> list[str]:
-    thumbs = context.rows.ratings.thumbs(written.model_id)
+    thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if not thumbs.up + thumbs.down:
         return []
     return [context.translate("why-thumbs", up=thumbs.up, down=thumbs.down)]
@@ -198,8 +199,10 @@ async def rate(context: BotContext) -> None:
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.alert(context.translate("bot-not-yours"), is_loud=True)
-        rating = toggle_rating(context.rows.ratings.of(turn.turn_id, context.user_id), pressed)
-        context.rows.ratings.rate(turn.turn_id, context.user_id, rating)
+        rating = toggle_rating(
+            Ratings(context.db, context.bot_id).of(turn.turn_id, context.user_id), pressed
+        )
+        Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
         counted[:] = [(turn, rating)]
         return _thanked(context, turn, rating)
 
@@ -233,7 +236,7 @@ async def reacted(context: BotContext) -> None:
     def work() -> Counted | None:
         turn = _turn_here(context) if is_about_us else None
         if turn is not None:
-            context.rows.ratings.rate(turn.turn_id, context.user_id, rating)
+            Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
         state = UpdateState.REFUSED if turn is None else UpdateState.ANSWERED
         context.finish(state, "reaction")
         return None if turn is None else (turn, rating)
@@ -244,8 +247,8 @@ async def reacted(context: BotContext) -> None:
 
 
 def _turn_here(context: BotContext) -> Turn | None:
-    turn_id = context.rows.ratings.turn_at(context.chat_id, context.message_id)
-    turn = None if turn_id is None else context.rows.turns.get(turn_id)
+    turn_id = Ratings(context.db, context.bot_id).turn_at(context.chat_id, context.message_id)
+    turn = None if turn_id is None else Turns(context.db, context.bot_id).get(turn_id)
     is_theirs = turn is not None and turn.question.user_id == context.user_id
     return turn if is_theirs or not context.is_private else None
 
@@ -293,7 +296,7 @@ def fix(context: BotContext) -> View:
         return menu.alert(refusal, is_loud=True) if context.verb else menu.message(refusal)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    consents = context.rows.consents
+    consents = Consents(context.db)
     was_refused = consents.was_asked(context.user_id, TRAINING)
     if was_refused and not consents.has(context.user_id, TRAINING):
         change = Button(text(language, "consent-change"), "consent:show")
@@ -320,7 +323,7 @@ def corrected(context: BotContext) -> View:
     if not words or len(words) > MOST_LETTERS:
         key = "fix-long" if words else "fix-words"
         return menu.message(text(language, key, most=MOST_LETTERS), (_cancel(context),))
-    if not context.rows.consents.has(context.user_id, TRAINING):
+    if not Consents(context.db).has(context.user_id, TRAINING):
         _wait(context, CONSENTING, {"turn": turn.turn_id, **_written(context)})
         return consent_asked(context, _question(context))
     return _preview(context, turn, _written(context))
@@ -385,27 +388,27 @@ def send(context: BotContext) -> View:
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.alert(text(language, "bot-button-old"))
     context.stop_waiting()
-    if not context.rows.consents.has(context.user_id, TRAINING):
+    if not Consents(context.db).has(context.user_id, TRAINING):
         return menu.message(text(language, "fix-no-consent"))
     kept, written = _said(context), turn.written
     model_id = written.model_id if written else ""
     draft = Draft(
         kept["question"], kept["answer"], _dataset(context, turn), turn.turn_id, model_id=model_id
     )
-    if context.rows.proposals.add(context.user_id, draft) is None:
+    if Proposals(context.db).add(context.user_id, draft) is None:
         return menu.message(text(language, "fix-too-many"))
     day = f"{context.services.clock():%Y-%m-%d}"
-    context.rows.notices.tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
+    Notices(context.db).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
     mine = Button(text(language, "consent-button"), "consent:show")
     return menu.message(text(language, "fix-sent"), (mine,))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset that a correction of this turn belongs to, "" where there is none."""
-    model = context.rows.shelf.model(turn.written.model_id) if turn.written else None
+    model = ModelCatalogue(context.db).model(turn.written.model_id) if turn.written else None
     if model is not None:
         return model.dataset
-    serving = context.rows.shelf.serving(context.services.default_dataset)
+    serving = ModelCatalogue(context.db).serving(context.services.default_dataset)
     return serving.dataset if serving else context.services.default_dataset or ""
 
 
@@ -419,7 +422,7 @@ def _said(context: BotContext) -> Mapping[str, Any]:
 
 def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None where it is gone."""
-    turn = context.rows.turns.get(int(_said(context).get("turn", 0)))
+    turn = Turns(context.db, context.bot_id).get(int(_said(context).get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 

@@ -19,10 +19,11 @@ from typing import Any
 
 from telegram.ext import ChatMemberHandler, InlineQueryHandler
 
-from merlin.account.users import User
+from merlin.account.users import User, Users
 from merlin.app import courses
-from merlin.app.groups import Group, Hears, Said
+from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
 from merlin.app.inbox import UpdateState, json_object
+from merlin.app.outbox import Outbox
 from merlin.bot import menu
 from merlin.bot.addressing import Address, address_of, named_bot
 from merlin.bot.bot_api import keyboard, shown
@@ -40,6 +41,7 @@ from merlin.bot.handlers.start import PRIVATE, asked_token, asking, to_private
 from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.menu import View
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
@@ -68,18 +70,18 @@ async def membership(context: BotContext) -> None:
 
 def _blocked_or_not(context: BotContext, status: object) -> None:
     if status in {"kicked", "left"}:
-        context.rows.users.unreachable(context.user_id)
-        context.rows.outbox.drop(context.chat_id)
+        Users(context.db).unreachable(context.user_id)
+        Outbox(context.db, context.bot_id).drop(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
 def _come(context: BotContext) -> View:
     """Keep the group, and greet it where it is new or was left."""
-    known = context.rows.groups.get(context.chat_id)
+    known = Groups(context.db, context.bot_id).get(context.chat_id)
     if known is not None and not known.is_gone:
         return View(None)
     group = known or Group(context.chat_id)
-    context.rows.groups.put(replace(group, moved_to=0))
+    Groups(context.db, context.bot_id).put(replace(group, moved_to=0))
     language = group.language or context.language
     there = replace(context, language=language)
     words = text(language, "groups-hello", bot=f"@{context.bot.username}")
@@ -89,10 +91,10 @@ def _come(context: BotContext) -> View:
 
 def _gone(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
-        context.rows.outbox.drop(context.chat_id)
-        if context.rows.groups.get(context.chat_id) is None:
-            context.rows.groups.put(Group(context.chat_id))
-        context.rows.groups.left(context.chat_id)
+        Outbox(context.db, context.bot_id).drop(context.chat_id)
+        if Groups(context.db, context.bot_id).get(context.chat_id) is None:
+            Groups(context.db, context.bot_id).put(Group(context.chat_id))
+        Groups(context.db, context.bot_id).left(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
@@ -162,14 +164,14 @@ def _done(context: BotContext, *, hears_all: bool) -> View:
     change = _CHANGES[what](context, group, word) if what in _CHANGES else None
     if change is None:
         return menu.alert(context.translate("bot-button-old"))
-    context.rows.groups.put(change)
+    Groups(context.db, context.bot_id).put(change)
     there = replace(context, language=change.language or context.user.speaks(context.language))
     screen = _page(there, hears_all=hears_all)
     return replace(screen, alert=text(there.language, "groups-kept"))
 
 
 def _group(context: BotContext) -> Group:
-    return context.rows.groups.get(context.chat_id) or Group(context.chat_id)
+    return Groups(context.db, context.bot_id).get(context.chat_id) or Group(context.chat_id)
 
 
 def _hearing(_context: BotContext, group: Group, word: str) -> Group | None:
@@ -271,8 +273,8 @@ def _marked(name: str) -> str:
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of whatever serves or is a course; within the store's work."""
-    serving = {each.dataset: each.dataset for each in context.rows.showcase.all_serving()}
-    return {**serving, **courses.titles(context.services.context, language)}
+    serving = {each.dataset: each.dataset for each in ModelCatalogue(context.db).all_serving()}
+    return {**serving, **courses.titles(context.services, language)}
 
 
 # Own answers change with every question, so nothing is kept for long; and for nobody else.
@@ -308,10 +310,14 @@ async def answer_inline(context: BotContext) -> None:
 
 
 def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
-    own = context.rows.inline.own(context.user_id, words, MOST_OWN)
-    serving = context.rows.shelf.serving(context.services.default_dataset)
+    own = InlineWords(context.db, context.bot_id).own(context.user_id, words, MOST_OWN)
+    serving = ModelCatalogue(context.db).serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = context.rows.inline.taught(build_id, words, MOST_TAUGHT) if build_id else []
+    taught = (
+        InlineWords(context.db, context.bot_id).taught(build_id, words, MOST_TAUGHT)
+        if build_id
+        else []
+    )
     return [_asking(context, words), *_told("own", own), *_told("taught", taught)]
 
 
@@ -348,7 +354,7 @@ def _content(page: FormattedMessage) -> dict[str, Any]:
 
 def _asking(context: BotContext, words: str) -> dict[str, Any]:
     """Return the result that puts a question into the chat, with the way to ask it."""
-    token = context.rows.inline.keep(context.user_id, words)
+    token = InlineWords(context.db, context.bot_id).keep(context.user_id, words)
     label = context.translate("inline-button-ask")
     button = Button(label, url=context.link(asking(token)))
     page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
@@ -377,7 +383,9 @@ def is_shared(context: BotContext) -> bool:
 async def ask_linked(context: BotContext) -> None:
     """Ask the question that a link of an inline message leads to. Raises ChatUnreachable."""
     token = asked_token(context)
-    question = await context.store.read(lambda: context.rows.inline.question(token))
+    question = await context.store.read(
+        lambda: InlineWords(context.db, context.bot_id).question(token)
+    )
     if question is None:
         await context.say(context.translate("inline-gone"), UpdateState.REFUSED, "gone")
         return
@@ -411,7 +419,9 @@ async def in_group(context: BotContext) -> bool:
         await _move(context, old_id or context.chat_id, new_id or context.chat_id)
         return False
     await context.learn_bot()
-    group = await context.store.read(lambda: context.rows.groups.get(context.chat_id))
+    group = await context.store.read(
+        lambda: Groups(context.db, context.bot_id).get(context.chat_id)
+    )
     group = at_home(context, group or Group(context.chat_id))
     if context.stored.kind == "callback_query":
         return await _pressed(context)
@@ -423,14 +433,14 @@ async def in_group(context: BotContext) -> bool:
     elif address.is_channel and not (address.is_anonymous and context.command == SETTINGS):
         await context.say(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
-        await context.store.do(lambda: context.rows.users.met(_asker(context)))
+        await context.store.do(lambda: Users(context.db).met(_asker(context)))
         return await (_commanded(context) if context.command else _asked(context, address))
     return False
 
 
 async def _move(context: BotContext, old_id: int, new_id: int) -> None:
     def work() -> None:
-        context.rows.groups.move(old_id, new_id)
+        Groups(context.db, context.bot_id).move(old_id, new_id)
         context.finish(UpdateState.ANSWERED, "migrated")
 
     await context.store.do(work)
@@ -505,7 +515,9 @@ def how_to_ask(context: BotContext) -> View:
 
 async def may_renew(context: BotContext) -> bool:
     """Return whether somebody may begin the group's session anew."""
-    group = await context.store.read(lambda: context.rows.groups.get(context.chat_id))
+    group = await context.store.read(
+        lambda: Groups(context.db, context.bot_id).get(context.chat_id)
+    )
     if group is None or group.is_open:
         return True
     return await context.is_admin(context.user_id)

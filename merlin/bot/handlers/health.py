@@ -24,7 +24,7 @@ _GIB = 2**30
 
 def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
-    told = health(context.services.context, admin.actor(context), _ALARMS)
+    told = health(context.services, admin.actor(context), _ALARMS)
     parts = (
         "\n".join(_process(context, each, told.now) for each in told.processes),
         "\n".join(_queues(context, told)),

@@ -20,7 +20,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView, QuoteView
-from merlin.app.outbox import WaitingRequest
+from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
@@ -42,12 +42,12 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
 
     To be called within the store's work.
     """
-    if context.rows.outreach.errands.waits(context.chat_id, context.message_id):
+    if WaitingRequests(context.db, context.bot_id).waits(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))
-    ctx = context.services.context
+    ctx = context.services
     asked = act(ctx, admin.actor(context)).request_id
     errand = WaitingRequest(asked, context.chat_id, context.message_id, context.update_id, back)
-    context.rows.outreach.errands.note(errand)
+    WaitingRequests(context.db, context.bot_id).note(errand)
     title = context.translate("admin-asked")
     words = "admin-asked-wait" if is_daemon_alive(ctx) else "admin-asked-late"
     return menu.card(title, context.translate(words), rows=[menu.back(context, back)])
@@ -151,7 +151,7 @@ def _launch_button(dataset: str) -> Button:
 def launch_price(context: BotContext) -> View:
     """Tell what the launch would cost, and ask whether it is meant."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
-    ctx, actor = context.services.context, admin.actor(context)
+    ctx, actor = context.services, admin.actor(context)
     quoted = jobs.quote(ctx, actor, dataset, context.language)
     words = admin.lines(*_told(context, quoted))
     if quoted.refusal:
@@ -200,7 +200,7 @@ _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "�
 
 def list_jobs(context: BotContext) -> View:
     """Show a page of the jobs, the newest first."""
-    found = jobs.recent(context.services.context, admin.actor(context), limit=_MOST_LISTED)
+    found = jobs.recent(context.services, admin.actor(context), limit=_MOST_LISTED)
     entries = menu.list_rows(found, context.number(), "a-jobs", partial(_entry, context))
     launches = admin.datasets(context, Permission.LAUNCH)
     launch = (menu.button(context, "admin-launch", "a-launch:0"),) if launches else ()
@@ -219,7 +219,7 @@ def _found(
     context: BotContext, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job that a button names. Raises NotFound."""
-    ctx, actor = context.services.context, admin.actor(context)
+    ctx, actor = context.services, admin.actor(context)
     return jobs.get(ctx, actor, context.number(), events, permission)
 
 

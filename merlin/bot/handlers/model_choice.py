@@ -10,9 +10,9 @@ from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.chat.model_catalogue import ModelOption, list_models
+from merlin.chat.model_catalogue import ModelCatalogue, ModelOption, Windows, list_models
 from merlin.chat.route import CandidateKind
-from merlin.chat.sessions import Session
+from merlin.chat.sessions import Session, Sessions
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.money import MICRO, Price
@@ -30,7 +30,7 @@ def course_pressed(context: BotContext) -> View:
         case () | ("list", _):
             return _list_courses(context, context.number(1))
         case ("open", _):
-            found = courses.active(context.services.context).by_id.get(context.number(1))
+            found = courses.active(context.services).by_id.get(context.number(1))
             gone = menu.alert(context.translate("courses-gone"), is_loud=True)
             return _opened(context, found) if found else gone
         case ("all",):
@@ -42,7 +42,7 @@ def course_pressed(context: BotContext) -> View:
 
 def open_course(context: BotContext, slug: str) -> View:
     """Begin a session about the course that a link names; within the store's work."""
-    known = courses.active(context.services.context).courses
+    known = courses.active(context.services).courses
     found = next((each for each in known if each.slug == slug), None)
     if found:
         return _opened(context, found)
@@ -50,8 +50,8 @@ def open_course(context: BotContext, slug: str) -> View:
 
 
 def _list_courses(context: BotContext, wanted: int) -> View:
-    found = courses.active(context.services.context).courses
-    session = context.rows.sessions.open(context.place)
+    found = courses.active(context.services).courses
+    session = Sessions(context.db, context.bot_id).open(context.place)
     if not found and session.dataset is None:
         return menu.message(context.translate("courses-none-yet"))
     shown, place = menu.paginate(found, wanted)
@@ -81,7 +81,7 @@ def _opened(context: BotContext, course: Course) -> View:
     _begin(context, course.dataset)
     words = [context.translate("courses-chosen", course=course.title(context.language))]
     words.append(course.about(context.language))
-    if context.rows.shelf.serving(course.dataset) is None:
+    if ModelCatalogue(context.db).serving(course.dataset) is None:
         words.append(context.translate("courses-untaught"))
     words.append(context.translate("courses-ask"))
     return menu.message("\n\n".join(filter(None, words)), _to_courses(context))
@@ -89,11 +89,11 @@ def _opened(context: BotContext, course: Course) -> View:
 
 def _begin(context: BotContext, dataset: str | None) -> None:
     """Open a session about a dataset; of what was chosen before nothing is left."""
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     if session.touched_at is not None:
-        session = context.rows.sessions.renew(context.place)
+        session = Sessions(context.db, context.bot_id).renew(context.place)
     bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
-    context.rows.sessions.change(refitted(context, bare))
+    Sessions(context.db, context.bot_id).change(refitted(context, bare))
 
 
 def _to_courses(context: BotContext) -> tuple[Button, ...]:
@@ -109,7 +109,10 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(context)
     found = list_models(
-        context.rows.shelf, context.rows.listed, wish_of(context, session), context.services.known
+        ModelCatalogue(context.db),
+        Windows(context.db),
+        wish_of(context, session),
+        context.services.known,
     )
     return [
         option
@@ -140,7 +143,7 @@ def model_pressed(context: BotContext) -> View:
 
 
 def _list_models(context: BotContext, wanted: int) -> View:
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     found = options(context, session)
     now = answering(context, session)
     if now is None or not found:
@@ -204,7 +207,7 @@ def _back(context: BotContext) -> tuple[tuple[Button, ...], ...]:
 
 
 def _use(context: BotContext, sign: str) -> View:
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     found = [option for option in options(context, session) if option.sign == sign]
     if not found:
         return menu.alert(context.translate("models-gone"), is_loud=True)
@@ -212,7 +215,7 @@ def _use(context: BotContext, sign: str) -> View:
     if option.standing is CandidateKind.SERVING:
         return _return(context)
     own = replace(session, provider=option.provider, model_id=option.model_id)
-    context.rows.sessions.change(refitted(context, own))
+    Sessions(context.db, context.bot_id).change(refitted(context, own))
     done = context.translate("models-chosen", model=option.title)
     words = "\n\n".join(filter(None, [done, abroad(context, own)]))
     return menu.message(words, *_back(context), _to_models(context))
@@ -220,8 +223,10 @@ def _use(context: BotContext, sign: str) -> View:
 
 def _return(context: BotContext) -> View:
     """Let the session be answered by what serves again."""
-    session = replace(context.rows.sessions.open(context.place), provider=None, model_id=None)
-    context.rows.sessions.change(refitted(context, session))
+    session = replace(
+        Sessions(context.db, context.bot_id).open(context.place), provider=None, model_id=None
+    )
+    Sessions(context.db, context.bot_id).change(refitted(context, session))
     now = answering(context, session)
     title = now.title if now else "none"
     return menu.message(context.translate("models-auto", model=title), _to_models(context))

@@ -80,7 +80,7 @@ _HISTORY = 15
 
 def datasets(context: BotContext) -> View:
     """Show the datasets with what serves them."""
-    serves = serving(context.services.context, admin.actor(context))
+    serves = serving(context.services, admin.actor(context))
 
     def entry(name: str) -> Button:
         label = f"{name} · {serves[name].build if name in serves else '–'}"
@@ -96,7 +96,7 @@ def datasets(context: BotContext) -> View:
 def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
-    ctx, actor, mark = context.services.context, admin.actor(context), admin.short(name)
+    ctx, actor, mark = context.services, admin.actor(context), admin.short(name)
     serves = serving(ctx, actor).get(name)
     found = models.recent(ctx, actor, name, _MOST_LISTED)
     entries = menu.list_rows(found, context.number(1), f"a-set:{mark}", partial(_entry, context))
@@ -141,7 +141,7 @@ def _doings(context: BotContext, name: str, serves: ServingView | None) -> tuple
 def history(context: BotContext) -> View:
     """Show what served when, why, and by whom."""
     name = admin.dataset_of(context, Permission.WATCH)
-    ctx, actor = context.services.context, admin.actor(context)
+    ctx, actor = context.services, admin.actor(context)
     builds = {each.model: each.build for each in models.recent(ctx, actor, name, _MOST_LISTED)}
     said = [
         context.translate(
@@ -163,7 +163,7 @@ def found(
     context: BotContext, place: int = 0, permission: Permission = Permission.WATCH
 ) -> ModelView:
     """Return the model of the job that a button names. Raises NotFound, also out of reach."""
-    ctx, actor = context.services.context, admin.actor(context)
+    ctx, actor = context.services, admin.actor(context)
     return models.of_job(ctx, actor, context.number(place), permission)
 
 
@@ -198,7 +198,7 @@ def model(context: BotContext) -> View:
 def against(context: BotContext) -> View:
     """Ask which model to compare with."""
     one = found(context)
-    ctx, actor = context.services.context, admin.actor(context)
+    ctx, actor = context.services, admin.actor(context)
     rows: list[tuple[Button, ...]] = [
         (replace(_entry(context, each), data=f"a-compare:{one.job}:{each.job}"),)
         for each in models.recent(ctx, actor, one.dataset, PAGE_SIZE + 1)
@@ -214,7 +214,7 @@ def compare(context: BotContext) -> View:
     one, other = found(context), found(context, 1)
     title = context.translate("admin-compare")
     rows = [menu.back(context, f"a-model:{one.job}")]
-    asked = models.compare(context.services.context, one, other)
+    asked = models.compare(context.services, one, other)
     words = context.translate("admin-compare-legend")
     if not asked.is_same:
         words = context.translate("admin-compare-differ", shared=asked.shared)
@@ -256,7 +256,7 @@ def pin(context: BotContext, *, is_pinned: bool) -> View:
 def ask_rollback(context: BotContext) -> View:
     """Ask whether to go back, and to which model."""
     name = admin.dataset_of(context, Permission.PROMOTE)
-    target = models.rollback_target(context.services.context, admin.actor(context), name)
+    target = models.rollback_target(context.services, admin.actor(context), name)
     words = context.translate("admin-ask-rollback", dataset=name, build=target.title)
     proof, mark = evaluation_words(target.scores, context.language), admin.short(name)
     # The model is named in the button: pressed twice it goes back once.

@@ -56,7 +56,7 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 
 # So long after an invoice a further tap is the same tap.
@@ -93,26 +93,26 @@ def _ordered(context: BotContext) -> Asked:
         _check_unrenewed(context, plan.name)
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
-    purchase = acts.place_order(context.rows.billing, buyer(context), wanted)
+    purchase = acts.place_order(context.billing, buyer(context), wanted)
     return _asked(context, purchase)
 
 
 def expire(context: BotContext) -> None:
     """End the orders in Stars that nobody paid in time."""
-    for each in context.rows.billing.purchases.of(context.user_id):
+    for each in context.billing.purchases.of(context.user_id):
         if each.order.gateway is Gateway.STARS and each.state.is_open:
-            payments.expire(context.rows.billing, each)
+            payments.expire(context.billing, each)
 
 
 def _check_unrenewed(context: BotContext, name: str) -> None:
-    mine = plans.my_subscriptions(context.rows.billing, buyer(context))
+    mine = plans.my_subscriptions(context.billing, buyer(context))
     if any(each.plan == name for each in mine.running):
         raise Refused(f"{name} renews itself", "pay-renews-already")
 
 
 def _again(context: BotContext) -> Asked:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
-    purchase = acts.show_order(context.rows.billing, buyer(context), context.argument(0))
+    purchase = acts.show_order(context.billing, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -126,7 +126,7 @@ def _asked(context: BotContext, purchase: Purchase) -> Asked:
     plan = plan_named(context.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
     is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
-    is_first = context.rows.billing.purchases.asking(
+    is_first = context.billing.purchases.asking(
         purchase.purchase_id, context.services.clock(), PATIENCE
     )
     return Asked(purchase, is_renewed, is_shown=not (is_first or context.is_resumed))
@@ -167,7 +167,7 @@ async def _link(context: BotContext, asked: Asked) -> None:
         return
 
     def act() -> View:
-        context.rows.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
+        context.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
         return _subscribing(context, replace(purchase, pay_url=url))
 
     await context.show(act)
@@ -210,7 +210,7 @@ def why_not(context: BotContext) -> str:
     asked = context.stored.body.get("pre_checkout_query")
     said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     try:
-        purchase = context.rows.billing.purchases.get(str(said.get("invoice_payload", "")))
+        purchase = context.billing.purchases.get(str(said.get("invoice_payload", "")))
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
@@ -221,7 +221,7 @@ def why_not(context: BotContext) -> str:
         "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
-        or not context.rows.billing.promos.may_take(purchase),
+        or not context.billing.promos.may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
     return next((key for key, is_so in reasons.items() if is_so), "")
@@ -244,15 +244,15 @@ async def money_moved(context: BotContext) -> bool:
 def _store(context: BotContext) -> None:
     paid, returned = read_payment(context.stored), read_refund(context.stored)
     if paid is not None:
-        payments.receive_payment(context.rows.billing, paid)
+        payments.receive_payment(context.billing, paid)
     elif returned is not None:
-        payments.receive_refund(context.rows.billing, returned)
+        payments.receive_refund(context.billing, returned)
     else:
         # No Stars: nothing that we sell is paid for so.
         log.error("a payment could not be read", update=context.update_id)
         said = {"user": str(context.user_id), "update": str(context.update_id)}
         once = f"unread:{context.update_id}"
-        context.rows.notices.tell(ADMINS, "notice-payment-unread", said, once)
+        Notices(context.db).tell(ADMINS, "notice-payment-unread", said, once)
     context.finish(UpdateState.ANSWERED, "payment")
 
 
@@ -270,7 +270,7 @@ def renewal(context: BotContext) -> View:
 def _own(context: BotContext) -> Renewal:
     """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
     try:
-        return plans.find_renewal(context.rows.billing, buyer(context), context.number())
+        return plans.find_renewal(context.billing, buyer(context), context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
@@ -283,7 +283,7 @@ def _title(context: BotContext, mine: Renewal) -> str:
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(context)
-    plans.stop_renewal(context.rows.billing, buyer(context), mine.renewal_id)
+    plans.stop_renewal(context.billing, buyer(context), mine.renewal_id)
     words = context.translate("pay-stopped", title=_title(context, mine))
     return replace(plan(context), alert=words, is_loud=True)
 
@@ -294,7 +294,7 @@ MOST = 10
 def orders(context: BotContext) -> View:
     """Show the newest orders; those in Stars that wait may be paid from here."""
     expire(context)
-    mine = acts.list_orders(context.rows.billing, buyer(context), MOST)
+    mine = acts.list_orders(context.billing, buyer(context), MOST)
     if not mine:
         return menu.message(context.translate("pay-no-orders"), to_plan(context))
     lines = [context.translate("pay-orders"), *(order_line(context, each) for each in mine)]

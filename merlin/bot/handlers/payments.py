@@ -15,10 +15,12 @@ from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any
 
+from merlin.account.users import Users
 from merlin.app import payments
 from merlin.app.dialogs import Dialog
 from merlin.app.payments import PaymentDetails
 from merlin.app.reconciliation import last_comparison
+from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
 from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Listed, Promo
@@ -46,7 +48,7 @@ _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 def list_codes(context: BotContext) -> View:
     """Show a page of the codes, the newest first."""
-    found = payments.list_codes(context.rows.billing, admin.actor(context))
+    found = payments.list_codes(context.billing, admin.actor(context))
     codes = menu.list_rows(found, context.number(), "a-codes", partial(_entry, context))
     add = (menu.button(context, "pay-admin-code-add", "a-code-add"),)
     words = context.translate("pay-admin-no-codes") if not found else ""
@@ -68,7 +70,7 @@ def _gives(context: BotContext, promo: Promo) -> str:
 
 def _of(context: BotContext) -> Listed:
     """Return the code that a button names. Raises NotFound."""
-    for each in payments.list_codes(context.rows.billing, admin.actor(context)):
+    for each in payments.list_codes(context.billing, admin.actor(context)):
         if admin.short(each.promo.code) == context.argument(0):
             return each
     raise NotFound("no such code", "promo-unknown")
@@ -115,7 +117,7 @@ def ask_stop_code(context: BotContext) -> View:
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).promo.code
-    payments.stop_code(context.rows.billing, admin.actor(context), code)
+    payments.stop_code(context.billing, admin.actor(context), code)
     alert = context.translate("pay-admin-code-stopped")
     return replace(_card(context, _of(context)), alert=alert)
 
@@ -162,7 +164,7 @@ def add_code(context: BotContext) -> View:
         raise Refused("a pack has no days", "pay-admin-code-pack")
     days, off = (0, int(count)) if percent else (int(count), 0)
     promo = Promo(code, plan.name, days, off, int(most) if most else None, by=admin.by(context))
-    payments.add_code(context.rows.billing, admin.actor(context), promo)
+    payments.add_code(context.billing, admin.actor(context), promo)
     context.stop_waiting()
     return list_codes(context)
 
@@ -175,13 +177,11 @@ def list_purchases(context: BotContext) -> View:
     user_id = context.number()
     actor = admin.actor(context)
     found = (
-        payments.list_payments(context.rows.billing, actor, _MOST, user_id=user_id)
-        if user_id
-        else []
+        payments.list_payments(context.billing, actor, _MOST, user_id=user_id) if user_id else []
     )
     entry = partial(_purchase_button, context)
     rows = menu.list_rows(found, context.number(1), f"a-buys:{user_id}", entry)
-    person = context.rows.users.get(user_id)
+    person = Users(context.db).get(user_id)
     name = person.shown_name if person is not None else ""
     title = context.translate("pay-admin-of", who=f"{name or '—'} · {user_id}")
     words = context.translate("pay-admin-none") if not found else ""
@@ -200,13 +200,13 @@ def show_purchase(context: BotContext) -> View:
 
 
 def _details(context: BotContext, purchase_id: str) -> PaymentDetails:
-    return payments.show_payment(context.rows.billing, admin.actor(context), purchase_id)
+    return payments.show_payment(context.billing, admin.actor(context), purchase_id)
 
 
 def purchase_card(context: BotContext, details: PaymentDetails) -> View:
     """Return the screen of one purchase, with what can be done."""
     purchase, language = details.purchase, context.language
-    person = context.rows.users.get(purchase.user_id) if purchase.user_id else None
+    person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
     what = text(
         language,
         "pay-admin-what",
@@ -286,7 +286,7 @@ def _month(context: BotContext) -> list[str]:
     now, zone = context.services.clock(), context.zone
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
     actor = admin.actor(context)
-    found = payments.list_entries(context.rows.billing, actor, first.astimezone(UTC), now)
+    found = payments.list_entries(context.billing, actor, first.astimezone(UTC), now)
     lines = []
     brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
     for gateway, currency in _GATEWAYS.items():
@@ -303,7 +303,7 @@ def _month(context: BotContext) -> list[str]:
 
 def _compared(context: BotContext) -> str:
     """Return when Stars were last held against Telegram's list, and what differed."""
-    last = last_comparison(context.rows.settings)
+    last = last_comparison(Settings(context.db))
     if last.at is None:
         return ""
     at = i18n.format_moment(last.at, context.zone, context.language)
@@ -314,7 +314,7 @@ def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
     before = next((each for each in context.arguments if each != admin.ANEW), "")
     actor = admin.actor(context)
-    found = payments.list_payments(context.rows.billing, actor, PAGE_SIZE + 1, before)
+    found = payments.list_payments(context.billing, actor, PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     more = []
     if before:
@@ -436,7 +436,7 @@ def refund(context: BotContext) -> View:
         raise NotFound("not asked", "bot-button-old")
     grant, purchase_id = int(said["grant"]), str(said["purchase"])
     details, _ = _granted(context, grant, purchase_id)
-    billing, actor, once = context.rows.billing, admin.actor(context), f"update:{context.number()}"
+    billing, actor, once = context.billing, admin.actor(context), f"update:{context.number()}"
     why, amount = str(said["reason"]), _amount(said)
     payments.request_refund(billing, actor, details, grant, amount, why, once)
     alert = context.translate("pay-admin-refund-wished")

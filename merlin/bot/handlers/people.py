@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from merlin.account.users import User
+from merlin.account.users import User, Users
 from merlin.app.dialogs import Dialog
 from merlin.billing.plan import UNLIMITED, Format, Plan, Source, plan_of
-from merlin.billing.quota import MOST, Gift, Left
+from merlin.billing.quota import MOST, Gift, Left, Quotas
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
@@ -30,6 +30,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
 from merlin.db import audit
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
 
 FINDING = f"{admin.STEP}find"
 _DEEDS = 5
@@ -37,7 +39,7 @@ _DEEDS = 5
 
 def list_people(context: BotContext) -> View:
     """Show a page of the people, the newest first."""
-    register = context.rows.register
+    register = Users(context.db)
     count = register.count()
     page = menu.page_number(context.number(), count)
     people = register.listed(page * PAGE_SIZE, PAGE_SIZE)
@@ -67,7 +69,7 @@ def find_person(context: BotContext) -> View:
 
 def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
-    people = context.rows.register.find(context.text, PAGE_SIZE)
+    people = Users(context.db).find(context.text, PAGE_SIZE)
     words = context.translate("people-found" if people else "people-found-none")
     title = context.translate("admin-users")
     back = menu.back(context, "a-users:0")
@@ -76,7 +78,7 @@ def person_found(context: BotContext) -> View:
 
 def person_of(context: BotContext) -> User:
     """Return the person that a button names. Raises NotFound."""
-    person = context.rows.users.get(context.number())
+    person = Users(context.db).get(context.number())
     if person is None:
         raise NotFound("nobody", "account-no-user", user=str(context.number()))
     return person
@@ -128,7 +130,7 @@ def person_card(context: BotContext, person: User) -> View:
 
 
 def _words(context: BotContext, person: User) -> str:
-    standing = context.rows.roles.standing(person.user_id)
+    standing = context.roles.standing(person.user_id)
     plan = plan_of(context.services.plans, person.plans)
     role = admin.word(context, "role", standing.role.value)
     marks = [
@@ -156,7 +158,7 @@ def _left(context: BotContext, person: User) -> list[str]:
     if plan is UNLIMITED:
         return []
     zone = zone_of(person.zone or context.services.timezone)
-    left = context.rows.quotas.left(person.user_id, plan, zone)
+    left = Quotas(context.db, context.bot_id).left(person.user_id, plan, zone)
     return [_left_line(context, each) for each in left.values() if each.limit is not None]
 
 
@@ -172,7 +174,7 @@ def _left_line(context: BotContext, left: Left) -> str:
 
 def _deeds(context: BotContext, person: User) -> list[str]:
     """Return what was lately done to the person, and by whom."""
-    entries = context.rows.audit.newest(_DEEDS, audit.person_reference(person.user_id))
+    entries = Audit(context.db).newest(_DEEDS, audit.person_reference(person.user_id))
     zone = context.zone
     return [
         context.translate(
@@ -196,15 +198,15 @@ def ask_block(context: BotContext) -> View:
 def block_person(context: BotContext) -> View:
     """Stop answering the person. Raises Refused for another admin."""
     person = another(context)
-    if context.rows.roles.standing(person.user_id).may(Permission.USERS):
+    if context.roles.standing(person.user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
-    context.rows.register.block(person.user_id, admin.by(context))
+    Users(context.db).block(person.user_id, admin.by(context))
     return replace(show_person(context), alert=context.translate("people-blocked"))
 
 
 def unblock_person(context: BotContext) -> View:
     """Answer the person again."""
-    context.rows.register.block(person_of(context).user_id, admin.by(context), is_blocked=False)
+    Users(context.db).block(person_of(context).user_id, admin.by(context), is_blocked=False)
     return replace(show_person(context), alert=context.translate("people-unblocked"))
 
 
@@ -233,7 +235,7 @@ def set_plan(context: BotContext) -> View:
         if admin.short(plan.name) == mark:
             # The first plan is everybody's: who has it follows the config.
             name = plan.name if place else None
-            context.rows.register.set_plan(person.user_id, name, admin.by(context))
+            Users(context.db).set_plan(person.user_id, name, admin.by(context))
             return replace(show_person(context), alert=context.translate("people-plan-set"))
     raise NotFound("no such plan", "quota-no-plan", plan=mark)
 
@@ -286,7 +288,7 @@ def _format(context: BotContext) -> Format:
 def written_amount(context: BotContext) -> View:
     """Take the amount that was written."""
     said = context.dialog_values
-    person = context.rows.users.get(int(said.get("user", 0)))
+    person = Users(context.db).get(int(said.get("user", 0)))
     if person is None:
         raise NotFound("nobody", "account-no-user", user=str(said.get("user")))
     kind, words = Format(said["format"]), context.text.strip()
@@ -358,9 +360,9 @@ def give_questions(context: BotContext) -> View:
     until = context.services.clock() + timedelta(days=days) if days else None
     key = f"update:{context.number(4) or context.update_id}"
     gift = Gift(person.user_id, kind, amount, admin.by(context), "", until, key)
-    context.rows.quotas.give(gift)
+    Quotas(context.db, context.bot_id).give(gift)
     told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
-    context.rows.notices.tell(str(person.user_id), "notice-gift", told, once=f"gift:{key}")
+    Notices(context.db).tell(str(person.user_id), "notice-gift", told, once=f"gift:{key}")
     return replace(person_card(context, person), alert=context.translate("people-given"))
 
 
@@ -426,21 +428,21 @@ def give_plan(context: BotContext) -> View:
     """Give the plan, and tell the person."""
     person, plan, days = person_of(context), _plan(context), _plan_days(context)
     key = f"gift:update:{context.number(3) or context.update_id}"
-    is_new = context.rows.billing.terms.add(
+    is_new = context.billing.terms.add(
         person.user_id, plan.name, days, Source.GIFT, key, admin.by(context)
     )
     if is_new:
         told = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
-        context.rows.notices.tell(str(person.user_id), "notice-plan-gift", told, once=f"term:{key}")
+        Notices(context.db).tell(str(person.user_id), "notice-plan-gift", told, once=f"term:{key}")
     # With the plan that they have from now on.
-    person = context.rows.users.get(person.user_id) or person
+    person = Users(context.db).get(person.user_id) or person
     return replace(person_card(context, person), alert=context.translate("people-term-given"))
 
 
 def choose_role(context: BotContext) -> View:
     """Show the roles that can be given."""
     person = another(context)
-    now = context.rows.roles.role_of(person.user_id)
+    now = context.roles.role_of(person.user_id)
     rows = []
     for role in Role:
         mark = "▸ " if role is now else ""
@@ -456,7 +458,7 @@ def choose_role(context: BotContext) -> View:
 def scopes(context: BotContext) -> View:
     """Show the datasets that a teacher may have or has."""
     person = another(context)
-    has = context.rows.roles.standing(person.user_id).scopes
+    has = context.roles.standing(person.user_id).scopes
 
     def entry(name: str) -> Button:
         verb, mark = ("a-scope-off", "✅ ") if name in has else ("a-role-ask", "")
@@ -507,7 +509,7 @@ def grant(context: BotContext) -> View:
     """Give the role."""
     person, role = another(context), _role(context)
     scope = _scope(context, 2) if role is Role.TEACHER else None
-    if context.rows.roles.grant(person.user_id, role, admin.by(context), scope):
+    if context.roles.grant(person.user_id, role, admin.by(context), scope):
         _tell(context, person.user_id)
     return replace(show_person(context), alert=context.translate("people-granted"))
 
@@ -515,7 +517,7 @@ def grant(context: BotContext) -> View:
 def ask_off(context: BotContext) -> View:
     """Ask whether a teacher is to lose a dataset."""
     person = another(context)
-    scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
+    scope = _scope(context, 1, context.roles.standing(person.user_id).scopes)
     words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
     data = f"a-scope-off-yes:{person.user_id}:{admin.short(scope)}"
     yes = menu.button(context, "people-revoke", data)
@@ -525,19 +527,19 @@ def ask_off(context: BotContext) -> View:
 def take_off(context: BotContext) -> View:
     """Take a dataset from a teacher."""
     person = another(context)
-    scope = _scope(context, 1, context.rows.roles.standing(person.user_id).scopes)
-    if context.rows.roles.revoke(person.user_id, admin.by(context), scope):
+    scope = _scope(context, 1, context.roles.standing(person.user_id).scopes)
+    if context.roles.revoke(person.user_id, admin.by(context), scope):
         _tell(context, person.user_id)
     return replace(show_person(context), alert=context.translate("people-granted"))
 
 
 def _tell(context: BotContext, user_id: int) -> None:
     """Tell the person what they are now."""
-    standing = context.rows.roles.standing(user_id)
+    standing = context.roles.standing(user_id)
     role = {"key": f"role-{standing.role.value}", "arguments": {}}
     scopes_ = ", ".join(sorted(standing.scopes)) or "–"
     key = "notice-role-scopes" if standing.scopes else "notice-role"
-    context.rows.notices.tell(str(user_id), key, {"role": role, "scopes": scopes_})
+    Notices(context.db).tell(str(user_id), key, {"role": role, "scopes": scopes_})
 
 
 def register(application: BotApplication) -> None:

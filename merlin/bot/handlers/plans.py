@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.dialogs import Dialog
 from merlin.app.orders import list_orders
@@ -23,7 +24,7 @@ from merlin.app.plans import my_subscriptions, start_trial, use_code
 from merlin.billing.orders import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named, plan_of
 from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.quota import Gift
+from merlin.billing.quota import Gift, Quotas
 from merlin.billing.subscriptions import Renewal, Term
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
@@ -32,6 +33,7 @@ from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
+from merlin.chat.sessions import Sessions
 from merlin.config.shop import STARS_PERIOD_DAYS, PaymentsConfig
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
@@ -40,6 +42,7 @@ from merlin.core.i18n import text
 from merlin.core.money import Amount
 from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
+from merlin.db.notices import Notices
 
 
 def buyer(context: BotContext) -> Actor:
@@ -91,15 +94,15 @@ class CurrentPlan:
 def current_plan(context: BotContext) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
     plans, now = context.services.plans, context.services.clock()
-    user = context.rows.users.get(context.user_id) or context.user
+    user = Users(context.db).get(context.user_id) or context.user
     context = replace(context, user=user)
     plan = plan_for(context)
-    session = context.rows.sessions.opened(context.place)
+    session = Sessions(context.db, context.bot_id).opened(context.place)
     dataset = (
         dataset_of(context, session) if session is not None else context.services.default_dataset
     )
     here = plan_for(context, dataset)
-    mine = my_subscriptions(context.rows.billing, buyer(context))
+    mine = my_subscriptions(context.billing, buyer(context))
     terms, renewals = mine.terms, mine.running
     ends = [each.ends_at for each in terms if each.plan == plan.name and each.ends_at > now]
     until = max(ends) if ends and user.plan != plan.name else None
@@ -164,7 +167,7 @@ def came_by(context: BotContext, number: str) -> None:
     inviter = int(number) if number.isascii() and number.isdecimal() else 0
     if not (are_invites_on(context) and _is_new(context)) or not 0 < inviter < 10**_MOST_DIGITS:
         return
-    known = context.rows.users.get(inviter)
+    known = Users(context.db).get(inviter)
     if (
         known is None
         or known.is_blocked
@@ -173,10 +176,10 @@ def came_by(context: BotContext, number: str) -> None:
     ):
         return
     amount, key = context.services.selling.invitation, f"{_GIFT}{context.update_id}"
-    context.rows.quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
-    context.rows.notices.tell(
-        str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}"
+    Quotas(context.db, context.bot_id).give(
+        Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key)
     )
+    Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 
 def _is_new(context: BotContext) -> bool:
@@ -185,7 +188,7 @@ def _is_new(context: BotContext) -> bool:
 
 
 def _is_enough(context: BotContext, inviter: int) -> bool:
-    gifts = context.rows.quotas.gifts(inviter)
+    gifts = Quotas(context.db, context.bot_id).gifts(inviter)
     return sum((each.gift.key or "").startswith(_GIFT) for each in gifts) >= MOST
 
 
@@ -300,7 +303,7 @@ def _ways(context: BotContext, mine: CurrentPlan) -> list[tuple[Button, ...]]:
     last: list[Button] = []
     if len(context.services.plans) > 1:
         last.append(Button(text(language, "pay-button-code"), "code"))
-    if list_orders(context.rows.billing, buyer(context), 1):
+    if list_orders(context.billing, buyer(context), 1):
         last.append(Button(text(language, "pay-button-orders"), "orders"))
     if are_invites_on(context) and mine.plan is not UNLIMITED:
         rows.append((Button(text(language, "invite-button"), "invite"),))
@@ -322,7 +325,7 @@ def offer(context: BotContext) -> View:
 
 def promo_at(context: BotContext, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
-    listed = context.rows.billing.promos.all()
+    listed = context.billing.promos.all()
     return next((each.promo for each in listed if short(each.promo.code) == mark), None)
 
 
@@ -382,7 +385,7 @@ def _moment(context: BotContext, at: datetime) -> str:
 
 
 def _trial(context: BotContext, of: Plan) -> str:
-    if not may_try(context.rows.billing, context.user_id, of):
+    if not may_try(context.billing, context.user_id, of):
         return ""
     return context.translate("pay-trial", days=of.offer.trial_days)
 
@@ -415,7 +418,7 @@ def _buying(
 
 
 def _trying(context: BotContext, of: Plan) -> list[tuple[Button, ...]]:
-    if not may_try(context.rows.billing, context.user_id, of):
+    if not may_try(context.billing, context.user_id, of):
         return []
     label = context.translate("pay-button-trial", days=of.offer.trial_days)
     return [(Button(label, f"try:{short(of.name)}"),)]
@@ -424,7 +427,7 @@ def _trying(context: BotContext, of: Plan) -> list[tuple[Button, ...]]:
 def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context, context.argument(0))
-    days = start_trial(context.rows.billing, buyer(context), of.name)
+    days = start_trial(context.billing, buyer(context), of.name)
     title = of.titled(context.language)
     words = context.translate("pay-tried", title=title, days=days)
     return replace(plan(context), alert=words, is_loud=True)
@@ -460,7 +463,7 @@ def code_typed(context: BotContext) -> View:
 
 
 def _used(context: BotContext) -> View:
-    promo = use_code(context.rows.billing, buyer(context), context.text)
+    promo = use_code(context.billing, buyer(context), context.text)
     of = plan_named(context.services.plans, promo.plan)
     if of is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")

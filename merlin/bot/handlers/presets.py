@@ -29,7 +29,8 @@ from merlin.chat.preset import (
     told_by,
     untold,
 )
-from merlin.chat.sessions import Session
+from merlin.chat.presets import OwnPresets
+from merlin.chat.sessions import Session, Sessions
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 
@@ -45,7 +46,7 @@ def preset_title(context: BotContext, word: str) -> str:
         if preset.name == word:
             return preset.titled(context.language)
     return next(
-        (each.name for each in context.rows.presets.of(context.user_id) if each.word == word), ""
+        (each.name for each in OwnPresets(context.db).of(context.user_id) if each.word == word), ""
     )
 
 
@@ -64,7 +65,7 @@ def chosen(context: BotContext, session: Session) -> list[str]:
     """
     found: list[tuple[str, str]] = []
     if session.dataset:
-        titles = courses.titles(context.services.context, context.language)
+        titles = courses.titles(context.services, context.language)
         found.append(("course", titles.get(session.dataset, session.dataset)))
     now = answering(context, session) if bared(context, session).provider else None
     if now is not None:
@@ -80,12 +81,12 @@ def put_under(context: BotContext, preset: Preset) -> Session | None:
 
     To be called within the store's work.
     """
-    bare = bared(context, context.rows.sessions.open(context.place))
+    bare = bared(context, Sessions(context.db, context.bot_id).open(context.place))
     session = told_by(bare, preset.name, preset.prompt, preset.model)
     if answering(context, session) is None:
         return None
     session = refitted(context, session)
-    context.rows.sessions.change(session)
+    Sessions(context.db, context.bot_id).change(session)
     return session
 
 
@@ -97,8 +98,10 @@ def bared(context: BotContext, session: Session) -> Session:
 
 def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
-    session = refitted(context, bared(context, context.rows.sessions.open(context.place)))
-    context.rows.sessions.change(session)
+    session = refitted(
+        context, bared(context, Sessions(context.db, context.bot_id).open(context.place))
+    )
+    Sessions(context.db, context.bot_id).change(session)
     return menu.message(context.translate("presets-off"), to_presets(context))
 
 
@@ -132,13 +135,13 @@ def preset_pressed(context: BotContext) -> View:
 
 
 def _list(context: BotContext, wanted: int) -> View:
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     buttons = [_preset_button(context, session, word, f"set:{word}") for word in _built_in(context)]
     buttons += [
         _preset_button(context, session, each.name, f"set:{each.name}")
         for each in context.services.presets
     ]
-    own = context.rows.presets.of(context.user_id)
+    own = OwnPresets(context.db).of(context.user_id)
     buttons += [_preset_button(context, session, each.word, each.word) for each in own]
     language = context.language
     now = text(language, "presets-now", name=preset_name(context, session) or "none")
@@ -220,7 +223,7 @@ def _translate(context: BotContext, pair: str) -> View:
 
 
 def _own(context: BotContext) -> View:
-    found = context.rows.presets.find(context.user_id, context.number(1))
+    found = OwnPresets(context.db).find(context.user_id, context.number(1))
     if found is None:
         return _gone(context)
     drop = menu.button(context, "presets-drop", f"preset:drop:{found.preset_id}")
@@ -228,7 +231,7 @@ def _own(context: BotContext) -> View:
 
 
 def _drop(context: BotContext) -> View:
-    found = context.rows.presets.find(context.user_id, context.number(1))
+    found = OwnPresets(context.db).find(context.user_id, context.number(1))
     if found is None:
         return _gone(context)
     words = context.translate("presets-drop-ask", name=found.name)
@@ -238,8 +241,8 @@ def _drop(context: BotContext) -> View:
 
 
 def _dropped(context: BotContext) -> View:
-    found = context.rows.presets.find(context.user_id, context.number(1))
-    if found is None or not context.rows.presets.delete(context.user_id, found.preset_id):
+    found = OwnPresets(context.db).find(context.user_id, context.number(1))
+    if found is None or not OwnPresets(context.db).delete(context.user_id, found.preset_id):
         return _gone(context)
     return menu.message(context.translate("presets-dropped", name=found.name), to_presets(context))
 
@@ -283,13 +286,13 @@ def system_pressed(context: BotContext) -> View:
 
 
 def _save(context: BotContext) -> View:
-    if not context.rows.sessions.open(context.place).system:
+    if not Sessions(context.db, context.bot_id).open(context.place).system:
         return menu.alert(context.translate("system-none"))
     return _wait(context, NAME_STEP, "system-name-ask")
 
 
 def _shown(context: BotContext) -> View:
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     if not session.system:
         return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
     title = preset_title(context, session.preset)
@@ -335,12 +338,12 @@ def name_typed(context: BotContext) -> View:
             context.translate("system-name-bad", most=NAME_LENGTH), cancelling(context)
         )
     context.stop_waiting()
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     if not session.system:
         return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
-    if not room_for(context.rows.presets.of(context.user_id), name):
+    if not room_for(OwnPresets(context.db).of(context.user_id), name):
         return menu.message(context.translate("system-full", most=MOST_OWN), to_presets(context))
-    own = context.rows.presets.put(context.user_id, name, session.system)
+    own = OwnPresets(context.db).put(context.user_id, name, session.system)
     put_under(context, Preset(own.word, prompt=own.prompt))
     return menu.message(context.translate("system-saved", name=name), to_presets(context))
 

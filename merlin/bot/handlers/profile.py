@@ -20,10 +20,11 @@ from datetime import datetime, timedelta
 
 from telegram.error import BadRequest
 
-from merlin.account.users import ERASED
+from merlin.account.users import ERASED, Users
 from merlin.app.dialogs import Dialog
-from merlin.app.outbox import OutgoingMessage
+from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot import menu
@@ -41,7 +42,7 @@ from merlin.core.formatted_text import Attachment, Button, FormattedMessage, but
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
 from merlin.core.permissions import Permission, Role
-from merlin.db.audit import person_reference
+from merlin.db.audit import Audit, person_reference
 
 TYPING = "zone"
 # Russia's zones from west to east; any other is typed.
@@ -89,7 +90,7 @@ def choose_language(context: BotContext) -> View:
     if word not in {*LANGUAGES, _OF_CLIENT}:
         return languages(context)
     chosen = None if word == _OF_CLIENT else word
-    context.rows.users.set_language(context.user_id, chosen)
+    Users(context.db).set_language(context.user_id, chosen)
     default = language_of(context.stored.language_code, context.services.language)
     language = chosen or default
     screen = _languages(context, language, chosen)
@@ -154,7 +155,7 @@ def _meant(words: str) -> str:
 
 
 def _kept(context: BotContext, zone: str) -> View:
-    context.rows.users.set_zone(context.user_id, zone)
+    Users(context.db).set_zone(context.user_id, zone)
     now = _now(context, zone, context.language)
     back = menu.button(context, "button-back", "lang")
     return menu.message(context.translate("zone-kept", zone=zone, now=now), (back,))
@@ -183,7 +184,7 @@ async def export(context: BotContext) -> None:
     if not context.is_private:
         await context.say(context.translate("my-data-private"))
         return
-    kept = await context.store.read(lambda: context.rows.people.told(context.user_id))
+    kept = await context.store.read(lambda: PersonalRecords(context.db).told(context.user_id))
     content = json.dumps(kept, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MOST_BYTES:
@@ -197,7 +198,7 @@ def delete_me(context: BotContext) -> View:
     if not context.is_private:
         return menu.message(context.translate("my-data-private"))
     language = context.language
-    lines = _table(context, context.rows.people.count(context.user_id))
+    lines = _table(context, PersonalRecords(context.db).count(context.user_id))
     words = text(language, "my-data-delete", rows="\n".join(lines))
     go_on = Button(text(language, "my-data-go-on"), "forget:1")
     return menu.message(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
@@ -242,15 +243,15 @@ async def _erase(context: BotContext) -> None:
     await _tell(context, FormattedMessage("\n\n".join(words)))
     kill_point("erase.told")
     until = _kept_until(context)
-    await context.store.do(lambda: context.rows.people.forget(context.user_id, until))
+    await context.store.do(lambda: PersonalRecords(context.db).forget(context.user_id, until))
 
 
 def _forget(context: BotContext) -> tuple[list[str], Mapping[str, int]]:
     models = take_back(context, context.user_id)
     until = _kept_until(context)
-    removed = context.rows.people.forget(context.user_id, until, context.update_id)
+    removed = PersonalRecords(context.db).forget(context.user_id, until, context.update_id)
     if not context.is_resumed:
-        context.rows.audit.note(ERASED, "user.erase", ERASED)
+        Audit(context.db).note(ERASED, "user.erase", ERASED)
     return models, removed
 
 
@@ -313,10 +314,12 @@ def _hand_over(context: BotContext, words: str) -> View:
     admins = _admins(context)
     if not admins:
         return menu.message(context.translate("paysupport-nobody"))
-    context.rows.audit.note(
+    Audit(context.db).note(
         person_reference(context.user_id), _ASKED, person_reference(context.user_id)
     )
-    context.rows.outbox.put([_letter(context, admin, words.strip()) for admin in admins])
+    Outbox(context.db, context.bot_id).put(
+        [_letter(context, admin, words.strip()) for admin in admins]
+    )
     return menu.message(_handed(context, "paysupport-sent"))
 
 
@@ -333,13 +336,13 @@ def _is_good(words: str) -> bool:
 def _is_enough(context: BotContext) -> bool:
     """Return whether the person has written as often as they may in a day."""
     since = context.services.clock() - _DAY
-    newest = context.rows.audit.newest(_LOOK_BACK, person_reference(context.user_id))
+    newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
     asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
     return len(asked) >= MOST_A_DAY
 
 
 def _admins(context: BotContext) -> list[int]:
-    granted = (each.user_id for each in context.rows.roles.granted() if each.role is Role.ADMIN)
+    granted = (each.user_id for each in context.roles.granted() if each.role is Role.ADMIN)
     return list(dict.fromkeys([*context.services.admins, *granted]))
 
 
@@ -354,7 +357,7 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
         words=words,
     )
     reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{context.user_id}")
-    bought = context.rows.billing.purchases.of(context.user_id, _PURCHASES)
+    bought = context.billing.purchases.of(context.user_id, _PURCHASES)
     if not bought:
         return _sealed(context, admin, FormattedMessage(told_words, buttons=((reply,),)))
     lines = [order_line(replace(context, language=language), each) for each in bought]
@@ -369,7 +372,7 @@ def _sealed(context: BotContext, admin: int, page: FormattedMessage) -> Outgoing
 
 
 def _language(context: BotContext, user_id: int) -> str:
-    found = context.rows.users.get(user_id)
+    found = Users(context.db).get(user_id)
     return found.speaks(context.services.language) if found else context.services.language
 
 
@@ -378,7 +381,7 @@ def answer(context: BotContext) -> View:
     if not context.arguments:
         return pay_support(context)
     asker = context.number()
-    if not _may_answer(context) or context.rows.users.get(asker) is None:
+    if not _may_answer(context) or Users(context.db).get(asker) is None:
         return menu.alert(context.translate("bot-button-old"))
     context.wait(Dialog(ANSWER_STEP, {"user": asker}))
     asked = menu.message(context.translate("paysupport-answer-ask"), _cancel(context))
@@ -396,15 +399,15 @@ def answered(context: BotContext) -> View:
     if not isinstance(asker, int) or not _may_answer(context):
         return menu.message(context.translate("bot-button-old"))
     words = text(_language(context, asker), "paysupport-answered", words=context.text.strip())
-    context.rows.outbox.put(
+    Outbox(context.db, context.bot_id).put(
         [OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, FormattedMessage(words))]
     )
-    context.rows.audit.note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
+    Audit(context.db).note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
     return menu.message(_handed(context, "paysupport-answer-sent"))
 
 
 def _may_answer(context: BotContext) -> bool:
-    return context.rows.roles.standing(context.user_id).may(Permission.REFUNDS)
+    return context.roles.standing(context.user_id).may(Permission.REFUNDS)
 
 
 def _cancel(context: BotContext) -> tuple[Button, ...]:

@@ -28,7 +28,7 @@ from typing import Any
 from telegram.error import NetworkError
 
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import QueuedMessage
+from merlin.app.outbox import Outbox, QueuedMessage
 from merlin.bot import menu, rendering
 from merlin.bot.addressing import LONG_UNITS
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
@@ -61,14 +61,15 @@ from merlin.chat.media import (
 )
 from merlin.chat.preset import VOICE
 from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents
-from merlin.chat.turns import Question, StoredAnswer, Turn
+from merlin.chat.sessions import Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turn, Turns
 from merlin.core.errors import MerlinError, ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import Image
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
@@ -127,20 +128,24 @@ async def give_up(context: BotContext) -> None:
     letter = page_letters(context, [FormattedMessage(sorry.note)], spot)[0]
     letter = replace(letter, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
-        lambda: context.rows.outbox.put([letter]), _end(context, sorry), context.language
+        lambda: Outbox(context.db, context.bot_id).put([letter]),
+        _end(context, sorry),
+        context.language,
     )
 
 
 def _excuse(context: BotContext, sorry: StoredAnswer) -> None:
     """Let a question that is given up not count; an answer that is stored already stays."""
-    context.rows.turns.write(context.update_id, sorry)
+    Turns(context.db, context.bot_id).write(context.update_id, sorry)
     settle(context, sorry)
 
 
 async def _stored_turn(context: BotContext) -> Turn | None:
     if not context.is_resumed:
         return None
-    return await context.store.read(lambda: context.rows.turns.find(context.update_id))
+    return await context.store.read(
+        lambda: Turns(context.db, context.bot_id).find(context.update_id)
+    )
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
@@ -195,7 +200,9 @@ async def _asked(
 
     async def record(prompt: Prompt) -> Turn:
         question, placeholder_id = _question(context, talk, prompt), await placing
-        stored = await context.store.do(lambda: context.rows.turns.ask(question, placeholder_id))
+        stored = await context.store.do(
+            lambda: Turns(context.db, context.bot_id).ask(question, placeholder_id)
+        )
         context.bot_data.placed.pop(context.update_id, None)
         kill_point("placeholder.recorded")
         return stored
@@ -219,10 +226,10 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
             answer = refusal or await ask(context, talk, prompt, (onlooker, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
-        turn = context.rows.turns.ask(_question(context, talk, prompt), None)
+        turn = Turns(context.db, context.bot_id).ask(_question(context, talk, prompt), None)
         keep(context, answer)
         shown = _pages(context, turn, answer.written)
-        return context.rows.outbox.put(page_letters(context, shown))
+        return Outbox(context.db, context.bot_id).put(page_letters(context, shown))
 
     await context.bot_data.sender.deliver(prepare, _end(context, answer.written), context.language)
 
@@ -312,8 +319,8 @@ async def _stand(
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == edited and not context.is_resumed:
             return []
-        context.rows.outbox.put(page_letters(context, parts[edited:], number=edited))
-        return context.rows.outbox.of_update(context.update_id)
+        Outbox(context.db, context.bot_id).put(page_letters(context, parts[edited:], number=edited))
+        return Outbox(context.db, context.bot_id).of_update(context.update_id)
 
     await context.bot_data.sender.deliver(prepare, _end(context, written), context.language)
 
@@ -323,7 +330,7 @@ def _pages(context: BotContext, turn: Turn, written: StoredAnswer) -> list[Forma
 
     Under the preset for voices the whole of what was heard is part of the answer.
     """
-    session = context.rows.session_list.find(context.place, turn.question.session_id)
+    session = Sessions(context.db, context.bot_id).find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return pages(turn, written, context.language, is_script=is_script)
 
@@ -344,7 +351,7 @@ def _end(context: BotContext, written: StoredAnswer) -> OnSent:
     ending = context.ending(written.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
-        context.rows.turns.told(context.update_id)
+        Turns(context.db, context.bot_id).told(context.update_id)
         ending(is_sure)
 
     return after
@@ -390,7 +397,7 @@ def _again(context: BotContext) -> tuple[Turn | None, str]:
 def _is_done(context: BotContext, turn: Turn) -> bool:
     """Return whether the same message has a newer answer: two quick presses are one wish."""
     place, message_id = context.place, turn.question.message_id
-    newest = context.rows.corrections.of_message(place, message_id) if message_id else None
+    newest = Turns(context.db, context.bot_id).of_message(place, message_id) if message_id else None
     if newest is None or newest.turn_id == turn.turn_id:
         return False
     is_this = newest.question.update_id == context.update_id
@@ -402,7 +409,7 @@ def own_turn(context: BotContext, place: int = 0) -> Turn | None:
 
     To be called within the store's work.
     """
-    turn = context.rows.turns.get(context.number(place))
+    turn = Turns(context.db, context.bot_id).get(context.number(place))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 
@@ -539,7 +546,7 @@ async def _report(context: BotContext, error: ProviderError) -> None:
     told = {"provider": provider, "model": model_id or "", "reason": str(error)}
     once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
     await context.store.do(
-        lambda: context.rows.notices.tell(ADMINS, "notice-hear-failed", told, once)
+        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", told, once)
     )
 
 
@@ -550,7 +557,7 @@ LATEST_S = 3600
 async def answer_edited(context: BotContext) -> None:
     """Answer a corrected question. Raises ChatUnreachable."""
     turn = await context.store.read(
-        lambda: context.rows.corrections.of_message(context.place, context.message_id)
+        lambda: Turns(context.db, context.bot_id).of_message(context.place, context.message_id)
     )
     source = source_of(context) if context.format in SOURCES else words_alone
     if turn is not None and turn.question.update_id == context.update_id:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from merlin.app.inbox import UpdateState
-from merlin.billing.cost_limits import Guard
+from merlin.billing.cost_limits import Costs, Guard
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
-from merlin.billing.quota import Given, Left, Reserved
+from merlin.billing.quota import Given, Left, Quotas, Reserved
 from merlin.bot import rendering
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
@@ -15,6 +15,7 @@ from merlin.chat.turns import StoredAnswer
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.money import Cost
+from merlin.db.notices import Notices
 
 # So few questions left are told of, before they are gone.
 NEAR = 2
@@ -27,7 +28,7 @@ def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
 
 def is_free(context: BotContext) -> bool:
     """Return whether nothing is counted of what the person asks."""
-    return plan_for(context) is UNLIMITED and not context.services.caps.is_set
+    return plan_for(context) is UNLIMITED and not context.services.answer_budget.is_set
 
 
 def reserve(context: BotContext, dataset: str | None) -> StoredAnswer | None:
@@ -42,7 +43,7 @@ def reserve(context: BotContext, dataset: str | None) -> StoredAnswer | None:
     if plan is UNLIMITED:
         return None
     kind = Format(context.format)
-    found = context.rows.quotas.reserve(
+    found = Quotas(context.db, context.bot_id).reserve(
         context.user_id, context.update_id, kind, plan, context.zone
     )
     if isinstance(found, Reserved):
@@ -62,7 +63,8 @@ def _too_dear(context: BotContext) -> StoredAnswer | None:
 
 
 def _guard(context: BotContext) -> Guard:
-    return Guard(context.services.caps, context.rows.costs, zone_of(context.services.timezone))
+    services = context.services
+    return Guard(services.answer_budget, Costs(context.db), zone_of(services.timezone))
 
 
 def spent_words(context: BotContext, left: Left) -> str:
@@ -84,7 +86,7 @@ def left_note(context: BotContext, dataset: str | None) -> str:
     plan, kind = plan_for(context, dataset), Format(context.format)
     if plan is UNLIMITED or not plan.allowance(kind).is_limited:
         return ""
-    left = context.rows.quotas.left(context.user_id, plan, context.zone)[kind]
+    left = Quotas(context.db, context.bot_id).left(context.user_id, plan, context.zone)[kind]
     if left.remaining is None or left.remaining > NEAR:
         return ""
     # What is beyond the plan does not come anew with the day.
@@ -102,15 +104,15 @@ def settle(context: BotContext, written: StoredAnswer) -> None:
     if plan_for(context) is UNLIMITED:
         return
     if written.answer:
-        context.rows.quotas.charge(context.update_id)
+        Quotas(context.db, context.bot_id).charge(context.update_id)
     else:
-        context.rows.quotas.give_back(context.update_id)
+        Quotas(context.db, context.bot_id).give_back(context.update_id)
 
 
 def note_cost(context: BotContext, written: StoredAnswer) -> None:
     """Add up what an answer cost where that is capped; within the store's work."""
     cost = Cost(written.cost_micro, written.currency)
-    _guard(context).note(context.rows.notices, context.user_id, cost, context.services.clock())
+    _guard(context).note(Notices(context.db), context.user_id, cost, context.services.clock())
 
 
 _MOST_GIFTS = 8
@@ -120,7 +122,7 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return what is left of each format of a plan, a line each; none where nothing is limited."""
     if plan is UNLIMITED:
         return []
-    left = context.rows.quotas.left(context.user_id, plan, context.zone)
+    left = Quotas(context.db, context.bot_id).left(context.user_id, plan, context.zone)
     return [_line(context, left[kind]) for kind in Format if kind in left]
 
 
@@ -144,7 +146,7 @@ def _line(context: BotContext, left: Left) -> str:
 
 def gift_lines(context: BotContext) -> list[str]:
     """Return the packs and gifts that are not used up, a line each, the first to end first."""
-    now, given = context.services.clock(), context.rows.quotas.gifts(context.user_id)
+    now, given = context.services.clock(), Quotas(context.db, context.bot_id).gifts(context.user_id)
     ending = [(each.gift.expires_at, each) for each in given if each.used < each.gift.amount]
     timed = sorted(
         ((until, each) for until, each in ending if until is not None and until > now),

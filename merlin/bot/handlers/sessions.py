@@ -17,7 +17,7 @@ from functools import partial
 
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
+from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import menu, rendering
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
@@ -35,10 +35,18 @@ from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, 
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.streaming import TypingIndicator
 from merlin.chat.answer import AnswerObserver, Reply
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.route import Candidate, ModelRequest, candidates, first_candidate
-from merlin.chat.sessions import SUMMARY, Session, session_as_json, session_as_markdown, title_of
+from merlin.chat.sessions import (
+    SUMMARY,
+    Session,
+    Sessions,
+    session_as_json,
+    session_as_markdown,
+    title_of,
+)
 from merlin.chat.summary import Summarizer
-from merlin.chat.turns import LastTurn, Question, StoredAnswer
+from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
 from merlin.chat.window import MOST_TURNS, WindowCounter, count_window_tokens
 from merlin.core import i18n, money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
@@ -79,7 +87,7 @@ async def sum_up(context: BotContext) -> None:
     def prepare() -> Sequence[QueuedMessage]:
         _account(context, task.session, summing.replies, is_done=bool(summary))
         screen = _goes_on(context, task.session, summary)
-        return context.rows.outbox.put(letters(context, screen))
+        return Outbox(context.db, context.bot_id).put(letters(context, screen))
 
     await context.bot_data.sender.deliver(
         prepare, context.ending(UpdateState.ANSWERED), context.language
@@ -88,13 +96,13 @@ async def sum_up(context: BotContext) -> None:
 
 def _open(context: BotContext) -> _Task | View:
     """Return what there is to do, or what is shown where there is nothing."""
-    if context.is_resumed and context.rows.outbox.of_update(context.update_id):
+    if context.is_resumed and Outbox(context.db, context.bot_id).of_update(context.update_id):
         return View(None)
     turn = own_turn(context)
     session = _session_of(context, turn.question.session_id) if turn is not None else None
     if session is None:
         return menu.alert(context.translate("session-not-yours"), is_loud=True)
-    now = context.rows.sessions.open(context.place)
+    now = Sessions(context.db, context.bot_id).open(context.place)
     if now.summary and not now.used_tokens:
         return menu.alert(context.translate("sum-done"), is_loud=True)
     refusal = reserve(context, dataset_of(context, session))
@@ -105,7 +113,7 @@ def _open(context: BotContext) -> _Task | View:
 
 
 def _session_of(context: BotContext, session_id: int) -> Session | None:
-    return context.rows.session_list.find(context.place, session_id)
+    return Sessions(context.db, context.bot_id).find(context.place, session_id)
 
 
 def _task(context: BotContext, session: Session) -> _Task:
@@ -117,10 +125,10 @@ def _task(context: BotContext, session: Session) -> _Task:
         system=context.translate("sum-system"),
         assistant=services.assistant,
     )
-    first = first_candidate(context.rows.shelf, wish)
+    first = first_candidate(ModelCatalogue(context.db), wish)
     return _Task(
         session,
-        context.rows.turns.history(session.session_id, MOST_TURNS),
+        Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS),
         wish,
         first,
         window_of(context, first) // _ROOM_SHARE,
@@ -128,7 +136,7 @@ def _task(context: BotContext, session: Session) -> _Task:
 
 
 async def _ask(context: BotContext, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
-    route = candidates(context.rows.shelf, context.store.read, task.wish, task.first)
+    route = candidates(ModelCatalogue(context.db), context.store.read, task.wish, task.first)
     return await context.bot_data.desk.reply(route, (asked,), onlooker)
 
 
@@ -136,12 +144,12 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     """Open the session that knows the summary, and show that; or say that all stays as it was."""
     if not summary:
         return replace(menu.message(context.translate("sum-failed")), is_new=True)
-    context.rows.session_list.switch(context.place, old.session_id)
-    new = context.rows.sessions.renew(context.place)
+    Sessions(context.db, context.bot_id).switch(context.place, old.session_id)
+    new = Sessions(context.db, context.bot_id).renew(context.place)
     title = old.title if old.summary else context.translate("sum-title", title=old.title)
     known = context.translate("sum-known", summary=summary)
-    context.rows.sessions.change(replace(new, summary=known))
-    context.rows.sessions.touch(new.session_id, title)
+    Sessions(context.db, context.bot_id).change(replace(new, summary=known))
+    Sessions(context.db, context.bot_id).touch(new.session_id, title)
     head = context.translate("sum-head")
     tail = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
     mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
@@ -172,9 +180,9 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
     )
     note_cost(context, written)
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
-    context.rows.turns.ask(question, None)
-    context.rows.turns.write(context.update_id, written)
-    context.rows.turns.told(context.update_id)
+    Turns(context.db, context.bot_id).ask(question, None)
+    Turns(context.db, context.bot_id).write(context.update_id, written)
+    Turns(context.db, context.bot_id).told(context.update_id)
 
 
 NAMING = "session-name"
@@ -187,12 +195,12 @@ def list_sessions(context: BotContext) -> View:
 
 
 def _page(context: BotContext, wanted: int) -> View:
-    count = context.rows.session_list.count(context.place)
+    count = Sessions(context.db, context.bot_id).count(context.place)
     if not count:
         return menu.message(context.translate("sessions-none"))
     pages = -(-count // PAGE_SIZE)
     page = min(wanted, pages - 1)
-    found = context.rows.session_list.of(context.place, page * PAGE_SIZE, PAGE_SIZE)
+    found = Sessions(context.db, context.bot_id).of(context.place, page * PAGE_SIZE, PAGE_SIZE)
     buttons = [(_entry(context, each),) for each in found]
     words = context.translate("sessions-list", count=count, page=page + 1, pages=pages)
     return menu.message(words, *buttons, *menu.page_buttons("sessions", page, count))
@@ -217,7 +225,7 @@ def own_session(context: BotContext) -> Session | None:
 
     To be called within the store's work.
     """
-    found = context.rows.session_list.find(context.place, context.number())
+    found = Sessions(context.db, context.bot_id).find(context.place, context.number())
     return found if found is not None and found.user_id == context.user_id else None
 
 
@@ -246,7 +254,11 @@ def _card(context: BotContext, session: Session) -> View:
     if session.touched_at is not None:
         at = i18n.format_moment(session.touched_at, context.zone, language)
         lines.append(text(language, "session-last", at=at))
-    lines.append(text(language, "session-turns", turns=context.rows.tally.count(number_)))
+    lines.append(
+        text(
+            language, "session-turns", turns=TurnHistory(context.db, context.bot_id).count(number_)
+        )
+    )
     if session.is_open:
         lines.append(text(language, "session-open-now"))
     opening = Button(text(language, "session-open"), f"session-open:{number_}", style="primary")
@@ -267,10 +279,12 @@ def _card(context: BotContext, session: Session) -> View:
 
 def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
-    context.rows.session_list.switch(context.place, session.session_id)
+    Sessions(context.db, context.bot_id).switch(context.place, session.session_id)
     words = context.translate("session-opened", title=titled(session, context))
     last = [
-        each for each in context.rows.turns.history(session.session_id, 1) if each.role == "user"
+        each
+        for each in Turns(context.db, context.bot_id).history(session.session_id, 1)
+        if each.role == "user"
     ]
     if last:
         question = " ".join(last[0].content.split())
@@ -297,7 +311,7 @@ def _asks_name(context: BotContext, session: Session) -> View:
 def session_named(context: BotContext) -> View:
     """Take the name that was written."""
     wanted = context.dialog.said.get("session") if context.dialog is not None else None
-    session = context.rows.session_list.find(context.place, int(wanted or 0))
+    session = Sessions(context.db, context.bot_id).find(context.place, int(wanted or 0))
     if session is None:
         context.stop_waiting()
         return menu.message(context.translate("session-not-yours"))
@@ -306,13 +320,13 @@ def session_named(context: BotContext) -> View:
         return _asks_name(context, session)
     context.stop_waiting()
     renamed = replace(session, title=title)
-    context.rows.sessions.change(renamed)
+    Sessions(context.db, context.bot_id).change(renamed)
     return _card(context, renamed)
 
 
 def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
-    passages = context.rows.transcripts.passages(session.session_id)
+    passages = TurnHistory(context.db, context.bot_id).passages(session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, passages)
     else:
@@ -336,7 +350,7 @@ def ask_delete_session(context: BotContext, session: Session) -> View:
 
 def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
-    context.rows.session_list.delete(context.place, session.session_id)
+    Sessions(context.db, context.bot_id).delete(context.place, session.session_id)
     words = context.translate("session-deleted", title=titled(session, context))
     return replace(_page(context, 0), alert=words)
 
@@ -353,10 +367,10 @@ def bar(share: float) -> str:
 
 def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
-    session = context.rows.sessions.open(context.place)
+    session = Sessions(context.db, context.bot_id).open(context.place)
     plan = plan_for(context, dataset_of(context, session))
-    first = first_candidate(context.rows.shelf, wish_of(context, session, plan))
-    newest = context.rows.tally.newest(session.session_id)
+    first = first_candidate(ModelCatalogue(context.db), wish_of(context, session, plan))
+    newest = TurnHistory(context.db, context.bot_id).newest(session.session_id)
     limit = window_of(context, first, plan.window)
     lines = [
         *_gauge_lines(context, session, newest, limit),
@@ -385,7 +399,7 @@ def _gauge_lines(
 def _estimate(context: BotContext, session: Session) -> int:
     summary = (Message("system", session.summary),) if session.summary else ()
     return count_window_tokens(
-        (*summary, *context.rows.turns.history(session.session_id, MOST_TURNS))
+        (*summary, *Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS))
     )
 
 
@@ -397,9 +411,12 @@ def _model_line(context: BotContext, session: Session) -> str:
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
     here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
-    session_cost = _amounts(context.rows.tally.of_session(session.session_id), context.language)
+    session_cost = _amounts(
+        TurnHistory(context.db, context.bot_id).of_session(session.session_id), context.language
+    )
     today = _amounts(
-        context.rows.tally.since(context.user_id, here.astimezone(UTC)), context.language
+        TurnHistory(context.db, context.bot_id).since(context.user_id, here.astimezone(UTC)),
+        context.language,
     )
     if session_cost and today:
         return [context.translate("tokens-cost", session=session_cost, today=today)]
@@ -449,7 +466,7 @@ async def new_session(context: BotContext) -> None:
         open_in_topic(context, thread_id)
         made = menu.message(context.translate("session-topic-made"))
         (told_here,) = letters(context, made)
-        return context.rows.outbox.put([told_here, _first_words(context, thread_id)])
+        return Outbox(context.db, context.bot_id).put([told_here, _first_words(context, thread_id)])
 
     ending = context.ending(UpdateState.ANSWERED)
     await context.bot_data.sender.deliver(prepare, ending, context.language)
@@ -457,7 +474,9 @@ async def new_session(context: BotContext) -> None:
 
 def _is_begun(context: BotContext) -> bool:
     """Return whether the answer was stored before a kill."""
-    return context.is_resumed and bool(context.rows.outbox.of_update(context.update_id))
+    return context.is_resumed and bool(
+        Outbox(context.db, context.bot_id).of_update(context.update_id)
+    )
 
 
 def _first_words(context: BotContext, thread_id: int) -> OutgoingMessage:
@@ -471,14 +490,14 @@ def fresh(context: BotContext) -> View:
     over = beyond(context)
     if over:
         return _offer(context, over)
-    if context.rows.sessions.open(context.place).touched_at is None:
+    if Sessions(context.db, context.bot_id).open(context.place).touched_at is None:
         return _begun(context, "bot-new-first")
     return _begun(context, "bot-new" if context.is_private else "groups-new")
 
 
 def _begun(context: BotContext, key: str) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
-    new = context.rows.sessions.renew(context.place)
+    new = Sessions(context.db, context.bot_id).renew(context.place)
     words = [context.translate(key)]
     choices = chosen(context, new)
     if choices:
@@ -496,10 +515,10 @@ def beyond(context: BotContext) -> Sequence[Session]:
     if (
         not most
         or not context.is_private
-        or context.rows.sessions.open(context.place).touched_at is None
+        or Sessions(context.db, context.bot_id).open(context.place).touched_at is None
     ):
         return ()
-    return context.rows.session_list.of(context.place, most - 1, _MOST)
+    return Sessions(context.db, context.bot_id).of(context.place, most - 1, _MOST)
 
 
 def _offer(context: BotContext, over: Sequence[Session]) -> View:
@@ -529,15 +548,15 @@ def instead(context: BotContext) -> View:
     # Renewed first: what is deleted may be what is open, and its choices go on.
     screen = _begun(context, "bot-new-first")
     for session in over:
-        context.rows.session_list.delete(context.place, session.session_id)
+        Sessions(context.db, context.bot_id).delete(context.place, session.session_id)
     return screen
 
 
 def clear_session(context: BotContext) -> View:
     """Forget what was said in the session: it is deleted, and a new one begins."""
-    old = context.rows.sessions.open(context.place)
+    old = Sessions(context.db, context.bot_id).open(context.place)
     screen = _begun(context, "bot-clear")
-    context.rows.session_list.delete(context.place, old.session_id)
+    Sessions(context.db, context.bot_id).delete(context.place, old.session_id)
     return screen
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.account.sign_ins import Login
+from merlin.account.sign_ins import Login, Logins
+from merlin.account.users import Users
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, GuardGroup, add_guard, add_handlers
@@ -28,7 +29,7 @@ _ANSWER, _LOGIN = 0, 1
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks, with the digits that stand on its page."""
-    login = context.rows.logins.show(key, context.user_id) if context.is_private else None
+    login = Logins(context.db).show(key, context.user_id) if context.is_private else None
     if login is None:
         return menu.message(context.translate("bot-login-over"))
     unknown = context.translate("bot-login-unknown")
@@ -54,7 +55,7 @@ def settle_login(context: BotContext) -> View:
     login_id = context.number(_LOGIN)
     login = None
     if context.is_private and login_id and context.arguments[_ANSWER] in {YES, NO}:
-        login = context.rows.logins.settle(login_id, context.user_id, is_own=is_own)
+        login = Logins(context.db).settle(login_id, context.user_id, is_own=is_own)
     if login is None:
         return menu.message(context.translate("bot-login-over"))
     return menu.message(context.translate("bot-login-done" if is_own else "bot-login-refused"))
@@ -138,7 +139,7 @@ def start(context: BotContext) -> View:
     """Greet, and go where the link leads; what no link can mean is passed over."""
     if context.is_private:
         # For admins who look for a person, and for commits in an editor's name.
-        context.rows.users.set_name(context.user_id, context.sender_name)
+        Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.words.partition(_SEPARATOR)
     if kind == LINK:
         came_by(context, rest)

@@ -30,6 +30,7 @@ from merlin.app.models import ModelView, PromotionView, Scores
 from merlin.app.status import DatasetStatus, status
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import DatasetCard
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -131,7 +132,7 @@ async def serving_cards(
     moves: Sequence[PromotionView] = (),
 ) -> list[ServingCard]:
     """Return each dataset with what answers; of one alone where it is named."""
-    library, visible = visit.services.rows.library, visit.caller.actor.visible_datasets()
+    library, visible = FileIndex(visit.services.db), visit.caller.actor.visible_datasets()
     told = await visit.context.read(status, visit.caller.actor)
     cards = {each.name: each for each in await visit.services.store.read(library.datasets)}
     return [

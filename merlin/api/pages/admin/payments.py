@@ -37,6 +37,7 @@ from merlin.api.schema import MOST_ID
 from merlin.app import payments
 from merlin.app.payments import PaymentDetails
 from merlin.app.reconciliation import StarComparison, last_comparison
+from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
 from merlin.billing.payments import reason_key
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
@@ -119,7 +120,7 @@ async def show_billing(
     before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
     """Return the sums, and the newest orders of a state or a person."""
-    rows, now = visit.services.rows, visit.services.clock()
+    now = visit.services.clock()
     last, this = months(now, zone_of(visit.services.timezone))
     # The form sends "" for any state.
     chosen = str(state)
@@ -127,9 +128,9 @@ async def show_billing(
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
-        moved = payments.list_entries(rows.billing, visit.caller.actor, last, until)
+        moved = payments.list_entries(visit.services.billing, visit.caller.actor, last, until)
         found = _found(visit, chosen, number, before)
-        return [entry for entry, _ in moved], found, last_comparison(rows.settings)
+        return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
 
     entries, found, compared = await visit.services.store.read(read)
     view = BillingView(
@@ -158,7 +159,7 @@ def _number(said: str) -> int | None:
 
 def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
     """Return one more than a page shows of the orders that are looked for; reads rows."""
-    billing, actor = visit.services.rows.billing, visit.caller.actor
+    billing, actor = visit.services.billing, visit.caller.actor
     try:
         return payments.list_payments(billing, actor, _PAGE + 1, before, state, number)
     except NotFound:
@@ -374,7 +375,7 @@ def _confirm(
 async def _want(
     visit: PageRequest, details: PaymentDetails, back: Back, amount: Amount, typed: _Typed
 ) -> Response:
-    billing, actor = visit.services.rows.billing, visit.caller.actor
+    billing, actor = visit.services.billing, visit.caller.actor
     key, purchase_id = f"page:{back.once}", details.purchase.purchase_id
     want = partial(payments.request_refund, billing, actor, details, back.grant)
     try:
@@ -408,7 +409,7 @@ def _wrong(visit: PageRequest, typed: _Typed, amount: Amount | None, rest: Amoun
 
 
 async def _read(visit: PageRequest, purchase_id: str) -> PaymentDetails:
-    billing, actor = visit.services.rows.billing, visit.caller.actor
+    billing, actor = visit.services.billing, visit.caller.actor
     show = partial(payments.show_payment, billing, actor, purchase_id)
     try:
         return await visit.services.store.read(show)

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.users import ERASED
+from merlin.account.users import ERASED, Users
 from merlin.api.pages.actions import (
     REFUSALS,
     Mark,
@@ -32,13 +32,15 @@ from merlin.api.rest import people as routes
 from merlin.api.rest.people import AuditEntry, PersonShown, list_audit
 from merlin.api.schema import LINE, Id, Page, Sought, page_of
 from merlin.billing.plan import Format, plan_of
-from merlin.billing.quota import MOST, Gift
+from merlin.billing.quota import MOST, Gift, Quotas
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.templates import Badge
+from merlin.dataset.file_index import FileIndex
 from merlin.db import audit
+from merlin.db.notices import Notices
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -102,7 +104,7 @@ async def deeds_of(visit: PageRequest, entries: Sequence[AuditEntry]) -> tuple[D
 async def _names(visit: PageRequest, said: Collection[str]) -> Mapping[str, str]:
     """Return what those people are called whom the log names, "user:1001" -> "Анна"."""
     numbers = [int(each.partition(":")[2]) for each in said if _is_person(each)]
-    users = visit.services.rows.users
+    users = Users(visit.services.db)
 
     def read() -> dict[str, str]:
         found = {number: users.get(number) for number in numbers}
@@ -305,10 +307,10 @@ async def give(
     told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
 
     def put() -> None:
-        if services.rows.users.get(user_id) is None:
+        if Users(services.db).get(user_id) is None:
             raise nowhere()
-        services.rows.quotas.give(gift)
-        services.rows.notices.tell(str(user_id), "notice-gift", told, once=f"gift:{gift.key}")
+        Quotas(services.db, services.bot_id).give(gift)
+        Notices(services.db).tell(str(user_id), "notice-gift", told, once=f"gift:{gift.key}")
 
     await services.store.do(put)
     return seen_other(f"/admin/users/{user_id}?said=given")
@@ -420,10 +422,12 @@ async def _left(visit: PageRequest, person: PersonShown) -> tuple[tuple[str, str
     services = visit.services
     if not services.plans:
         return ()
-    user = await services.store.read(lambda: services.rows.users.get(person.id))
+    user = await services.store.read(lambda: Users(services.db).get(person.id))
     zone = zone_of((user.zone if user else None) or services.timezone)
     plan = plan_of(services.plans, [person.plan or "", *person.terms])
-    left = await services.store.read(lambda: services.rows.quotas.left(person.id, plan, zone))
+    left = await services.store.read(
+        lambda: Quotas(services.db, services.bot_id).left(person.id, plan, zone)
+    )
     told = []
     for each in left.values():
         said = visit.say("left-any")
@@ -434,7 +438,7 @@ async def _left(visit: PageRequest, person: PersonShown) -> tuple[tuple[str, str
 
 
 async def _datasets(visit: PageRequest) -> tuple[str, ...]:
-    library = visit.services.rows.library
+    library = FileIndex(visit.services.db)
     found = await visit.services.store.read(library.datasets)
     return tuple(each.name for each in found)
 

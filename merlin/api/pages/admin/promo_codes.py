@@ -82,7 +82,7 @@ async def add_code(request: Request, visit: Selling) -> Response:
         new = NewCode.model_validate(typed)
     except ValidationError:
         return await _page(visit, visit.say("promo-needs"), typed)
-    add = partial(payments.add_code, visit.services.rows.billing, visit.caller.actor)
+    add = partial(payments.add_code, visit.services.billing, visit.caller.actor)
     try:
         await visit.services.store.do(lambda: add(_promo(visit, new)))
     except NotFound:
@@ -95,7 +95,7 @@ async def add_code(request: Request, visit: Selling) -> Response:
 @router.post("/admin/billing/promos/stop")
 async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Let nobody use a code any more; one that is stopped already stays so."""
-    stop = partial(payments.stop_code, visit.services.rows.billing, visit.caller.actor, code)
+    stop = partial(payments.stop_code, visit.services.billing, visit.caller.actor, code)
     try:
         await visit.services.store.do(stop)
     except NotFound as error:
@@ -131,7 +131,7 @@ def _ends(visit: PageRequest, last: date | None) -> datetime | None:
 async def _page(
     visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    billing, actor = visit.services.rows.billing, visit.caller.actor
+    billing, actor = visit.services.billing, visit.caller.actor
     found = await visit.services.store.read(lambda: payments.list_codes(billing, actor))
     view = PromosView(
         rooms=rooms(visit),

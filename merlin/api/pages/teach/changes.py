@@ -43,6 +43,7 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Badge
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState, format_subject
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
@@ -303,7 +304,7 @@ def _file(told: FileChange) -> ChangedFile:
 
 
 async def _course(visit: PageRequest, dataset: str) -> Link | None:
-    courses = visit.services.rows.courses
+    courses = Catalogue(visit.services.db)
     try:
         course = await visit.services.store.read(lambda: courses.course(dataset))
     except NotFound:

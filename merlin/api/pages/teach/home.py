@@ -29,6 +29,7 @@ from merlin.api.pages.page import (
 from merlin.api.rest.teaching import Questions, show_questions
 from merlin.api.schema import Both, Id
 from merlin.app import teaching
+from merlin.chat.feedback import QuestionStatistics
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -61,7 +62,7 @@ class TeachView:
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
     found = await visit.context.read(teaching.taught, visit.caller.actor)
-    interest = visit.services.rows.interest
+    interest = QuestionStatistics(visit.services.db, visit.services.default_dataset)
     since = visit.services.clock().date() - timedelta(days=DAYS - 1)
 
     def read() -> list[tuple[int, int]]:
