@@ -17,12 +17,17 @@ from waiting import longest
 from merlin.cli import GROUPS
 
 # Merlin's own modules, and what those import only once they are asked for something.
-_PROCESSES = ("wiring.daemon", "wiring.bot", "wiring.api", "wiring.known", "engine.main")
-_OPENAI = ("chat", "audio", "files", "fine_tuning", "models")
+_PROCESSES = (
+    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.known"),
+    *("engine.main", "engine.trainers.recall.train"),
+)
+_OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")
 _LATER = (
     "git",
     "h11",
+    "httpcore2",
     "httptools",
+    "jsonschema",
     "anyio.streams.tls",
     "apscheduler.triggers.interval",
     "openai.lib.streaming.chat",
@@ -33,8 +38,9 @@ _LATER = (
     "uvicorn.protocols.http.httptools_impl",
 )
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
+# A process of tests has one server for all of them: a second list would replace the first.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
     [
         *(f"merlin.{name}" for name in _PROCESSES),
         *(f"merlin.cli.{name}" for name in GROUPS),
@@ -64,7 +70,7 @@ def started(work, said, log, environment):
     """Start a process that does `work(said, environment, log)`, a function of a module."""
     told = {**os.environ, **environment}
     Path(log).touch()
-    process = _CONTEXT.Process(target=work, args=(said, told, str(log)), daemon=True)
+    process = FORKS.Process(target=work, args=(said, told, str(log)), daemon=True)
     process.start()
     return process
 

@@ -13,12 +13,16 @@ from merlin.sandbox.deadlines import DEADLINE_S, Deadline, longest
 __all__ = ["DEADLINE_S", "Deadline", "longest", "wait_until"]
 
 LOOK_S = 0.02
+# A look that is work itself (a command, a login) leaves the processor to what it waits for.
+PAUSES = 2
 
 
 def wait_until(condition, deadline_s=DEADLINE_S, story=lambda: "it did not happen in time"):
     """Return the first true value of `condition`; fail with `story()` after the deadline."""
     deadline = Deadline(deadline_s)
-    while not (found := condition()):
+    while True:
+        began = time.monotonic()
+        if found := condition():
+            return found
         assert not deadline.is_over(), story()
-        time.sleep(LOOK_S)
-    return found
+        time.sleep(max(LOOK_S, PAUSES * (time.monotonic() - began)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import threading
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import uvicorn
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from forked import FORKS
 from waiting import longest, wait_until
 
 from merlin.engine.main import create_app, listen, serve_on
@@ -145,12 +145,6 @@ def engine_in_thread(folder, bases=None, **other):
         listener.close()
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["merlin.engine.main", "merlin.engine.trainers.recall.train", "openai", "pytest"]
-)
-
-
 def _serve(settings, environment, pipe):
     os.environ.update(environment)
     with listen("127.0.0.1", settings.port) as listener:
@@ -173,8 +167,8 @@ class EngineProcess:
         """Start, or start again, and return a desk at it."""
         self.starts += 1
         settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY, **self.settings)
-        heard, told = _FORKS.Pipe(duplex=False)
-        self._process = _FORKS.Process(target=_serve, args=(settings, self.environment, told))
+        heard, told = FORKS.Pipe(duplex=False)
+        self._process = FORKS.Process(target=_serve, args=(settings, self.environment, told))
         self._process.start()
         told.close()
         assert heard.poll(longest(DEADLINE_S)), "the engine did not start"
