@@ -1,4 +1,4 @@
-"""The image without a container engine: built by buildah on a debootstrap base.
+"""The image without a container engine: built by buildah on a base of this machine's packages.
 
 The base is Debian's own Python 3.11, not the official slim image, and chroot isolation is no
 container (network and processes are the machine's). What the Dockerfile says is carried out as
@@ -20,7 +20,18 @@ from machine import ROOT
 
 BASE = "localhost/python:3.11-slim-bookworm"
 NAME = "localhost/merlin:test"
-PACKAGES = "python3,python3-venv,ca-certificates"
+PACKAGES = ("apt", "ca-certificates", "git", "mawk", "openssh-client", "python3", "python3-venv")
+ONLY_DEPENDS = tuple(
+    f"--no-{kind}"
+    for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+)
+UNREAD = tuple(f"/usr/share/{name}/" for name in ("doc", "info", "locale", "man"))
+# Made by the packages' scripts, so no package names them.
+GENERATED = ("etc/passwd", "etc/group", "etc/ld.so.cache", "etc/ssl/certs", "usr/lib/python3.11")
+SOURCE = (
+    "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+    "http://deb.debian.org/debian bookworm main\n"
+)
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 CHROOT = ("--isolation", "chroot", "--network", "host")
 
@@ -29,23 +40,54 @@ def why_not() -> str | None:
     """Return what this machine lacks to build an image, None when it lacks nothing."""
     if os.geteuid() != 0:
         return "building an image needs root"
-    missing = [tool for tool in ("buildah", "debootstrap") if not shutil.which(tool)]
+    missing = [tool for tool in ("buildah", "dpkg", "apt-cache") if not shutil.which(tool)]
     return f"building an image needs {', '.join(missing)}" if missing else None
 
 
-def base_files(cache: Path) -> Path:
-    """Return an archive of a small Debian with Python, made once."""
-    archive = cache / "bookworm-minbase.tar"
-    if not archive.exists():
-        tree = cache / f"tree-{os.getpid()}"
-        _run(
-            *("debootstrap", "--variant=minbase", f"--include={PACKAGES}"),
-            *("bookworm", str(tree)),
-        )
-        _run("tar", "-C", str(tree), "-cf", f"{archive}.new", ".")
-        Path(f"{archive}.new").rename(archive)
-        shutil.rmtree(tree)
+def base_files(folder: Path) -> Path:
+    """Return an archive of a small Debian with Python: the files of this machine's own packages.
+
+    What the Dockerfile installs by apt is there already, as on a machine that is up to date.
+    """
+    archive, tree, names = folder / "base.tar", folder / "base", _packages()
+    listed = "".join(f"{path.relative_to('/')}\n" for path in sorted(_files_of(names)))
+    _describe(tree, names)
+    tar = ("tar", "--file", str(archive), "--exclude", "config-*", "--directory")
+    _run(*tar, "/", "--create", "--no-recursion", "--files-from", "-", said=listed)
+    _run(*tar, str(tree), "--append", "var", "etc")
+    _run(*tar, "/", "--append", *GENERATED)
     return archive
+
+
+def _packages() -> set[str]:
+    """Return the names of the base's packages with everything that they need."""
+    shown = "${Package} ${Essential} ${db:Status-Status}\\n"
+    told = [line.split() for line in _lines("dpkg-query", "--show", "--showformat", shown)]
+    installed = {words[0] for words in told if words[-1] == "installed"}
+    essential = {words[0] for words in told if words[1:] == ["yes", "installed"]}
+    words = ("apt-cache", "depends", "--recurse", "--installed", *ONLY_DEPENDS)
+    return installed & set(_lines(*words, *PACKAGES, *essential))
+
+
+def _files_of(names: set[str]) -> set[Path]:
+    """Return the files of packages, each by its own place: one may lie in a folder of old."""
+    listed = {Path(line) for line in _lines("dpkg", "--listfiles", *names) if line[:1] == "/"}
+    paths = {path.parent.resolve() / path.name for path in listed - {Path("/")}}
+    return {path for path in paths if os.path.lexists(path) and not str(path).startswith(UNREAD)}
+
+
+def _describe(folder: Path, names: set[str]) -> None:
+    """Write what dpkg shall know of the packages, and where apt asks for more."""
+    dpkg, apt = folder / "var/lib/dpkg", folder / "etc/apt"
+    apt.mkdir(parents=True)
+    (apt / "sources.list").write_text(SOURCE, "ascii")
+    (dpkg / "info").mkdir(parents=True)
+    known = Path("/var/lib/dpkg/status").read_text("utf-8").split("\n\n")
+    kept = [each for each in known if each.partition("\n")[0].removeprefix("Package: ") in names]
+    (dpkg / "status").write_text("\n\n".join(kept) + "\n\n", "utf-8")
+    for path in Path("/var/lib/dpkg/info").iterdir():
+        if path.name.rpartition(".")[0].partition(":")[0] in names:
+            shutil.copy(path, dpkg / "info")
 
 
 class Builder:
@@ -114,7 +156,11 @@ class Container:
         return subprocess.Popen([*self._command, *command], stderr=subprocess.DEVNULL)
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*command: str, said: str = "") -> str:
+    done = subprocess.run(command, input=said, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout
+
+
+def _lines(*command: str) -> list[str]:
+    return [line for line in _run(*command).split("\n") if line]
