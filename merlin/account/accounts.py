@@ -132,6 +132,12 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(normalise_password(password))
 
 
+def hash_new_password(password: str, name: str) -> str:
+    """Return what is stored of a new password. Raises Refused for one that is easy to find."""
+    check_password_strength(password, name)
+    return hash_password(password)
+
+
 def verify_password(stored: str, password: str) -> bool:
     """Return whether it is the password that was stored; "" stored takes as long, and is false."""
     try:

@@ -78,6 +78,15 @@ def useless_scopes(standing: Authority, scopes: Collection[Scope]) -> list[Scope
     return sorted(found)
 
 
+class ScopeBeyondRole(Refused):
+    """A key was to be used for what its owner's role does not allow."""
+
+    def __init__(self, scopes: Collection[Scope], *, is_own: bool) -> None:
+        named = ", ".join(scopes)
+        key = "api-problem-scope-beyond-role-detail" if is_own else "account-key-beyond"
+        super().__init__(f"beyond the role: {named}", key, scopes=named)
+
+
 def new_secret() -> str:
     """Return a key that nobody can guess: 190 random bits and a checksum."""
     random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))

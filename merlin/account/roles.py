@@ -27,7 +27,7 @@ class Roles:
 
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
         self.db = db
-        self._admins = frozenset(admins)
+        self._admins = tuple(admins)
         self._clock = clock
         self._audit = Audit(db, clock)
 
@@ -78,6 +78,11 @@ class Roles:
             told = {"role": was.value, "scope": scope}
             self._audit.note(by, "role.revoke", told_user(user_id), told)
         return is_changed
+
+    def admins(self) -> list[int]:
+        """Return the admins' ids: those of the config, then those who were made one."""
+        granted = (each.user_id for each in self.granted() if each.role is Role.ADMIN)
+        return list(dict.fromkeys([*self._admins, *granted]))
 
     def granted(self) -> list[Grant]:
         """Return every role that counts now, newest first; without the admins of the config."""

@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -28,32 +27,39 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import Account, Accounts, fold_name, verify_password
-from merlin.account.api_keys import ApiKeys, Scope, digest, is_secret
+from merlin.account.accounts import Account, fold_name, hash_new_password, verify_password
+from merlin.account.api_keys import Scope, digest, is_secret
+from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     LONGEST,
+    PAYLOAD,
     WITHIN_TELEGRAM,
-    SignIn,
+    Login,
     SignInMethod,
-    SignIns,
     browser_name,
+    mask_ip_address,
 )
-from merlin.account.users import User, Users
+from merlin.account.users import User
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
 from merlin.api.services import ApiServices
+from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.sign_in import Browser, Credential, NewSignIn
+from merlin.core.errors import Refused
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
 
 SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.
 LOGIN = "merlin-login"
 BROWSER = "merlin-browser"
 _PREFIX = "__Host-"
+_YEAR_S = 365 * 24 * 3600
+# How often a page asks whether somebody has said yes in the bot.
+POLL_S = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,11 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
         set_cookie(request, response, Cookie(name, "", 0, is_framed=True))
 
 
+def _context(request: Request) -> Context:
+    services: ApiServices = request.app.state.services
+    return services
+
+
 def refuse_plain(request: Request) -> None:
     """Raise Problem 403 where a secret would go over the network unencrypted."""
     services: ApiServices = request.app.state.services
@@ -117,15 +128,8 @@ async def check_password(request: Request, guess: PasswordCheck) -> Account:
     A name that nobody has takes as long and waits as long as any other.
     """
     gate: LoginThrottle = request.app.state.gate
-    services: ApiServices = request.app.state.services
     name = fold_name(guess.name)
-
-    def look() -> tuple[Account | None, bool]:
-        account = Accounts(services.db).named(name)
-        user_id = account.user_id if account else 0
-        return account, Accounts(services.db).knows(user_id, guess.browser)
-
-    account, is_known = await services.store.read(look)
+    account, is_known = await _context(request).read(sign_in.find_account, name, guess.browser)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
     whose = f"{name} {digest(guess.browser) if is_known else ''}"
     network, now = network_of(request.scope), gate.clock()
@@ -154,41 +158,83 @@ def refuse_foreign(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who somebody is; `source` marks what showed it, where that can be shown twice."""
+async def change_password(
+    request: Request, caller: Caller, password: str, current: str | None
+) -> None:
+    """Set a password; every other browser is signed out.
 
-    user_id: int
-    how: SignInMethod
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewSignIn:
-    """A new sign-in with its token."""
-
-    sign_in: SignIn
-    token: str
-
-
-def open_sign_in(request: Request, services: ApiServices, who: Identity) -> NewSignIn:
-    """Open a sign-in, in the transaction that runs; the one that this browser had ends.
-
-    Raises Problem 403 for somebody who is blocked.
+    The current one is asked for, unless the person has just signed in by another way. Raises
+    Problem 403 without it, 401 for a wrong one; Refused for somebody without a name and for a
+    password that is easy to find.
     """
-    user = Users(services.db).get(who.user_id) or User(who.user_id)
-    if user.is_blocked:
-        raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    token_before = read_cookie(request, SIGN_IN)
-    before = SignIns(services.db).find(token_before) if token_before else None
-    if before is not None:
-        SignIns(services.db).close(before.user_id, before.sign_in_id)
-    agent = browser_name(request.headers.get("user-agent", ""))
-    sign_in, token = SignIns(services.db).open(who.user_id, who.how, agent, who.source)
-    if who.how is SignInMethod.PASSWORD:
-        whose = told_user(who.user_id)
-        Audit(services.db).note(whose, "sign-in.password", whose, {"sign_in": sign_in.sign_in_id})
-    return NewSignIn(sign_in, token)
+    refuse_plain(request)
+    gate: LoginThrottle = request.app.state.gate
+    ctx, actor, here = _context(request), caller.actor, caller.credential
+    me = await ctx.read(accounts.me, actor)
+    if me.name is None:
+        raise Refused("no user name", "account-no-name")
+    if me.has_password and not await ctx.read(accounts.has_just_signed_in, actor, here):
+        if current is None:
+            raise Problem(HTTPStatus.FORBIDDEN, "current-password")
+        known = read_cookie(request, BROWSER)
+        await check_password(request, PasswordCheck(me.name, current, known))
+    name = me.name
+    hashed = await gate.apart(lambda: hash_new_password(password, name))
+    await ctx.write(accounts.set_password, actor, hashed, here)
+
+
+def browser_of(request: Request) -> Browser:
+    """Return the browser of this call, with the sign-in that it has."""
+    return Browser(
+        browser_name(request.headers.get("user-agent", "")), read_cookie(request, SIGN_IN)
+    )
+
+
+async def sign_in_by_password(
+    request: Request, response: Response, name: str, password: str
+) -> NewSignIn:
+    """Sign this browser in by a password. Raises Problem 401, 429 for too many tries; Blocked."""
+    known = read_cookie(request, BROWSER)
+    account = await check_password(request, PasswordCheck(name, password, known))
+    entered = await _context(request).write(
+        sign_in.by_password, account, known, browser_of(request)
+    )
+    remember_browser(request, response, entered)
+    if entered.browser:
+        set_cookie(request, response, Cookie(BROWSER, entered.browser, _YEAR_S))
+    return entered
+
+
+async def start_login(request: Request, response: Response) -> tuple[Login, str, str | None]:
+    """Begin a login that is confirmed in the bot; return it, its key, and the link to the bot.
+
+    None for a link while the bot's name is not known. Raises Problem 429 for too many.
+    """
+    gate: LoginThrottle = request.app.state.gate
+    services: ApiServices = request.app.state.services
+    gate.start(network_of(request.scope), gate.clock())
+    place = mask_ip_address(request.client.host if request.client else "")
+    agent = browser_of(request).agent
+    started, name = await services.write(sign_in.start_login, agent, place)
+    seconds = int(CODE_LIFE.total_seconds())
+    set_cookie(request, response, Cookie(LOGIN, started.browser, seconds))
+    link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
+    return started.login, started.key, link if name else None
+
+
+async def look_at_login(request: Request) -> Login | None:
+    """Return how far the login of this browser has come, None once it is over."""
+    return await _context(request).read(sign_in.look_at_login, read_cookie(request, LOGIN))
+
+
+async def finish_login(request: Request, response: Response) -> NewSignIn | None:
+    """Sign this browser in where its login was confirmed in the bot. Raises Blocked."""
+    known, browser = read_cookie(request, LOGIN), browser_of(request)
+    entered = await _context(request).write(sign_in.by_code, known, browser)
+    if entered is not None:
+        remember_browser(request, response, entered)
+        delete_cookie(request, response, LOGIN)
+    return entered
 
 
 def remember_browser(request: Request, response: Response, entered: NewSignIn) -> None:
@@ -264,15 +310,15 @@ async def _read(request: Request) -> Caller:
     limits: Limits = request.app.state.limits
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        found = await services.store.read(lambda: _of_bearer(services, secret.strip()))
+        found = await services.read(_of_bearer, secret.strip())
         if found is None:
             limits.forget(request.scope)
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
     else:
         refuse_foreign(request)
         token = read_cookie(request, SIGN_IN)
-        look = partial(_of_token, services, token, AuthMethod.COOKIE)
-        found = await services.store.read(look) if token else None
+        look = services.read
+        found = await look(_of_token, token, AuthMethod.COOKIE) if token else None
         if found is None:
             limits.forget(request.scope)
     caller, seen_at = found or (Caller(), None)
@@ -288,32 +334,28 @@ async def _read(request: Request) -> Caller:
 Found = tuple[Caller, datetime | None]
 
 
-def _of_bearer(services: ApiServices, secret: str) -> Found | None:
+def _of_bearer(ctx: Context, secret: str) -> Found | None:
     if not is_secret(secret):
-        return _of_token(services, secret, AuthMethod.TOKEN)
-    key = ApiKeys(services.db).find(secret)
-    if key is None:
-        return None
-    user = Users(services.db).get(key.user_id) or User(key.user_id)
-    standing = services.roles.standing(key.user_id)
-    return Caller(user, standing, AuthMethod.KEY, key.scopes, key.key_id), key.used_at
+        return _of_token(ctx, secret, AuthMethod.TOKEN)
+    found = sign_in.find_key(ctx, secret)
+    return None if found is None else (_caller(found, AuthMethod.KEY), found.used_at)
 
 
-def _of_token(services: ApiServices, token: str, by: AuthMethod) -> Found | None:
-    sign_in = SignIns(services.db).find(token)
-    if sign_in is None:
-        return None
-    user = Users(services.db).get(sign_in.user_id) or User(sign_in.user_id)
-    standing = services.roles.standing(sign_in.user_id)
-    return Caller(user, standing, by, None, sign_in.sign_in_id, token), sign_in.seen_at
+def _of_token(ctx: Context, token: str, by: AuthMethod) -> Found | None:
+    found = sign_in.find_sign_in(ctx, token)
+    return None if found is None else (_caller(found, by, token), found.used_at)
+
+
+def _caller(found: Credential, by: AuthMethod, token: str = "") -> Caller:
+    return Caller(found.user, found.authority, by, found.scopes, found.number, token)
 
 
 async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None) -> None:
     """Note when a key or browser was used, once in `SEEN`."""
     if seen_at is not None and services.clock() - seen_at < SEEN:
         return
-    note = ApiKeys(services.db).used if caller.by is AuthMethod.KEY else SignIns(services.db).seen
-    await services.store.do(lambda: note(caller.credential))
+    is_key = caller.by is AuthMethod.KEY
+    await services.write(sign_in.note_use, caller.credential, is_key=is_key)
 
 
 async def require_person(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:

@@ -11,6 +11,7 @@ What the description of the api says of them:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +25,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from merlin.account.api_keys import ScopeBeyondRole
+from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
     DatasetError,
     Forbidden,
@@ -202,8 +205,11 @@ _CODES = {
     422: "wrong-value",
     503: "unavailable",
 }
+_DETAIL = re.compile(r"api-problem-(.+)-detail")
 # What was refused on purpose; any other MerlinError is about an outside service, and may pass.
-_REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
+REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
+    (Blocked, HTTPStatus.FORBIDDEN, "blocked"),
+    (ScopeBeyondRole, HTTPStatus.UNPROCESSABLE_ENTITY, "scope-beyond-role"),
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
     (Forbidden, HTTPStatus.FORBIDDEN, "forbidden"),
     (Refused, HTTPStatus.CONFLICT, "refused"),
@@ -220,6 +226,14 @@ class Problem(Exception):
         self.code = code
         self.arguments = arguments
         self.headers: dict[str, str] = {}
+
+
+def status_of(error: Problem | MerlinError) -> int:
+    """Return the HTTP status of an error; 503 for one that may pass by itself."""
+    if isinstance(error, Problem):
+        return int(error.status)
+    unknown = HTTPStatus.SERVICE_UNAVAILABLE
+    return int(next((status for kind, status, _ in REFUSALS if isinstance(error, kind)), unknown))
 
 
 def add_problems(app: FastAPI) -> None:
@@ -246,7 +260,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(MerlinError)
     async def of_merlin(request: Request, error: MerlinError) -> Response:
-        for kind, status, code in _REFUSALS:
+        for kind, status, code in REFUSALS:
             if isinstance(error, kind):
                 return _shown(request, _in_its_words(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
@@ -315,7 +329,13 @@ def problem_of(
 def _in_its_words(
     request: Request, status: HTTPStatus, code: str, error: MerlinError
 ) -> dict[str, object]:
-    """Return the problem of an error, whose own text is the detail where it has one."""
+    """Return the problem of an error, whose own text is the detail where it has one.
+
+    An error whose text is the detail of a problem is that problem.
+    """
+    own = _DETAIL.fullmatch(error.key)
+    if own is not None:
+        return problem_of(request, status, own.group(1), **error.arguments)
     said = problem_of(request, status, code)
     if error.key != "error-plain":
         said["detail"] = text(language_of_request(request), error.key, **error.arguments)

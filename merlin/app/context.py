@@ -89,7 +89,7 @@ class Context:
     @property
     def roles(self) -> Roles:
         """Return who may do what, by the database and the configuration."""
-        return Roles(self.db, self.admins)
+        return Roles(self.db, self.admins, self.clock)
 
     @property
     def billing(self) -> Billing:

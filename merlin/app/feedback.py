@@ -1,34 +1,122 @@
-"""Correcting: from a turn and a better answer to a draft that editors may read.
-
-Everything here is to be called within the store's work.
-"""
+"""What people think of answers: ratings, better answers for editors to read, and the consent."""
 
 from __future__ import annotations
 
-from merlin.app.sessions import OwnTurn
+from merlin.account.users import ConsentKind, Consents
+from merlin.app import sessions
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.sessions import TurnView
+from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
+from merlin.core.errors import Refused
+from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
+from merlin.db.audit import Audit
+from merlin.db.notices import ADMINS, Notices
 
+TRAINING = ConsentKind.TRAINING
+# The version of the words under `consent-asked`; other words need an answer of their own.
+VERSION = "2026-11"
 # What was asked in these can be an example: a picture or a whole document cannot.
 FORMATS = frozenset({"text", "voice"})
 
 
-def dataset_of(shelf: ModelCatalogue, turn: OwnTurn, default: str | None) -> str:
-    """Return the dataset that a correction of this turn belongs to, "" where there is none."""
-    model = shelf.model(turn.model_id) if turn.model_id else None
+def has_consent(ctx: Context, actor: Actor) -> bool:
+    """Return whether the actor lets corrections be learnt."""
+    return Consents(ctx.db, ctx.clock).has(actor.user_id, TRAINING)
+
+
+def has_declined(ctx: Context, actor: Actor) -> bool:
+    """Return whether the actor was asked for the consent, and there is none."""
+    consents = Consents(ctx.db, ctx.clock)
+    was_asked = consents.was_asked(actor.user_id, TRAINING)
+    return was_asked and not consents.has(actor.user_id, TRAINING)
+
+
+def give_consent(ctx: Context, actor: Actor) -> None:
+    """Let corrections be learnt."""
+    Consents(ctx.db, ctx.clock).give(actor.user_id, TRAINING, VERSION)
+
+
+def decline_consent(ctx: Context, actor: Actor) -> None:
+    """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
+    Consents(ctx.db, ctx.clock).decline(actor.user_id, TRAINING, VERSION)
+
+
+def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
+    """Take the consent back with all that was proposed; return the models that learnt of it.
+
+    None where there was no consent.
+    """
+    if not Consents(ctx.db, ctx.clock).revoke(actor.user_id, TRAINING):
+        return None
+    Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
+    return Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
+
+
+def rate(
+    ctx: Context,
+    actor: Actor,
+    turn_id: int,
+    value: Rating,
+    correction: str | None = None,
+    language: str = "ru",
+) -> Draft | None:
+    """Keep what the actor thinks of an answer; return the correction that waits for an editor.
+
+    It is masked. Raises NotFound for a turn of somebody else; Refused without an answer, without
+    the consent, for what can be no example, and for too many corrections.
+    """
+    turn = sessions.get_turn(ctx, actor, turn_id)
+    if not turn.answer:
+        raise _refused("not-rateable")
+    draft = _correct(ctx, actor, turn, correction, language) if correction else None
+    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, value)
+    return draft
+
+
+def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
+    """Forget what the actor thinks of an answer; harmless where there is nothing.
+
+    Raises NotFound.
+    """
+    sessions.get_turn(ctx, actor, turn_id)
+    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, None)
+
+
+def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: str) -> Draft:
+    if not has_consent(ctx, actor):
+        raise _refused("no-consent")
+    dataset = dataset_of(ctx, turn.model)
+    is_short = len(turn.question) <= MOST_LETTERS
+    if not (turn.is_private and turn.format in FORMATS and is_short and dataset):
+        raise _refused("no-example")
+    question = mask_personal_data(turn.question, language).words
+    answer = mask_personal_data(words, language).words
+    draft = Draft(question, answer, dataset, turn.id, turn.model)
+    if not propose(ctx, actor, draft):
+        raise _refused("too-many-corrections")
+    return draft
+
+
+def propose(ctx: Context, actor: Actor, draft: Draft) -> bool:
+    """Let a masked correction wait for an editor; False where too many of the actor's wait."""
+    if Proposals(ctx.db, ctx.clock).add(actor.user_id, draft) is None:
+        return False
+    once = f"proposals:{ctx.clock():%Y-%m-%d}"
+    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
+    return True
+
+
+def dataset_of(ctx: Context, model_id: str) -> str:
+    """Return the dataset that a correction of a model's answer belongs to, "" for none."""
+    catalogue = ModelCatalogue(ctx.db)
+    model = catalogue.model(model_id) if model_id else None
     if model is not None:
         return model.dataset
-    serving = shelf.serving(default)
-    return serving.dataset if serving else default or ""
+    serving = catalogue.serving(ctx.default_dataset)
+    return serving.dataset if serving else ctx.default_dataset or ""
 
 
-def draft_of(turn: OwnTurn, words: str, dataset: str, language: str) -> Draft | None:
-    """Return the masked draft, None for a turn that can be no example."""
-    is_short = len(turn.question) <= MOST_LETTERS
-    if not (turn.is_private and turn.answer and turn.format in FORMATS and is_short and dataset):
-        return None
-    question, answer = (
-        mask_personal_data(turn.question, language).words,
-        mask_personal_data(words, language).words,
-    )
-    return Draft(question, answer, dataset, turn.turn_id, turn.model_id)
+def _refused(code: str) -> Refused:
+    return Refused(code, f"api-problem-{code}-detail")

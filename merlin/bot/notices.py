@@ -27,7 +27,6 @@ from merlin.bot.services import BotServices
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.permissions import Role
 from merlin.db.audit import person_reference
 from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices
 
@@ -210,8 +209,7 @@ class NoticeRenderer:
     def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
         notice = group[0]
         if notice.to in _TO_ADMINS:
-            granted = [each for each in self._services.roles.granted() if each.role is Role.ADMIN]
-            admins = dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
+            admins = self._services.roles.admins()
             # Whom it was done to is told by a message of their own.
             concerned = {str(each.arguments.get("to", "")) for each in group}
             known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}

@@ -64,6 +64,19 @@ def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, A
         yield ctx, Actor.operator()
 
 
+@contextmanager
+def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
+    """Yield what acts that change need; all that they write becomes one transaction.
+
+    With `makes_key` the key of people's texts is made where there is none.
+    """
+    from merlin.app.actor import Actor
+    from merlin.wiring.context import writing_context
+
+    with writing_context(configuration(path), makes_key=makes_key) as ctx:
+        yield ctx, Actor.operator()
+
+
 def print_result(result: Mapping[str, object], key: str, *, json: bool) -> None:
     """Show a result: one JSON document, or the sentence `key` with its values."""
     if json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,18 +17,22 @@ from merlin.account.api_keys import Scope
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, reading
 from merlin.cli.output import (
     format_local_time,
     print_json,
     print_message,
     print_pairs,
     print_table,
+    record,
     translate_word,
 )
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
+
+if TYPE_CHECKING:
+    from merlin.app.users import Given, UserDetails, UserView
 
 SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
@@ -55,18 +59,31 @@ def list_users(
     json: AsJson = False,
 ) -> None:
     """List people, newest first."""
-    from merlin.wiring.users import line, watched
+    from merlin.app import users
 
-    with watched(configuration(config)) as people:
-        rows = people.users
-        found = rows.find(words, limit) if words else rows.listed(offset, limit)
-        lines = [line(people, user) for user in found]
-        count = rows.count()
+    with reading(config) as (ctx, actor):
+        found = users.list_users(ctx, actor, words, offset, limit)
+    lines, count = [_line(each) for each in found.users], found.count
     if json:
         print_json({"users": lines, "count": count})
         return
     print_table([f"account-col-{name}" for name in SHOWN], [_row(each) for each in lines])
     print_message("account-count", shown=len(lines), count=count)
+
+
+def _line(user: UserView) -> dict[str, Any]:
+    """Return one person as programs read it in a list."""
+    return {
+        "user": user.id,
+        "name": user.shown_name,
+        "account": user.name or "",
+        "role": user.role.value,
+        "scopes": user.scopes,
+        "plan": user.current_plan,
+        "language": user.language,
+        "blocked": user.blocked,
+        "reachable": user.reachable,
+    }
 
 
 def _row(user: dict[str, Any]) -> list[object]:
@@ -78,10 +95,10 @@ def _row(user: dict[str, Any]) -> list[object]:
 
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
-    from merlin.wiring.users import card, watched
+    from merlin.app import users
 
-    with watched(configuration(config)) as people:
-        told = card(people, people.known(user))
+    with reading(config) as (ctx, actor):
+        told = _card(users.details(ctx, actor, user))
     if json:
         print_json(told)
         return
@@ -95,6 +112,35 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     )
     names = ("at", "format", "amount", "used", "until", "by", "reason")
     print_table([f"account-col-{name}" for name in names], [_gift(each) for each in told["gifts"]])
+
+
+def _card(user: UserDetails) -> dict[str, Any]:
+    """Return everything that there is to know about one person, as programs read it."""
+    return {
+        **_line(user),
+        "zone": user.zone,
+        "terms_seen": user.terms_seen,
+        "left": {
+            kind.value: record(each, kind="") | {"remaining": each.remaining}
+            for kind, each in user.left.items()
+        },
+        "gifts": [_given(each) for each in user.gifts],
+        "consents": [record(each) for each in user.consents],
+    }
+
+
+def _given(given: Given) -> dict[str, Any]:
+    gift = given.gift
+    return {
+        "gift": given.gift_id,
+        "format": gift.kind.value,
+        "amount": gift.amount,
+        "used": given.used,
+        "expires_at": gift.expires_at,
+        "by": gift.by,
+        "reason": gift.reason,
+        "at": given.at,
+    }
 
 
 def _left(kind: str, left: dict[str, Any]) -> list[object]:
@@ -118,16 +164,14 @@ def role(
     json: AsJson = False,
 ) -> None:
     """Give a role, which ends the one before; a teacher's datasets and courses add up."""
-    from merlin.wiring.users import changed, operator
+    from merlin.app import users
 
-    with changed(configuration(config)) as people:
-        people.roles.grant(user, name, operator(), scope)
-        standing = people.roles.standing(user)
-    told = {"user": user, "role": standing.role.value, "scopes": sorted(standing.scopes)}
+    with changing(config) as (ctx, actor):
+        told = users.grant_role(ctx, actor, user, name, scope)
     if json:
-        print_json(told)
+        print_json({"user": user, "role": told.role.value, "scopes": told.scopes})
         return
-    shown = " ".join([translate_word("role", standing.role.value), *sorted(standing.scopes)])
+    shown = " ".join([translate_word("role", told.role.value), *told.scopes])
     print_message("account-did-role", user=str(user), role=shown)
 
 
@@ -138,10 +182,10 @@ def block(
     json: AsJson = False,
 ) -> None:
     """Stop answering somebody, or begin again."""
-    from merlin.wiring.users import changed, operator
+    from merlin.app import users
 
-    with changed(configuration(config)) as people:
-        people.users.block(user, operator(), is_blocked=not undo)
+    with changing(config) as (ctx, actor):
+        (users.unblock if undo else users.block)(ctx, actor, user)
     if json:
         print_json({"user": user, "blocked": not undo})
         return
@@ -155,10 +199,10 @@ def plan(
     json: AsJson = False,
 ) -> None:
     """Give somebody a plan; the first one of the configuration is everybody's."""
-    from merlin.wiring.users import changed, set_plan
+    from merlin.app import users
 
-    with changed(configuration(config)) as people:
-        set_plan(people, user, name)
+    with changing(config) as (ctx, actor):
+        users.set_plan(ctx, actor, user, name)
     if json:
         print_json({"user": user, "plan": name})
         return
@@ -173,10 +217,10 @@ def give_plan(
     json: AsJson = False,
 ) -> None:
     """Give somebody a plan for some days, from when the same plan ends."""
-    from merlin.wiring.users import changed, lend_plan
+    from merlin.app import users
 
-    with changed(configuration(config)) as people:
-        ends = lend_plan(people, user, name, days)
+    with changing(config) as (ctx, actor):
+        ends = users.give_plan(ctx, actor, user, name, days).ends_at
     if json:
         print_json({"user": user, "plan": name, "days": days, "ends_at": ends})
         return
@@ -198,10 +242,10 @@ def gift(
     json: AsJson = False,
 ) -> None:
     """Give questions beyond somebody's plan; they are used when the plan has no room."""
-    from merlin.wiring.users import changed, present
+    from merlin.app import users
 
-    with changed(configuration(config)) as people:
-        given = present(people, user, (kind, amount), days, reason)
+    with changing(config) as (ctx, actor):
+        given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     if json:
         print_json(given)
         return
@@ -226,23 +270,25 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add somebody without Telegram; their first password is shown once, or asked for."""
-    from merlin.wiring.accounts import NewAccount, add_account
+    from merlin.app import users
 
     given = _asked() if ask else None
-    made = add_account(configuration(config), NewAccount(name, role, scope, given))
+    with changing(config) as (ctx, actor):
+        made = users.add_account(ctx, actor, name, given, role, scope)
     if json:
-        print_json(made)
+        print_json(record(made))
         return
-    told = " ".join(filter(None, [translate_word("role", made["role"]), *made["scopes"]]))
-    print_message("account-did-add", name=made["name"], user=str(made["user"]), role=told)
-    _tell(made["password"])
+    told = " ".join(filter(None, [translate_word("role", made.role.value), *made.scopes]))
+    print_message("account-did-add", name=made.name, user=str(made.user), role=told)
+    _tell(made.password)
 
 
 def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Give somebody a user name; those of a course.yaml are given here alone."""
-    from merlin.wiring.accounts import give_name
+    from merlin.app import users
 
-    given = give_name(configuration(config), user, name)
+    with changing(config) as (ctx, actor):
+        given = users.set_name(ctx, actor, user, name)
     if json:
         print_json({"user": user, "name": given})
         return
@@ -253,14 +299,16 @@ def password(
     name: Name, ask: Asked = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Give an account a new password, and end all its sign-ins."""
-    from merlin.wiring.accounts import give_password
+    from merlin.app import users
 
-    made = give_password(configuration(config), name, _asked() if ask else None)
+    given = _asked() if ask else None
+    with changing(config) as (ctx, actor):
+        made = users.set_password(ctx, actor, name, given)
     if json:
-        print_json(made)
+        print_json(record(made, role="", scopes=""))
         return
-    print_message("account-did-password", name=made["name"])
-    _tell(made["password"])
+    print_message("account-did-password", name=made.name)
+    _tell(made.password)
 
 
 def _asked() -> str:
@@ -293,13 +341,15 @@ def key(
     json: AsJson = False,
 ) -> None:
     """Make a key for somebody's programs; its secret is shown this once."""
-    from merlin.wiring.user_keys import NewKey, make_key
+    from merlin.app import users
 
-    made = make_key(configuration(config), NewKey(user, label, scope, days))
+    with changing(config, makes_key=True) as (ctx, actor):
+        made, secret = users.give_key(ctx, actor, user, label, scope, days)
+    scopes = sorted(made.scopes)
     if json:
-        print_json(made)
+        told = {"user": user, "key": made.key_id, "scopes": scopes, "expires_at": made.expires_at}
+        print_json({**told, "secret": secret})
         return
-    print_message(
-        "account-did-key", user=str(user), number=str(made["key"]), scopes=", ".join(made["scopes"])
-    )
-    sys.stdout.write(f"{made['secret']}\n")
+    number = str(made.key_id)
+    print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
+    sys.stdout.write(f"{secret}\n")

@@ -15,6 +15,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
 from merlin.db.database import Database
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.wiring.context import command_context
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
 from merlin.wiring.providers import missing_credentials
@@ -42,7 +43,7 @@ def ask(
     refuse with, AskedOnly when not waiting.
     """
     with opened(config) as database:
-        ctx = Context(db=database, state_dir=config.state_dir)
+        ctx = command_context(config, database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request.request_id)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from typing import TypedDict
 
+from merlin.app.context import Context
+from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import KnownModels
+from merlin.config import Config
 from merlin.core.clock import utc_now
+from merlin.db.database import Database
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import Reliance
+from merlin.wiring.database import make_cipher, opened
 from merlin.wiring.office import OfficeSettings
 
 
@@ -39,6 +45,30 @@ def context_values(settings: OfficeSettings, known: KnownModels) -> ContextValue
         sunsets=settings.sunsets,
         relies_on=settings.relies_on,
     )
+
+
+def command_context(config: Config, database: Database) -> Context:
+    """Return the context of a command over its database."""
+    return Context(
+        db=database,
+        state_dir=config.state_dir,
+        admins=config.telegram.admins,
+        plans=read_plans(config.plans),
+        language=config.language,
+        timezone=config.timezone,
+    )
+
+
+@contextmanager
+def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Context]:
+    """Yield a command's context; all that is written becomes one transaction.
+
+    With `makes_key` the key of people's texts is made where there is none.
+    """
+    with opened(config) as database, database.atomic():
+        if makes_key:
+            database.cipher = make_cipher(config)
+        yield command_context(config, database)
 
 
 def _terms(settings: OfficeSettings, known: KnownModels, caps: Caps, provider: str) -> Terms:

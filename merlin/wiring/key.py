@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from merlin.app.actor import Actor
 from merlin.config import Config, credential
 from merlin.core.errors import Refused
 from merlin.db import keyring
@@ -13,7 +14,6 @@ from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, key_path, load_or_make_key
 from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption
 from merlin.wiring.database import opened
-from merlin.wiring.users import operator
 
 Shown = dict[str, Any]
 
@@ -99,7 +99,7 @@ def _sealed_anew(database: Database, progress: Progress) -> int:
     work = Reencryption(database)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime
-    Audit(database).note(operator(), "key.rotate", f"key:{database.cipher.newest}")
+    Audit(database).note(Actor.operator().name, "key.rotate", f"key:{database.cipher.newest}")
     return unreadable
 
 

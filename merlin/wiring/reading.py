@@ -19,6 +19,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.course.catalogue import Catalogue
 from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
+from merlin.wiring.context import command_context
 from merlin.wiring.database import reading
 
 Shown = dict[str, Any]
@@ -40,7 +41,7 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     Raises NotFound before anything was recorded, and for a dataset that was never seen.
     """
     with reading(config) as database:
-        ctx = Context(db=database, state_dir=config.state_dir)
+        ctx = command_context(config, database)
         if dataset:
             _needs_dataset(dataset, names(ctx, Actor.operator()))
         yield ctx

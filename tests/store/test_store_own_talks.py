@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from store_world import BOT
 
-from merlin.app.sessions import PrivateSessions
+from merlin.app import sessions
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import SUMMARY, ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso
+from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
+from merlin.core.permissions import Authority
 
 pytestmark = pytest.mark.integration
 
@@ -19,9 +25,24 @@ ANNA, BORIS, GROUP = 1001, 1002, -5005
 OTHER_BOT = BOT + 1
 
 
+class Person:
+    """Acts of one person."""
+
+    def __init__(self, database, clock, user_id):
+        self._by = (Context(db=database, clock=clock), Actor.person(user_id, Authority()))
+
+    def __getattr__(self, name):
+        return partial(getattr(sessions, name), *self._by)
+
+
 @pytest.fixture
-def talks(database):
-    return PrivateSessions(database)
+def anna(database, clock):
+    return Person(database, clock, ANNA)
+
+
+@pytest.fixture
+def boris(database, clock):
+    return Person(database, clock, BORIS)
 
 
 class Chat:
@@ -55,87 +76,95 @@ def chat(database, clock):
     return of
 
 
-def test_sessions_of_all_bots_are_told_newest_first(talks, chat):
+def test_sessions_of_all_bots_are_told_newest_first(anna, chat):
     first, second = chat(), chat(bot=OTHER_BOT)
     first.ask(1, "раз")
     second.ask(1, "два")
-    found = talks.sessions(ANNA, 10)
+    found = anna.recent(10)
     assert [each.title for each in found] == ["о чём: два", "о чём: раз"]
-    assert found[0].session_id == second.session.session_id
+    assert found[0].id == second.session.session_id
 
 
-def test_a_session_is_told_with_what_it_took(talks, chat):
+def test_a_session_is_told_with_what_it_took(anna, chat):
     mine = chat()
     mine.ask(1)
     mine.ask(2)
-    (told,) = talks.sessions(ANNA, 10)
+    (told,) = anna.recent(10)
     assert (told.turns, told.usage, told.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
 
 
-def test_lists_go_on_after_the_last_one(talks, chat):
+def test_lists_go_on_after_the_last_one(anna, chat):
     for number in range(5):
         chat(bot=BOT + number).ask(number + 1)
-    whole = talks.sessions(ANNA, 10)
-    first = talks.sessions(ANNA, 2)
+    whole = anna.recent(10)
+    first = anna.recent(2)
     last = first[-1]
-    rest = talks.sessions(ANNA, 10, (iso(last.touched_at), last.session_id))
+    rest = anna.recent(10, (iso(last.touched_at), last.id))
     assert [*first, *rest] == list(whole)
     assert len(whole) == 5
 
 
-def test_nobody_reads_or_deletes_what_is_not_theirs(talks, chat):
+def test_nobody_reads_or_deletes_what_is_not_theirs(anna, boris, chat):
     mine = chat()
     turn_id = mine.ask(1)
     session_id = mine.session.session_id
-    assert talks.sessions(BORIS, 10) == []
-    assert talks.session(BORIS, session_id) is None
-    assert talks.turn(BORIS, turn_id) is None
-    assert talks.delete(BORIS, session_id) is False
-    assert talks.turn(ANNA, turn_id).answer == "ответ"
+    assert boris.recent(10) == []
+    for act, number in (
+        (boris.get, session_id),
+        (boris.turns, session_id),
+        (boris.get_turn, turn_id),
+        (boris.delete, session_id),
+    ):
+        with pytest.raises(NotFound):
+            act(number)
+    assert anna.get_turn(turn_id).answer == "ответ"
 
 
-def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(talks, chat):
+def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(anna, chat):
     there = chat(chat=GROUP)
     turn_id = there.ask(1)
-    assert talks.sessions(ANNA, 10) == []
-    assert talks.session(ANNA, there.session.session_id) is None
-    assert talks.delete(ANNA, there.session.session_id) is False
-    assert talks.turn(ANNA, turn_id).is_private is False
+    assert anna.recent(10) == []
+    for act in (anna.get, anna.turns, anna.delete):
+        with pytest.raises(NotFound):
+            act(there.session.session_id)
+    assert anna.get_turn(turn_id).is_private is False
 
 
-def test_turns_are_told_oldest_first_without_what_was_asked_anew(talks, chat):
+def test_turns_are_told_oldest_first_without_what_was_asked_anew(anna, chat):
     mine = chat()
     mine.ask(1, "первый", message_id=7)
     mine.ask(2, "первый, иначе", message_id=7)
     mine.ask(3, "второй")
     mine.ask(4, "итог", format=SUMMARY)
-    found = talks.turns(mine.session.session_id, 10)
+    found = anna.turns(mine.session.session_id, 10)
     assert [each.question for each in found] == ["первый, иначе", "второй"]
     assert found[0].cost == Cost(7, "USD")
-    assert talks.turns(mine.session.session_id, 10, found[0].turn_id) == [found[1]]
+    assert anna.turns(mine.session.session_id, 10, found[0].id) == [found[1]]
 
 
-def test_a_turn_is_told_with_what_its_asker_thinks_of_it(talks, chat, database):
+def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
     turn_id = chat().ask(1)
     ratings = Ratings(database, 0)
     ratings.rate(turn_id, BORIS, Rating.DOWN)
-    assert talks.turn(ANNA, turn_id).rating == ""
+    assert anna.get_turn(turn_id).rating is None
     ratings.rate(turn_id, ANNA, Rating.UP)
-    assert talks.turn(ANNA, turn_id).rating == "up"
+    assert anna.get_turn(turn_id).rating is Rating.UP
 
 
-def test_a_deleted_session_takes_its_turns_and_ratings_along(talks, chat, database):
+def test_a_deleted_session_takes_its_turns_and_ratings_along(anna, chat, database):
     mine, other = chat(), chat(bot=OTHER_BOT)
     turn_id, kept = mine.ask(1), other.ask(1)
     for each in (turn_id, kept):
         Ratings(database, 0).rate(each, ANNA, Rating.UP)
-    assert talks.delete(ANNA, mine.session.session_id) is True
-    assert talks.delete(ANNA, mine.session.session_id) is False
-    assert talks.turn(ANNA, turn_id) is None
+    with database.atomic():
+        anna.delete(mine.session.session_id)
+    for act, number in ((anna.delete, mine.session.session_id), (anna.get_turn, turn_id)):
+        with pytest.raises(NotFound):
+            act(number)
     assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
 
 
-def test_what_a_person_has_spent_since_a_moment(talks, chat, clock):
+def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):
     mine = chat()
     mine.ask(1)
     since = clock()
@@ -143,11 +172,11 @@ def test_what_a_person_has_spent_since_a_moment(talks, chat, clock):
     chat(bot=OTHER_BOT).ask(3)
     chat(user=BORIS).ask(4)
     clock.move(1)
-    told = talks.spent(ANNA, since)
+    told = anna.spent_since(since)
     assert told.questions == 3
-    assert talks.spent(ANNA, clock()).costs == ()
+    assert anna.spent_since(clock()).costs == ()
 
 
-def test_sessions_that_were_never_used_are_not_told(talks, chat):
+def test_sessions_that_were_never_used_are_not_told(anna, chat):
     chat()
-    assert talks.sessions(ANNA, 10) == []
+    assert anna.recent(10) == []

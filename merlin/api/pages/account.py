@@ -1,13 +1,12 @@
 """My account: who I am, what is left of my plan, my keys, the browsers that I am signed in with.
 
-Every act is a form of its own that leads back here; what a form asks is done by the routes of
-/api/user, so that a page can do nothing that a program could not.
+Every act is a form of its own that leads back here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -18,24 +17,22 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.api_keys import NEEDS, ApiKey, ApiKeys, Scope
-from merlin.account.sign_ins import SignIn, SignIns
-from merlin.account.users import Users
-from merlin.api.auth import SIGN_IN, Person, delete_cookie, require_same_origin
+from merlin.account.accounts import LEAST, MOST
+from merlin.account.api_keys import NEEDS, Scope
+from merlin.api.auth import SIGN_IN, Person, change_password, delete_cookie, require_same_origin
+from merlin.api.pages.actions import refusal_text
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.pages.plans import MyPlan, my_plan
 from merlin.api.problems import Problem
-from merlin.api.rest import account as key_routes
-from merlin.api.rest import account as me_routes
-from merlin.api.rest.account import Me, me_of
-from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import Format, Plan, plan_of
-from merlin.billing.quota import Left, Quotas
+from merlin.app import accounts
+from merlin.app.accounts import KeyView, Me, Quota, SignInView
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.billing.quota import Left
 from merlin.core import i18n
-from merlin.core.clock import zone_of
-from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
@@ -45,6 +42,9 @@ Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Form(max_length=300)]
 # What a new key is for unless its maker says otherwise.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
+_MOST_LABEL, _MOST_DAYS = 80, 3650
+_SHORTEST_NAME, _LONGEST_NAME = 2, 64
+_Mine = tuple[Me, Quota, Sequence[KeyView], Sequence[SignInView], MyPlan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +111,20 @@ async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 
 
 
 async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
-    services, user_id = visit.services, visit.caller.user_id
-    user = visit.caller.user
-    plan = plan_of(services.plans, user.plans if user else ())
-    zone = zone_of((user.zone if user else None) or services.timezone)
+    def read(ctx: Context, actor: Actor) -> _Mine:
+        sign_ins = accounts.list_sign_ins(ctx, actor, visit.caller.credential)
+        keys, quota = accounts.list_keys(ctx, actor), accounts.quota(ctx, actor)
+        return accounts.me(ctx, actor), quota, keys, sign_ins, my_plan(visit)
 
-    def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn], MyPlan]:
-        left = (
-            Quotas(services.db, services.bot_id).left(user_id, plan, zone) if services.plans else {}
-        )
-        keys, sign_ins = ApiKeys(services.db).of(user_id), SignIns(services.db).of(user_id)
-        return me_of(services, user_id), left, keys, sign_ins, my_plan(visit)
-
-    me, left, keys, sign_ins, mine = await services.store.read(read)
+    me, quota, keys, sign_ins, mine = await visit.context.read(read, visit.caller.actor)
+    plan, zone, has_plans = quota.plan, quota.zone, me.plan is not None
+    offered = [each for each in quota.left.values() if not plan.allowance(each.kind).is_closed]
     view = MeView(
         me=me,
-        title=me.shown_name or me.name or str(me.id),
+        title=me.shown_name or str(me.id),
         role=visit.say(f"role-{me.role.value}"),
-        plan=plan.titled(visit.language) if services.plans else "",
-        left=tuple(_left(visit, each, zone) for each in left.values() if _is_offered(plan, each)),
+        plan=plan.titled(visit.language) if has_plans else "",
+        left=tuple(_left(visit, each, zone) for each in offered) if has_plans else (),
         mine=mine,
         keys=tuple(_key(visit, key, zone) for key in keys),
         scopes=tuple(_scopes(visit)),
@@ -140,10 +135,6 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
     )
     status = 422 if wrong else 200
     return render_page(visit, "me.html", v=view, keep=NEVER_KEPT, status=status)
-
-
-def _is_offered(plan: Plan, left: Left) -> bool:
-    return not plan.allowance(left.kind).is_closed
 
 
 def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
@@ -158,14 +149,14 @@ def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
     return LeftRow(title, said, share)
 
 
-def _key(visit: PageRequest, key: ApiKey, zone: tzinfo) -> KeyRow:
+def _key(visit: PageRequest, key: KeyView, zone: tzinfo) -> KeyRow:
     said = [visit.say("key-made", at=_day(key.created_at, zone, visit))]
     if key.expires_at is not None:
         said.append(visit.say("key-ends", at=_day(key.expires_at, zone, visit)))
     used = _day(key.used_at, zone, visit) if key.used_at else ""
     said.append(visit.say("key-used", at=used) if used else visit.say("key-unused"))
     scopes = ", ".join(_scope(visit, each) for each in Scope if each in key.scopes)
-    return KeyRow(key.key_id, key.label, key.hint, scopes, " · ".join(said))
+    return KeyRow(key.id, key.label, key.hint, scopes, " · ".join(said))
 
 
 def _scopes(visit: PageRequest) -> list[ScopeChoice]:
@@ -177,12 +168,11 @@ def _scope(visit: PageRequest, scope: Scope) -> str:
     return visit.say(f"scope-{scope.value.replace(':', '-')}")
 
 
-def _sign_in(visit: PageRequest, sign_in: SignIn, zone: tzinfo) -> SignInRow:
+def _sign_in(visit: PageRequest, sign_in: SignInView, zone: tzinfo) -> SignInRow:
     how = visit.say(f"how-{sign_in.how.value}")
     seen = visit.say("seen-at", at=_day(sign_in.seen_at, zone, visit))
-    is_current = sign_in.sign_in_id == visit.caller.credential
     agent = sign_in.agent or visit.say("some-browser")
-    return SignInRow(sign_in.sign_in_id, agent, f"{how} · {seen}", is_current)
+    return SignInRow(sign_in.id, agent, f"{how} · {seen}", sign_in.is_current)
 
 
 def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
@@ -191,47 +181,50 @@ def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
 
 @router.post("/me/keys", dependencies=_FROM_HERE)
 async def make_key(
-    request: Request,
     visit: Visiting,
     caller: Person,
     label: Words = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
-    days: Annotated[int, Form(ge=0, le=key_routes.MOST_DAYS)] = 0,
+    days: Annotated[int, Form(ge=0, le=_MOST_DAYS)] = 0,
 ) -> Response:
     """Make a key and show it, this once."""
     label = " ".join(label.split())
-    if not label or len(label) > key_routes.LABEL_LENGTH or not scopes:
+    if not label or len(label) > _MOST_LABEL or not scopes:
         return await _page(visit, wrong=visit.say("key-needs"), form="key")
-    body = key_routes.KeySaid(label=label, scopes=scopes, expires_in_days=days or None)
+    asked = (label, scopes, days or None)
     try:
-        made = await key_routes.make_key(request, body, caller)
-    except (Refused, Problem) as error:
-        return await _page(visit, wrong=_why(visit, error), form="key")
+        made = await visit.context.write(accounts.make_key, caller.actor, *asked)
+    except Refused as error:
+        return await _page(visit, wrong=refusal_text(visit, error), form="key")
     return await _page(visit, secret=made.secret)
 
 
 @router.post("/me/keys/revoke", dependencies=_FROM_HERE)
-async def revoke_key(request: Request, caller: Person, key_id: Number) -> Response:
+async def revoke_key(visit: Visiting, caller: Person, key_id: Number) -> Response:
     """End a key; one that has ended already is no trouble."""
     with suppress(NotFound):
-        await key_routes.revoke_key(request, key_id, caller)
+        await visit.context.write(accounts.revoke_key, caller.actor, key_id)
     return seen_other("/me#keys")
 
 
 @router.post("/me/sign-ins/close", dependencies=_FROM_HERE)
-async def close_sign_in(request: Request, caller: Person, sign_in_id: Number) -> Response:
+async def close_sign_in(
+    request: Request, visit: Visiting, caller: Person, sign_in_id: Number
+) -> Response:
     """Sign one browser out."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
-        await me_routes.close_sign_in(request, response, sign_in_id, caller)
+        await visit.context.write(accounts.close_sign_in, caller.actor, sign_in_id)
+        if sign_in_id == caller.credential:
+            delete_cookie(request, response, SIGN_IN)
     return response
 
 
 @router.post("/me/sign-ins/close-all", dependencies=_FROM_HERE)
-async def close_all(request: Request, caller: Person) -> Response:
+async def close_all(request: Request, visit: Visiting, caller: Person) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
-    await me_routes.close_all_sign_ins(request, response, caller)
+    await visit.context.write(accounts.close_sign_ins, caller.actor)
     delete_cookie(request, response, SIGN_IN)
     return response
 
@@ -240,8 +233,7 @@ async def close_all(request: Request, caller: Person) -> Response:
 async def set_language(visit: Visiting, caller: Person, language: Words = "") -> Response:
     """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    users = Users(visit.services.db)
-    await visit.services.store.do(lambda: users.set_language(caller.user_id, chosen))
+    await visit.context.write(accounts.set_language, caller.actor, chosen)
     response = seen_other("/me")
     set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
     return response
@@ -257,37 +249,30 @@ async def set_password(
     password: Words = "",
 ) -> Response:
     """Take a user name, or set a password, or both."""
-    me = await visit.services.store.read(lambda: me_of(visit.services, caller.user_id))
-    try:
-        if name.strip() and name.strip() != me.name:
-            said = me_routes.NameSaid(name=name.strip())
-            await me_routes.set_name(request, said, caller)
-        if password:
-            new = me_routes.NewPasswordSaid(password=password, current=current or None)
-            await me_routes.set_password(request, new, caller)
-    except ValueError:
+    name = name.strip()
+    me = await visit.context.read(accounts.me, caller.actor)
+    is_new = bool(name) and name != me.name
+    if (is_new and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME) or (
+        password and not LEAST <= len(password) <= MOST
+    ):
         return await _page(visit, wrong=visit.say("password-shape"), form="password")
+    try:
+        if is_new:
+            await visit.context.write(accounts.set_name, caller.actor, name)
+        if password:
+            await change_password(request, caller, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(visit, wrong=_why(visit, error), form="password")
+        return await _page(visit, wrong=refusal_text(visit, error), form="password")
     return seen_other("/me#password")
 
 
 @router.get("/me/export")
 async def export(visit: Visiting, caller: Person) -> Response:
     """Return everything that is kept of the person, as a file."""
-    people = PersonalRecords(visit.services.db)
-    kept = await visit.services.store.read(lambda: people.told(caller.user_id))
+    kept = await visit.context.read(accounts.export, caller.actor)
     content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {
         "Content-Disposition": 'attachment; filename="merlin.json"',
         "Cache-Control": NEVER_KEPT,
     }
     return Response(content, HTTPStatus.OK.value, headers, "application/json")
-
-
-def _why(visit: PageRequest, error: MerlinError | Problem) -> str:
-    """Return the error's own words."""
-    if isinstance(error, Problem):
-        key = f"api-problem-{error.code}-detail"
-        return text(visit.language, key, **error.arguments)
-    return text(visit.language, error.key, **error.arguments)

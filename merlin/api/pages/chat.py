@@ -23,10 +23,10 @@ from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
 from merlin.api.problems import Problem, Refusal
+from merlin.app import accounts
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
-from merlin.billing.plan import Format, plan_of
-from merlin.billing.quota import Left, Quotas
+from merlin.billing.plan import Format
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core import i18n
 from merlin.core.clock import zone_of
@@ -189,18 +189,13 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
 
 async def _left(visit: PageRequest, course: Course) -> _Left:
     """Return "осталось 12 из 20, обновится …", "" where nothing is counted."""
-    services, user = visit.services, visit.caller.user
-    if user is None or not services.plans:
+    caller = visit.caller
+    if caller.user is None:
         return _Left()
-    plan = plan_of(services.plans, user.plans, course.dataset)
-    zone = zone_of(user.zone or services.timezone)
-
-    def read() -> Left:
-        return Quotas(services.db, services.bot_id).left(user.user_id, plan, zone)[Format.TEXT]
-
-    of_text = await services.store.read(read)
+    found = await visit.context.read(accounts.quota, caller.actor, course.dataset)
+    of_text = found.left[Format.TEXT]
     if of_text.remaining is None:
         return _Left()
-    until = i18n.format_moment_briefly(of_text.resets_at, zone, visit.language)
+    until = i18n.format_moment_briefly(of_text.resets_at, found.zone, visit.language)
     words = visit.say("left-questions", remaining=of_text.remaining, until=until)
     return _Left(words, is_over=of_text.remaining == 0)

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from merlin.api.auth import Caller
 from merlin.api.pages.page import Layout, here, language_shown, render_template, sign_in_href
-from merlin.api.problems import Problem, answer
-from merlin.core.errors import Forbidden, MerlinError, NotFound, Refused
+from merlin.api.problems import Problem, answer, status_of
+from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
 from merlin.core.web.browser import chosen_theme
@@ -34,7 +34,6 @@ _ALIKE = {401: 403, 502: 503, 504: 503}
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
 _EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
-_REFUSALS = ((NotFound, 404), (Forbidden, 404), (Refused, 409))
 
 
 def add_lost(app: FastAPI) -> None:
@@ -64,15 +63,17 @@ def _page_of(request: Request, error: Exception) -> Response:
 
 
 def _status(error: Exception) -> int:
-    if isinstance(error, Problem):
-        return int(error.status)
+    if isinstance(error, Forbidden):
+        return int(HTTPStatus.NOT_FOUND)
+    if isinstance(error, Problem | MerlinError):
+        return status_of(error)
     if isinstance(error, HTTPException):
         return error.status_code
     if isinstance(error, RequestValidationError):
         # A number in the address that cannot be one of ours, or a form with a field too few.
         is_address = any(one["loc"][:1] == ("path",) for one in error.errors())
         return 404 if is_address else 422
-    return next((status for kind, status in _REFUSALS if isinstance(error, kind)), 503)
+    return int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _signed_out(request: Request) -> Response:

@@ -5,7 +5,7 @@
 /sign-in/password   a user name and its password
 /sign-out
 
-Forms that need no script; what they do is done by the routes of /api/auth.
+Forms that need no script.
 """
 
 from __future__ import annotations
@@ -14,28 +14,26 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.sign_ins import PAYLOAD, LoginState, SignIns
-from merlin.api.auth import SIGN_IN, delete_cookie, require_same_origin
+from merlin.account.accounts import MOST
+from merlin.account.sign_ins import PAYLOAD, LoginState
+from merlin.api import auth
+from merlin.api.auth import POLL_S, SIGN_IN, delete_cookie, require_same_origin
+from merlin.api.pages.actions import refusal_text
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
-from merlin.api.problems import Problem
-from merlin.api.rest.sign_in import (
-    PasswordSaid,
-    finish_login,
-    look_at_login,
-    sign_in_by_password,
-    start_login,
-)
+from merlin.api.problems import Problem, status_of
+from merlin.app.sign_in import Blocked
+from merlin.app.sign_in import sign_out as end_sign_in
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
 _FROM_HERE = [Depends(require_same_origin)]
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +91,13 @@ async def by_password(
     """Sign in by user name and password, or say why not."""
     back = local_address(next)
     response = seen_other(back)
-    try:
-        said = PasswordSaid(name=name.strip(), password=password)
-        await sign_in_by_password(request, response, said)
-    except ValidationError:
+    who = name.strip()
+    if not (0 < len(who) <= _LONGEST_NAME and 0 < len(password) <= MOST):
         return _ways(visit, back, name, visit.say("both-needed"), 422)
-    except Problem as problem:
-        words = text(visit.language, f"api-problem-{problem.code}-detail", **problem.arguments)
-        return _ways(visit, back, name, words, int(problem.status))
+    try:
+        await auth.sign_in_by_password(request, response, who, password)
+    except (Problem, Blocked) as error:
+        return _ways(visit, back, name, refusal_text(visit, error), status_of(error))
     return response
 
 
@@ -122,14 +119,14 @@ def _ways(
 async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
     """Begin a login that is confirmed in the bot, and show its number and link."""
     kept = Response()
-    login = await start_login(request, kept)
+    login, key, url = await auth.start_login(request, kept)
     view = CodeView(
         next=local_address(next),
         state=LoginState.PENDING.value,
         number=str(login.number),
-        url=login.url or "",
-        command="" if login.url else f"/start {PAYLOAD}{login.key}",
-        poll_s=login.poll_s,
+        url=url or "",
+        command="" if url else f"/start {PAYLOAD}{key}",
+        poll_s=POLL_S,
     )
     return _with_cookies(render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT), kept)
 
@@ -139,11 +136,11 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
     """Go on where the person has said yes in the bot; else say how far it has come."""
     back = local_address(next)
     response = seen_other(back)
-    done = await finish_login(request, response)
-    if done.signed_in is not None:
+    if await auth.finish_login(request, response) is not None:
         return response
-    login = await look_at_login(request)
-    view = CodeView(back, login.state.value, str(login.number or ""))
+    login = await auth.look_at_login(request)
+    state = login.state if login is not None else LoginState.EXPIRED
+    view = CodeView(back, state.value, str(login.number) if login is not None else "")
     return render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT)
 
 
@@ -151,9 +148,9 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
 async def sign_out(request: Request, visit: Visiting) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")
-    caller, sign_ins = visit.caller, SignIns(visit.services.db)
+    caller = visit.caller
     if caller.token:
-        await visit.services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
+        await visit.context.write(end_sign_in, caller.actor, caller.credential)
     delete_cookie(request, response, SIGN_IN)
     # Nothing of a person's pages is left for whoever goes back in this browser.
     response.headers["Clear-Site-Data"] = '"cache"'

@@ -19,51 +19,33 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.accounts import Accounts
 from merlin.account.openid import LIFE as SIGN_IN_LIFE
 from merlin.account.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
-from merlin.account.sign_ins import LIFE as CODE_LIFE
-from merlin.account.sign_ins import (
-    MOST_BYTES,
-    PAYLOAD,
-    Logins,
-    LoginState,
-    SignInMethod,
-    SignIns,
-    TelegramKeys,
-    TelegramPerson,
-    browser_name,
-    mask_ip_address,
-    read_telegram_data,
-)
-from merlin.account.users import User, Users
+from merlin.account.sign_ins import MOST_BYTES, LoginState, TelegramKeys, read_telegram_data
+from merlin.api import auth
 from merlin.api.auth import (
-    BROWSER,
-    LOGIN,
+    POLL_S,
     SIGN_IN,
     Cookie,
-    Identity,
-    NewSignIn,
-    PasswordCheck,
     Person,
-    check_password,
+    browser_of,
     delete_cookie,
-    open_sign_in,
     read_cookie,
     remember_browser,
     require_same_origin,
     set_cookie,
 )
+from merlin.api.permissions import context_of, services_of
 from merlin.api.problems import Problem, problems
-from merlin.api.rate_limits import LoginThrottle, network_of
-from merlin.api.rest.account import Me, me_of
+from merlin.api.rate_limits import Entrance
 from merlin.api.services import ApiServices
-from merlin.app.texts import BOT_ID, BOT_NAME, Settings
+from merlin.app import sign_in
+from merlin.app.accounts import Me
+from merlin.app.context import Context
+from merlin.app.sign_in import NewSignIn
+from merlin.app.texts import BOT_ID, Settings
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
-
-YEAR_S = 365 * 24 * 3600
-
 
 router = APIRouter(
     prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(require_same_origin)]
@@ -106,35 +88,24 @@ async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramSaid
 ) -> SignedInShown:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
-    services: ApiServices = request.app.state.services
-    signers = await services.store.read(lambda: _signers(services))
-    person = read_telegram_data(body.init_data, signers, services.clock())
+    ctx = context_of(request)
+    signers = await ctx.read(_signers, services_of(request).entrance)
+    person = read_telegram_data(body.init_data, signers, ctx.clock())
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
-
-    def work() -> tuple[NewSignIn, Me]:
-        _meet(services, person)
-        entered = open_sign_in(
-            request, services, Identity(person.user_id, SignInMethod.TELEGRAM, person.source)
-        )
-        return entered, me_of(services, person.user_id)
-
-    entered, told = await services.store.do(work)
+    entered = await ctx.write(sign_in.by_telegram, person, browser_of(request))
     remember_browser(request, response, entered)
-    expires_at = entered.sign_in.expires_at
-    return SignedInShown(user=told, expires_at=expires_at, token=entered.token)
+    return _signed_in(entered, entered.token)
 
 
-def _signers(services: ApiServices) -> TelegramKeys:
-    bot_id = Settings(services.db).get(BOT_ID)
-    entrance = services.entrance
+def _signers(ctx: Context, entrance: Entrance) -> TelegramKeys:
+    bot_id = Settings(ctx.db).get(BOT_ID)
     return TelegramKeys(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
 
 
-def _meet(services: ApiServices, person: TelegramPerson) -> None:
-    Users(services.db).met(User(person.user_id, person.language_code))
-    if person.name:
-        Users(services.db).set_name(person.user_id, person.name)
+def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInShown:
+    expires_at = entered.sign_in.expires_at
+    return SignedInShown(user=entered.user, expires_at=expires_at, token=token)
 
 
 @router.post(
@@ -144,21 +115,7 @@ async def sign_in_by_password(
     request: Request, response: Response, body: PasswordSaid
 ) -> SignedInShown:
     """Sign in by user name and password; who guesses waits ever longer."""
-    services: ApiServices = request.app.state.services
-    browser = read_cookie(request, BROWSER)
-    account = await check_password(request, PasswordCheck(body.name, body.password, browser))
-
-    def work() -> tuple[NewSignIn, Me, str]:
-        entered = open_sign_in(request, services, Identity(account.user_id, SignInMethod.PASSWORD))
-        is_known = Accounts(services.db).knows(account.user_id, browser)
-        met = "" if is_known else Accounts(services.db).meet(account.user_id)
-        return entered, me_of(services, account.user_id), met
-
-    entered, told, met = await services.store.do(work)
-    remember_browser(request, response, entered)
-    if met:
-        set_cookie(request, response, Cookie(BROWSER, met, YEAR_S))
-    return SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
+    return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
 
 
 @router.post(
@@ -169,14 +126,8 @@ async def sign_in_by_password(
 )
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
     """End this sign-in; other browsers stay signed in."""
-    services: ApiServices = request.app.state.services
-    sign_ins = SignIns(services.db)
-    await services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
+    await context_of(request).write(sign_in.sign_out, caller.actor, caller.credential)
     delete_cookie(request, response, SIGN_IN)
-
-
-# How often a page asks whether somebody has said yes in the bot.
-POLL_S = 3
 
 
 class LoginShown(BaseModel):
@@ -205,31 +156,16 @@ class WaitShown(BaseModel):
 @router.post("/start", summary="Begin a sign-in by the bot", responses=problems(403, 429))
 async def start_login(request: Request, response: Response) -> LoginShown:
     """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
-    services: ApiServices = request.app.state.services
-    gate: LoginThrottle = request.app.state.gate
-    gate.start(network_of(request.scope), gate.clock())
-    agent = browser_name(request.headers.get("user-agent", ""))
-    place = mask_ip_address(request.client.host if request.client else "")
-    started = await services.store.do(lambda: Logins(services.db).start(agent, place))
-    name = await services.store.read(lambda: Settings(services.db).get(BOT_NAME))
-    seconds = int(CODE_LIFE.total_seconds())
-    set_cookie(request, response, Cookie(LOGIN, started.browser, seconds))
-    link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
+    login, key, url = await auth.start_login(request, response)
     return LoginShown(
-        key=started.key,
-        number=started.login.number,
-        url=link if name else None,
-        expires_at=started.login.expires_at,
-        poll_s=POLL_S,
+        key=key, number=login.number, url=url, expires_at=login.expires_at, poll_s=POLL_S
     )
 
 
 @router.get("/wait", summary="Look how far a sign-in has come", responses=problems(403, 429))
 async def look_at_login(request: Request) -> WaitShown:
     """Tell how far the login of this browser has come; changes nothing."""
-    services: ApiServices = request.app.state.services
-    browser = read_cookie(request, LOGIN)
-    login = await services.store.read(lambda: Logins(services.db).of_browser(browser))
+    login = await auth.look_at_login(request)
     if login is None:
         return WaitShown(state=LoginState.EXPIRED)
     return WaitShown(state=login.state, number=login.number, expires_at=login.expires_at)
@@ -238,24 +174,10 @@ async def look_at_login(request: Request) -> WaitShown:
 @router.post("/wait", summary="Sign in once the bot was told yes", responses=problems(403, 429))
 async def finish_login(request: Request, response: Response) -> WaitShown:
     """Tell how far the login of this browser has come; sign in where it was confirmed."""
-    services: ApiServices = request.app.state.services
-    browser = read_cookie(request, LOGIN)
-
-    def work() -> tuple[NewSignIn, Me] | None:
-        login = Logins(services.db).take(browser)
-        if login is None or login.user_id is None:
-            return None
-        entered = open_sign_in(request, services, Identity(login.user_id, SignInMethod.CODE))
-        return entered, me_of(services, login.user_id)
-
-    done = await services.store.do(work)
-    if done is None:
+    entered = await auth.finish_login(request, response)
+    if entered is None:
         return await look_at_login(request)
-    entered, told = done
-    remember_browser(request, response, entered)
-    delete_cookie(request, response, LOGIN)
-    signed_in = SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
-    return WaitShown(state=LoginState.CONFIRMED, signed_in=signed_in)
+    return WaitShown(state=LoginState.CONFIRMED, signed_in=_signed_in(entered))
 
 
 log = get_logger(__name__)
@@ -281,14 +203,16 @@ async def begin_openid(
 ) -> Response:
     """Send the browser to the issuer; 404 where the config names none."""
     services, issuer = _issuer(request)
-    sign_in = new_sign_in_state(local_address(next))
+    sign_in_state = new_sign_in_state(local_address(next))
     try:
-        address = await issuer.sign_in_url(sign_in, _redirect_uri(services))
+        address = await issuer.sign_in_url(sign_in_state, _redirect_uri(services))
     except OpenIdRefused as error:
-        return _refused(request, error, sign_in.back)
+        return _refused(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
     set_cookie(
-        request, response, Cookie(COOKIE, sign_in.to_cookie(), int(SIGN_IN_LIFE.total_seconds()))
+        request,
+        response,
+        Cookie(COOKIE, sign_in_state.to_cookie(), int(SIGN_IN_LIFE.total_seconds())),
     )
     return response
 
@@ -307,24 +231,17 @@ async def finish_openid(
 ) -> Response:
     """Sign in who came back with a code to the browser that set out; then show the page it left."""
     services, issuer = _issuer(request)
-    sign_in = read_sign_in_state(read_cookie(request, COOKIE), state)
+    sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
     # Whoever can set cookies here must not be able to lead people elsewhere by one.
-    back = local_address(sign_in.back) if sign_in is not None else "/"
-    if sign_in is None or not code:
+    back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
+    if sign_in_state is None or not code:
         return _refused(request, OpenIdRefused("another browser, or no code"), back)
     try:
-        person = await issuer.fetch_person(code, sign_in, _redirect_uri(services))
+        person = await issuer.fetch_person(code, sign_in_state, _redirect_uri(services))
     except OpenIdRefused as error:
         return _refused(request, error, back)
-
-    def work() -> NewSignIn:
-        known = Users(services.db).get(person.user_id)
-        Users(services.db).met(User(person.user_id, known.language_code if known else ""))
-        if person.name:
-            Users(services.db).set_name(person.user_id, person.name)
-        return open_sign_in(request, services, Identity(person.user_id, SignInMethod.OPENID))
-
-    entered = await services.store.do(work)
+    who = (person.user_id, person.name, browser_of(request))
+    entered = await services.write(sign_in.by_openid, *who)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
     delete_cookie(request, response, COOKIE)
@@ -332,7 +249,7 @@ async def finish_openid(
 
 
 def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     issuer = services.entrance.issuer
     if issuer is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from merlin import __version__
-from merlin.account.users import ConsentKind, Consents, Users
+from merlin.account.users import Users
+from merlin.app import feedback
 from merlin.app.dialogs import Dialog
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
+from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.menu import View
@@ -39,7 +41,7 @@ def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
     parts = [legal_text(Settings(context.db), PRIVACY, context.language), _kept(context)]
     parts += [_providers(context), _privacy_session(context)]
-    is_given = Consents(context.db).has(context.user_id, ConsentKind.TRAINING)
+    is_given = feedback.has_consent(*performer(context))
     state = "given" if is_given else "none"
     parts.append(context.translate("privacy-consent", state=state))
     key, verb = ("revoke", "revoke") if is_given else ("give", "show")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.datasets import ServingView, names, serving
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
@@ -89,6 +90,11 @@ def standing(context: BotContext) -> Authority:
 def actor(context: BotContext) -> Actor:
     """Return who performs the acts that an update asks for."""
     return Actor.person(context.user_id, standing(context))
+
+
+def performer(context: BotContext) -> tuple[Context, Actor]:
+    """Return what every act begins with: what it works with, and who performs it."""
+    return context.services, actor(context)
 
 
 def by(context: BotContext) -> str:

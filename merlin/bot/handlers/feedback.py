@@ -19,28 +19,23 @@ from typing import Any
 
 from telegram.ext import MessageReactionHandler
 
-from merlin.account.users import ConsentKind, Consents
+from merlin.app import feedback
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, callback_of
+from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.bot.rendering import pages
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions, toggle_rating
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.turns import StoredAnswer, Turn, Turns
 from merlin.core import i18n, money
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
-from merlin.db.audit import Audit, person_reference
-from merlin.db.notices import ADMINS, Notices
 from merlin.training.model_store import Lineage, Origin
 
-TRAINING = ConsentKind.TRAINING
-# The version of the words under `consent-asked`; other words need an answer of their own.
-VERSION = "2026-11"
 MOST_NAMED = 20
 
 
@@ -57,7 +52,7 @@ def consent_asked(context: BotContext, *others: Button) -> View:
 
 def show_consent(context: BotContext) -> View:
     """Show whether there is a consent, and how to give it or to take it back."""
-    if not Consents(context.db).has(context.user_id, TRAINING):
+    if not feedback.has_consent(*performer(context)):
         return consent_asked(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     words = context.translate("consent-given", count=count)
@@ -67,13 +62,13 @@ def show_consent(context: BotContext) -> View:
 
 def give_consent(context: BotContext) -> View:
     """Keep a yes."""
-    Consents(context.db).give(context.user_id, TRAINING, VERSION)
+    feedback.give_consent(*performer(context))
     return menu.message(context.translate("consent-thanks"))
 
 
 def decline_consent(context: BotContext) -> View:
     """Keep a no; what the person wanted to send is forgotten."""
-    Consents(context.db).decline(context.user_id, TRAINING, VERSION)
+    feedback.decline_consent(*performer(context))
     context.stop_waiting()
     again = menu.button(context, "consent-change", "consent:show")
     return menu.message(context.translate("consent-declined"), (again,))
@@ -86,25 +81,14 @@ def revoke_consent(context: BotContext) -> View:
         sure = Button(text(language, "consent-revoke-sure"), "consent:revoke:sure", style="danger")
         back = Button(text(language, "button-cancel"), "consent:show")
         return menu.message(text(language, "consent-revoking"), (sure,), (back,))
-    if not Consents(context.db).revoke(context.user_id, TRAINING):
+    models = feedback.revoke_consent(*performer(context))
+    if models is None:
         return menu.message(text(language, "consent-none"))
-    models = take_back(context, context.user_id)
     context.stop_waiting()
-    Audit(context.db).note(
-        person_reference(context.user_id), "consent.revoke", person_reference(context.user_id)
-    )
     words = text(language, "consent-revoked")
     if models:
         words = f"{words}\n\n{text(language, 'consent-models', **_named(models))}"
     return menu.message(words)
-
-
-def take_back(context: BotContext, user_id: int) -> list[str]:
-    """Withdraw what the person proposed; return the models that learnt it and serve no more.
-
-    To be called within the store's work.
-    """
-    return Proposals(context.db).withdraw(user_id)
 
 
 def _named(models: list[str]) -> dict[str, object]:
@@ -284,7 +268,6 @@ def _marked(button: Button, rating: Rating | None) -> Button:
 LINK = "fix"
 WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 # What was asked in these can be an example: a picture or a whole document cannot.
-_FORMATS = frozenset({"text", "voice"})
 
 
 def fix(context: BotContext) -> View:
@@ -296,9 +279,7 @@ def fix(context: BotContext) -> View:
         return menu.alert(refusal, is_loud=True) if context.verb else menu.message(refusal)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    consents = Consents(context.db)
-    was_refused = consents.was_asked(context.user_id, TRAINING)
-    if was_refused and not consents.has(context.user_id, TRAINING):
+    if feedback.has_declined(*performer(context)):
         change = Button(text(language, "consent-change"), "consent:show")
         return View(menu.message(text(language, "fix-no-consent"), (change,)).page, is_new=True)
     _wait(context, WRITING, {"turn": turn.turn_id})
@@ -308,7 +289,7 @@ def fix(context: BotContext) -> View:
 def _refusal(context: BotContext, turn: Turn) -> str:
     """Return the key of why this turn cannot be corrected, "" where it can."""
     question = turn.question
-    if question.format not in _FORMATS or len(question.text) > MOST_LETTERS:
+    if question.format not in feedback.FORMATS or len(question.text) > MOST_LETTERS:
         return "fix-no-example"
     return "" if turn.written is not None and _dataset(context, turn) else "fix-no-example"
 
@@ -323,7 +304,7 @@ def corrected(context: BotContext) -> View:
     if not words or len(words) > MOST_LETTERS:
         key = "fix-long" if words else "fix-words"
         return menu.message(text(language, key, most=MOST_LETTERS), (_cancel(context),))
-    if not Consents(context.db).has(context.user_id, TRAINING):
+    if not feedback.has_consent(*performer(context)):
         _wait(context, CONSENTING, {"turn": turn.turn_id, **_written(context)})
         return consent_asked(context, _question(context))
     return _preview(context, turn, _written(context))
@@ -388,28 +369,23 @@ def send(context: BotContext) -> View:
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.alert(text(language, "bot-button-old"))
     context.stop_waiting()
-    if not Consents(context.db).has(context.user_id, TRAINING):
+    if not feedback.has_consent(*performer(context)):
         return menu.message(text(language, "fix-no-consent"))
     kept, written = _said(context), turn.written
     model_id = written.model_id if written else ""
     draft = Draft(
         kept["question"], kept["answer"], _dataset(context, turn), turn.turn_id, model_id=model_id
     )
-    if Proposals(context.db).add(context.user_id, draft) is None:
+    if not feedback.propose(*performer(context), draft):
         return menu.message(text(language, "fix-too-many"))
-    day = f"{context.services.clock():%Y-%m-%d}"
-    Notices(context.db).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
     mine = Button(text(language, "consent-button"), "consent:show")
     return menu.message(text(language, "fix-sent"), (mine,))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset that a correction of this turn belongs to, "" where there is none."""
-    model = ModelCatalogue(context.db).model(turn.written.model_id) if turn.written else None
-    if model is not None:
-        return model.dataset
-    serving = ModelCatalogue(context.db).serving(context.services.default_dataset)
-    return serving.dataset if serving else context.services.default_dataset or ""
+    model_id = turn.written.model_id if turn.written else ""
+    return feedback.dataset_of(context.services, model_id)
 
 
 def _wait(context: BotContext, step: str, values: Mapping[str, Any]) -> None:

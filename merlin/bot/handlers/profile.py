@@ -16,24 +16,20 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from telegram.error import BadRequest
 
-from merlin.account.users import ERASED, Users
+from merlin.account.users import Users
+from merlin.app import accounts
 from merlin.app.dialogs import Dialog
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
-from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import Format
-from merlin.billing.quota import today
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
 from merlin.bot.context import BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.admin import ANEW
-from merlin.bot.handlers.feedback import take_back
+from merlin.bot.handlers.admin import ANEW, performer, standing
 from merlin.bot.handlers.orders import order_line
-from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import View
 from merlin.bot.stars import payment_context
 from merlin.core import i18n
@@ -41,7 +37,7 @@ from merlin.core.clock import is_zone, zone_of
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, button_rows
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
-from merlin.core.permissions import Permission, Role
+from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
 
 TYPING = "zone"
@@ -90,7 +86,7 @@ def choose_language(context: BotContext) -> View:
     if word not in {*LANGUAGES, _OF_CLIENT}:
         return languages(context)
     chosen = None if word == _OF_CLIENT else word
-    Users(context.db).set_language(context.user_id, chosen)
+    accounts.set_language(*performer(context), chosen)
     default = language_of(context.stored.language_code, context.services.language)
     language = chosen or default
     screen = _languages(context, language, chosen)
@@ -155,13 +151,12 @@ def _meant(words: str) -> str:
 
 
 def _kept(context: BotContext, zone: str) -> View:
-    Users(context.db).set_zone(context.user_id, zone)
+    accounts.set_zone(*performer(context), zone)
     now = _now(context, zone, context.language)
     back = menu.button(context, "button-back", "lang")
     return menu.message(context.translate("zone-kept", zone=zone, now=now), (back,))
 
 
-ONE_DAY = timedelta(hours=24)
 # Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
 MOST_BYTES = 20_000_000
 # The tables whose rows mean something to people, in the order in which they are told of.
@@ -184,7 +179,7 @@ async def export(context: BotContext) -> None:
     if not context.is_private:
         await context.say(context.translate("my-data-private"))
         return
-    kept = await context.store.read(lambda: PersonalRecords(context.db).told(context.user_id))
+    kept = await context.store.read(lambda: accounts.export(*performer(context)))
     content = json.dumps(kept, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MOST_BYTES:
@@ -198,7 +193,7 @@ def delete_me(context: BotContext) -> View:
     if not context.is_private:
         return menu.message(context.translate("my-data-private"))
     language = context.language
-    lines = _table(context, PersonalRecords(context.db).count(context.user_id))
+    lines = _table(context, accounts.count_records(*performer(context)))
     words = text(language, "my-data-delete", rows="\n".join(lines))
     go_on = Button(text(language, "my-data-go-on"), "forget:1")
     return menu.message(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
@@ -233,34 +228,20 @@ async def _erase(context: BotContext) -> None:
     await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     kill_point("erase.before")
     await end_subscriptions(payment_context(context.services, context.calls), context.user_id)
-    models, removed = await context.store.do(lambda: _forget(context))
+    erased = await context.store.do(
+        lambda: accounts.erase(
+            *performer(context), context.update_id, is_resumed=context.is_resumed
+        )
+    )
     kill_point("erase.after")
-    lines = _table(context, removed)
+    lines, models = _table(context, erased.rows), erased.models
     words = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
     if models:
         named = {"count": len(models), "models": ", ".join(models)}
         words.append(context.translate("consent-models", **named))
     await _tell(context, FormattedMessage("\n\n".join(words)))
     kill_point("erase.told")
-    until = _kept_until(context)
-    await context.store.do(lambda: PersonalRecords(context.db).forget(context.user_id, until))
-
-
-def _forget(context: BotContext) -> tuple[list[str], Mapping[str, int]]:
-    models = take_back(context, context.user_id)
-    until = _kept_until(context)
-    removed = PersonalRecords(context.db).forget(context.user_id, until, context.update_id)
-    if not context.is_resumed:
-        Audit(context.db).note(ERASED, "user.erase", ERASED)
-    return models, removed
-
-
-def _kept_until(context: BotContext) -> datetime:
-    """Return until when what was used of the plan is kept: a day, or the month it counts by."""
-    plan, now = plan_for(context), context.services.clock()
-    if any(plan.allowance(kind).month is not None for kind in Format):
-        return today(now, context.zone).month_ends
-    return now + ONE_DAY
+    await context.store.do(lambda: accounts.erase(*performer(context), is_resumed=True))
 
 
 async def _tell(context: BotContext, page: FormattedMessage) -> None:
@@ -342,8 +323,7 @@ def _is_enough(context: BotContext) -> bool:
 
 
 def _admins(context: BotContext) -> list[int]:
-    granted = (each.user_id for each in context.roles.granted() if each.role is Role.ADMIN)
-    return list(dict.fromkeys([*context.services.admins, *granted]))
+    return context.roles.admins()
 
 
 def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
@@ -407,7 +387,7 @@ def answered(context: BotContext) -> View:
 
 
 def _may_answer(context: BotContext) -> bool:
-    return context.roles.standing(context.user_id).may(Permission.REFUNDS)
+    return standing(context).may(Permission.REFUNDS)
 
 
 def _cancel(context: BotContext) -> tuple[Button, ...]:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.account.sign_ins import Login, Logins
+from merlin.account.sign_ins import Login
 from merlin.account.users import Users
+from merlin.app import sign_in
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, GuardGroup, add_guard, add_handlers
 from merlin.bot.handlers import feedback
+from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.model_choice import open_course
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.menu import View
@@ -29,7 +31,7 @@ _ANSWER, _LOGIN = 0, 1
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks, with the digits that stand on its page."""
-    login = Logins(context.db).show(key, context.user_id) if context.is_private else None
+    login = sign_in.show_login(*performer(context), key) if context.is_private else None
     if login is None:
         return menu.message(context.translate("bot-login-over"))
     unknown = context.translate("bot-login-unknown")
@@ -55,7 +57,7 @@ def settle_login(context: BotContext) -> View:
     login_id = context.number(_LOGIN)
     login = None
     if context.is_private and login_id and context.arguments[_ANSWER] in {YES, NO}:
-        login = Logins(context.db).settle(login_id, context.user_id, is_own=is_own)
+        login = sign_in.answer_login(*performer(context), login_id, is_own=is_own)
     if login is None:
         return menu.message(context.translate("bot-login-over"))
     return menu.message(context.translate("bot-login-done" if is_own else "bot-login-refused"))

@@ -5,42 +5,34 @@ Each change of a person is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.users import ERASED, Users
-from merlin.api.pages.actions import (
-    REFUSALS,
-    Mark,
-    as_api_request,
-    as_response,
-    call_route,
-    refusal_text,
-)
+from merlin.account.users import ERASED
+from merlin.api.pages.actions import Mark, refusal_text
 from merlin.api.pages.admin.page import rooms
-from merlin.api.pages.components import listed
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Keeping, Link, PageRequest, nowhere, render_page, when, word
-from merlin.api.rest import people as routes
-from merlin.api.rest.people import AuditEntry, PersonShown, list_audit
-from merlin.api.schema import LINE, Id, Page, Sought, page_of
-from merlin.billing.plan import Format, plan_of
-from merlin.billing.quota import MOST, Gift, Quotas
-from merlin.core.clock import zone_of
-from merlin.core.errors import NotFound
+from merlin.api.pages.page import Keeping, Link, PageRequest, render_page, when, word
+from merlin.api.rest.people import users_part
+from merlin.api.schema import LINE, Id, Page, Sought, page_of, page_part
+from merlin.app import users
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.once import perform_once
+from merlin.app.users import AuditEntry, UserDetails, UserView
+from merlin.billing.plan import Format, plan_named
+from merlin.billing.quota import MOST
+from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.templates import Badge
-from merlin.dataset.file_index import FileIndex
-from merlin.db import audit
-from merlin.db.notices import Notices
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -48,6 +40,7 @@ Named = Annotated[str, Query(max_length=200, pattern=LINE)]
 # Where things that were done to something have a page of their own.
 _PAGES = {"user": "/admin/users", "job": "/admin/jobs"}
 _LONGEST = 200
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,56 +72,31 @@ async def show_deeds(
     by: Named = "",
 ) -> Response:
     """Return one part of the log, of one target or of one person's doing where that is named."""
-
-    async def read(request: Request, response: Response) -> list[AuditEntry]:
-        told = await list_audit(request, response, visit.caller, page, target, by)
-        return told.entries
-
-    found = await listed(visit, read)
-    whose = by or target
+    ctx, actor, whose = visit.context, visit.caller.actor, by or target
+    act = partial(users.audit_log, by=by)
+    found, cursor = await page_part(ctx, actor, page, target, act)
+    names = await ctx.read(users.display_names, [whose]) if whose else {}
     view = DeedsView(
         rooms=rooms(visit),
-        only=_called(visit, whose, await _names(visit, {whose})) if whose else "",
-        rows=await deeds_of(visit, found.rows),
-        next_href=found.next_href,
+        only=_called(visit, whose, names.get(whose)) if whose else "",
+        rows=deeds_of(visit, found),
+        next_href=next_href(visit, cursor),
     )
     return render_page(visit, "admin_deeds.html", v=view, keep=NEVER_KEPT)
 
 
-async def deeds_of(visit: PageRequest, entries: Sequence[AuditEntry]) -> tuple[Deed, ...]:
+def deeds_of(visit: PageRequest, entries: Sequence[AuditEntry]) -> tuple[Deed, ...]:
     """Return entries of the audit as they are shown, everybody by name."""
-    names = await _names(visit, {each for entry in entries for each in (entry.by, entry.target)})
-    return tuple(_deed(visit, each, names) for each in entries)
+    return tuple(_deed(visit, each) for each in entries)
 
 
-async def _names(visit: PageRequest, said: Collection[str]) -> Mapping[str, str]:
-    """Return what those people are called whom the log names, "user:1001" -> "Анна"."""
-    numbers = [int(each.partition(":")[2]) for each in said if _is_person(each)]
-    users = Users(visit.services.db)
-
-    def read() -> dict[str, str]:
-        found = {number: users.get(number) for number in numbers}
-        return {
-            audit.person_reference(number): user.shown_name or str(number)
-            for number, user in found.items()
-            if user is not None
-        }
-
-    return await visit.services.store.read(read)
-
-
-def _is_person(said: str) -> bool:
-    kind, _, number = said.partition(":")
-    return kind == "user" and number.isdecimal()
-
-
-def _deed(visit: PageRequest, entry: AuditEntry, names: Mapping[str, str]) -> Deed:
+def _deed(visit: PageRequest, entry: AuditEntry) -> Deed:
     return Deed(
         at=when(visit, entry.at),
-        by=Link(_only("by", entry.by), _called(visit, entry.by, names)),
+        by=Link(_only("by", entry.by), _called(visit, entry.by, entry.by_name)),
         what=_words(visit, entry.action),
         more=_more(entry.arguments),
-        target=Link(_place(entry.target), _called(visit, entry.target, names)),
+        target=Link(_place(entry.target), _called(visit, entry.target, entry.target_name)),
     )
 
 
@@ -138,11 +106,11 @@ def _words(visit: PageRequest, action: str) -> str:
     return said if said != action.replace(".", "-") else action
 
 
-def _called(visit: PageRequest, said: str, names: Mapping[str, str]) -> str:
+def _called(visit: PageRequest, said: str, person: str | None) -> str:
     """Return what somebody or something is called: "Анна", "работа 3"."""
-    if said in names:
-        return names[said]
     kind, _, name = said.partition(":")
+    if person is not None:
+        return person or name
     if said == ERASED:
         return visit.say("erased")
     return visit.say(f"deed-{kind}", name=name) if kind in _KINDS else said
@@ -167,7 +135,6 @@ def _only(what: str, said: str) -> str:
     return f"/admin/audit?{urlencode({what: said})}"
 
 
-_ENTRIES = 20
 _DAYS = (7, 30, 90, 365, 0)
 
 
@@ -224,21 +191,13 @@ async def show_people(
     visit: Keeping, page: Annotated[Page, Depends(page_of)], query: Sought = ""
 ) -> Response:
     """Return one part of the people, or those whom some words name."""
-    count = 0
-
-    async def read(request: Request, response: Response) -> list[PersonShown]:
-        nonlocal count
-        told = await routes.list_users(request, response, visit.caller, page, query)
-        count = told.count
-        return told.users
-
-    found = await listed(visit, read)
+    found, cursor = await users_part(visit.context, visit.caller.actor, page, query)
     view = PeopleView(
         rooms=rooms(visit),
         query=query,
-        count=visit.say("people-count", count=count),
-        rows=tuple(_row(visit, each) for each in found.rows),
-        next_href=found.next_href,
+        count=visit.say("people-count", count=found.count),
+        rows=tuple(_row(visit, each) for each in found.users),
+        next_href=next_href(visit, cursor),
     )
     return render_page(visit, "admin_users.html", v=view, keep=NEVER_KEPT)
 
@@ -261,12 +220,7 @@ async def set_role(
 ) -> Response:
     """Give a role; a teacher's is for a course."""
     where = scope if role is Role.TEACHER and scope else None
-
-    async def deed(request: Request) -> PersonShown:
-        body = routes.RoleBody(role=role, scope=where)
-        return await routes.grant_role(request, visit.caller, user_id, body)
-
-    return await _act(visit, user_id, once, deed)
+    return await _act(visit, once, users.grant_role, user_id, role, where)
 
 
 @router.post("/admin/users/{user_id}/scope")
@@ -274,11 +228,7 @@ async def take_scope(
     visit: Keeping, user_id: Id, once: Mark, scope: Annotated[str, Form(max_length=200)]
 ) -> Response:
     """Take one course from a teacher."""
-
-    async def deed(request: Request) -> PersonShown:
-        return await routes.revoke_role(request, visit.caller, user_id, scope)
-
-    return await _act(visit, user_id, once, deed)
+    return await _act(visit, once, users.revoke_role, user_id, scope)
 
 
 @router.post("/admin/users/{user_id}/gifts")
@@ -291,28 +241,8 @@ async def give(
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Give questions beyond the plan; pressed twice, they are given once."""
-    services = visit.services
-    if not visit.caller.may(Permission.GIFTS):
-        raise nowhere()
-    until = services.clock() + timedelta(days=days) if days else None
-    gift = Gift(
-        user_id,
-        kind,
-        amount,
-        audit.person_reference(visit.caller.user_id),
-        "",
-        until,
-        f"page:{once}",
-    )
-    told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
-
-    def put() -> None:
-        if Users(services.db).get(user_id) is None:
-            raise nowhere()
-        Quotas(services.db, services.bot_id).give(gift)
-        Notices(services.db).tell(str(user_id), "notice-gift", told, once=f"gift:{gift.key}")
-
-    await services.store.do(put)
+    gift = partial(users.give_questions, kind=kind, amount=amount, days=days, once=f"page:{once}")
+    await visit.context.write(gift, visit.caller.actor, user_id)
     return seen_other(f"/admin/users/{user_id}?said=given")
 
 
@@ -321,37 +251,32 @@ async def block(
     visit: Keeping, user_id: Id, act: Literal["block", "unblock"], once: Mark
 ) -> Response:
     """Shut somebody out, or let them in again."""
-    route = routes.block_user if act == "block" else routes.unblock_user
-
-    async def deed(request: Request) -> PersonShown:
-        return await route(request, visit.caller, user_id)
-
-    return await _act(visit, user_id, once, deed)
+    return await _act(visit, once, users.block if act == "block" else users.unblock, user_id)
 
 
 async def _act(
-    visit: PageRequest, user_id: int, once: str, deed: Callable[[Request], Awaitable[PersonShown]]
+    visit: PageRequest,
+    once: str,
+    act: Callable[Concatenate[Context, Actor, int, P], object],
+    user_id: int,
+    *args: P.args,
+    **named: P.kwargs,
 ) -> Response:
-    async def answered(request: Request) -> Response:
-        return as_response(await deed(request))
-
+    actor = visit.caller.actor
     try:
-        await call_route(visit, once, answered)
-    except REFUSALS as error:
+        await visit.context.write(perform_once, actor, once, act, user_id, *args, **named)
+    except Refused as error:
         return await _page(visit, user_id, refusal_text(visit, error))
     return seen_other(f"/admin/users/{user_id}?said=done")
 
 
 async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "") -> Response:
-    try:
-        person = await routes.show_user(await as_api_request(visit), visit.caller, user_id)
-    except NotFound:
-        raise nowhere() from None
-    whose, part = audit.person_reference(user_id), Page(_ENTRIES)
-    audited = await routes.list_audit(
-        await as_api_request(visit), Response(), visit.caller, part, whose
-    )
-    is_self, caller = user_id == visit.caller.user_id, visit.caller
+    def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
+        return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
+
+    caller = visit.caller
+    person, datasets = await visit.context.read(read, caller.actor)
+    is_self = user_id == caller.user_id
     view = PersonView(
         rooms=rooms(visit),
         user_id=user_id,
@@ -359,10 +284,10 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
         role=visit.say(f"role-{person.role.value}"),
         chips=tuple(_chips(visit, person)),
         facts=tuple(_facts(visit, person)),
-        left=await _left(visit, person),
+        left=_left(visit, person),
         scopes=tuple(person.scopes),
         roles=tuple((e.value, visit.say(f"role-{e.value}"), e is person.role) for e in Role),
-        datasets=await _datasets(visit),
+        datasets=tuple(datasets),
         formats=tuple((each.value, visit.say(f"format-{each.value}")) for each in Format),
         days=tuple((each, _days(visit, each)) for each in _DAYS),
         is_self=is_self,
@@ -370,7 +295,7 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
         may_block=not is_self and (person.blocked or person.role is not Role.ADMIN),
         may_gift=caller.may(Permission.GIFTS),
         most=MOST,
-        entries=await deeds_of(visit, audited.entries),
+        entries=deeds_of(visit, person.entries),
         wrong=wrong,
     )
     words = visit.say(f"said-{said}") if said in {"done", "given"} else ""
@@ -378,11 +303,11 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
     return render_page(visit, "admin_user.html", v=view, told=words, status=status, keep=NEVER_KEPT)
 
 
-def _title(visit: PageRequest, person: PersonShown) -> str:
+def _title(visit: PageRequest, person: UserView) -> str:
     return person.shown_name or person.name or visit.say("nameless")
 
 
-def _row(visit: PageRequest, person: PersonShown) -> PersonRow:
+def _row(visit: PageRequest, person: UserView) -> PersonRow:
     said = [str(person.id), *([person.name] if person.name and person.shown_name else [])]
     said.extend(person.scopes)
     return PersonRow(
@@ -395,7 +320,7 @@ def _row(visit: PageRequest, person: PersonShown) -> PersonRow:
     )
 
 
-def _chips(visit: PageRequest, person: PersonShown) -> list[Badge]:
+def _chips(visit: PageRequest, person: UserView) -> list[Badge]:
     chips = []
     if person.blocked:
         chips.append(Badge("bad", "close", visit.say("blocked")))
@@ -404,43 +329,25 @@ def _chips(visit: PageRequest, person: PersonShown) -> list[Badge]:
     return chips
 
 
-def _facts(visit: PageRequest, person: PersonShown) -> list[tuple[str, str]]:
-    services = visit.services
-    plan = (
-        plan_of(services.plans, [person.plan or "", *person.terms]).titled(visit.language)
-        if services.plans
-        else "–"
-    )
+def _facts(visit: PageRequest, person: UserView) -> list[tuple[str, str]]:
+    plan = plan_named(visit.services.plans, person.current_plan)
     return [
         (visit.say("telegram-id"), str(person.id)),
         (visit.say("user-name"), person.name or "–"),
-        (visit.say("plan"), plan),
+        (visit.say("plan"), plan.titled(visit.language) if plan else "–"),
     ]
 
 
-async def _left(visit: PageRequest, person: PersonShown) -> tuple[tuple[str, str], ...]:
-    services = visit.services
-    if not services.plans:
+def _left(visit: PageRequest, person: UserDetails) -> tuple[tuple[str, str], ...]:
+    if not person.current_plan:
         return ()
-    user = await services.store.read(lambda: Users(services.db).get(person.id))
-    zone = zone_of((user.zone if user else None) or services.timezone)
-    plan = plan_of(services.plans, [person.plan or "", *person.terms])
-    left = await services.store.read(
-        lambda: Quotas(services.db, services.bot_id).left(person.id, plan, zone)
-    )
     told = []
-    for each in left.values():
+    for each in person.left.values():
         said = visit.say("left-any")
         if each.remaining is not None:
             said = visit.say("some-of", here=each.remaining, total=each.limit or 0)
         told.append((visit.say(f"format-{each.kind.value}"), said))
     return tuple(told)
-
-
-async def _datasets(visit: PageRequest) -> tuple[str, ...]:
-    library = FileIndex(visit.services.db)
-    found = await visit.services.store.read(library.datasets)
-    return tuple(each.name for each in found)
 
 
 def _days(visit: PageRequest, days: int) -> str:

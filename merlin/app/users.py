@@ -1,0 +1,431 @@
+"""People as admins look after them: find, show, roles, blocks, plans, gifts, names, the audit.
+
+What somebody gets or loses is noted in the audit; by an admin also told to the person. The
+operator at the command line may do what nobody does to themselves, and tells nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from merlin.account.accounts import Accounts, check_name, hash_new_password, is_of_telegram
+from merlin.account.api_keys import ApiKey, Scope
+from merlin.account.sign_ins import SignIns
+from merlin.account.users import Consent, Consents, User, Users
+from merlin.app import datasets
+from merlin.app.accounts import create_key
+from merlin.app.actor import Actor, missing_dataset
+from merlin.app.context import Context
+from merlin.app.views import INTERNAL, described, finite
+from merlin.billing.plan import Format, Source, plan_named, plan_of
+from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.quota import Gift, Given, Left, Quotas
+from merlin.billing.subscriptions import Term, Terms
+from merlin.core.clock import zone_of
+from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Authority, Permission, Role
+from merlin.dataset.file_index import FileIndex
+from merlin.db.audit import Audit, person_reference
+from merlin.db.notices import Notices
+
+__all__ = ["Format", "Given", "Left", "Role", "Scope", "Term"]
+
+_ENTRIES = 20
+_PASSWORD_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserView:
+    """One person."""
+
+    id: int
+    name: str | None = described("the user name, null without one")
+    shown_name: str = described("what Telegram says they are called")
+    role: Role
+    scopes: list[str] = described("the datasets that a teacher was given")
+    plan: str | None = described("null: the usual one")
+    terms: list[str] = described("the plans that they have for a time, and now")
+    blocked: bool
+    reachable: bool
+    # The name of the plan that counts now, "" where nothing is limited.
+    current_plan: str = field(metadata=INTERNAL)
+    # What they are written to in.
+    language: str = field(metadata=INTERNAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserList:
+    """People, newest first."""
+
+    users: list[UserView]
+    count: int = described("how many there are in all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One thing that was done."""
+
+    id: int
+    at: datetime
+    by: str
+    action: str
+    target: str
+    arguments: dict[str, Any]
+    # What known people are called, "" where they have no name.
+    by_name: str | None = field(default=None, metadata=INTERNAL)
+    target_name: str | None = field(default=None, metadata=INTERNAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDetails(UserView):
+    """A person with what is left to them, what they agreed to, and what was done to them."""
+
+    zone: str
+    terms_seen: str
+    left: Mapping[Format, Left]
+    gifts: Sequence[Given]
+    consents: Sequence[Consent]
+    entries: Sequence[AuditEntry]
+
+
+def list_users(
+    ctx: Context, actor: Actor, words: str = "", offset: int = 0, limit: int = 50
+) -> UserList:
+    """Return one part of the people, newest first; with words whom they name, by id or name."""
+    if not actor.may(Permission.USERS):
+        return UserList(users=[], count=0)
+    users = Users(ctx.db, ctx.clock)
+    found = users.find(words, limit) if words.strip() else users.listed(offset, limit)
+    return UserList(users=[UserView(**_values(ctx, each)) for each in found], count=users.count())
+
+
+def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
+    """Return a person. Raises NotFound, alike for one who is missing and without the right."""
+    return UserView(**_values(ctx, _known(ctx, actor, user_id)))
+
+
+def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
+    """Return a person with the newest `entries` of what was done to them. Raises NotFound."""
+    user = _known(ctx, actor, user_id)
+    values, zone = _values(ctx, user), user.zone or ctx.timezone
+    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    return UserDetails(
+        **values,
+        zone=zone,
+        terms_seen=user.terms_seen,
+        left=quotas.left(user_id, plan_of(ctx.plans, user.plans), zone_of(zone)),
+        gifts=quotas.gifts(user_id),
+        consents=Consents(ctx.db).of(user_id),
+        entries=audit_log(ctx, actor, person_reference(user_id), entries),
+    )
+
+
+def audit_log(
+    ctx: Context, actor: Actor, target: str = "", limit: int = 50, before: int = 0, by: str = ""
+) -> list[AuditEntry]:
+    """Return what was done, newest first: of one target, by one person; ids below `before`."""
+    if not actor.may(Permission.USERS):
+        return []
+    found = Audit(ctx.db).newest(limit, target or None, by or None, before)
+    called = display_names(ctx, [each for entry in found for each in (entry.by, entry.target)])
+    return [
+        AuditEntry(
+            id=each.number,
+            at=each.at,
+            by=each.by,
+            action=each.action,
+            target=each.target,
+            arguments=finite(dict(each.arguments)),
+            by_name=called.get(each.by),
+            target_name=called.get(each.target),
+        )
+        for each in found
+    ]
+
+
+def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
+    """Return what known people are called whom the audit names: "user:1001" -> "Anna"."""
+    users, found = Users(ctx.db), dict[str, str]()
+    for each in set(references):
+        kind, _, number = each.partition(":")
+        user = users.get(int(number)) if kind == "user" and number.isdecimal() else None
+        if user is not None:
+            found[each] = user.shown_name
+    return found
+
+
+def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
+    """Return the datasets that a teacher may be given, by name."""
+    if not actor.may(Permission.USERS):
+        return []
+    files = {each.name for each in FileIndex(ctx.db).datasets()}
+    return sorted(files.union(datasets.names(ctx, actor)))
+
+
+def grant_role(
+    ctx: Context, actor: Actor, user_id: int, role: Role, scope: str | None = None
+) -> UserView:
+    """Give a role, which ends the one before; a teacher's scopes add up.
+
+    The operator may give one to somebody who has not written yet, and a scope that is not there
+    yet. Raises NotFound for a person or dataset that is missing, Refused for oneself, a role
+    without its scope, and an admin of the configuration.
+    """
+    user = _another(ctx, actor, user_id)
+    if scope is not None and not actor.is_operator and scope not in grantable_scopes(ctx, actor):
+        raise missing_dataset(scope)
+    if ctx.roles.grant(user_id, role, actor.name, scope):
+        _notify_role(ctx, actor, user_id)
+    return UserView(**_values(ctx, user))
+
+
+def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = None) -> UserView:
+    """Take a role away, or one scope of a teacher; what was not there is no error.
+
+    Raises NotFound, Refused for oneself and for an admin of the configuration.
+    """
+    user = _another(ctx, actor, user_id)
+    if ctx.roles.revoke(user_id, actor.name, scope):
+        _notify_role(ctx, actor, user_id)
+    return UserView(**_values(ctx, user))
+
+
+def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
+    """Stop answering somebody. Raises NotFound, Refused for oneself and for another admin."""
+    require_another(ctx, actor, user_id)
+    if not actor.is_operator and _authority(ctx, user_id).may(Permission.USERS):
+        raise Refused("an admin", "people-not-admin")
+    Users(ctx.db, ctx.clock).block(user_id, actor.name)
+    return get(ctx, actor, user_id)
+
+
+def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
+    """Answer somebody again. Raises NotFound."""
+    _known(ctx, actor, user_id)
+    Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
+    return get(ctx, actor, user_id)
+
+
+def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
+    """Return a person whom the actor may change. Raises NotFound, Refused for oneself."""
+    return UserView(**_values(ctx, _another(ctx, actor, user_id)))
+
+
+def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
+    """Give somebody a plan of the configuration; with its first one they follow what it says.
+
+    Raises NotFound for an unknown plan or person.
+    """
+    plan = plan_named(ctx.plans, name)
+    if plan is None:
+        raise _missing_plan(name)
+    _known(ctx, actor, user_id)
+    stored = None if plan is ctx.plans[0] else name
+    Users(ctx.db, ctx.clock).set_plan(user_id, stored, actor.name)
+    return get(ctx, actor, user_id)
+
+
+def give_plan(
+    ctx: Context, actor: Actor, user_id: int, name: str, days: int, once: str = ""
+) -> Term:
+    """Give somebody a plan for some days, from when the same plan ends; with one `once` once.
+
+    Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
+    """
+    _known(ctx, actor, user_id, Permission.GIFTS)
+    plan = plan_named(ctx.plans, name)
+    if plan is None or plan.is_pack:
+        raise _missing_plan(name)
+    if not 1 <= days <= MOST_DAYS:
+        raise Refused(f"a plan for {days} days", "bot-button-old")
+    terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
+    is_new = terms.add(user_id, name, days, Source.GIFT, key, actor.name)
+    if is_new and not actor.is_operator:
+        told = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
+        notices = Notices(ctx.db, ctx.clock)
+        notices.tell(str(user_id), "notice-plan-gift", told, once=f"term:{key}")
+    return next(each for each in terms.of(user_id) if each.key == key)
+
+
+def give_questions(
+    ctx: Context,
+    actor: Actor,
+    user_id: int,
+    kind: Format,
+    amount: int,
+    days: int | None = None,
+    reason: str = "",
+    once: str | None = None,
+) -> Given:
+    """Give questions beyond somebody's plan, to be used within `days`; with one `once` once.
+
+    Raises NotFound, Refused for an amount that nobody means.
+    """
+    _known(ctx, actor, user_id, Permission.GIFTS)
+    until = ctx.clock() + timedelta(days=days) if days else None
+    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    gift_id = quotas.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
+    if not actor.is_operator:
+        told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
+        notices = Notices(ctx.db, ctx.clock)
+        notices.tell(str(user_id), "notice-gift", told, once=f"gift:{once or gift_id}")
+    return next(each for each in quotas.gifts(user_id) if each.gift_id == gift_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """An account; `password` is one that was made up, None where it was given."""
+
+    user: int
+    name: str
+    role: Role = Role.STUDENT
+    scopes: list[str] = field(default_factory=list)
+    password: str | None = field(repr=False)
+
+
+def add_account(
+    ctx: Context,
+    actor: Actor,
+    name: str,
+    password: str | None = None,
+    role: Role = Role.STUDENT,
+    scope: str | None = None,
+) -> NewAccount:
+    """Add somebody without Telegram; without a password one is made up.
+
+    Raises Refused, and adds nobody then, for a name, password or role that cannot be.
+    """
+    _require(actor)
+    given = check_name(name)
+    first, hashed = _password(password, given)
+    accounts, roles = Accounts(ctx.db, ctx.clock), ctx.roles
+    user_id = accounts.make(given, actor.name)
+    accounts.set_password(user_id, hashed, actor.name)
+    if role is not Role.STUDENT or scope:
+        roles.grant(user_id, role, actor.name, scope)
+    authority = roles.standing(user_id)
+    return NewAccount(
+        user=user_id,
+        name=given,
+        role=authority.role,
+        scopes=sorted(authority.scopes),
+        password=None if password else first,
+    )
+
+
+def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
+    """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
+    given = check_name(name)
+    _known(ctx, actor, user_id)
+    Accounts(ctx.db, ctx.clock).set_name(user_id, given, actor.name)
+    return given
+
+
+def set_password(ctx: Context, actor: Actor, name: str, password: str | None = None) -> NewAccount:
+    """Give an account a new password and end its sign-ins; without one it is made up.
+
+    Raises NotFound for a name that nobody has, Refused for an easy password.
+    """
+    _require(actor)
+    accounts = Accounts(ctx.db, ctx.clock)
+    account = accounts.named(name)
+    if account is None:
+        raise NotFound(f"no account {name}", "account-no-account", name=name)
+    given, hashed = _password(password, account.name)
+    accounts.set_password(account.user_id, hashed, actor.name)
+    SignIns(ctx.db, ctx.clock).close_all(account.user_id)
+    made_up = None if password else given
+    return NewAccount(user=account.user_id, name=account.name, password=made_up)
+
+
+def give_key(
+    ctx: Context,
+    actor: Actor,
+    user_id: int,
+    label: str,
+    scopes: Sequence[Scope],
+    days: int | None = None,
+) -> tuple[ApiKey, str]:
+    """Return a new key of somebody's and its secret, which nobody can read again.
+
+    Raises NotFound, Refused for a scope beyond their role.
+    """
+    _known(ctx, actor, user_id)
+    key, secret = create_key(ctx, actor, user_id, _authority(ctx, user_id), label, scopes, days)
+    told = {"key": key.key_id}
+    Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), told)
+    return key, secret
+
+
+def _password(given: str | None, name: str) -> tuple[str, str]:
+    password = given if given is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
+    return password, hash_new_password(password, name)
+
+
+def _authority(ctx: Context, user_id: int) -> Authority:
+    return ctx.roles.standing(user_id)
+
+
+def _require(actor: Actor) -> None:
+    if not actor.may(Permission.USERS):
+        raise _nobody("")
+
+
+def _known(
+    ctx: Context, actor: Actor, user_id: int, permission: Permission = Permission.USERS
+) -> User:
+    user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(permission) else None
+    if user is None:
+        raise _nobody(str(user_id))
+    return user
+
+
+def _another(ctx: Context, actor: Actor, user_id: int) -> User:
+    if actor.is_operator:
+        return Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
+    user = _known(ctx, actor, user_id)
+    if user_id == actor.user_id:
+        raise Refused("themselves", "people-not-self")
+    return user
+
+
+def _nobody(user: str) -> NotFound:
+    return NotFound(f"no user {user}", "account-no-user", user=user)
+
+
+def _missing_plan(name: str) -> NotFound:
+    return NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+
+
+def _values(ctx: Context, user: User) -> dict[str, Any]:
+    """Return the values of a `UserView`."""
+    authority = _authority(ctx, user.user_id)
+    account = Accounts(ctx.db).of(user.user_id)
+    return {
+        "id": user.user_id,
+        "name": account.name if account else None,
+        "shown_name": user.shown_name,
+        "role": authority.role,
+        "scopes": sorted(authority.scopes),
+        "plan": user.plan,
+        "terms": list(user.terms),
+        "blocked": user.is_blocked,
+        "reachable": user.is_reachable,
+        "current_plan": plan_of(ctx.plans, user.plans).name,
+        "language": user.speaks(ctx.language),
+    }
+
+
+def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
+    """Tell the person what they are now, where the bot can."""
+    if actor.is_operator or not is_of_telegram(user_id):
+        return
+    authority = _authority(ctx, user_id)
+    role = {"key": f"role-{authority.role.value}", "arguments": {}}
+    scopes = ", ".join(sorted(authority.scopes)) or "–"
+    key = "notice-role-scopes" if authority.scopes else "notice-role"
+    Notices(ctx.db, ctx.clock).tell(str(user_id), key, {"role": role, "scopes": scopes})
