@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_of_telegram
@@ -15,10 +15,11 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import leads
 from merlin.app.personal_data import PersonalRecords
+from merlin.app.quota import show_quota
 from merlin.app.sessions import spent_since
 from merlin.app.views import described
-from merlin.billing.plan import Format, Plan, Source, plan_of
-from merlin.billing.quota import Left, Quotas, today
+from merlin.billing.plan import Format, Source, plan_of
+from merlin.billing.quota import Left, today
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
@@ -129,15 +130,6 @@ class UsageView:
     terms: list[TermView] = described("what runs or will run, the first to end first")
     formats: dict[Format, LeftView]
     month: MonthView
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """The plan that counts and what is left of it, in the zone in which the person's day turns."""
-
-    plan: Plan
-    zone: tzinfo
-    left: Mapping[Format, Left]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,16 +290,9 @@ def close_sign_ins(ctx: Context, actor: Actor) -> int:
     return closed
 
 
-def quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
-    """Return the actor's plan, for questions about a dataset, and what is left of it."""
-    user = _user(ctx, actor)
-    plan, zone = plan_of(ctx.plans, user.plans, dataset), zone_of(user.zone or ctx.timezone)
-    return Quota(plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone))
-
-
 def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return what is left of each format and when it comes back, and what this month took."""
-    found, now = quota(ctx, actor), ctx.clock()
+    found, now = show_quota(ctx, actor), ctx.clock()
     first = now.astimezone(found.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     since = first.astimezone(UTC)
     spent = spent_since(ctx, actor, since)

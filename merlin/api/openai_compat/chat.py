@@ -20,9 +20,7 @@ from starlette.requests import Request
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller
 from merlin.api.openai_compat.quota import (
-    Asker,
-    find_asker,
-    is_free,
+    asker_of,
     reserve_question,
     settle_question,
 )
@@ -30,6 +28,7 @@ from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.problems import Refusal, language_of_request, unwished
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asked, name_of, wish_of
+from merlin.app.quota import Asker, is_free
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.answer import AnswerService, Ending, Reply, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
@@ -237,7 +236,7 @@ async def ask_once(
         return QuestionOutcome(text(language, "door-sign-in"), status=HTTPStatus.UNAUTHORIZED)
     services: ApiServices = request.app.state.services
     asked = Asked(name_of(slug), slug, tuple(messages))
-    asking = start_question(request, asked, find_asker(services, caller, language, dataset=slug))
+    asking = start_question(request, asked, asker_of(services, caller, language, dataset=slug))
     try:
         reply = await asking.reply()
         refusal = refusal_of(reply)

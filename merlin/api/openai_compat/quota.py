@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import ceil
 
+from merlin.account.users import User
 from merlin.api.auth import Caller
 from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
 from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
-from merlin.billing.cost_limits import Costs, Guard
-from merlin.billing.plan import UNLIMITED, Plan, plan_of
-from merlin.billing.quota import Left, Quotas, Spent
+from merlin.app.quota import Asker, Left, Over, find_asker, reserve, settle
+from merlin.billing.plan import Plan
+from merlin.billing.quota import Quotas
 from merlin.chat.answer import Reply, report_troubles
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.route import Candidate, first_candidate
 from merlin.chat.window import fits_window
 from merlin.core import i18n
-from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
@@ -39,18 +38,7 @@ from merlin.openai_protocol.errors import NO_CREDIT
 BY = "api:door"
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: a person with a plan, whose day turns in `zone`; `number` is the question's."""
-
-    user_id: int
-    plan: Plan
-    zone: tzinfo
-    language: str
-    number: int
-
-
-def find_asker(
+def asker_of(
     services: ApiServices,
     caller: Caller,
     language: str,
@@ -61,11 +49,8 @@ def find_asker(
 
     Without a `number` the question gets one that nobody guesses.
     """
-    user = caller.user
-    plan = plan_of(services.plans, user.plans if user else (), dataset)
-    zone = zone_of((user.zone if user else None) or services.timezone)
     number = number or secrets.randbits(NUMBER_BITS)
-    return Asker(caller.user_id, plan, zone, language, number)
+    return find_asker(services, caller.user or User(0), language, number, dataset)
 
 
 def offered_models(services: ApiServices) -> dict[str, datetime | None]:
@@ -90,13 +75,11 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
     first = first_candidate(ModelCatalogue(services.db), wish_of(asked, services.door.means))
     _refuse_too_long(asker.plan, asked, first)
-    _refuse_too_dear(services, asker)
-    if asker.plan is not UNLIMITED:
-        found = Quotas(services.db, services.bot_id).reserve(
-            asker.user_id, asker.number, asked.kind, asker.plan, asker.zone
-        )
-        if isinstance(found, Spent):
-            raise _spent(asker, found.left, services.clock())
+    found, now = reserve(services, asker, asked.kind), services.clock()
+    if isinstance(found, Over):
+        raise _too_dear(asker, found, now)
+    if found is not None:
+        raise _spent(asker, found, now)
     return first
 
 
@@ -125,23 +108,11 @@ def _refuse_too_long(plan: Plan, asked: Asked, first: Candidate | None) -> None:
         raise Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=str(plan.window))
 
 
-def is_free(services: ApiServices, asker: Asker) -> bool:
-    """Return whether nothing is counted of what somebody asks."""
-    return asker.plan is UNLIMITED and not services.answer_budget.is_set
-
-
-def _guard(services: ApiServices) -> Guard:
-    return Guard(services.answer_budget, Costs(services.db), zone_of(services.timezone))
-
-
-def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
-    """Refuse where today's answers cost as much as they may."""
-    now = services.clock()
-    found = _guard(services).over(asker.user_id, now)
-    if found is not None:
-        until = i18n.format_moment(found.until, asker.zone, asker.language)
-        status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
-        raise _later(Refusal(status, key, NO_CREDIT, until=until), found.until, now)
+def _too_dear(asker: Asker, over: Over, now: datetime) -> Refusal:
+    """Return the refusal where today's answers cost as much as they may."""
+    until = i18n.format_moment(over.until, asker.zone, asker.language)
+    status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{over.reach.value}"
+    return _later(Refusal(status, key, NO_CREDIT, until=until), over.until, now)
 
 
 def _later(refusal: Refusal, until: datetime, now: datetime) -> Refusal:
@@ -167,16 +138,7 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
 
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
-    cost = _cost(services, reply)
-    if cost is not None:
-        _guard(services).note(Notices(services.db), asker.user_id, cost, services.clock())
-    if asker.plan is not UNLIMITED:
-        end = (
-            Quotas(services.db, services.bot_id).charge
-            if reply.is_answer
-            else Quotas(services.db, services.bot_id).give_back
-        )
-        end(asker.number)
+    settle(services, asker, _cost(services, reply), is_answered=reply.is_answer)
     report_troubles(
         Notices(services.db), Requests(services.db), reply.troubles, services.clock(), BY
     )

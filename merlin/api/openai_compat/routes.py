@@ -23,7 +23,7 @@ from merlin.api.auth import Caller, require_access
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
 from merlin.api.openai_compat import responses, schema
 from merlin.api.openai_compat.chat import ChatStream, start_question
-from merlin.api.openai_compat.quota import find_asker, offered_models
+from merlin.api.openai_compat.quota import asker_of, offered_models
 from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, parse_request, question_of
 from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import Refusal, answered, language_of_request, read_body
@@ -134,7 +134,7 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
 
 async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
     services, language = request.app.state.services, language_of_request(request)
-    asker = find_asker(services, caller, language, number, asked.dataset)
+    asker = asker_of(services, caller, language, number, asked.dataset)
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
@@ -157,7 +157,7 @@ async def _streamed(
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
     services, language = request.app.state.services, language_of_request(request)
-    asker = find_asker(services, caller, language, number, asked.dataset)
+    asker = asker_of(services, caller, language, number, asked.dataset)
     sheet, with_usage = _sheet(request, asked), read.wants_usage
 
     async def keep_whole(reply: Reply) -> None:

@@ -26,9 +26,10 @@ from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.pages.plans import MyPlan, my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
-from merlin.app.accounts import KeyView, Me, Quota, SignInView
+from merlin.app.accounts import KeyView, Me, SignInView
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.quota import Quota, show_quota
 from merlin.billing.quota import Left
 from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
@@ -113,7 +114,7 @@ async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 
 async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> _Mine:
         sign_ins = accounts.list_sign_ins(ctx, actor, visit.caller.credential)
-        keys, quota = accounts.list_keys(ctx, actor), accounts.quota(ctx, actor)
+        keys, quota = accounts.list_keys(ctx, actor), show_quota(ctx, actor)
         return accounts.me(ctx, actor), quota, keys, sign_ins, my_plan(visit)
 
     me, quota, keys, sign_ins, mine = await visit.context.read(read, visit.caller.actor)

@@ -17,15 +17,15 @@ from starlette.responses import PlainTextResponse, Response
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import start_question
-from merlin.api.openai_compat.quota import find_asker
+from merlin.api.openai_compat.quota import asker_of
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
 from merlin.api.problems import Problem, Refusal
-from merlin.app import accounts
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
+from merlin.app.quota import show_quota
 from merlin.billing.plan import Format
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core import i18n
@@ -147,7 +147,7 @@ async def _answer(
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = find_asker(visit.services, visit.caller, visit.language, dataset=asked.dataset)
+    asker = asker_of(visit.services, visit.caller, visit.language, dataset=asked.dataset)
     reply = await start_question(request, asked, asker).reply()
     refusal = refusal_of(reply)
     if refusal is not None:
@@ -192,7 +192,7 @@ async def _left(visit: PageRequest, course: Course) -> _Left:
     caller = visit.caller
     if caller.user is None:
         return _Left()
-    found = await visit.context.read(accounts.quota, caller.actor, course.dataset)
+    found = await visit.context.read(show_quota, caller.actor, course.dataset)
     of_text = found.left[Format.TEXT]
     if of_text.remaining is None:
         return _Left()

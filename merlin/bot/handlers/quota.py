@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from merlin.app import quota
 from merlin.app.inbox import UpdateState
-from merlin.billing.cost_limits import Costs, Guard
+from merlin.app.quota import Asker, Over
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
-from merlin.billing.quota import Given, Left, Quotas, Reserved
+from merlin.billing.quota import Given, Left, Quotas
 from merlin.bot import rendering
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
 from merlin.chat.turns import StoredAnswer
 from merlin.core import i18n
-from merlin.core.clock import zone_of
 from merlin.core.money import Cost
-from merlin.db.notices import Notices
 
 # So few questions left are told of, before they are gone.
 NEAR = 2
@@ -26,9 +25,14 @@ def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
     return plan_of(context.services.plans, context.user.plans, dataset)
 
 
+def _asker(context: BotContext, dataset: str | None = None) -> Asker:
+    language, number = context.language, context.update_id
+    return quota.find_asker(context.services, context.user, language, number, dataset)
+
+
 def is_free(context: BotContext) -> bool:
     """Return whether nothing is counted of what the person asks."""
-    return plan_for(context) is UNLIMITED and not context.services.answer_budget.is_set
+    return quota.is_free(context.services, _asker(context))
 
 
 def reserve(context: BotContext, dataset: str | None) -> StoredAnswer | None:
@@ -36,35 +40,15 @@ def reserve(context: BotContext, dataset: str | None) -> StoredAnswer | None:
 
     To be called within the store's work.
     """
-    too_dear = _too_dear(context)
-    if too_dear is not None:
-        return too_dear
-    plan = plan_for(context, dataset)
-    if plan is UNLIMITED:
-        return None
-    kind = Format(context.format)
-    found = Quotas(context.db, context.bot_id).reserve(
-        context.user_id, context.update_id, kind, plan, context.zone
-    )
-    if isinstance(found, Reserved):
-        return None
-    words = spent_words(context, found.left)
-    return StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.PLAN)
-
-
-def _too_dear(context: BotContext) -> StoredAnswer | None:
-    """Return what is said where today's answers cost as much as they may."""
-    found = _guard(context).over(context.user_id, context.services.clock())
+    found = quota.reserve(context.services, _asker(context, dataset), Format(context.format))
     if found is None:
         return None
-    until = i18n.format_moment(found.until, context.zone, context.language)
-    key = f"guard-{found.reach.value}"
-    return StoredAnswer("", context.translate(key, until=until), UpdateState.REFUSED)
-
-
-def _guard(context: BotContext) -> Guard:
-    services = context.services
-    return Guard(services.answer_budget, Costs(context.db), zone_of(services.timezone))
+    if isinstance(found, Over):
+        until = i18n.format_moment(found.until, context.zone, context.language)
+        words = context.translate(f"guard-{found.reach.value}", until=until)
+        return StoredAnswer("", words, UpdateState.REFUSED)
+    words = spent_words(context, found)
+    return StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.PLAN)
 
 
 def spent_words(context: BotContext, left: Left) -> str:
@@ -100,19 +84,14 @@ def left_note(context: BotContext, dataset: str | None) -> str:
 
 def settle(context: BotContext, written: StoredAnswer) -> None:
     """Charge an answered question, give back any other; within the store's work."""
-    note_cost(context, written)
-    if plan_for(context) is UNLIMITED:
-        return
-    if written.answer:
-        Quotas(context.db, context.bot_id).charge(context.update_id)
-    else:
-        Quotas(context.db, context.bot_id).give_back(context.update_id)
+    cost = Cost(written.cost_micro, written.currency)
+    quota.settle(context.services, _asker(context), cost, is_answered=bool(written.answer))
 
 
 def note_cost(context: BotContext, written: StoredAnswer) -> None:
     """Add up what an answer cost where that is capped; within the store's work."""
     cost = Cost(written.cost_micro, written.currency)
-    _guard(context).note(Notices(context.db), context.user_id, cost, context.services.clock())
+    quota.note_cost(context.services, _asker(context), cost)
 
 
 _MOST_GIFTS = 8
