@@ -46,9 +46,10 @@ settings.load_profile("busy")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    from schedule import MachinesFirst
+    from schedule import LongFilesFirst
 
-    return MachinesFirst(config, log)
+    config.option.loadscopereorder = False
+    return LongFilesFirst(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -73,6 +74,10 @@ def pytest_collection_modifyitems(config, items):
     if sample.is_wanted():
         items[:], left_out = sample.parted(items)
         config.hook.pytest_deselected(items=left_out)
+    if hasattr(config, "workerinput"):
+        from schedule import long_first
+
+        items[:] = long_first(items)
 
 
 def pytest_terminal_summary(terminalreporter):

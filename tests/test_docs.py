@@ -92,12 +92,12 @@ def codes_and_commands(one):
 
 
 @unit
-@pytest.mark.parametrize(("path", "node"), [(path, node) for path, node, _ in CONFIG_KEYS])
-def test_key_of_the_configuration_is_described_and_has_an_example(path, node):
-    assert node.get("description", "").strip() or path.endswith(".<model>")
-    items = node.get("items", {})
-    is_branch = "properties" in node or "$ref" in items or "entries" in node
-    assert is_branch or "examples" in node
+def test_key_of_the_configuration_is_described_and_has_an_example():
+    for path, node, _ in CONFIG_KEYS:
+        assert node.get("description", "").strip() or path.endswith(".<model>"), path
+        items = node.get("items", {})
+        is_branch = "properties" in node or "$ref" in items or "entries" in node
+        assert is_branch or "examples" in node, path
 
 
 @unit
@@ -150,20 +150,21 @@ def test_dataset_page_names_every_key_of_the_three_files(language):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("command", EXISTING)
-def test_command_is_named_in_the_docs(command, language):
+def test_command_is_named_in_the_docs(language):
     texts = [code for name in NAMES for code in codes_and_commands(page("docs", language, name))]
-    assert any(re.search(rf"\bmerlin {command}\b", text) for text in texts)
+    told = "\n".join(texts)
+    missing = [command for command in EXISTING if not re.search(rf"\bmerlin {command}\b", told)]
+    assert missing == []
 
 
 @unit
-@pytest.mark.parametrize("one", PAGES, ids=shown)
-def test_named_command_exists_with_its_options(one):
-    for text in codes_and_commands(one):
-        for verbs, options in named_commands(text):
-            command = command_of(verbs)
-            assert command, f"merlin {' '.join(verbs)}"
-            assert options <= EXISTING.get(command, set()), text
+def test_named_command_exists_with_its_options():
+    for one in PAGES:
+        for text in codes_and_commands(one):
+            for verbs, options in named_commands(text):
+                command = command_of(verbs)
+                assert command, f"merlin {' '.join(verbs)}"
+                assert options <= EXISTING.get(command, set()), text
 
 
 @unit
@@ -176,33 +177,30 @@ def test_command_that_a_text_tells_people_to_give_exists(language):
 
 
 @unit
-@pytest.mark.parametrize("one", PAGES, ids=shown)
-def test_named_make_target_exists(one):
+def test_named_make_target_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = {
-        found for text in codes_and_commands(one) for found in re.findall(r"\bmake (\w+)", text)
-    }
-    assert named <= targets
+    texts = [text for one in PAGES for text in codes_and_commands(one)]
+    assert {found for text in texts for found in re.findall(r"\bmake (\w+)", text)} <= targets
 
 
 @unit
-@pytest.mark.parametrize("one", PAGES, ids=shown)
-def test_named_path_exists(one):
-    named = [code for code in one.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
-    # A test is named after its file: `tests/test_docs.py::test_named_path_exists`.
-    assert not [path for path in named if not (ROOT / path.partition("::")[0]).exists()]
+def test_named_path_exists():
+    for one in PAGES:
+        named = [code for code in one.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
+        # A test is named after its file: `tests/test_docs.py::test_named_path_exists`.
+        assert not [path for path in named if not (ROOT / path.partition("::")[0]).exists()]
 
 
 @unit
-@pytest.mark.parametrize("one", PAGES, ids=shown)
-def test_link_leads_somewhere(one):
-    for link in one.links:
-        if link.startswith(("https://", "http://")):
-            continue
-        target, _, anchor = link.partition("#")
-        place = (one.path.parent / target).resolve() if target else one.path
-        assert place.exists(), link
-        assert not anchor or anchor in page(place).anchors, link
+def test_link_leads_somewhere():
+    for one in PAGES:
+        for link in one.links:
+            if link.startswith(("https://", "http://")):
+                continue
+            target, _, anchor = link.partition("#")
+            place = (one.path.parent / target).resolve() if target else one.path
+            assert place.exists(), link
+            assert not anchor or anchor in page(place).anchors, link
 
 
 @unit
@@ -212,9 +210,9 @@ def test_every_picture_of_the_docs_is_shown_by_a_page():
 
 
 @unit
-@pytest.mark.parametrize("name", NAMES)
-def test_both_languages_have_the_same_shape(name):
-    assert page("docs", "en", name).shape == page("docs", "ru", name).shape
+def test_both_languages_have_the_same_shape():
+    for name in NAMES:
+        assert page("docs", "en", name).shape == page("docs", "ru", name).shape, name
 
 
 @unit
@@ -246,14 +244,14 @@ def test_readme_and_index_say_the_same_of_what_is_not_there(readme, short, langu
 
 
 @unit
-@pytest.mark.parametrize("one", PAGES, ids=shown)
-def test_named_measurement_exists(one):
-    for text in codes_and_commands(one):
-        for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
-            assert name in (*bench.NAMES, *bench.WITH_WORDS), text
-            rows = import_module(f"bench.{name}")
-            known = getattr(rows, "PARTS", None) or getattr(rows, "ROWS", ())
-            assert not row or row in known, text
+def test_named_measurement_exists():
+    for one in PAGES:
+        for text in codes_and_commands(one):
+            for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
+                assert name in (*bench.NAMES, *bench.WITH_WORDS), text
+                rows = import_module(f"bench.{name}")
+                known = getattr(rows, "PARTS", None) or getattr(rows, "ROWS", ())
+                assert not row or row in known, text
 
 
 def routes_of(routers, prefix=""):

@@ -17,13 +17,12 @@ pytestmark = pytest.mark.unit
 
 TOLD = written()
 OPERATIONS = [
-    pytest.param(path, verb, operation, id=operation["operationId"])
+    (path, verb, operation)
     for path, verbs in TOLD["paths"].items()
     for verb, operation in verbs.items()
 ]
 # What may be called without saying who one is; everything else is asked for a key or a browser.
 PUBLIC = {"courses", "plans", "sign-in", "process", "hooks"}
-every_operation = pytest.mark.parametrize(("path", "verb", "operation"), OPERATIONS)
 
 
 def refs(node):
@@ -73,14 +72,14 @@ def test_every_reference_leads_somewhere_and_nothing_lies_unused():
     assert set(TOLD["components"]["headers"]) == set(DESCRIBED_HEADERS)
 
 
-@pytest.mark.parametrize("name", TOLD["components"]["schemas"])
-def test_schema_is_one_of_json_schema_2020_12(name):
-    jsonschema_rs.meta.validate(
-        {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **at(f"#/components/schemas/{name}"),
-        }
-    )
+def test_schema_is_one_of_json_schema_2020_12():
+    for name in TOLD["components"]["schemas"]:
+        jsonschema_rs.meta.validate(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **at(f"#/components/schemas/{name}"),
+            }
+        )
 
 
 def keys_of(node):
@@ -98,67 +97,67 @@ def test_bounds_have_the_names_of_json_schema():
     assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(keys_of(TOLD))
 
 
-@every_operation
-def test_operation_has_its_words_and_its_topic(path, verb, operation):
-    assert operation["summary"][0].isupper()
-    assert operation["summary"] == operation["summary"].strip(" .")
-    assert operation["description"].strip()
-    (topic,) = operation["tags"]
-    assert topic in TOPICS
-    assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+def test_operation_has_its_words_and_its_topic():
+    for _, _, operation in OPERATIONS:
+        assert operation["summary"][0].isupper()
+        assert operation["summary"] == operation["summary"].strip(" .")
+        assert operation["description"].strip()
+        (topic,) = operation["tags"]
+        assert topic in TOPICS
+        assert re.fullmatch(r"[a-z_]+", operation["operationId"])
 
 
-@every_operation
-def test_operation_declares_the_parts_of_its_path(path, verb, operation):
-    named = set(re.findall(r"{(\w+)}", path))
-    told = [each for each in operation.get("parameters", []) if each["in"] == "path"]
-    assert {each["name"] for each in told} == named
-    assert all(each["required"] for each in told)
-    keys = [(each["in"], each["name"]) for each in operation.get("parameters", [])]
-    assert len(keys) == len(set(keys))
+def test_operation_declares_the_parts_of_its_path():
+    for path, _, operation in OPERATIONS:
+        named = set(re.findall(r"{(\w+)}", path))
+        told = [each for each in operation.get("parameters", []) if each["in"] == "path"]
+        assert {each["name"] for each in told} == named
+        assert all(each["required"] for each in told)
+        keys = [(each["in"], each["name"]) for each in operation.get("parameters", [])]
+        assert len(keys) == len(set(keys))
 
 
-@every_operation
-def test_operation_says_who_may_call_it(path, verb, operation):
-    security = operation["security"]
-    schemes = TOLD["components"]["securitySchemes"]
-    assert all(set(choice) <= set(schemes) for choice in security)
-    is_for_all = not security or {} in security
-    if operation["tags"][0] not in PUBLIC:
-        assert not is_for_all
-    scopes = {scope for choice in security for scope in choice.get("key", [])}
-    assert scopes <= {each.value for each in Scope}
-    for scope in scopes:
-        assert f"`{scope}`" in operation["description"]
+def test_operation_says_who_may_call_it():
+    for _, _, operation in OPERATIONS:
+        security = operation["security"]
+        schemes = TOLD["components"]["securitySchemes"]
+        assert all(set(choice) <= set(schemes) for choice in security)
+        is_for_all = not security or {} in security
+        if operation["tags"][0] not in PUBLIC:
+            assert not is_for_all
+        scopes = {scope for choice in security for scope in choice.get("key", [])}
+        assert scopes <= {each.value for each in Scope}
+        for scope in scopes:
+            assert f"`{scope}`" in operation["description"]
 
 
-@every_operation
-def test_operation_names_the_refusals_that_any_call_can_meet(path, verb, operation):
-    answers = operation["responses"]
-    if path.startswith(("/api/", "/v1/")):
-        assert {"429", "500", "503"} <= set(answers)
-        assert not operation["security"] or {"401", "403"} <= set(answers)
-    if path.startswith("/api/") and "requestBody" in operation:
-        assert {"413", "415", "422"} <= set(answers)
-    assert any(status.startswith(("2", "3")) for status in answers)
+def test_operation_names_the_refusals_that_any_call_can_meet():
+    for path, _, operation in OPERATIONS:
+        answers = operation["responses"]
+        if path.startswith(("/api/", "/v1/")):
+            assert {"429", "500", "503"} <= set(answers)
+            assert not operation["security"] or {"401", "403"} <= set(answers)
+        if path.startswith("/api/") and "requestBody" in operation:
+            assert {"413", "415", "422"} <= set(answers)
+        assert any(status.startswith(("2", "3")) for status in answers)
 
 
-@every_operation
-def test_every_refusal_of_an_operation_has_the_one_shape(path, verb, operation):
-    wanted = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
-    media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
-    for status in operation["responses"]:
-        told = answer_of(operation, status)
-        if int(status) >= 400 and path != "/readyz":
-            assert told["content"] == {
-                media_type: {"schema": {"$ref": f"#/components/schemas/{wanted}"}}
-            }
-            assert "X-Request-Id" in told["headers"]
-            assert ("Retry-After" in told["headers"]) == (status in ("429", "503"))
+def test_every_refusal_of_an_operation_has_the_one_shape():
+    for path, _, operation in OPERATIONS:
+        wanted = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
+        media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
+        for status in operation["responses"]:
+            told = answer_of(operation, status)
+            if int(status) >= 400 and path != "/readyz":
+                assert told["content"] == {
+                    media_type: {"schema": {"$ref": f"#/components/schemas/{wanted}"}}
+                }
+                assert "X-Request-Id" in told["headers"]
+                assert ("Retry-After" in told["headers"]) == (status in ("429", "503"))
 
 
 def test_topics_come_in_the_order_in_which_they_are_told():
-    used = [operation["tags"][0] for _, _, operation in (each.values for each in OPERATIONS)]
+    used = [operation["tags"][0] for _, _, operation in OPERATIONS]
     assert set(used) == set(TOPICS)
 
 
@@ -171,7 +170,7 @@ def test_collection_has_each_call_once_in_the_folder_of_its_topic():
     }
     assert found == {
         (verb.upper(), operation["summary"], operation["tags"][0])
-        for _, verb, operation in (each.values for each in OPERATIONS)
+        for _, verb, operation in OPERATIONS
     }
     assert kept["info"]["schema"].endswith("/v2.1.0/collection.json")
     assert [folder["name"] for folder in kept["item"]] == list(TOPICS)

@@ -25,18 +25,17 @@ NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "adv
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_text_belongs_to_a_rule_of_the_code(rule):
-    assert f'"{rule}"' in SOURCES
+def test_a_text_belongs_to_a_rule_of_the_code():
+    assert [rule for rule in RULES if f'"{rule}"' not in SOURCES] == []
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_rule_is_told_in_both_languages(rule):
-    finding = Finding("examples/q.yaml", 1, 1, rule, arguments=ARGUMENTS)
-    russian, english = finding.text("ru"), finding.text("en")
-    assert re.search("[а-яё]", russian)
-    assert not re.search("[а-яё]", english)
-    assert "{" not in russian + english
+def test_a_rule_is_told_in_both_languages():
+    for rule in RULES:
+        finding = Finding("examples/q.yaml", 1, 1, rule, arguments=ARGUMENTS)
+        russian, english = finding.text("ru"), finding.text("en")
+        assert re.search("[а-яё]", russian)
+        assert not re.search("[а-яё]", english)
+        assert "{" not in russian + english
 
 
 @pytest.mark.parametrize(
