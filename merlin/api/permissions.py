@@ -16,7 +16,7 @@ from merlin.api.auth import Caller, Person, missing_scope, require_access
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.app.context import Context
-from merlin.app.permissions import led_course, may_edit_examples
+from merlin.app.permissions import led_course
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
 
@@ -44,11 +44,6 @@ def need(caller: Caller, scope: Scope) -> None:
     """Raise Problem 403 where the caller's key was not made for this."""
     if not caller.has(scope):
         raise missing_scope(scope)
-
-
-def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
-    """Return whether the caller may change the examples of a dataset, within the store's work."""
-    return may_edit_examples(services, caller.actor, dataset)
 
 
 # Those who may watch anything; of what, the acts say.

@@ -2,18 +2,12 @@
 
 `Bounds` are how much and how long the api takes, `Behind` who answers questions under /v1 and how
 patient to be with them.
-
-`Proofs` says what the checker says of edits before anybody commits them. The whole dataset is
-checked as it would be, which takes a while for a large one: beside the event loop, and never in the
-thread that writes.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 
 from merlin.account.users import Users
 from merlin.api.rate_limits import Allowed, Entrance
@@ -26,10 +20,6 @@ from merlin.chat.model_catalogue import KnownModels
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
-from merlin.dataset.changes import Edit
-from merlin.dataset.check import BlobCache
-from merlin.dataset.files import FileText
-from merlin.dataset.preview import Preview, preview_edits
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
 from merlin.providers.payments import PolledGateway
@@ -43,15 +33,13 @@ class Bounds:
     `body_bytes`: the longest file of a dataset, where JSON writes each letter as an escape.
     `bodies_bytes`: all large bodies under way together.
     `kept_bytes`: answers about the catalogue that are kept. `list_at_once`: without a limit, a
-    longer catalogue comes in parts after all. `commit_wait_s`: how long a commit may take to be
-    seen before another edit of the same file is told to come again.
+    longer catalogue comes in parts after all.
     """
 
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024
     kept_bytes: int = 32 * 1024 * 1024
     list_at_once: int = 1_000
-    commit_wait_s: float = 5.0
 
 
 USUAL = Bounds()
@@ -77,32 +65,6 @@ class Behind:
     aclose: Callable[[], Awaitable[None]] = _nothing
 
 
-# Examples of which the reading is remembered, so that the next proof is quick.
-REMEMBERED = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """The checker; `example_tokens`: base model -> how many tokens one example may have."""
-
-    example_tokens: Mapping[str, int] = field(default_factory=dict)
-    _cache: BlobCache = field(default_factory=lambda: BlobCache(REMEMBERED))
-    _lock: Lock = field(default_factory=Lock)
-
-    async def proved(
-        self, dataset: str, files: Sequence[FileText], edits: Sequence[Edit]
-    ) -> Preview:
-        """Return what the checker says of a dataset with these edits."""
-        texts = {each.path: each.text for each in edits}
-        return await asyncio.to_thread(self._preview, dataset, files, texts)
-
-    def _preview(
-        self, dataset: str, files: Sequence[FileText], texts: Mapping[str, str | None]
-    ) -> Preview:
-        with self._lock:
-            return preview_edits(dataset, files, texts, self._cache, self.example_tokens)
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
     """What the database says at one moment.
@@ -125,7 +87,7 @@ class ApiServices(Context):
     `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
     unless somebody asked already.
     `still_alive` tells the service manager, about once a second. `entrance` is how people may sign
-    in, `limits` how many calls they may make. `proofs` checks edits.
+    in, `limits` how many calls they may make.
     `gateway` is the shop at YooKassa; None: there is none. `connections` are those of the server.
     `tell_keys` says that this process lives and which keys of people's texts it holds, about once
     a second.
@@ -144,7 +106,6 @@ class ApiServices(Context):
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)
-    proofs: Proofs = field(default_factory=Proofs)
     tell_keys: Callable[[], Awaitable[None]] | None = None
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)

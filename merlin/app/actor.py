@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Permission, Role
+from merlin.dataset.finding import shorten
 from merlin.db import audit
 
 
@@ -62,4 +63,5 @@ class Actor:
 
 def missing_dataset(dataset: str) -> NotFound:
     """Return the error for a dataset that is not there, or not for the actor."""
-    return NotFound("no dataset", "change-no-dataset", dataset=dataset)
+    name = shorten(dataset)
+    return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name)

@@ -23,11 +23,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 from merlin.account.roles import Roles
 from merlin.billing.plan import Plan
 from merlin.billing.repository import Billing, billing_of
+from merlin.chat.model_catalogue import KnownModels
 from merlin.config.settings import AnswerBudget
 from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
 from merlin.course.catalogue import CourseCache
 from merlin.course.search import VocabularyCache
+from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
 from merlin.training.launch_plan import Terms
@@ -45,7 +47,9 @@ class Context:
     `store` runs acts beside the event loop; the command line has none. `bot_id` 0: questions that
     come through the api belong to no bot of Telegram. `admins` are the ids that the configuration
     names, `public_url` is where our pages are, "" where nobody said. `terms` by provider,
-    `currencies` what each provider charges in, `sunsets` by base model.
+    `currencies` what each provider charges in, `sunsets` by base model, `known` what is known of
+    models. `checker` checks edits; `commit_wait_s` is how long a commit may take to be seen before
+    another edit of the same dataset is refused.
     """
 
     db: Database
@@ -68,6 +72,9 @@ class Context:
     relies_on: Sequence[Reliance] = ()
     courses: CourseCache = field(default_factory=CourseCache)
     vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
+    known: KnownModels = field(default_factory=KnownModels)
+    checker: EditChecker = field(default_factory=EditChecker)
+    commit_wait_s: float = 5.0
 
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from merlin.account.users import ConsentKind, Consents
-from merlin.app import sessions
+from merlin.app import proposals, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sessions import TurnView
@@ -12,7 +12,6 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
 from merlin.db.audit import Audit
-from merlin.db.notices import ADMINS, Notices
 
 TRAINING = ConsentKind.TRAINING
 # The version of the words under `consent-asked`; other words need an answer of their own.
@@ -94,18 +93,9 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: s
     question = mask_personal_data(turn.question, language).words
     answer = mask_personal_data(words, language).words
     draft = Draft(question, answer, dataset, turn.id, turn.model)
-    if not propose(ctx, actor, draft):
+    if proposals.add(ctx, actor, draft) is None:
         raise _refused("too-many-corrections")
     return draft
-
-
-def propose(ctx: Context, actor: Actor, draft: Draft) -> bool:
-    """Let a masked correction wait for an editor; False where too many of the actor's wait."""
-    if Proposals(ctx.db, ctx.clock).add(actor.user_id, draft) is None:
-        return False
-    once = f"proposals:{ctx.clock():%Y-%m-%d}"
-    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
-    return True
 
 
 def dataset_of(ctx: Context, model_id: str) -> str:

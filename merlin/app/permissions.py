@@ -55,3 +55,9 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
     except NotFound:
         return False
     return is_led(ctx, actor, course)
+
+
+def require_editing(ctx: Context, actor: Actor, dataset: str) -> None:
+    """Raise NotFound where the actor may not change the examples of a dataset."""
+    if not may_edit_examples(ctx, actor, dataset):
+        raise NotFound(f"no dataset {dataset} for them", "api-problem-not-found-detail")

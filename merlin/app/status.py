@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from peewee import fn
 
 from merlin.app import datasets, jobs, verdicts
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
 from merlin.app.verdicts import VerdictView
 from merlin.core.permissions import Permission
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import DatasetCard
+from merlin.dataset.finding import Finding
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST, Table
 from merlin.training.jobs import FINAL
@@ -32,6 +35,22 @@ class DatasetStatus:
     def is_built(self) -> bool:
         """Return whether its newest commit led to a build, which can be trained."""
         return self.verdict is not None and self.verdict.build is not None
+
+
+_NOTHING = DatasetStatus(None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView(DatasetStatus):
+    """A dataset with its status; `title` by language, as far as dataset.yaml says it.
+
+    `findings` are those of its newest commit, where one dataset was asked for.
+    """
+
+    name: str
+    title: Mapping[str, str]
+    examples: int
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,36 @@ def status(ctx: Context, actor: Actor) -> Status:
             },
             queues=_queues(ctx),
         )
+
+
+def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
+    """Return the datasets that the actor may watch, by name."""
+    with ctx.db.snapshot():
+        known, mine = status(ctx, actor).datasets, actor.visible_datasets()
+        cards = {each.name: each for each in FileIndex(ctx.db).datasets()}
+        names = [each for each in sorted({*known, *cards}) if mine is None or each in mine]
+        return [_view(each, known.get(each, _NOTHING), cards.get(each)) for each in names]
+
+
+def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
+    """Return one dataset with what the checker found. Raises NotFound."""
+    actor.require(Permission.WATCH, name)
+    with ctx.db.snapshot():
+        found = next((each for each in datasets_by_name(ctx, actor) if each.name == name), None)
+        if found is None:
+            raise missing_dataset(name)
+        return replace(found, findings=FileIndex(ctx.db).findings(name))
+
+
+def _view(name: str, known: DatasetStatus, card: DatasetCard | None) -> DatasetView:
+    return DatasetView(
+        verdict=known.verdict,
+        serving=known.serving,
+        job=known.job,
+        name=name,
+        title=card.title if card else {},
+        examples=card.examples if card else 0,
+    )
 
 
 def _queues(ctx: Context) -> dict[str, int]:

@@ -1,15 +1,9 @@
-"""What the bot is given by wiring: rows, providers and settings; it picks nothing itself.
-
-A whole dataset is checked as it would be after an edit, which takes a while for a large one: never
-in the thread that writes.
-"""
+"""What the bot is given by wiring: rows, providers and settings; it picks nothing itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from threading import Lock
 from typing import Protocol
 
 from merlin.account.users import Users
@@ -17,67 +11,12 @@ from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.media import DocumentReader, Transcriber
-from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.preset import Preset
 from merlin.chat.route import General
 from merlin.config.settings import MediaLimits, Retention, TelegramLimits
-from merlin.core.money import Price
-from merlin.dataset.builds import Build
-from merlin.dataset.check import BlobCache
-from merlin.dataset.files import FileText
-from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
-from merlin.dataset.preview import Preview, preview_edits
 from merlin.db.processes import Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.training.policy import Forecast, forecast
-
-# Examples of which the reading is remembered, so that the next proof is quick.
-REMEMBERED = 20_000
-
-
-class Prices(Protocol):
-    """Who knows prices."""
-
-    def __call__(self, provider: str, *names: str) -> Price | None:
-        """Return the price of a provider's model by the first of its names that has one."""
-
-
-def _unknown(provider: str, *names: str) -> Price | None:  # noqa: ARG001 - a `Prices`
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """The checker with what the configuration knows.
-
-    `example_tokens`: base model -> how many tokens one training example may have.
-    """
-
-    example_tokens: Mapping[str, int] = field(default_factory=dict)
-    price: Prices = _unknown
-    _cache: BlobCache = field(default_factory=lambda: BlobCache(REMEMBERED))
-    _lock: Lock = field(default_factory=Lock)
-
-    def preview(
-        self, dataset: str, files: Sequence[FileText], edits: Mapping[str, str | None]
-    ) -> Preview:
-        """Return what the checker says of a dataset with these edits."""
-        with self._lock:
-            return preview_edits(dataset, files, edits, self._cache, self.example_tokens)
-
-    def plan(
-        self, dataset: str, files: Sequence[FileText], lines: Sequence[ImportedLine]
-    ) -> ImportPlan:
-        """Return what importing these lines would do."""
-        with self._lock:
-            return plan_import(dataset, files, lines, self._cache, self.example_tokens)
-
-    def forecast(self, build: Build | None, seen: Preview) -> Forecast | None:
-        """Return what the next training would cost; `build` is the dataset's newest one."""
-        provider = seen.spec.recipe.provider if seen.spec else ""
-        return forecast(build, seen, partial(self.price, provider))
-
 
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
@@ -133,7 +72,6 @@ class BotServices(Context):
     lead: Lead
     owner: Owner
     answerers: Mapping[str, Answerer]
-    proofs: Proofs = field(default_factory=Proofs)
     general: Sequence[General] = ()
     assistant: General | None = None
     transcription: General | None = None
@@ -141,7 +79,6 @@ class BotServices(Context):
     vision: General | None = None
     reader: DocumentReader | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
-    known: KnownModels = field(default_factory=KnownModels)
     presets: Sequence[Preset] = ()
     retention: Retention = field(default_factory=Retention)
     hosts: Mapping[str, str] = field(default_factory=dict)

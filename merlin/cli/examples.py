@@ -24,19 +24,14 @@ from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import print_json, print_message, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.messages import Message
-from merlin.dataset.example import Example, read_example
-from merlin.dataset.example_yaml import write_example
-from merlin.dataset.layout import NameAllocator
+from merlin.dataset.example_yaml import write_turns
 
 if TYPE_CHECKING:
+    from merlin.app.changes import PreviewView
+    from merlin.app.examples import ExampleView
     from merlin.dataset.changes import Edit
-    from merlin.dataset.file_index import FileIndex
-    from merlin.dataset.files import FileText
     from merlin.dataset.finding import Finding
-    from merlin.dataset.preview import Preview
-    from merlin.training.policy import Forecast
-    from merlin.wiring.editing import EditDesk
+    from merlin.wiring.editing import EditSession
 
 
 Question = Annotated[str | None, typer.Option(help="What the user says.")]
@@ -51,6 +46,9 @@ ExampleId = Annotated[
         metavar="ID", help="The example's path under examples/ without .yaml, or DATASET/ID."
     ),
 ]
+
+
+Shown = dict[str, object]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,16 +72,19 @@ def add(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
+    from merlin.app import changes, examples
     from merlin.dataset.changes import Edit
+    from merlin.dataset.proposals import example_path
 
     text = asked_text(question, answer, file, tuple(tag or ()))
-    with open_editing(config) as desk:
-        known = [each.example_id for each in desk.files(dataset)]
-        example_id = name or free_example_id(text, known)
-        if example_id in known:
+    with open_editing(config) as session:
+        ctx, actor = session.ctx, session.actor
+        known = {each.path for each in changes.read_files(ctx, actor, dataset).files}
+        example_id = name or examples.free_id(ctx, dataset, text)
+        path = example_path(example_id)
+        if path in known:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
-        edits = [Edit(f"examples/{example_id}.yaml", None, text)]
-        told = save(desk, dataset, edits, is_waiting=not no_wait, json=json)
+        told = save(session, dataset, [Edit(path, None, text)], is_waiting=not no_wait, json=json)
     show({**told, "example": example_id}, json=json)
 
 
@@ -107,8 +108,8 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     has_words = any(each is not None for each in words)
     if file is not None and has_words:
         raise ConfigError("--file with words", "example-file-or-words")
-    with open_editing(config) as desk:
-        known = _one(desk.shelf, example, dataset)
+    with open_editing(config) as session:
+        known = _one(session, example, dataset)
         if file is not None:
             text = file_text(file)
         elif has_words:
@@ -116,10 +117,10 @@ def edit(  # noqa: PLR0913 - each is an option of the command
         else:
             text = open_editor(known.text or "")
         if text == known.text:
-            raise Refused("nothing changed", "example-unchanged", example=known.example_id)
-        edits = [Edit(known.path, known.blob, text)]
-        told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**told, "example": known.example_id}, json=json)
+            raise Refused("nothing changed", "example-unchanged", example=known.id)
+        edits = [Edit(known.path, known.revision, text)]
+        told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**told, "example": known.id}, json=json)
 
 
 def rm(
@@ -132,11 +133,11 @@ def rm(
     """Delete an example."""
     from merlin.dataset.changes import Edit
 
-    with open_editing(config) as desk:
-        known = _one(desk.shelf, example, dataset)
-        edits = [Edit(known.path, known.blob, None)]
-        told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**told, "example": known.example_id}, json=json)
+    with open_editing(config) as session:
+        known = _one(session, example, dataset)
+        edits = [Edit(known.path, known.revision, None)]
+        told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**told, "example": known.id}, json=json)
 
 
 def retry(
@@ -146,11 +147,11 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Try an edit again that the repository refused, of anybody's."""
-    with open_editing(config) as desk:
-        batch = desk.changes.get(change).batch
-        if not desk.changes.retry(change):
-            raise Refused("not parked", "change-not-parked", change=change)
-        told = outcome(desk, batch, is_waiting=not no_wait)
+    from merlin.app import changes
+
+    with open_editing(config) as session:
+        batch = changes.retry(session.ctx, session.actor, change).id
+        told = outcome(session, batch, is_waiting=not no_wait)
     show(told, json=json)
 
 
@@ -162,39 +163,47 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find examples that say all these words; a word may be a part of one."""
-    from dataclasses import asdict
-
+    from merlin.app import examples
+    from merlin.app.actor import Actor
     from merlin.dataset.example_yaml import question_preview
-    from merlin.wiring.editing import bookshelf
+    from merlin.wiring.reading import reading_context
 
-    with bookshelf(configuration(config)) as shelf:
-        found = shelf.find(" ".join(words), dataset, limit)
+    with reading_context(configuration(config)) as ctx:
+        found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
-        print_json([{**asdict(each), "example": each.example_id} for each in found])
+        print_json([_shown(each) for each in found])
         return
-    lines = [[each.dataset, each.example_id, question_preview(each.text)] for each in found]
+    lines = [[each.dataset, each.id, question_preview(each.text)] for each in found]
     print_table(["col-dataset", "col-example", "col-what"], lines)
     if not found:
         print_message("example-none-found")
         sys.stdout.flush()
 
 
-def _one(shelf: FileIndex, example_id: str, dataset: str | None) -> FileText:
+def _shown(example: ExampleView) -> Shown:
+    return {
+        "dataset": example.dataset,
+        "path": example.path,
+        "blob": example.revision,
+        "text": example.text,
+        "example": example.id,
+    }
+
+
+def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleView:
     """Return the one example of this id, or of DATASET/ID. Raises NotFound, Refused for several.
 
     An id may hold a slash itself: its first part names a dataset only where there is one.
     """
-    known = [each.name for each in shelf.datasets()]
+    from merlin.app import examples
+
+    known = [each.name for each in examples.datasets(session.ctx, session.actor)]
     head, _, rest = example_id.partition("/")
     is_named = dataset is None and rest != "" and head in known
     names = [dataset] if dataset else known
-    found = _named(shelf, head, rest) if is_named else []
+    found = _named(session, head, rest) if is_named else []
     for name in [] if found else names:
-        try:
-            found.append(shelf.one(name, example_id))
-        except NotFound:
-            if dataset:
-                raise
+        found += _named(session, name, example_id)
     if not found:
         told = {"dataset": ", ".join(names), "example": example_id}
         if is_named:
@@ -206,10 +215,12 @@ def _one(shelf: FileIndex, example_id: str, dataset: str | None) -> FileText:
     return found[0]
 
 
-def _named(shelf: FileIndex, dataset: str, example_id: str) -> list[FileText]:
-    """Return the example of a dataset as a list; none where the folder is only called like one."""
+def _named(session: EditSession, dataset: str, example_id: str) -> list[ExampleView]:
+    """Return the example of a dataset as a list; none where it has none of this id."""
+    from merlin.app import examples
+
     try:
-        return [shelf.one(dataset, example_id)]
+        return [examples.get(session.ctx, session.actor, dataset, example_id)]
     except NotFound:
         return []
 
@@ -224,8 +235,7 @@ def asked_text(
     if (file is None) == (question is None or answer is None):
         raise ConfigError("a question with its answer, or a file", "example-file-or-words")
     if file is None:
-        said = (Message("user", question or ""), Message("assistant", answer or ""))
-        return write_example(Example("", "", "", said, tags))
+        return write_turns((("user", question or ""), ("assistant", answer or "")), tags)
     if question or answer or tags:
         raise ConfigError("--file with words", "example-file-or-words")
     return file_text(file)
@@ -245,12 +255,6 @@ def file_bytes(path: Path) -> bytes:
         raise ConfigError(f"{path}: {error}", "example-unreadable", **told) from error
 
 
-def free_example_id(text: str, taken: Iterable[str]) -> str:
-    """Return an id that an example's question gives and nobody has; `new` for a broken one."""
-    example, _ = read_example(text.encode("utf-8", "surrogateescape"))
-    return NameAllocator(taken).new(example.question if example else "new")
-
-
 def open_editor(text: str) -> str:
     """Return the text as the person's editor left it. Raises Refused when there is no editor."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
@@ -264,20 +268,17 @@ def open_editor(text: str) -> str:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-Shown = dict[str, object]
-
-
 @contextmanager
-def open_editing(path: Path) -> Iterator[EditDesk]:
-    """Yield the desk of the configuration at `path`, after a fetch."""
+def open_editing(path: Path) -> Iterator[EditSession]:
+    """Yield what an editor needs by the configuration at `path`, after a fetch."""
     from merlin.wiring.editing import editing
 
-    with editing(configuration(path), print_message) as desk:
-        yield desk
+    with editing(configuration(path), print_message) as session:
+        yield session
 
 
 def save(
-    desk: EditDesk,
+    session: EditSession,
     dataset: str,
     edits: Sequence[Edit],
     *,
@@ -289,61 +290,59 @@ def save(
     Findings are told on the way. Raises Refused where one is an error; for programs they are
     shown before.
     """
-    seen = desk.preview(dataset, {each.path: each.text for each in edits})
+    from merlin.app import changes
+
+    files = changes.read_files(session.ctx, session.actor, dataset)
+    seen = changes.check_edits(session.ctx, files, edits)
     print_findings(seen.findings)
     print_findings(seen.around)
-    told = of_preview(desk, seen)  # before the commit: afterwards the newest build has it
+    told = of_preview(seen)
     if not seen.is_good:
         if json:
             print_json({"dataset": dataset, "commit": None, **told})
         raise Refused("findings", "change-not-good", dataset=dataset)
-    return commit(desk, dataset, edits, "", is_waiting=is_waiting) | told
+    return commit(session, dataset, edits, "", is_waiting=is_waiting) | told
 
 
 def commit(
-    desk: EditDesk, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
+    session: EditSession, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
 ) -> Shown:
     """Commit the edits as they are and return what came of it, as far as is waited for."""
-    change_id = desk.commit(dataset, edits, subject, identity())
-    return outcome(desk, change_id, is_waiting=is_waiting)
+    change_id = session.commit(dataset, edits, subject, identity())
+    return outcome(session, change_id, is_waiting=is_waiting)
 
 
-def outcome(desk: EditDesk, change_id: str, *, is_waiting: bool) -> Shown:
+def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
     """Return what came of an edit that was asked for, as far as is waited for."""
-    if not is_waiting:
+    from merlin.app import changes
+
+    if is_waiting:
+        session.wait(change_id)
+    else:
         print_message("change-asked-only", change=change_id)
-    change = desk.wait(change_id) if is_waiting else desk.changes.get(change_id)
-    batch = desk.changes.of_batch(change.batch)
+    change = changes.get(session.ctx, session.actor, change_id)
     return {
         "change": change_id,
         "dataset": change.dataset,
-        "paths": [each.path.removeprefix(f"{change.dataset}/") for each in batch],
+        "paths": [each.path for each in change.files],
         "state": change.state.value,
         "commit": change.commit,
         "subject": change.subject,
     }
 
 
-def of_preview(desk: EditDesk, seen: Preview) -> Shown:
+def of_preview(seen: PreviewView) -> Shown:
     """Return tokens, price and findings of a preview for programs."""
     from dataclasses import asdict
 
     return {
-        "tokens": sum(seen.tokens.values()),
-        "next_training": _shown_forecast(
-            desk.forecast(seen.spec.name, seen) if seen.spec else None
-        ),
+        "tokens": seen.tokens,
+        "next_training": asdict(seen.next_training) if seen.next_training else None,
         "findings": [
             {**asdict(each), "message": each.text(language())}
             for each in (*seen.findings, *seen.around)
         ],
     }
-
-
-def _shown_forecast(told: Forecast | None) -> Shown | None:
-    from dataclasses import asdict
-
-    return asdict(told) if told else None
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

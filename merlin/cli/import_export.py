@@ -68,21 +68,24 @@ def import_file(
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
+    from merlin.app import changes, examples
     from merlin.cli.examples import commit, of_preview, open_editing, print_commit, print_findings
 
     lines = _lines(file, shape)
-    with open_editing(config) as desk:
-        plan = desk.plan(dataset, lines)
+    with open_editing(config) as session:
+        files = changes.read_files(session.ctx, session.actor, dataset)
+        found = examples.plan(session.ctx, files, lines)
+        plan = found.plan
         _tell_lines(plan)
-        print_findings(plan.seen.around)
-        told = _told(plan) | of_preview(desk, plan.seen)
+        print_findings(found.preview.around)
+        told = _told(plan) | of_preview(found.preview)
         refusal = _refusal(plan, on_duplicate)
         if refusal is not None:
             if json:
                 print_json(told)
             raise refusal
         if plan.edits and not dry_run:
-            told |= commit(desk, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
+            told |= commit(session, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
     if json:
         print_json(told)
         return
@@ -153,10 +156,13 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write a dataset's good examples to stdout or a file, as recorded by the newest fetch."""
+    from merlin.app import examples
+    from merlin.app.actor import Actor
     from merlin.dataset.import_export import export_examples as written
-    from merlin.wiring.editing import checked_of
+    from merlin.wiring.reading import reading_context
 
-    checked = checked_of(configuration(config), dataset)
+    with reading_context(configuration(config)) as ctx:
+        checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     system = checked.spec.system if checked.spec else ""
     made = written(checked.examples, system, shape)
     count = len(checked.examples) - len(made.left_out)

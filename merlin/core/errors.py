@@ -57,6 +57,9 @@ class NotFound(MerlinError):
 class Forbidden(MerlinError):
     """What was asked for exists, but this person may not do this with it."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "api-problem-forbidden-detail")
+
 
 class Refused(MerlinError):
     """What was asked for exists, but may not be done now; the text says why."""

@@ -218,6 +218,11 @@ class Change:
     arguments: Mapping[str, object] = field(default_factory=dict)
     left: str | None = None
 
+    @property
+    def inside(self) -> str:
+        """Return the path within the dataset's folder."""
+        return self.path.removeprefix(f"{self.dataset}/")
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

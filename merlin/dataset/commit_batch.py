@@ -141,9 +141,9 @@ def plan_revert(
     """
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
-    changed = [each for each in batch if blobs.get(_inside(each)) != each.before]
+    changed = [each for each in batch if blobs.get(each.inside) != each.before]
     standing = [each for each in changed if not was_edited_since(each, blobs)]
-    newer = tuple(_inside(each) for each in changed if was_edited_since(each, blobs))
+    newer = tuple(each.inside for each in changed if was_edited_since(each, blobs))
     if not standing and newer:
         raise Refused("all was written anew", "change-undo-since", path=newer[0])
     edits = [revert_change(each, blobs, text) for each in reversed(standing or batch)]
@@ -154,7 +154,7 @@ def revert_change(
     change: Change, blobs: Mapping[str, str], text: Callable[[str], str | None]
 ) -> Edit:
     """Return the edit that takes one change back, over whatever lies there now. Raises Refused."""
-    path = _inside(change)
+    path = change.inside
     if blobs.get(path) == change.before:
         raise Refused("not seen yet, or undone", "change-undo-early", path=path)
     old = text(change.before) if change.before else None
@@ -167,8 +167,4 @@ def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
     """Return whether a file is neither as the commit left it nor as it was before."""
     # What was left there was not noted at first.
     is_known = change.left is not None or change.kind is ChangeKind.DELETE
-    return is_known and blobs.get(_inside(change)) not in (change.left, change.before)
-
-
-def _inside(change: Change) -> str:
-    return change.path.removeprefix(f"{change.dataset}/")
+    return is_known and blobs.get(change.inside) not in (change.left, change.before)

@@ -12,13 +12,14 @@ back as it was. An edit leaves the rest of the file as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from merlin.core.errors import Refused
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, read_example, strip_line_ends
 from merlin.dataset.finding import shorten
+from merlin.dataset.layout import NameAllocator
 from merlin.dataset.yaml_values import format_flow_text, format_json, format_key_text
 
 _SHORT_ROLES = ("system", "user", "assistant")
@@ -31,6 +32,14 @@ def write_example(example: Example) -> str:
     may hold is written all the same: the check tells of it.
     """
     return "".join(f"{line}\n" for line in _lines(example))
+
+
+def write_turns(
+    turns: Iterable[tuple[str, str]], tags: Sequence[str] = (), source: str = ""
+) -> str:
+    """Return the file's text of a conversation; `turns` are role and words."""
+    said = tuple(Message(role, words) for role, words in turns)
+    return write_example(Example("", "", "", said, tuple(tags), source=source))
 
 
 def _lines(example: Example) -> Iterator[str]:
@@ -93,3 +102,9 @@ def question_preview(text: str | None, length: int = 80) -> str:
     """Return an example's first question, short; nothing for a broken one."""
     example = parse_example(text)
     return shorten(" ".join(example.question.split()), length) if example else ""
+
+
+def free_example_id(text: str | None, taken: Iterable[str]) -> str:
+    """Return an id made of an example's question that nobody has; `new` for a broken one."""
+    example = parse_example(text)
+    return NameAllocator(taken).new(example.question if example else "new")

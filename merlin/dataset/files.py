@@ -132,7 +132,7 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     left = {each.path: each.left for each in committed}
 
     def is_unseen(change: Change) -> bool:
-        now = blobs.get(change.path.removeprefix(f"{change.dataset}/"))
+        now = blobs.get(change.inside)
         return now == change.before and now != left[change.path]
 
     return any(is_unseen(each) for each in committed)

@@ -19,14 +19,13 @@ from typing import Any
 
 from merlin.dataset import layout
 from merlin.dataset.changes import Edit, import_subject
-from merlin.dataset.check import BlobCache
 from merlin.dataset.example import Example, check_turns, example_from_json
 from merlin.dataset.example_yaml import write_example
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits
 from merlin.dataset.lint import normalise
-from merlin.dataset.preview import Preview, preview_edits
+from merlin.dataset.preview import EditChecker, Preview
 from merlin.dataset.schema import validate_file
 from merlin.dataset.spec import read_dataset
 from merlin.dataset.yaml_reader import MAX_DEPTH, MAX_EVENTS, Node
@@ -319,18 +318,17 @@ def plan_import(
     dataset: str,
     files: Sequence[FileText],
     lines: Sequence[ImportedLine],
-    cache: BlobCache | None = None,
-    limit_tokens: Mapping[str, int] | None = None,
+    checker: EditChecker | None = None,
 ) -> ImportPlan:
     """Return the plan for lines that `read_lines` read, judged by the real checker."""
+    checker = checker or EditChecker()
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
     edits = import_edits(lines, _system(dataset, files), taken)
     texts = {path: text for path, (_, text) in edits.items()}
-    known = cache or BlobCache()
-    every = preview_edits(dataset, files, texts, known, limit_tokens)
+    every = checker.preview(dataset, files, texts)
     new = {path: text for path, text in texts.items() if path not in every.duplicates}
     # What is known already is no part of the commit: nothing is to be told of its file.
-    seen = preview_edits(dataset, files, new, known, limit_tokens) if every.duplicates else every
+    seen = checker.preview(dataset, files, new) if every.duplicates else every
     line_of = {escape_unprintable(path): line for path, (line, _) in edits.items()}
     found = [(each.line, finding) for each in lines for finding in each.findings]
     found += [(line_of[each.path], each) for each in seen.findings]

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from merlin.dataset.check import BlobCache, CheckedDataset, check
 from merlin.dataset.example import Example
@@ -80,6 +81,30 @@ def preview_edits(
         added=len(good) - len(gone),
         added_tokens=sum(tokens.values()) - sum(gone),
     )
+
+
+# Examples of which the reading is remembered, so that the next check is quick.
+_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class EditChecker:
+    """What checks edits in a process: it remembers the examples that it has read.
+
+    `limit_tokens`: base model -> how many tokens one training example may have. A large dataset
+    takes a while: neither in the event loop nor in the thread that writes.
+    """
+
+    limit_tokens: Mapping[str, int] = field(default_factory=dict)
+    _cache: BlobCache = field(default_factory=lambda: BlobCache(_REMEMBERED))
+    _lock: Lock = field(default_factory=Lock)
+
+    def preview(
+        self, dataset: str, files: Sequence[FileText], edits: Mapping[str, str | None]
+    ) -> Preview:
+        """Return what the dataset's `files` would be with `edits`; one caller at a time."""
+        with self._lock:
+            return preview_edits(dataset, files, edits, self._cache, self.limit_tokens)
 
 
 def check_files(

@@ -14,7 +14,7 @@ from merlin.account.sign_ins import PRODUCTION
 from merlin.api.app import serve
 from merlin.api.idempotency import submit_once
 from merlin.api.rate_limits import Allowed, Entrance
-from merlin.api.services import ApiServices, Behind, Picture, Proofs
+from merlin.api.services import ApiServices, Behind, Picture
 from merlin.app.ask import Means
 from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
@@ -142,7 +142,6 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         ),
         hook_secrets=settings.hook_secrets,
         monitoring=where.monitoring,
-        proofs=Proofs(settings.office.example_tokens),
     )
 
 

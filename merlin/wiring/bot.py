@@ -18,7 +18,7 @@ import uvloop
 from merlin.app.inbox import this_process
 from merlin.billing.plan import Plan
 from merlin.bot.main import run
-from merlin.bot.services import BotServices, Pace, Proofs
+from merlin.bot.services import BotServices, Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.preset import Preset
@@ -173,14 +173,12 @@ def _services(
         state_dir=settings.state_dir,
         plans=settings.plans,
         selling=settings.selling,
-        proofs=Proofs(settings.office.example_tokens, settings.known.price),
         general=[(each.name, each.model) for each in settings.providers],
         assistant=settings.assistant,
         transcription=settings.transcription,
         vision=settings.vision,
         reader=ChildReader(settings.media_limits),
         media_limits=settings.media_limits,
-        known=settings.known,
         presets=settings.presets,
         retention=settings.retention,
         hosts={each.name: _host(each.base_url) for each in settings.providers},

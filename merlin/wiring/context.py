@@ -13,12 +13,14 @@ from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import KnownModels
 from merlin.config import Config
 from merlin.core.clock import utc_now
+from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import Reliance
 from merlin.wiring.database import make_cipher, opened
+from merlin.wiring.known import example_tokens, known
 from merlin.wiring.office import OfficeSettings
 
 
@@ -30,20 +32,24 @@ class ContextValues(TypedDict):
     currencies: Mapping[str, str]
     sunsets: Mapping[str, date]
     relies_on: Sequence[Reliance]
+    known: KnownModels
+    checker: EditChecker
 
 
-def context_values(settings: OfficeSettings, known: KnownModels) -> ContextValues:
+def context_values(settings: OfficeSettings, models: KnownModels) -> ContextValues:
     """Return what the configuration says of providers and budgets."""
     caps = Caps(*settings.caps)
-    own = {provider: price.currency for (provider, _), price in known.own.items()}
-    every = {price.currency for price in known.prices.values()}
+    own = {provider: price.currency for (provider, _), price in models.own.items()}
+    every = {price.currency for price in models.prices.values()}
     usual = next(iter(every)) if len(every) == 1 else "USD"
     return ContextValues(
-        terms={name: _terms(settings, known, caps, name) for name in settings.providers},
+        terms={name: _terms(settings, models, caps, name) for name in settings.providers},
         caps=caps,
         currencies={name: own.get(name, usual) for name in settings.providers},
         sunsets=settings.sunsets,
         relies_on=settings.relies_on,
+        known=models,
+        checker=EditChecker(settings.example_tokens),
     )
 
 
@@ -56,6 +62,8 @@ def command_context(config: Config, database: Database) -> Context:
         plans=read_plans(config.plans),
         language=config.language,
         timezone=config.timezone,
+        known=known(config),
+        checker=EditChecker(example_tokens(config)),
     )
 
 
@@ -71,7 +79,7 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
         yield command_context(config, database)
 
 
-def _terms(settings: OfficeSettings, known: KnownModels, caps: Caps, provider: str) -> Terms:
+def _terms(settings: OfficeSettings, models: KnownModels, caps: Caps, provider: str) -> Terms:
     """Return a provider's terms as far as the configuration knows them; nobody is asked."""
 
     def refusal(base_model: str) -> Decision | None:
@@ -79,7 +87,7 @@ def _terms(settings: OfficeSettings, known: KnownModels, caps: Caps, provider: s
         return policy.refuse_fading_base(base_model, ends, utc_now().date())
 
     return Terms(
-        price=partial(known.price, provider),
+        price=partial(models.price, provider),
         active_jobs=settings.active_jobs.get(provider, 1),
         caps=caps,
         sunset_refusal=refusal,

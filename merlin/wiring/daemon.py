@@ -40,7 +40,7 @@ from merlin.training.prove import Bench, Census
 from merlin.wiring.changing import changing
 from merlin.wiring.database import make_cipher, opened_whole
 from merlin.wiring.health import engine_look
-from merlin.wiring.known import relies_on
+from merlin.wiring.known import example_tokens, relies_on
 from merlin.wiring.providers import asker, terms, trainer
 
 log = get_logger(__name__)
@@ -177,11 +177,6 @@ def _source(repository: RepositoryConfig, config: Config) -> GitSource:
 
 
 def _workshop(config: Config, database: Database, source: GitSource) -> BuildSettings:
-    limits = {
-        name: model.training_example
-        for name, model in config.base_models.items()
-        if model.training_example is not None
-    }
     return BuildSettings(
         source=source,
         journal=CommitHistory(database),
@@ -189,6 +184,6 @@ def _workshop(config: Config, database: Database, source: GitSource) -> BuildSet
         builds=config.state_dir / "builds",
         clock=utc_now,
         cache=BlobCache(),
-        limit_tokens=limits,
+        limit_tokens=example_tokens(config),
         limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )

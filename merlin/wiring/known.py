@@ -22,6 +22,12 @@ def known(config: Config) -> KnownModels:
     )
 
 
+def example_tokens(config: Config) -> dict[str, int]:
+    """Return how many tokens one training example may have, by base model."""
+    models = config.base_models.items()
+    return {name: one.training_example for name, one in models if one.training_example}
+
+
 def relies_on(config: Config) -> tuple[Reliance, ...]:
     """Return the models that are relied on as they are, as far as they are named."""
     return tuple(Reliance(name, each.provider, each.model) for name, each in config.named_models)

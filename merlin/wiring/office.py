@@ -8,7 +8,7 @@ from datetime import date
 
 from merlin.config import Config
 from merlin.training.sunset import Reliance
-from merlin.wiring.known import relies_on
+from merlin.wiring.known import example_tokens, relies_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,6 @@ def office_settings(config: Config) -> OfficeSettings:
         caps=(config.budget.per_job_micro, config.budget.per_month_micro),
         sunsets={name: each.sunset for name, each in config.base_models.items() if each.sunset},
         relies_on=relies_on(config),
-        example_tokens={
-            name: each.training_example
-            for name, each in config.base_models.items()
-            if each.training_example
-        },
+        example_tokens=example_tokens(config),
         active_jobs={provider.name: provider.limits.active_jobs for provider in config.providers},
     )

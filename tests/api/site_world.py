@@ -112,6 +112,11 @@ class Site:
         services = self.app.state.services
         self.app.state.services = replace(services, bounds=replace(services.bounds, **bounds))
 
+    def wait_for_commits(self, seconds):
+        """Let the api that runs wait so long for a commit to be seen."""
+        services = self.app.state.services
+        self.app.state.services = replace(services, commit_wait_s=seconds)
+
     def course_id(self, slug):
         return Catalogue(self.db).course(slug).course_id
 

@@ -194,9 +194,9 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
     address = f"/api/changes/{change['id']}/undo"
     assert teacher.post(address).status_code == 409
     keeper.commit(is_seen=False)
-    site.bound(commit_wait_s=0.2)
+    site.wait_for_commits(0.2)
     assert teacher.post(address).json()["type"] == "urn:merlin:problem:busy-file"
-    site.bound(commit_wait_s=longest())
+    site.wait_for_commits(longest())
     site.teach(keeper.files)
     answer = teacher.post(address)
     assert answer.status_code == 202, answer.json()
@@ -208,7 +208,7 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
 def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, keeper):
     edit(teacher, "Моё")
     keeper.commit(is_seen=False)
-    site.bound(commit_wait_s=longest())
+    site.wait_for_commits(longest())
     seen = {"answer": "Ещё", "revision": teacher.get(examples("face/q0000")).json()["revision"]}
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(teacher.put, examples("face/q0000"), json=seen)

@@ -9,18 +9,19 @@ from naughty import STRINGS
 from world import DATASET
 from yaml import safe_dump
 
+from merlin.app.examples import view_of
 from merlin.app.inbox import Update
 from merlin.bot.addressing import is_continuation, may_go_on
-from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_file, new_id
+from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_example
 from merlin.bot.handlers.example_draft import author, tags_of
 from merlin.bot.menu import CodeBlock, card, cut
-from merlin.bot.services import Proofs
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.example import strip_line_ends
-from merlin.dataset.example_yaml import parse_example
+from merlin.dataset.example_yaml import free_example_id, parse_example
 from merlin.dataset.files import FileText
+from merlin.dataset.preview import EditChecker
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +35,7 @@ def draft(question, answer, *tags):
 @pytest.mark.parametrize("words", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
 def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
     text = draft(words, f"{words} {words}").written()
-    seen = Proofs().preview("trial", SHELF, {"examples/new.yaml": text})
+    seen = EditChecker().preview("trial", SHELF, {"examples/new.yaml": text})
     example = parse_example(text)
     if example is None:
         assert not seen.is_good
@@ -47,12 +48,11 @@ def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
 
 @pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
 def test_no_question_leads_out_of_the_folder_of_examples(words):
-    for proposal in (0, 5):
-        one = Draft("trial", turns=(("user", words), ("assistant", "Да.")), proposal=proposal)
-        path = f"examples/{new_id(one, one.written(), ['new', 'con'])}.yaml"
-        assert check_path(f"trial/{path}")
-        assert Edit(path, None, "x").kind == "add"
-        assert path.count("/") == (2 if proposal else 1)
+    one = Draft("trial", turns=(("user", words), ("assistant", "Да.")))
+    path = f"examples/{free_example_id(one.written(), ['new', 'con'])}.yaml"
+    assert check_path(f"trial/{path}")
+    assert Edit(path, None, "x").kind == "add"
+    assert path.count("/") == 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_no_question_leads_out_of_the_folder_of_examples(words):
     [
         Draft("trial"),
         draft("Раз?", "Один.", "no"),
-        draft_of_file(FileText("trial", "examples/a/b.yaml", "b1", None), is_gone=True),
+        draft_of_example(view_of(FileText("trial", "examples/a/b.yaml", "b1", None)), is_gone=True),
         Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=(), change="c"),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from world import KEY
 
-from merlin.wiring.changing import changes_of
-from merlin.wiring.database import opened
+from merlin.dataset.change_queue import Changes
+from merlin.wiring.database import make_cipher, opened
 
 pytestmark = pytest.mark.functional
 
@@ -20,6 +20,11 @@ import pathlib, sys
 path = pathlib.Path(sys.argv[1])
 path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "utf-8")
 """
+
+
+def changes_of(lab, database):
+    database.cipher = make_cipher(lab.config)
+    return Changes(database)
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
     code, told = run("example", "add", "trial", *words, "--id", "new")
     assert (code, "waits" in told.err) == (1, True)
     with opened(lab.config) as database:
-        rows = changes_of(lab.config, database)
+        rows = changes_of(lab, database)
         batch = rows.claim()
         rows.park(batch, "change-push-refused", {"reason": "a token lies there"})
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")

@@ -13,6 +13,7 @@ from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, ChangeProcessor
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
@@ -26,13 +27,17 @@ from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import sync_files
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
-from merlin.wiring.changing import changes_of as rows_of
-from merlin.wiring.database import opened
+from merlin.wiring.database import make_cipher, opened
 
 pytestmark = pytest.mark.integration
 
 BORIS = "7"
 NEW = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
+
+
+def changes_of(lab, database):
+    database.cipher = make_cipher(lab.config)
+    return Changes(database)
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def lab(lab):
 @contextmanager
 def changes(lab):
     with opened(lab.config) as database:
-        yield rows_of(lab.config, database)
+        yield changes_of(lab, database)
 
 
 def ask(lab, *edits, by=BORIS, subject=""):
@@ -216,7 +221,7 @@ class Leaving:
 def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
-        rows = rows_of(lab.config, database)
+        rows = changes_of(lab, database)
         branch = Leaving(services.workshop.source.branch, lambda: rows.forget(BORIS))
         press = CommitSettings(branch, Intents(database), services.clock)
         notices_ = Notices(database)
@@ -240,7 +245,7 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     change_id = ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
         press = CommitSettings(services.workshop.source.branch, Intents(database), services.clock)
-        rows, news = rows_of(lab.config, database), EditorNewsFeed(database)
+        rows, news = changes_of(lab, database), EditorNewsFeed(database)
         still = ChangeProcessor(press, rows, news, services.notices, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
             still()
@@ -276,7 +281,7 @@ def at_work(lab, branch_of=lambda branch: branch):
     with opened(lab.config) as database, lab.services() as services:
         branch = branch_of(services.workshop.source.branch)
         press = CommitSettings(branch, Intents(database), services.clock)
-        rows, news = rows_of(lab.config, database), EditorNewsFeed(database)
+        rows, news = changes_of(lab, database), EditorNewsFeed(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
         yield ChangeProcessor(
             press, rows, news, services.notices, services.clock, lambda: float(next(seconds))

@@ -10,11 +10,11 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes, telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.changing import changes_of as rows_of
-from merlin.wiring.database import opened
+from merlin.wiring.database import make_cipher, opened
 
 pytestmark = pytest.mark.integration
 
@@ -22,18 +22,23 @@ OURS = [point for point in POINTS if point.startswith("change.")]
 TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
 
 
+def changes_of(lab, database):
+    database.cipher = make_cipher(lab.config)
+    return Changes(database)
+
+
 def ask(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
     asked = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
     changes = make_changes("trial", edits, asked, "Import 2 examples")
     with opened(lab.config) as database:
-        rows_of(lab.config, database).put(changes)
+        changes_of(lab, database).put(changes)
     return changes[0].change_id
 
 
 def state(lab, change_id):
     with opened(lab.config) as database:
-        return rows_of(lab.config, database).get(change_id)
+        return changes_of(lab, database).get(change_id)
 
 
 @pytest.mark.parametrize("point", OURS)

@@ -7,6 +7,7 @@ from forked import start
 from waiting import wait_until
 from world import KEY, Lab
 
+from merlin.app import changes, examples
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
@@ -46,9 +47,11 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
     try:
         # Its own id stands there when the lead is its own, not before.
         wait_until(Lead(lab.config.state_dir, lab.config.database).holder)
-        with editing(lab.config, say) as desk:
-            change_id = desk.commit("trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", ""))
-            change = desk.wait(change_id)
+        with editing(lab.config, say) as session:
+            change_id = session.commit(
+                "trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", "")
+            )
+            change = session.wait(change_id)
         assert change.commit == lab.repository.git("rev-parse", "HEAD")
         assert "no-daemon" not in said
         seen = lambda: lab.status()["commit"] == change.commit  # noqa: E731
@@ -59,17 +62,17 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
 
 
 def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
-    with editing(lab.config, say) as desk:
-        known = desk.shelf.one("trial", "q3")
+    with editing(lab.config, say) as session:
+        known = examples.get(session.ctx, session.actor, "trial", "q3")
         lab.repository.example("trial", 3, answer="Чужой ответ.")
         head = lab.repository.commit()
-        change_id = desk.commit("trial", [Edit(known.path, known.blob, TEXT)], "", ("", ""))
+        change_id = session.commit("trial", [Edit(known.path, known.revision, TEXT)], "", ("", ""))
         with pytest.raises(MerlinError) as told:
-            desk.wait(change_id)
+            session.wait(change_id)
         assert told.value.key == "change-in-conflict"
         assert "Чужой ответ." in told.value.arguments["difference"]
-        assert desk.changes.get(change_id).state is ChangeState.REFUSED
+        assert changes.get(session.ctx, session.actor, change_id).state is ChangeState.REFUSED
         with pytest.raises(MerlinError) as again:
-            desk.wait(change_id)
+            session.wait(change_id)
         assert again.value.key == "change-was-refused"
     assert lab.repository.git("rev-parse", "HEAD") == head

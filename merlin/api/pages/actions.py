@@ -21,12 +21,12 @@ from starlette.types import Message
 from merlin.api.idempotency import KEY_HEADER, run_once
 from merlin.api.pages.page import PATTERN, PageRequest
 from merlin.api.problems import Problem, wrong_values
-from merlin.core.errors import DatasetError, MerlinError, Refused
+from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import text
 
 Mark = Annotated[str, Form(pattern=PATTERN)]
 # What a form was refused for, to be said beside it; all else is a page of its own.
-REFUSALS = (Problem, Refused, DatasetError, ValidationError)
+REFUSALS = (Problem, Forbidden, Refused, DatasetError, ValidationError)
 _RUNNING = "urn:merlin:problem:idempotency-running"
 _TRIES, _PAUSE_S = 50, 0.1
 _BAD = 400

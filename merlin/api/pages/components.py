@@ -17,7 +17,9 @@ from starlette.responses import Response
 
 from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.page import PageRequest
+from merlin.app.changes import PreviewView
 from merlin.core.web.templates import Badge
+from merlin.dataset.finding import Finding, Severity
 
 HIGH = 100
 
@@ -195,12 +197,11 @@ class ProofView:
 
 def proof_of(visit: PageRequest, said: Mapping[str, Any]) -> ProofView:
     """Return a preview of the api, or a problem with findings, as it is shown."""
-    findings = said.get("findings", [])
     return ProofView(
         is_good=bool(said.get("is_good")),
         is_whole=bool(said.get("is_whole")),
-        findings=findings_of(visit, findings),
-        around=findings_of(visit, said.get("around", [])),
+        findings=_findings_of(visit, said.get("findings", [])),
+        around=_findings_of(visit, said.get("around", [])),
         files=tuple(
             FileView(each["path"], diff_lines(each["difference"])) for each in said.get("files", [])
         ),
@@ -208,8 +209,7 @@ def proof_of(visit: PageRequest, said: Mapping[str, Any]) -> ProofView:
     )
 
 
-def findings_of(visit: PageRequest, told: Sequence[Mapping[str, Any]]) -> tuple[FindingView, ...]:
-    """Return findings as they are shown, errors first."""
+def _findings_of(visit: PageRequest, told: Sequence[Mapping[str, Any]]) -> tuple[FindingView, ...]:
     shown = [
         FindingView(
             "bad" if each["severity"] == "error" else "warn",
@@ -217,6 +217,31 @@ def findings_of(visit: PageRequest, told: Sequence[Mapping[str, Any]]) -> tuple[
             visit.say("at-line", path=each["path"], line=str(each["line"])),
         )
         for each in told
+    ]
+    return tuple(sorted(shown, key=lambda finding: finding.style))
+
+
+def proof_view(visit: PageRequest, seen: PreviewView) -> ProofView:
+    """Return what would come of an edit as it is shown."""
+    return ProofView(
+        is_good=seen.is_good,
+        is_whole=seen.is_whole,
+        findings=finding_views(visit, seen.findings),
+        around=finding_views(visit, seen.around),
+        files=tuple(FileView(each.path, diff_lines(each.difference)) for each in seen.files),
+        tokens=seen.tokens,
+    )
+
+
+def finding_views(visit: PageRequest, findings: Sequence[Finding]) -> tuple[FindingView, ...]:
+    """Return findings as they are shown, errors first."""
+    shown = [
+        FindingView(
+            "bad" if each.severity is Severity.ERROR else "warn",
+            each.text(visit.language),
+            visit.say("at-line", path=each.path, line=str(each.line)),
+        )
+        for each in findings
     ]
     return tuple(sorted(shown, key=lambda finding: finding.style))
 

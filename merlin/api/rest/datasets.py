@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.permissions import Launching, Promoting, Watching, context_of, services_of
+from merlin.api.permissions import Launching, Promoting, Watching, context_of
 from merlin.api.problems import NAMED, language_of_request, problems
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.rest.views import (
@@ -27,16 +27,11 @@ from merlin.api.rest.views import (
     finding_shown,
     verdict_shown,
 )
-from merlin.api.schema import Body, Both, DatasetName, Line, Name, Page, Shape, page_of, part
+from merlin.api.schema import Body, DatasetName, Line, Name, Page, Shape, page_of, part
 from merlin.app import builds, jobs, models, verdicts
-from merlin.app.actor import Actor, missing_dataset
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
-from merlin.app.context import Context
 from merlin.app.jobs import QuoteView
-from merlin.app.status import DatasetStatus, status
-from merlin.core.permissions import Permission
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard
+from merlin.app.status import dataset_of_name, datasets_by_name
 
 build_router = APIRouter(prefix="/api/builds", tags=["builds"])
 
@@ -95,40 +90,18 @@ class Back(Body):
 @dataset_router.get("", summary="Datasets", responses=problems(401, 403, 422))
 async def list_datasets(request: Request, caller: Watching) -> DatasetList:
     """Return what each led to, what serves it and its newest job."""
-    services, language = services_of(request), language_of_request(request)
-
-    def found(ctx: Context, actor: Actor) -> DatasetList:
-        told, mine = status(ctx, actor).datasets, actor.visible_datasets()
-        cards = {each.name: each for each in FileIndex(services.db).datasets()}
-        names = [each for each in sorted({*told, *cards}) if mine is None or each in mine]
-        shown = [
-            DatasetShown(**_values(each, told.get(each), cards.get(each), language))
-            for each in names
-        ]
-        return DatasetList(datasets=shown)
-
-    return await services.read(found, caller.actor)
+    found = await context_of(request).read(datasets_by_name, caller.actor)
+    language = language_of_request(request)
+    return DatasetList(datasets=[DatasetShown(**dataset_values(each, language)) for each in found])
 
 
 @dataset_router.get("/{dataset}", summary="A dataset", responses=problems(401, 403, 404, 422))
 async def show_dataset(request: Request, caller: Watching, dataset: Name) -> DatasetDetails:
     """Return one, with what the checker found at its newest commit."""
-    services, language = services_of(request), language_of_request(request)
-
-    def found(ctx: Context, actor: Actor) -> DatasetDetails:
-        actor.require(Permission.WATCH, dataset)
-        told = status(ctx, actor).datasets.get(dataset)
-        cards = FileIndex(services.db).datasets()
-        card = next((each for each in cards if each.name == dataset), None)
-        if told is None and card is None:
-            raise missing_dataset(dataset)
-        findings = FileIndex(services.db).findings(dataset)
-        return DatasetDetails(
-            **_values(dataset, told, card, language),
-            findings=[finding_shown(each, language) for each in findings],
-        )
-
-    return await services.read(found, caller.actor)
+    found = await context_of(request).read(dataset_of_name, caller.actor, dataset)
+    language = language_of_request(request)
+    findings = [finding_shown(each, language) for each in found.findings]
+    return DatasetDetails(**dataset_values(found, language), findings=findings)
 
 
 @dataset_router.get(
@@ -156,16 +129,6 @@ async def roll_back(
     """Ask the daemon; only a model that has served can."""
     to = (body.to if body is not None else None) or ""
     return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
-
-
-def _values(
-    name: str, told: DatasetStatus | None, card: DatasetCard | None, language: str
-) -> dict[str, Any]:
-    return {
-        **dataset_values(name, told, language),
-        "title": Both(**card.title) if card else Both(),
-        "examples": card.examples if card else 0,
-    }
 
 
 verdict_router = APIRouter(prefix="/api", tags=["verdicts"])

@@ -20,11 +20,12 @@ from merlin.api.auth import Caller, require_access
 from merlin.api.idempotency import run_once
 from merlin.api.permissions import Leading, context_of, led, services_of
 from merlin.api.problems import NAMED, language_of_request, problems
+from merlin.api.rest.changes import answer_edit
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
-from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app import teaching
+from merlin.app.changes import DatasetFiles, read_files, require_revision
 from merlin.chat.feedback import Period, QuestionStatistics, group_by_week
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
@@ -258,9 +259,9 @@ async def show_taught_course(request: Request, caller: Leading, course_id: Id) -
     services = services_of(request)
 
     def found() -> TaughtDetails:
-        shelf = shelf_of(services, course.slug)
-        book = CourseFiles(shelf.files)
-        return details(course, book, book.lessons(shelf.known))
+        files = read_files(services, caller.actor, course.slug)
+        book = CourseFiles(files.files)
+        return details(course, book, book.lessons(files.materials))
 
     return await services.store.read(found)
 
@@ -284,14 +285,14 @@ async def edit_course(
     """Ask for a commit that changes course.yaml."""
     course = await led(request, caller, course_id)
 
-    def make(shelf: Shelf) -> CourseEdits:
-        book = CourseFiles(shelf.files)
+    def make(files: DatasetFiles) -> CourseEdits:
+        book = CourseFiles(files.files)
         proposed = book.with_card(body.values())
         new = proposed.edits[0].text
-        unchanged(body.revision or if_match, book.revision, new, book.text)
+        require_revision(body.revision or if_match, book.revision, new, book.text)
         return proposed
 
-    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
 
 
 @router.post(
@@ -314,13 +315,13 @@ async def add_material(
     course, draft = await led(request, caller, course_id), body.draft()
 
     async def deed(number: int) -> Response:
-        return await asked(
+        return await answer_edit(
             request,
             caller,
             course.slug,
-            lambda shelf: CourseFiles(shelf.files).added(draft),
+            lambda files: CourseFiles(files.files).added(draft),
             dry_run=dry_run,
-            number=number,
+            once=str(number),
         )
 
     return await run_once(request, caller, deed)
@@ -346,13 +347,13 @@ async def edit_material(
     """Ask for a commit that makes the material what the body says."""
     course, draft = await led(request, caller, course_id), body.draft()
 
-    def make(shelf: Shelf) -> CourseEdits:
-        book = CourseFiles(shelf.files)
-        lesson = book.lesson(shelf.known, material_id)
-        unchanged(body.revision or if_match, lesson.revision, body.text, lesson.words)
+    def make(files: DatasetFiles) -> CourseEdits:
+        book = CourseFiles(files.files)
+        lesson = book.lesson(files.materials, material_id)
+        require_revision(body.revision or if_match, lesson.revision, body.text, lesson.words)
         return book.changed(lesson.place, draft)
 
-    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
 
 
 @router.delete(
@@ -375,13 +376,13 @@ async def remove_material(
     """Ask for a commit without the material, and without its text where no other names it."""
     course = await led(request, caller, course_id)
 
-    def make(shelf: Shelf) -> CourseEdits:
-        book = CourseFiles(shelf.files)
-        lesson = book.lesson(shelf.known, material_id)
-        unchanged(revision or if_match, lesson.revision, None, lesson.words)
+    def make(files: DatasetFiles) -> CourseEdits:
+        book = CourseFiles(files.files)
+        lesson = book.lesson(files.materials, material_id)
+        require_revision(revision or if_match, lesson.revision, None, lesson.words)
         return book.dropped(lesson.place)
 
-    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
 
 
 class Asked(Shape):

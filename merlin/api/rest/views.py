@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from merlin.api.schema import Both, Shape
+from merlin.app.changes import ChangeState, ChangeView, FileChange, FileDifference, PreviewView
 from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
-from merlin.app.status import DatasetStatus
+from merlin.app.status import DatasetView
 from merlin.app.verdicts import VerdictView
 from merlin.core.i18n import keys, text
-from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
-from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.preview import Preview, unified_diff
 from merlin.dataset.verdicts import VerdictStatus
-
-Translate = Callable[[str], str | None]
 
 
 class FindingShown(Shape):
@@ -34,14 +30,6 @@ class FindingShown(Shape):
     text: str = Field(description="in the language of the caller")
 
 
-class FileDifference(Shape):
-    """One file of a change that is not asked for yet."""
-
-    path: str = Field(description="within the dataset's folder")
-    kind: ChangeKind
-    difference: str = Field(description="a unified diff")
-
-
 class PreviewShown(Shape):
     """What would come of a change; nothing was asked for."""
 
@@ -53,18 +41,6 @@ class PreviewShown(Shape):
     around: list[FindingShown] = Field(description="what it would bring to the other files")
     files: list[FileDifference]
     tokens: int = Field(description="of the good examples among those files, as a model reads them")
-
-
-class FileChange(Shape):
-    """One file of a change."""
-
-    id: str
-    path: str = Field(description="within the dataset's folder")
-    kind: ChangeKind
-    difference: str | None = Field(description="a unified diff, null where git alone has it")
-    is_conflict: bool
-    yours: str | None = Field(description="your text, in a conflict; null: no file")
-    theirs: str | None = Field(description="what lies there instead, in a conflict")
 
 
 class ChangeShown(Shape):
@@ -92,73 +68,24 @@ def finding_shown(finding: Finding, language: str) -> FindingShown:
     )
 
 
-def preview_shown(
-    seen: Preview,
-    edits: Sequence[Edit],
-    files: Sequence[FileText],
-    language: str,
-    *,
-    is_whole: bool = False,
-) -> PreviewShown:
-    """Return what the checker says of edits, and what they change."""
-    old = {each.path: each.text for each in files}
+def preview_shown(seen: PreviewView, language: str) -> PreviewShown:
+    """Return a preview in a language."""
     return PreviewShown(
         is_good=seen.is_good,
-        is_whole=is_whole,
+        is_whole=seen.is_whole,
         findings=[finding_shown(each, language) for each in seen.findings],
         around=[finding_shown(each, language) for each in seen.around],
-        files=[
-            FileDifference(
-                path=each.path,
-                kind=each.kind,
-                difference=unified_diff(old.get(each.path), each.text, each.path),
-            )
-            for each in edits
-        ],
-        tokens=sum(seen.tokens.values()),
+        files=list(seen.files),
+        tokens=seen.tokens,
     )
 
 
-def change_shown(batch: Sequence[Change], told: Translate, language: str) -> ChangeShown:
-    """Return a batch; `told` says what a blob holds, None where that is not kept."""
-    first = batch[0]
-    reason = next((each for each in batch if each.reason), first)
-    return ChangeShown(
-        id=first.batch,
-        dataset=first.dataset,
-        subject=first.subject,
-        state=first.state,
-        reason=text(language, reason.reason, **reason.arguments) if reason.reason else "",
-        commit=first.commit,
-        asked_at=first.created_at,
-        files=[_file(each, told) for each in batch],
-    )
-
-
-def _file(change: Change, told: Translate) -> FileChange:
-    path, theirs = change.path.removeprefix(f"{change.dataset}/"), change.theirs
-    return FileChange(
-        id=change.change_id,
-        path=path,
-        kind=change.kind,
-        difference=_difference(change, path, told),
-        is_conflict=theirs is not None,
-        yours=change.text if theirs is not None else None,
-        theirs=theirs.text if theirs is not None else None,
-    )
-
-
-def _difference(change: Change, path: str, told: Translate) -> str | None:
-    """Return what the change does to its file; None where one of the texts is not kept here."""
-    is_forgotten = change.text is None and change.kind is not ChangeKind.DELETE
-    if is_forgotten or change.state is ChangeState.REFUSED:
-        return None
-    if change.theirs is not None:
-        return unified_diff(change.theirs.text, change.text, path)
-    old = told(change.before) if change.before else None
-    if change.before and old is None:
-        return None
-    return unified_diff(old, change.text, path)
+def change_shown(change: ChangeView, language: str) -> ChangeShown:
+    """Return a change in a language."""
+    reason = text(language, change.reason, **change.arguments) if change.reason else ""
+    same = ChangeShown.model_fields.keys() - {"reason", "files"}
+    values: dict[str, Any] = {name: getattr(change, name) for name in same}
+    return ChangeShown(**values, reason=reason, files=list(change.files))
 
 
 class VerdictShown(Shape):
@@ -221,11 +148,9 @@ def verdict_shown(verdict: VerdictView, language: str) -> VerdictShown:
     )
 
 
-def dataset_values(name: str, status: DatasetStatus | None, language: str) -> dict[str, Any]:
-    """Return how a dataset stands, as `DatasetShown` wants it."""
-    if status is None:
-        return {"name": name, "verdict": None, "serving": None, "job": None}
-    found = status.verdict
+def dataset_values(dataset: DatasetView, language: str) -> dict[str, Any]:
+    """Return a dataset in a language, as `DatasetShown` wants it."""
+    found = dataset.verdict
     verdict = found and NewestVerdict(
         commit=found.commit,
         verdict=found.verdict,
@@ -234,7 +159,8 @@ def dataset_values(name: str, status: DatasetStatus | None, language: str) -> di
         build=found.build,
         reason=said(found.reason, found.arguments, language),
     )
-    return {"name": name, "verdict": verdict, "serving": status.serving, "job": status.job}
+    same = {name: getattr(dataset, name) for name in ("name", "examples", "serving", "job")}
+    return {**same, "title": Both(**dataset.title), "verdict": verdict}
 
 
 def said(key: str, arguments: Mapping[str, Any], language: str) -> str:

@@ -7,27 +7,24 @@ its question and free.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from typing import Any
 
+from merlin.app import examples
 from merlin.app.dialogs import Dialog, Dialogs
+from merlin.app.examples import DatasetCard, ExampleView
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.messages import Message
 from merlin.core.permissions import Permission
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import ChangeKind, Editor, telegram_editor
+from merlin.dataset.changes import Editor, telegram_editor
 from merlin.dataset.example import Example
-from merlin.dataset.example_yaml import parse_example, reword_example, write_example
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard, FileText
-from merlin.dataset.layout import EXAMPLES, NameAllocator
+from merlin.dataset.example_yaml import parse_example, reword_example, write_turns
+from merlin.dataset.layout import EXAMPLES
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]
@@ -70,8 +67,7 @@ class Draft:
         if self.is_gone:
             return None
         if self.turns:
-            said = tuple(Message(role, words) for role, words in self.turns)
-            return write_example(Example("", "", "", said, self.tags or ()))
+            return write_turns(self.turns, self.tags or ())
         if self.question is None and self.answer is None and self.tags is None:
             return self.text
         return reword_example(self.text, self.question, self.answer, self.tags)
@@ -121,9 +117,10 @@ def draft_of(kept: object) -> Draft | None:
     return Draft(**{**kept, "turns": turns, "tags": None if tags is None else tuple(tags)})
 
 
-def draft_of_file(file: FileText, *, is_gone: bool = False) -> Draft:
-    """Return the draft that changes or deletes a file."""
-    return Draft(file.dataset, file.path, file.blob, file.text or "", is_gone=is_gone)
+def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
+    """Return the draft that changes or deletes an example."""
+    text = example.text or ""
+    return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
 
 
 def conversation(said: Sequence[tuple[str, str]]) -> Turns:
@@ -135,39 +132,6 @@ def conversation(said: Sequence[tuple[str, str]]) -> Turns:
         else:
             turns.append((role, words))
     return tuple(turns)
-
-
-# Where accepted corrections lie; the rows that approve them say so.
-FROM_CHAT = "from-chat/"
-# Long enough for a commit to be seen.
-_FRESH = timedelta(hours=1)
-
-
-def free_id(context: BotContext, draft: Draft, text: str) -> str:
-    """Return an id that no example of the dataset has, nor one that anybody asked to add."""
-    taken = [*FileIndex(context.db).example_ids(draft.dataset), *_asked(context, draft.dataset)]
-    return new_id(draft, text, taken)
-
-
-def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
-    """Return an id for a draft that is written as `text`, made of its question."""
-    example = parse_example(text)
-    question = example.question if example else "new"
-    if draft.proposal:
-        inside = [each.removeprefix(FROM_CHAT) for each in taken]
-        return f"{FROM_CHAT}{NameAllocator(inside).new(question)}"
-    return NameAllocator(taken).new(question)
-
-
-def _asked(context: BotContext, dataset: str) -> list[str]:
-    """Return the ids of what waits to be added, or was and may not be seen yet."""
-    since = context.services.clock() - _FRESH
-    rows, folder = Changes(context.db), f"{dataset}/{EXAMPLES}"
-    return [
-        each.path.removeprefix(folder).removesuffix(".yaml")
-        for each in (*rows.pending(dataset), *rows.committed(dataset, since))
-        if each.kind is ChangeKind.ADD and each.path.startswith(folder)
-    ]
 
 
 VERB = "ex"
@@ -220,9 +184,7 @@ def trouble(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) 
 
 def datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the person may edit, by name."""
-    mine = admin.standing(context)
-    cards = FileIndex(context.db).datasets()
-    return [each for each in cards if mine.may(Permission.EDIT_EXAMPLES, each.name)]
+    return examples.datasets(*admin.performer(context))
 
 
 def dataset(context: BotContext, place: int = 1) -> str:
@@ -247,12 +209,12 @@ def permitted(context: BotContext, name: str) -> str:
     return checked(context, name)
 
 
-def example(context: BotContext) -> FileText:
+def example(context: BotContext) -> ExampleView:
     """Return the example that a button names behind its dataset. Raises NotFound."""
     name, mark = dataset(context), context.argument(2)
-    for example_id in FileIndex(context.db).example_ids(name):
+    for example_id in examples.ids(*admin.performer(context), name):
         if admin.short(example_id) == mark:
-            return FileIndex(context.db).one(name, example_id)
+            return examples.get(*admin.performer(context), name, example_id)
     raise NotFound("no such example", "examples-gone")
 
 

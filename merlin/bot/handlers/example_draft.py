@@ -22,7 +22,7 @@ from merlin.bot.handlers.example_access import (
     USER,
     Draft,
     conversation,
-    draft_of_file,
+    draft_of_example,
     leaving,
     to,
 )
@@ -304,7 +304,7 @@ def word(context: BotContext) -> View:
 
 def edit(context: BotContext) -> View:
     """Ask for other words in an example that lies there."""
-    draft = draft_of_file(example_access.example(context))
+    draft = draft_of_example(example_access.example(context))
     return ask(context, draft, context.argument(3), is_new=True)
 
 
@@ -384,7 +384,7 @@ async def untag(context: BotContext) -> None:
 
 async def delete(context: BotContext) -> None:
     """Show what deleting an example would lead to; Save is the second question."""
-    await look(context, lambda: draft_of_file(example_access.example(context), is_gone=True))
+    await look(context, lambda: draft_of_example(example_access.example(context), is_gone=True))
 
 
 def whole_file(context: BotContext) -> View:

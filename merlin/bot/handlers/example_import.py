@@ -14,19 +14,19 @@ from typing import Any
 
 from telegram.error import NetworkError
 
+from merlin.app import changes, examples
+from merlin.app.changes import DatasetFiles
+from merlin.app.examples import ImportView
 from merlin.bot import menu
 from merlin.bot.context import BotContext, Handler
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import fresh, judged, leaving, to, trouble
-from merlin.bot.handlers.example_save import asked, finding_lines, priced, saved
+from merlin.bot.handlers.example_save import finding_lines, priced, saved
 from merlin.bot.menu import View
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import MOST_AT_ONCE, Edit, import_subject, make_changes
+from merlin.dataset.changes import MOST_AT_ONCE, Edit, import_subject
 from merlin.dataset.example_yaml import question_preview
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import Limits
 
@@ -146,18 +146,18 @@ def _again(context: BotContext, name: str, note: str) -> View:
     return menu.card(note, rows=rows)
 
 
-async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportPlan:
+async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportView:
     """Return what a file would add. Raises NotFound, Refused."""
-    await context.store.read(lambda: example_access.permitted(context, name))
+    ctx = context.services
+
+    def read() -> DatasetFiles:
+        example_access.permitted(context, name)
+        return changes.read_files(ctx, admin.actor(context), name)
+
+    files = await context.store.read(read)
     content = await fetch(context, str(file["id"]), MOST_BYTES)
-    files = await context.store.read(lambda: FileIndex(context.db).files(name))
-    if not files:
-        raise NotFound("no such dataset", "admin-no-dataset")
-
-    def work() -> ImportPlan:
-        return context.services.proofs.plan(name, files, _lines(str(file["name"]), content))
-
-    return await asyncio.to_thread(work)
+    lines = await asyncio.to_thread(_lines, str(file["name"]), content)
+    return await asyncio.to_thread(examples.plan, ctx, files, lines)
 
 
 def _lines(name: str, content: bytes) -> list[ImportedLine]:
@@ -167,17 +167,11 @@ def _lines(name: str, content: bytes) -> list[ImportedLine]:
     return lines
 
 
-def _good(plan: ImportPlan) -> list[Edit]:
-    """Return the edits that have no error."""
-    bad = {each.path for each in plan.seen.findings if each.severity is Severity.ERROR}
-    return [each for each in plan.edits if escape_unprintable(each.path) not in bad]
-
-
-def _shown(context: BotContext, plan: ImportPlan, file: dict[str, Any]) -> View:
+def _shown(context: BotContext, found: ImportView, file: dict[str, Any]) -> View:
     """Show what would come of it, and wait for a yes or for another file."""
+    plan, good = found.plan, found.edits
     name = example_access.checked(context, plan.dataset)
     example_access.wait(context, IMPORT, None, dataset=name, file=file)
-    good = _good(plan)
     counts = context.translate(
         "examples-import-counts",
         lines=plan.lines,
@@ -185,14 +179,14 @@ def _shown(context: BotContext, plan: ImportPlan, file: dict[str, Any]) -> View:
         duplicates=len(plan.duplicates),
         rejected=plan.rejected,
     )
-    forecast = context.services.proofs.forecast(FileIndex(context.db).newest_build(name), plan.seen)
-    price = priced(context, sum(plan.seen.tokens.values()), forecast)
     label = context.translate("examples-save-many", count=len(good))
     save = (Button(label, example_access.data("take"), style="success"),) if good else ()
     title = context.translate("examples-import-title", dataset=name)
-    parts = [_added(context, good), "\n".join(_told(context, plan)), _around(context, plan)]
+    around = "\n".join(finding_lines(context, replace(found.preview, findings=())))
+    parts = [_added(context, good), "\n".join(_told(context, plan)), around]
     rows = [save, leaving(context, "ds", admin.short(name))]
-    return menu.card(title, counts, *parts, price if good else "", rows=rows)
+    price = priced(context, found.preview) if good else ""
+    return menu.card(title, counts, *parts, price, rows=rows)
 
 
 def _added(context: BotContext, good: Sequence[Edit]) -> str:
@@ -201,11 +195,6 @@ def _added(context: BotContext, good: Sequence[Edit]) -> str:
     if len(good) > _MOST_ADDED:
         lines.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
     return "\n".join(lines)
-
-
-def _around(context: BotContext, plan: ImportPlan) -> str:
-    """Return what the import would do to examples that lie there already."""
-    return "\n".join(finding_lines(context, replace(plan.seen, findings=())))
 
 
 def _told(context: BotContext, plan: ImportPlan) -> Iterator[str]:
@@ -245,11 +234,12 @@ async def take_import(context: BotContext) -> None:
     await example_access.show(context, lambda: _saved(context, plan))
 
 
-def _saved(context: BotContext, plan: ImportPlan) -> View:
-    name, good = example_access.checked(context, plan.dataset), _good(plan)
+def _saved(context: BotContext, found: ImportView) -> View:
+    name, good = example_access.checked(context, found.plan.dataset), found.edits
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
-    line = import_subject(len(good), name)
-    Changes(context.db).put(make_changes(name, good, asked(context), line))
+    ctx, line = context.services, import_subject(len(good), name)
+    editor = example_access.editor(context)
+    changes.save(ctx, admin.actor(context), name, good, line, editor=editor)
     example_access.leave(context)
     return saved(context, name)

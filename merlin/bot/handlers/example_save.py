@@ -9,29 +9,27 @@ stands what it corrects, as an editor may see it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from merlin.app import changes, examples, proposals
+from merlin.app.changes import DatasetFiles, PreviewView
+from merlin.app.health import is_daemon_alive
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_access
-from merlin.bot.handlers.example_access import Draft, free_id, leaving, to
+from merlin.bot.handlers.example_access import Draft, leaving, to
 from merlin.bot.menu import View
 from merlin.chat.turns import Turns
 from merlin.core import money
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Change, ChangeRequest, ChangeState, Edit, make_changes
+from merlin.dataset.changes import Edit
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.preview import Preview, unified_diff
-from merlin.dataset.proposals import Approval, Proposals, mask_personal_data
-from merlin.dataset.proposals import Draft as Words
-from merlin.db.processes import Heartbeats
-from merlin.training.policy import Forecast
+from merlin.dataset.preview import unified_diff
+from merlin.dataset.proposals import FOLDER, Proposals, example_path, mask_personal_data
 
 _LETTERS = 500
 
@@ -61,22 +59,12 @@ class Proof:
     path: str
     text: str | None
     old: str | None
-    seen: Preview
-    forecast: Forecast | None
+    seen: PreviewView
 
     @property
     def is_savable(self) -> bool:
         """Return whether it is free of errors and changes anything."""
         return self.seen.is_good and self.text != self.old
-
-
-@dataclass(frozen=True, slots=True)
-class _Shelf:
-    """What lies there."""
-
-    files: Sequence[FileText]
-    path: str
-    old: str | None
 
 
 async def look(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
@@ -99,24 +87,24 @@ def _made(context: BotContext, make: Callable[[], Draft]) -> Draft:
 
 async def proved(context: BotContext, draft: Draft) -> Proof:
     """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
-    text_ = draft.written()
-    shelf = await context.store.read(lambda: _shelf(context, draft, text_))
-    proofs = context.services.proofs
-    edits = {shelf.path: text_}
-    seen = await asyncio.to_thread(proofs.preview, draft.dataset, shelf.files, edits)
-    build = await context.store.read(lambda: FileIndex(context.db).newest_build(draft.dataset))
-    return Proof(shelf.path, text_, shelf.old, seen, proofs.forecast(build, seen))
+    text, ctx = draft.written(), context.services
+
+    def read() -> tuple[DatasetFiles, Edit, str | None]:
+        files = changes.read_files(ctx, admin.actor(context), draft.dataset)
+        old = FileIndex(context.db).text(draft.before) if draft.before else None
+        return files, _edit(context, draft, text), old
+
+    files, edit, old = await context.store.read(read)
+    seen = await asyncio.to_thread(changes.check_edits, ctx, files, [edit])
+    return Proof(edit.path, text, old, seen)
 
 
-def _shelf(context: BotContext, draft: Draft, text_: str | None) -> _Shelf:
-    library = FileIndex(context.db)
-    files = library.files(draft.dataset)
-    if not files:
-        raise NotFound("no such dataset", "admin-no-dataset")
-    path = draft.path
+def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
+    path, folder = draft.path, FOLDER if draft.proposal else ""
     if not path:
-        path = f"{EXAMPLES}{free_id(context, draft, text_ or '')}.yaml"
-    return _Shelf(files, path, library.text(draft.before) if draft.before else None)
+        ctx = context.services
+        path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
+    return Edit(path, draft.before, text)
 
 
 def _shown(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
@@ -124,7 +112,11 @@ def _shown(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
     example_access.wait(context, PROOF, draft, good=proof.is_savable)
     title = context.translate(_title(draft), dataset=draft.dataset)
     name = draft.example_id or proof.path.removeprefix(EXAMPLES).removesuffix(".yaml")
-    parts = [*finding_lines(context, proof.seen), price(context, proof), _verdict(context, proof)]
+    parts = [
+        *finding_lines(context, proof.seen),
+        priced(context, proof.seen),
+        _verdict(context, proof),
+    ]
     if draft.proposal:
         note = "\n\n".join(filter(None, [note, said_by_model(context, draft.proposal)]))
     rows = list(_rows(context, draft, proof))
@@ -161,7 +153,7 @@ def _verdict(context: BotContext, proof: Proof) -> str:
     return context.translate("examples-is-fine" if proof.seen.is_good else "examples-has-errors")
 
 
-def finding_lines(context: BotContext, seen: Preview) -> list[str]:
+def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
     found = [finding_line(context, each) for each in seen.findings]
     found += [finding_line(context, each, is_named=True) for each in seen.around]
@@ -177,16 +169,12 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
     return f"{_SIGNS[finding.severity]} {name}{words}"
 
 
-def price(context: BotContext, proof: Proof) -> str:
+def priced(context: BotContext, seen: PreviewView) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
-    return priced(context, sum(proof.seen.tokens.values()), proof.forecast)
-
-
-def priced(context: BotContext, tokens: int, told: Forecast | None) -> str:
-    """Return tokens and the price of the next training, "" where nobody knows."""
+    told = seen.next_training
     if told is None:
         return ""
-    about = {"tokens": tokens, "examples": told.examples}
+    about = {"tokens": seen.tokens, "examples": told.examples}
     if told.cost_micro is None:
         return f"🧮 {context.translate('did-change', **about)}"
     cost = money.format_cost_plainly(told.cost_micro, told.currency)
@@ -233,69 +221,22 @@ def save(context: BotContext) -> View:
     draft = example_access.draft(context)
     if example_access.kept(context, "good") is not True:
         raise Refused("the draft has errors", "change-not-good")
+    ctx, actor = context.services, admin.actor(context)
     if draft.change:
-        _solve(context, draft)
+        changes.rewrite(ctx, actor, draft.change, draft.written(), draft.before)
     elif draft.proposal:
-        _approve(context, draft)
+        editor = example_access.editor(context)
+        proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)
     else:
-        Changes(context.db).put(
-            make_changes(draft.dataset, [_edit(context, draft)], asked(context))
-        )
+        edit, editor = _edit(context, draft, draft.written()), example_access.editor(context)
+        changes.save(ctx, actor, draft.dataset, [edit], editor=editor)
     context.stop_waiting()
     return saved(context, draft.dataset)
 
 
-def asked(context: BotContext) -> ChangeRequest:
-    """Return who asks, and when."""
-    return ChangeRequest(
-        example_access.editor(context), str(context.user_id), context.services.clock()
-    )
-
-
-def _edit(context: BotContext, draft: Draft) -> Edit:
-    written = draft.written()
-    path = draft.path
-    if not path:
-        path = f"{EXAMPLES}{free_id(context, draft, written or '')}.yaml"
-    return Edit(path, draft.before, written)
-
-
-def _solve(context: BotContext, draft: Draft) -> None:
-    """Send a conflict's change again, over what lies there now."""
-    change = own_change(context, draft.change)
-    if change.state is not ChangeState.CONFLICT:
-        raise Refused("solved already", "examples-solved")
-    Changes(context.db).again(change.change_id, draft.written(), draft.before)
-
-
-def own_change(context: BotContext, change_id: str) -> Change:
-    """Return the person's own change. Raises NotFound, also for one out of reach."""
-    change = Changes(context.db).get(change_id)
-    if change.by != str(context.user_id):
-        raise NotFound("not theirs", "change-unknown", change=change_id)
-    example_access.checked(context, change.dataset)
-    return change
-
-
-def _approve(context: BotContext, draft: Draft) -> None:
-    """Let a correction become an example in the editor's name."""
-    proposal = Proposals(context.db).get(draft.proposal)
-    example_access.checked(context, proposal.draft.dataset)
-    example = draft.example()
-    if example is None:
-        raise Refused("broken", "change-not-good")
-    origin = proposal.draft
-    words = Words(example.question, example.answer, draft.dataset, origin.turn_id, origin.model_id)
-    approval = Approval(words, example_access.editor(context), context.user_id, example.tags)
-    if Proposals(context.db).approve(proposal.proposal_id, approval) is None:
-        raise Refused("decided already", "examples-decided")
-
-
 def saved(context: BotContext, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
-    now = context.services.clock()
-    beats = [beat for beat in Heartbeats(context.db).all() if beat.process == "daemon"]
-    is_alive = any(beat.is_alive(now) for beat in beats)
+    is_alive = is_daemon_alive(context.services)
     words = context.translate("examples-saved" if is_alive else "examples-saved-late")
     mark = admin.short(dataset)
     rows = [

@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from merlin.app import examples
+from merlin.app.changes import count_open
+from merlin.app.examples import DatasetCard, ExampleView
+from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, Handler, add_handlers
 from merlin.bot.handlers import (
@@ -23,21 +27,17 @@ from merlin.bot.handlers import (
     example_import,
     example_save,
 )
-from merlin.bot.handlers.admin import to_admin_home
+from merlin.bot.handlers.admin import performer, to_admin_home
 from merlin.bot.handlers.example_access import acted, leaving, to
 from merlin.bot.handlers.example_import import leading, listening
 from merlin.bot.handlers.example_save import finding_line
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
-from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard, FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.proposals import Proposals
 
 
 def examples_home(context: BotContext) -> View:
@@ -64,9 +64,8 @@ def _titled(context: BotContext, card: DatasetCard) -> str:
 
 def _common(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that lead to no dataset alone."""
-    names = [each.name for each in example_access.datasets(context)]
-    waiting = Proposals(context.db).count(names) if names else 0
-    count = Changes(context.db).count_open(str(context.user_id))
+    waiting = count_waiting(*performer(context))
+    count = count_open(*performer(context))
     queue = context.translate("examples-queue", count=waiting)
     changes = context.translate("examples-changes-count", count=count)
     return (
@@ -81,7 +80,7 @@ def show_dataset(context: BotContext) -> View:
     name = example_access.dataset(context)
     card = next(each for each in example_access.datasets(context) if each.name == name)
     mark = admin.short(name)
-    flaws = FileIndex(context.db).findings(name)
+    flaws = examples.findings(*performer(context), name)
     rows = [
         (to(context, "examples-add", "add", mark), to(context, "examples-forward", "fwd", mark)),
         (to(context, "examples-find", "find", mark), to(context, "examples-list", "list", mark, 0)),
@@ -119,7 +118,8 @@ def list_examples(context: BotContext) -> View:
     example_access.leave(context)
     name = example_access.dataset(context)
     page = min(context.number(2), 100_000)
-    found = FileIndex(context.db).examples(name, page * PAGE_SIZE, PAGE_SIZE + 1)
+    offset = page * PAGE_SIZE
+    found = examples.recent(*performer(context), name, offset=offset, limit=PAGE_SIZE + 1)
     mark = admin.short(name)
     more = _page_buttons(example_access.data("list", mark), page, found)
     words = context.translate("examples-list-words" if found else "examples-none")
@@ -127,22 +127,22 @@ def list_examples(context: BotContext) -> View:
     return menu.card(name, words, rows=[*_entries(found[:PAGE_SIZE]), *more, back])
 
 
-def _page_buttons(data: str, page: int, found: Sequence[FileText]) -> tuple[menu.Row, ...]:
+def _page_buttons(data: str, page: int, found: Sequence[ExampleView]) -> tuple[menu.Row, ...]:
     """Return the row that turns over; one more was looked for than a page shows."""
     return menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
 
 
-def _entries(files: Sequence[FileText]) -> list[tuple[Button, ...]]:
+def _entries(files: Sequence[ExampleView]) -> list[tuple[Button, ...]]:
     return [(Button(_label(each), _way(each)),) for each in files]
 
 
-def _label(file: FileText) -> str:
+def _label(file: ExampleView) -> str:
     words = question_preview(file.text, _LABEL)
-    return words or f"⛔ {menu.cut(escape_unprintable(file.example_id), _LABEL)}"
+    return words or f"⛔ {menu.cut(escape_unprintable(file.id), _LABEL)}"
 
 
-def _way(file: FileText) -> str:
-    return example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
+def _way(file: ExampleView) -> str:
+    return example_access.data("one", admin.short(file.dataset), admin.short(file.id))
 
 
 def flaws(context: BotContext) -> View:
@@ -150,9 +150,9 @@ def flaws(context: BotContext) -> View:
     example_access.leave(context)
     name = example_access.dataset(context)
     mark = admin.short(name)
-    found = FileIndex(context.db).findings(name)
+    found = examples.findings(*performer(context), name)
     here, page = menu.paginate(found, context.number(2))
-    ids = FileIndex(context.db).example_ids(name)
+    ids = examples.ids(*performer(context), name)
     known = {escape_unprintable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     links = [
@@ -202,7 +202,9 @@ async def _search(context: BotContext, name: str, words: str, page: int) -> None
     # A long shelf takes a while to look through: not in the thread that writes.
     page = min(page, _MOST_FOUND // PAGE_SIZE - 1)
     most = (page + 1) * PAGE_SIZE + 1
-    files = await context.store.read(lambda: FileIndex(context.db).find(words, name, most))
+    files = await context.store.read(
+        lambda: examples.find(*performer(context), words, name, limit=most)
+    )
     here = files[page * PAGE_SIZE :]
 
     def act() -> View:
@@ -222,7 +224,7 @@ def show_example(context: BotContext) -> View:
     """Show one example: its text, what taught it, what is wrong with it."""
     example_access.leave(context)
     file = example_access.example(context)
-    mark, name = admin.short(file.dataset), admin.short(file.example_id)
+    mark, name = admin.short(file.dataset), admin.short(file.id)
     told = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
     )
@@ -240,14 +242,14 @@ def show_example(context: BotContext) -> View:
         (to(context, "examples-to-list", "list", mark, 0), to(context, "button-back", "ds", mark)),
     ]
     parts = [_lineage(context, file), *_findings(context, file)]
-    title = f"{file.dataset} · {escape_unprintable(file.example_id)}"
+    title = f"{file.dataset} · {escape_unprintable(file.id)}"
     return menu.card(title, told, "\n".join(filter(None, parts)), rows=rows)
 
 
 def show_history(context: BotContext) -> View:
     """Show who wrote an example when, as far as commits were seen."""
     file = example_access.example(context)
-    versions = FileIndex(context.db).versions(file.dataset, file.example_id)
+    versions = examples.versions(*performer(context), file.dataset, file.id)
     zone = context.zone
     lines = [
         context.translate(
@@ -261,26 +263,26 @@ def show_history(context: BotContext) -> View:
     ]
     if len(versions) > _MOST_VERSIONS:
         lines.append(context.translate("examples-more", count=len(versions) - _MOST_VERSIONS))
-    title = f"{context.translate('examples-history')} · {escape_unprintable(file.example_id)}"
+    title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
-    back = example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
+    back = example_access.data("one", admin.short(file.dataset), admin.short(file.id))
     return menu.card(title, "\n".join(lines), hint, rows=[menu.back(context, back)])
 
 
-def _lineage(context: BotContext, file: FileText) -> str:
+def _lineage(context: BotContext, file: ExampleView) -> str:
     """Return which builds hold the example."""
-    builds = FileIndex(context.db).taught(file.dataset, file.example_id)
+    builds = examples.builds_with(*performer(context), file.dataset, file.id)
     if builds is None:
         return context.translate("examples-untaught")
     first, last = builds
-    blob = file.blob[:10]
+    blob = file.revision[:10]
     return context.translate("examples-taught", first=first, last=last, blob=blob)
 
 
-def _findings(context: BotContext, file: FileText) -> list[str]:
+def _findings(context: BotContext, file: ExampleView) -> list[str]:
     mine = [
         each
-        for each in FileIndex(context.db).findings(file.dataset)
+        for each in examples.findings(*performer(context), file.dataset)
         if each.path == escape_unprintable(file.path)
     ]
     return [f"• {menu.cut(each.text(context.language), 160)}" for each in mine[:_MOST_FINDINGS]]
@@ -318,7 +320,7 @@ ACTIONS: Mapping[str, Handler] = {
     "prop": changes.proposal,
     "no": acted(changes.ask_reason),
     "no-yes": acted(changes.declined),
-    "changes": acted(changes.changes),
+    "changes": acted(changes.list_changes),
     "change": acted(changes.change),
     "mine": acted(changes.mine),
     "theirs": acted(changes.theirs),

@@ -19,7 +19,7 @@ from typing import Any
 
 from telegram.ext import MessageReactionHandler
 
-from merlin.app import feedback
+from merlin.app import feedback, proposals
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
@@ -376,7 +376,7 @@ def send(context: BotContext) -> View:
     draft = Draft(
         kept["question"], kept["answer"], _dataset(context, turn), turn.turn_id, model_id=model_id
     )
-    if not feedback.propose(*performer(context), draft):
+    if proposals.add(*performer(context), draft) is None:
         return menu.message(text(language, "fix-too-many"))
     mine = Button(text(language, "consent-button"), "consent:show")
     return menu.message(text(language, "fix-sent"), (mine,))

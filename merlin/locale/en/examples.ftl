@@ -63,7 +63,6 @@ examples-saved = Your edit is stored and becomes a commit now. What comes of it,
 examples-saved-late = Your edit is stored, but the daemon does not run now. It becomes a commit when it starts; what comes of it, I will write here.
 examples-no-draft = This edit is not open any more. Begin it again.
 examples-gone = There is no such example any more.
-examples-solved = This conflict has been solved already.
 examples-decided = This correction has been decided on already.
 examples-list-words = Press an example to open it.
 examples-none = There are no examples yet.
@@ -105,9 +104,7 @@ examples-mend = ✏️ Edit
 examples-theirs-stays = Good, their text stays.
 examples-take-back = Take back
 examples-ask-take-back = Take back the change “{ $subject }”? Its text will be forgotten.
-examples-too-late = Too late: the change is a commit already.
 examples-retry = 🔁 Try again
-examples-not-parked = This change is not put aside any more.
 examples-undo = ↩️ Undo the change
 examples-ask-undo = Undo the commit “{ $subject }”? This touches { $count ->
         [one] { $count } file

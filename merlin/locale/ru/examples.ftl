@@ -64,7 +64,6 @@ examples-saved = Правка записана и сейчас станет ко
 examples-saved-late = Правка записана, но демон сейчас не работает. Она станет коммитом, когда он запустится; о результате напишу сюда.
 examples-no-draft = Эта правка уже не открыта. Начните её заново.
 examples-gone = Такого примера больше нет.
-examples-solved = Это столкновение уже разобрано.
 examples-decided = Об этом исправлении уже решено.
 examples-list-words = Нажмите на пример, чтобы открыть его.
 examples-none = Примеров пока нет.
@@ -106,9 +105,7 @@ examples-mend = ✏️ Изменить
 examples-theirs-stays = Хорошо, остаётся их текст.
 examples-take-back = Отозвать
 examples-ask-take-back = Отозвать правку «{ $subject }»? Её текст будет забыт.
-examples-too-late = Поздно: правка уже стала коммитом.
 examples-retry = 🔁 Повторить
-examples-not-parked = Эта правка уже не отложена.
 examples-undo = ↩️ Отменить правку
 examples-ask-undo = Отменить коммит «{ $subject }»? Это затронет { $count ->
         [one] { $count } файл

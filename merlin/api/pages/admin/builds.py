@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.admin.models import score
 from merlin.api.pages.admin.page import rooms
-from merlin.api.pages.components import FindingView, findings_of, next_href
+from merlin.api.pages.components import FindingView, finding_views, next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     Link,
@@ -241,7 +241,6 @@ async def show_verdicts(
 
 def verdict_row(visit: PageRequest, told: VerdictView) -> VerdictRow:
     """Return a verdict as a list shows it."""
-    found = [{**asdict(each), "text": each.text(visit.language)} for each in told.findings]
     return VerdictRow(
         href=f"/admin/verdicts?commit={told.commit}",
         commit=told.commit[:_LETTERS],
@@ -250,7 +249,7 @@ def verdict_row(visit: PageRequest, told: VerdictView) -> VerdictRow:
         chip=badge(visit, "word", "served" if told.served_until else told.verdict),
         reason=said(told.reason, told.arguments, visit.language),
         at=when(visit, told.committed_at),
-        findings=findings_of(visit, found),
+        findings=finding_views(visit, told.findings),
     )
 
 

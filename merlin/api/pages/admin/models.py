@@ -27,11 +27,9 @@ from merlin.api.pages.page import (
 from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of, page_part
 from merlin.app import models
 from merlin.app.models import ModelView, PromotionView, Scores
-from merlin.app.status import DatasetStatus, status
+from merlin.app.status import DatasetView, datasets_by_name
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -132,34 +130,25 @@ async def serving_cards(
     moves: Sequence[PromotionView] = (),
 ) -> list[ServingCard]:
     """Return each dataset with what answers; of one alone where it is named."""
-    library, visible = FileIndex(visit.services.db), visit.caller.actor.visible_datasets()
-    told = await visit.context.read(status, visit.caller.actor)
-    cards = {each.name: each for each in await visit.services.store.read(library.datasets)}
-    return [
-        _card(visit, name, (told.datasets.get(name), cards.get(name)), found, moves)
-        for name in sorted({*told.datasets, *cards})
-        if dataset in {"", name} and (visible is None or name in visible)
-    ]
+    every = await visit.context.read(datasets_by_name, visit.caller.actor)
+    return [_card(visit, each, found, moves) for each in every if dataset in {"", each.name}]
 
 
 def _card(
     visit: PageRequest,
-    name: str,
-    told: tuple[DatasetStatus | None, DatasetCard | None],
+    told: DatasetView,
     found: Sequence[ModelView],
     moves: Sequence[PromotionView],
 ) -> ServingCard:
-    standing, card = told
-    serving, job = (standing.serving, standing.job) if standing else (None, None)
+    name, serving, title = told.name, told.serving, told.title
     model = next((each for each in found if each.serves and each.dataset == name), None)
-    base = job.base_model if job else ""
+    base = told.job.base_model if told.job else ""
     ends = visit.context.sunsets.get(base)
     facts = []
     if serving is not None:
         facts.append((visit.say("answers-since"), when(visit, serving.since)))
         facts.append((visit.say("score"), score(visit, model.evaluation if model else None)))
         facts.append((visit.say("base"), base or serving.provider))
-    title = card.title if card else {}
     return ServingCard(
         dataset=name,
         title=title.get(visit.language) or title.get("ru") or title.get("en") or name,

@@ -5,25 +5,15 @@ In a conflict both texts stand beside each other, those lines marked that the ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import (
-    REFUSALS,
-    Deed,
-    Mark,
-    as_api_request,
-    as_response,
-    call_route,
-    call_route_once,
-    refusal_text,
-)
+from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
 from merlin.api.pages.components import DiffLine, diff_lines
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -36,15 +26,18 @@ from merlin.api.pages.page import (
     render_page,
     when,
 )
-from merlin.api.rest import changes as routes
-from merlin.api.rest.views import ChangeShown, FileChange
 from merlin.api.schema import Hex
+from merlin.app import changes
+from merlin.app.changes import ChangeState, ChangeView, FileChange
+from merlin.app.context import Context
+from merlin.app.idempotency import perform_once
 from merlin.core.errors import NotFound
+from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Badge
-from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import ChangeState, format_subject
+from merlin.course.catalogue import Catalogue, Course
+from merlin.dataset.changes import format_subject
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
 MOST_LINES = 2000
@@ -108,9 +101,6 @@ def _marked(lines: Sequence[str], alike: Iterator[tuple[int, int]]) -> Iterator[
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
-_OVER = frozenset(
-    {ChangeState.COMMITTED, ChangeState.CONFLICT, ChangeState.REFUSED, ChangeState.PARKED}
-)
 _COMMIT_LETTERS = 7
 
 
@@ -134,7 +124,7 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeView:
+class ChangePage:
     """A change; `live_href` asks for it again, "" once it ended; `hint` says what that means."""
 
     change_id: str
@@ -185,58 +175,37 @@ async def solve_change(
     visit: Teaching, change_id: Hex, once: Mark, take: Annotated[Literal["mine", "theirs"], Form()]
 ) -> Response:
     """Solve a conflict: my text over theirs, or theirs."""
-    body = routes.Solution(take=take)
-
-    async def deed(request: Request) -> Response:
-        response = Response()
-        return as_response(
-            await routes.solve_change(request, response, visit.caller, change_id, body)
-        )
-
-    return await _act(visit, change_id, once, deed)
+    return await _act(visit, change_id, once, changes.solve, take=take)
 
 
 @router.post("/changes/{change_id}/retry")
 async def retry_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Let an edit that the repository refused be tried again."""
-
-    async def deed(request: Request) -> Response:
-        response = Response()
-        return as_response(await routes.retry_change(request, response, visit.caller, change_id))
-
-    return await _act(visit, change_id, once, deed)
+    return await _act(visit, change_id, once, changes.retry)
 
 
 @router.post("/changes/{change_id}/drop")
 async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Take an edit back before it is a commit."""
-
-    async def deed(request: Request) -> Response:
-        await routes.drop_change(request, visit.caller, change_id)
-        return as_response(None)
-
-    return await _act(visit, change_id, once, deed)
+    return await _act(visit, change_id, once, changes.drop)
 
 
 @router.post("/changes/{change_id}/undo")
 async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Ask for a commit that takes this one back, and lead to its page."""
-
-    async def deed(request: Request) -> Response:
-        return await routes.undo_change(request, visit.caller, change_id)
-
     try:
-        answer = await call_route_once(visit, once, deed)
+        done = await changes.undo(visit.context, visit.caller.actor, change_id, once)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
-    if not answer.is_good:
-        return await _page(visit, change_id, str(answer.said.get("detail", "")))
-    return seen_other(f"/changes/{answer.said['id']}")
+    return seen_other(f"/changes/{done.id}")
 
 
-async def _act(visit: PageRequest, change_id: str, once: str, deed: Deed) -> Response:
+async def _act(
+    visit: PageRequest, change_id: str, once: str, act: Callable[..., object], **named: str
+) -> Response:
+    actor = visit.caller.actor
     try:
-        await call_route(visit, once, deed)
+        await visit.context.write(perform_once, actor, once, act, change_id, **named)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{change_id}")
@@ -247,11 +216,11 @@ async def note_view(visit: PageRequest, change_id: str) -> NoteView | None:
     if not change_id:
         return None
     try:
-        told = await routes.show_change(await as_api_request(visit), visit.caller, change_id)
+        told = await visit.context.read(changes.get, visit.caller.actor, change_id)
     except NotFound:
         return None
     href = f"/changes/{change_id}"
-    live = "" if told.state in _OVER else f"{href}/note"
+    live = "" if told.is_over else f"{href}/note"
     subject = format_subject(told.subject, visit.language)
     return NoteView(href, live, subject, badge(visit, "page-change", told.state))
 
@@ -262,38 +231,38 @@ async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response
     return render_page(visit, "change.html", v=view, wrong_words=wrong, status=status)
 
 
-async def _view(visit: PageRequest, change_id: str) -> ChangeView:
-    told = await routes.show_change(await as_api_request(visit), visit.caller, change_id)
-    seen = f"{told.state.value}.{len(told.reason)}"
-    is_over, is_conflict = told.state in _OVER, told.state is ChangeState.CONFLICT
-    return ChangeView(
+async def _view(visit: PageRequest, change_id: str) -> ChangePage:
+    told = await visit.context.read(changes.get, visit.caller.actor, change_id)
+    reason = text(visit.language, told.reason, **told.arguments) if told.reason else ""
+    seen, is_conflict = f"{told.state.value}.{len(reason)}", told.state is ChangeState.CONFLICT
+    return ChangePage(
         change_id=change_id,
         seen=seen,
-        live_href="" if is_over else f"/changes/{change_id}/live?seen={seen}",
+        live_href="" if told.is_over else f"/changes/{change_id}/live?seen={seen}",
         subject=format_subject(told.subject, visit.language),
         about=_about(visit, told),
         chip=badge(visit, "page-change", told.state),
         hint=visit.say(f"change-{told.state.value}-hint"),
         # A conflict's reason is what its hint says.
-        reason="" if is_conflict else told.reason,
+        reason="" if is_conflict else reason,
         files=tuple(map(_file, told.files)),
         is_conflict=is_conflict,
         may_retry=told.state is ChangeState.PARKED,
-        may_drop=told.state in (ChangeState.WAITING, ChangeState.PARKED),
+        may_drop=told.can_drop,
         may_undo=told.state is ChangeState.COMMITTED,
         course=await _course(visit, told.dataset),
         verdict_href=_verdict(visit, told),
     )
 
 
-def _about(visit: PageRequest, told: ChangeShown) -> str:
+def _about(visit: PageRequest, told: ChangeView) -> str:
     said = [told.dataset, when(visit, told.asked_at)]
     if told.commit:
         said.append(visit.say("commit", commit=told.commit[:_COMMIT_LETTERS]))
     return " · ".join(said)
 
 
-def _verdict(visit: PageRequest, told: ChangeShown) -> str:
+def _verdict(visit: PageRequest, told: ChangeView) -> str:
     is_seen = told.commit and visit.caller.may(Permission.WATCH, told.dataset)
     return f"/admin/verdicts?commit={told.commit}" if is_seen else ""
 
@@ -304,9 +273,11 @@ def _file(told: FileChange) -> ChangedFile:
 
 
 async def _course(visit: PageRequest, dataset: str) -> Link | None:
-    courses = Catalogue(visit.services.db)
+    def find(ctx: Context) -> Course:
+        return Catalogue(ctx.db).course(dataset)
+
     try:
-        course = await visit.services.store.read(lambda: courses.course(dataset))
+        course = await visit.context.read(find)
     except NotFound:
         return None
     return Link(f"/courses/{course.course_id}/edit", course.title(visit.language))

@@ -8,32 +8,24 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import (
-    REFUSALS,
-    Answer,
-    Mark,
-    as_api_request,
-    call_route,
-    call_route_once,
-    preview_route,
-    refusal_text,
-)
-from merlin.api.pages.components import ProofView, listed, proof_of
+from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
+from merlin.api.pages.components import ProofView, next_href, proof_view
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
 from merlin.api.pages.teach.changes import Clash, clashes
-from merlin.api.rest import examples as routes
-from merlin.api.schema import Id, Page, Sought, page_of
+from merlin.api.rest.examples import ExampleBody
+from merlin.api.schema import USUAL, Id, Page, Sought, cursor, page_of, read_cursor
+from merlin.app import changes, examples
+from merlin.app.changes import EditNotGood, StaleEdit
+from merlin.app.examples import ExampleView
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_ACCEPTED, _STALE = 202, 409
 # Letters of a question that a list shows.
 _SHORT = 300
 ExampleId = Annotated[str, Query(min_length=1, max_length=200)]
@@ -50,14 +42,14 @@ class ExampleForm(BaseModel):
     act: Literal["check", "save"] = "check"
     once: str = Field(default_factory=mark, pattern=PATTERN)
 
-    def body(self) -> routes.ExampleBody:
-        """Return what the api is asked for. Raises ValidationError."""
-        return routes.ExampleBody(
+    def words(self) -> examples.ExampleWords:
+        """Return what the example shall say. Raises ValidationError."""
+        body = ExampleBody(
             question=_plain(self.question),
             answer=_plain(self.answer),
             tags=[each for each in map(str.strip, self.tags.split(",")) if each],
-            revision=self.revision or None,
         )
+        return body.words()
 
     @property
     def is_whole(self) -> bool:
@@ -98,7 +90,7 @@ class ExamplesView:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleView:
+class ExamplePage:
     """The form of one example; `clashes` are what another wrote meanwhile, None: nobody did."""
 
     course_id: int
@@ -119,20 +111,21 @@ async def show_examples(
 ) -> Response:
     """Return one part of a course's examples, or those that say some words."""
     course = await course_led(visit, course_id)
-
-    async def read(request: Request, response: Response) -> list[routes.ExampleShown]:
-        told = await routes.list_examples(
-            request, response, visit.caller, course.dataset, page, query
+    limit, after = page.limit or USUAL, read_cursor(page.cursor, str)
+    ctx, actor, before = visit.context, visit.caller.actor, str(after[0]) if after else ""
+    if query.strip():
+        found = await ctx.read(examples.find, actor, query, course.dataset, limit=limit)
+    else:
+        found = await ctx.read(
+            examples.recent, actor, course.dataset, limit=limit + 1, after=before
         )
-        return told.examples
-
-    found = await listed(visit, read)
+    has_more = len(found) > limit
     view = ExamplesView(
         course_id=course_id,
         title=course.title(visit.language),
         query=query,
-        rows=tuple(_row(course, each) for each in found.rows),
-        next_href="" if query.strip() else found.next_href,
+        rows=tuple(_row(course, each) for each in found[:limit]),
+        next_href=next_href(visit, cursor(found[limit - 1].id) if has_more else ""),
     )
     return render_page(visit, "teach_examples.html", v=view)
 
@@ -181,12 +174,21 @@ async def save_example(
 
 
 async def _saved(visit: PageRequest, course: Course, form: ExampleForm) -> Response:
-    answer = await _answer(visit, course, form)
-    if answer.status == _ACCEPTED:
-        return seen_other(f"/changes/{answer.said['id']}")
-    if form.example and _is_stale(answer):
+    ctx, actor, words = visit.context, visit.caller.actor, form.words()
+    make = examples.make_addition(words)
+    if form.example:
+        make = examples.make_rewording(form.example, words, form.revision)
+    try:
+        if form.act == "check":
+            seen = await changes.preview(ctx, actor, course.dataset, make)
+            return _page(visit, course, form, proof=proof_view(visit, seen))
+        # Of a form that is sent again with other words another change comes.
+        done = await changes.submit(ctx, actor, course.dataset, make, form.model_dump_json())
+    except StaleEdit:
         return _clashing(visit, course, form, await _lying(visit, course, form.example))
-    return _told(visit, course, form, answer)
+    except EditNotGood as error:
+        return _page(visit, course, form, visit.say("not-good"), proof_view(visit, error.preview))
+    return seen_other(f"/changes/{done.id}")
 
 
 @router.post("/courses/{course_id}/examples/remove")
@@ -199,35 +201,24 @@ async def remove_example(
 ) -> Response:
     """Ask for a commit without the example; its page offers the way back."""
     course = await course_led(visit, course_id)
-
-    async def deed(request: Request) -> Response:
-        return await routes.remove_example(
-            request, visit.caller, course.dataset, example, revision=revision
-        )
-
+    make, actor = examples.make_removal(example, revision), visit.caller.actor
+    proof = None
     try:
-        answer = await call_route(visit, once, deed)
+        done = await changes.submit(visit.context, actor, course.dataset, make, f"{once} {example}")
+    except StaleEdit:
+        wrong = visit.say("stale-removal")
+    except EditNotGood as error:
+        wrong, proof = visit.say("not-good"), proof_view(visit, error.preview)
     except REFUSALS as error:
-        return _page(
-            visit, course, await _lying(visit, course, example), refusal_text(visit, error)
-        )
-    if answer.is_good:
-        return seen_other(f"/changes/{answer.said['id']}")
-    form = await _lying(visit, course, example)
-    if _is_stale(answer):
-        return _page(visit, course, form, visit.say("stale-removal"))
-    return _told(visit, course, form, answer)
-
-
-def _is_stale(answer: Answer) -> bool:
-    return answer.status == _STALE and "revision" in answer.said
+        wrong = refusal_text(visit, error)
+    else:
+        return seen_other(f"/changes/{done.id}")
+    return _page(visit, course, await _lying(visit, course, example), wrong, proof)
 
 
 async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleForm:
     """Return an example as it lies there. Raises NotFound."""
-    seen = await routes.show_example(
-        await as_api_request(visit), visit.caller, course.dataset, example
-    )
+    seen = await visit.context.read(examples.get, visit.caller.actor, course.dataset, example)
     return ExampleForm(
         example=seen.id,
         question=seen.question or "",
@@ -246,31 +237,6 @@ def _clashing(
     return _page(visit, course, seen, visit.say("stale-example"), told=told)
 
 
-async def _answer(visit: PageRequest, course: Course, form: ExampleForm) -> Answer:
-    body, is_dry = form.body(), form.act == "check"
-
-    async def deed(request: Request) -> Response:
-        caller, dataset = visit.caller, course.dataset
-        if not form.example:
-            return await routes.add_example(request, caller, dataset, body, dry_run=is_dry)
-        return await routes.edit_example(
-            request, caller, dataset, form.example, body, dry_run=is_dry
-        )
-
-    if is_dry:
-        return await preview_route(visit, deed)
-    ask = call_route if form.example else call_route_once
-    return await ask(visit, form.once, deed)
-
-
-def _told(visit: PageRequest, course: Course, form: ExampleForm, answer: Answer) -> Response:
-    """Return the form with what the checker said."""
-    if answer.is_good or "findings" in answer.said:
-        wrong = "" if answer.is_good else visit.say("not-good")
-        return _page(visit, course, form, wrong, proof_of(visit, answer.said))
-    return _page(visit, course, form, str(answer.said.get("detail", "")))
-
-
 def _page(
     visit: PageRequest,
     course: Course,
@@ -280,7 +246,7 @@ def _page(
     *,
     told: tuple[Clash, ...] | None = None,
 ) -> Response:
-    view = ExampleView(
+    view = ExamplePage(
         course_id=course.course_id,
         title=course.title(visit.language),
         form=form,
@@ -292,7 +258,7 @@ def _page(
     return render_page(visit, "teach_example.html", v=view, status=422 if wrong else 200)
 
 
-def _row(course: Course, told: routes.ExampleShown) -> ExampleRow:
+def _row(course: Course, told: ExampleView) -> ExampleRow:
     return ExampleRow(
         href=_href(course, told.id),
         question=(told.question or "")[:_SHORT],

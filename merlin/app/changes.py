@@ -1,0 +1,598 @@
+"""Edits of datasets: check one, ask for its commit; what became of it, conflicts, undo.
+
+    files with what waits -> edits -> preview -> [errors: refused] -> changes that wait for a commit
+
+Nobody builds on what has changed meanwhile: where something came in between, all is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from merlin.account.users import Users
+from merlin.app.actor import Actor, missing_dataset
+from merlin.app.context import Context
+from merlin.app.permissions import may_edit_examples, require_editing
+from merlin.app.views import described
+from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
+from merlin.core.permissions import Permission
+from merlin.course.catalogue import Catalogue, Material
+from merlin.course.editing import CourseEdits
+from merlin.dataset.builds import Build
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import (
+    Change,
+    ChangeKind,
+    ChangeRequest,
+    ChangeState,
+    Conflict,
+    Edit,
+    Editor,
+    make_changes,
+    revert_subject,
+    telegram_editor,
+)
+from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileText, apply_pending_changes, is_behind
+from merlin.dataset.finding import Finding
+from merlin.dataset.preview import Preview, unified_diff
+from merlin.training.policy import Forecast, forecast
+
+__all__ = [
+    "ChangeKind",
+    "ChangeState",
+    "ChangeView",
+    "DatasetFiles",
+    "FileChange",
+    "FileDifference",
+    "PreviewView",
+]
+
+_TRIES = 5
+_LOOK_S = 0.1
+_FRESH = timedelta(seconds=30)
+# Of a commit's id, where a button names one.
+_FEWEST_DIGITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFiles:
+    """What lies in a dataset's folder, with what waits to be committed.
+
+    `materials` are those of its course, `build` its newest one. `mark` is another as soon as
+    anything is; `is_behind`: a commit was made that is not seen yet.
+    """
+
+    dataset: str
+    files: list[FileText]
+    materials: list[Material]
+    build: Build | None = None
+    mark: tuple[str, ...] = ()
+    is_behind: bool = False
+
+    def file(self, path: str) -> FileText | None:
+        """Return one file, None where there is none."""
+        return next((each for each in self.files if each.path == path), None)
+
+
+# Makes the edits of what lies there; may be called several times.
+Make = Callable[[DatasetFiles], CourseEdits]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDifference:
+    """One file of a change that is not asked for yet."""
+
+    path: str = described("within the dataset's folder")
+    kind: ChangeKind
+    difference: str = described("a unified diff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewView:
+    """What would come of edits; nothing was asked for.
+
+    `findings` stand at the edited files, `around` are what the edits bring to the others.
+    `tokens` are those of the good examples among the edited files; `next_training` what it would
+    cost, None where nobody can say.
+    """
+
+    dataset: str
+    is_good: bool
+    is_whole: bool = False
+    findings: Sequence[Finding] = ()
+    around: Sequence[Finding] = ()
+    files: Sequence[FileDifference] = ()
+    tokens: int = 0
+    next_training: Forecast | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One file of a change."""
+
+    id: str
+    path: str = described("within the dataset's folder")
+    kind: ChangeKind
+    difference: str | None = described("a unified diff, null where git alone has it")
+    is_conflict: bool
+    yours: str | None = described("your text, in a conflict; null: no file")
+    theirs: str | None = described("what lies there instead, in a conflict")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """An edit on its way to a commit; all its files become one commit, or none does.
+
+    `reason` is a Fluent key with `arguments`: why it waits or was refused, "" for no reason.
+    """
+
+    id: str
+    dataset: str
+    subject: str
+    state: ChangeState
+    reason: str
+    arguments: Mapping[str, object]
+    commit: str | None
+    asked_at: datetime
+    files: Sequence[FileChange]
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing happens any more unless somebody decides."""
+        return self.state not in (ChangeState.WAITING, ChangeState.WORKING)
+
+    @property
+    def can_drop(self) -> bool:
+        """Return whether it can be taken back before it is a commit; a conflict is solved."""
+        return self.state in (ChangeState.WAITING, ChangeState.PARKED)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """A commit with what takes it back."""
+
+    batch: Sequence[Change]
+    revert: Revert
+
+
+class StaleEdit(Refused):
+    """What the editor saw lies there no more; both texts, and the revision of what does."""
+
+    def __init__(self, yours: str | None, theirs: str | None, revision: str) -> None:
+        super().__init__("edited meanwhile", "api-problem-stale-detail")
+        self.yours = yours
+        self.theirs = theirs
+        self.revision = revision
+
+
+class EditNotGood(DatasetError):
+    """The checker finds an error in an edit."""
+
+    def __init__(self, preview: PreviewView) -> None:
+        super().__init__("the edit has errors", "api-problem-not-good-detail")
+        self.preview = preview
+
+
+def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
+    """Raise StaleEdit where an editor saw another revision than lies there.
+
+    Raises Refused where the editor named none.
+    """
+    if not revision:
+        raise Refused("no revision", "teaching-no-revision")
+    if revision.strip('"') != now:
+        raise StaleEdit(yours, theirs, now)
+
+
+def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
+    """Return what lies in a dataset's folder. Raises NotFound, also for who may not edit it."""
+    require_editing(ctx, actor, dataset)
+    with ctx.db.snapshot():
+        index, changes = FileIndex(ctx.db), _changes(ctx)
+        files, pending = index.files(dataset), changes.pending(dataset)
+        if not files:
+            raise missing_dataset(dataset)
+        return DatasetFiles(
+            dataset=dataset,
+            files=apply_pending_changes(dataset, files, pending),
+            materials=_materials(ctx, dataset),
+            build=index.newest_build(dataset),
+            mark=(*(each.blob for each in files), *(each.change_id for each in pending)),
+            is_behind=is_behind(files, changes.committed(dataset, ctx.clock() - _FRESH)),
+        )
+
+
+def _changes(ctx: Context) -> Changes:
+    return Changes(ctx.db, ctx.clock)
+
+
+def _materials(ctx: Context, dataset: str) -> list[Material]:
+    try:
+        return Catalogue(ctx.db).materials(dataset)
+    except NotFound:
+        return []
+
+
+def check_edits(
+    ctx: Context, files: DatasetFiles, edits: Sequence[Edit], *, is_whole: bool = False
+) -> PreviewView:
+    """Return what the checker says of edits; takes a while, and reads no rows."""
+    texts = {each.path: each.text for each in edits}
+    seen = ctx.checker.preview(files.dataset, files.files, texts)
+    return preview_view(ctx, files, edits, seen, is_whole=is_whole)
+
+
+def preview_view(
+    ctx: Context,
+    files: DatasetFiles,
+    edits: Sequence[Edit],
+    seen: Preview,
+    *,
+    is_whole: bool = False,
+) -> PreviewView:
+    """Return what the checker said of edits, and what the next training would cost."""
+    provider = seen.spec.recipe.provider if seen.spec else ""
+    old = {each.path: each.text for each in files.files}
+    return PreviewView(
+        dataset=files.dataset,
+        is_good=seen.is_good,
+        is_whole=is_whole,
+        findings=seen.findings,
+        around=seen.around,
+        files=[
+            FileDifference(
+                path=each.path,
+                kind=each.kind,
+                difference=unified_diff(old.get(each.path), each.text, each.path),
+            )
+            for each in edits
+        ],
+        tokens=sum(seen.tokens.values()),
+        next_training=forecast(files.build, seen, lambda base: ctx.known.price(provider, base)),
+    )
+
+
+async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> PreviewView:
+    """Return what would come of an edit.
+
+    Raises NotFound, Refused where the newest commit is not seen in time, and what `make` raises.
+    """
+    files = await _newest_files(ctx, actor, dataset)
+    return (await _checked(ctx, files, make))[1]
+
+
+async def submit(
+    ctx: Context, actor: Actor, dataset: str, make: Make, once: str = ""
+) -> ChangeView:
+    """Check an edit and ask for its commit; with the same `once` the first change is returned.
+
+    Raises NotFound, EditNotGood, what `make` raises, and Refused where others edit the same files
+    all the time.
+    """
+    batch = _batch_id(actor, once)
+    for _ in range(_TRIES):
+        files = await _newest_files(ctx, actor, dataset)
+        known = await ctx.read(_known, batch)
+        if not known:
+            proposed, seen = await _checked(ctx, files, make)
+            if not seen.is_good:
+                raise EditNotGood(seen)
+            known = await ctx.write(_save_unless_changed, actor, files, proposed, batch)
+        if known:
+            texts = {each.blob: each.text for each in files.files}
+            return _view(known, texts.get)
+    raise _busy()
+
+
+async def _checked(
+    ctx: Context, files: DatasetFiles, make: Make
+) -> tuple[CourseEdits, PreviewView]:
+    proposed = await asyncio.to_thread(make, files)
+    return proposed, await asyncio.to_thread(
+        check_edits, ctx, files, proposed.edits, is_whole=proposed.is_whole
+    )
+
+
+async def _newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
+    """Return what lies there once the newest commit is seen. Raises Refused when it is not."""
+    until = asyncio.get_running_loop().time() + ctx.commit_wait_s
+    while (files := await ctx.read(read_files, actor, dataset)).is_behind:
+        if asyncio.get_running_loop().time() > until:
+            raise _busy()
+        await asyncio.sleep(_LOOK_S)
+    return files
+
+
+def _busy() -> Refused:
+    return Refused("others edit it", "api-problem-busy-file-detail")
+
+
+def _batch_id(actor: Actor, once: str) -> str:
+    """Return the batch by which a call that comes again finds its changes, "" without a mark."""
+    said = f"{actor.name}\n{once}".encode()
+    return hashlib.sha256(said).hexdigest()[:32] if once else ""
+
+
+def _known(ctx: Context, batch: str) -> list[Change]:
+    return _changes(ctx).of_batch(batch) if batch else []
+
+
+def _save_unless_changed(
+    ctx: Context, actor: Actor, files: DatasetFiles, proposed: CourseEdits, batch: str
+) -> list[Change]:
+    """Return the stored changes; none where something came in between."""
+    if read_files(ctx, actor, files.dataset).mark != files.mark:
+        return []
+    return save(ctx, actor, files.dataset, proposed.edits, proposed.subject, batch=batch)
+
+
+def save(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    edits: Sequence[Edit],
+    subject: str = "",
+    *,
+    editor: Editor | None = None,
+    batch: str = "",
+) -> list[Change]:
+    """Ask for the commit of edits that were checked; return its changes.
+
+    `editor` is in whose name it is made, None: the actor's. Raises NotFound, Refused for edits that
+    no dataset can take.
+    """
+    require_editing(ctx, actor, dataset)
+    asked = ChangeRequest(editor or _editor(ctx, actor), asker(actor), ctx.clock())
+    changes = make_changes(dataset, edits, asked, subject)
+    if batch:
+        first, *others = (replace(each, batch=batch) for each in changes)
+        changes = (replace(first, change_id=batch), *others)
+    _changes(ctx).put(changes)
+    return list(changes)
+
+
+def asker(actor: Actor) -> str:
+    """Return how changes name who asked for them."""
+    return actor.name if actor.is_operator else str(actor.user_id)
+
+
+def _editor(ctx: Context, actor: Actor) -> Editor:
+    user = Users(ctx.db, ctx.clock).get(actor.user_id)
+    return telegram_editor(actor.user_id, user.shown_name if user else "")
+
+
+def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
+    """Return the actor's edits, an admin everybody's, newest first.
+
+    `before`: only those asked for before this one.
+    """
+    with ctx.db.snapshot():
+        by = None if actor.may(Permission.USERS) else asker(actor)
+        firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).text
+        return [_view(_changes(ctx).of_batch(each.batch), text) for each in firsts]
+
+
+def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
+    """Return the first change of each of the actor's own edits, newest first."""
+    return _changes(ctx).batches(asker(actor), limit)
+
+
+def count_open(ctx: Context, actor: Actor) -> int:
+    """Return how many of the actor's own edits wait or stand in conflict."""
+    return _changes(ctx).count_open(asker(actor))
+
+
+def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
+    """Return where an edit stands; in a conflict with both texts. Raises NotFound."""
+    with ctx.db.snapshot():
+        return _view(_own(ctx, actor, change_id), FileIndex(ctx.db).text)
+
+
+def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
+    """Return the first file of an edit that stands in conflict, else the named one.
+
+    Raises NotFound.
+    """
+    batch = _own(ctx, actor, change_id)
+    named = next(each for each in batch if each.change_id == change_id)
+    return next((each for each in [named, *batch] if each.theirs is not None), named)
+
+
+def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
+    """Solve a conflict: `take` is mine (my text over theirs) or theirs.
+
+    `change_id` is that of the file in conflict, or of the whole edit. Raises NotFound, Forbidden,
+    Refused where it is solved already.
+    """
+    one, theirs = conflict(ctx, actor, change_id)
+    is_text = theirs.text is not None or not theirs.blob
+    if take == "mine":
+        _changes(ctx).again(one.change_id, one.text, theirs.blob)
+    elif is_text and len(_changes(ctx).of_batch(one.batch)) > 1:
+        _changes(ctx).again(one.change_id, theirs.text, theirs.blob)
+    else:
+        _changes(ctx).give_up(one.change_id)
+    return get(ctx, actor, one.batch)
+
+
+async def check_rewrite(ctx: Context, actor: Actor, one: Change, text: str) -> PreviewView:
+    """Return what the checker says of a text that shall solve a conflict. Raises NotFound."""
+    files = await ctx.read(read_files, actor, one.dataset)
+    return await asyncio.to_thread(check_edits, ctx, files, [Edit(one.inside, one.before, text)])
+
+
+def rewrite(
+    ctx: Context, actor: Actor, change_id: str, text: str | None, over: str | None
+) -> ChangeView:
+    """Solve a conflict by a text that was checked, None: by no file; raises as `solve`.
+
+    `over` is the blob that the editor saw in the file's place, None for no file.
+    """
+    one, _ = conflict(ctx, actor, change_id)
+    _changes(ctx).again(one.change_id, text, over)
+    return get(ctx, actor, one.batch)
+
+
+def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Conflict]:
+    """Return a file in conflict and what lies there instead; raises as `solve`."""
+    batch = _editable(ctx, actor, change_id)
+    standing = [each for each in batch if each.theirs is not None]
+    named = [each for each in standing if each.change_id == change_id]
+    one = next(iter([*named, *standing]), None)
+    if one is None or one.theirs is None or one.state is not ChangeState.CONFLICT:
+        raise Refused("solved already", "change-solved")
+    return one, one.theirs
+
+
+def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
+    """Let an edit that the repository refused be tried again.
+
+    Raises NotFound, Forbidden, Refused for one that is not parked.
+    """
+    batch = _editable(ctx, actor, change_id)
+    if not _changes(ctx).retry(batch[0].change_id):
+        raise Refused("not parked", "change-not-parked", change=change_id)
+    return get(ctx, actor, change_id)
+
+
+def drop(ctx: Context, actor: Actor, change_id: str) -> None:
+    """Take an edit back and forget its text. Raises NotFound, Refused once it is a commit."""
+    first = _own(ctx, actor, change_id)[0]
+    if first.reason != "change-given-up" and not _changes(ctx).give_up(first.change_id):
+        raise Refused("too late", "change-too-late")
+
+
+async def undo(ctx: Context, actor: Actor, change_id: str, once: str = "") -> ChangeView:
+    """Ask for the commit that puts the files back as they were before another one.
+
+    Raises as `submit`, and Refused where files were written anew since.
+    """
+    batch, make = await ctx.read(_undoing, actor, change_id)
+    return await submit(ctx, actor, batch[0].dataset, make, once)
+
+
+async def preview_undo(ctx: Context, actor: Actor, change_id: str) -> PreviewView:
+    """Return what `undo` would come to; raises as it does."""
+    batch, make = await ctx.read(_undoing, actor, change_id)
+    return await preview(ctx, actor, batch[0].dataset, make)
+
+
+def _undoing(ctx: Context, actor: Actor, change_id: str) -> tuple[list[Change], Make]:
+    batch, text = _editable(ctx, actor, change_id), FileIndex(ctx.db).text
+    texts = {each.before: text(each.before) for each in batch if each.before}
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        blobs = {each.path: each.blob for each in files.files}
+        found = plan_revert(batch, blobs, texts.get)
+        if found.newer:  # nobody is asked here which of the files are to go back all the same
+            raise Refused("written anew", "change-undo-since", path=found.newer[0])
+        return CourseEdits(found.edits, revert_subject(batch[0].subject))
+
+    return batch, make
+
+
+def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
+    """Return the actor's own changes that became the commit whose id begins so.
+
+    Raises NotFound, also where the actor edits the dataset no more.
+    """
+    found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _FEWEST_DIGITS else []
+    if not found:
+        raise NotFound("no such commit of theirs", "bot-button-old")
+    require_editing(ctx, actor, found[0].dataset)
+    return found
+
+
+def plan_undo(ctx: Context, actor: Actor, mark: str) -> UndoPlan:
+    """Return what takes such a commit back; what was written anew since stays.
+
+    Raises NotFound, Refused where that cannot be known.
+    """
+    batch = of_commit(ctx, actor, mark)
+    index, dataset = FileIndex(ctx.db), batch[0].dataset
+    return UndoPlan(batch, plan_revert(batch, index.blobs(dataset), index.text))
+
+
+def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
+    """Return the edit that takes a commit of one file back; whether it was written anew since.
+
+    Raises as `plan_undo`.
+    """
+    (one,) = of_commit(ctx, actor, mark)
+    index = FileIndex(ctx.db)
+    blobs = index.blobs(one.dataset)
+    return revert_change(one, blobs, index.text), was_edited_since(one, blobs)
+
+
+def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
+    """Ask for the commit that `plan_undo` plans; return its dataset. Raises as that does."""
+    found = plan_undo(ctx, actor, mark)
+    first = found.batch[0]
+    subject = revert_subject(first.subject)
+    save(ctx, actor, first.dataset, found.revert.edits, subject, editor=editor)
+    return first.dataset
+
+
+def _own(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
+    """Return the batch of a change, the change first. Raises NotFound for one of others."""
+    one = _changes(ctx).get(change_id)
+    if one.by != asker(actor) and not actor.may(Permission.USERS):
+        raise NotFound("not theirs", "change-unknown", change=change_id)
+    return _changes(ctx).of_batch(one.batch)
+
+
+def _editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
+    """Return the batch where the actor may still edit its dataset."""
+    batch = _own(ctx, actor, change_id)
+    if not may_edit_examples(ctx, actor, batch[0].dataset):
+        raise Forbidden(f"{batch[0].dataset} is not theirs any more")
+    return batch
+
+
+def _view(batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeView:
+    """Return a batch; `text` says what a blob holds, None where that is not kept."""
+    first = batch[0]
+    reason = next((each for each in batch if each.reason), first)
+    return ChangeView(
+        id=first.batch,
+        dataset=first.dataset,
+        subject=first.subject,
+        state=first.state,
+        reason=reason.reason,
+        arguments=reason.arguments,
+        commit=first.commit,
+        asked_at=first.created_at,
+        files=[_file(each, text) for each in batch],
+    )
+
+
+def _file(change: Change, text: Callable[[str], str | None]) -> FileChange:
+    theirs = change.theirs
+    return FileChange(
+        id=change.change_id,
+        path=change.inside,
+        kind=change.kind,
+        difference=_difference(change, text),
+        is_conflict=theirs is not None,
+        yours=change.text if theirs is not None else None,
+        theirs=theirs.text if theirs is not None else None,
+    )
+
+
+def _difference(change: Change, text: Callable[[str], str | None]) -> str | None:
+    """Return what the change does to its file; None where one of the texts is not kept here."""
+    is_forgotten = change.text is None and change.kind is not ChangeKind.DELETE
+    if is_forgotten or change.state is ChangeState.REFUSED:
+        return None
+    if change.theirs is not None:
+        return unified_diff(change.theirs.text, change.text, change.inside)
+    old = text(change.before) if change.before else None
+    if change.before and old is None:
+        return None
+    return unified_diff(old, change.text, change.inside)

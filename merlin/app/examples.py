@@ -1,0 +1,247 @@
+"""Examples: what models learn from. Editors change them by commits, others propose them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from merlin.app.actor import Actor, missing_dataset
+from merlin.app.changes import DatasetFiles, Make, PreviewView, preview_view, require_revision
+from merlin.app.context import Context
+from merlin.app.permissions import may_edit_examples, require_editing
+from merlin.app.views import described
+from merlin.core.errors import DatasetError, NotFound
+from merlin.core.permissions import Permission
+from merlin.course.editing import CourseEdits
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import ChangeKind, Edit
+from merlin.dataset.check import CheckedDataset
+from merlin.dataset.example_yaml import (
+    free_example_id,
+    parse_example,
+    reword_example,
+    write_turns,
+)
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
+from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.preview import check_files
+from merlin.dataset.proposals import (
+    example_id_of,
+    example_path,
+)
+
+__all__ = ["DatasetCard", "ExampleCommit", "ExampleView", "Finding"]
+
+# Long enough for a commit to be seen.
+_FRESH = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleView:
+    """One example."""
+
+    id: str
+    dataset: str
+    question: str | None = described("the first question, null where it cannot be read")
+    answer: str | None = described("the last answer")
+    tags: list[str]
+    text: str | None = described("the file, YAML; null where it is no text")
+    revision: str
+
+    @property
+    def path(self) -> str:
+        """Return the path of its file within the dataset's folder."""
+        return example_path(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleWords:
+    """What an example shall say: `text` the whole file, or its parts; None: as it was."""
+
+    question: str | None = None
+    answer: str | None = None
+    tags: Sequence[str] | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportView:
+    """What importing a file would do; `edits` are those without an error."""
+
+    plan: ImportPlan
+    preview: PreviewView
+    edits: Sequence[Edit] = field(default_factory=list)
+
+
+def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
+    """Return the datasets of which the actor may edit the examples, by name."""
+    cards = FileIndex(ctx.db).datasets()
+    return [each for each in cards if actor.may(Permission.EDIT_EXAMPLES, each.name)]
+
+
+def recent(
+    ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, after: str = "", offset: int = 0
+) -> list[ExampleView]:
+    """Return examples by id: those behind the id `after`, or behind the first `offset`.
+
+    Raises NotFound.
+    """
+    require_editing(ctx, actor, dataset)
+    index = FileIndex(ctx.db)
+    if after:
+        return [view_of(each) for each in index.following(dataset, after, limit)]
+    return [view_of(each) for each in index.examples(dataset, offset, limit)]
+
+
+def find(
+    ctx: Context, actor: Actor, words: str, dataset: str = "", *, limit: int = 50
+) -> list[ExampleView]:
+    """Return the first examples that say all these words, of one dataset or ("") of all.
+
+    Raises NotFound.
+    """
+    if dataset:
+        require_editing(ctx, actor, dataset)
+    found = FileIndex(ctx.db).find(words, dataset or None, limit)
+    mine = {name: may_edit_examples(ctx, actor, name) for name in {each.dataset for each in found}}
+    return [view_of(each) for each in found if mine[each.dataset]]
+
+
+def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
+    """Return a dataset as recorded, checked. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    files = FileIndex(ctx.db).files(dataset)
+    if not files:
+        raise missing_dataset(dataset)
+    return check_files(dataset, files, limit_tokens=ctx.checker.limit_tokens)
+
+
+def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:
+    """Return one example as it lies at the newest commit. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return view_of(FileIndex(ctx.db).one(dataset, example_id))
+
+
+def view_of(file: FileText) -> ExampleView:
+    """Return what a file says."""
+    example = parse_example(file.text)
+    last = example.messages[-1].content if example else None
+    return ExampleView(
+        id=file.example_id,
+        dataset=file.dataset,
+        question=example.question if example else None,
+        answer=last if isinstance(last, str) else None,
+        tags=list(example.tags) if example else [],
+        text=file.text,
+        revision=file.blob,
+    )
+
+
+def ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
+    """Return the ids of a dataset's examples, in order. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return FileIndex(ctx.db).example_ids(dataset)
+
+
+def findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
+    """Return what the checker found in a dataset at its newest commit. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return FileIndex(ctx.db).findings(dataset)
+
+
+def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
+    """Return the commits that wrote an example, newest first, as far as seen. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return FileIndex(ctx.db).versions(dataset, example_id)
+
+
+def builds_with(
+    ctx: Context, actor: Actor, dataset: str, example_id: str
+) -> tuple[str, str] | None:
+    """Return the first and the last build that holds an example. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return FileIndex(ctx.db).taught(dataset, example_id)
+
+
+def free_id(ctx: Context, dataset: str, text: str | None, folder: str = "") -> str:
+    """Return an id in a folder that no example has, nor one that anybody asked to add."""
+    changes = Changes(ctx.db, ctx.clock)
+    asked = (*changes.pending(dataset), *changes.committed(dataset, ctx.clock() - _FRESH))
+    taken = [example_id_of(each.inside) for each in asked if each.kind is ChangeKind.ADD]
+    taken += FileIndex(ctx.db).example_ids(dataset)
+    return f"{folder}{free_example_id(text, (each.removeprefix(folder) for each in taken))}"
+
+
+def write_words(words: ExampleWords) -> str:
+    """Return a new example's file. Raises DatasetError where its words are not all there."""
+    if words.text is not None:
+        return end_line(words.text)
+    if not words.question or not words.answer:
+        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
+    said = (("user", words.question.strip()), ("assistant", words.answer.strip()))
+    return write_turns(said, words.tags or ())
+
+
+def end_line(text: str) -> str:
+    """Return a text with plain line ends, and one at its end."""
+    plain = text.replace("\r\n", "\n")
+    return plain if plain.endswith("\n") else f"{plain}\n"
+
+
+def make_addition(words: ExampleWords) -> Make:
+    """Return what adds an example. Raises DatasetError where its words are not all there."""
+    text = write_words(words)
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        taken = (each.example_id for each in files.files if each.path.startswith(EXAMPLES))
+        return CourseEdits((Edit(example_path(free_example_id(text, taken)), None, text),), "")
+
+    return make
+
+
+def make_rewording(example_id: str, words: ExampleWords, revision: str | None) -> Make:
+    """Return what gives an example other words; `revision` is the one that the editor saw."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        file = _lying(files, example_id)
+        require_revision(revision, file.blob, words.text, file.text)
+        text = words.text
+        if text is None:
+            text = reword_example(file.text, words.question, words.answer, words.tags)
+        return CourseEdits((Edit(file.path, file.blob, end_line(text)),), "")
+
+    return make
+
+
+def make_removal(example_id: str, revision: str | None) -> Make:
+    """Return what removes an example; `revision` is the one that the editor saw."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        file = _lying(files, example_id)
+        require_revision(revision, file.blob, None, file.text)
+        return CourseEdits((Edit(file.path, file.blob, None),), "")
+
+    return make
+
+
+def _lying(files: DatasetFiles, example_id: str) -> FileText:
+    file = files.file(example_path(example_id))
+    if file is None:
+        told = {"dataset": files.dataset, "example": example_id}
+        raise NotFound(f"no example {example_id}", "change-no-example", **told)
+    return file
+
+
+def plan(ctx: Context, files: DatasetFiles, lines: Sequence[ImportedLine]) -> ImportView:
+    """Return what importing lines would do; takes a while, and reads no rows."""
+    found = plan_import(files.dataset, files.files, lines, ctx.checker)
+    bad = {each.path for each in found.seen.findings if each.severity is Severity.ERROR}
+    return ImportView(
+        plan=found,
+        preview=preview_view(ctx, files, found.edits, found.seen),
+        edits=[each for each in found.edits if escape_unprintable(each.path) not in bad],
+    )

@@ -1,0 +1,133 @@
+"""Examples that people propose: a correction of an answer, or a question with its answer.
+
+Each waits for the editors of its dataset, masked. Nobody's words are taken without their consent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from merlin.account.users import ConsentKind, Consents
+from merlin.app import examples
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.examples import ExampleWords
+from merlin.app.views import described
+from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.permissions import Permission
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.changes import Editor
+from merlin.dataset.example import Example
+from merlin.dataset.proposals import (
+    MOST_LETTERS,
+    Approval,
+    Draft,
+    Proposal,
+    Proposals,
+    ProposalState,
+    mask_personal_data,
+)
+from merlin.db.notices import ADMINS, Notices
+
+__all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalView:
+    """An example that waits for an editor; its words are masked."""
+
+    proposal: int | None = described("null for a dry run")
+    state: ProposalState = ProposalState.WAITING
+    question: str
+    answer: str
+
+
+def draft_proposal(dataset: str, words: ExampleWords, language: str) -> Draft:
+    """Return an example as its editors would see it, masked. Raises DatasetError."""
+    asked, said = words.question, words.answer
+    if words.text is not None or asked is None or said is None:
+        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
+    if max(len(asked), len(said)) > MOST_LETTERS:
+        key = "api-problem-too-long-example-detail"
+        raise DatasetError("too long", key, limit=MOST_LETTERS)
+    question, answer = (mask_personal_data(each, language).words.strip() for each in (asked, said))
+    return Draft(question, answer, dataset)
+
+
+def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) -> ProposalView:
+    """Let an example wait for an editor.
+
+    Raises NotFound for a dataset that people are not asked about, Refused without a consent or
+    with too many that wait.
+    """
+    _require_open(ctx, draft.dataset)
+    if not Consents(ctx.db, ctx.clock).has(actor.user_id, ConsentKind.TRAINING):
+        raise Refused("no consent", "api-problem-consent-needed-detail")
+    proposal = None if dry_run else add(ctx, actor, draft)
+    if proposal is None and not dry_run:
+        raise Refused("too many wait", "api-problem-too-many-proposals-detail")
+    return ProposalView(proposal=proposal, question=draft.question, answer=draft.answer)
+
+
+def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
+    """Let a draft wait for an editor, and tell the admins once a day; None where too many wait.
+
+    To be called where the person consented.
+    """
+    proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
+    if proposal is not None:
+        day = f"{ctx.clock():%Y-%m-%d}"
+        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
+    return proposal
+
+
+def _require_open(ctx: Context, dataset: str) -> None:
+    try:
+        is_open = Catalogue(ctx.db).course(dataset).is_active
+    except NotFound:
+        is_open = False
+    if not is_open and dataset != ctx.default_dataset:
+        raise NotFound(f"{dataset} is not open", "api-problem-not-found-detail")
+
+
+def count_waiting(ctx: Context, actor: Actor) -> int:
+    """Return how many wait for the actor."""
+    names = [each.name for each in examples.datasets(ctx, actor)]
+    return Proposals(ctx.db, ctx.clock).count(names) if names else 0
+
+
+def waiting(ctx: Context, actor: Actor, offset: int, limit: int) -> list[Proposal]:
+    """Return what waits for the actor, the oldest first."""
+    names = [each.name for each in examples.datasets(ctx, actor)]
+    return Proposals(ctx.db, ctx.clock).waiting(offset, limit, names)
+
+
+def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
+    """Return one that waits. Raises NotFound, Refused where it is decided already."""
+    found = Proposals(ctx.db, ctx.clock).get(proposal_id)
+    actor.require(Permission.EDIT_EXAMPLES, found.draft.dataset)
+    if found.state is not ProposalState.WAITING:
+        raise Refused("decided already", "examples-decided")
+    return found
+
+
+def approve(
+    ctx: Context, actor: Actor, proposal_id: int, example: Example | None, editor: Editor
+) -> None:
+    """Ask for the commit of a proposal as the editor wrote it; None: it cannot be read.
+
+    Raises NotFound, Refused.
+    """
+    origin = get_waiting(ctx, actor, proposal_id).draft
+    if example is None:
+        raise Refused("broken", "change-not-good")
+    draft = replace(origin, question=example.question, answer=example.answer)
+    approval = Approval(draft, editor, actor.user_id, example.tags)
+    Proposals(ctx.db, ctx.clock).approve(proposal_id, approval)
+
+
+def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:
+    """Say no, and forget the words; return what was proposed. Raises NotFound, Refused."""
+    found = get_waiting(ctx, actor, proposal_id)
+    Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason)
+    return found

@@ -1,0 +1,114 @@
+"""Who may edit examples and decide on changes, whatever surface asks; what is done once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from shop_world import ANNA, BORIS, VERA
+from store_world import FACE
+
+from merlin.app import changes, examples, proposals
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.idempotency import perform_once
+from merlin.core.errors import Forbidden, NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import BatchResult, ChangeState, Conflict, Edit
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
+
+pytestmark = pytest.mark.integration
+
+STUDENT = Actor.person(ANNA, Authority())
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+OLD = "1" * 40
+
+
+@pytest.fixture
+def ctx(database, clock):
+    rows = FileIndex(database)
+    rows.add({OLD: "было\n"})
+    rows.keep(FACE, "t1", {"examples/a.yaml": OLD})
+    return Context(db=database, clock=clock)
+
+
+def save(ctx, actor=EDITOR, name="new"):
+    return changes.save(ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")])[0]
+
+
+def in_conflict(ctx):
+    change, rows = save(ctx), Changes(ctx.db, ctx.clock)
+    rows.settle(rows.claim(), BatchResult(None, {change.change_id: Conflict(OLD, "их\n")}))
+    return change.change_id
+
+
+@pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
+def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
+    change_id = in_conflict(ctx)
+    proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
+    acts = [
+        lambda: examples.recent(ctx, actor, FACE),
+        lambda: examples.find(ctx, actor, "было", FACE),
+        lambda: examples.get(ctx, actor, FACE, "a"),
+        lambda: examples.ids(ctx, actor, FACE),
+        lambda: examples.findings(ctx, actor, FACE),
+        lambda: examples.versions(ctx, actor, FACE, "a"),
+        lambda: examples.builds_with(ctx, actor, FACE, "a"),
+        lambda: examples.check_dataset(ctx, actor, FACE),
+        lambda: changes.read_files(ctx, actor, FACE),
+        lambda: save(ctx, actor),
+        lambda: changes.get(ctx, actor, change_id),
+        lambda: changes.get_file(ctx, actor, change_id),
+        lambda: changes.conflict(ctx, actor, change_id),
+        lambda: changes.solve(ctx, actor, change_id, "mine"),
+        lambda: changes.rewrite(ctx, actor, change_id, "x", OLD),
+        lambda: changes.retry(ctx, actor, change_id),
+        lambda: changes.drop(ctx, actor, change_id),
+        lambda: changes.plan_undo(ctx, actor, "1" * 10),
+        lambda: proposals.get_waiting(ctx, actor, proposal),
+        lambda: proposals.approve(ctx, actor, proposal, None, None),
+        lambda: proposals.decline(ctx, actor, proposal),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            ctx.db.transact(act)
+    assert examples.datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
+    assert changes.recent(ctx, actor) == changes.list_own(ctx, actor, 5) == []
+    assert proposals.waiting(ctx, actor, 0, 5) == []
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
+
+
+def test_admins_alone_see_changes_of_others(ctx):
+    change = save(ctx)
+    other = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
+    assert [each.id for each in changes.recent(ctx, ADMIN)] == [change.change_id]
+    assert changes.recent(ctx, other) == []
+    with pytest.raises(NotFound):
+        changes.drop(ctx, other, change.change_id)
+    changes.drop(ctx, ADMIN, change.change_id)
+    assert changes.get(ctx, EDITOR, change.change_id).state is ChangeState.REFUSED
+
+
+def test_who_edits_no_more_sees_the_own_change_and_can_only_take_it_back(ctx):
+    change_id, gone = in_conflict(ctx), Actor.person(BORIS, Authority())
+    assert changes.get(ctx, gone, change_id).files[0].theirs == "их\n"
+    with pytest.raises(Forbidden):
+        changes.solve(ctx, gone, change_id, "mine")
+    changes.drop(ctx, gone, change_id)
+    changes.drop(ctx, gone, change_id)
+
+
+def test_an_act_with_a_mark_is_performed_once(ctx):
+    change_id = in_conflict(ctx)
+    for _ in range(2):
+        perform_once(ctx, EDITOR, "mark", changes.solve, change_id, take="mine")
+    with pytest.raises(Refused):
+        perform_once(ctx, EDITOR, "mark", changes.drop, change_id)
+    with pytest.raises(Refused):
+        perform_once(ctx, EDITOR, "other", changes.solve, change_id, take="mine")
+    # What was refused left its mark free.
+    perform_once(ctx, EDITOR, "other", changes.drop, change_id)
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
