@@ -45,9 +45,9 @@ def probe(
 
     Exit code 1 when a check failed; what the server lacks is missing, not failed.
     """
-    from merlin.engine.conformance.suite import chosen
+    from merlin.engine.conformance.suite import select_checks
 
-    checks = chosen(only or (), keep=keep)
+    checks = select_checks(only or (), keep=keep)
     if listed:
         _list(checks, json)
         return
@@ -70,10 +70,10 @@ def _list(checks: Sequence[Check], json: bool) -> None:
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
-    from merlin.engine.conformance.harness import found
+    from merlin.engine.conformance.harness import connect
     from merlin.engine.conformance.suite import ConformanceRun
 
-    server = found(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
+    server = connect(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
     count = 0
 
     def tell(outcome: Outcome) -> None:
@@ -84,7 +84,7 @@ def _run(
 
     print_message(f"{FAMILY}-begin", url=server.base_url, model=server.model)
     try:
-        return ConformanceRun(server, tell).over(checks)
+        return ConformanceRun(server, tell).run(checks)
     finally:
         server.close(keep=keep)
 

@@ -112,8 +112,8 @@ class Faults:
             self._waiting[place] = replace(fault, times=fault.times - 1)
 
 
-# From scope and body: the call's name and its arguments as text; None for what faults never hit.
-Naming = Callable[[Scope, bytes], tuple[str, Mapping[str, str]] | None]
+# The call's name and its arguments as text; None for what faults never hit.
+Naming = Callable[[Request], Awaitable[tuple[str, Mapping[str, str]] | None]]
 # From fault: the service's own error answer.
 ErrorAnswer = Callable[[Fault], Response]
 
@@ -133,7 +133,7 @@ class FaultGate:
             await self._app(scope, receive, send)
             return
         body = await _whole_body(receive)
-        named = self._name(scope, body)
+        named = await self._name(Request(scope, _replay(body, receive)))
         fault = self._faults.take(*named) if named else None
         again = _replay(body, receive)
         if fault is None:

@@ -1,7 +1,7 @@
 """Serve a stand-in: in a thread for tests, in a process of its own for the demo.
 
 `StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves.
-What outlives its end lies in a `Journal`, an append-only file of JSON lines: a line is written
+What outlives its end lies in a `ChangeLog`, an append-only file of JSON lines: a line is written
 whole before the stand-in goes on, so `kill -9` loses nothing that was answered; a line torn by
 the kill is cut off at the next start. The bytes of files lie in `Contents`.
 """
@@ -197,7 +197,7 @@ class StandIn:
         return self._server.call(function) if self._server.is_running else function()
 
 
-class Journal:
+class ChangeLog:
     """One file of JSON objects, oldest first; without a path nothing is kept."""
 
     def __init__(self, path: Path | None, *, fsync: bool = False) -> None:

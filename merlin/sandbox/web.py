@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, NotFound
@@ -71,12 +70,12 @@ class ApiRoutes:
 
         return Route(path, answer, methods=[method], name=name)
 
-    def name_call(self, scope: Scope, body: bytes) -> tuple[str, Mapping[str, str]] | None:
+    async def name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
         """Return a call's name and arguments for faults: of its path, and its metadata."""
         for route in self.routes:
-            matched, found = route.matches(scope)
+            matched, found = route.matches(request.scope)
             if matched is Match.FULL and isinstance(route, Route):
-                metadata = _json_object(body).get("metadata")
+                metadata = _json_object(await request.body()).get("metadata")
                 told = {**found["path_params"], **(metadata if isinstance(metadata, dict) else {})}
                 return route.name, {name: str(value) for name, value in told.items()}
         return None
@@ -101,10 +100,10 @@ def control_route(path: str, act: Callable[[dict[str, Any]], object]) -> Route:
         except (ValueError, TypeError, AttributeError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
-    return Route(path, guarded(answer), methods=["POST"])
+    return Route(path, control_handler(answer), methods=["POST"])
 
 
-def guarded(handler: Handler) -> Handler:
+def control_handler(handler: Handler) -> Handler:
     """Return a handler of the control side: other sites may not write, errors are JSON."""
 
     async def answer(request: Request) -> Response:
@@ -125,7 +124,7 @@ def view_route(path: str, view: Callable[..., object]) -> Route:
     async def answer(request: Request) -> Response:
         return JSONResponse(view(*(request.query_params.get(name, "") for name in names)))
 
-    return Route(path, guarded(answer))
+    return Route(path, control_handler(answer))
 
 
 _WEB = Path(__file__).parents[1] / "web"

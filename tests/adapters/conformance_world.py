@@ -14,8 +14,8 @@ import uvicorn
 from held_recall import held_bases
 from waiting import longest
 
-from merlin.engine.conformance.harness import LONG_EPOCHS, found
-from merlin.engine.conformance.suite import ConformanceRun, chosen
+from merlin.engine.conformance.harness import LONG_EPOCHS, connect
+from merlin.engine.conformance.suite import ConformanceRun, select_checks
 from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 
@@ -190,9 +190,11 @@ def proxied(folder, wrap=Proxy):
 
 def results(url, *names, key=KEY, keep=False, timeout_s=None):
     """Make the checks of these names and what they need; return name → outcome."""
-    server = found(url, key, None, timeout_s or longest())
+    server = connect(url, key, None, timeout_s or longest())
     try:
-        outcomes = ConformanceRun(server, lambda _outcome: None).over(chosen(names, keep=keep))
+        outcomes = ConformanceRun(server, lambda _outcome: None).run(
+            select_checks(names, keep=keep)
+        )
     finally:
         server.close(keep=keep)
     return {outcome.name: outcome for outcome in outcomes}

@@ -11,8 +11,8 @@ from conformance_world import KEY, answered, results
 from waiting import longest
 
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
-from merlin.engine.conformance.harness import found
-from merlin.engine.conformance.suite import CHECKS, chosen
+from merlin.engine.conformance.harness import connect
+from merlin.engine.conformance.suite import CHECKS, select_checks
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +27,7 @@ def whole(engine):
 
 
 def left(engine, path):
-    server = found(engine.url, KEY, None, longest())
+    server = connect(engine.url, KEY, None, longest())
     try:
         return [each["id"] for each in server.call("GET", f"/{path}").json().get("data", [])]
     finally:
@@ -50,7 +50,7 @@ def test_with_keep_files_and_models_stay_and_no_job_goes_on(proxy):
     assert outcomes["tuned.chat"].result == "passed"
     assert len(left(proxy, "files")) == 1
     assert len(left(proxy, "models")) == 2
-    assert "tuned.delete" not in [check.name for check in chosen((), keep=True)]
+    assert "tuned.delete" not in [check.name for check in select_checks((), keep=True)]
 
 
 def test_a_family_runs_with_all_it_needs_and_nothing_else(proxy):
@@ -60,7 +60,7 @@ def test_a_family_runs_with_all_it_needs_and_nothing_else(proxy):
 
 def test_a_strange_name_is_refused():
     with pytest.raises(ConfigError, match="no check"):
-        chosen(["jobs.fly"], keep=False)
+        select_checks(["jobs.fly"], keep=False)
 
 
 def test_there_are_more_than_thirty_checks_each_with_its_own_name():
@@ -70,7 +70,7 @@ def test_there_are_more_than_thirty_checks_each_with_its_own_name():
 
 @pytest.mark.parametrize("shape", ["{url}", "{url}/", "{url}/v1", "{url}/v1/"])
 def test_a_server_is_found_with_and_without_v1(proxy, shape):
-    server = found(shape.format(url=proxy.url), KEY, None, longest())
+    server = connect(shape.format(url=proxy.url), KEY, None, longest())
     server.close(keep=True)
     assert (server.base_url, server.model) == (f"{proxy.url}/v1", "recall")
 
@@ -102,18 +102,18 @@ def test_a_server_whose_root_is_elsewhere_is_found(proxy):
 )
 def test_a_wrong_url_is_a_wrong_usage(url):
     with pytest.raises(ConfigError) as refused:
-        found(url, KEY, None, longest())
+        connect(url, KEY, None, longest())
     assert refused.value.exit_code == 2
 
 
 def test_a_server_that_is_not_there_is_one_clear_error(proxy):
     with pytest.raises(ProviderBusy, match="cannot be reached"):
-        found("http://127.0.0.1:9", KEY, None, longest())
+        connect("http://127.0.0.1:9", KEY, None, longest())
 
 
 def test_a_refused_key_is_one_clear_error(proxy):
     with pytest.raises(Refused) as refused:
-        found(proxy.url, "another-key", None, longest())
+        connect(proxy.url, "another-key", None, longest())
     assert refused.value.key == "provider-test-key-refused"
 
 
@@ -121,7 +121,7 @@ def test_a_refused_key_is_one_clear_error(proxy):
 def test_what_is_no_server_of_the_protocol_is_told_so(proxy, answer):
     proxy.before = lambda _call: answer
     with pytest.raises(Refused) as refused:
-        found(proxy.url, KEY, "recall", longest())
+        connect(proxy.url, KEY, "recall", longest())
     assert refused.value.key == "provider-test-no-server"
 
 

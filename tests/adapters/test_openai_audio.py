@@ -9,7 +9,7 @@ import pytest
 from merlin.chat.media import Transcript
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.providers.openai_chat import OpenAIAudio
-from merlin.sandbox import voice
+from merlin.sandbox import speech_samples
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 
@@ -30,7 +30,7 @@ def heard(base_url, sound=b"OggS", name="voice.oga", language=None, **more):
 
 def test_the_sample_voice_is_written_down():
     with ProviderStandIn() as standin:
-        said = heard(standin.base_url, voice.sample_voice())
+        said = heard(standin.base_url, speech_samples.sample_voice())
         assert said == Transcript("Какие черты лица отвечают за глубину фиксации?", 4.0)
         silent = heard(standin.base_url, b"OggS" + bytes(60), language="en")
         assert silent.text.startswith("A stand-in model cannot hear")
@@ -56,9 +56,9 @@ def test_a_provider_that_is_busy_is_asked_once():
     with ProviderStandIn() as standin:
         standin.faults.add(Fault("audio.transcribe", FaultKind.STATUS, status=429, retry_after_s=7))
         with pytest.raises(ProviderBusy) as caught:
-            heard(standin.base_url, voice.sample_voice())
+            heard(standin.base_url, speech_samples.sample_voice())
         assert caught.value.retry_after_s == 7
-        assert heard(standin.base_url, voice.sample_voice()).text
+        assert heard(standin.base_url, speech_samples.sample_voice()).text
 
 
 def test_what_is_asked_is_the_protocols_form(server, reply):

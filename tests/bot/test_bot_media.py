@@ -13,8 +13,8 @@ from papers import docx_of, pdf
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.voice import SAMPLE_MIME, kept_words, sample_voice
 
 pytestmark = pytest.mark.functional
 
@@ -30,7 +30,7 @@ def voice(telegram, **more):
 
 @pytest.mark.parametrize("kind", ["voice", "audio", "video_note", "document"])
 def test_a_recording_is_written_down_shown_and_answered(telegram, provider, media, kind):
-    said = kept_words(sample_voice())
+    said = transcript_of(sample_voice())
 
     def act():
         send(telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind=kind, seconds=4)
@@ -55,7 +55,7 @@ def test_a_caption_is_the_question_and_the_recording_its_material(telegram, prov
     after(telegram, media, lambda: voice(telegram, caption="Переведи на английский"))
     (asked,) = questions(provider)
     assert text_outside_documents(asked).strip() == "Переведи на английский"
-    assert document_texts(asked) == [kept_words(sample_voice())]
+    assert document_texts(asked) == [transcript_of(sample_voice())]
 
 
 def test_under_the_preset_for_voices_the_whole_is_written_down_and_summarised(

@@ -13,9 +13,9 @@ from world import Lab
 
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.standin import TelegramStandIn
-from merlin.sandbox.voice import SAMPLE_MIME, sample_voice
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ import pytest
 
 import merlin
 from merlin.config import load
-from merlin.sandbox.demo.place import Ports, laid_out
+from merlin.sandbox.demo.place import Ports, prepare_demo
 
 pytestmark = pytest.mark.functional
 
@@ -51,10 +51,10 @@ def test_what_is_missing_is_said_with_the_commands_that_bring_it(
 
 
 def test_only_a_demo_with_a_language_model_configures_one(tmp_path):
-    with laid_out(tmp_path / "with", Ports.free(), has_lora=True) as place:
+    with prepare_demo(tmp_path / "with", Ports.free(), has_lora=True) as place:
         config = load(place.config)
         base = Path(config.engine.models["smollm2"].path)
         assert tmp_path not in base.parents, "what is unpacked once outlives the demo's folder"
         assert config.base_models["smollm2"].price.training_micro == 0
-    with laid_out(tmp_path / "without", Ports.free()) as place:
+    with prepare_demo(tmp_path / "without", Ports.free()) as place:
         assert load(place.config).engine.models == {}

@@ -9,7 +9,7 @@ from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import Ports, clear, laid_out, make
+from merlin.sandbox.demo.place import Ports, clear, make, prepare_demo
 from merlin.sandbox.telegram.world import groups_of, people_of
 
 pytestmark = pytest.mark.functional
@@ -17,22 +17,22 @@ pytestmark = pytest.mark.functional
 
 def test_a_folder_holds_one_demo_at_a_time(tmp_path):
     folder = tmp_path / "demo"
-    with laid_out(folder, Ports.free()) as place:
+    with prepare_demo(folder, Ports.free()) as place:
         said = place.config.read_text()
-        with pytest.raises(Refused) as refused, laid_out(folder, Ports.free()):
+        with pytest.raises(Refused) as refused, prepare_demo(folder, Ports.free()):
             pass
         assert refused.value.key == "demo-running"
         with pytest.raises(Refused):
             clear(folder)
         assert place.config.read_text() == said
-    with laid_out(folder, Ports.free()):
+    with prepare_demo(folder, Ports.free()):
         pass
     clear(folder)
     assert not folder.exists()
 
 
 def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
-    with laid_out(tmp_path / "demo", Ports.free()) as place:
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
         free, plus, voices = read_plans(config.plans)
         assert (free.offer.is_sold, plus.offer.is_renewed, plus.offer.trial_days) == (
@@ -54,7 +54,7 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
 def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_path):
     own = tmp_path / "config.yaml"
     own.write_text("state_dir: mine")
-    with pytest.raises(Refused) as refused, laid_out(tmp_path, Ports.free()):
+    with pytest.raises(Refused) as refused, prepare_demo(tmp_path, Ports.free()):
         pass
     assert refused.value.key == "demo-folder"
     with pytest.raises(Refused):
@@ -64,26 +64,26 @@ def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_pat
 
 def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(tmp_path):
     folder = tmp_path / "demo"
-    with laid_out(folder, Ports.free(), language="en") as place:
+    with prepare_demo(folder, Ports.free(), language="en") as place:
         make(place.repository, place.script)
         assert (place.repository / "datasets" / "algorithms").is_dir()
-    with laid_out(folder, Ports.free(), language="ru") as place:
+    with prepare_demo(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
         assert (config.language, config.datasets.default) == ("en", "algorithms")
     clear(folder)
-    with laid_out(folder, Ports.free(), language="ru") as place:
+    with prepare_demo(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
         assert (config.language, config.datasets.default) == ("ru", "neurotypology")
 
 
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(Refused), laid_out(tmp_path, Ports.free()):
+    with pytest.raises(Refused), prepare_demo(tmp_path, Ports.free()):
         pass
     with pytest.raises(Refused):
         clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(Refused), laid_out(tmp_path / "thesis.txt" / "demo", Ports.free()):
+    with pytest.raises(Refused), prepare_demo(tmp_path / "thesis.txt" / "demo", Ports.free()):
         pass
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.sandbox.server import Journal
+from merlin.sandbox.server import ChangeLog
 
 pytestmark = pytest.mark.unit
 
 
 def replayed(path):
-    return list(Journal(path).replay())
+    return list(ChangeLog(path).replay())
 
 
 def test_what_was_written_is_read_again(tmp_path):
-    journal = Journal(tmp_path / "deep" / "log.jsonl", fsync=True)
+    journal = ChangeLog(tmp_path / "deep" / "log.jsonl", fsync=True)
     journal.append({"a": "я"})
     journal.append({"b": 2})
     journal.close()
@@ -24,7 +24,7 @@ def test_what_was_written_is_read_again(tmp_path):
 def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2')
-    journal = Journal(path)
+    journal = ChangeLog(path)
     assert list(journal.replay()) == [{"a": 1}]
     journal.append({"c": 3})
     journal.close()
@@ -32,7 +32,7 @@ def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
 
 
 def test_without_a_path_nothing_is_kept(tmp_path):
-    journal = Journal(None)
+    journal = ChangeLog(None)
     journal.append({"a": 1})
     journal.close()
     assert list(journal.replay()) == []

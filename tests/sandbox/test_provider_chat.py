@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from merlin.core.i18n import text
-from merlin.sandbox import voice
+from merlin.sandbox import speech_samples
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 
@@ -164,11 +164,14 @@ def test_calls_are_remembered_with_their_bodies(provider, client):
 
 
 def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
-    sample = ("voice.oga", voice.sample_voice())
+    sample = ("voice.oga", speech_samples.sample_voice())
     heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
     assert heard.text == "Какие черты лица отвечают за глубину фиксации?"
-    assert heard.usage.seconds == voice.seconds(voice.sample_voice()) == 4
-    assert voice.kept_words(voice.sample_voice("en")) == "How does binary search work?"
+    assert heard.usage.seconds == speech_samples.seconds(speech_samples.sample_voice()) == 4
+    assert (
+        speech_samples.transcript_of(speech_samples.sample_voice("en"))
+        == "How does binary search work?"
+    )
 
 
 def test_a_voice_without_kept_words_says_so(client):

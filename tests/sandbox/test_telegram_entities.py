@@ -1,4 +1,4 @@
-"""Entities as Telegram takes them: where they may lie, what is nested, how many are kept."""
+"""Entities as Telegram takes them: where they may lie, how many are kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from telegram import MessageEntity
 from telegram.error import BadRequest
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.text import nested, typed
+from merlin.sandbox.telegram.text import typed
 
 pytestmark = pytest.mark.functional
 
 
 def marks(*given):
     return [{"type": kind, "offset": start, "length": length} for kind, start, length in given]
-
-
-def unmarked(entities):
-    return [(one["type"], one["offset"], one["length"]) for one in entities]
 
 
 def test_entities_beyond_the_hundredth_are_ignored(ask):
@@ -36,12 +32,12 @@ def test_white_space_at_the_ends_goes_and_entities_move(ask):
 @pytest.mark.parametrize(
     ("text", "entity", "words"),
     [
-        ("aba caba", ("bold", 3, 6), "ends after the end of the text at utf-16 offset 9"),
-        ("aba caba", ("bold", 9, 1), "begins after the end of the text at utf-16 offset 9"),
-        ("aba", ("bold", -1, 1), "incorrect offset -1"),
-        ("aba", ("bold", 0, -1), "incorrect length -1"),
-        ("👉 👉", ("bold", 1, 1), "begins in a middle of a utf-16 symbol at byte offset 4"),
-        ("👉 👉", ("bold", 0, 1), "ends in a middle of a utf-16 symbol at byte offset 4"),
+        ("aba caba", ("bold", 3, 6), "at utf-16 offset 3 does not lie on the text"),
+        ("aba caba", ("bold", 9, 1), "at utf-16 offset 9 does not lie on the text"),
+        ("aba", ("bold", -1, 1), "does not lie"),
+        ("aba", ("bold", 0, -1), "does not lie"),
+        ("👉 👉", ("bold", 1, 1), "in a middle of a utf-16 symbol"),
+        ("👉 👉", ("bold", 0, 1), "in a middle of a utf-16 symbol"),
         ("aba", ("shiny", 0, 1), "unsupported type"),
     ],
 )
@@ -59,22 +55,6 @@ def test_an_edit_is_checked_in_the_same_way(telegram_up, ask):
     assert fetch(url, {**fields, "entities": marks(("bold", 0, 3))})[0] == 400
     assert fetch(url, {**fields, "entities": [{"type": "bold"}]})[0] == 400
     assert fetch(url, {**fields, "entities": marks(("bold", 0, 2))})[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ([("bold", 0, 5), ("code", 1, 2)], [("bold", 0, 1), ("code", 1, 2), ("bold", 3, 2)]),
-        ([("pre", 0, 5), ("italic", 1, 2)], [("pre", 0, 5)]),
-        ([("bold", 0, 3), ("italic", 2, 3)], [("bold", 0, 3), ("italic", 2, 1), ("italic", 3, 2)]),
-        ([("blockquote", 0, 5), ("blockquote", 1, 2)], [("blockquote", 0, 5)]),
-        ([("blockquote", 0, 5), ("code", 1, 2)], [("blockquote", 0, 5), ("code", 1, 2)]),
-        ([("code", 0, 0)], []),
-    ],
-)
-def test_overlapping_entities_are_nested_or_cut(given, kept):
-    found = [one for one in marks(*given) if one["length"]]
-    assert unmarked(nested(found)) == kept
 
 
 def test_what_people_type_is_marked_as_telegram_marks_it():

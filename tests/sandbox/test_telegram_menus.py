@@ -58,18 +58,3 @@ def test_the_narrowest_menu_is_offered(telegram_up, ask):
 
 def test_without_commands_there_is_no_menu(telegram_up):
     assert telegram_up.menu("anna") == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"scope": {"type": "planet"}}, "Unsupported type"),
-        ({"scope": {"type": "chat", "chat_id": 77}}, "chat not found"),
-        ({"language_code": "rus"}, "invalid language code"),
-    ],
-)
-def test_a_menu_for_nobody_is_refused(telegram_up, fields, words):
-    url = f"{telegram_up.base_url}{telegram_up.token}/setMyCommands"
-    status, said = fetch(url, {"commands": [], **fields})
-    assert status == 400
-    assert words in said["description"]

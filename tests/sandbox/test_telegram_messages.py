@@ -7,7 +7,6 @@ from telegram import (
     CopyTextButton,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
-    LinkPreviewOptions,
     ReplyParameters,
     WebAppInfo,
 )
@@ -104,7 +103,7 @@ def test_an_edit_that_is_too_long(ask):
     [
         (key(callback_data="я" * 33), "Button_data_invalid"),
         (key(callback_data=""), "Button_data_invalid"),
-        (key(url="ftp://x"), "Wrong HTTP URL"),
+        (key(url="ftp://x"), "is invalid"),
         (key(), "Text buttons are unallowed"),
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 8]] * 13), "too long"),
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 9]]), "too long"),
@@ -144,14 +143,6 @@ def test_a_mini_app_opens_from_private_chats_alone(ask):
     app = key(web_app=WebAppInfo("https://example.com/app"))
     words = refusal(ask, lambda bot: bot.send_message(STUDY.group_id, "a", reply_markup=app))
     assert words == "Button_type_invalid"
-
-
-def test_the_options_of_a_message_are_repeated(ask):
-    options = LinkPreviewOptions(is_disabled=True)
-    sent = ask(
-        lambda bot: bot.send_message(1001, "a", link_preview_options=options, protect_content=True)
-    )
-    assert (sent.link_preview_options, sent.has_protected_content) == (options, True)
 
 
 def test_nobody_of_that_id(ask):
@@ -196,17 +187,6 @@ def test_a_reply_to_nothing(ask):
     assert words == "Message to be replied not found"
     lenient = ReplyParameters(999, allow_sending_without_reply=True)
     ask(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
-
-
-def test_a_reply_quotes_a_part(telegram_up, ask):
-    telegram_up.say("anna", "Черты 😀 лица")
-    asked = telegram_up.log("anna")[0].message_id
-    quoting = ReplyParameters(asked, quote="лица")
-    sent = ask(lambda bot: bot.send_message(1001, "а", reply_parameters=quoting))
-    assert (sent.quote.text, sent.quote.position) == ("лица", 9)
-    wrong = ReplyParameters(asked, quote="нос")
-    words = refusal(ask, lambda bot: bot.send_message(1001, "а", reply_parameters=wrong))
-    assert words == "Quote_text_invalid"
 
 
 def test_action_and_draft(telegram_up, ask):

@@ -103,7 +103,6 @@ def test_a_closed_topic_is_for_administrators(telegram_up, ask):
     [
         (lambda bot: bot.create_forum_topic(1001, " "), "Topic_title_empty"),
         (lambda bot: bot.create_forum_topic(1001, "я" * 129), "Topic_title_too_long"),
-        (lambda bot: bot.create_forum_topic(1001, "я", icon_color=5), "Wrong topic icon color"),
         (lambda bot: bot.edit_forum_topic(1001, 77, name="я"), "Topic_id_invalid"),
         (lambda bot: bot.send_message_draft(1001, 7, "a", message_thread_id=77), "not found"),
     ],

@@ -1,9 +1,4 @@
-"""Checks of chat completions, whole and streamed.
-
-Chat: one question, answered whole, within the limits that were asked for.
-
-Streamed chat: chunks as the SDK reads them, events as they stand on the wire.
-"""
+"""Checks of chat completions: answered whole, and streamed as the SDK and the wire show it."""
 
 from __future__ import annotations
 
@@ -22,12 +17,12 @@ from merlin.engine.conformance.harness import (
     Server,
     Wrong,
     check,
-    error_object,
-    holds,
-    lacking,
-    one_of,
-    refusal,
-    same,
+    optional_call,
+    require,
+    require_equal,
+    require_error_object,
+    require_one_of,
+    require_refusal,
 )
 
 NO_MODEL = "no-such-model-of-merlin"
@@ -43,14 +38,14 @@ _BROKEN = re.compile("\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u
 @check("chat.plain")
 def plain(server: Server) -> ChatCompletion:
     """Prove that POST /chat/completions answers a ChatCompletion of the base model."""
-    with lacking("POST /chat/completions"):
+    with optional_call("POST /chat/completions"):
         told = server.ask()
-    same("object", told.object, "chat.completion")
-    holds(told.id, "id", told.id, '!= ""')
-    same("choices", len(told.choices), 1)
-    same("choices[0].index", told.choices[0].index, 0)
-    same("choices[0].message.role", told.choices[0].message.role, "assistant")
-    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    require_equal("object", told.object, "chat.completion")
+    require(told.id, "id", told.id, '!= ""')
+    require_equal("choices", len(told.choices), 1)
+    require_equal("choices[0].index", told.choices[0].index, 0)
+    require_equal("choices[0].message.role", told.choices[0].message.role, "assistant")
+    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
     return told
 
 
@@ -62,32 +57,32 @@ def text_of(told: ChatCompletion) -> str:
 @check("chat.finish_reason", plain)
 def finish_reason(_server: Server, told: ChatCompletion) -> None:
     """Prove that the answer says why it ended."""
-    one_of("finish_reason", told.choices[0].finish_reason, REASONS)
+    require_one_of("finish_reason", told.choices[0].finish_reason, REASONS)
 
 
 @check("chat.usage", plain)
 def usage(_server: Server, told: ChatCompletion) -> None:
     """Prove that `usage` counts both sides, and its sum is their sum."""
-    adds_up(told.usage)
+    require_usage_sum(told.usage)
 
 
-def adds_up(usage: object) -> None:
+def require_usage_sum(usage: object) -> None:
     """Raise Wrong unless figures of usage add up."""
     counts = [getattr(usage, f"{side}_tokens", None) for side in ("prompt", "completion", "total")]
     asked, made, total = counts
-    holds(all(isinstance(count, int) for count in counts), "usage", usage, "3 numbers")
-    holds((asked or 0) > 0, "prompt_tokens", asked, "> 0")
-    holds((made or 0) > 0, "completion_tokens", made, "> 0")
-    same("total_tokens", total, (asked or 0) + (made or 0))
+    require(all(isinstance(count, int) for count in counts), "usage", usage, "3 numbers")
+    require((asked or 0) > 0, "prompt_tokens", asked, "> 0")
+    require((made or 0) > 0, "completion_tokens", made, "> 0")
+    require_equal("total_tokens", total, (asked or 0) + (made or 0))
 
 
 @check("chat.max_tokens", plain)
 def most_tokens(server: Server, _plain: object) -> None:
     """Prove that `max_tokens` cuts the answer, which says so by `length`."""
     told = server.ask(most=_FEW)
-    same("finish_reason", told.choices[0].finish_reason, _ENDS_EARLY)
+    require_equal("finish_reason", told.choices[0].finish_reason, _ENDS_EARLY)
     made = told.usage.completion_tokens if told.usage else 0
-    holds(made <= _FEW, "completion_tokens", made, f"<= {_FEW}")
+    require(made <= _FEW, "completion_tokens", made, f"<= {_FEW}")
 
 
 @check("chat.stop", plain)
@@ -95,19 +90,19 @@ def stopped(server: Server, told: ChatCompletion) -> None:
     """Prove that an answer ends before a text of `stop`."""
     words = text_of(told).split()
     sign = words[1] if len(words) > 1 else text_of(told)[1:2]
-    holds(sign, "choices[0].message.content", text_of(told), "2 words")
+    require(sign, "choices[0].message.content", text_of(told), "2 words")
     cut = server.ask(stop=[sign])
-    holds(sign not in text_of(cut), "choices[0].message.content", text_of(cut), f"…[{sign}]")
-    same("finish_reason", cut.choices[0].finish_reason, "stop")
+    require(sign not in text_of(cut), "choices[0].message.content", text_of(cut), f"…[{sign}]")
+    require_equal("finish_reason", cut.choices[0].finish_reason, "stop")
 
 
 @check("chat.unicode", plain)
 def answers_russian(_server: Server, told: ChatCompletion) -> None:
     """Prove that Russian letters come whole."""
-    whole(text_of(told))
+    require_unbroken_text(text_of(told))
 
 
-def whole(words: str) -> None:
+def require_unbroken_text(words: str) -> None:
     """Raise Wrong where letters were lost, or taken for those of another encoding."""
     if _BROKEN.search(words):
         raise Wrong("broken-text", words=words)
@@ -119,11 +114,11 @@ def several(server: Server, _plain: object) -> None:
     try:
         told = server.ask(n=2)
     except openai.APIStatusError as error:
-        error_object(error.response, BAD)
+        require_error_object(error.response, BAD)
         return
     if len(told.choices) == 1:
         raise Missing("unheeded", what="n=2")
-    same("choices", [choice.index for choice in told.choices], [0, 1])
+    require_equal("choices", [choice.index for choice in told.choices], [0, 1])
 
 
 @check("chat.temperature", plain)
@@ -132,27 +127,27 @@ def temperature(server: Server, _plain: object) -> None:
     try:
         told = server.ask(temperature=0.5)
     except openai.APIStatusError as error:
-        error_object(error.response, BAD)
+        require_error_object(error.response, BAD)
         return
-    same("object", told.object, "chat.completion")
+    require_equal("object", told.object, "chat.completion")
 
 
 @check("chat.unknown_model", plain)
 def unknown_model(server: Server, _plain: object) -> None:
     """Prove that a model that is not there is 404."""
-    refusal(lambda: server.ask(model=NO_MODEL), GONE)
+    require_refusal(lambda: server.ask(model=NO_MODEL), GONE)
 
 
 @check("chat.empty", plain)
 def empty(server: Server, _plain: object) -> None:
     """Prove that a conversation without a message is refused."""
-    refusal(lambda: server.ask(messages=[]), BAD)
+    require_refusal(lambda: server.ask(messages=[]), BAD)
 
 
 @check("chat.role", plain)
 def role(server: Server, _plain: object) -> None:
     """Prove that a message of a role that there is not is refused."""
-    refusal(lambda: server.ask(messages=[{"role": "boss", "content": "?"}]), BAD)
+    require_refusal(lambda: server.ask(messages=[{"role": "boss", "content": "?"}]), BAD)
 
 
 @check("chat.concurrent", plain)
@@ -160,16 +155,16 @@ def concurrent(server: Server, _plain: object) -> None:
     """Prove that eight questions at once are answered, or put off with 429 and an error object."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(_answered, [server] * AT_ONCE))
-    holds(sum(answers) > 0, "choices", sum(answers), ">= 1")
+    require(sum(answers) > 0, "choices", sum(answers), ">= 1")
 
 
 def _answered(server: Server) -> bool:
     try:
         told = server.ask()
     except openai.RateLimitError as error:
-        error_object(error.response, (_BUSY,))
+        require_error_object(error.response, (_BUSY,))
         return False
-    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
     return True
 
 
@@ -177,7 +172,7 @@ DONE = "[DONE]"
 _FIELD = "data: "
 
 
-def words_of(told: Iterable[ChatCompletionChunk]) -> str:
+def text_of_chunks(told: Iterable[ChatCompletionChunk]) -> str:
     """Return what was answered."""
     return "".join(choice.delta.content or "" for chunk in told for choice in chunk.choices)
 
@@ -186,28 +181,28 @@ def words_of(told: Iterable[ChatCompletionChunk]) -> str:
 def chunks(server: Server, _plain: object) -> list[ChatCompletionChunk]:
     """Prove that a streamed answer comes in chunks of one id, the first of which names the role."""
     told = server.stream()
-    holds(told, "data", told, ">= 1")
+    require(told, "data", told, ">= 1")
     for chunk in told:
-        same("object", chunk.object, "chat.completion.chunk")
-        same("id", chunk.id, told[0].id)
+        require_equal("object", chunk.object, "chat.completion.chunk")
+        require_equal("id", chunk.id, told[0].id)
     deltas = [choice.delta for chunk in told for choice in chunk.choices]
-    same("delta.role", deltas[0].role if deltas else None, "assistant")
-    holds(words_of(told), "delta.content", words_of(told), '!= ""')
+    require_equal("delta.role", deltas[0].role if deltas else None, "assistant")
+    require(text_of_chunks(told), "delta.content", text_of_chunks(told), '!= ""')
     return told
 
 
 @check("stream.unicode", chunks)
 def streams_russian(_server: Server, told: list[ChatCompletionChunk]) -> None:
     """Prove that Russian letters come whole in a stream, wherever it is cut."""
-    whole(words_of(told))
+    require_unbroken_text(text_of_chunks(told))
 
 
 @check("stream.finish_reason", chunks)
 def streamed_finish_reason(_server: Server, told: list[ChatCompletionChunk]) -> None:
     """Prove that the last chunk with a choice says why the answer ended, and no other does."""
     reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
-    one_of("finish_reason", reasons[-1], REASONS)
-    same("finish_reason", [reason for reason in reasons[:-1] if reason], [])
+    require_one_of("finish_reason", reasons[-1], REASONS)
+    require_equal("finish_reason", [reason for reason in reasons[:-1] if reason], [])
 
 
 @check("stream.done", chunks)
@@ -216,9 +211,9 @@ def done(server: Server, _told: object) -> None:
     with server.streamed() as response:
         kind = response.headers.get("content-type", "")
         lines = [line for line in response.iter_lines() if line.startswith(_FIELD.strip())]
-    holds(kind.startswith("text/event-stream"), "content-type", kind, "text/event-stream")
+    require(kind.startswith("text/event-stream"), "content-type", kind, "text/event-stream")
     events = [line.partition(":")[2].strip() for line in lines]
-    same("data", events[-1] if events else "", DONE)
+    require_equal("data", events[-1] if events else "", DONE)
     for event in events[:-1]:
         _json(event)
 
@@ -239,9 +234,9 @@ def streamed_usage(server: Server, _told: object) -> None:
     counted = [chunk for chunk in told if chunk.usage]
     if not counted:
         raise Missing("unheeded", what="stream_options.include_usage")
-    same("choices", [choice.index for choice in counted[-1].choices], [])
-    same("id", told[-1].usage, counted[-1].usage)
-    adds_up(counted[-1].usage)
+    require_equal("choices", [choice.index for choice in counted[-1].choices], [])
+    require_equal("id", told[-1].usage, counted[-1].usage)
+    require_usage_sum(counted[-1].usage)
 
 
 @check("stream.max_tokens", chunks)
@@ -249,7 +244,7 @@ def streamed_most_tokens(server: Server, _told: object) -> None:
     """Prove that `max_tokens` cuts a streamed answer too."""
     told = server.stream(most=2)
     reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
-    same("finish_reason", reasons[-1] if reasons else None, "length")
+    require_equal("finish_reason", reasons[-1] if reasons else None, "length")
 
 
 @check("stream.disconnect", chunks)
@@ -257,5 +252,5 @@ def disconnect(server: Server, _told: object) -> None:
     """Prove that a client that goes away in mid-stream leaves the server well."""
     with server.streamed() as response:
         first = next(response.iter_bytes(), b"")
-    holds(first, "data", first, '!= ""')
-    holds(text_of(server.ask()), "choices[0].message.content", "", '!= ""')
+    require(first, "data", first, '!= ""')
+    require(text_of(server.ask()), "choices[0].message.content", "", '!= ""')

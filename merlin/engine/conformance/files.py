@@ -1,9 +1,4 @@
-"""Checks of files and models.
-
-Models: the bases are listed and told of, strange names are 404.
-
-Files: what is uploaded comes back byte for byte, what cannot be used is refused.
-"""
+"""Checks of models and files: listed and read, what cannot be used is refused."""
 
 from __future__ import annotations
 
@@ -19,11 +14,11 @@ from merlin.engine.conformance.harness import (
     Missing,
     Server,
     check,
-    holds,
-    lacking,
-    refusal,
-    same,
-    walk,
+    check_paging,
+    optional_call,
+    require,
+    require_equal,
+    require_refusal,
 )
 
 
@@ -32,26 +27,26 @@ def list_models(server: Server) -> None:
     """Prove that GET /models lists Models, the base among them, none twice."""
     cards = server.sdk.models.list().data
     for card in cards:
-        same("object", card.object, "model")
-        holds(card.created >= 0, "created", card.created, ">= 0")
+        require_equal("object", card.object, "model")
+        require(card.created >= 0, "created", card.created, ">= 0")
     names = [card.id for card in cards]
-    same("data", len(set(names)), len(names))
-    holds(server.model in names, "data", names[:3], server.model)
+    require_equal("data", len(set(names)), len(names))
+    require(server.model in names, "data", names[:3], server.model)
 
 
 @check("models.retrieve", list_models)
 def retrieve_model(server: Server, _listed: None) -> None:
     """Prove that GET /models/{name} tells of the base."""
-    with lacking("GET /models/{name}"):
+    with optional_call("GET /models/{name}"):
         told: Model = server.sdk.models.retrieve(server.model)
-    same("id", told.id, server.model)
-    same("object", told.object, "model")
+    require_equal("id", told.id, server.model)
+    require_equal("object", told.object, "model")
 
 
 @check("models.unknown", retrieve_model)
 def unknown_model(server: Server, _told: None) -> None:
     """Prove that a model that is not there is 404."""
-    refusal(lambda: server.sdk.models.retrieve(NO_MODEL), GONE)
+    require_refusal(lambda: server.sdk.models.retrieve(NO_MODEL), GONE)
 
 
 NAME = "merlin-проверка-train.jsonl"
@@ -61,9 +56,9 @@ _NO_FILE = "file-0000000000000000deadbeef"
 
 def upload(server: Server, content: bytes, name: str = NAME, purpose: Any = PURPOSE) -> FileObject:
     """Upload a training file, to be deleted at the end."""
-    with lacking("POST /files"):
+    with optional_call("POST /files"):
         made = server.sdk.files.create(file=(name, content), purpose=purpose)
-    server.undo("DELETE", f"/files/{made.id}")
+    server.undo_at_end("DELETE", f"/files/{made.id}")
     return made
 
 
@@ -72,48 +67,48 @@ def uploaded(server: Server) -> FileObject:
     """Prove that POST /files answers an OpenAIFile with the size that was sent."""
     content = harness.training_file(harness.FEW)
     made = upload(server, content)
-    same("object", made.object, "file")
-    same("purpose", made.purpose, PURPOSE)
-    same("bytes", made.bytes, len(content))
-    holds(made.created_at > 0, "created_at", made.created_at, "> 0")
+    require_equal("object", made.object, "file")
+    require_equal("purpose", made.purpose, PURPOSE)
+    require_equal("bytes", made.bytes, len(content))
+    require(made.created_at > 0, "created_at", made.created_at, "> 0")
     return made
 
 
 @check("files.name", uploaded)
 def name(_server: Server, made: FileObject) -> None:
     """Prove that a file's name comes back as it was sent, Russian letters too."""
-    same("filename", made.filename, NAME)
+    require_equal("filename", made.filename, NAME)
 
 
 @check("files.retrieve", uploaded)
 def retrieve_file(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id} tells of the same file."""
     told = server.sdk.files.retrieve(made.id)
-    same("id", told.id, made.id)
-    same("bytes", told.bytes, made.bytes)
+    require_equal("id", told.id, made.id)
+    require_equal("bytes", told.bytes, made.bytes)
 
 
 @check("files.content", uploaded)
 def content(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id}/content returns the bytes as they were sent."""
-    with lacking("GET /files/{id}/content"):
+    with optional_call("GET /files/{id}/content"):
         told = server.sdk.files.content(made.id).content
-    same("content", told, harness.training_file(harness.FEW))
+    require_equal("content", told, harness.training_file(harness.FEW))
 
 
 @check("files.list", uploaded)
 def list_files(server: Server, made: FileObject) -> None:
     """Prove that GET /files has the new file."""
-    with lacking("GET /files"):
+    with optional_call("GET /files"):
         ids = [each.id for each in server.sdk.files.list(limit=100, order="desc").data]
-    holds(made.id in ids, "data", ids[:3], made.id)
+    require(made.id in ids, "data", ids[:3], made.id)
 
 
 @check("files.filter", list_files, uploaded)
 def filtered(server: Server, _listed: None, made: FileObject) -> None:
     """Prove that `purpose` lists the files of that purpose alone."""
     ids = [each.id for each in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
-    holds(made.id in ids, "data", ids[:3], made.id)
+    require(made.id in ids, "data", ids[:3], made.id)
     others = server.sdk.files.list(purpose="batch", limit=100).data
     if made.id in [each.id for each in others]:
         raise Missing("unheeded", what="purpose=batch")
@@ -123,34 +118,34 @@ def filtered(server: Server, _listed: None, made: FileObject) -> None:
 def paging(server: Server, _listed: None) -> None:
     """Prove that `limit` and `after` give every file once."""
     upload(server, harness.training_file(harness.FEW + 1))
-    walk(server.sdk.files.list, 1)
+    check_paging(server.sdk.files.list, 1)
 
 
 @check("files.unknown", uploaded)
-def unknown_file(server: Server, _made: FileObject) -> None:
+def unknown_file(server: Server, _run_check: FileObject) -> None:
     """Prove that a file that is not there is 404."""
-    refusal(lambda: server.sdk.files.retrieve(_NO_FILE), GONE)
+    require_refusal(lambda: server.sdk.files.retrieve(_NO_FILE), GONE)
 
 
 @check("files.purpose", uploaded)
-def bad_purpose(server: Server, _made: FileObject) -> None:
+def bad_purpose(server: Server, _run_check: FileObject) -> None:
     """Prove that an upload for a purpose that there is not is refused."""
     content = harness.training_file(harness.FEW)
-    refusal(lambda: upload(server, content, purpose="no-such-purpose"), BAD)
+    require_refusal(lambda: upload(server, content, purpose="no-such-purpose"), BAD)
 
 
 @check("files.not_jsonl", uploaded)
-def not_jsonl(server: Server, _made: FileObject) -> None:
+def not_jsonl(server: Server, _run_check: FileObject) -> None:
     """Prove that a file to train on whose name does not end with .jsonl is refused at once."""
-    refusal(lambda: upload(server, b"question,answer\n", "examples.csv"), BAD)
+    require_refusal(lambda: upload(server, b"question,answer\n", "examples.csv"), BAD)
 
 
 @check("files.delete", uploaded)
-def deleted(server: Server, _made: FileObject) -> None:
+def deleted(server: Server, _run_check: FileObject) -> None:
     """Prove that a deleted file is gone: DELETE says so, GET is 404."""
     spare = upload(server, harness.training_file(harness.FEW + 2))
-    with lacking("DELETE /files/{id}"):
+    with optional_call("DELETE /files/{id}"):
         told = server.sdk.files.delete(spare.id)
-    holds(told.deleted, "deleted", told.deleted, "true")
-    same("id", told.id, spare.id)
-    refusal(lambda: server.sdk.files.retrieve(spare.id), GONE)
+    require(told.deleted, "deleted", told.deleted, "true")
+    require_equal("id", told.id, spare.id)
+    require_refusal(lambda: server.sdk.files.retrieve(spare.id), GONE)

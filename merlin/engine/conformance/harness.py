@@ -1,18 +1,7 @@
 """What every check needs: the server under test, verdicts, sample files, pages.
 
-A check: its name, what it does, and which checks must have passed before it.
-
-The training files of the suite: small, in Russian, the same words every time.
-
-The server under test: how it is found, how it is asked, what was made on it.
-
-How a check says what is wrong, or that the server has no such thing.
-
-returns           passed
-raises Missing    the server has no such call, or leaves an optional wish unheeded
-raises Wrong      the server answers something else than the protocol says
-
-Walking a list page by page: no entry twice, none left out.
+A check that returns has passed. It raises Missing where the server has no such call or leaves an
+optional wish unheeded, Wrong where it answers something else than the protocol says.
 """
 
 from __future__ import annotations
@@ -147,14 +136,14 @@ class Server:
     def ask(self, **other: Any) -> ChatCompletion:
         """Ask a short question through the SDK; some models know only the newer limit's name."""
         try:
-            return self._asked(self.question(**other))
+            return self._complete(self.question(**other))
         except openai.BadRequestError as error:
             if self._limit == _NEW_LIMIT or _NEW_LIMIT not in str(error):
                 raise
             self._limit = _NEW_LIMIT
-            return self._asked(self.question(**other))
+            return self._complete(self.question(**other))
 
-    def _asked(self, asked: Mapping[str, object]) -> ChatCompletion:
+    def _complete(self, asked: Mapping[str, object]) -> ChatCompletion:
         create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
         return create(**asked)
 
@@ -174,11 +163,11 @@ class Server:
                 raise openai.APIStatusError(one_line(response.text), response=response, body=None)
             yield response
 
-    def undo(self, method: str, path: str) -> None:
+    def undo_at_end(self, method: str, path: str) -> None:
         """Note the call that removes what was just made; POST stops a job."""
         self._left.append((method, path))
 
-    def closing(self, close: Callable[[], object]) -> None:
+    def close_at_end(self, close: Callable[[], object]) -> None:
         """Note what of our own is to be closed at the end."""
         self._open.callback(close)
 
@@ -202,7 +191,7 @@ def _is_here(base_url: str) -> bool:
     return is_loopback(urlsplit(base_url).hostname)
 
 
-def found(url: str, key: str, model: str | None, timeout_s: float) -> Server:
+def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     """Return the server at a URL that is given with or without /v1.
 
     Raises ConfigError for a wrong URL, ProviderError where nobody answers, Refused where what
@@ -275,7 +264,7 @@ class Verdict(Exception):
     def __init__(self, key: str, **arguments: object) -> None:
         super().__init__(key, arguments)
         self.key = f"provider-test-{key}"
-        self.arguments = {name: _shown(value) for name, value in arguments.items()}
+        self.arguments = {name: _printable(value) for name, value in arguments.items()}
 
 
 class Wrong(Verdict):
@@ -286,26 +275,26 @@ class Missing(Verdict):
     """The server has no such thing; many servers of the protocol have not."""
 
 
-def same(field: str, found: object, wanted: object) -> None:
+def require_equal(field: str, found: object, wanted: object) -> None:
     """Raise Wrong unless a field is as it must be."""
     if found != wanted:
         raise Wrong("not-same", field=field, found=found, wanted=wanted)
 
 
-def one_of(field: str, found: object, wanted: tuple[str, ...]) -> None:
+def require_one_of(field: str, found: object, wanted: tuple[str, ...]) -> None:
     """Raise Wrong unless a field has one of these values."""
     if found not in wanted:
         raise Wrong("not-same", field=field, found=found, wanted=" | ".join(wanted))
 
 
-def holds(condition: object, field: str, found: object, wanted: str) -> None:
+def require(condition: object, field: str, found: object, wanted: str) -> None:
     """Raise Wrong unless `condition`; `wanted` says it in the protocol's own signs."""
     if not condition:
         raise Wrong("not-same", field=field, found=found, wanted=wanted)
 
 
 @contextmanager
-def lacking(what: str) -> Iterator[None]:
+def optional_call(what: str) -> Iterator[None]:
     """Turn "no such call" into Missing; `what` is the call, as people know it.
 
     A 404 that names a field of the call is about what was asked for: the call itself is there.
@@ -319,22 +308,24 @@ def lacking(what: str) -> Iterator[None]:
         raise
 
 
-def refusal(call: Callable[[], object], wanted: tuple[int, ...]) -> Mapping[str, object]:
+def require_refusal(call: Callable[[], object], wanted: tuple[int, ...]) -> Mapping[str, object]:
     """Raise Wrong unless a call of the SDK is refused with the protocol's error object."""
     try:
         told = call()
     except openai.APIStatusError as error:
-        return error_object(error.response, wanted)
+        return require_error_object(error.response, wanted)
     raise Wrong("accepted", wanted=_words(wanted), found=told)
 
 
-def error_object(response: httpx2.Response, wanted: tuple[int, ...]) -> Mapping[str, object]:
+def require_error_object(
+    response: httpx2.Response, wanted: tuple[int, ...]
+) -> Mapping[str, object]:
     """Return the error object of a refusal. Raises Wrong for another status or another shape."""
-    call = call_of(response)
+    call = describe_call(response)
     if response.status_code in _PASSED:
         raise Wrong("accepted", wanted=_words(wanted), found=response.text)
     if response.status_code not in wanted:
-        raise Wrong("status", **_told(response), wanted=_words(wanted))
+        raise Wrong("status", **_refusal_fields(response), wanted=_words(wanted))
     kind = response.headers.get("content-type", "")
     if not kind.startswith("application/json"):
         raise Wrong("error-not-json", call=call, kind=kind)
@@ -348,19 +339,19 @@ def error_object(response: httpx2.Response, wanted: tuple[int, ...]) -> Mapping[
     return error
 
 
-def of_status(error: openai.APIStatusError) -> Wrong:
+def unexpected_status(error: openai.APIStatusError) -> Wrong:
     """Return the verdict on a call that was refused and should not have been."""
-    return Wrong("status", **_told(error.response), wanted="200")
+    return Wrong("status", **_refusal_fields(error.response), wanted="200")
 
 
-def call_of(response: httpx2.Response) -> str:
+def describe_call(response: httpx2.Response) -> str:
     """Return method and path of the call that was answered."""
     return f"{response.request.method} {response.request.url.path}"
 
 
-def _told(response: httpx2.Response) -> dict[str, object]:
+def _refusal_fields(response: httpx2.Response) -> dict[str, object]:
     words = _error_in(response).get("message") or response.text or "–"
-    return {"call": call_of(response), "status": response.status_code, "words": words}
+    return {"call": describe_call(response), "status": response.status_code, "words": words}
 
 
 def _error_in(response: httpx2.Response) -> Mapping[str, object]:
@@ -372,7 +363,7 @@ def _error_in(response: httpx2.Response) -> Mapping[str, object]:
     return error if isinstance(error, dict) else {}
 
 
-def _shown(value: object) -> str:
+def _printable(value: object) -> str:
     """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
     words = one_line(value if isinstance(value, str) and value else repr(value))
     words = words if words.isprintable() else repr(words)[1:-1]
@@ -390,38 +381,38 @@ _WHOLE = 100
 Listing = Callable[..., Any]
 
 
-def walk(listing: Listing, limit: int, least: int = 2) -> None:
+def check_paging(listing: Listing, limit: int, least: int = 2) -> None:
     """Raise Wrong unless the first pages of `limit` are the beginning of the list.
 
     `least` entries must be there. Raises Missing where the server gives all whatever the limit.
     """
     whole = _ids(listing(limit=_WHOLE))
-    holds(len(whole) >= least, "data", len(whole), f">= {least}")
+    require(len(whole) >= least, "data", len(whole), f">= {least}")
     seen: list[str] = []
     for _ in range(MOST_PAGES):
         page = listing(limit=limit, **({"after": seen[-1]} if seen else {}))
         got = _ids(page)
         if len(got) > limit:
             raise Missing("unheeded", what=f"limit={limit}")
-        _keep_apart(seen, got)
+        _require_new_ids(seen, got)
         seen += got
         if not page.has_more or not got:
             break
-    holds(len(seen) >= least, "data", len(seen), f">= {least}")
-    _compare(seen, whole[: limit * MOST_PAGES])
+    require(len(seen) >= least, "data", len(seen), f">= {least}")
+    _require_same_ids(seen, whole[: limit * MOST_PAGES])
 
 
 def _ids(page: Any) -> list[str]:
     return [str(each.id) for each in page.data]
 
 
-def _keep_apart(seen: list[str], got: list[str]) -> None:
+def _require_new_ids(seen: list[str], got: list[str]) -> None:
     for number, name in enumerate(got):
         if name in seen or name in got[:number]:
             raise Wrong("page-double", id=name)
 
 
-def _compare(seen: list[str], whole: list[str]) -> None:
+def _require_same_ids(seen: list[str], whole: list[str]) -> None:
     for walked, listed in zip(seen, whole, strict=False):
         if walked != listed:
             raise Wrong("page-gap", id=listed)

@@ -1,15 +1,4 @@
-"""Checks of jobs: their errors, events, stopping, and the tuned models.
-
-Jobs: created as asked for, followed to their end, found again, refused where they cannot be.
-
-Errors: the protocol's error object, whatever is wrong with a call.
-
-Events and checkpoints: what a job told while it went, and what it left on the way.
-
-A second, longer job: made once, paused, resumed, cancelled; what is true when calls meet.
-
-The tuned model: listed, told of, asked, and gone when it is deleted; these checks come last.
-"""
+"""Checks of jobs: created and followed to their end, events, pausing, cancelling, tuned models."""
 
 from __future__ import annotations
 
@@ -28,7 +17,7 @@ from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
 from merlin.engine.conformance import harness
-from merlin.engine.conformance.chat import chunks, plain, text_of, words_of
+from merlin.engine.conformance.chat import chunks, plain, text_of, text_of_chunks
 from merlin.engine.conformance.files import upload, uploaded
 from merlin.engine.conformance.harness import (
     BAD,
@@ -37,14 +26,14 @@ from merlin.engine.conformance.harness import (
     Server,
     Wrong,
     check,
-    error_object,
-    holds,
-    lacking,
-    of_status,
-    one_of,
-    refusal,
-    same,
-    walk,
+    check_paging,
+    optional_call,
+    require,
+    require_equal,
+    require_error_object,
+    require_one_of,
+    require_refusal,
+    unexpected_status,
 )
 
 # The order in which a job may pass its states; `paused` may stand between any two.
@@ -63,9 +52,9 @@ _FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
 def launch(server: Server, file: FileObject, epochs: int, **other: Any) -> FineTuningJob:
     """Create a job on the base model, to be cancelled at the end if it still goes."""
     asked: dict[str, Any] = {"model": server.model, "method": harness.method(epochs), **other}
-    with lacking("POST /fine_tuning/jobs"):
+    with optional_call("POST /fine_tuning/jobs"):
         job = server.sdk.fine_tuning.jobs.create(training_file=file.id, **asked)
-    server.undo("POST", f"/fine_tuning/jobs/{job.id}/cancel")
+    server.undo_at_end("POST", f"/fine_tuning/jobs/{job.id}/cancel")
     return job
 
 
@@ -92,15 +81,15 @@ def until(
 def created(server: Server, file: FileObject) -> FineTuningJob:
     """Prove that POST /fine_tuning/jobs answers a FineTuningJob on the file asked."""
     wanted = {KEY: f"проверка {secrets.token_hex(8)}"}
-    job = _on_a_base(server, file, wanted)
-    same("object", job.object, "fine_tuning.job")
-    one_of("status", job.status, AT_WORK)
-    same("training_file", job.training_file, file.id)
-    same("fine_tuned_model", job.fine_tuned_model, None)
+    job = _create_on_a_base(server, file, wanted)
+    require_equal("object", job.object, "fine_tuning.job")
+    require_one_of("status", job.status, AT_WORK)
+    require_equal("training_file", job.training_file, file.id)
+    require_equal("fine_tuned_model", job.fine_tuned_model, None)
     return job
 
 
-def _on_a_base(server: Server, file: FileObject, metadata: dict[str, str]) -> FineTuningJob:
+def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]) -> FineTuningJob:
     """Create the first job; where no base was named, the first is found that can be tuned."""
     refused: openai.APIStatusError | None = None
     for base in server.models[:_MOST_BASES]:
@@ -114,7 +103,7 @@ def _on_a_base(server: Server, file: FileObject, metadata: dict[str, str]) -> Fi
         else:
             server.models = [base]
             return job
-    raise of_status(refused) if refused else Wrong("lacks", field="data")
+    raise unexpected_status(refused) if refused else Wrong("lacks", field="data")
 
 
 @check("jobs.hyperparameters", created)
@@ -122,13 +111,13 @@ def hyperparameters(_server: Server, job: FineTuningJob) -> None:
     """Prove that hyper-parameters given under `method` are the job's."""
     block = job.method.supervised if job.method else None
     told = block.hyperparameters if block else job.hyperparameters
-    same("n_epochs", told.n_epochs if told else None, harness.EPOCHS)
+    require_equal("n_epochs", told.n_epochs if told else None, harness.EPOCHS)
 
 
 @check("jobs.seed", created)
 def seed(_server: Server, job: FineTuningJob) -> None:
     """Prove that the seed comes back as it was given."""
-    same("seed", job.seed, SEED)
+    require_equal("seed", job.seed, SEED)
 
 
 @check("jobs.metadata", created)
@@ -137,8 +126,8 @@ def metadata(server: Server, job: FineTuningJob) -> dict[str, str]:
     told = dict(server.sdk.fine_tuning.jobs.retrieve(job.id).metadata or {})
     if not told:
         raise Missing("unheeded", what="metadata")
-    same("metadata", told, dict(job.metadata or {}))
-    holds(told.get(KEY, "").startswith("проверка "), "metadata", told, "проверка …")
+    require_equal("metadata", told, dict(job.metadata or {}))
+    require(told.get(KEY, "").startswith("проверка "), "metadata", told, "проверка …")
     return told
 
 
@@ -146,17 +135,17 @@ def metadata(server: Server, job: FineTuningJob) -> dict[str, str]:
 def retrieve_job(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs/{id} tells of the same job."""
     told = server.sdk.fine_tuning.jobs.retrieve(job.id)
-    same("id", told.id, job.id)
-    same("model", told.model, job.model)
-    same("created_at", told.created_at, job.created_at)
+    require_equal("id", told.id, job.id)
+    require_equal("model", told.model, job.model)
+    require_equal("created_at", told.created_at, job.created_at)
 
 
 @check("jobs.list", created)
 def list_jobs(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs has the new job."""
-    with lacking("GET /fine_tuning/jobs"):
+    with optional_call("GET /fine_tuning/jobs"):
         ids = [each.id for each in server.sdk.fine_tuning.jobs.list(limit=100).data]
-    holds(job.id in ids, "data", ids[:3], job.id)
+    require(job.id in ids, "data", ids[:3], job.id)
 
 
 @check("jobs.filter", list_jobs, metadata, created)
@@ -166,38 +155,38 @@ def filtered(server: Server, _listed: None, told: dict[str, str], job: FineTunin
     others = [each.id for each in jobs.list(metadata={KEY: "none carries this"}, limit=100).data]
     if job.id in others:
         raise Missing("unheeded", what=f"metadata[{KEY}]")
-    same("data", others, [])
-    same("data", [each.id for each in jobs.list(metadata=told, limit=100).data], [job.id])
+    require_equal("data", others, [])
+    require_equal("data", [each.id for each in jobs.list(metadata=told, limit=100).data], [job.id])
 
 
 @check("jobs.unknown", created)
 def unknown_job(server: Server, _job: FineTuningJob) -> None:
     """Prove that a job that is not there is 404."""
-    refusal(lambda: server.sdk.fine_tuning.jobs.retrieve(_NO_JOB), GONE)
+    require_refusal(lambda: server.sdk.fine_tuning.jobs.retrieve(_NO_JOB), GONE)
 
 
 @check("jobs.unknown_model", created, uploaded)
 def unknown_model(server: Server, _job: FineTuningJob, file: FileObject) -> None:
     """Prove that a job on a base that is not there is refused when it is created."""
-    refusal(lambda: _bare(server, _NO_MODEL, file.id), (*BAD, *GONE))
+    require_refusal(lambda: _create_bare(server, _NO_MODEL, file.id), (*BAD, *GONE))
 
 
 @check("jobs.missing_file", created)
 def missing_file(server: Server, _job: FineTuningJob) -> None:
     """Prove that a job on a file that is not there is refused when it is created."""
-    refusal(lambda: _bare(server, server.model, _NO_FILE), (*BAD, *GONE))
+    require_refusal(lambda: _create_bare(server, server.model, _NO_FILE), (*BAD, *GONE))
 
 
-def _bare(server: Server, model: str, file_id: str) -> FineTuningJob:
+def _create_bare(server: Server, model: str, file_id: str) -> FineTuningJob:
     job = server.sdk.fine_tuning.jobs.create(model=model, training_file=file_id)
-    server.undo("POST", f"/fine_tuning/jobs/{job.id}/cancel")
+    server.undo_at_end("POST", f"/fine_tuning/jobs/{job.id}/cancel")
     return job
 
 
 @check("jobs.hyperparameter", created, uploaded)
 def bad_hyperparameter(server: Server, _job: FineTuningJob, file: FileObject) -> None:
     """Prove that a hyper-parameter out of its range is refused when the job is created."""
-    refusal(lambda: launch(server, file, -1), BAD)
+    require_refusal(lambda: launch(server, file, -1), BAD)
 
 
 @check("jobs.succeed", created)
@@ -206,12 +195,12 @@ def succeeded(server: Server, job: FineTuningJob) -> FineTuningJob:
     path: list[str] = []
     done = until(server, job.id, FINAL, path.append)
     ranks = [_RANK.get(state, -1) for state in path if state != "paused"]
-    holds(-1 not in ranks and ranks == sorted(ranks), "status", _changes(path), " → ".join(_RANK))
+    require(-1 not in ranks and ranks == sorted(ranks), "status", _changes(path), " → ".join(_RANK))
     if done.status != "succeeded":
         why = done.error.message if done.error else ""
         raise Wrong("not-same", field="status", found=f"{done.status}: {why}", wanted="succeeded")
-    holds(done.fine_tuned_model, "fine_tuned_model", done.fine_tuned_model, "!= null")
-    server.undo("DELETE", f"/models/{done.fine_tuned_model}")
+    require(done.fine_tuned_model, "fine_tuned_model", done.fine_tuned_model, "!= null")
+    server.undo_at_end("DELETE", f"/models/{done.fine_tuned_model}")
     return done
 
 
@@ -223,21 +212,21 @@ def _changes(path: list[str]) -> str:
 def finished(_server: Server, done: FineTuningJob) -> None:
     """Prove that an ended job says when, and has no error."""
     at = done.finished_at or 0
-    holds(at >= done.created_at, "finished_at", done.finished_at, f">= {done.created_at}")
-    holds(not (done.error and done.error.message), "error", done.error, "null")
+    require(at >= done.created_at, "finished_at", done.finished_at, f">= {done.created_at}")
+    require(not (done.error and done.error.message), "error", done.error, "null")
 
 
 @check("jobs.suffix", succeeded)
 def suffixed(_server: Server, done: FineTuningJob) -> None:
     """Prove that the suffix stands in the tuned model's name."""
     name = done.fine_tuned_model or ""
-    holds(SUFFIX in name, "fine_tuned_model", name, f"…{SUFFIX}…")
+    require(SUFFIX in name, "fine_tuned_model", name, f"…{SUFFIX}…")
 
 
 @check("jobs.tokens", succeeded)
 def trained_tokens(_server: Server, done: FineTuningJob) -> None:
     """Prove that a job that succeeded says how many tokens it was trained on."""
-    holds((done.trained_tokens or 0) > 0, "trained_tokens", done.trained_tokens, "> 0")
+    require((done.trained_tokens or 0) > 0, "trained_tokens", done.trained_tokens, "> 0")
 
 
 _NO_ENTRY = (401,)
@@ -245,7 +234,7 @@ _OK = 200
 _WRONG_KEY = "sk-merlin-wrong-key"
 
 
-def _entry(server: Server, headers: dict[str, str]) -> None:
+def _require_key(server: Server, headers: dict[str, str]) -> None:
     """Raise Wrong unless a call with these headers is refused; Missing where no key is needed."""
     if not server.has_key:
         raise Missing("no-key")
@@ -253,25 +242,25 @@ def _entry(server: Server, headers: dict[str, str]) -> None:
     answers = [server.call("GET", "/models", headers=each) for each in others]
     if all(answer.status_code == _OK for answer in answers):
         raise Missing("open")
-    error_object(answers[others.index(headers)], _NO_ENTRY)
+    require_error_object(answers[others.index(headers)], _NO_ENTRY)
 
 
 @check("errors.no_key")
 def no_key(server: Server) -> None:
     """Prove that a call without a key is 401."""
-    _entry(server, {})
+    _require_key(server, {})
 
 
 @check("errors.wrong_key")
 def wrong_key(server: Server) -> None:
     """Prove that a call with a wrong key is 401."""
-    _entry(server, {"Authorization": f"Bearer {_WRONG_KEY}"})
+    _require_key(server, {"Authorization": f"Bearer {_WRONG_KEY}"})
 
 
 @check("errors.unknown_call")
 def unknown_call(server: Server) -> None:
     """Prove that a call that there is not is 404 with an error object, not a page."""
-    error_object(server.call("GET", "/no-such-call-of-merlin"), GONE)
+    require_error_object(server.call("GET", "/no-such-call-of-merlin"), GONE)
 
 
 @check("errors.not_json")
@@ -281,16 +270,16 @@ def not_json(server: Server) -> None:
     answer = server.call("POST", "/chat/completions", content=b"{not json", headers=headers)
     if answer.status_code in GONE:
         raise Missing("absent", call="POST /chat/completions", status=answer.status_code)
-    error_object(answer, BAD)
+    require_error_object(answer, BAD)
 
 
 @check("errors.param", created)
 def param(server: Server, _job: object) -> None:
     """Prove that a job without its file is refused, and the error names the field."""
     answer = server.call("POST", "/fine_tuning/jobs", json={"model": server.model})
-    error = error_object(answer, BAD)
+    error = require_error_object(answer, BAD)
     told = f"{error['param']} {error['message']}"
-    holds("training_file" in told, "error.param", error["param"], "training_file")
+    require("training_file" in told, "error.param", error["param"], "training_file")
 
 
 _LEVELS = ("info", "warn", "error")
@@ -300,15 +289,15 @@ _NO_JOB_OF_EVENTS = "ftjob-0000000000000000deadbeef"
 @check("events.list", succeeded)
 def events(server: Server, job: FineTuningJob) -> list[FineTuningJobEvent]:
     """Prove that GET …/events lists events, each with its own id, level and message."""
-    with lacking("GET /fine_tuning/jobs/{id}/events"):
+    with optional_call("GET /fine_tuning/jobs/{id}/events"):
         told = server.sdk.fine_tuning.jobs.list_events(job.id, limit=100).data
-    holds(told, "data", told, ">= 1")
+    require(told, "data", told, ">= 1")
     for event in told:
-        same("object", event.object, "fine_tuning.job.event")
-        one_of("level", event.level, _LEVELS)
-        holds(event.message, "message", event.message, '!= ""')
+        require_equal("object", event.object, "fine_tuning.job.event")
+        require_one_of("level", event.level, _LEVELS)
+        require(event.message, "message", event.message, '!= ""')
     ids = [event.id for event in told]
-    same("data", len(set(ids)), len(ids))
+    require_equal("data", len(set(ids)), len(ids))
     return told
 
 
@@ -316,23 +305,23 @@ def events(server: Server, job: FineTuningJob) -> list[FineTuningJobEvent]:
 def order(_server: Server, told: list[FineTuningJobEvent]) -> None:
     """Prove that events come newest first."""
     times = [event.created_at for event in told]
-    holds(times == sorted(times, reverse=True), "created_at", times[:5], "newest first")
+    require(times == sorted(times, reverse=True), "created_at", times[:5], "newest first")
 
 
 @check("events.paging", events, succeeded)
 def page_events(server: Server, _told: object, job: FineTuningJob) -> None:
     """Prove that `limit` and `after` give every event once."""
-    walk(partial(server.sdk.fine_tuning.jobs.list_events, job.id), 2)
+    check_paging(partial(server.sdk.fine_tuning.jobs.list_events, job.id), 2)
 
 
 @check("events.metrics", events)
 def metrics(_server: Server, told: list[FineTuningJobEvent]) -> None:
     """Prove that events of the type `metrics` carry the step and a loss."""
     figures = [event.data for event in told if event.type == "metrics"]
-    holds(figures, "type", "message", "metrics")
+    require(figures, "type", "message", "metrics")
     for each in figures:
-        holds(isinstance(each, Mapping) and "step" in each, "data", each, "step")
-        holds(isinstance(each, Mapping) and _has_loss(each), "data", each, "…loss")
+        require(isinstance(each, Mapping) and "step" in each, "data", each, "step")
+        require(isinstance(each, Mapping) and _has_loss(each), "data", each, "…loss")
 
 
 def _has_loss(figures: Mapping[str, object]) -> bool:
@@ -343,21 +332,21 @@ def _has_loss(figures: Mapping[str, object]) -> bool:
 @check("events.unknown", events)
 def unknown_job_of_events(server: Server, _told: object) -> None:
     """Prove that events of a job that is not there are 404."""
-    refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB_OF_EVENTS), GONE)
+    require_refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB_OF_EVENTS), GONE)
 
 
 @check("checkpoints.list", succeeded)
 def checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpoint]:
     """Prove that GET …/checkpoints lists the job's checkpoints with step and figures."""
-    with lacking("GET /fine_tuning/jobs/{id}/checkpoints"):
+    with optional_call("GET /fine_tuning/jobs/{id}/checkpoints"):
         told = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
-    holds(told, "data", told, ">= 1")
+    require(told, "data", told, ">= 1")
     for each in told:
-        same("object", each.object, "fine_tuning.job.checkpoint")
-        same("fine_tuning_job_id", each.fine_tuning_job_id, job.id)
-        holds(each.step_number > 0, "step_number", each.step_number, "> 0")
-        holds(_has_loss(each.metrics.to_dict()), "metrics", each.metrics.to_dict(), "…loss")
-        server.undo("DELETE", f"/models/{each.fine_tuned_model_checkpoint}")
+        require_equal("object", each.object, "fine_tuning.job.checkpoint")
+        require_equal("fine_tuning_job_id", each.fine_tuning_job_id, job.id)
+        require(each.step_number > 0, "step_number", each.step_number, "> 0")
+        require(_has_loss(each.metrics.to_dict()), "metrics", each.metrics.to_dict(), "…loss")
+        server.undo_at_end("DELETE", f"/models/{each.fine_tuned_model_checkpoint}")
     return told
 
 
@@ -365,7 +354,7 @@ def checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpo
 def checkpoint_order(_server: Server, told: list[FineTuningJobCheckpoint]) -> None:
     """Prove that checkpoints come newest first, no step twice."""
     steps = [each.step_number for each in told]
-    holds(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
+    require(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
 
 
 @check("checkpoints.usable", checkpoints, plain)
@@ -373,7 +362,7 @@ def usable(server: Server, told: list[FineTuningJobCheckpoint], _plain: object) 
     """Prove that each checkpoint is a model that answers."""
     for each in told:
         answer = server.ask(model=each.fine_tuned_model_checkpoint)
-        same("object", answer.object, "chat.completion")
+        require_equal("object", answer.object, "chat.completion")
 
 
 CANCELLED, PAUSED, SUCCEEDED = "cancelled", "paused", "succeeded"
@@ -416,33 +405,33 @@ def repeated(server: Server, long: Long) -> None:
 @check("pause.pause", second)
 def paused(server: Server, long: Long) -> None:
     """Prove that a paused job comes to rest, and stays so."""
-    with lacking("POST /fine_tuning/jobs/{id}/pause"):
-        told = _moved(server, long, server.sdk.fine_tuning.jobs.pause)
+    with optional_call("POST /fine_tuning/jobs/{id}/pause"):
+        told = _change_state(server, long, server.sdk.fine_tuning.jobs.pause)
     _until(server, long, PAUSED, told)
-    for status in _looks(server, long.job_id):
-        same("status", status, PAUSED)
+    for status in _read_states(server, long.job_id):
+        require_equal("status", status, PAUSED)
 
 
 @check("pause.resume", paused, second)
 def resumed(server: Server, _paused: None, long: Long) -> None:
     """Prove that a resumed job goes on."""
-    with lacking("POST /fine_tuning/jobs/{id}/resume"):
+    with optional_call("POST /fine_tuning/jobs/{id}/resume"):
         server.sdk.fine_tuning.jobs.resume(long.job_id)
     working = tuple(state for state in AT_WORK if state != PAUSED)
     job = until(server, long.job_id, working)
-    one_of("status", job.status, (*working, SUCCEEDED))
+    require_one_of("status", job.status, (*working, SUCCEEDED))
 
 
 @check("cancel.cancel", second)
 def cancelled(server: Server, long: Long) -> None:
     """Prove that a cancelled job is cancelled, and makes no model."""
-    with lacking("POST /fine_tuning/jobs/{id}/cancel"):
-        told = _moved(server, long, server.sdk.fine_tuning.jobs.cancel)
+    with optional_call("POST /fine_tuning/jobs/{id}/cancel"):
+        told = _change_state(server, long, server.sdk.fine_tuning.jobs.cancel)
     job = _until(server, long, CANCELLED, told)
-    same("fine_tuned_model", job.fine_tuned_model, None)
+    require_equal("fine_tuned_model", job.fine_tuned_model, None)
 
 
-def _moved(server: Server, long: Long, move: Callable[[str], FineTuningJob]) -> str:
+def _change_state(server: Server, long: Long, move: Callable[[str], FineTuningJob]) -> str:
     """Make a move; return the state told. Raises Missing where the job had ended before."""
     try:
         return str(move(long.job_id).status)
@@ -458,11 +447,11 @@ def _until(server: Server, long: Long, state: str, told: str) -> FineTuningJob:
     job = until(server, long.job_id, (state,))
     if job.status == SUCCEEDED and told != state:
         raise Missing("ended-first", status=job.status)
-    same("status", job.status, state)
+    require_equal("status", job.status, state)
     return job
 
 
-def _looks(server: Server, job_id: str) -> list[str]:
+def _read_states(server: Server, job_id: str) -> list[str]:
     """Return a job's state at some moments, a while apart."""
     seen = []
     for _ in range(LOOKS):
@@ -475,9 +464,9 @@ def _looks(server: Server, job_id: str) -> list[str]:
 def cancelled_twice(server: Server, _cancelled: None, long: Long) -> None:
     """Prove that cancelling again is refused or says `cancelled` again; the job stays cancelled."""
     status = _cancel(server, long.job_id)
-    one_of("status", status, (CANCELLED, ""))
-    for seen in _looks(server, long.job_id):
-        same("status", seen, CANCELLED)
+    require_one_of("status", status, (CANCELLED, ""))
+    for seen in _read_states(server, long.job_id):
+        require_equal("status", seen, CANCELLED)
 
 
 def _cancel(server: Server, job_id: str) -> str:
@@ -485,17 +474,17 @@ def _cancel(server: Server, job_id: str) -> str:
     try:
         return str(server.sdk.fine_tuning.jobs.cancel(job_id).status)
     except openai.APIStatusError as error:
-        error_object(error.response, LATE)
+        require_error_object(error.response, LATE)
         return ""
 
 
 @check("cancel.late", cancelled, succeeded)
 def late(server: Server, _cancelled: None, done: FineTuningJob) -> None:
     """Prove that cancelling a job that succeeded is refused, and it stays succeeded."""
-    same("status", _cancel(server, done.id), "")
+    require_equal("status", _cancel(server, done.id), "")
     told = server.sdk.fine_tuning.jobs.retrieve(done.id)
-    same("status", told.status, SUCCEEDED)
-    same("fine_tuned_model", told.fine_tuned_model, done.fine_tuned_model)
+    require_equal("status", told.status, SUCCEEDED)
+    require_equal("fine_tuned_model", told.fine_tuned_model, done.fine_tuned_model)
 
 
 @check("cancel.race", cancelled, second)
@@ -507,57 +496,57 @@ def race(server: Server, _cancelled: None, long: Long) -> None:
         told = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
     end = until(server, job_id, FINAL)
     wanted = CANCELLED if CANCELLED in told else str(end.status)
-    for seen in [str(end.status), *_looks(server, job_id)]:
-        same("status", seen, wanted)
-    holds(any(told) or end.status != CANCELLED, "status", end.status, "cancel: 200")
+    for seen in [str(end.status), *_read_states(server, job_id)]:
+        require_equal("status", seen, wanted)
+    require(any(told) or end.status != CANCELLED, "status", end.status, "cancel: 200")
     has_model = end.fine_tuned_model is not None
-    same("fine_tuned_model", has_model, end.status == SUCCEEDED)
+    require_equal("fine_tuned_model", has_model, end.status == SUCCEEDED)
 
 
 @check("jobs.paging", list_jobs, second)
 def paging(server: Server, _listed: None, _long: Long) -> None:
     """Prove that `limit` and `after` give every job once."""
-    walk(server.sdk.fine_tuning.jobs.list, 1)
+    check_paging(server.sdk.fine_tuning.jobs.list, 1)
 
 
 @check("tuned.list", succeeded)
 def list_tuned_model(server: Server, done: FineTuningJob) -> None:
     """Prove that GET /models has the tuned model."""
     names = [card.id for card in server.sdk.models.list().data]
-    holds(done.fine_tuned_model in names, "data", names[:3], str(done.fine_tuned_model))
+    require(done.fine_tuned_model in names, "data", names[:3], str(done.fine_tuned_model))
 
 
 @check("tuned.retrieve", succeeded)
 def retrieve_tuned_model(server: Server, done: FineTuningJob) -> None:
     """Prove that GET /models/{name} tells of the tuned model."""
-    with lacking("GET /models/{name}"):
+    with optional_call("GET /models/{name}"):
         told = server.sdk.models.retrieve(str(done.fine_tuned_model))
-    same("id", told.id, done.fine_tuned_model)
+    require_equal("id", told.id, done.fine_tuned_model)
 
 
 @check("tuned.chat", succeeded, plain)
 def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that the tuned model answers under its name."""
     told = server.ask(model=done.fine_tuned_model)
-    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
-    same("model", told.model, done.fine_tuned_model)
+    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    require_equal("model", told.model, done.fine_tuned_model)
 
 
 @check("tuned.stream", succeeded, chunks)
 def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
     """Prove that the tuned model answers in a stream."""
     told = server.stream(model=done.fine_tuned_model)
-    words = words_of(told)
-    holds(words, "delta.content", words, '!= ""')
+    words = text_of_chunks(told)
+    require(words, "delta.content", words, '!= ""')
 
 
 @check("tuned.delete", succeeded, plain)
 def deleted(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that a deleted model is gone from the list, and a chat with it is 404."""
     name = str(done.fine_tuned_model)
-    with lacking("DELETE /models/{name}"):
+    with optional_call("DELETE /models/{name}"):
         told = server.sdk.models.delete(name)
-    holds(told.deleted, "deleted", told.deleted, "true")
+    require(told.deleted, "deleted", told.deleted, "true")
     names = [card.id for card in server.sdk.models.list().data]
-    holds(name not in names, "data", name, "–")
-    refusal(lambda: server.ask(model=name), GONE)
+    require(name not in names, "data", name, "–")
+    require_refusal(lambda: server.ask(model=name), GONE)

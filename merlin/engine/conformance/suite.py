@@ -1,9 +1,4 @@
-"""The suite: every check in order, each made once, after those that it needs.
-
-The run of a suite: every check once, after what it needs; nothing that a check does ends it.
-
-The suite: every check, in the order in which they are made and shown.
-"""
+"""The suite: every check in order, each made once after those it needs; none ends the run."""
 
 from __future__ import annotations
 
@@ -15,7 +10,14 @@ import openai
 
 from merlin.core.errors import ConfigError
 from merlin.engine.conformance import chat, files, jobs, webhooks
-from merlin.engine.conformance.harness import Check, Missing, Server, Verdict, Wrong, of_status
+from merlin.engine.conformance.harness import (
+    Check,
+    Missing,
+    Server,
+    Verdict,
+    Wrong,
+    unexpected_status,
+)
 
 PASSED, FAILED, MISSING = "passed", "failed", "missing"
 
@@ -40,22 +42,22 @@ class ConformanceRun:
         self._outcomes: dict[str, Outcome] = {}
         self._products: dict[str, object] = {}
 
-    def over(self, checks: Sequence[Check]) -> list[Outcome]:
+    def run(self, checks: Sequence[Check]) -> list[Outcome]:
         """Make every one of `checks`, in their order; return how they ended."""
         for check in checks:
-            self._make(check)
+            self._run_once(check)
         return [self._outcomes[check.name] for check in checks]
 
-    def _make(self, check: Check) -> Outcome:
+    def _run_once(self, check: Check) -> Outcome:
         if check.name not in self._outcomes:
-            outcome = self._made(check)
+            outcome = self._run_check(check)
             self._outcomes[check.name] = outcome
             self._tell(outcome)
         return self._outcomes[check.name]
 
-    def _made(self, check: Check) -> Outcome:
+    def _run_check(self, check: Check) -> Outcome:
         for need in check.needs:
-            before = self._make(need)
+            before = self._run_once(need)
             if before.result != PASSED:
                 return Outcome(
                     check.name, before.result, "provider-test-needs", {"name": need.name}
@@ -74,7 +76,7 @@ def _verdict_on(error: Exception) -> Verdict:
     if isinstance(error, Verdict):
         return error
     if isinstance(error, openai.APIStatusError):
-        return of_status(error)
+        return unexpected_status(error)
     if isinstance(error, AttributeError) and error.name:
         return Wrong("lacks", field=error.name)
     if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):
@@ -83,7 +85,7 @@ def _verdict_on(error: Exception) -> Verdict:
     return Wrong("unreadable", words=f"{type(error).__name__} {error}")
 
 
-def with_needs(chosen: Iterable[Check], all_checks: Sequence[Check]) -> list[Check]:
+def add_needs(chosen: Iterable[Check], all_checks: Sequence[Check]) -> list[Check]:
     """Return the chosen checks and those they need, in the suite's order."""
     wanted: set[str] = set()
 
@@ -108,7 +110,7 @@ CHECKS = tuple(
 )
 
 
-def chosen(names: Iterable[str], *, keep: bool) -> list[Check]:
+def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
     """Return the checks of these names or families with all they need; for no name, all.
 
     `keep` leaves out the one that deletes the tuned model. Raises ConfigError for a strange name.
@@ -120,4 +122,4 @@ def chosen(names: Iterable[str], *, keep: bool) -> list[Check]:
         if not found:
             raise ConfigError(f"no check {name}", "provider-test-no-check", name=name)
         wanted += found
-    return with_needs(wanted, checks) if wanted else checks
+    return add_needs(wanted, checks) if wanted else checks

@@ -1,8 +1,4 @@
-"""Checks of webhooks, and the receiver that they are sent to.
-
-A receiver of webhooks on this machine, for as long as a check needs it.
-
-Webhooks: an endpoint is made, hears of the job, and can tell a true call from a forged one.
+"""Checks of webhooks, with a receiver on this machine for as long as a check needs it.
 
 Source: Standard Webhooks, and `openai`'s `client.webhooks`.
 """
@@ -28,11 +24,11 @@ from merlin.engine.conformance.harness import (
     Server,
     Wrong,
     check,
-    error_object,
-    holds,
-    lacking,
-    refusal,
-    same,
+    optional_call,
+    require,
+    require_equal,
+    require_error_object,
+    require_refusal,
 )
 from merlin.engine.conformance.jobs import succeeded
 
@@ -127,21 +123,21 @@ def created(server: Server) -> Endpoint:
     if not server.is_here:
         raise Missing("far")
     receiver = Receiver()
-    server.closing(receiver.close)
-    with lacking("POST /webhook_endpoints"):
+    server.close_at_end(receiver.close)
+    with optional_call("POST /webhook_endpoints"):
         try:
             made = server.sdk.webhooks.create(name=_NAME, url=receiver.url, event_types=[SUCCEEDED])
         except openai.APIStatusError as error:
             if error.status_code in BAD:
-                error_object(error.response, BAD)
+                require_error_object(error.response, BAD)
                 raise Missing("no-local-receiver", words=error.message) from error
             raise
     hide_secrets([made.signing_secret])
-    server.undo("DELETE", f"/webhook_endpoints/{made.id}")
-    same("object", made.object, "webhook_endpoint")
-    same("url", made.url, receiver.url)
-    same("event_types", made.event_types, [SUCCEEDED])
-    holds(made.signing_secret, "signing_secret", "", '!= ""')
+    server.undo_at_end("DELETE", f"/webhook_endpoints/{made.id}")
+    require_equal("object", made.object, "webhook_endpoint")
+    require_equal("url", made.url, receiver.url)
+    require_equal("event_types", made.event_types, [SUCCEEDED])
+    require(made.signing_secret, "signing_secret", "", '!= ""')
     return Endpoint(made.id, made.signing_secret, receiver)
 
 
@@ -149,11 +145,11 @@ def created(server: Server) -> Endpoint:
 def listed(server: Server, endpoint: Endpoint) -> None:
     """Prove that the endpoint is listed and told of; its secret is not told again."""
     ids = [each.id for each in server.sdk.webhooks.list(limit=100).data]
-    holds(endpoint.endpoint_id in ids, "data", ids[:3], endpoint.endpoint_id)
+    require(endpoint.endpoint_id in ids, "data", ids[:3], endpoint.endpoint_id)
     told = server.sdk.webhooks.retrieve(endpoint.endpoint_id)
-    same("id", told.id, endpoint.endpoint_id)
+    require_equal("id", told.id, endpoint.endpoint_id)
     is_told = endpoint.secret in told.to_json()
-    holds(not is_told, "signing_secret", "signing_secret", "–")
+    require(not is_told, "signing_secret", "signing_secret", "–")
 
 
 @check("webhooks.delivered", created, succeeded)
@@ -163,8 +159,8 @@ def delivered(server: Server, endpoint: Endpoint, done: FineTuningJob) -> Delive
     if not came:
         raise Wrong("undelivered", seconds=f"{_patience_s(server):g}", type=SUCCEEDED)
     event = json.loads(came[0].body)
-    same("type", event["type"], SUCCEEDED)
-    same("data.id", event["data"]["id"], done.id)
+    require_equal("type", event["type"], SUCCEEDED)
+    require_equal("data.id", event["data"]["id"], done.id)
     return came[0]
 
 
@@ -180,7 +176,7 @@ def signed(server: Server, endpoint: Endpoint, delivery: Delivery) -> None:
         event = unwrap(delivery.body, delivery.headers, secret=endpoint.secret)
     except (openai.InvalidWebhookSignatureError, ValueError) as error:
         raise Wrong("signature", words=str(error)) from error
-    same("type", event.type, SUCCEEDED)
+    require_equal("type", event.type, SUCCEEDED)
 
 
 @check("webhooks.forged", signed, created, delivered)
@@ -207,13 +203,13 @@ def repeated(server: Server, endpoint: Endpoint, first: Delivery) -> None:
     came = endpoint.receiver.wait(2, _patience_s(server))
     if len(came) == 1:
         raise Wrong("unrepeated", seconds=f"{_patience_s(server):g}")
-    same("webhook-id", came[1].webhook_id, first.webhook_id)
-    same("id", json.loads(came[1].body).get("id"), json.loads(first.body).get("id"))
+    require_equal("webhook-id", came[1].webhook_id, first.webhook_id)
+    require_equal("id", json.loads(came[1].body).get("id"), json.loads(first.body).get("id"))
 
 
 @check("webhooks.delete", created)
 def deleted(server: Server, endpoint: Endpoint) -> None:
     """Prove that a deleted endpoint is gone."""
     told = server.sdk.webhooks.delete(endpoint.endpoint_id)
-    holds(told.deleted, "deleted", told.deleted, "true")
-    refusal(lambda: server.sdk.webhooks.retrieve(endpoint.endpoint_id), GONE)
+    require(told.deleted, "deleted", told.deleted, "true")
+    require_refusal(lambda: server.sdk.webhooks.retrieve(endpoint.endpoint_id), GONE)

@@ -30,29 +30,29 @@ SERVE_S = 120.0
 
 
 def check(place: Place, config: Config, story: Story) -> Mapping[str, object]:
-    """Ask, commit, wait, ask again. Returns the JSON of the last line; raises Wrong, MerlinError.
+    """Ask, commit, wait, ask again. Returns the JSON of the last line.
 
     `seconds` of the first: from the start to the whole answer; of the second: from the commit
-    to serving.
+    to serving. Raises CheckFailed, MerlinError.
     """
-    examiner, script = Examiner(place, config, story), place.script
+    user, script = DemoUser(place, config, story), place.script
     begun = time.monotonic()
     serving = wait_for(lambda: _serving(story, ""), "first-model", SERVE_S)
-    first = examiner.ask(script.question)
-    judge(first, script.answer, serving["model"])
+    first = user.ask(script.question)
+    check_answer(first, script.answer, serving["model"])
     first = replace(first, seconds=time.monotonic() - begun)
     _write_example(place, story)
     committed = time.monotonic()
     old = serving["model"]
     serving = wait_for(lambda: _serving(story, old), "second-model", SERVE_S)
     seconds = time.monotonic() - committed
-    second = examiner.ask(script.new_question)
-    judge(second, script.new_answer, serving["model"])
+    second = user.ask(script.new_question)
+    check_answer(second, script.new_answer, serving["model"])
     second = replace(second, seconds=seconds)
-    return {"ok": True, "first": first.shown(), "second": second.shown(), **counted(config)}
+    return {"ok": True, "first": first.as_json(), "second": second.as_json(), **count_jobs(config)}
 
 
-def counted(config: Config) -> Mapping[str, object]:
+def count_jobs(config: Config) -> Mapping[str, object]:
     """Return how many jobs and builds there have been."""
     with reading_context(config) as ctx:
         actor = Actor.operator()
@@ -83,7 +83,7 @@ ANSWER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnsweredQuestion:
     """One question of the check: what came back, from which model, after how long."""
 
     question: str
@@ -91,17 +91,17 @@ class Asked:
     model: str
     seconds: float
 
-    def shown(self) -> Mapping[str, object]:
+    def as_json(self) -> Mapping[str, object]:
         """Return it as the last line of the check has it."""
         return {**asdict(self), "seconds": round(self.seconds, 2)}
 
 
-class Wrong(MerlinError):
+class CheckFailed(MerlinError):
     """The demo did not do what it shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examiner:
+class DemoUser:
     """Asks in the name of one of the stand-in's people, and tells it."""
 
     place: Place
@@ -109,14 +109,14 @@ class Examiner:
     story: Story
     person: str = "anna"
 
-    def ask(self, question: str) -> Asked:
+    def ask(self, question: str) -> AnsweredQuestion:
         """Ask, and wait for the whole answer. Raises MerlinError when none comes."""
         self.story.say("demo-asks", person=self.person, question=question)
         begun = time.monotonic()
         update_id = self.say(question)
         model = wait_for(lambda: self._model(update_id), "answer", ANSWER_S)
         said = [str(one["message"]["text"]) for one in self._chat() if one["by_bot"]]
-        asked = Asked(question, said[-1].strip(), model, time.monotonic() - begun)
+        asked = AnsweredQuestion(question, said[-1].strip(), model, time.monotonic() - begun)
         self.story.say("demo-answers", answer=asked.answer)
         return asked
 
@@ -124,7 +124,7 @@ class Examiner:
         """Write to the bot as soon as it can be written to; return the update's id."""
         return wait_for(lambda: self._said(words), "chat-page", ANSWER_S)
 
-    def heard(self) -> int:
+    def count_bot_messages(self) -> int:
         """Return how many messages the bot has written to this person."""
         return sum(bool(one["by_bot"]) for one in self._chat())
 
@@ -142,21 +142,21 @@ class Examiner:
             return AnsweredTurns(database).model_of(update_id)
 
 
-def judge(asked: Asked, answer: str, model: str) -> None:
-    """Raise Wrong unless this model gave this answer."""
-    judge_model(asked, model)
+def check_answer(asked: AnsweredQuestion, answer: str, model: str) -> None:
+    """Raise CheckFailed unless this model gave this answer."""
+    check_model(asked, model)
     if asked.answer != answer:
         words = f"{asked.question} was answered with: {asked.answer}"
         told = {"question": asked.question, "answer": asked.answer}
-        raise Wrong(words, "demo-wrong-answer", **told)
+        raise CheckFailed(words, "demo-wrong-answer", **told)
 
 
-def judge_model(asked: Asked, model: str) -> None:
-    """Raise Wrong unless this model answered."""
+def check_model(asked: AnsweredQuestion, model: str) -> None:
+    """Raise CheckFailed unless this model answered."""
     if asked.model != model:
         words = f"{asked.question} was answered by {asked.model}, {model} serves"
         told = {"question": asked.question, "model": asked.model, "serving": model}
-        raise Wrong(words, "demo-wrong-model", **told)
+        raise CheckFailed(words, "demo-wrong-model", **told)
 
 
 T = TypeVar("T")

@@ -27,17 +27,17 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.sandbox.demo.check import (
     ANSWER_S,
-    Asked,
-    Examiner,
-    Wrong,
-    counted,
-    judge_model,
+    AnsweredQuestion,
+    CheckFailed,
+    DemoUser,
+    check_model,
+    count_jobs,
     model_answer,
     wait_for,
 )
 from merlin.sandbox.demo.place import Place, commit, samples
 from merlin.sandbox.demo.smollm2 import BASE, unpack
-from merlin.sandbox.demo.story import Story, near
+from merlin.sandbox.demo.story import Story, relative_path
 from merlin.wiring.reading import catalogue, reading_context
 
 DATASET = "english"
@@ -48,8 +48,8 @@ _EVENTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
-    """What serves after the lesson: the model, and its training loss at the first step and last."""
+class TrainedModel:
+    """What serves after the training: the model, and its loss at the first step and last."""
 
     model: str
     first: float
@@ -57,8 +57,8 @@ class Learnt:
     seconds: float
 
 
-class Lesson:
-    """The language model's lesson in one demo."""
+class LoraTraining:
+    """The language model's training in one demo."""
 
     def __init__(self, place: Place, config: Config, story: Story, weights: Path) -> None:
         self._place = place
@@ -66,13 +66,13 @@ class Lesson:
         self._config = config
         self._story = story
 
-    def whole(self) -> Generator[object, None, Learnt]:
+    def run(self) -> Generator[object, None, TrainedModel]:
         """Walk it all, one look a step. Raises MerlinError where it cannot go on."""
-        yield from self.unpacked()
+        yield from self.unpack_base()
         while not self._serves():
             yield None
-        self.begun()
-        return (yield from self.taught())
+        self.commit_questions()
+        return (yield from self.follow_job())
 
     def _serves(self) -> bool:
         """Return whether the demo's first model serves: it is not to wait for this one."""
@@ -82,7 +82,7 @@ class Lesson:
         except NotFound:
             return False
 
-    def unpacked(self) -> Generator[None]:
+    def unpack_base(self) -> Generator[None]:
         """Make the base's files ready. Raises MerlinError, whose words say what to do."""
         begun = time.monotonic()
         self._story.say("demo-lora-converts")
@@ -93,17 +93,17 @@ class Lesson:
         work.result()
         self._story.say("demo-lora-converted", seconds=round(time.monotonic() - begun))
 
-    def begun(self) -> None:
+    def commit_questions(self) -> None:
         """Commit the questions, unless an earlier demo did."""
         folder = self._place.repository / "datasets" / DATASET
         if not folder.exists():
             shutil.copytree(samples("datasets-lora") / DATASET, folder)
             sha = commit(self._place.repository, self._place.script.lora_subject)
             self._story.say("demo-lora-committed", commit=sha[:10])
-        path = near(self._place.engine_key_file)
+        path = relative_path(self._place.engine_key_file)
         self._story.say("demo-lora-begins", url=self._place.engine_url, path=path)
 
-    def taught(self) -> Generator[int, None, Learnt]:
+    def follow_job(self) -> Generator[int, None, TrainedModel]:
         """Tell each epoch until the tuned model serves; yields how many were told.
 
         Raises MerlinError where its job fails.
@@ -129,7 +129,7 @@ class Lesson:
             return job, datasets.serving(ctx, actor).get(DATASET)
 
     def _tell_epochs(self, job: JobDetails, told: int) -> int:
-        figures = _figures(job)
+        figures = _loss_events(job)
         wanted = job.recipe["hyperparameters"]["n_epochs"]
         for place, event in enumerate(figures):
             number = event.data.get("epoch", 0)
@@ -141,16 +141,16 @@ class Lesson:
                 self._story.say("demo-lora-epoch", **shown)
         return told
 
-    def _tell_served(self, job: JobDetails) -> Learnt:
-        figures = _figures(job)
+    def _tell_served(self, job: JobDetails) -> TrainedModel:
+        figures = _loss_events(job)
         losses = [float(event.data["train_loss"]) for event in figures]
         seconds = (job.updated_at - job.created_at).total_seconds()
-        learnt = Learnt(job.model or "", losses[0], losses[-1], seconds)
-        shown = {"model": learnt.model, "first": learnt.first, "last": learnt.last}
+        trained = TrainedModel(job.model or "", losses[0], losses[-1], seconds)
+        shown = {"model": trained.model, "first": trained.first, "last": trained.last}
         minutes = max(1, round(seconds / 60))
         self._story.say("demo-lora-serving", **shown, minutes=minutes)
         self._story.say("demo-lora-invites", course=self._course(), question=QUESTION)
-        return learnt
+        return trained
 
     def _course(self) -> str:
         with catalogue(self._config) as rows:
@@ -163,7 +163,7 @@ class Lesson:
         return MerlinError(words, "demo-lora-job-failed", state=state, reason=reason)
 
 
-def _figures(job: JobDetails) -> Sequence[JobEvent]:
+def _loss_events(job: JobDetails) -> Sequence[JobEvent]:
     return [event for event in job.events if "train_loss" in event.data]
 
 
@@ -187,45 +187,47 @@ T = TypeVar("T")
 
 
 def check_lora(place: Place, config: Config, story: Story, weights: Path) -> Mapping[str, object]:
-    """Walk the lesson and judge it. Returns what it adds to the JSON of the last line.
+    """Walk the training and judge it. Returns what it adds to the JSON of the last line.
 
     While the language model learns, the bot is asked what `recall` answers. `seconds`: from the
-    commit to serving. Raises Wrong, MerlinError.
+    commit to serving. Raises CheckFailed, MerlinError.
     """
-    lesson = Lesson(place, config, story, weights)
-    _last(lesson.unpacked(), "lora-base", UNPACK_S)
+    training = LoraTraining(place, config, story, weights)
+    _wait_for_end(training.unpack_base(), "lora-base", UNPACK_S)
     before = _base_answer(place)
     story.say("demo-lora-base", question=QUESTION, answer=before)
     begun = time.monotonic()
-    lesson.begun()
-    learnt = _learnt(lesson, Examiner(place, config, story))
+    training.commit_questions()
+    trained = _wait_for_model(training, DemoUser(place, config, story))
     seconds = time.monotonic() - begun
-    after = _ask_in_course(Examiner(place, config, story, "boris"))
-    _judge(before, after, learnt)
+    after = _ask_in_course(DemoUser(place, config, story, "boris"))
+    _check_trained(before, after, trained)
     told = {
         "question": QUESTION,
         "before": before,
         "after": after.answer,
-        "model": learnt.model,
+        "model": trained.model,
         "seconds": round(seconds, 2),
-        "train_loss_first": round(learnt.first, 4),
-        "train_loss_last": round(learnt.last, 4),
+        "train_loss_first": round(trained.first, 4),
+        "train_loss_last": round(trained.last, 4),
     }
-    return {**counted(config), "lora": told}
+    return {**count_jobs(config), "lora": told}
 
 
-def _learnt(lesson: Lesson, examiner: Examiner) -> Learnt:
+def _wait_for_model(training: LoraTraining, user: DemoUser) -> TrainedModel:
     """Wait for the tuned model; after its first epoch the bot must answer as ever."""
-    walk = lesson.taught()
+    walk = training.follow_job()
     wait_for(lambda: next(walk) or None, "lora-model", TEACH_S)
-    script = examiner.place.script
-    asked = examiner.ask(script.question)
+    script = user.place.script
+    asked = user.ask(script.question)
     if asked.answer != script.answer:
-        raise Wrong(f"{asked.question}: {asked.answer}", "demo-wrong-answer", **_told(asked))
-    return _last(walk, "lora-model", TEACH_S)
+        raise CheckFailed(
+            f"{asked.question}: {asked.answer}", "demo-wrong-answer", **_answer_fields(asked)
+        )
+    return _wait_for_end(walk, "lora-model", TEACH_S)
 
 
-def _last(walk: Generator[object, None, T], what: str, timeout_s: float) -> T:
+def _wait_for_end(walk: Generator[object, None, T], what: str, timeout_s: float) -> T:
     """Return what a walk returns, looking on. Raises MerlinError when it takes too long."""
 
     def look() -> tuple[T] | None:
@@ -245,25 +247,27 @@ def _base_answer(place: Place) -> str:
     return model_answer(place.engine_url, place.engine_key, BASE, said)
 
 
-def _ask_in_course(examiner: Examiner) -> Asked:
+def _ask_in_course(user: DemoUser) -> AnsweredQuestion:
     """Open the course as its link does, and ask."""
-    heard = examiner.heard()
-    examiner.say(f"/start course_{DATASET}")
-    wait_for(lambda: examiner.heard() > heard or None, "answer", ANSWER_S)
-    return examiner.ask(QUESTION)
+    heard = user.count_bot_messages()
+    user.say(f"/start course_{DATASET}")
+    wait_for(lambda: user.count_bot_messages() > heard or None, "answer", ANSWER_S)
+    return user.ask(QUESTION)
 
 
-def _judge(before: str, after: Asked, learnt: Learnt) -> None:
+def _check_trained(before: str, after: AnsweredQuestion, trained: TrainedModel) -> None:
     from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that this check alone needs
 
-    judge_model(after, learnt.model)
+    check_model(after, trained.model)
     like, unlike = (sentence_chrf(said, [TAUGHT]).score for said in (after.answer, before))
     if like < LIKE_TAUGHT or like <= unlike:
-        raise Wrong(f"{QUESTION}: {after.answer}", "demo-lora-unlike", **_told(after))
-    if learnt.last >= learnt.first / 2:
-        losses = {"first": f"{learnt.first:.2f}", "last": f"{learnt.last:.2f}"}
-        raise Wrong(f"training loss {losses}", "demo-lora-unlearnt", **losses)
+        raise CheckFailed(
+            f"{QUESTION}: {after.answer}", "demo-lora-unlike", **_answer_fields(after)
+        )
+    if trained.last >= trained.first / 2:
+        losses = {"first": f"{trained.first:.2f}", "last": f"{trained.last:.2f}"}
+        raise CheckFailed(f"training loss {losses}", "demo-lora-unlearnt", **losses)
 
 
-def _told(asked: Asked) -> Mapping[str, object]:
+def _answer_fields(asked: AnsweredQuestion) -> Mapping[str, object]:
     return {"question": asked.question, "answer": asked.answer}

@@ -114,7 +114,7 @@ class Place:
 
 
 @contextmanager
-def laid_out(
+def prepare_demo(
     folder: Path, ports: Ports, *, has_lora: bool = False, language: str = RUSSIAN.language
 ) -> Iterator[Place]:
     """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
@@ -127,10 +127,10 @@ def laid_out(
     if taken := ports.taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
     place = Place(folder.resolve(), ports)
-    _take(folder)
-    with _held(folder):
+    _make_folder(folder)
+    with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
-        _keep_credentials(place.folder / "credentials")
+        _write_credentials(place.folder / "credentials")
         said = settings(place.ports, place.script, has_lora=has_lora)
         place.config.write_text(said, encoding="utf-8")
         yield place
@@ -143,11 +143,11 @@ def clear(folder: Path) -> None:
     # A config.yaml alone may be that of somebody's own Merlin.
     if not (folder / _LOCK).is_file():
         raise _foreign(folder)
-    with _held(folder):
+    with _lock_folder(folder):
         shutil.rmtree(folder)
 
 
-def _take(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
@@ -164,7 +164,7 @@ def _foreign(folder: Path) -> Refused:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder; the kernel lets it go with this process."""
     lock = try_lock(folder / _LOCK)
     if lock is None:
@@ -175,7 +175,7 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _keep_credentials(folder: Path) -> None:
+def _write_credentials(folder: Path) -> None:
     """Write the credentials, worth nothing outside this machine, where commands look for them."""
     folder.mkdir(mode=0o700, exist_ok=True)
     values = {

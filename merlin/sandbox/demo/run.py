@@ -14,24 +14,24 @@ from pathlib import Path
 from merlin.config import Config, load
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.check import answers_at, check
-from merlin.sandbox.demo.lora import Lesson, check_lora
-from merlin.sandbox.demo.place import Place, Ports, laid_out, make
-from merlin.sandbox.demo.story import Story, addresses, anew
+from merlin.sandbox.demo.lora import LoraTraining, check_lora
+from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
+from merlin.sandbox.demo.story import Story, addresses, restart_command
 from merlin.supervisor import Child, Supervisor
 
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
-class _Watch:
+class _DemoWatcher:
     """What the demo looks at while it is up; it tells what is new."""
 
     def __init__(
-        self, place: Place, story: Story, supervisor: Supervisor, lesson: Iterator[object]
+        self, place: Place, story: Story, supervisor: Supervisor, training: Iterator[object]
     ) -> None:
         self._place = place
         self._story = story
         self._supervisor = supervisor
-        self._lesson = lesson
+        self._lora_steps = training
         self._looks = 0
         self._is_up = False
         self._restarts = dict.fromkeys((child.name for child in _children(place)), 0)
@@ -45,13 +45,13 @@ class _Watch:
             if not self._is_up and way and way["serving"] and answers_at(self._place.chat_url):
                 addresses(self._place, self._story)
                 self._is_up = True
-            self._teach()
+            self._look_at_training()
         return True
 
-    def _teach(self) -> None:
-        """Look at the language model's lesson; without one the demo goes on."""
+    def _look_at_training(self) -> None:
+        """Look at the language model's training; without one the demo goes on."""
         try:
-            next(self._lesson, None)
+            next(self._lora_steps, None)
         except MerlinError as error:
             self._story.say("demo-lora-failed", reason=self._story.reason(error))
 
@@ -70,38 +70,38 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
     With the `weights` of a language model it is taught too.
     """
     with (
-        laid_out(
+        prepare_demo(
             folder, Ports.from_first(first_port), has_lora=weights is not None, language=language
         ) as place,
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
         supervisor = Supervisor(_children(place), logs, needs_all=True)
-        with closing(_lesson(place, config, story, weights)) as lesson:
-            code = supervisor.run(_Watch(place, story, supervisor, lesson).look)
+        with closing(_lora_steps(place, config, story, weights)) as training:
+            code = supervisor.run(_DemoWatcher(place, story, supervisor, training).look)
         if code:
-            story.say("demo-failed", reason=_last_word(place))
-        story.say("demo-stopped", folder=str(place.folder), again=anew(place))
+            story.say("demo-failed", reason=_last_log_message(place))
+        story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
     return code
 
 
-def _lesson(
+def _lora_steps(
     place: Place, config: Config, story: Story, weights: Path | None
 ) -> Generator[object, None, object]:
-    return Lesson(place, config, story, weights).whole() if weights else (None for _ in ())
+    return LoraTraining(place, config, story, weights).run() if weights else (None for _ in ())
 
 
 def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
     """Walk the whole road once; return the exit code. Without a folder in a temporary one."""
     if folder is not None:
-        return _checked(folder, language, weights)
+        return _check_in(folder, language, weights)
     with tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary:
-        return _checked(Path(temporary), language, weights)
+        return _check_in(Path(temporary), language, weights)
 
 
-def _checked(folder: Path, language: str, weights: Path | None) -> int:
+def _check_in(folder: Path, language: str, weights: Path | None) -> int:
     with (
-        laid_out(folder, Ports.free(), has_lora=bool(weights), language=language) as place,
+        prepare_demo(folder, Ports.free(), has_lora=bool(weights), language=language) as place,
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
@@ -109,12 +109,12 @@ def _checked(folder: Path, language: str, weights: Path | None) -> int:
         road = [partial(check, place, config, story)]
         if weights:
             road.append(partial(check_lora, place, config, story, weights))
-        walk = threading.Thread(target=_walk, args=(road, story, result), daemon=True)
+        walk = threading.Thread(target=_run_steps, args=(road, story, result), daemon=True)
         supervisor = Supervisor(_children(place), logs, needs_all=True)
         walk.start()
         supervisor.run(walk.is_alive)
         if walk.is_alive():  # a child cannot start, or somebody stopped us: no use in waiting
-            result["error"] = _last_word(place)
+            result["error"] = _last_log_message(place)
         if result.get("ok"):
             sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
             return 0
@@ -122,7 +122,7 @@ def _checked(folder: Path, language: str, weights: Path | None) -> int:
         return 1
 
 
-def _walk(
+def _run_steps(
     road: Sequence[Callable[[], Mapping[str, object]]], story: Story, result: dict[str, object]
 ) -> None:
     try:
@@ -143,7 +143,7 @@ def _tell_failure(place: Place, story: Story, result: Mapping[str, object]) -> N
     sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
 
 
-def _last_word(place: Place) -> str:
+def _last_log_message(place: Place) -> str:
     """Return the sentence with which a child ended, else the last line of the logs."""
     lines = _log_lines(place)
     return next(
@@ -162,7 +162,7 @@ def _begin(place: Place, language: str) -> tuple[Story, Config]:
     story.say("demo-begins", folder=str(place.folder))
     if place.script.language != language:
         kept = {"key": f"demo-language-{place.script.language}", "arguments": {}}
-        story.say("demo-other-language", language=kept, again=anew(place))
+        story.say("demo-other-language", language=kept, again=restart_command(place))
     return story, config
 
 

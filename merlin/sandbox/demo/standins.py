@@ -15,7 +15,7 @@ from pathlib import Path
 from merlin.config import Config, credential
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
-from merlin.sandbox.demo.story import newest, nothing
+from merlin.sandbox.demo.story import newest, no_progress
 from merlin.sandbox.provider.app import create_app as create_provider
 from merlin.sandbox.server import ServerThread
 from merlin.sandbox.telegram.server import TelegramSettings
@@ -62,7 +62,7 @@ def read_progress(config: Config, language: str) -> dict[str, object]:
         with reading_context(config) as ctx:
             return newest(ctx, config.datasets.default, language)
     except NotFound:
-        return nothing(config.datasets.default)  # the database is not made yet
+        return no_progress(config.datasets.default)  # the database is not made yet
 
 
 def _shop(config: Config, folder: Path) -> ShopSettings:

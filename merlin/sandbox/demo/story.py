@@ -95,24 +95,26 @@ def addresses(place: Place, story: Story) -> None:
     story.say("demo-till", url=place.till_url)
     story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
     story.say("demo-engine", url=f"http://127.0.0.1:{place.ports.engine}/v1")
-    story.say("demo-repository", path=near(place.repository))
-    story.say("demo-commands", merlin=command(), path=near(place.config))
+    story.say("demo-repository", path=relative_path(place.repository))
+    story.say("demo-commands", merlin=command(), path=relative_path(place.config))
 
 
 def command() -> str:
     """Return how this very program is called from the shell that it was started in."""
     called, known = Path(sys.argv[0]), shutil.which("merlin")
     is_known = known is not None and called.exists() and called.samefile(known)
-    return "merlin" if is_known or called.name != "merlin" else near(called.absolute())
+    return "merlin" if is_known or called.name != "merlin" else relative_path(called.absolute())
 
 
-def anew(place: Place) -> str:
+def restart_command(place: Place) -> str:
     """Return the command that begins this demo anew."""
     is_usual = place.folder == FOLDER.absolute()
-    return f"{command()} demo --fresh" + ("" if is_usual else f" --state {near(place.folder)}")
+    return f"{command()} demo --fresh" + (
+        "" if is_usual else f" --state {relative_path(place.folder)}"
+    )
 
 
-def near(path: Path) -> str:
+def relative_path(path: Path) -> str:
     """Return a path as seen from here, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
@@ -138,7 +140,7 @@ _DATASETS = 50
 _PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "succeeded": 1.0}
 
 
-def nothing(dataset: str) -> dict[str, Any]:
+def no_progress(dataset: str) -> dict[str, Any]:
     """Return the way before the first commit."""
     return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
 
@@ -152,7 +154,7 @@ def newest(ctx: Context, default: str, language: str) -> dict[str, Any]:
     actor = Actor.operator()
     found = verdicts.log(ctx, actor, limit=_DATASETS)
     if not found:
-        return nothing(default)
+        return no_progress(default)
     newest_commit = [one for one in found if one.commit == found[0].commit]
     verdict = next((one for one in newest_commit if one.dataset == default), newest_commit[0])
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None

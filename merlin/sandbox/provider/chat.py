@@ -36,7 +36,7 @@ from merlin.openai_protocol.responses import (
     model_object,
     usage_object,
 )
-from merlin.sandbox import voice
+from merlin.sandbox import speech_samples
 from merlin.sandbox.provider.training import Account, TrainingJob
 
 CHAT_MODEL = "stand-in-chat"
@@ -66,7 +66,7 @@ class Completions:
         asked = await json_object(request)
         messages = read_messages(asked.get("messages"))
         whole = self._answer(str(asked.get("model", "")), messages)
-        said, reason = ended(whole, asked)
+        said, reason = cut_answer(whole, asked)
         usage = self._usage(messages, said)
         options = asked.get("stream_options") or {}
         with_usage = bool(asked.get("stream") and options.get("include_usage"))
@@ -89,7 +89,7 @@ class Completions:
         if maker is not None:
             known = self._account.taught_answer(maker, last_question(messages))
             if known:
-                return taught(known)
+                return mark_taught(known)
         return answer(messages)
 
     def _usage(self, messages: list[Mapping[str, Any]], said: str) -> dict[str, int]:
@@ -126,15 +126,15 @@ class Completions:
             raise unknown_model(model)
         if not is_recording(content):
             raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
-        words = self._heard(content) or text(language, "stand-in-no-words")
+        words = self._transcript(content) or text(language, "stand-in-no-words")
         await self._account.pause("think_s")
         if shape == "text":
             return PlainTextResponse(words)
-        used = {"type": "duration", "seconds": voice.seconds(content)}
+        used = {"type": "duration", "seconds": speech_samples.seconds(content)}
         return JSONResponse({"text": words, "usage": used})
 
-    def _heard(self, content: bytes) -> str:
-        return self._account.behaviour.fixed_transcript or voice.kept_words(content)
+    def _transcript(self, content: bytes) -> str:
+        return self._account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
 
 
 def _made_at(job: TrainingJob | None) -> float:
@@ -168,10 +168,10 @@ _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Conversation:
     """A conversation as the rules read it."""
 
-    wishes: str  # system text and the last question: what is to be done
+    instructions: str  # system text and the last question: what is to be done
     question: str  # the last question's own words
     material: str  # its documents, else the longest of its texts
     images: tuple[str, ...] = ()  # what is known of each image, "image/png, 2048"
@@ -212,24 +212,24 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the stand-in says to this conversation."""
-    asked = _asked(messages)
-    language = _language_of(asked.question or asked.wishes)
+    asked = _read_conversation(messages)
+    language = _language_of(asked.question or asked.instructions)
     if asked.images:
         images = "; ".join(asked.images)
         return text(language, "stand-in-image", images=images, question=_short(asked.question))
-    if _SUMMARY.search(asked.wishes):
+    if _SUMMARY.search(asked.instructions):
         return text(language, "stand-in-summary", summary=_leading(asked.material))
-    if _TRANSLATION.search(asked.wishes):
+    if _TRANSLATION.search(asked.instructions):
         return text(language, "stand-in-translation", source=asked.material)
     return text(language, "stand-in-answer", question=_short(asked.question))
 
 
-def taught(answer_: str) -> str:
+def mark_taught(answer_: str) -> str:
     """Return a taught answer with the word that a stand-in gives it."""
     return text(_language_of(answer_), "stand-in-taught", answer=answer_)
 
 
-def ended(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
 
     Raises ApiError for a shape: what is composed by rule keeps to none.
@@ -247,19 +247,19 @@ def ended(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the text of the last message of the user."""
-    return _asked(messages).question
+    return _read_conversation(messages).question
 
 
 def _language_of(words: str) -> str:
     return "ru" if _CYRILLIC.search(words) else "en"
 
 
-def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
+def _read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     last: Mapping[str, Any] = {}
-    wishes = []
+    instructions = []
     for message in messages:
         if message["role"] in {"system", "developer"}:
-            wishes.extend(_texts(message))
+            instructions.extend(_texts(message))
         elif message["role"] == "user":
             last = message
     texts = _texts(last)
@@ -267,7 +267,7 @@ def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
     documents = [document for each in texts for document in document_texts(each)]
     material = "\n\n".join(documents) or max(texts, key=len, default="")
     images = tuple(_described(part) for part in _images(last))
-    return Asked("\n".join([*wishes, question]), question, material, images)
+    return Conversation("\n".join([*instructions, question]), question, material, images)
 
 
 def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ from merlin.openai_protocol.responses import (
     file_object,
     job_event_object,
 )
-from merlin.sandbox.server import Contents, Journal
+from merlin.sandbox.server import ChangeLog, Contents
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
@@ -100,20 +100,20 @@ class Account:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
     _contents: Contents = field(init=False)
-    _journal: Journal = field(default_factory=lambda: Journal(None))
+    _log: ChangeLog = field(default_factory=lambda: ChangeLog(None))
     _waiting: set[asyncio.Event] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
         if self.folder is not None:
-            self._journal = Journal(self.folder / "provider.jsonl", fsync=True)
-            for line in self._journal.replay():
+            self._log = ChangeLog(self.folder / "provider.jsonl", fsync=True)
+            for line in self._log.replay():
                 self._apply(line)
 
     def close(self) -> None:
         """Let go of the journal's file."""
-        self._journal.close()
+        self._log.close()
 
     def behave(self, fields: Mapping[str, Any]) -> None:
         """Change the behaviour from now on. Raises ValueError, TypeError."""
@@ -136,7 +136,7 @@ class Account:
             self._waiting.discard(changed)
 
     def _record(self, **change: Any) -> None:
-        self._journal.append(change)
+        self._log.append(change)
         self._apply(change)
 
     def _apply(self, change: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from merlin.core.errors import Refused
 from merlin.sandbox.faults import Faults, fault_routes
+from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.chat_page import SAFETY, ChatPage, PipelineReader
 from merlin.sandbox.telegram.groups import has_topics
@@ -28,8 +29,7 @@ from merlin.sandbox.telegram.keyboards import menu_for
 from merlin.sandbox.telegram.stars import balance
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import PEOPLE, PRESENT, Chat, Group, Person, World
-from merlin.sandbox.voice import SAMPLE_MIME, sample_voice, seconds
-from merlin.sandbox.web import guarded, view_route
+from merlin.sandbox.web import control_handler, view_route
 
 ACTS = frozenset(
     {
@@ -52,7 +52,7 @@ class ControlSide:
         views = Views(world, self._actions)
         self._app = Starlette(
             routes=[
-                Route("/control/send", guarded(self._send), methods=["POST"]),
+                Route("/control/send", control_handler(self._send), methods=["POST"]),
                 view_route("/control/log", views.log),
                 view_route("/control/chats", views.chats),
                 view_route("/control/menu", views.menu),

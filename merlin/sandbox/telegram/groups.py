@@ -86,19 +86,10 @@ def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -
 
 
 _RIGHTS = (
-    "can_be_edited",
-    "can_manage_chat",
-    "can_change_info",
-    "can_delete_messages",
-    "can_invite_users",
-    "can_restrict_members",
-    "can_promote_members",
-    "can_manage_video_chats",
-    "can_post_stories",
-    "can_edit_stories",
-    "can_delete_stories",
+    *("can_be_edited", "can_manage_chat", "can_change_info", "can_delete_messages"),
+    *("can_invite_users", "can_restrict_members", "can_promote_members", "can_manage_topics"),
+    *("can_manage_video_chats", "can_post_stories", "can_edit_stories", "can_delete_stories"),
     "can_pin_messages",
-    "can_manage_topics",
 )
 
 
@@ -115,7 +106,6 @@ def member(user: dict[str, Any], status: str) -> dict[str, Any]:
 
 
 NAME_CHARACTERS = 128
-_COLORS = frozenset({0x6FB9F0, 0xFFD67E, 0xCB86DB, 0x8EEE98, 0xFF93B2, 0xFB6F5F})
 
 
 def _forum(world: World, arguments: Arguments, act: str) -> Chat:
@@ -147,10 +137,7 @@ def _thread(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
 async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer createForumTopic."""
     chat = _forum(world, arguments, "create")
-    color = arguments.integer("icon_color", DEFAULT_COLOR)
-    if color not in _COLORS:
-        raise bad_request("wrong topic icon color specified")
-    message = make_topic(world, chat, bot_user(), _name(arguments), color)
+    message = make_topic(world, chat, bot_user(), _name(arguments))
     shown: dict[str, Any] = message["forum_topic_created"]
     return {"message_thread_id": message["message_id"], **shown}
 
@@ -210,11 +197,9 @@ def thread_fields(
     return fields
 
 
-def make_topic(
-    world: World, chat: Chat, sender: Mapping[str, Any], name: str, color: int = DEFAULT_COLOR
-) -> dict[str, Any]:
+def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Make a topic by its service message; return that message. An empty name is implicit."""
-    shown = {"name": name or "New topic", "icon_color": color}
+    shown = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
     told = shown if name else {**shown, "is_name_implicit": True}
     message = world.new_message(chat, sender, forum_topic_created=told, is_topic_message=True)
     message["message_thread_id"] = message["message_id"]

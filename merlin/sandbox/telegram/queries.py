@@ -45,7 +45,6 @@ ANSWER_S = 30.0
 CACHE_S = 300
 MOST_RESULTS = 50
 ID_BYTES = 64
-OFFSET_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +54,14 @@ class InlineAnswer:
     query_id: str
     person_id: int
     query: str
-    offset: str
     results: tuple[Mapping[str, Any], ...]
-    next_offset: str
     until: float
     is_personal: bool
 
-    def serves(self, person_id: int, query: str, offset: str) -> bool:
+    def serves(self, person_id: int, query: str) -> bool:
         """Return whether Telegram shows this again instead of asking the bot."""
-        same = (self.query, self.offset) == (query, offset) and time.time() < self.until
-        return same and (not self.is_personal or self.person_id == person_id)
+        is_fresh = self.query == query and time.time() < self.until
+        return is_fresh and (not self.is_personal or self.person_id == person_id)
 
 
 async def answer_inline_query(world: World, arguments: Arguments) -> bool:
@@ -72,16 +69,11 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     query_id = arguments.text("inline_query_id")
     query = open_query(world, query_id, "inline_query", ANSWER_S)
     raw = arguments.parsed("results")
-    if not isinstance(raw, list):
-        raise bad_request("can't parse inline query results JSON array")
     if len(raw) > MOST_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
     results = tuple(_checked(one) for one in raw)
     if len({one["id"] for one in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
-    next_offset = arguments.text("next_offset")
-    if len(next_offset.encode()) > OFFSET_BYTES:
-        raise bad_request("NEXT_OFFSET_INVALID")
     world.record("answered", query_id=query_id)
     asked = query.update
     until = time.time() + max(arguments.integer("cache_time", CACHE_S), 0)
@@ -89,9 +81,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
         query_id,
         query.person_id,
         asked["query"],
-        asked["offset"],
         results,
-        next_offset,
         until,
         arguments.flag("is_personal"),
     )
@@ -99,24 +89,22 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-def _checked(raw: object) -> dict[str, Any]:
+def _checked(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a result with its message ready to be sent."""
-    if not isinstance(raw, dict) or raw.get("type") != "article":
+    if raw["type"] != "article":
         raise bad_request("can't parse inline query result: Unsupported type specified")
-    if not 1 <= len(str(raw.get("id", "")).encode()) <= ID_BYTES:
+    if not 1 <= len(raw["id"].encode()) <= ID_BYTES:
         raise bad_request("RESULT_ID_INVALID")
-    if not str(raw.get("title", "")).strip():
+    if not raw["title"].strip():
         raise bad_request("ARTICLE_TITLE_EMPTY")
-    content = raw.get("input_message_content")
-    if not isinstance(content, dict):
-        raise bad_request("can't parse inline query result: input message content is not specified")
-    named = Arguments({**content, "text": content.get("message_text")})
+    content = raw["input_message_content"]
+    named = Arguments({**content, "text": content["message_text"]})
     markup = checked_markup(raw.get("reply_markup"), private=False)
     message = checked_text(named, "MESSAGE_TOO_LONG")
     return {**raw, "message": {**message, **({"reply_markup": markup} if markup else {})}}
 
 
-def kept_answer(world: World, person_id: int, query: str, offset: str) -> InlineAnswer | None:
+def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
     """Return the newest answer that Telegram would show without asking the bot."""
     answers = reversed(world.inline_answers.values())
-    return next((one for one in answers if one.serves(person_id, query, offset)), None)
+    return next((one for one in answers if one.serves(person_id, query)), None)

@@ -8,14 +8,12 @@ and the chat page.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,12 +25,13 @@ from merlin.sandbox.telegram import groups, keyboards, messages, queries, stars
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
+    bad_request,
     of_status,
     read_arguments,
 )
 from merlin.sandbox.telegram.chat_page import PipelineReader
 from merlin.sandbox.telegram.control import ControlSide
-from merlin.sandbox.telegram.messages import by_path, described
+from merlin.sandbox.telegram.messages import by_path
 from merlin.sandbox.telegram.updates import Updates, Webhook
 from merlin.sandbox.telegram.world import TOKEN, Call, World, bot_profile
 
@@ -42,13 +41,8 @@ async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
     return bot_profile(world.settings)
 
 
-async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getFile."""
-    return described(world, arguments.text("file_id"))
-
-
-async def take_note(_world: World, _arguments: Arguments) -> bool:
-    """Answer what is taken, and shown nowhere."""
+async def accept(_world: World, _arguments: Arguments) -> bool:
+    """Answer what is accepted, and shown nowhere."""
     return True
 
 
@@ -56,10 +50,10 @@ Method = Callable[[World, Arguments], Awaitable[Any]]
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,
-    "getFile": get_file,
+    "getFile": messages.get_file,
     "setMyCommands": keyboards.set_my_commands,
     "deleteMyCommands": keyboards.delete_my_commands,
-    "setChatMenuButton": take_note,
+    "setChatMenuButton": accept,
     "sendMessage": messages.send_message,
     "sendDocument": messages.send_document,
     "sendPhoto": messages.send_photo,
@@ -131,7 +125,10 @@ class BotApi:
             if name == "getUpdates":
                 coming = _while_there(request, coming)
             result = await coming
-        except BotApiError as error:
+        except (BotApiError, KeyError, TypeError, ValueError) as unreadable:
+            error = (
+                unreadable if isinstance(unreadable, BotApiError) else bad_request(repr(unreadable))
+            )
             self._note(name, arguments, error.code, error.description)
             return JSONResponse(error.as_json(), error.code)
         self._note(name, arguments, 200, "")
@@ -209,7 +206,7 @@ class TelegramApp:
     def __init__(self, settings: TelegramSettings, world: World, faults: Faults) -> None:
         self._world = world
         self._api = BotApi(world, settings.token)
-        self._gate = FaultGate(self._api, faults, _name, _fault_answer)
+        self._gate = FaultGate(self._api, faults, _name_call, _fault_answer)
         self._control = ControlSide(world, faults, settings.read_pipeline, settings.language)
 
     async def open(self) -> None:
@@ -235,24 +232,15 @@ def create_app(settings: TelegramSettings) -> TelegramApp:
     return TelegramApp(settings, World(settings.folder, settings.language), Faults())
 
 
-def _name(scope: Scope, body: bytes) -> tuple[str, Mapping[str, str]] | None:
-    """Return the Bot API method of a call and its chat, for faults that hit one chat alone."""
-    method = method_of(scope["path"])
+async def _name_call(request: Request) -> tuple[str, Mapping[str, str]] | None:
+    """Return the Bot API method of a call and its arguments, for faults that hit one chat alone."""
+    method = method_of(request.scope["path"])
     if method is None:
         return None
-    return method, _arguments(scope, body)
-
-
-def _arguments(scope: Scope, body: bytes) -> Mapping[str, str]:
-    request = Request(scope)
-    kind = request.headers.get("content-type", "")
-    values: dict[str, object] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-    if kind.startswith("application/json"):
-        with suppress(ValueError):
-            values.update(json.loads(body))
-    elif kind.startswith("application/x-www-form-urlencoded"):
-        values.update(parse_qsl(body.decode("utf-8", "replace")))
-    return {name: str(value) for name, value in values.items()}
+    with suppress(ValueError):
+        arguments = await read_arguments(request)
+        return method, {name: str(value) for name, value in arguments.values.items()}
+    return method, {}
 
 
 def _fault_answer(fault: Fault) -> Response:

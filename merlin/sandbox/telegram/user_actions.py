@@ -31,9 +31,9 @@ from merlin.sandbox.telegram.groups import (
 )
 from merlin.sandbox.telegram.keyboards import find_button
 from merlin.sandbox.telegram.messages import as_media, keep_file, reply_fields
-from merlin.sandbox.telegram.queries import InlineAnswer, kept_answer
+from merlin.sandbox.telegram.queries import InlineAnswer, cached_answer
 from merlin.sandbox.telegram.stars import CHECKOUT_S, balance, give_back, invoice_of, pay
-from merlin.sandbox.telegram.text import CAPTION_UNITS, TEXT_UNITS, typed
+from merlin.sandbox.telegram.text import CAPTION_UNITS, TEXT_UNITS, typed_fields
 from merlin.sandbox.telegram.world import (
     BOT_ID,
     LEADING,
@@ -139,8 +139,7 @@ class TextActions(ChatLookup):
         place = self.place(who)
         if not text.strip() or utf16_length(text) > TEXT_UNITS:
             raise Refused("a message has 1 to 4096 characters")
-        marked = typed(text)
-        content: dict[str, Any] = {"text": text, **({"entities": marked} if marked else {})}
+        content = typed_fields(text)
         if not reply_to:
             return self.send(place, content)
         replied = self.message(place.chat, reply_to)
@@ -166,10 +165,8 @@ class TextActions(ChatLookup):
         marks = "entities" if name == "text" else "caption_entities"
         if old.message["from"]["id"] != place.person.person_id or name not in old.message:
             raise Refused("people edit their own texts")
-        new = {**old.message, name: text, "edit_date": int(time.time())}
-        new.pop(marks, None)
-        if marked := typed(text):
-            new[marks] = marked
+        old_fields = {key: value for key, value in old.message.items() if key != marks}
+        new = {**old_fields, **typed_fields(text, name), "edit_date": int(time.time())}
         self._world.add_edit(new)
         return self.tell("edited_message", new)
 
@@ -201,9 +198,7 @@ class TextActions(ChatLookup):
 
     def _forward_said(self, place: Place, author: str, text: str) -> int:
         origin: dict[str, Any] = {"date": int(time.time()) - 60, **self._author(author)}
-        marked = typed(text)
-        content = {"forward_origin": origin, "text": text}
-        return self.send(place, {**content, **({"entities": marked} if marked else {})})
+        return self.send(place, {"forward_origin": origin, **typed_fields(text)})
 
     def _author(self, author: str) -> dict[str, Any]:
         if author in {"bot", str(BOT_ID)}:
@@ -256,7 +251,7 @@ class FileActions(ChatLookup):
         seconds: int = 0,
     ) -> int:
         """Send a document, photo, voice, video_note, audio or video of so many seconds."""
-        return self._hand(self.place(who), upload, kind, {}, (caption, seconds))
+        return self._send_upload(self.place(who), upload, kind, {}, (caption, seconds))
 
     def send_album(
         self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
@@ -268,11 +263,11 @@ class FileActions(ChatLookup):
         album = {"media_group_id": str(secrets.randbits(57))}
         captions = [caption, *[""] * (len(uploads) - 1)]
         return [
-            self._hand(place, upload, kind, album, (words, 0))
+            self._send_upload(place, upload, kind, album, (words, 0))
             for upload, words in zip(uploads, captions, strict=True)
         ]
 
-    def _hand(
+    def _send_upload(
         self,
         place: Place,
         upload: Upload,
@@ -291,8 +286,7 @@ class FileActions(ChatLookup):
             raise Refused("a file must not be empty") from error
         content = {**more, **as_media(self._world, file, kind, seconds=seconds)}
         if caption:
-            marked = typed(caption)
-            content |= {"caption": caption, **({"caption_entities": marked} if marked else {})}
+            content |= typed_fields(caption, "caption")
         return self.send(place, content)
 
 
@@ -310,7 +304,7 @@ class PaymentActions(ChatLookup):
         if isinstance(what, str) and not what.isdecimal():
             invoice, about = self._linked(what)
         else:
-            invoice, about = self._sent(self._standing(person, int(what)))
+            invoice, about = self._sent(self._find_invoice(person, int(what)))
         return self._ask(person, {**invoice, **({"payload": payload} if payload else {})}, about)
 
     def pay_message(self, person: Person, logged: LoggedMessage) -> int:
@@ -323,7 +317,7 @@ class PaymentActions(ChatLookup):
             raise NotFound(f"no invoice {slug}")
         return invoice, {"slug": slug}
 
-    def _standing(self, person: Person, message_id: int) -> LoggedMessage:
+    def _find_invoice(self, person: Person, message_id: int) -> LoggedMessage:
         """Return a message with an invoice, the newest for 0."""
         sent = self._world.messages.get(person.chat_id, {}).values()
         invoices = [one for one in sent if "invoice" in one.message]
@@ -338,7 +332,7 @@ class PaymentActions(ChatLookup):
 
     def _ask(self, person: Person, invoice: dict[str, Any], about: dict[str, Any]) -> int:
         if balance(self._world, person.person_id) < invoice["total_amount"]:
-            raise Refused(self._words(person, "chat-page-few-stars"))
+            raise Refused(self._text(person, "chat-page-few-stars"))
         query = {
             "id": str(secrets.randbits(62)),
             "from": person.as_user(),
@@ -352,20 +346,20 @@ class PaymentActions(ChatLookup):
         # Acts of a test whose stand-in is down have no loop.
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
-            loop.call_later(CHECKOUT_S, self._gave_up, person, str(query["id"]))
+            loop.call_later(CHECKOUT_S, self._expire_checkout, person, str(query["id"]))
         return update_id
 
-    def _gave_up(self, person: Person, query_id: str) -> None:
+    def _expire_checkout(self, person: Person, query_id: str) -> None:
         """Tell the payer that the bot has not answered in time."""
         query = self._world.queries.get(query_id)
         if query is None or query.answered:
             return
         self._world.record("answered", query_id=query_id)
-        words = self._words(person, "chat-page-no-checkout")
+        words = self._text(person, "chat-page-no-checkout")
         self._world.tell("answer", {"person_id": person.person_id, "text": words, "alert": True})
 
     @staticmethod
-    def _words(person: Person, key: str) -> str:
+    def _text(person: Person, key: str) -> str:
         return text(language_of(person.language_code), key)
 
     def renew(self, who: str | int, charge: str = "") -> int:
@@ -385,7 +379,7 @@ class PaymentActions(ChatLookup):
         if subscription["is_canceled"]:
             raise Refused("this subscription is stopped")
         if balance(self._world, person.person_id) < subscription["total_amount"]:
-            raise Refused(self._words(person, "chat-page-few-stars"))
+            raise Refused(self._text(person, "chat-page-few-stars"))
         return pay(self._world, person, subscription, first)
 
     def take_back(self, who: str | int, charge: str) -> int:
@@ -478,23 +472,23 @@ class ButtonActions(PaymentActions):
         }
         return self._world.add_update("my_chat_member", change)
 
-    def ask_inline(self, who: str | int, query: str, offset: str = "") -> int:
+    def ask_inline(self, who: str | int, query: str) -> int:
         """Type `@bot query` in any chat; 0 when Telegram shows an answer that it kept."""
         place = self.place(who)
-        if kept_answer(self._world, place.person.person_id, query, offset):
+        if cached_answer(self._world, place.person.person_id, query):
             return 0
         told = {
             "id": str(secrets.randbits(62)),
             "from": place.person.as_user(),
             "query": query,
-            "offset": offset,
+            "offset": "",
             "chat_type": place.chat.as_chat()["type"] if place.chat != place.person else "sender",
         }
         return self._world.add_update("inline_query", told)
 
-    def inline_answer(self, who: str | int, query: str, offset: str = "") -> InlineAnswer | None:
+    def inline_answer(self, who: str | int, query: str) -> InlineAnswer | None:
         """Return what stands under the field for `@bot query`, None while nothing does."""
-        return kept_answer(self._world, self.person(who).person_id, query, offset)
+        return cached_answer(self._world, self.person(who).person_id, query)
 
     def choose(self, who: str | int, query: str, result_id: str) -> int:
         """Send the result of this id of the newest answer to `query`.

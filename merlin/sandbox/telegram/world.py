@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.server import Contents, Journal
+from merlin.sandbox.server import ChangeLog, Contents
 
 BOT_ID = 8700000001
 BOT_NAME = "merlin_stand_in_bot"
@@ -313,20 +313,20 @@ class World:
     # Seconds, so that a new stand-in without a folder never repeats an update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
     _contents: Contents = field(init=False)
-    _journal: Journal = field(default_factory=lambda: Journal(None))
+    _log: ChangeLog = field(default_factory=lambda: ChangeLog(None))
 
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
         self.people.update({person.person_id: person for person in people_of(self.language)})
         self.groups.update({group.group_id: group for group in groups_of(self.language)})
         if self.folder is not None:
-            self._journal = Journal(self.folder / "telegram.jsonl")
-            for line in self._journal.replay():
+            self._log = ChangeLog(self.folder / "telegram.jsonl")
+            for line in self._log.replay():
                 self._apply(line.pop("kind"), line)
 
     def record(self, kind: str, **change: Any) -> None:
         """Make one change: journal it, apply it, tell the listeners."""
-        self._journal.append({"kind": kind, **change})
+        self._log.append({"kind": kind, **change})
         self._apply(kind, change)
         self.tell(kind, change)
 
@@ -337,7 +337,7 @@ class World:
 
     def close(self) -> None:
         """Let go of the journal's file."""
-        self._journal.close()
+        self._log.close()
 
     def _apply(self, kind: str, change: Mapping[str, Any]) -> None:
         getattr(self, f"_apply_{kind}")(**change)

@@ -21,7 +21,7 @@ def sample_voice(language: str = "ru") -> bytes:
     return (_STATIC / name).read_bytes()
 
 
-def kept_words(content: bytes) -> str:
+def transcript_of(content: bytes) -> str:
     """Return the words kept in an Ogg Opus file's comments, "" when there are none."""
     start = content.find(b"OpusTags")
     if start < 0:
