@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -21,6 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from merlin.sandbox.web import control_route, view_route
 
 HANG_S = 60.0
 
@@ -233,23 +236,19 @@ PATH = "/control/faults"
 def fault_routes(faults: Faults) -> list[Route]:
     """Return the routes; each answers with what now waits to happen."""
 
-    async def get(_request: Request) -> Response:
-        return JSONResponse([asdict(fault) for fault in faults.all()])
+    def show() -> list[dict[str, Any]]:
+        return [asdict(fault) for fault in faults.all()]
 
-    async def add(request: Request) -> Response:
-        try:
-            raw = await request.json()
-            faults.add(*(Fault(**one) for one in (raw if isinstance(raw, list) else [raw])))
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return await get(request)
+    def add(body: Any) -> object:
+        faults.add(*(Fault(**one) for one in (body if isinstance(body, list) else [body])))
+        return show()
 
-    async def clear(request: Request) -> Response:
+    async def clear(_request: Request) -> Response:
         faults.clear()
-        return await get(request)
+        return JSONResponse([])
 
     return [
-        Route(PATH, get),
-        Route(PATH, add, methods=["POST"]),
+        view_route(PATH, show),
+        control_route(PATH, add),
         Route(PATH, clear, methods=["DELETE"]),
     ]

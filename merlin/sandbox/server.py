@@ -8,6 +8,7 @@ the kill is cut off at the next start. The bytes of files lie in `Contents`.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -103,6 +104,20 @@ def serve(app: StandInApp, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
     with listen("--port", host, port) as listener:
         asyncio.run(_Server(app).serve([listener]))
+
+
+def serve_from_arguments(
+    make_app: Callable[[argparse.Namespace], StandInApp], **options: str
+) -> None:
+    """Serve a stand-in as the command line says; `options` are names of texts and their help."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--folder", type=Path, help="keeps the state over restarts")
+    for name, words in options.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", default="", help=words)
+    given = parser.parse_args()
+    serve(make_app(given), given.host, given.port)
 
 
 class ServerThread:

@@ -89,8 +89,8 @@ def _json_object(content: bytes) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def control_route(path: str, act: Callable[[dict[str, Any]], object]) -> Route:
-    """Return the route that gives a JSON object to `act` and answers what it returns."""
+def control_route(path: str, act: Callable[[Any], object]) -> Route:
+    """Return the route that gives a JSON body to `act` and answers what it returns."""
 
     async def answer(request: Request) -> Response:
         try:

@@ -138,7 +138,7 @@ def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, setting
         telegram.say("anna", "до")
         ended(telegram, settings, 1)
         telegram.stop()
-        telegram._acting.say("anna", "во время")
+        telegram.say("anna", "во время")
         telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
         telegram.start()
         ended(telegram, settings, 2)

@@ -162,12 +162,6 @@ def test_a_list_that_lags_and_then_shows(provider, client):
     assert len(find(client)) == 1
 
 
-def test_a_provider_that_ignores_the_filter(provider, client):
-    launch(client, "k1")
-    provider.behave(ignores_metadata_filter=True)
-    assert len(find(client, "other")) == 1
-
-
 def test_words_that_no_client_knows(provider, client):
     provider.behave(states=("validating_files", "warming_up", "paused"))
     job = launch(client)

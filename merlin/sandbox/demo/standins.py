@@ -16,12 +16,10 @@ from merlin.config import Config, credential
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
 from merlin.sandbox.demo.story import newest, no_progress
-from merlin.sandbox.provider.app import create_app as create_provider
+from merlin.sandbox.provider.app import ProviderApp
 from merlin.sandbox.server import ServerThread
-from merlin.sandbox.telegram.server import TelegramSettings
-from merlin.sandbox.telegram.server import create_app as create_telegram
-from merlin.sandbox.yookassa.server import ShopSettings
-from merlin.sandbox.yookassa.server import create_app as create_shop
+from merlin.sandbox.telegram.server import TelegramSettings, create_app
+from merlin.sandbox.yookassa.server import ShopApp, ShopSettings
 from merlin.wiring.reading import reading_context
 
 
@@ -42,9 +40,9 @@ def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
     read = partial(read_progress, config)
     telegram = TelegramSettings(folder / "telegram", read_pipeline=read, language=config.language)
     servers = [
-        ServerThread(lambda: create_telegram(telegram), ports.chat),
-        ServerThread(lambda: create_provider(folder / "provider"), ports.model),
-        ServerThread(lambda: create_shop(_shop(config, folder / "yookassa")), ports.till),
+        ServerThread(lambda: create_app(telegram), ports.chat),
+        ServerThread(lambda: ProviderApp(folder / "provider"), ports.model),
+        ServerThread(lambda: ShopApp(_shop(config, folder / "yookassa")), ports.till),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

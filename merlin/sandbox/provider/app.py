@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,47 +34,50 @@ from merlin.sandbox.provider.training import (
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.web import MOST_CALLS, ApiCall, ApiRoutes, Handler, control_route
 
+_METADATA = re.compile(r"metadata\[(.+)\]")
+_JOBS = "/v1/fine_tuning/jobs"
+
 
 class ProviderApp:
-    """ASGI application; one for each time that the stand-in is started over its account."""
+    """ASGI application of one account, and its control side.
 
-    def __init__(self, account: Account, key: str, faults: Faults, calls: deque[ApiCall]) -> None:
-        self._account = account
+    `folder` keeps files and jobs over restarts (None: in memory). With a `key` every call needs
+    it as a bearer; without one any key will do, but one there must be.
+    """
+
+    def __init__(self, folder: Path | None = None, key: str = "", seed: int = 0) -> None:
+        self.account = Account(folder)
+        self.faults = Faults(seed=seed)
+        self.calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
         self._key = key
-        completions = Completions(account)
-        rest = AccountRoutes(account, completions)
-        table = [
-            ("chat.create", "POST", "/v1/chat/completions", completions.create),
-            ("audio.transcribe", "POST", "/v1/audio/transcriptions", completions.transcribe),
-            *rest.table(),
-        ]
-        routes = ApiRoutes(table, self._serve, calls)
-
-        def behave(body: dict[str, Any]) -> object:
-            account.behave(body)
-            return asdict(account.behaviour)
-
+        self._completions = Completions(self.account)
+        routes = ApiRoutes(self._table(), self._serve, self.calls)
         app = Starlette(
             routes=[
                 *routes.routes,
-                control_route("/control/behaviour", behave),
-                *fault_routes(faults),
+                control_route("/control/behaviour", self.behave),
+                *fault_routes(self.faults),
             ],
             exception_handlers={HTTPException: _no_such_call},
         )
-        self._gate = FaultGate(app, faults, routes.name_call, _fault_answer)
+        self._gate = FaultGate(app, self.faults, routes.name_call, _fault_answer)
 
     async def open(self) -> None:
         """Begin."""
 
     async def close(self) -> None:
         """Let go of the journal."""
-        self._account.close()
+        self.account.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
         if scope["type"] == "http":
             await self._gate(scope, receive, send)
+
+    def behave(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the behaviour from now on, by its field names. Raises ValueError."""
+        self.account.behave(fields)
+        return asdict(self.account.behaviour)
 
     async def _serve(self, handler: Handler, request: Request) -> Response:
         try:
@@ -89,42 +93,12 @@ class ProviderApp:
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
             raise ApiError(401, "Incorrect API key provided.")
 
-
-def create_app(folder: Path | None = None, key: str = "") -> ProviderApp:
-    """Return the stand-in; `folder` keeps files and jobs over restarts (None: in memory).
-
-    With a `key` every call needs it as a bearer; without one any key will do, but one there must
-    be.
-    """
-    return ProviderApp(Account(folder), key, Faults(), deque(maxlen=MOST_CALLS))
-
-
-async def _no_such_call(request: Request, error: Exception) -> Response:
-    words = f"Invalid URL ({request.method} {request.url.path})"
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    return JSONResponse(ApiError(status, words, code="unknown_url").as_json(), status)
-
-
-def _fault_answer(fault: Fault) -> Response:
-    error = ApiError(fault.status, f"The stand-in was told to answer {fault.status}.")
-    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
-    return JSONResponse(error.as_json(), fault.status, wait)
-
-
-_METADATA = re.compile(r"metadata\[(.+)\]")
-_JOBS = "/v1/fine_tuning/jobs"
-
-
-class AccountRoutes:
-    """Reads requests, asks the account, writes the protocol's objects."""
-
-    def __init__(self, account: Account, completions: Completions) -> None:
-        self._account = account
-        self._completions = completions
-
-    def table(self) -> list[tuple[str, str, str, Handler]]:
+    def _table(self) -> list[tuple[str, str, str, Handler]]:
         """Return (name, method, path, handler) of every address; names are those of faults."""
+        chat = self._completions
         return [
+            ("chat.create", "POST", "/v1/chat/completions", chat.create),
+            ("audio.transcribe", "POST", "/v1/audio/transcriptions", chat.transcribe),
             ("models.list", "GET", "/v1/models", self._models),
             ("models.retrieve", "GET", "/v1/models/{name:path}", self._model),
             ("models.delete", "DELETE", "/v1/models/{name:path}", self._delete_model),
@@ -153,7 +127,7 @@ class AccountRoutes:
 
     async def _delete_model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        self._account.remove_model(name)
+        self.account.remove_model(name)
         return JSONResponse(deleted_object(name, "model"))
 
     async def _upload(self, request: Request) -> Response:
@@ -161,29 +135,29 @@ class AccountRoutes:
             file, purpose = form.get("file"), form.get("purpose")
             if not isinstance(file, UploadFile) or not isinstance(purpose, str):
                 raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
-            kept = self._account.add_file(file.filename or "file", purpose, await file.read())
+            kept = self.account.add_file(file.filename or "file", purpose, await file.read())
         return JSONResponse(kept)
 
     async def _files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
-        rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
+        rows = [file for file in self.account.files.values() if purpose in {None, file["purpose"]}]
         return _page(request, rows[::-1], 10_000)
 
     async def _file(self, request: Request) -> Response:
-        return JSONResponse(self._account.file(request.path_params["file_id"]))
+        return JSONResponse(self.account.file(request.path_params["file_id"]))
 
     async def _content(self, request: Request) -> Response:
-        content = self._account.content(request.path_params["file_id"])
+        content = self.account.content(request.path_params["file_id"])
         return Response(content, media_type="application/octet-stream")
 
     async def _delete(self, request: Request) -> Response:
         file_id = request.path_params["file_id"]
-        self._account.remove_file(file_id)
+        self.account.remove_file(file_id)
         return JSONResponse(deleted_object(file_id, "file"))
 
     async def _create(self, request: Request) -> Response:
-        job = self._account.create_job(await json_object(request))
-        return JSONResponse(job_object(self._account, job))
+        job = self.account.create_job(await json_object(request))
+        return JSONResponse(job_object(self.account, job))
 
     async def _jobs(self, request: Request) -> Response:
         wanted = {
@@ -191,23 +165,35 @@ class AccountRoutes:
             for name, value in request.query_params.items()
             if (found := _METADATA.fullmatch(name))
         }
-        rows = [job_object(self._account, job) for job in self._account.listed(wanted)]
+        rows = [job_object(self.account, job) for job in self.account.listed(wanted)]
         return _page(request, rows, 20)
 
     async def _job(self, request: Request) -> Response:
-        job = self._account.poll(request.path_params["job_id"])
-        return JSONResponse(job_object(self._account, job))
+        job = self.account.poll(request.path_params["job_id"])
+        return JSONResponse(job_object(self.account, job))
 
     async def _cancel(self, request: Request) -> Response:
-        job = self._account.cancel(request.path_params["job_id"])
-        return JSONResponse(job_object(self._account, job))
+        job = self.account.cancel(request.path_params["job_id"])
+        return JSONResponse(job_object(self.account, job))
 
     async def _events(self, request: Request) -> Response:
-        return _page(request, event_objects(self._account.job(request.path_params["job_id"])), 20)
+        return _page(request, event_objects(self.account.job(request.path_params["job_id"])), 20)
 
     async def _checkpoints(self, request: Request) -> Response:
-        job = self._account.job(request.path_params["job_id"])
+        job = self.account.job(request.path_params["job_id"])
         return _page(request, checkpoint_objects(job), 10)
+
+
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    words = f"Invalid URL ({request.method} {request.url.path})"
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return JSONResponse(ApiError(status, words, code="unknown_url").as_json(), status)
+
+
+def _fault_answer(fault: Fault) -> Response:
+    error = ApiError(fault.status, f"The stand-in was told to answer {fault.status}.")
+    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+    return JSONResponse(error.as_json(), fault.status, wait)
 
 
 def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Response:
@@ -227,10 +213,9 @@ class ProviderStandIn(StandIn):
     """
 
     def __init__(self, folder: Path | None = None, *, key: str = "", seed: int = 0) -> None:
-        self.faults = Faults(seed=seed)
-        self._account = Account(folder)
-        self._calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
-        super().__init__(lambda: ProviderApp(self._account, key, self.faults, self._calls))
+        self._app = ProviderApp(folder, key, seed)
+        self.faults, self._account = self._app.faults, self._app.account
+        super().__init__(lambda: self._app)
 
     @property
     def base_url(self) -> str:
@@ -239,7 +224,7 @@ class ProviderStandIn(StandIn):
 
     def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError."""
-        self._read(lambda: self._account.behave(fields))
+        self._read(lambda: self._app.behave(fields))
 
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job that was ever made, oldest first: id, created_at, asked, status."""
@@ -261,4 +246,4 @@ class ProviderStandIn(StandIn):
 
     def calls(self, name: str = "") -> list[ApiCall]:
         """Return the calls, oldest first; all, or those of one name ("chat.create")."""
-        return self._read(lambda: [call for call in self._calls if name in {"", call.name}])
+        return self._read(lambda: [call for call in self._app.calls if name in {"", call.name}])

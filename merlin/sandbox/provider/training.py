@@ -53,7 +53,6 @@ class Behaviour:
     ending: str = "succeeded"
     null_model_polls: int = 0
     list_lag_s: float = 0.0
-    ignores_metadata_filter: bool = False
     think_s: float = 0.0
     piece_s: float = 0.0
     context_window: int = 16_000
@@ -235,11 +234,10 @@ class Account:
     def listed(self, metadata: Mapping[str, str]) -> list[TrainingJob]:
         """Return the jobs that a list shows now, newest first."""
         young = time.time() - self.behaviour.list_lag_s
-        wanted = {} if self.behaviour.ignores_metadata_filter else metadata
         return [
             job
             for job in reversed(self.jobs.values())
-            if job.created_at <= young and wanted.items() <= dict(_metadata(job)).items()
+            if job.created_at <= young and metadata.items() <= dict(_metadata(job)).items()
         ]
 
     def maker(self, model: str) -> TrainingJob | None:

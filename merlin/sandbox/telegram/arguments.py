@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from merlin.core.errors import Refused
 from merlin.sandbox.telegram.world import BOT_ID, PRESENT, Chat, Group, LoggedMessage, World
 
 
@@ -152,7 +153,7 @@ def find_inline_message(world: World, arguments: Arguments) -> LoggedMessage:
     return world.messages[chat_id][message_id]
 
 
-class BotApiError(Exception):
+class BotApiError(Refused):
     """One refused call; `description` already has Telegram's leading words."""
 
     def __init__(

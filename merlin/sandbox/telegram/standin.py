@@ -99,7 +99,7 @@ class TelegramStandIn(StandIn):
 
     def act(self, what: Callable[[UserActions], T]) -> T:
         """Let people do something, in the server's own thread."""
-        return self._server.call(lambda: what(self._actions))
+        return self._read(lambda: what(self._actions))
 
     def group(self, name: str) -> Group:
         """Return a group as it now is: its id, its members."""

@@ -1,28 +1,16 @@
 """`python -m merlin.sandbox.yookassa`: the stand-in as a process of its own."""
 
-from __future__ import annotations
-
-import argparse
-from pathlib import Path
-
-from merlin.sandbox.server import serve
-from merlin.sandbox.yookassa.server import ShopSettings, create_app
-
-
-def main() -> None:
-    """Serve until SIGTERM or SIGINT."""
-    usual = ShopSettings()
-    parser = argparse.ArgumentParser(prog="merlin.sandbox.yookassa")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--shop-id", default=usual.shop_id)
-    parser.add_argument("--key", default=usual.key)
-    parser.add_argument("--notify", default="", help="where notifications are posted")
-    parser.add_argument("--folder", type=Path, help="keeps what was paid over restarts")
-    given = parser.parse_args()
-    settings = ShopSettings(given.shop_id, given.key, given.notify, folder=given.folder)
-    serve(create_app(settings), given.host, given.port)
-
+from merlin.sandbox.server import serve_from_arguments
+from merlin.sandbox.yookassa.server import KEY, SHOP_ID, ShopApp, ShopSettings
 
 if __name__ == "__main__":
-    main()
+    serve_from_arguments(
+        lambda given: ShopApp(
+            ShopSettings(
+                given.shop_id or SHOP_ID, given.key or KEY, given.notify, folder=given.folder
+            )
+        ),
+        shop_id="the shop's id",
+        key="the shop's secret key",
+        notify="where notifications are posted",
+    )

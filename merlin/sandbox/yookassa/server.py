@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,14 @@ from merlin.sandbox.yookassa.requests import (
     bad_request,
     parse,
 )
-from merlin.sandbox.yookassa.shop import Behaviour, Json, Shop
+from merlin.sandbox.yookassa.shop import Json, Shop
 
 ANSWER_S = 10.0
 GOOD = 200
 # A notification that is not answered 200 is posted again: so often, after so long, then twice that.
 TRIES, RETRY_S = 5, 0.2
 MOST_ON_PAGE = 100
+SHOP_ID, KEY = "100500", "test_stand-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,9 @@ class ShopSettings:
     `folder` keeps what was paid over restarts (None: in memory).
     """
 
-    shop_id: str = "100500"
-    key: str = "test_stand-in"
+    shop_id: str = SHOP_ID
+    key: str = KEY
     notify_url: str = ""
-    behaviour: Behaviour = field(default_factory=Behaviour)
     language: str = "ru"
     folder: Path | None = None
 
@@ -107,108 +107,58 @@ def notification(event: str, thing: Json) -> Json:
     return {"type": "notification", "event": event, "object": thing}
 
 
-class ShopService:
-    """What outlives a stop and start: the shop, its notifications, and who called."""
-
-    def __init__(self, settings: ShopSettings) -> None:
-        self.settings = settings
-        path = None if settings.folder is None else settings.folder / "yookassa.json"
-        self.shop = Shop(settings.behaviour, path, self._notify)
-        self.notifier = Notifier(settings.notify_url)
-        self.calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
-
-    def _notify(self, event: str, thing: Json) -> None:
-        if self.shop.behaviour.notifications == "at-once":
-            self.notifier.notify(event, thing)
-
-    def behave(self, fields: Mapping[str, Any]) -> None:
-        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        self.shop.behaviour = replace(self.shop.behaviour, **fields)
+_PAYMENT = "/v3/payments/{payment_id}"
 
 
 class ShopApp:
-    """ASGI application; one for each time that the stand-in is started over its state."""
+    """ASGI application: API v3, the page and the control side of one shop."""
 
-    def __init__(self, service: ShopService, faults: Faults) -> None:
-        self._notifier = service.notifier
-        api = ShopApi(service)
-        routes = ApiRoutes(api.table(), api.serve, service.calls)
+    def __init__(self, settings: ShopSettings) -> None:
+        path = None if settings.folder is None else settings.folder / "yookassa.json"
+        self.shop = Shop(path=path, on_change=self._notify)
+        self.notifier = Notifier(settings.notify_url)
+        self.faults = Faults()
+        self.calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
+        self._credentials = (settings.shop_id, settings.key)
+        routes = ApiRoutes(self._table(), self._serve, self.calls)
         app = Starlette(
             routes=[
                 *routes.routes,
-                *_control_routes(service),
-                *fault_routes(faults),
-                *PayPage(service.shop, service.settings.language).routes(),
+                control_route("/control/choose", self._choose),
+                control_route("/control/behaviour", self.behave),
+                *fault_routes(self.faults),
+                *PayPage(self.shop, settings.language).routes(),
             ]
         )
-        self._gate = FaultGate(_saving(app, service.shop), faults, routes.name_call, _fault_answer)
+        saving = _saving(app, self.shop)
+        self._gate = FaultGate(saving, self.faults, routes.name_call, _fault_answer)
 
     async def open(self) -> None:
         """Begin to post."""
-        await self._notifier.open()
+        await self.notifier.open()
 
     async def close(self) -> None:
         """Stop posting."""
-        await self._notifier.close()
+        await self.notifier.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
         if scope["type"] == "http":
             await self._gate(scope, receive, send)
 
+    def _notify(self, event: str, thing: Json) -> None:
+        if self.shop.behaviour.notifications == "at-once":
+            self.notifier.notify(event, thing)
 
-def create_app(settings: ShopSettings) -> ShopApp:
-    """Return the stand-in, with what its folder kept."""
-    return ShopApp(ShopService(settings), Faults())
+    def behave(self, fields: Mapping[str, Any]) -> Json:
+        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
+        self.shop.behaviour = replace(self.shop.behaviour, **fields)
+        return asdict(self.shop.behaviour)
 
+    def _choose(self, body: Json) -> Json:
+        return self.shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
-def _saving(app: ASGIApp, shop: Shop) -> ASGIApp:
-    """Return an application that writes down what a call changed before it is answered."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        async def save_first(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                shop.save()
-            await send(message)
-
-        await app(scope, receive, send if scope["method"] in {"GET", "HEAD"} else save_first)
-
-    return serve
-
-
-def _fault_answer(fault: Fault) -> Response:
-    error = ShopError(fault.status, f"The stand-in was told to answer {fault.status}.")
-    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
-    return JSONResponse(error.as_json(), fault.status, wait)
-
-
-def _control_routes(service: ShopService) -> list[Any]:
-    """Return the routes of `/control/…` beside those of faults."""
-
-    def choose(body: Json) -> object:
-        return service.shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
-
-    def behave(body: Json) -> object:
-        service.behave(body)
-        return asdict(service.shop.behaviour)
-
-    return [
-        control_route("/control/choose", choose),
-        control_route("/control/behaviour", behave),
-    ]
-
-
-_PAYMENT = "/v3/payments/{payment_id}"
-
-
-class ShopApi:
-    """API v3: reads requests, acts on the shop, writes the vendor's objects."""
-
-    def __init__(self, service: ShopService) -> None:
-        self._shop = service.shop
-        self._credentials = (service.settings.shop_id, service.settings.key)
-
-    def table(self) -> list[tuple[str, str, str, Handler]]:
+    def _table(self) -> list[tuple[str, str, str, Handler]]:
         """Return (name, method, path, handler) of every address; names are those of faults."""
         return [
             ("payments.create", "POST", "/v3/payments", self._create),
@@ -221,7 +171,7 @@ class ShopApi:
             ("refunds.retrieve", "GET", "/v3/refunds/{refund_id}", self._found_refund),
         ]
 
-    async def serve(self, handler: Handler, request: Request) -> Response:
+    async def _serve(self, handler: Handler, request: Request) -> Response:
         """Answer a call of the shop itself; refusals in the vendor's form."""
         try:
             self._check_key(request)
@@ -247,26 +197,26 @@ class ShopApi:
             raise bad_request("body", "Body is not a JSON object")
         call = {"path": request.url.path, "body": body}
         key = request.headers.get("idempotence-key", "")
-        return JSONResponse(self._shop.answer_once(key, call, lambda: act(body)))
+        return JSONResponse(self.shop.answer_once(key, call, lambda: act(body)))
 
     async def _create(self, request: Request) -> Response:
         pages = f"{request.base_url}pay/"
         return await self._once(
-            request, lambda body: self._shop.create(parse(PaymentRequest, body), pages).as_json()
+            request, lambda body: self.shop.create(parse(PaymentRequest, body), pages).as_json()
         )
 
     async def _payment(self, request: Request) -> Response:
-        return JSONResponse(self._shop.payment(request.path_params["payment_id"]).as_json())
+        return JSONResponse(self.shop.payment(request.path_params["payment_id"]).as_json())
 
     async def _payments(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self._shop.payments()])
+        return _page(request, [each.as_json() for each in self.shop.payments()])
 
     async def _capture(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
 
         def act(body: Json) -> Json:
             amount = parse(CaptureRequest, body).amount
-            return self._shop.capture(
+            return self.shop.capture(
                 payment_id, None if amount is None else amount.kopecks
             ).as_json()
 
@@ -274,18 +224,38 @@ class ShopApi:
 
     async def _cancel(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
-        return await self._once(request, lambda _body: self._shop.cancel(payment_id).as_json())
+        return await self._once(request, lambda _body: self.shop.cancel(payment_id).as_json())
 
     async def _refund(self, request: Request) -> Response:
         return await self._once(
-            request, lambda body: self._shop.refund(parse(RefundRequest, body)).as_json()
+            request, lambda body: self.shop.refund(parse(RefundRequest, body)).as_json()
         )
 
     async def _refunds(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self._shop.state.refunds.values()])
+        return _page(request, [each.as_json() for each in self.shop.state.refunds.values()])
 
     async def _found_refund(self, request: Request) -> Response:
-        return JSONResponse(self._shop.found_refund(request.path_params["refund_id"]).as_json())
+        return JSONResponse(self.shop.found_refund(request.path_params["refund_id"]).as_json())
+
+
+def _saving(app: ASGIApp, shop: Shop) -> ASGIApp:
+    """Return an application that writes down what a call changed before it is answered."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def save_first(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                shop.save()
+            await send(message)
+
+        await app(scope, receive, send if scope["method"] in {"GET", "HEAD"} else save_first)
+
+    return serve
+
+
+def _fault_answer(fault: Fault) -> Response:
+    error = ShopError(fault.status, f"The stand-in was told to answer {fault.status}.")
+    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+    return JSONResponse(error.as_json(), fault.status, wait)
 
 
 def _page(request: Request, rows: Sequence[Json]) -> Response:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from merlin.sandbox.faults import Faults
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.web import ApiCall
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
-from merlin.sandbox.yookassa.server import ShopApp, ShopService, ShopSettings, notification
+from merlin.sandbox.yookassa.server import KEY, SHOP_ID, ShopApp, ShopSettings, notification
 from merlin.sandbox.yookassa.shop import Json
 
 
@@ -21,12 +20,10 @@ class YooKassaStandIn(StandIn):
     """
 
     def __init__(self) -> None:
-        settings = ShopSettings()
-        self.shop_id, self.key = settings.shop_id, settings.key
-        self.faults = Faults()
-        self._service = ShopService(settings)
-        self._shop = self._service.shop
-        super().__init__(lambda: ShopApp(self._service, self.faults))
+        self.shop_id, self.key = SHOP_ID, KEY
+        self._app = ShopApp(ShopSettings())
+        self._shop, self.faults = self._app.shop, self._app.faults
+        super().__init__(lambda: self._app)
 
     @property
     def base_url(self) -> str:
@@ -35,11 +32,11 @@ class YooKassaStandIn(StandIn):
 
     def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        self._read(lambda: self._service.behave(fields))
+        self._read(lambda: self._app.behave(fields))
 
     def notify_to(self, url: str) -> None:
         """Post notifications to an address from now on; "" nowhere."""
-        self._service.notifier.url = url
+        self._app.notifier.url = url
 
     def choose(self, which: str, outcome: str, reason: str = "") -> Json:
         """End a payment as a payer would; return it. Raises NotFound, ValueError."""
@@ -86,7 +83,7 @@ class YooKassaStandIn(StandIn):
 
     def calls(self, name: str = "") -> list[ApiCall]:
         """Return the calls, oldest first; all, or those of one name ("payments.create")."""
-        return self._read(lambda: [one for one in self._service.calls if name in {"", one.name}])
+        return self._read(lambda: [one for one in self._app.calls if name in {"", one.name}])
 
     def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
         """Post a notification of a payment (again); return the statuses. "" is the true event."""
@@ -96,4 +93,4 @@ class YooKassaStandIn(StandIn):
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the address; return the status that it was answered with, 0: none."""
-        return self._server.run(self._service.notifier.post(body, headers))
+        return self._server.run(self._app.notifier.post(body, headers))
