@@ -16,7 +16,7 @@ from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.engine.model_store.catalogue import Entry
-    from merlin.engine.model_store.pull import Tell
+    from merlin.engine.model_store.store import Progress
     from merlin.wiring.library import Shelf
 
 
@@ -110,7 +110,7 @@ def _shelf(config: ConfigPath) -> Shelf:
 
 
 @contextmanager
-def _progress() -> Iterator[Tell]:
+def _progress() -> Iterator[Progress]:
     """Show a bar a file or stage on a terminal; elsewhere a line when one begins."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn

@@ -7,6 +7,7 @@ descriptor holds it too, so it is free only when the last of them has closed it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -73,3 +74,8 @@ def _is_ours(path: Path, file: int) -> bool:
         return path.stat().st_ino == os.fstat(file).st_ino
     except (BlockingIOError, FileNotFoundError):
         return False
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether a disk refused for want of room."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -7,7 +7,6 @@ it: a person in their language, a program of the protocol in English.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from starlette.requests import Request
 
 from merlin.core.clock import utc_now
+from merlin.core.durable_files import is_full
 from merlin.core.i18n import keys, text
 from merlin.core.web.browser import language_of_header
 from merlin.engine.database import Page, Row, Rows, rows_of
@@ -157,11 +157,6 @@ def failure_of(error: Exception) -> Failure:
 def bug_message(error: Exception) -> str:
     """Return what a caller is told of a bug: enough to find it in the log, and no more."""
     return text(ENGLISH, "engine-bug", kind=type(error).__name__)
-
-
-def is_full(error: OSError) -> bool:
-    """Return whether the disk refused for want of room."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _disk_failure(error: OSError) -> Failure:

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Scope
 from merlin import __version__
 from merlin.core import server
 from merlin.core.connections import Connections, Server
+from merlin.core.durable_files import is_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
@@ -35,7 +36,7 @@ from merlin.engine.api import audio, chat, embeddings, health, training, webhook
 from merlin.engine.auth import RequestGuard, check_owner
 from merlin.engine.bases import Bases
 from merlin.engine.context import Engine, open_engine
-from merlin.engine.job_events import bug_message, is_full, protocol_language
+from merlin.engine.job_events import bug_message, protocol_language
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.machine import Machine
 from merlin.engine.pages.page import SignIns

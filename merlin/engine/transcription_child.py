@@ -1,21 +1,19 @@
-"""The child that hears: one request a line in, what was said in it a line out.
+"""`python -m merlin.engine.transcription_child FOLDER DEVICE`: speech to text.
 
-    python -m merlin.engine.transcription_child FOLDER DEVICE
-
-It leaves at once when its standard input ends. What it prints otherwise goes to its standard
-error. Source: SYSTRAN/faster-whisper 1.2.1, faster_whisper/transcribe.py.
+One request a line in, its transcript a line out. Source: SYSTRAN/faster-whisper 1.2.1,
+faster_whisper/transcribe.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
+
+from merlin.engine.child_process import EnginePipe
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -37,31 +35,17 @@ _OF_A_WORD = ("word", "start", "end")
 
 def main() -> None:
     """Serve until the standard input ends."""
-    out = _stdout_alone()
-    wishes: queue.SimpleQueue[Mapping[str, object]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(wishes,), daemon=True).start()
+    pipe = EnginePipe()
+    requests: queue.SimpleQueue[Mapping[str, object]] = queue.SimpleQueue()
+    pipe.listen(requests.put)
     folder, device = sys.argv[1:]
-    model = _loaded(folder, device)
-    _say(out, {"ready": True})
+    model = _load(folder, device)
+    pipe.send({"ready": True})
     while True:
-        _say(out, _answer(model, wishes.get()))
+        pipe.send(_answer(model, requests.get()))
 
 
-def _listen(wishes: queue.SimpleQueue[Mapping[str, object]]) -> None:
-    """Hand wishes on; end the process with the one that started it, whatever it does then."""
-    for line in sys.stdin.buffer:
-        wishes.put(json.loads(line))
-    os._exit(0)
-
-
-def _stdout_alone() -> BinaryIO:
-    """Return the real standard output; what others print goes to the log from now on."""
-    real = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(real, "wb")
-
-
-def _loaded(folder: str, device: str) -> WhisperModel:
+def _load(folder: str, device: str) -> WhisperModel:
     from faster_whisper import WhisperModel  # noqa: PLC0415 - after stdout is safe
 
     # Cores that others work on slow every step down: threads for the free ones alone.
@@ -84,25 +68,27 @@ def _answer(model: WhisperModel, request: Mapping[str, object]) -> dict[str, obj
     if language and language not in model.supported_languages:
         known = ", ".join(model.supported_languages)
         return _refused("language", f"language must be one of {known}")
-    return _heard(model, sound, request)
+    return _transcribe(model, sound, request)
 
 
-def _heard(model: WhisperModel, sound: object, request: Mapping[str, object]) -> dict[str, object]:
-    segments, about = model.transcribe(
+def _transcribe(
+    model: WhisperModel, sound: object, request: Mapping[str, object]
+) -> dict[str, object]:
+    segments, info = model.transcribe(
         sound,
         language=request["language"] or None,
         initial_prompt=request["prompt"] or None,
         temperature=request["temperature"],
         word_timestamps=request["wants_words"],
     )
-    told = [asdict(segment) for segment in segments]
+    found = [asdict(segment) for segment in segments]
     return {
-        "language": about.language,
-        "duration": about.duration,
-        "segments": [{name: each[name] for name in _OF_A_SEGMENT} for each in told],
+        "language": info.language,
+        "duration": info.duration,
+        "segments": [{name: each[name] for name in _OF_A_SEGMENT} for each in found],
         "words": [
             {name: word[name] for name in _OF_A_WORD}
-            for each in told
+            for each in found
             for word in each["words"] or []
         ],
     }
@@ -110,12 +96,6 @@ def _heard(model: WhisperModel, sound: object, request: Mapping[str, object]) ->
 
 def _refused(param: str, words: str) -> dict[str, object]:
     return {"refused": words, "param": param}
-
-
-def _say(out: BinaryIO, told: Mapping[str, object]) -> None:
-    # numpy's numbers are floats to everybody but json.
-    out.write(json.dumps(told, ensure_ascii=False, default=float).encode() + b"\n")
-    out.flush()
 
 
 if __name__ == "__main__":

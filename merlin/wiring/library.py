@@ -11,7 +11,7 @@ from merlin.config import Config
 from merlin.core.errors import NotFound
 from merlin.engine.model_store import catalogue
 from merlin.engine.model_store.catalogue import Devices, Entry
-from merlin.engine.model_store.pull import Tell
+from merlin.engine.model_store.store import Progress
 from merlin.engine.settings import ModelSettings
 from merlin.wiring.engine import engine_folder, model_settings, training_settings
 
@@ -47,7 +47,7 @@ class Shelf:
                 raise NotFound(f"no base {name}", "library-unknown", **told)
         return [by_name[name] for name in names] if names else self.models
 
-    def pull(self, model: ModelSettings, tell: Tell) -> tuple[Path, bool]:
+    def pull(self, model: ModelSettings, tell: Progress) -> tuple[Path, bool]:
         """Bring one base; return its folder and whether it had to be brought. See library.pull."""
         _, is_new = catalogue.pull(model, self.folder, tell)
         return catalogue.files_of(model, catalogue.library_of(self.folder)), is_new
@@ -55,7 +55,7 @@ class Shelf:
     def listed(self, *, is_thorough: bool = False) -> Sequence[Entry]:
         """Return every base; see library.listed."""
         return list(
-            catalogue.listed(self.models, self.folder, self.devices, is_thorough=is_thorough)
+            catalogue.list_bases(self.models, self.folder, self.devices, is_thorough=is_thorough)
         )
 
     def remove(self, name: str, *, is_forced: bool) -> tuple[int, bool]:

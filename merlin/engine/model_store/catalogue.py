@@ -1,13 +1,4 @@
-"""The list of bases on this machine; check and remove one.
-
-The shelf: every base with its state, size and memory; and taking one away.
-
-The library: bases on this machine. Where one lies, how it comes, what it needs.
-
-    folder_of(model, root)      the folder to load, for trainers and backends
-    pull(model, engine, tell)   bring it: from the hub, or out of a .gguf file
-    listed(models, engine, …)   every base with its state, size and memory
-    remove(name, …)             take one away
+"""The bases on this machine: list, check and remove them; `pull` brings one.
 
 `engine` is the engine's folder, `root` the library in it (`library_of`). A base lies in
 `<root>/<name>/` beside its card `merlin.json`; a folder that the configuration
@@ -20,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.core.durable_files import remove_durably as away
+from merlin.core.durable_files import remove_durably
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.model_store import store
-from merlin.engine.model_store.pull import draft_of, held, library_of, pull
+from merlin.engine.model_store.pull import draft_of, library_of, lock_base, pull
 from merlin.engine.model_store.store import (
     ModelCard,
     context_of,
@@ -69,7 +60,7 @@ class Entry:
     problem: Untrainable | None = None
 
 
-def listed(
+def list_bases(
     models: Sequence[ModelSettings],
     engine: Path,
     devices: Devices,
@@ -103,12 +94,13 @@ def remove(
         raise NotFound(f"no base {name} lies here", "library-nothing-here", name=name)
     standing = dependents_of(name, engine / "engine.db")
     if standing and not is_forced:
-        told = {"name": name, "n": len(standing), "standing": ", ".join(standing[:3])}
-        raise Refused(f"{standing} stand on {name}", "library-stood-on", **told)
-    with held(root, name):
+        names = {"name": name, "standing": ", ".join(standing[:3])}
+        detail = f"{standing} stand on {name}"
+        raise Refused(detail, "library-stood-on", n=len(standing), **names)
+    with lock_base(root, name):
         freed = _size(place) + _size(draft)
-        away(place)
-        away(draft)
+        remove_durably(place)
+        remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
     return freed, any(model.name == name and is_in_place(model) for model in models)
 
@@ -121,7 +113,7 @@ def _entry(model: ModelSettings, engine: Path, devices: Devices, *, is_thorough:
     root = library_of(engine)
     folder, card = files_of(model, root), read_card(root / model.name)
     problem = _problem(model, root, card, is_thorough=is_thorough)
-    n = card.parameters if card else _counted(folder)
+    n = card.parameters if card else _count_parameters(folder)
     return Entry(
         name=model.name,
         source=model.source,
@@ -161,11 +153,10 @@ def _problem(
     damaged = next(card.damage(folder, is_thorough=True), None) if card and is_thorough else None
     if damaged is None:
         return None
-    told = {"name": model.name, "file": damaged}
-    return Untrainable("base_damaged", "library-damaged", "model", **told)
+    return Untrainable("base_damaged", "library-damaged", "model", name=model.name, file=damaged)
 
 
-def _counted(folder: Path) -> int:
+def _count_parameters(folder: Path) -> int:
     try:
         return parameters_of(folder)
     except Refused:
@@ -176,4 +167,4 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-__all__ = ["files_of", "folder_of", "library_of", "listed", "pull", "remove"]
+__all__ = ["files_of", "folder_of", "library_of", "list_bases", "pull", "remove"]

@@ -1,20 +1,10 @@
-"""Base models on this machine: folder, state, card, size.
+"""Base models on this machine: where one lies, what is in it, its card, what memory it needs.
 
-What a folder of a base must hold, and what can be told of it without loading it.
-
-The card of a base: where it came from and what lies there, in `merlin.json` beside its files.
-
-About how much memory a base needs: estimates, so that nobody begins what cannot end well.
-
-Weights in their type, a quarter more for activations, and what torch itself takes. For
-SmolLM2-135M in float32 that gives 2.2 GB of training and 1.3 GB of answering; measured were 1.8 to
-2.5 GB and 1 GB. Long examples and large batches need more.
-
-What stands on a base: the tuned models and unfinished jobs that an engine's rows tell of.
-
-Read beside a running engine or without one, and never written.
-
-Where a base lies: in a folder of its owner, or in the library under its name.
+A base lies in a folder of its owner, or in the library under its name; its card, `merlin.json`,
+says where it came from and what lies there. Nothing here loads it. Estimates of memory are weights
+in their type, a quarter more for activations, and what torch itself takes: for SmolLM2-135M in
+float32 2.2 GB of training and 1.3 GB of answering; measured were 1.8 to 2.5 GB and 1 GB. Long
+examples and large batches need more.
 """
 
 from __future__ import annotations
@@ -24,7 +14,7 @@ import json
 import math
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +23,9 @@ from merlin.core.errors import Refused
 from merlin.engine.settings import CPU, ModelSettings
 from merlin.engine.trainers.base import Untrainable
 
+# Takes a file or stage, how much of it is done, and of how much.
+Progress = Callable[[str, int, int], None]
+DISK_FULL = "library-disk-full"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
@@ -63,10 +56,10 @@ def parameters_of(folder: Path) -> int:
 
 def context_of(folder: Path) -> int:
     """Return the window in tokens that config.json tells, 0 where it tells none."""
-    said = _json(folder / "config.json")
-    inside = said.get("text_config")
-    both = {**said, **inside} if isinstance(inside, dict) else said
-    windows = (both.get(name) for name in WINDOWS)
+    config = _json(folder / "config.json")
+    inside = config.get("text_config")
+    config |= inside if isinstance(inside, dict) else {}
+    windows = (config.get(name) for name in WINDOWS)
     return next((window for window in windows if isinstance(window, int)), 0)
 
 
@@ -100,18 +93,17 @@ def _parameters(path: Path) -> int:
 
 def _json(path: Path) -> dict[str, object]:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return read if isinstance(read, dict) else {}
 
 
-def _refused(key: str, folder: Path, **told: object) -> Refused:
-    return Refused(f"{folder}: {key} {told or ''}", key, folder=str(folder), **told)
+def _refused(key: str, folder: Path, **arguments: object) -> Refused:
+    return Refused(f"{folder}: {key} {arguments or ''}", key, folder=str(folder), **arguments)
 
 
 NAME = "merlin.json"
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +138,8 @@ class ModelCard:
 
     def write(self, folder: Path) -> None:
         """Write the card into a folder that nobody uses yet."""
-        told = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-        (folder / NAME).write_text(told + "\n", encoding="utf-8")
+        content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        (folder / NAME).write_text(content + "\n", encoding="utf-8")
 
     def damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
         """Yield the files that are gone or have another size; where `is_thorough`, other bytes."""
@@ -161,9 +153,9 @@ class ModelCard:
 def read_card(folder: Path) -> ModelCard | None:
     """Return the card in a folder, None where there is none or it cannot be read."""
     try:
-        said = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        files = {name: File(**each) for name, each in said.pop("files").items()}
-        return ModelCard(**said, files=files)
+        card = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        files = {name: File(**each) for name, each in card.pop("files").items()}
+        return ModelCard(**card, files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -178,11 +170,8 @@ def files_in(folder: Path) -> dict[str, File]:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Embeddings and norms of a quantised base stay as they are.
@@ -225,12 +214,9 @@ def dependents_of(base: str, database: Path) -> Sequence[str]:
     return [str(name) for (name,) in found]
 
 
-GGUF = ".gguf"
-
-
 def is_gguf(model: ModelSettings) -> bool:
     """Return whether the base is one .gguf file."""
-    return is_here(model) and Path(model.source).suffix.lower() == GGUF
+    return is_here(model) and Path(model.source).suffix.lower() == ".gguf"
 
 
 def is_here(model: ModelSettings) -> bool:
@@ -279,5 +265,5 @@ def folder_of(model: ModelSettings, root: Path) -> Path:
     return folder
 
 
-def _untrainable(code: str, key: str, model: ModelSettings, **told: object) -> Untrainable:
-    return Untrainable(code, key, "model", name=model.name, **told)
+def _untrainable(code: str, key: str, model: ModelSettings, **arguments: object) -> Untrainable:
+    return Untrainable(code, key, "model", name=model.name, **arguments)

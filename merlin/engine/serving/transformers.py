@@ -21,7 +21,6 @@ import asyncio
 import importlib.util
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -34,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.log import get_logger
+from merlin.engine.child_process import child_environment
 from merlin.engine.serving.base import Adapter, Busy, Chunk, Finish, GenerationRequest, Unavailable
 from merlin.engine.serving.worker.messages import Setup, asked, ending_of, piece_of, refusal_of
 from merlin.engine.settings import AnsweringSettings, ModelSettings
@@ -91,9 +91,6 @@ Line = Mapping[str, Any]
 _LONGEST = 16 * 1024 * 1024
 _LEAVING_S = 5.0
 _BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
-# Secrets of ours, which the process needs not.
-_OURS = ("MERLIN_", "CREDENTIALS_DIRECTORY")
-_PACKAGES = str(Path(__file__).parents[4])
 
 
 class Process:
@@ -121,7 +118,7 @@ class Process:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
                 limit=_LONGEST,
-                env=_environment(),
+                env=child_environment(),
             )
         return cls(child, met)
 
@@ -205,14 +202,6 @@ class Process:
             answer = answers(number)
             if answer:
                 answer.put_nowait(line)
-
-
-def _environment() -> dict[str, str]:
-    """Return the process's own: no way to a hub, no second pool of threads beside torch's."""
-    theirs = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    path = os.pathsep.join(filter(None, [_PACKAGES, theirs.get("PYTHONPATH")]))
-    added = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
-    return theirs | added
 
 
 _REMEMBERED = 32

@@ -24,10 +24,11 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
+from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.base import TrainingDevices
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.worker.__main__ import trained
-from merlin.engine.trainers.lora.worker.progress import ProgressPipe, stdout_alone
+from merlin.engine.trainers.lora.worker.__main__ import listen, trained
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0
@@ -54,8 +55,8 @@ class Line:
 def main(folder: Path) -> int:
     """Train on the cluster of the folder's task; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    out, stop = stdout_alone(), threading.Event()
-    threading.Thread(target=_listen, args=[stop], daemon=True).start()
+    out, stop = take_stdout(), threading.Event()
+    threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = trainer.read_task(folder).place
@@ -171,15 +172,6 @@ def _await_stop(orders: Any, stop: threading.Event) -> None:
 def _pass_on(stop: threading.Event, orders: Any) -> None:
     stop.wait()
     orders.put(trainer.STOP)
-
-
-def _listen(stop: threading.Event) -> None:
-    """Hear the word to stop; leave, and the workers with us, where standard input ends."""
-    while heard := os.read(0, 1024):
-        if trainer.STOP.encode() in heard:
-            stop.set()
-    if not stop.is_set():
-        os._exit(_FAILED)
 
 
 if __name__ == "__main__":

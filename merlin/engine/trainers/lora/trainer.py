@@ -35,6 +35,7 @@ from typing import IO, Any, cast
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
+from merlin.engine.child_process import child_environment
 from merlin.engine.trainers.base import (
     BaseFiles,
     Epoch,
@@ -76,7 +77,6 @@ class LoraTrainer:
 
 _CHILD = "merlin.engine.trainers.lora.worker"
 _CLUSTER = "merlin.engine.trainers.lora.cluster"
-_PACKAGES = Path(__file__).parents[4]
 _CUDA = "cuda"
 
 
@@ -95,19 +95,13 @@ def command(place: TrainingDevices, folder: Path) -> list[str]:
 
 
 def environment(place: TrainingDevices) -> dict[str, str]:
-    """Return the child's environment: no secret of ours, no way to a hub, these devices alone."""
-    ours = {key: value for key, value in os.environ.items() if not key.startswith("MERLIN_")}
-    path = os.pathsep.join(filter(None, [str(_PACKAGES), ours.get("PYTHONPATH")]))
-    added = {
-        "PYTHONPATH": path,
-        "PYTHONHASHSEED": "0",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        # Without it cuBLAS does not promise the same sums twice.
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    }
+    """Return the child's environment: these devices alone."""
+    # Without the workspace cuBLAS does not promise the same sums twice.
+    added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     visible = _visible(place.devices)
-    return {**ours, **added, **({"CUDA_VISIBLE_DEVICES": visible} if visible is not None else {})}
+    return child_environment(
+        **added, **({"CUDA_VISIBLE_DEVICES": visible} if visible is not None else {})
+    )
 
 
 def _visible(devices: Sequence[str]) -> str | None:

@@ -14,8 +14,9 @@ import sys
 import threading
 from pathlib import Path
 
+from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.worker.progress import ProgressPipe, stdout_alone
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
 _FAILED, _BUG = 1, 70
 log = logging.getLogger(__name__)
@@ -25,13 +26,13 @@ def main(folder: Path) -> int:
     """Train; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     is_first = os.environ.get("RANK", "0") == "0"
-    out = stdout_alone()
+    out = take_stdout()
     pipe = ProgressPipe(folder, out if is_first else None)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     if not is_first:
         return trained(folder, pipe, stop)
-    threading.Thread(target=_listen, args=[stop], daemon=True).start()
+    threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # One whose engine was killed is about to leave.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -65,8 +66,8 @@ def trained(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     return 0
 
 
-def _listen(stop: threading.Event) -> None:
-    """Hear the word to stop; leave where standard input ends without it.
+def listen(stop: threading.Event) -> None:
+    """Set `stop` at the word to stop; leave where standard input ends without it.
 
     Read by the system's own call: a buffered reader that waits in a thread keeps a process from
     ending.

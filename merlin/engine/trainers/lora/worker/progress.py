@@ -10,9 +10,7 @@ may have begun anew as well.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -48,7 +46,7 @@ def _is_memory(error: Exception) -> bool:
 
 
 def _of_disk(error: OSError) -> Untrainable:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if durable_files.is_full(error):
         return Untrainable("disk_full", "engine-disk-full", None)
     if isinstance(error, FileNotFoundError):
         name = Path(str(error.filename)).name
@@ -103,13 +101,6 @@ class ProgressPipe:
             if self._out is not None:
                 self._out.write(line)
                 self._out.flush()
-
-
-def stdout_alone() -> BinaryIO:
-    """Return the real standard output; what others print goes to the log from now on."""
-    real = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(real, "wb")
 
 
 def _line(kind: str, said: dict[str, object]) -> bytes:

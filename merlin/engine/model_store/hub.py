@@ -28,7 +28,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from merlin.engine.model_store.child import Progress, Trouble
+from merlin.core.errors import Refused
+from merlin.engine.model_store.store import Progress
 
 WANTED = (
     "*.safetensors",
@@ -45,7 +46,6 @@ WANTED = (
     "LICENSE*",
     "README.md",
 )
-CHUNK = 1 << 20
 # Without a token that may read it, the hub does not even tell that a repository exists.
 NOT_YOURS = (401, 403, 404)
 # What is not the model's weights fits into this; a fetch that leaves less would end in trouble.
@@ -83,7 +83,7 @@ class Bar:
 def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """Fill the folder `draft` with the base `source` at `revision`; return commit and licence.
 
-    Raises Trouble, OSError when the disk refuses.
+    Raises Refused, OSError when the disk refuses.
     """
     source, revision, draft = order["source"], order["revision"], Path(order["draft"])
     try:
@@ -92,17 +92,18 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
         found = HfApi().model_info(source, revision=revision, files_metadata=True)
         _fill(source, found, draft, progress)
     except GatedRepoError as error:
-        raise Trouble("library-gated", hub=source) from error
+        raise Refused(source, "library-gated", hub=source) from error
     except RepositoryNotFoundError as error:
-        raise Trouble("library-not-at-hub", hub=source) from error
+        raise Refused(source, "library-not-at-hub", hub=source) from error
     except RevisionNotFoundError as error:
-        raise Trouble("library-no-revision", hub=source, revision=revision) from error
+        raise Refused(source, "library-no-revision", hub=source, revision=revision) from error
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         key = "library-not-at-hub" if status in NOT_YOURS else "library-hub-refuses"
-        raise Trouble(key, hub=source, status=status) from error
+        raise Refused(source, key, hub=source, status=status) from error
     except httpx2.TransportError as error:
-        raise Trouble("library-hub-away", reason=str(error) or type(error).__name__) from error
+        reason = str(error) or type(error).__name__
+        raise Refused(reason, "library-hub-away", reason=reason) from error
     return {"commit": str(found.sha), "licence": _licence(found)}
 
 
@@ -111,7 +112,7 @@ def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]
     try:
         folder = Path(snapshot_download(source, revision=revision, allow_patterns=list(WANTED)))
     except (LocalEntryNotFoundError, FileNotFoundError) as error:
-        raise Trouble("library-offline", hub=source) from error
+        raise Refused(source, "library-offline", hub=source) from error
     for path in folder.iterdir():
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in WANTED):
             shutil.copyfile(path, draft / path.name)
@@ -121,7 +122,7 @@ def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]
 def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
     wanted = list(_wanted(found))
     if not any(file.name.endswith(".safetensors") for file in wanted):
-        raise Trouble("library-hub-no-safetensors", hub=source)
+        raise Refused(source, "library-hub-no-safetensors", hub=source)
     for path in draft.iterdir():
         if path.name.removesuffix(".part") not in {file.name for file in wanted}:
             path.unlink()
@@ -144,7 +145,8 @@ def _make_sure_of_room(wanted: list[Wanted], draft: Path) -> None:
     missing = sum(file.size for file in wanted) - here
     free = shutil.disk_usage(draft).free
     if missing + SPARE > free:
-        raise Trouble("library-no-room", needed=_gb(missing + SPARE), free=_gb(free))
+        needed = _gb(missing + SPARE)
+        raise Refused("no room", "library-no-room", needed=needed, free=_gb(free))
 
 
 def _gb(size: int) -> str:
@@ -154,27 +156,27 @@ def _gb(size: int) -> str:
 def _bring(source: str, commit: str, file: Wanted, draft: Path, progress: Progress) -> None:
     target, part = draft / file.name, draft / f"{file.name}.part"
     if not target.exists():
-        begun = part.stat().st_size if part.exists() else 0
-        if begun > file.size:
+        size = part.stat().st_size if part.exists() else 0
+        if size > file.size:
             part.unlink()
-            begun = 0
+            size = 0
         with part.open("ab") as out:
             http_get(
                 hf_hub_url(source, file.name, revision=commit),
                 out,
-                resume_size=begun,
+                resume_size=size,
                 headers=build_hf_headers(),
                 expected_size=file.size,
                 tqdm_class=partial(Bar, file, progress),
             )
-        if not _is_as_told(part, file):
+        if not _is_intact(part, file):
             part.unlink()
-            raise Trouble("library-wrong-checksum", file=file.name)
+            raise Refused(file.name, "library-wrong-checksum", file=file.name)
         part.rename(target)
     progress(file.name, file.size, file.size)
 
 
-def _is_as_told(path: Path, file: Wanted) -> bool:
+def _is_intact(path: Path, file: Wanted) -> bool:
     if path.stat().st_size != file.size:
         return False
     if file.sha256:
@@ -186,11 +188,9 @@ def _is_as_told(path: Path, file: Wanted) -> bool:
 
 def _digest(path: Path, digest: Any) -> str:
     with path.open("rb") as content:
-        while chunk := content.read(CHUNK):
-            digest.update(chunk)
-    return str(digest.hexdigest())
+        return hashlib.file_digest(content, lambda: digest).hexdigest()
 
 
 def _licence(found: Any) -> str:
-    said = (found.card_data or {}).get("license")
-    return said if isinstance(said, str) else ""
+    licence = (found.card_data or {}).get("license")
+    return licence if isinstance(licence, str) else ""

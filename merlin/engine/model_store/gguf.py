@@ -15,10 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from merlin.engine.model_store.child import Progress, Trouble
+from merlin.core.errors import Refused
+from merlin.engine.model_store.store import Progress
 
 STAGES = ("tokenizer", "weights", "writing")
-DISK_SAID = re.compile(r"os error (\d+)")
+DISK_ERROR = re.compile(r"os error (\d+)")
 # Above this many bytes of quantised weights their exact values would fill memory and disk.
 LARGE = 10**9
 
@@ -26,7 +27,7 @@ LARGE = 10**9
 def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """Fill the folder `draft` from the file `source`; return nothing to remember.
 
-    Raises Trouble for a file that is no model we can read, OSError when the disk refuses.
+    Raises Refused for a file that is no model we can read, OSError when the disk refuses.
     """
     source, draft = Path(order["source"]), Path(order["draft"])
     try:
@@ -40,7 +41,8 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     except (MemoryError, ModuleNotFoundError):
         raise
     except Exception as error:
-        raise Trouble("library-gguf-unreadable", path=str(source), reason=str(error)) from error
+        words = {"path": str(source), "reason": str(error)}
+        raise Refused(str(error), "library-gguf-unreadable", **words) from error
     _stage(progress, "writing")
     _write(model, draft)
     tokenizer.save_pretrained(draft)
@@ -68,6 +70,6 @@ def _write(model: torch.nn.Module, draft: Path) -> None:
     try:
         save_file(weights, draft / "model.safetensors", metadata={"format": "pt"})
     except SafetensorError as error:
-        # It tells what the disk said in its words alone.
-        told = DISK_SAID.search(str(error))
-        raise (OSError(int(told[1]), str(error)) if told else error) from error
+        # Only its words say what the disk refused.
+        found = DISK_ERROR.search(str(error))
+        raise (OSError(int(found[1]), str(error)) if found else error) from error
