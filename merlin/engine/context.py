@@ -1,13 +1,9 @@
-"""What one engine holds: settings, database, repositories, bases and worker threads.
-
-What the routes of one engine work with.
-"""
+"""One open engine: settings, database, bases and worker threads; what its routes work with."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from starlette.concurrency import run_in_threadpool
@@ -17,12 +13,8 @@ from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.engine.bases import Bases, bases_of
 from merlin.engine.clients import Clients
-from merlin.engine.database import Repeats, Rows
-from merlin.engine.files import Files
-from merlin.engine.job_events import JobEvents
+from merlin.engine.database import Rows
 from merlin.engine.job_queue import JobQueue
-from merlin.engine.jobs import Jobs
-from merlin.engine.models import Models
 from merlin.engine.serving.backends import BackendRegistry
 from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import Repositories
@@ -37,7 +29,6 @@ class Engine:
     settings: EngineSettings
     bases: Bases
     repositories: Repositories
-    repeats: Repeats
     work: JobQueue
     backends: BackendRegistry
     clients: Clients
@@ -46,12 +37,12 @@ class Engine:
     _lock: int
 
     async def close(self) -> None:
-        """Lay the work down and let go of the folder."""
+        """Stop the work and let go of the folder."""
         await self.backends.close()
         await self.transcriber.close()
-        await run_in_threadpool(self._lay_down)
+        await run_in_threadpool(self._stop)
 
-    def _lay_down(self) -> None:
+    def _stop(self) -> None:
         self.work.stop()
         self.webhook_sender.stop()
         self.repositories.rows.close()
@@ -67,52 +58,29 @@ def open_engine(settings: EngineSettings, bases: Bases | None = None) -> Engine:
     check_webhooks(settings)
     folder = settings.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = _locked(folder / "lock")
+    lock = try_lock(folder / "lock")
+    if lock is None:
+        raise LeadTaken(f"another engine works in {folder}")
     bases = bases_of(settings) if bases is None else bases
     rows = Rows(folder / "engine.db")
-    repeats, job_events, webhook_sender = (
-        Repeats(rows),
-        JobEvents(rows),
-        webhook_sender_of(rows, settings),
-    )
-    files = Files(rows, repeats, folder / "files")
-    models = Models(rows, folder / "models")
-    jobs = Jobs(rows, repeats, job_events, webhook_sender.job_ended)
-    repositories = Repositories(rows, files, jobs, job_events, models, folder)
+    webhook_sender = webhook_sender_of(rows, settings)
+    repositories = Repositories(rows, folder, webhook_sender.job_ended)
     repositories.sweep()
     work = JobQueue(repositories, bases, settings)
     work.start()
     webhook_sender.start()
-    backends, clients, transcriber = (
-        BackendRegistry(bases, models),
-        Clients(rows),
-        _transcriber(settings),
-    )
+    answering, log = settings.answering, folder / "logs" / "hearing.log"
     return Engine(
-        settings,
-        bases,
-        repositories,
-        repeats,
-        work,
-        backends,
-        clients,
-        webhook_sender,
-        transcriber,
-        lock,
+        settings=settings,
+        bases=bases,
+        repositories=repositories,
+        work=work,
+        backends=BackendRegistry(bases, repositories.models),
+        clients=Clients(rows),
+        webhook_sender=webhook_sender,
+        transcriber=Transcriber(settings.hearing, answering.device, answering.idle_s, log),
+        _lock=lock,
     )
-
-
-def _transcriber(settings: EngineSettings) -> Transcriber:
-    answering = settings.answering
-    log_file = settings.folder / "logs" / "hearing.log"
-    return Transcriber(settings.hearing, answering.device, answering.idle_s, log_file)
-
-
-def _locked(path: Path) -> int:
-    lock = try_lock(path)
-    if lock is None:
-        raise LeadTaken(f"another engine works in {path.parent}")
-    return lock
 
 
 def engine_of(request: Request) -> Engine:

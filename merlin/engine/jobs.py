@@ -20,6 +20,7 @@ from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
 from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
+from merlin.engine.requests import required_text, whole_number
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
@@ -52,35 +53,30 @@ class JobOrder:
     hyperparameters: Mapping[str, object]
 
 
-def order_of(asked: Mapping[str, object], bases: Bases) -> JobOrder:
+def order_of(body: Mapping[str, object], bases: Bases) -> JobOrder:
     """Read the body of POST /fine_tuning/jobs. Raises ApiError 400 that names the field.
 
     Source: openapi.yaml, CreateFineTuningJobRequest.
     """
-    name = _text(asked, "model")
+    name = required_text(body, "model")
     if name not in bases:
         words = f"The model `{name}` cannot be tuned here; those that can: {', '.join(bases)}."
         raise bad_field("model", words, "model_not_available")
-    if asked.get("integrations"):
+    if body.get("integrations"):
         raise bad_field("integrations", "This engine knows no integrations; leave the field out.")
-    method, given = _method(bases[name], asked)
+    method, given = _method(bases[name], body)
+    seed = whole_number(body, "seed", 0, MOST_SEED)
+    has_test = bool(body.get("validation_file"))
     return JobOrder(
         base=name,
         method=method,
-        training_file=_text(asked, "training_file"),
-        validation_file=_text(asked, "validation_file") if asked.get("validation_file") else None,
-        suffix=_suffix(asked.get("suffix")),
-        seed=_seed(asked.get("seed")),
-        metadata=_metadata(asked.get("metadata")),
+        training_file=required_text(body, "training_file"),
+        validation_file=required_text(body, "validation_file") if has_test else None,
+        suffix=_suffix(body.get("suffix")),
+        seed=DEFAULT_SEED if seed is None else seed,
+        metadata=_metadata(body.get("metadata")),
         hyperparameters=_hyperparameters(bases[name], method, given),
     )
-
-
-def _text(asked: Mapping[str, object], name: str) -> str:
-    value = asked.get(name)
-    if not isinstance(value, str) or not value:
-        raise bad_field(name, f"Missing required parameter: '{name}' must be a text.")
-    return value
 
 
 def _suffix(value: object) -> str:
@@ -90,14 +86,6 @@ def _suffix(value: object) -> str:
         raise bad_field("suffix", f"suffix must be a text of 1 to {LONGEST_SUFFIX} characters")
     if not all(sign.isalnum() or sign in "-_." for sign in value):
         raise bad_field("suffix", "suffix may have letters, digits, '-', '_' and '.' only")
-    return value
-
-
-def _seed(value: object) -> int:
-    if value is None:
-        return DEFAULT_SEED
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_SEED:
-        raise bad_field("seed", f"seed must be a whole number from 0 to {MOST_SEED}")
     return value
 
 
@@ -115,11 +103,11 @@ def _metadata(value: object) -> dict[str, str]:
     return dict(value)
 
 
-def _method(base: Base, asked: Mapping[str, object]) -> tuple[str, object]:
+def _method(base: Base, body: Mapping[str, object]) -> tuple[str, object]:
     """Return the method's name and what is said of its hyper-parameters."""
-    method = asked.get("method")
+    method = body.get("method")
     if method is None:
-        return SUPERVISED, asked.get("hyperparameters")
+        return SUPERVISED, body.get("hyperparameters")
     if not isinstance(method, dict):
         raise bad_field("method", "method must be an object with a type")
     kind = method.get("type")

@@ -1,8 +1,6 @@
-"""The engine's process: the application with its routes and errors, start and signals.
+"""The engine's process: `merlin engine` serves until SIGTERM or SIGINT, then finishes its work.
 
-`merlin engine`: serve until SIGTERM or SIGINT, then finish what is under way.
-
-The engine as one application: the OpenAI protocol under /v1, its own health beside it.
+The application is the OpenAI protocol under /v1, with health and pages beside it.
 """
 
 from __future__ import annotations
@@ -32,9 +30,10 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
-from merlin.engine.api import audio, chat, embeddings, health, training, webhooks
+from merlin.engine.api import health, inference, training, webhooks
 from merlin.engine.auth import RequestGuard, check_owner
 from merlin.engine.bases import Bases
+from merlin.engine.clients import TooMany
 from merlin.engine.context import Engine, open_engine
 from merlin.engine.job_events import bug_message, protocol_language
 from merlin.engine.pages import jobs as pages
@@ -93,9 +92,6 @@ async def _serve(
     on_ready: Callable[[], object],
     still_alive: Callable[[], object],
 ) -> None:
-
-    from merlin.engine.context import open_engine  # noqa: PLC0415 - as above
-
     engine = open_engine(settings)
     app = create_app(settings, engine)
     config = uvicorn.Config(
@@ -148,7 +144,7 @@ def create_app(
     # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
-    for each in (training, chat, embeddings, audio, webhooks):
+    for each in (training, inference, webhooks):
         app.include_router(each.router, prefix="/v1", dependencies=[Depends(check_owner)])
     app.include_router(health.router)
     app.include_router(pages.router)
@@ -185,9 +181,7 @@ def _refused(_request: Request, error: ApiError) -> Response:
 
 def _busy(_request: Request, error: Busy) -> Response:
     words = "Too many questions wait for this model; ask again a little later."
-    answer = _answer(ApiError(429, words, code="rate_limit_exceeded"))
-    answer.headers["retry-after"] = str(error.retry_after_s)
-    return answer
+    return _answer(TooMany(words, "requests", error.retry_after_s))
 
 
 def _unavailable(_request: Request, error: Unavailable) -> Response:

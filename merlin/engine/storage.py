@@ -8,12 +8,12 @@ and says so.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
-from merlin.engine.database import Rows
+from merlin.engine.database import Repeats, Rows
 from merlin.engine.files import Files
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
@@ -35,16 +35,18 @@ _CLEARABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Repositories:
     """The rows, and the folders beside them; `folder` is the engine's own."""
 
-    rows: Rows
-    files: Files
-    jobs: Jobs
-    job_events: JobEvents
-    models: Models
-    folder: Path
+    def __init__(self, rows: Rows, folder: Path, on_job_end: Callable[[str, str], object]) -> None:
+        """Open them; `on_job_end` gets each job that ends, and how, in that transaction."""
+        self.rows = rows
+        self.folder = folder
+        self.repeats = Repeats(rows)
+        self.job_events = JobEvents(rows)
+        self.files = Files(rows, self.repeats, folder / "files")
+        self.models = Models(rows, folder / "models")
+        self.jobs = Jobs(rows, self.repeats, self.job_events, on_job_end)
 
     def work_of(self, job_id: str) -> Path:
         """Return the folder where a job's trainer keeps what it goes on from after a kill."""

@@ -1,10 +1,7 @@
-"""Speech to text: the child process and the forms of its answer.
+"""Speech to text: one Whisper model, in a child process that a bad recording may break.
 
-Speech written down: one Whisper model, in a child process that a bad recording may break.
-
-What was heard in the forms of the OpenAI protocol: json, text, srt, vtt, verbose_json.
-
-Source: openai/openai-openapi, openapi.yaml, CreateTranscriptionResponseJson and
+A transcript has the forms of the OpenAI protocol: json, text, srt, vtt, verbose_json. Source:
+openai/openai-openapi, openapi.yaml, CreateTranscriptionResponseJson and
 CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 """
 
@@ -69,7 +66,7 @@ class Transcript:
 
 
 class Transcriber:
-    """One model that hears, one recording at a time; it is loaded at the first one."""
+    """One model, one recording at a time; it is loaded at the first one."""
 
     def __init__(self, model: str, device: str, idle_s: float, log_file: Path) -> None:
         """Take a folder with a Whisper model in CTranslate2's form, "" for none.
@@ -81,7 +78,7 @@ class Transcriber:
         self._idle_s = idle_s
         self._log_file = log_file
         self._child: Process | None = None
-        self._resting: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -91,7 +88,7 @@ class Transcriber:
         return (Path(self._folder).name, "whisper-1")
 
     def check(self, name: str) -> None:
-        """Raise ApiError 400 where nothing here hears, 404 where `name` is another model."""
+        """Raise ApiError 400 where there is no model here, 404 where `name` is another model."""
         if not self._folder:
             raise bad_field(
                 "model", "This engine hears nothing: name a Whisper model in engine.hearing."
@@ -107,7 +104,7 @@ class Transcriber:
             text = f"The model `{name}` does not exist; speech is written down by {self.names[0]}."
             raise ApiError(404, text, code="model_not_found", param="model")
 
-    async def hear(self, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
         """Return what was said in a recording.
 
         Raises ApiError 400 for one that is no audio, Busy when too many wait, Unavailable when the
@@ -118,26 +115,26 @@ class Transcriber:
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._heard(request)
+                return await self._ask(request)
         finally:
             self._waiting -= 1
 
-    async def _heard(self, request: TranscriptionRequest) -> Transcript:
-        self._wake()
+    async def _ask(self, request: TranscriptionRequest) -> Transcript:
+        self._stop_timer()
         try:
             child = await self._ready()
-            told = await _asked(child, asdict(request))
+            answer = await _exchange(child, asdict(request))
         except BaseException:
             # What it would still say belongs to nobody.
             await self._end()
             raise
-        if told is None:
+        if answer is None:
             raise Unavailable(await self._broken())
         if self._idle_s:
-            self._resting = asyncio.create_task(self._rest())
-        if "refused" in told:
-            raise bad_field(str(told["param"]), str(told["refused"]))
-        return Transcript(**told)
+            self._timer = asyncio.create_task(self._end_when_idle())
+        if "refused" in answer:
+            raise bad_field(str(answer["param"]), str(answer["refused"]))
+        return Transcript(**answer)
 
     async def _ready(self) -> Process:
         """Return the child with the model in its memory."""
@@ -153,8 +150,7 @@ class Transcriber:
                 limit=_LONGEST_LINE,
             )
         log.info("hearing starts", model=self._folder)
-        told = await _line(self._child)
-        if told is None:
+        if await _line(self._child) is None:
             raise Unavailable(await self._broken())
         return self._child
 
@@ -164,12 +160,12 @@ class Transcriber:
         code = child.returncode if child else None
         return f"Hearing broke ({code}); its last words are in {self._log_file}."
 
-    def _wake(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def _rest(self) -> None:
+    async def _end_when_idle(self) -> None:
         await asyncio.sleep(self._idle_s)
         async with self._turn:
             await self._end()
@@ -183,11 +179,11 @@ class Transcriber:
 
     async def close(self) -> None:
         """Let the model go; who still waits is told that it broke."""
-        self._wake()
+        self._stop_timer()
         await self._end()
 
 
-async def _asked(child: Process, request: Mapping[str, object]) -> dict[str, Any] | None:
+async def _exchange(child: Process, request: Mapping[str, object]) -> dict[str, Any] | None:
     assert child.stdin is not None  # noqa: S101 - a pipe
     with suppress(ConnectionError):
         child.stdin.write(json.dumps(request).encode() + b"\n")
@@ -199,43 +195,40 @@ async def _line(child: Process) -> dict[str, Any] | None:
     """Return what the child says next, None when it says nothing any more."""
     assert child.stdout is not None  # noqa: S101 - a pipe
     line = await child.stdout.readline()
-    told: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
-    return told
+    message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+    return message
 
 
-_HOUR_MS, _MINUTE_MS, _SECOND_MS = 3_600_000, 60_000, 1000
+def _json(transcript: Transcript) -> Response:
+    return JSONResponse({"text": transcript.text, "usage": _usage(transcript)})
 
 
-def _json(heard: Transcript) -> Response:
-    return JSONResponse({"text": heard.text, "usage": _usage(heard)})
-
-
-def _verbose(heard: Transcript) -> Response:
+def _verbose(transcript: Transcript) -> Response:
     body: dict[str, object] = {
         "task": "transcribe",
-        "language": heard.language,
-        "duration": heard.duration,
-        "text": heard.text,
-        "segments": heard.segments,
-        "usage": _usage(heard),
+        "language": transcript.language,
+        "duration": transcript.duration,
+        "text": transcript.text,
+        "segments": transcript.segments,
+        "usage": _usage(transcript),
     }
-    return JSONResponse({**body, "words": heard.words} if heard.words else body)
+    return JSONResponse({**body, "words": transcript.words} if transcript.words else body)
 
 
-def _text(heard: Transcript) -> Response:
-    return PlainTextResponse(f"{heard.text}\n")
+def _text(transcript: Transcript) -> Response:
+    return PlainTextResponse(f"{transcript.text}\n")
 
 
-def _srt(heard: Transcript) -> Response:
-    cues = (f"{n}\n{cue}" for n, cue in enumerate(_cues(heard, ","), 1))
+def _srt(transcript: Transcript) -> Response:
+    cues = (f"{n}\n{cue}" for n, cue in enumerate(_cues(transcript, ","), 1))
     return PlainTextResponse("\n".join(cues))
 
 
-def _vtt(heard: Transcript) -> Response:
-    return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(heard, ".")]))
+def _vtt(transcript: Transcript) -> Response:
+    return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(transcript, ".")]))
 
 
-SHAPES: Mapping[str, Callable[[Transcript], Response]] = {
+FORMATS: Mapping[str, Callable[[Transcript], Response]] = {
     "json": _json,
     "text": _text,
     "srt": _srt,
@@ -244,12 +237,12 @@ SHAPES: Mapping[str, Callable[[Transcript], Response]] = {
 }
 
 
-def _usage(heard: Transcript) -> dict[str, object]:
-    return {"type": "duration", "seconds": math.ceil(heard.duration)}
+def _usage(transcript: Transcript) -> dict[str, object]:
+    return {"type": "duration", "seconds": math.ceil(transcript.duration)}
 
 
-def _cues(heard: Transcript, point: str) -> Iterator[str]:
-    for each in heard.segments:
+def _cues(transcript: Transcript, point: str) -> Iterator[str]:
+    for each in transcript.segments:
         times = [stamp(float(str(each[name])), point) for name in ("start", "end")]
         # An empty line would end the cue.
         lines = "\n".join(filter(None, str(each["text"]).strip().splitlines()))
@@ -258,8 +251,7 @@ def _cues(heard: Transcript, point: str) -> Iterator[str]:
 
 def stamp(seconds: float, point: str) -> str:
     """Return a time as subtitles write it: 01:02:03.456."""
-    whole = round(seconds * _SECOND_MS)
-    hours, rest = divmod(whole, _HOUR_MS)
-    minutes, rest = divmod(rest, _MINUTE_MS)
-    second, milli = divmod(rest, _SECOND_MS)
+    whole, milli = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{second:02}{point}{milli:03}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.engine.transcription import SHAPES, Transcript, stamp
+from merlin.engine.transcription import FORMATS, Transcript, stamp
 
 pytestmark = pytest.mark.unit
 
@@ -12,8 +12,8 @@ HEARD = Transcript("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\
 
 
 def test_subtitles_have_no_empty_line_within_a_cue():
-    assert SHAPES["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
-    assert SHAPES["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
+    assert FORMATS["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
+    assert FORMATS["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
 
 
 def test_a_time_carries_over():

@@ -11,7 +11,12 @@ from webhook_world import SECRET
 
 from merlin.core.clock import utc_now
 from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.delivery import LADDER_S, LONGEST_RETRY_AFTER_S, pause_s, retry_after_s
+from merlin.engine.webhooks.delivery import (
+    LADDER_S,
+    LONGEST_RETRY_AFTER_S,
+    pause_s,
+    wait_before_retry_s,
+)
 from merlin.engine.webhooks.ssrf_guard import SsrfGuard, is_public
 
 pytestmark = pytest.mark.unit
@@ -68,8 +73,11 @@ def test_tries_come_later_and_later_and_never_all_at_once():
 
 
 def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
-    assert retry_after_s("120") == 120
-    assert 50 < retry_after_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60
-    assert retry_after_s(format_datetime(datetime(2020, 1, 1, tzinfo=UTC))) == 0
-    assert retry_after_s("9" * 30) == LONGEST_RETRY_AFTER_S
-    assert [retry_after_s(told) for told in ("", "soon", "-5", "1.5")] == [0, 0, 0, 0]
+    def wait_s(header):
+        return wait_before_retry_s({"retry-after": header})
+
+    assert wait_s("120") == 120
+    assert 50 < wait_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60
+    assert wait_s(format_datetime(datetime(2020, 1, 1, tzinfo=UTC))) == 0
+    assert wait_s("9" * 30) == LONGEST_RETRY_AFTER_S
+    assert [wait_s(header) for header in ("", "soon", "-5")] == [0, 0, 0]

@@ -23,7 +23,7 @@ from merlin.engine.context import open_engine
 from merlin.engine.database import Rows
 from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.engine.webhooks.delivery import Deliveries, WebhookSender
-from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints, Wanted
+from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints
 from merlin.engine.webhooks.ssrf_guard import SsrfGuard
 
 pytestmark = pytest.mark.functional
@@ -330,7 +330,7 @@ def test_only_its_own_user_reads_the_engines_database(place):
 
 def test_what_was_taken_long_ago_is_forgotten(tmp_path):
     with closing(Rows(tmp_path / "engine.db")) as rows:
-        Endpoints(rows).keep_config([WebhookSettings("https://a.example/", SECRET)])
+        Endpoints(rows).sync_config([WebhookSettings("https://a.example/", SECRET)])
         rows.change(
             "INSERT INTO job (id, created_at, status, base, training_file, suffix, seed, metadata,"
             " hyperparameters) VALUES ('j', 0, 'running', 'recall', 'f', '', 1, '{}', '{}')"
@@ -338,7 +338,7 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
         for days in (40, 0):
             outbox = Deliveries(rows, lambda days=days: utc_now() - timedelta(days=days))
             outbox.job_ended("j", "succeeded")
-            outbox.delivered(outbox.heads()[0]["id"])
+            outbox.note_delivered(outbox.heads()[0]["id"])
         assert outbox.figures() == {"waiting": 0, "delivered": 1}
 
 
@@ -351,7 +351,7 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
     ear.script[:] = [500]
     with closing(Rows(tmp_path / "engine.db")) as rows:
         endpoints = Endpoints(rows, clock)
-        made = endpoints.add(Wanted("tests", ear.url, TYPES), "")
+        made = endpoints.add(EndpointChange("tests", ear.url, TYPES), "")
         now = clock().timestamp()
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
         rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)

@@ -24,10 +24,11 @@ from merlin.engine.auth import check_queue, check_storage, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
-from merlin.engine.files import PURPOSE, file_of, form_of, json_object, spill
+from merlin.engine.files import PURPOSE, file_of
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
 from merlin.engine.models import checkpoint_of, model_of
+from merlin.engine.requests import form_of, json_object, write_upload
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
@@ -56,7 +57,7 @@ async def upload_file(request: Request) -> Response:
         name = _name(upload.filename)
         part = files.upload_path()
         try:
-            digest = await spill(upload, part)
+            digest = await write_upload(upload, part)
             key = request.headers.get("idempotency-key", "")
             idempotency = idempotency_of("files", key, [name, purpose, digest], owner_of(request))
             answer = await run_in_threadpool(
@@ -130,7 +131,7 @@ async def create_job(request: Request) -> Response:
 
 def _created(request: Request, asked: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = engine_of(request)
-    stored = engine.repeats.answer(idempotency)
+    stored = engine.repositories.repeats.answer(idempotency)
     if stored is not None:
         return stored
     order = order_of(asked, engine.bases)

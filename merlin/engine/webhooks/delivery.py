@@ -1,25 +1,13 @@
-"""Deliveries of webhooks: the outbox, signatures, retries.
-
-Webhooks: whoever asked for it hears that a job has ended, by the Standard Webhooks scheme.
+"""Deliveries of webhooks: the outbox, signatures, retries, by the Standard Webhooks scheme.
 
     job ends -> a delivery an endpoint, in the same transaction -> sent, again until 2xx
-
-Source: the specification at standardwebhooks.com, and the openai package's `webhooks`.
-
-Deliveries: what is to be told to whom, kept until it was taken.
-
-They are written in the transaction that ends the job, so none is told of what did not happen, and
-none is lost. A delivery's id is the header `webhook-id`, the same in every try: whoever is told
-twice, after a crash between sending and noting it, knows it by that.
-
-One try: a POST that is bounded in time, follows nothing, and reads no body.
-
-The sender: a thread that sends what waits, one delivery at a time to each endpoint.
-
-It has a loop of its own, so that nothing it waits for is in the way of an answer, and each
-endpoint a task of its own, so that a dead one holds up nobody else.
-
     engine.webhook_sent: the endpoint has answered -> engine.webhook_recorded
+
+So none is told of what did not happen, and none is lost. A delivery's id is the header
+`webhook-id`, the same in every try: whoever gets it twice, after a crash between sending and noting
+it, knows it by that. The sender is a thread with a loop of its own, so that nothing it waits for is
+in the way of an answer, and each endpoint a task of its own, so that a dead one holds up nobody
+else. Source: the specification at standardwebhooks.com, and the openai package's `webhooks`.
 """
 
 from __future__ import annotations
@@ -31,8 +19,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
@@ -47,14 +33,21 @@ from merlin.engine.database import Row, Rows
 from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.endpoints import GONE, ON, Endpoints
 from merlin.engine.webhooks.ssrf_guard import Resolver, SsrfGuard
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import ApiError, retry_after_s
 
 # How long to wait after the first try that failed, the second, …; the last one stays.
 LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
 JITTER = 0.2
 KEPT_S = 30 * 24 * 3600.0
 LONGEST_TROUBLE = 200
+TIMEOUT_S = 15.0
+LONGEST_RETRY_AFTER_S = 24 * 3600.0
+AFTER_FAILURE_S = 5.0
+JOIN_S = 20.0
+# So often it is looked whether the clock was set back, while something waits.
+LOOK_S = 5.0
 _RANDOM = secrets.SystemRandom()
+log = get_logger(__name__)
 
 
 class Deliveries:
@@ -77,11 +70,8 @@ class Deliveries:
         )
         for endpoint in self._rows.select(wanted_by, job_id, GONE):
             if kind in json.loads(endpoint["event_types"]):
-                self._rows.change(
-                    "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    *(new_id(), endpoint["id"], body, now, now),
-                )
+                columns = {"body": body, "created_at": now, "due_at": now}
+                self._rows.insert("delivery", id=new_id(), endpoint_id=endpoint["id"], **columns)
 
     def heads(self) -> list[Row]:
         """Return the delivery to send next to each endpoint, `at` what time."""
@@ -91,7 +81,7 @@ class Deliveries:
             " WHERE delivered_at IS NULL AND endpoint.state = 'on' GROUP BY endpoint_id"
         )
 
-    def delivered(self, delivery_id: str) -> None:
+    def note_delivered(self, delivery_id: str) -> None:
         """Note that it was taken; what was taken a month ago is forgotten."""
         now = self._clock().timestamp()
         with self._rows.transaction():
@@ -99,7 +89,7 @@ class Deliveries:
             self._rows.change(sql, now, delivery_id)
             self._rows.change("DELETE FROM delivery WHERE delivered_at < ?", now - KEPT_S)
 
-    def failed(self, delivery: Row, trouble: str) -> None:
+    def note_failure(self, delivery: Row, trouble: str) -> None:
         """Note a try that failed, and when the next one is."""
         sql = "UPDATE delivery SET tries = tries + 1, due_at = ?, trouble = ? WHERE id = ?"
         due_at = self._clock().timestamp() + pause_s(delivery["tries"])
@@ -118,9 +108,8 @@ class Deliveries:
         waits = "FROM delivery WHERE endpoint_id = ? AND delivered_at IS NULL"
         count = f"SELECT COUNT(*) AS n {waits}"
         newest = f"SELECT trouble {waits} AND trouble != '' ORDER BY tries DESC LIMIT 1"
-        trouble = [row["trouble"] for row in self._rows.select(newest, endpoint_id)]
-        told = self._rows.select(count, endpoint_id)[0]["n"]
-        return {"waiting": told, "trouble": trouble[0] if trouble else None}
+        failed = self._rows.one(newest, endpoint_id) or {"trouble": None}
+        return {"waiting": self._rows.select(count, endpoint_id)[0]["n"], **failed}
 
     def figures(self) -> Mapping[str, int]:
         """Return how many deliveries wait, and were taken in the last month."""
@@ -133,8 +122,8 @@ class Deliveries:
 
 def event_body(event_id: str, kind: str, job_id: str, at: float) -> str:
     """Return an event as it is sent. Source: openai, FineTuningJobSucceededWebhookEvent."""
-    told = {"id": event_id, "object": "event", "created_at": int(at), "type": kind}
-    return json.dumps({**told, "data": {"id": job_id}}, separators=(",", ":"))
+    event = {"id": event_id, "object": "event", "created_at": int(at), "type": kind}
+    return json.dumps({**event, "data": {"id": job_id}}, separators=(",", ":"))
 
 
 def new_id() -> str:
@@ -146,10 +135,6 @@ def pause_s(tries: int) -> float:
     """Return how long to wait after one more try than `tries` has failed, give or take a fifth."""
     pause = LADDER_S[min(tries, len(LADDER_S) - 1)]
     return pause * _RANDOM.uniform(1 - JITTER, 1 + JITTER)
-
-
-TIMEOUT_S = 15.0
-LONGEST_RETRY_AFTER_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +156,8 @@ class Outcome:
         return self.status == HTTPStatus.GONE
 
 
-class Sending:
-    """The engine's own way out; opened within the loop that uses it."""
+class WebhookClient:
+    """The HTTP client of deliveries; opened within the loop that uses it."""
 
     def __init__(self, guard: SsrfGuard) -> None:
         self._guard = guard
@@ -200,7 +185,7 @@ class Sending:
                 url, data=content, headers=headers, allow_redirects=False
             )
             async with answering as answer:
-                after = retry_after_s(answer.headers.get("retry-after", ""))
+                after = wait_before_retry_s(answer.headers)
                 return Outcome(answer.status, f"HTTP {answer.status}", after)
         except ApiError as refused:
             return Outcome(None, str(refused))
@@ -210,25 +195,9 @@ class Sending:
             return Outcome(None, f"{type(error).__name__}: {error}")
 
 
-def retry_after_s(told: str) -> float:
-    """Return the seconds of a header Retry-After, a number or a date; 0 for what is neither."""
-    if told.isascii() and told.isdigit():
-        return min(float(told[:9]), LONGEST_RETRY_AFTER_S)
-    try:
-        at = parsedate_to_datetime(told)
-    except ValueError:
-        return 0.0
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return min(max(0.0, (at - utc_now()).total_seconds()), LONGEST_RETRY_AFTER_S)
-
-
-log = get_logger(__name__)
-
-AFTER_FAILURE_S = 5.0
-JOIN_S = 20.0
-# So often it is looked whether the clock was set back, while something waits.
-LOOK_S = 5.0
+def wait_before_retry_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds that a header Retry-After asks for, a day at most; 0 where it does not."""
+    return min(retry_after_s(headers) or 0.0, LONGEST_RETRY_AFTER_S)
 
 
 class WebhookSender:
@@ -247,7 +216,7 @@ class WebhookSender:
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-webhooks", daemon=True)
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._sending: Sending | None = None
+        self._client: WebhookClient | None = None
 
     def start(self) -> None:
         """Begin to send."""
@@ -282,7 +251,7 @@ class WebhookSender:
         body = event_body("evt_test", kind, "ftjob-test", endpoint["updated_at"])
         outcome = await self._send(endpoint, new_id(), body)
         if outcome.is_taken:
-            self.endpoints.well(endpoint["id"])
+            self.endpoints.note_success(endpoint["id"])
             self._woken.set()
         return outcome
 
@@ -294,18 +263,18 @@ class WebhookSender:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._sending = Sending(self.guard)
+        self._client = WebhookClient(self.guard)
         try:
             while not self._is_stopping:
                 self._woken.clear()
-                await self._rest(self._survived())
+                await self._rest(self._begin_due_or_wait())
         finally:
             for task in self._under_way.values():
                 task.cancel()
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-            await self._sending.close()
+            await self._client.close()
 
-    def _survived(self) -> float | None:
+    def _begin_due_or_wait(self) -> float | None:
         try:
             return self._begin_due()
         except Exception:
@@ -335,7 +304,7 @@ class WebhookSender:
 
     def _begin(self, delivery: Row) -> None:
         endpoint_id = delivery["endpoint_id"]
-        task = self._loop.create_task(self._surely(delivery))
+        task = self._loop.create_task(self._try_deliver(delivery))
         self._under_way[endpoint_id] = task
 
         def ended(_task: asyncio.Task[None]) -> None:
@@ -344,7 +313,7 @@ class WebhookSender:
 
         task.add_done_callback(ended)
 
-    async def _surely(self, delivery: Row) -> None:
+    async def _try_deliver(self, delivery: Row) -> None:
         try:
             await self._deliver(delivery)
         except ApiError:
@@ -358,17 +327,17 @@ class WebhookSender:
         outcome = await self._send(endpoint, delivery["id"], delivery["body"])
         kill_point("engine.webhook_sent")
         if outcome.is_taken:
-            self.deliveries.delivered(delivery["id"])
-            self.endpoints.well(endpoint["id"])
+            self.deliveries.note_delivered(delivery["id"])
+            self.endpoints.note_success(endpoint["id"])
         else:
             self._failed(delivery, outcome)
         kill_point("engine.webhook_recorded")
 
     def _failed(self, delivery: Row, outcome: Outcome) -> None:
         endpoint_id = delivery["endpoint_id"]
-        self.deliveries.failed(delivery, outcome.trouble)
+        self.deliveries.note_failure(delivery, outcome.trouble)
         pause_s = max(outcome.again_in_s, LADDER_S[0])
-        state = self.endpoints.failed(endpoint_id, pause_s, is_gone=outcome.is_gone)
+        state = self.endpoints.note_failure(endpoint_id, pause_s, is_gone=outcome.is_gone)
         log.warning(
             "a webhook was not taken",
             endpoint=endpoint_id,
@@ -380,27 +349,27 @@ class WebhookSender:
             log.error("a webhook endpoint gets no more", endpoint=endpoint_id, state=state)
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
-        if self._sending is None:
+        if self._client is None:
             raise RuntimeError("the sender was not started")
         signing = self.endpoints.secrets_of(endpoint)
-        return await self._sending.send(endpoint["url"], delivery_id, body, signing)
+        return await self._client.send(endpoint["url"], delivery_id, body, signing)
 
 
 def webhook_sender_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
     """Return the sender of an engine, the endpoints of its configuration in place."""
     endpoints = Endpoints(rows)
-    endpoints.keep_config(settings.webhooks)
+    endpoints.sync_config(settings.webhooks)
     return WebhookSender(endpoints, Deliveries(rows), SsrfGuard(settings))
 
 
 def check_webhooks(settings: EngineSettings) -> None:
     """Raise ConfigError for an address that is none, and for a secret that signs nothing."""
     guard = SsrfGuard(settings)
-    for said in settings.webhooks:
+    for webhook in settings.webhooks:
         try:
-            guard.check(said.url)
-            key_of(said.secret)
+            guard.check(webhook.url)
+            key_of(webhook.secret)
         except ApiError as error:
-            raise ConfigError(f"engine.webhooks: {error}, not {said.url}") from error
+            raise ConfigError(f"engine.webhooks: {error}, not {webhook.url}") from error
         except ValueError as error:
-            raise ConfigError(f"engine.webhooks: the secret of {said.url}: {error}") from error
+            raise ConfigError(f"engine.webhooks: the secret of {webhook.url}: {error}") from error

@@ -1,6 +1,4 @@
-"""Webhook endpoints and their secrets.
-
-Endpoints: who wants to hear of jobs that ended, by which secret, and how it goes.
+"""Webhook endpoints: who is to be told of jobs that ended, by which secret, and how it goes.
 
     on -> paused: failed for a week, its deliveries wait   -> on: it was changed, or took a test
     on -> gone: it answered 410, nothing more is kept      -> on: as above
@@ -38,7 +36,7 @@ _WELL = f"UPDATE endpoint SET {_AFRESH} WHERE id = ?"  # noqa: S608 - our own wo
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EndpointChange:
     """What a call says of an endpoint; None where it says nothing."""
 
     name: str | None = None
@@ -46,15 +44,15 @@ class Wanted:
     event_types: Sequence[str] | None = None
 
 
-def wanted_of(asked: Mapping[str, object], *, is_new: bool) -> Wanted:
+def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange:
     """Read a call's body. Raises ApiError 400 that names the field.
 
     Source: openai, webhook_create_params and webhook_update_params.
     """
     for field in ("name", "url", "event_types"):
-        if is_new and asked.get(field) is None:
+        if is_new and body.get(field) is None:
             raise bad_field(field, f"Missing required parameter: '{field}'.")
-    name, url, types = asked.get("name"), asked.get("url"), asked.get("event_types")
+    name, url, types = body.get("name"), body.get("url"), body.get("event_types")
     if name is not None:
         is_text = isinstance(name, str) and name.isprintable()
         if not isinstance(name, str) or not is_text or not 0 < len(name) <= LONGEST_NAME:
@@ -63,22 +61,20 @@ def wanted_of(asked: Mapping[str, object], *, is_new: bool) -> Wanted:
             )
     if url is not None and not isinstance(url, str):
         raise bad_field("url", "url must be a text")
-    return Wanted(name, url, None if types is None else _types(types))
+    return EndpointChange(name, url, None if types is None else _types(types))
 
 
-def _types(told: object) -> list[str]:
-    if not isinstance(told, list) or not told:
+def _types(value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
         raise bad_field("event_types", "event_types must be a list of at least one")
-    for each in told:
-        event_type(each, "event_types")
-    return sorted(set(told))
+    return sorted({event_type(each, "event_types") for each in value})
 
 
-def event_type(told: object, param: str = "event_type") -> str:
+def event_type(value: object, param: str = "event_type") -> str:
     """Return a type of event that this engine has. Raises ApiError 400."""
-    if not isinstance(told, str) or told not in EVENT_TYPES:
+    if not isinstance(value, str) or value not in EVENT_TYPES:
         raise bad_field(param, f"{param}: this engine has the events {', '.join(EVENT_TYPES)}")
-    return told
+    return value
 
 
 class Endpoints:
@@ -88,48 +84,55 @@ class Endpoints:
         self._rows = rows
         self._clock = clock
 
-    def add(self, wanted: Wanted, owner: str) -> Row:
+    def add(self, change: EndpointChange, owner: str) -> Row:
         """Keep a new endpoint with a new secret. Raises ApiError 400 where the owner has many."""
         with self._rows.transaction():
             sql = "SELECT COUNT(*) AS n FROM endpoint WHERE owner = ?"
             if self._rows.select(sql, owner)[0]["n"] >= MOST_OF_ONE:
                 raise ApiError(400, f"There are {MOST_OF_ONE} webhook endpoints; delete one first.")
             endpoint_id = f"we_{secrets.token_hex(12)}"
-            self._insert(endpoint_id, wanted, new_secret(), owner)
+            self._insert(endpoint_id, change, new_secret(), owner)
         return self.get(endpoint_id)
 
     def _insert(
-        self, endpoint_id: str, wanted: Wanted, secret: str, owner: str = "", of_config: int = 0
+        self,
+        endpoint_id: str,
+        change: EndpointChange,
+        secret: str,
+        owner: str = "",
+        of_config: int = 0,
     ) -> None:
         now = self._clock().timestamp()
-        self._rows.change(
-            "INSERT INTO endpoint (id, owner, is_of_config, name, url, event_types, secret,"
-            " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(endpoint_id, owner, of_config, wanted.name, wanted.url),
-            *(json.dumps(wanted.event_types), secret, now, now),
+        self._rows.insert(
+            "endpoint",
+            id=endpoint_id,
+            owner=owner,
+            is_of_config=of_config,
+            name=change.name,
+            url=change.url,
+            event_types=json.dumps(change.event_types),
+            secret=secret,
+            created_at=now,
+            updated_at=now,
         )
 
     def get(self, endpoint_id: str) -> Row:
         """Return an endpoint. Raises ApiError 404."""
-        found = self._rows.select("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
-        if not found:
+        row = self._rows.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
+        if row is None:
             raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
-        return found[0]
+        return row
 
     def list(self, page: Page, owner: str = "") -> tuple[list[Row], bool]:
         """Return a page of an owner's endpoints ("" for all), and whether more follow."""
         return rows_of(self._rows, "endpoint", "? IN ('', owner)", [owner], page)
 
-    def change(self, endpoint_id: str, wanted: Wanted) -> Row:
+    def update(self, endpoint_id: str, change: EndpointChange) -> Row:
         """Change what the call names, and begin to send again. Raises ApiError 400, 404."""
         row = self._own(endpoint_id)
-        new = {
-            "name": row["name"] if wanted.name is None else wanted.name,
-            "url": row["url"] if wanted.url is None else wanted.url,
-            "event_types": row["event_types"]
-            if wanted.event_types is None
-            else json.dumps(wanted.event_types),
-        }
+        types = None if change.event_types is None else json.dumps(change.event_types)
+        changed = {"name": change.name, "url": change.url, "event_types": types}
+        new = {field: row[field] if value is None else value for field, value in changed.items()}
         now = self._clock().timestamp()
         is_other = any(row[field] != value for field, value in new.items())
         updated = now if is_other else row["updated_at"]
@@ -161,32 +164,33 @@ class Endpoints:
             raise ApiError(400, words, code="endpoint_of_config")
         return row
 
-    def keep_config(self, said: Sequence[WebhookSettings]) -> None:
-        """Make the endpoints of the configuration those of `said`; a start sends afresh."""
-        named = {f"we_{hashlib.sha256(each.url.encode()).hexdigest()[:24]}": each for each in said}
+    def sync_config(self, webhooks: Sequence[WebhookSettings]) -> None:
+        """Make the endpoints of the configuration those of `webhooks`; a start sends afresh."""
+        named = {
+            f"we_{hashlib.sha256(each.url.encode()).hexdigest()[:24]}": each for each in webhooks
+        }
         now = self._clock().timestamp()
         with self._rows.transaction():
             for row in self._rows.select("SELECT * FROM endpoint WHERE is_of_config = 1"):
                 if row["id"] not in named:
                     self._rows.change("DELETE FROM endpoint WHERE id = ?", row["id"])
             for endpoint_id, each in named.items():
-                known = self._rows.select("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
-                if not known:
-                    wanted = Wanted("engine.webhooks", each.url, EVENT_TYPES)
-                    self._insert(endpoint_id, wanted, each.secret, of_config=1)
+                if not self._rows.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id):
+                    change = EndpointChange("engine.webhooks", each.url, EVENT_TYPES)
+                    self._insert(endpoint_id, change, each.secret, of_config=1)
                     continue
                 sql = f"UPDATE endpoint SET secret = ?, {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
                 self._rows.change(sql, each.secret, endpoint_id)
                 self._due_now(endpoint_id, now)
 
-    def well(self, endpoint_id: str) -> None:
+    def note_success(self, endpoint_id: str) -> None:
         """Note that it took a delivery: it is on, whatever was before."""
         now, row = self._clock().timestamp(), self.get(endpoint_id)
         self._rows.change(_WELL, endpoint_id)
         if row["state"] != ON:
             self._due_now(endpoint_id, now)
 
-    def failed(self, endpoint_id: str, again_in_s: float, *, is_gone: bool) -> str:
+    def note_failure(self, endpoint_id: str, again_in_s: float, *, is_gone: bool) -> str:
         """Note that a try failed, and send nothing for so long; return the state after it."""
         now = self._clock().timestamp()
         self._rows.change(
