@@ -36,7 +36,7 @@ from merlin.core.log import get_logger
 from merlin.core.server import free_ports
 from merlin.engine.serving.base import Adapter, Unavailable
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
-from merlin.engine.serving.proxy import Calls, Proxied, Target
+from merlin.engine.serving.proxy import Calls, ProxyBackend, Target
 from merlin.engine.settings import ModelSettings
 from merlin.engine.trainers.base import BaseFiles
 
@@ -200,7 +200,7 @@ def _die_with_parent() -> None:
 _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
-class LlamaCppBackend(Proxied):
+class LlamaCppBackend(ProxyBackend):
     """The Backend Protocol for one llama.cpp server, the engine's own or one at a `url`."""
 
     def __init__(self, model: ModelSettings, key: str, files: Callable[[], BaseFiles]) -> None:

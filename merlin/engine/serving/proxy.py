@@ -1,15 +1,10 @@
-"""Another OpenAI server behind the engine, and its errors in our words.
-
-What another server refused, in the words and kinds of ours.
-
-Sources: vllm-project/vllm 0.33.0, entrypoints/serve/exception_handling/error_response.py;
-ggml-org/llama.cpp, tools/server/README.md, "API errors".
-
-Answers of another server of the OpenAI protocol: the call, its stream, its refusals.
+"""Another server of the OpenAI protocol behind the engine: calls, streams, refusals.
 
 What vLLM and llama.cpp share. Only how an adapter gets to them differs, and stands with each.
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
-CreateChatCompletionStreamResponse; WHATWG HTML, 9.2 "Server-sent events".
+CreateChatCompletionStreamResponse; vllm-project/vllm 0.33.0,
+entrypoints/serve/exception_handling/error_response.py; ggml-org/llama.cpp, tools/server/README.md,
+"API errors".
 """
 
 from __future__ import annotations
@@ -20,12 +15,10 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import LineTooLong
 
-from merlin.core.server import join_pieces
 from merlin.engine.serving.base import (
     Adapter,
     Busy,
@@ -36,8 +29,19 @@ from merlin.engine.serving.base import (
     TokenChance,
     Unavailable,
 )
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.client import read_events, read_whole
+from merlin.openai_protocol.errors import ApiError, InvalidResponse
 
+Json = dict[str, object]
+CONNECT_S = 5.0
+# A long prompt behind a full queue: so long nothing may come before the first piece.
+SILENCE_S = 300.0
+_OK = 200
+# What is longer is no answer: a server that has gone wrong must not take the engine's memory.
+LARGEST_ANSWER = 64_000_000
+_CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
+_NO_EMBEDDINGS = (400, 404, 501)
+_COUNTED = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
 _LONGEST = 400
@@ -59,18 +63,17 @@ class Answer:
     @property
     def words(self) -> str:
         """Return what it says, one line, not over 400 characters."""
-        return said_in(self.body)
-
-    @property
-    def is_unknown_model(self) -> bool:
-        """Return whether the model that was asked is not there."""
-        return self.status == _UNKNOWN
+        text = self.body.decode(errors="replace")
+        try:
+            return words_in(json.loads(text))
+        except (ValueError, RecursionError):
+            return words_in(text)
 
     @property
     def is_too_long(self) -> bool:
         """Return whether the messages do not fit into the window."""
-        told = self.body.decode(errors="replace")
-        return self.status in _REFUSED and any(mark in told for mark in _TOO_LONG)
+        text = self.body.decode(errors="replace")
+        return self.status in _REFUSED and any(mark in text for mark in _TOO_LONG)
 
     def refusal(self) -> Exception:
         """Return what to raise: Busy, Unavailable or ApiError."""
@@ -86,33 +89,16 @@ class Answer:
         return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.words}")
 
 
-def said_in(body: bytes) -> str:
-    """Return the words of an error's body, one line, not over 400 characters."""
-    text = body.decode(errors="replace")
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict):
-        error = told.get("error", told)
-        text = str(error.get("message", error) if isinstance(error, dict) else error)
-    return " ".join(text.split())[:_LONGEST]
+def words_in(error: object) -> str:
+    """Return the words of an error's object or body, one line, not over 400 characters."""
+    if isinstance(error, Mapping):
+        inner = error.get("error", error)
+        error = inner.get("message", inner) if isinstance(inner, Mapping) else inner
+    return " ".join(str(error).split())[:_LONGEST]
 
 
-def _seconds(told: str) -> int:
-    return max(int(told), _SOON_S) if told.isdecimal() else _SOON_S
-
-
-Json = dict[str, object]
-CONNECT_S = 5.0
-# A long prompt behind a full queue: so long nothing may come before the first piece.
-SILENCE_S = 300.0
-_OK = 200
-# What is longer is no answer: a server that has gone wrong must not take the engine's memory.
-LARGEST_ANSWER = 64_000_000
-_CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
-_NO_EMBEDDINGS = (400, 404, 501)
-_COUNTED = ("prompt_tokens", "completion_tokens")
+def _seconds(header: str) -> int:
+    return max(int(header), _SOON_S) if header.isdecimal() else _SOON_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +131,13 @@ class Calls:
 
     async def json(self, url: str, body: Json | None) -> Answer:
         """Return a whole answer, whatever its status. Raises as `send`."""
-        async with self.send(url, body) as answer:
-            return Answer(self.who, url, answer.status, answer.headers, await _whole(answer))
+        async with self.send(url, body) as response:
+            return await self.read(url, response)
+
+    async def read(self, url: str, response: aiohttp.ClientResponse) -> Answer:
+        """Read a whole answer. Raises InvalidResponse for one that is too long."""
+        body = await read_whole(response, LARGEST_ANSWER)
+        return Answer(self.who, url, response.status, response.headers, body)
 
     @contextmanager
     def _broken(self, url: str) -> Iterator[None]:
@@ -157,7 +148,7 @@ class Calls:
             raise Unavailable(text) from error
         except TimeoutError as error:
             raise Unavailable(f"{self.who} at {url} is silent: look at its log.") from error
-        except (aiohttp.ClientError, LineTooLong, OSError, ValueError) as error:
+        except (aiohttp.ClientError, InvalidResponse, OSError, ValueError) as error:
             raise Unavailable(f"{self.who} at {url} broke off: {error}") from error
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -177,7 +168,7 @@ class Calls:
             self._session = None
 
 
-class Proxied(ABC):
+class ProxyBackend(ABC):
     """A Backend that hands questions on; a subclass says where to and with which adapter."""
 
     def __init__(self, calls: Calls, sampling: Mapping[str, object], *, can_embed: bool) -> None:
@@ -202,21 +193,29 @@ class Proxied(ABC):
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces, an Ending last; see Backend.ask."""
+        """Answer in pieces, a Finish last; see Backend.ask."""
         unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
         with self._running():
             async with aclosing(self.target(adapter)) as targets:
                 async for target in targets:
                     body = {**body_of(asking), **self._added(asking), **target.fields}
-                    async with self.calls.send(f"{target.url}{_CHAT}", body) as answer:
-                        if answer.status == _OK:
-                            stream = Stream(self.calls.who, answer.content)
-                            async for piece in stream:
-                                yield piece
-                            self._figures.update(stream.usage)
+                    url = f"{target.url}{_CHAT}"
+                    async with self.calls.send(url, body) as response:
+                        if response.status == _OK:
+                            async with aclosing(read_answer(self.calls.who, response)) as parts:
+                                async for part in parts:
+                                    self._count_tokens(part)
+                                    yield part
                             return
-                        unknown = await self._unknown(answer, target)
+                        answer = await self.calls.read(target.url, response)
+                    unknown = answer.refusal()
+                    if answer.status != _UNKNOWN:
+                        raise unknown
         raise unknown
+
+    def _count_tokens(self, part: Chunk | Finish) -> None:
+        if isinstance(part, Finish):
+            self._figures.update({name: getattr(part, name) for name in _COUNTED})
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -225,14 +224,6 @@ class Proxied(ABC):
             yield
         finally:
             self._figures["running"] -= 1
-
-    async def _unknown(self, answer: aiohttp.ClientResponse, target: Target) -> Exception:
-        """Return what to raise where nobody knows the model; raise any other refusal now."""
-        raw = await _whole(answer)
-        told = Answer(self.calls.who, target.url, answer.status, answer.headers, raw)
-        if told.is_unknown_model:
-            return told.refusal()
-        raise told.refusal()
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, and how many tokens they have; see Backend.embed."""
@@ -262,12 +253,6 @@ class Proxied(ABC):
         await self.calls.close()
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    """Return a whole answer. Raises ValueError for one that is too long."""
-    too_long = ValueError(f"its answer is longer than {LARGEST_ANSWER // 1_000_000} MB")
-    return await join_pieces(answer.content.iter_any(), LARGEST_ANSWER, too_long)
-
-
 def body_of(asking: GenerationRequest) -> Json:
     """Return a streamed question as the protocol writes it."""
     body: Json = {
@@ -293,64 +278,35 @@ def body_of(asking: GenerationRequest) -> Json:
     return body
 
 
-class Stream:
-    """One streamed answer, read a line at a time."""
-
-    def __init__(self, who: str, lines: aiohttp.StreamReader) -> None:
-        self._who = who
-        self._lines = lines
-        self._reason = ""
-        self.usage: dict[str, int] = {}
-        self._is_over = False
-        self._size = 0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Chunk | Finish:
-        """Return what comes next, the Ending last. Raises Unavailable where it breaks off."""
-        if self._is_over:
-            raise StopAsyncIteration
-        # aiohttp itself lets no line be longer than 512 kB.
-        while line := await self._lines.readline():
-            self._size += len(line)
-            if self._size > LARGEST_ANSWER:
-                raise Unavailable(f"{self._who} does not end its answer: look at its log.")
-            name, _, value = line.partition(b":")
-            if name != b"data":
-                continue
-            if value.strip() == b"[DONE]":
-                break
-            if (piece := self._piece(value)) is not None:
-                return piece
-        return self._ending()
-
-    def _piece(self, data: bytes) -> Chunk | None:
-        told = json.loads(data)
-        if not isinstance(told, dict) or "error" in told:
-            raise Unavailable(f"{self._who} broke off its answer: {said_in(data)}")
+async def read_answer(
+    who: str, response: aiohttp.ClientResponse
+) -> AsyncGenerator[Chunk | Finish, None]:
+    """Yield a streamed answer, the Finish last. Raises Unavailable where it breaks off."""
+    reason, usage = "", dict[str, int]()
+    event: Any
+    async for event in read_events(response):
+        if "error" in event:
+            raise Unavailable(f"{who} broke off its answer: {words_in(event)}")
         try:
-            if used := told.get("usage"):
-                self.usage = {name: int(used[name]) for name in _COUNTED}
-            return self._choice(told["choices"][0]) if told["choices"] else None
-        except (KeyError, TypeError, AttributeError) as error:
-            raise Unavailable(f"{self._who} sent no answer: {said_in(data)}") from error
-
-    def _choice(self, choice: Mapping[str, Any]) -> Chunk | None:
-        self._reason = choice.get("finish_reason") or self._reason
-        text = choice["delta"].get("content") or ""
-        chances = chances_of(choice.get("logprobs"))
-        return Chunk(text, chances) if text or chances else None
-
-    def _ending(self) -> Finish:
-        self._is_over = True
-        if not self._reason or not self.usage:
-            raise Unavailable(f"{self._who} ended its answer in the middle: look at its log.")
-        reason = "length" if self._reason == "length" else "stop"
-        return Finish(reason, self.usage["prompt_tokens"], self.usage["completion_tokens"])
+            if used := event.get("usage"):
+                usage = {name: int(used[name]) for name in _COUNTED}
+            choice = event["choices"][0] if event["choices"] else {"delta": {}}
+            reason = choice.get("finish_reason") or reason
+            chunk = Chunk(choice["delta"].get("content") or "", chances_of(choice.get("logprobs")))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Unavailable(f"{who} sent no answer: {words_in(event)}") from error
+        if chunk.text or chunk.chances:
+            yield chunk
+    if not reason or not usage:
+        raise Unavailable(f"{who} ended its answer in the middle: look at its log.")
+    yield Finish(
+        "length" if reason == "length" else "stop",
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+    )
 
 
-def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:
+def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
     """Read ChatCompletionChoice.logprobs; [] where there are none."""
     return [
         TokenChance(
@@ -358,16 +314,16 @@ def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:
             each["logprob"],
             [(near["token"], near["logprob"]) for near in each.get("top_logprobs") or []],
         )
-        for each in (told or {}).get("content") or []
+        for each in (logprobs or {}).get("content") or []
     ]
 
 
 def vectors_of(answer: Answer) -> Embedded:
     """Read CreateEmbeddingResponse. Raises Unavailable for anything else."""
     try:
-        told = json.loads(answer.body)
-        rows = sorted(told["data"], key=lambda row: row["index"])
-        return [row["embedding"] for row in rows], told["usage"]["prompt_tokens"]
+        body = json.loads(answer.body)
+        rows = sorted(body["data"], key=lambda row: row["index"])
+        return [row["embedding"] for row in rows], body["usage"]["prompt_tokens"]
     except (ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
 

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 
 from merlin.core.log import get_logger
 from merlin.engine.serving.base import Adapter, Unavailable
-from merlin.engine.serving.proxy import Answer, Calls, Proxied, Target
+from merlin.engine.serving.proxy import Answer, Calls, ProxyBackend, Target
 from merlin.engine.settings import ModelSettings
 
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 _HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
 
-class VllmBackend(Proxied):
+class VllmBackend(ProxyBackend):
     """The Backend Protocol for one vLLM server."""
 
     def __init__(self, model: ModelSettings, key: str) -> None:
