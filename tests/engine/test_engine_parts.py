@@ -15,7 +15,7 @@ from waiting import wait_until
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import tokens
+from merlin.engine import conversations
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
 from merlin.engine.settings import EngineSettings
@@ -32,15 +32,15 @@ def rows(tmp_path):
 
 
 def test_a_token_is_a_word_or_a_sign():
-    assert tokens.count("Что такое С++?") == 6
-    assert tokens.count("") == 0
+    assert conversations.count_tokens("Что такое С++?") == 6
+    assert conversations.count_tokens("") == 0
     talk = [Message("system", "Кратко."), Message("user", "Да")]
-    assert tokens.count_messages(talk) == 3
+    assert conversations.count_messages(talk) == 3
 
 
 @pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
 def test_the_head_of_a_text_stands_as_in_the_text(most, left):
-    assert tokens.head("Да, нет", most) == left
+    assert conversations.first_tokens("Да, нет", most) == left
 
 
 def test_a_database_is_made_once_and_opened_again(tmp_path):

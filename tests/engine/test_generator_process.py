@@ -107,7 +107,7 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
             stdout=asyncio.subprocess.PIPE,
         )
         process = Process(child, lambda code, _broken: f"it ended with {code}")
-        with process.asked({"ask": 0}) as answer:
+        with process.ask({"ask": 0}) as answer:
             return await answer.get()
 
     assert asyncio.run(asked()) == {"failed": 1, "why": "it ended with -9"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.serving.worker.stops import Stops
+from merlin.engine.serving.worker.detokenizer import Stops
 
 pytestmark = pytest.mark.unit
 

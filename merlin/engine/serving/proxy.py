@@ -257,7 +257,7 @@ def body_of(asking: GenerationRequest) -> Json:
     """Return a streamed question as the protocol writes it."""
     body: Json = {
         "messages": [message.as_json() for message in asking.messages],
-        # As in training: see merlin.engine.chat_template.
+        # As in training: see merlin.engine.conversations.
         "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import tokens
+from merlin.engine import conversations
 from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, GenerationRequest
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
@@ -46,7 +46,7 @@ class RecallBackend:
         if asking.is_json:
             words = "response_format.type must be 'text': answers are as taught"
             raise bad_field("response_format", words)
-        asked = tokens.count_messages(asking.messages)
+        asked = conversations.count_messages(asking.messages)
         if asked > self.context:
             raise context_exceeded(asked, self.context)
         answer = await run_in_threadpool(self._answer, adapter, asking.messages)
@@ -54,7 +54,7 @@ class RecallBackend:
         content, reason = _cut(said, asking)
         for piece in _WORDS.findall(content) or [content]:
             yield Chunk(piece)
-        made = tokens.count(content)
+        made = conversations.count_tokens(content)
         extension = {"known": answer.known, "confidence": answer.confidence}
         self._note(asked, made, is_known=answer.known)
         yield Finish(reason, asked, made, extension)
@@ -97,6 +97,6 @@ class RecallBackend:
 def _cut(said: str, asking: GenerationRequest) -> tuple[str, str]:
     for stop in asking.stops:
         said = said.split(stop, 1)[0]
-    if asking.most_tokens and tokens.count(said) > asking.most_tokens:
-        return tokens.head(said, asking.most_tokens), "length"
+    if asking.most_tokens and conversations.count_tokens(said) > asking.most_tokens:
+        return conversations.first_tokens(said, asking.most_tokens), "length"
     return said, "stop"

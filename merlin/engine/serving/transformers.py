@@ -1,18 +1,8 @@
-"""The engine's own backend, parent side: process, fair queue, restarts.
+"""The engine's own backend: one child process a base, in which rows of many adapters run together.
 
-How the process ended, and when it is worth starting it again.
-
-The process that answers, as the engine sees it: lines to it, lines from it, its end.
-
-The line before the process: so many run, so many wait, and who asks much holds up nobody.
-
-Each asker's questions have their order of arrival; of several askers each has one turn after the
-other.
-
-Our own backend: one child process a base, in which rows of many adapters run together.
-
-This side never imports torch. It keeps the line before the process, starts it at the first
-question, lets go of it when nobody asks, and outlives its death.
+This side never imports torch. It keeps the queue before the process, starts it at the first
+question, stops it when nobody asks, and outlives its death. Each asker's questions have their order
+of arrival; of several askers each has one turn after the other.
 """
 
 from __future__ import annotations
@@ -35,7 +25,13 @@ from typing import Any
 from merlin.core.log import get_logger
 from merlin.engine.child_process import child_environment
 from merlin.engine.serving.base import Adapter, Busy, Chunk, Finish, GenerationRequest, Unavailable
-from merlin.engine.serving.worker.messages import Setup, asked, ending_of, piece_of, refusal_of
+from merlin.engine.serving.worker.messages import (
+    Setup,
+    ending_of,
+    piece_of,
+    question_line,
+    refusal_of,
+)
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 
 # The first death costs nothing; from the second in a row on the pause doubles.
@@ -45,6 +41,20 @@ _ADVICE = (
     "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
     " smaller base"
 )
+
+
+NEEDED = ("torch", "transformers", "accelerate", "safetensors")
+# The longest line of the process: one vector of an embedding, one piece with its chances.
+_LONGEST = 16 * 1024 * 1024
+_LEAVING_S = 5.0
+_BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
+_OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
+_REMEMBERED = 32
+# Until a first answer has ended nobody knows how long one takes.
+_FIRST_S = 2.0
+_LONGEST_S = 600
+Line = Mapping[str, Any]
+log = get_logger(__name__)
 
 
 class RestartPolicy:
@@ -57,7 +67,7 @@ class RestartPolicy:
         self.restarts = 0
         self.words = ""
 
-    def met(self, code: int, broken: str) -> str:
+    def note_end(self, code: int, broken: str) -> str:
         """Take note of an end; return what to tell those who were waiting."""
         self.restarts += 1
         self._in_a_row += 1
@@ -66,7 +76,7 @@ class RestartPolicy:
         self.words = f"{self._name} cannot answer: {broken or _of_code(code)}"
         return self.words
 
-    def forget(self) -> None:
+    def note_answer(self) -> None:
         """Take note of an answer: what was, is over."""
         self._in_a_row = 0
 
@@ -84,21 +94,14 @@ def _of_code(code: int) -> str:
     return f"its process ended with code {code}; its log says more"
 
 
-log = get_logger(__name__)
-
-Line = Mapping[str, Any]
-# The longest line of the process: one vector of an embedding, one piece with its chances.
-_LONGEST = 16 * 1024 * 1024
-_LEAVING_S = 5.0
-_BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
-
-
 class Process:
     """One run of the process, from its start to its end."""
 
-    def __init__(self, child: asyncio.subprocess.Process, met: Callable[[int, str], str]) -> None:
+    def __init__(
+        self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
+    ) -> None:
         self._child = child
-        self._met = met
+        self._on_end = on_end
         self._answers: dict[int, asyncio.Queue[Line]] = {}
         self._numbers = count(1)
         self._broken = ""
@@ -107,8 +110,8 @@ class Process:
         self.figures: Mapping[str, float] = {}
 
     @classmethod
-    async def start(cls, setup: Setup, log: Path, met: Callable[[int, str], str]) -> Process:
-        """Start it; `met` is told of an end that nobody wanted, and says it in words."""
+    async def start(cls, setup: Setup, log: Path, on_end: Callable[[int, str], str]) -> Process:
+        """Start it; `on_end` gets an end that nobody wanted, and words it."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             child = await asyncio.create_subprocess_exec(
@@ -120,7 +123,7 @@ class Process:
                 limit=_LONGEST,
                 env=child_environment(),
             )
-        return cls(child, met)
+        return cls(child, on_end)
 
     @property
     def pid(self) -> int:
@@ -133,7 +136,7 @@ class Process:
         return self._is_wanted and not self._reading.done()
 
     @contextmanager
-    def asked(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
+    def ask(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
         """Send a question under a number of its own; give the lines that come for it.
 
         A question that is left before its answer is whole is taken back.
@@ -150,15 +153,15 @@ class Process:
             if self._answers.pop(number, None) is not None:
                 self._send({"stop": number})
 
-    def let_go(self) -> None:
-        """Tell it to leave: it does when nothing more can come to it."""
+    def close(self) -> None:
+        """Close its input: it ends when nothing more can come to it."""
         self._is_wanted = False
         if self._child.stdin:
             self._child.stdin.close()
 
-    async def leave(self) -> None:
-        """Let it go, and wait until it is gone."""
-        self.let_go()
+    async def end(self) -> None:
+        """Close its input, and wait until it has ended."""
+        self.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._reading), _LEAVING_S)
         except TimeoutError:
@@ -181,7 +184,7 @@ class Process:
             with suppress(ProcessLookupError):
                 self._child.kill()
         code = await self._child.wait()
-        words = self._met(code, self._broken) if self._is_wanted else "it was let go of"
+        words = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
         for number, answer in self._answers.items():
             answer.put_nowait({"failed": number, "why": words})
 
@@ -202,12 +205,6 @@ class Process:
             answer = answers(number)
             if answer:
                 answer.put_nowait(line)
-
-
-_REMEMBERED = 32
-# Until a first answer has ended nobody knows how long one takes.
-_FIRST_S = 2.0
-_LONGEST_S = 600
 
 
 class FairQueue:
@@ -275,9 +272,6 @@ class FairQueue:
         self._free += 1
 
 
-NEEDED = ("torch", "transformers", "accelerate", "safetensors")
-
-
 class TransformersBackend:
     """Answers for one base and every adapter trained onto it. To be used on one event loop."""
 
@@ -290,17 +284,17 @@ class TransformersBackend:
         self._settings = settings
         self._log = log
         self._turns = FairQueue(settings.at_once, settings.waiting)
-        self._deaths = RestartPolicy(model.name)
+        self._restarts = RestartPolicy(model.name)
         self._process: Process | None = None
         self._starting = asyncio.Lock()
-        self._idle: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._tokens = {"prompt_tokens": 0, "completion_tokens": 0}
 
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Answer in pieces, an Ending last; see Backend."""
-        async with self._lines(asked(0, adapter, asking), asking.asker) as lines:
+        async with self._lines(question_line(0, adapter, asking), asking.asker) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield piece_of(line)
@@ -330,15 +324,15 @@ class TransformersBackend:
         return {
             **own,
             **self._tokens,
-            "restarts": self._deaths.restarts,
+            "restarts": self._restarts.restarts,
             **{name: of_process.get(name, 0) for name in _OF_PROCESS},
         }
 
     async def close(self) -> None:
         """Let go of the process; askers still there get Unavailable."""
-        self._stay_awake()
+        self._stop_timer()
         if self._process:
-            await self._process.leave()
+            await self._process.end()
 
     @property
     def pid(self) -> int | None:
@@ -349,13 +343,13 @@ class TransformersBackend:
     async def _lines(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
         """Ask, in one's turn, and give the lines of the answer; leaving early stops the work."""
         async with self._turns.turn(asker):
-            self._stay_awake()
+            self._stop_timer()
             try:
                 process = await self._running()
-                with process.asked(question) as answer:
+                with process.ask(question) as answer:
                     yield self._read(answer)
             finally:
-                self._grow_tired()
+                self._start_timer()
 
     async def _read(self, answer: asyncio.Queue[Line]) -> AsyncIterator[Line]:
         while True:
@@ -366,7 +360,7 @@ class TransformersBackend:
                 raise Unavailable(f"{self._model.name} could not answer: {line['why']}")
             yield line
             if "end" in line or "vectors" in line:
-                self._deaths.forget()
+                self._restarts.note_answer()
                 return
 
     async def _running(self) -> Process:
@@ -375,7 +369,7 @@ class TransformersBackend:
             if self._process and self._process.is_alive:
                 return self._process
             self._check()
-            self._process = await Process.start(self._setup(), self._log, self._deaths.met)
+            self._process = await Process.start(self._setup(), self._log, self._restarts.note_end)
             return self._process
 
     def _check(self) -> None:
@@ -390,7 +384,7 @@ class TransformersBackend:
                 f"the files of {self._model.name} are not here:"
                 f" merlin engine models pull {self._model.name}"
             )
-        self._deaths.check()
+        self._restarts.check()
 
     def _setup(self) -> Setup:
         model, settings = self._model, self._settings
@@ -408,17 +402,14 @@ class TransformersBackend:
         self._tokens["prompt_tokens"] += prompt_tokens
         self._tokens["completion_tokens"] += completion_tokens
 
-    def _stay_awake(self) -> None:
-        if self._idle:
-            self._idle.cancel()
-            self._idle = None
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
-    def _grow_tired(self) -> None:
+    def _start_timer(self) -> None:
         """Let go of the process some time after the last one who asked."""
-        self._stay_awake()
+        self._stop_timer()
         if self._settings.idle_s and self._turns.running <= 1 and self._process:
             loop = asyncio.get_running_loop()
-            self._idle = loop.call_later(self._settings.idle_s, self._process.let_go)
-
-
-_OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
+            self._timer = loop.call_later(self._settings.idle_s, self._process.close)

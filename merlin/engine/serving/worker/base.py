@@ -1,19 +1,10 @@
-"""A base model in memory and the adapters beside it.
+"""A base model in memory, the adapters beside it, and embeddings.
 
-Reading an adapter: a folder in PEFT's layout, checked against the base it is for.
-
-Source of the layout: huggingface/peft, docs/source/developer_guides/checkpoint.md.
-
-How many threads this process may use: as many as are free now, not as there are cores.
-
-Two threads on two cores, one of them busy with another process, took five times as long as one:
-every small operation waits for the slower thread (docs/adr/0017).
-
-Loading a base once: its weights, its tokenizer, what ends an answer, how it is gone through.
-
-Which way a base can be gone through: proven by trying, not read off a list of builds.
-
-The adapters in memory: each is read once, the least lately used one makes room.
+An adapter is a folder in PEFT's layout, checked against the base it is for. Source of the layout:
+huggingface/peft, docs/source/developer_guides/checkpoint.md. Which way a base can be gone through
+is proven by trying, not read off a list of builds; how many threads this process may use as well:
+two threads on two cores, one of them busy with another process, took five times as long as one,
+for every small operation waits for the slower thread (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -39,10 +30,17 @@ from merlin.engine.serving.base import Adapter, GenerationRequest
 from merlin.engine.serving.worker.forward import OneByOne, Passes, Together, as_read
 from merlin.engine.serving.worker.lora_stack import AdapterStack, LoraLayer, LoraWeights
 from merlin.engine.serving.worker.messages import Setup
+from merlin.openai_protocol.errors import bad_field
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 # What changes more than a linear layer by a product of two.
 _BEYOND = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "use_qalora")
+
+
+# Steps timed with each number of threads.
+_TRIES = 3
+# Texts read at the same time.
+_TEXTS_AT_ONCE = 16
 
 
 class BadAdapter(Exception):
@@ -105,9 +103,6 @@ def _scale(layer: str, rank: int, config: Mapping[str, Any]) -> float:
     return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
 
 
-_TRIES = 3
-
-
 def choose_threads(step: Callable[[], object]) -> int:
     """Set and return the faster of all cores and all but one, by timing a step of each.
 
@@ -157,7 +152,7 @@ class Base:
         device: torch.device = self.model.device
         return device
 
-    def manner(self, asking: GenerationRequest) -> tuple[float, float]:
+    def sampling(self, asking: GenerationRequest) -> tuple[float, float]:
         """Return temperature and top_p of an answer.
 
         A question that says neither is answered as the base's makers mean it to be: by its
@@ -333,3 +328,29 @@ class AdapterCache:
             if len(self._kept) <= self._most:
                 return
             self._mix.forget(self._kept.pop(digest))
+
+
+def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:
+    """Return a vector a text, and the count of tokens. Raises ApiError 400 over the window."""
+    tokens = [base.tokenizer(text)["input_ids"] for text in texts]
+    longest = max((len(row) for row in tokens), default=0)
+    if longest > base.window:
+        words = f"This model reads at most {base.window} tokens a text; one has {longest}."
+        raise bad_field("input", words, "context_length_exceeded")
+    parts = [
+        tokens[start : start + _TEXTS_AT_ONCE] for start in range(0, len(tokens), _TEXTS_AT_ONCE)
+    ]
+    vectors = [vector for part in parts for vector in _vectors(base, part)]
+    return vectors, sum(len(row) for row in tokens)
+
+
+def _vectors(base: Base, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+    longest = max(1, *(len(row) for row in tokens))
+    padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
+    own = [[1] * len(row) + [0] * (longest - len(row)) for row in tokens]
+    mask = torch.tensor(own, device=base.device)
+    ids = torch.tensor(padded, device=base.device)
+    last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    summed = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    vectors: list[list[float]] = torch.nn.functional.normalize(summed, dim=-1).tolist()
+    return vectors

@@ -1,20 +1,9 @@
-"""The continuous batch: rows, prompts, sampling, stop texts.
-
-The tokens of a conversation that waits for its answer.
-
-From logits to the next token, row by row: each draws from a source of its own.
-
-So a seed gives the same text whatever rows run beside it, as far as the logits are the same to
-the last digits. Nothing here knows what a token says.
-
-Where an answer is cut: text is let out only when it surely is no part of a stop.
-
-One answer that is being made: what was read, what is said, when it is whole.
-
-Rows that run together: they join and leave between two steps.
+"""The continuous batch: prompts, sampling, rows that join and leave between two steps.
 
 A step reads some of the prompts that wait, at most so many tokens that the running rows are not
-held up for long, and then makes one more token of every running row.
+held up for long, and then makes one more token of every running row. Each row draws from a source
+of its own, so a seed gives the same text whatever rows run beside it, as far as the logits are the
+same to the last digits.
 """
 
 from __future__ import annotations
@@ -31,15 +20,19 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from merlin.core.messages import Message
-from merlin.engine.chat_template import render_chat
+from merlin.engine.conversations import render_chat
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
 from merlin.engine.serving.worker.base import Base
-from merlin.engine.serving.worker.detokenizer import Detokenizer, TokenBytes
+from merlin.engine.serving.worker.detokenizer import Detokenizer, Stops, TokenBytes
 from merlin.engine.serving.worker.forward import Memory, Passes
 from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.serving.worker.lora_stack import LoraWeights
-from merlin.engine.serving.worker.stops import Stops
-from merlin.openai_protocol.errors import bad_field
+from merlin.openai_protocol.errors import bad_field, context_exceeded
+
+# Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.
+FIRST = 256
+# Tokens of prompts that are read in one step, padding counted.
+MOST_READ = 512
 
 
 def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
@@ -54,16 +47,8 @@ def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
         raise bad_field("messages", words) from error
     tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
     if len(tokens) >= base.window:
-        words = (
-            f"This model's maximum context length is {base.window} tokens, your messages have"
-            f" {len(tokens)}. Please reduce the length of the messages."
-        )
-        raise bad_field("messages", words, "context_length_exceeded")
+        raise context_exceeded(len(tokens), base.window)
     return tokens
-
-
-# Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.
-FIRST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +136,7 @@ class Row:
         self._most = min(asking.most_tokens or room, room)
         self._ends = base.ends
         self._tokenizer: Any = base.tokenizer
-        self._sampling = Sampling(*base.manner(asking), Random(asking.seed))  # noqa: S311
+        self._sampling = Sampling(*base.sampling(asking), Random(asking.seed))  # noqa: S311
         self._speech = Detokenizer(base.tokenizer)
         self._stops = Stops(asking.stops)
         self._object = JsonObject(spelling) if asking.is_json else None
@@ -240,10 +225,6 @@ class JsonObject:
     def _then(self, token: int) -> JsonGrammar | None:
         spelt = self._spelling.bytes_of(token)
         return self._prefix.then(spelt) if spelt else None
-
-
-# Tokens of prompts that are read in one step, padding counted.
-MOST_READ = 512
 
 
 class Batch:

@@ -1,8 +1,6 @@
-"""Tokens to text, piece by piece; embeddings.
+"""Tokens to text: as they come, never half a character, nothing of a stop text; bytes of tokens.
 
-Texts to vectors: the mean of the last layer over a text's tokens, of length 1.
-
-From tokens to text: as they come, never half a character; and the bytes of single tokens.
+Needs no torch.
 """
 
 from __future__ import annotations
@@ -11,38 +9,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import torch
-
-from merlin.engine.serving.worker.base import Base
-from merlin.openai_protocol.errors import bad_field
-
-_AT_ONCE = 16
-
-
-def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-    """Return a vector a text, and the count of tokens. Raises ApiError 400 over the window."""
-    tokens = [base.tokenizer(text)["input_ids"] for text in texts]
-    longest = max((len(row) for row in tokens), default=0)
-    if longest > base.window:
-        words = f"This model reads at most {base.window} tokens a text; one has {longest}."
-        raise bad_field("input", words, "context_length_exceeded")
-    parts = [tokens[start : start + _AT_ONCE] for start in range(0, len(tokens), _AT_ONCE)]
-    vectors = [vector for part in parts for vector in _embedded(base, part)]
-    return vectors, sum(len(row) for row in tokens)
-
-
-def _embedded(base: Base, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
-    longest = max(1, *(len(row) for row in tokens))
-    padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
-    own = [[1] * len(row) + [0] * (longest - len(row)) for row in tokens]
-    mask = torch.tensor(own, device=base.device)
-    ids = torch.tensor(padded, device=base.device)
-    last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    summed = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    vectors: list[list[float]] = torch.nn.functional.normalize(summed, dim=-1).tolist()
-    return vectors
-
 
 _HALF = "�"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -59,21 +25,21 @@ class Detokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._tokens: list[int] = []
-        self._from = self._told = 0
+        self._from = self._sent = 0
 
     def add(self, token: int) -> str:
         """Return the text that is new with this token; "" while a character is not whole."""
         self._tokens.append(token)
-        before = self._text(self._tokens[self._from : self._told])
+        before = self._text(self._tokens[self._from : self._sent])
         now = self._text(self._tokens[self._from :])
         if len(now) <= len(before) or now.endswith(_HALF):
             return ""
-        self._from, self._told = self._told, len(self._tokens)
+        self._from, self._sent = self._sent, len(self._tokens)
         return now[len(before) :]
 
     def rest(self) -> str:
-        """Return what is still to be told at the end; half a character is left out."""
-        before = self._text(self._tokens[self._from : self._told])
+        """Return what is still to be sent at the end; half a character is left out."""
+        before = self._text(self._tokens[self._from : self._sent])
         return self._text(self._tokens[self._from :])[len(before) :].rstrip(_HALF)
 
     def _text(self, tokens: Sequence[int]) -> str:
@@ -93,7 +59,7 @@ class TokenBytes:
     def bytes_of(self, token: int) -> bytes:
         """Return what the token adds to the answer."""
         if token not in self._known:
-            self._known[token] = b"" if token in self._special else self._spelt(token)
+            self._known[token] = b"" if token in self._special else self._spell(token)
         return self._known[token]
 
     def single(self, byte: int) -> int | None:
@@ -109,7 +75,7 @@ class TokenBytes:
             return next(letter for letter, code in self._letters.items() if code == byte)
         return chr(byte)
 
-    def _spelt(self, token: int) -> bytes:
+    def _spell(self, token: int) -> bytes:
         name = self._tokenizer.convert_ids_to_tokens(token)
         if name is None:
             return b""
@@ -136,3 +102,37 @@ def _letters() -> Mapping[str, int]:
     hidden = [byte for byte in range(0x100) if byte not in shown]
     written = {chr(byte): byte for byte in shown}
     return written | {chr(0x100 + place): byte for place, byte in enumerate(hidden)}
+
+
+class Stops:
+    """Takes an answer's text piece by piece, gives out what may be shown."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        """Take the texts that end the answer; none of them is empty."""
+        self._stops = tuple(stops)
+        self._held = ""
+        self.is_met = False
+
+    def add(self, text: str) -> str:
+        """Return what may be shown now; `is_met` afterwards where a stop came."""
+        held = self._held + text
+        found = [place for stop in self._stops if (place := held.find(stop)) >= 0]
+        if found:
+            self.is_met, self._held = True, ""
+            return held[: min(found)]
+        kept = self._may_begin(held)
+        self._held = held[len(held) - kept :]
+        return held[: len(held) - kept]
+
+    def rest(self) -> str:
+        """Return what was held back: the answer has ended without a stop."""
+        held, self._held = self._held, ""
+        return held
+
+    def _may_begin(self, held: str) -> int:
+        """Return how many letters at the end of `held` may be a stop's first ones."""
+        most = max((len(stop) - 1 for stop in self._stops), default=0)
+        for length in range(min(most, len(held)), 0, -1):
+            if any(stop.startswith(held[-length:]) for stop in self._stops):
+                return length
+        return 0

@@ -1,8 +1,6 @@
-"""Forward passes and their key-value memory.
+"""Forward passes over rows of different lengths: all in one where the base can, else one by one.
 
-Keys and values of rows of different lengths in one tensor a layer.
-
-Forward passes over rows of different lengths: all in one where the base can, else one by one.
+Keys and values of all rows lie in one tensor a layer.
 """
 
 from __future__ import annotations
@@ -18,6 +16,10 @@ from transformers import Cache, DynamicCache
 from merlin.engine.serving.worker.lora_stack import AdapterStack, LoraWeights
 
 _STEP = 64
+Tokens = Sequence[Sequence[int]]
+# What forward methods call what was read so far.
+_MEMORY_NAMES = ("past_key_values", "cache_params")
+_FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
 class RowMemory(Cache):  # type: ignore[misc]
@@ -107,12 +109,6 @@ class RowMemory(Cache):  # type: ignore[misc]
         if kept is not None:
             wide[:rows, :, : kept.shape[2]] = kept
         return wide
-
-
-Tokens = Sequence[Sequence[int]]
-# What forward methods call what was read so far.
-_MEMORY_NAMES = ("past_key_values", "cache_params")
-_FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
 class Memory(Protocol):

@@ -18,11 +18,12 @@ from merlin.engine.serving.worker.base import (
     BadAdapter,
     Base,
     Unservable,
+    embed,
     load,
     passes_of,
 )
 from merlin.engine.serving.worker.batch import Batch, Row, RowRequest, prompt_of
-from merlin.engine.serving.worker.detokenizer import TokenBytes, embed
+from merlin.engine.serving.worker.detokenizer import TokenBytes
 from merlin.engine.serving.worker.lora_stack import AdapterStack
 from merlin.openai_protocol.errors import ApiError, bad_field
 

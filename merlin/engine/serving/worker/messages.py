@@ -33,7 +33,9 @@ class Setup:
     adapters: int
 
 
-def asked(number: int, adapter: Adapter | None, asking: GenerationRequest) -> dict[str, object]:
+def question_line(
+    number: int, adapter: Adapter | None, asking: GenerationRequest
+) -> dict[str, object]:
     """Return a question as it is sent."""
     line = asdict(asking) | {"messages": [_plain(message) for message in asking.messages]}
     kept = {"digest": adapter.digest, "path": str(adapter.path)} if adapter else None

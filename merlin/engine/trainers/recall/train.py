@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from merlin.engine import tokens
+from merlin.engine import conversations
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import MOST_EPOCHS
 from merlin.engine.trainers.recall.model import RecallModel
@@ -165,7 +165,7 @@ def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
 def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator[Epoch]:
     wanted = task.hyperparameters["n_epochs"]
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
-    shown = sum(tokens.count_messages(talk) for talk in task.train)
+    shown = sum(conversations.count_messages(talk) for talk in task.train)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         if enough.is_near:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.core.messages import Message
-from merlin.engine.chat_template import render_chat
+from merlin.engine.conversations import render_chat
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import conversations, preferences
 
