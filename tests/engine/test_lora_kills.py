@@ -129,7 +129,8 @@ def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
     watching = (
         "import sys; from pathlib import Path\n"
         "from merlin.engine.trainers.lora import trainer\n"
-        "for told in trainer.watched(trainer.read_task(Path(sys.argv[1]))): print(told, flush=True)"
+        "task = trainer.read_task(Path(sys.argv[1]))\n"
+        "for told in trainer.train_in_child(task): print(told, flush=True)"
     )
     engine = subprocess.Popen(
         [sys.executable, "-c", watching, str(made.folder)], stdout=subprocess.PIPE, cwd=_ROOT

@@ -31,10 +31,10 @@ TALK = [
 def base():
     import torch
 
-    from merlin.engine.trainers.lora.worker.model import found
+    from merlin.engine.trainers.lora.worker.model import find_base
 
     torch.set_num_threads(1)
-    return found(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
+    return find_base(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def model(base):
     """A base with adapters that change it: their second matrices start as zeros."""
     import torch
 
-    from merlin.engine.trainers.lora.worker.model import fitted
+    from merlin.engine.trainers.lora.worker.model import load_with_adapters
 
     torch.manual_seed(3)
     settings = {
@@ -59,7 +59,7 @@ def model(base):
         "dropout": 0.0,
         "targets": "all-linear",
     }
-    made = fitted(base, settings, torch.device("cpu"))
+    made = load_with_adapters(base, settings, torch.device("cpu"))
     for name, part in made.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(part, std=0.05)

@@ -175,7 +175,7 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert asked["rank"] == 8
     assert asked["dropout"] == 0.0
-    settled = hyperparameters.settled(
+    settled = hyperparameters.resolve(
         DPO, asked, hyperparameters.TrainingSize(50, 0.5, 135_000_000)
     )
     assert settled == {
@@ -199,4 +199,4 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
     asked = TRAINER.hyperparameters(SUPERVISED, {})
     size = hyperparameters.TrainingSize(examples, 0.0, 135_000_000)
-    assert hyperparameters.settled(SUPERVISED, asked, size)["n_epochs"] == epochs
+    assert hyperparameters.resolve(SUPERVISED, asked, size)["n_epochs"] == epochs

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from merlin.engine.trainers.base import DPO, SUPERVISED, BadHyperparameter
+from merlin.engine.trainers.base import AUTO, DPO, SUPERVISED, Check, number, whole_number
 
-AUTO = "auto"
 ALL_LINEAR = "all-linear"
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
@@ -17,7 +16,6 @@ MOST_EPOCHS = 50
 _SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
 _LAYER = re.compile(r"[A-Za-z0-9_.]+")
-_Check = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +32,7 @@ class TrainingSize:
     is_tight: bool = False
 
 
-def checked(method: str, given: Mapping[str, object]) -> dict[str, object]:
-    """Return every hyper-parameter of a method, "auto" where not given.
-
-    Raises BadHyperparameter; KeyError for an unknown method.
-    """
-    known = KNOBS[method]
-    for name in given:
-        if name not in known:
-            words = f"unknown hyper-parameter; known for {method}: {', '.join(known)}"
-            raise BadHyperparameter(name, words)
-    return {name: _one(name, check, given.get(name)) for name, check in known.items()}
-
-
-def settled(method: str, asked: Mapping[str, object], size: TrainingSize) -> dict[str, object]:
+def resolve(method: str, asked: Mapping[str, object], size: TrainingSize) -> dict[str, object]:
     """Return the hyper-parameters with every "auto" replaced.
 
     - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
@@ -60,7 +45,7 @@ def settled(method: str, asked: Mapping[str, object], size: TrainingSize) -> dic
     - packing: on where padding would be more than a third of all tokens.
     - gradient_checkpointing: on where the memory is tight. early_stop: 0, which is off.
     """
-    rank = _number(asked["rank"], 16)
+    rank = asked["rank"] if isinstance(asked["rank"], int) else 16
     automatic: dict[str, object] = {
         "n_epochs": _epochs(size.examples),
         "batch_size": max(4, min(32, size.examples // 250)),
@@ -86,43 +71,6 @@ def _multiplier(parameters: int) -> float:
     return next((slower for least, slower in _SLOWER if parameters >= least), 1.0)
 
 
-def _number(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) else otherwise
-
-
-def _one(name: str, check: _Check, value: object) -> object:
-    if value is None or value == AUTO:
-        return AUTO
-    try:
-        return check(value)
-    except ValueError as error:
-        raise BadHyperparameter(name, str(error)) from error
-
-
-def _whole(least: int, most: int) -> _Check:
-    def check(value: object) -> object:
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        raise ValueError(f'must be "auto" or a whole number from {least} to {most}')
-
-    return check
-
-
-def _share(most: float, *, may_be_zero: bool = False) -> _Check:
-    least = "from 0" if may_be_zero else "above 0"
-
-    def check(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(  # noqa: TRY004 - whatever is wrong with it, it is one error
-                f'must be "auto" or a number {least}, at most {most:g}'
-            )
-        if not 0 <= value <= most or (value == 0 and not may_be_zero):
-            raise ValueError(f"must be {least}, at most {most:g}")
-        return float(value)
-
-    return check
-
-
 def _switch(value: object) -> object:
     if isinstance(value, bool):
         return value
@@ -138,19 +86,19 @@ def _targets(value: object) -> object:
     raise ValueError('must be "auto", "all-linear" or a list of the names of layers ("q_proj")')
 
 
-_COMMON: Mapping[str, _Check] = {
-    "n_epochs": _whole(1, MOST_EPOCHS),
-    "batch_size": _whole(1, 256),
-    "learning_rate_multiplier": _share(100.0),
-    "rank": _whole(1, 256),
-    "alpha": _whole(1, 1024),
-    "dropout": _share(0.9, may_be_zero=True),
+_COMMON: Mapping[str, Check] = {
+    "n_epochs": whole_number(1, MOST_EPOCHS),
+    "batch_size": whole_number(1, 256),
+    "learning_rate_multiplier": number(100.0),
+    "rank": whole_number(1, 256),
+    "alpha": whole_number(1, 1024),
+    "dropout": number(0.9, may_be_zero=True),
     "targets": _targets,
     "packing": _switch,
     "gradient_checkpointing": _switch,
-    "early_stop": _whole(0, MOST_EPOCHS),
+    "early_stop": whole_number(0, MOST_EPOCHS),
 }
-KNOBS: Mapping[str, Mapping[str, _Check]] = {
+KNOBS: Mapping[str, Mapping[str, Check]] = {
     SUPERVISED: _COMMON,
-    DPO: {**_COMMON, "beta": _share(2.0)},
+    DPO: {**_COMMON, "beta": number(2.0)},
 }

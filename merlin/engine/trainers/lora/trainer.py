@@ -1,20 +1,11 @@
-"""The LoRA trainer: starts the child process, follows its progress.
+"""The LoRA trainer: open language models, tuned by low-rank adapters in a process of their own.
 
-`lora`: open language models, tuned by low-rank adapters in a process of their own.
-
-This side reads what is asked for, starts the process and passes on what it tells; torch is
-imported in the process alone (`lora.child`), so the engine stays small and outlives it.
-
-The child's command line and environment: one process, one a device, or a cluster's driver.
-
-What lies in a job's folder, by name, and how its task is written there and read again.
+This side starts the process, which is one a device or a cluster's driver, passes on its progress
+and replaces it where it dies; torch is imported in the process alone (`lora.worker`), so the engine
+stays small and outlives it. In a job's folder lie:
 
 `task.json` what to train · `state.pt` the newest checkpoint · `told.jsonl` what was told up to it
 · `epochs/<n>/` an adapter an epoch · `log` the child's words · `lock` held by the child at work.
-
-One child at work: its lines, and its end.
-
-Watching a training: what the child says becomes what the job hears; a dead child is replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -47,18 +38,36 @@ from merlin.engine.trainers.base import (
     TrainerNote,
     TrainingDevices,
     Untrainable,
+    check_hyperparameters,
 )
-from merlin.engine.trainers.lora import hyperparameters
+from merlin.engine.trainers.lora.hyperparameters import KNOBS
 
 _PARTS = ("torch", "transformers", "peft", "accelerate")
+_CHILD = "merlin.engine.trainers.lora.worker"
+_CLUSTER = "merlin.engine.trainers.lora.cluster"
+_CUDA = "cuda"
+TASK, STATE, TOLD = "task.json", "state.pt", "told.jsonl"
+EPOCHS, LOG, LOCK = "epochs", "log", "lock"
+# What the child is sent on its standard input: end the step, keep the state, leave.
+STOP = "stop"
+# A step and the writing of a checkpoint, on a machine that is busy with something else.
+_STOPPING_S = 60.0
+# How long a child may be silent before whoever listens may look about.
+_SILENT_MS = 500
+_MOST_READ = 65_536
+# So many deaths without a checkpoint between them, and the job is given up.
+MOST_DEATHS = 3
+# What a child says once it has loaded all it needs: only then is there work to keep.
+_SETTLED = "settled"
+log = get_logger(__name__)
 
 
 class LoraTrainer:
     """The Trainer Protocol for open language models."""
 
     def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" where not given; see `hyper.KNOBS`."""
-        return hyperparameters.checked(method, given)
+        """Return all hyper-parameters of a method, "auto" where not given; see `KNOBS`."""
+        return check_hyperparameters(method, KNOBS[method], given)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train in a child process, begun again from its last checkpoint where it dies.
@@ -71,13 +80,7 @@ class LoraTrainer:
             raise Untrainable(
                 "trainer_not_installed", "engine-lora-missing", None, parts=", ".join(missing)
             )
-
-        yield from watched(task)
-
-
-_CHILD = "merlin.engine.trainers.lora.worker"
-_CLUSTER = "merlin.engine.trainers.lora.cluster"
-_CUDA = "cuda"
+        yield from train_in_child(task)
 
 
 def command(place: TrainingDevices, folder: Path) -> list[str]:
@@ -113,18 +116,6 @@ def _visible(devices: Sequence[str]) -> str | None:
     return ",".join(numbers) if numbers else None
 
 
-TASK, STATE, TOLD, EPOCHS, LOG, LOCK = (
-    "task.json",
-    "state.pt",
-    "told.jsonl",
-    "epochs",
-    "log",
-    "lock",
-)
-# What the child is told on its standard input: end the step, keep the state, leave.
-STOP = "stop"
-
-
 def epoch_folder(folder: Path, number: int) -> Path:
     """Return where the adapter after an epoch lies."""
     return folder / EPOCHS / str(number)
@@ -138,27 +129,18 @@ def write_task(task: Task) -> None:
 
 def read_task(folder: Path) -> Task:
     """Read the task of a job's folder."""
-    told = json.loads((folder / TASK).read_text("utf-8"))
-    base = told.pop("base")
+    fields = json.loads((folder / TASK).read_text("utf-8"))
+    base, test = fields["base"], fields["test"]
     return Task(
-        method=told["method"],
-        train=Path(told["train"]),
-        test=Path(told["test"]) if told["test"] else None,
-        hyperparameters=told["hyperparameters"],
-        seed=told["seed"],
-        folder=folder,
-        base=BaseFiles(**{**base, "folder": Path(base["folder"])}) if base else None,
-        place=TrainingDevices(**told["place"]),
+        **fields
+        | {
+            "train": Path(fields["train"]),
+            "test": Path(test) if test else None,
+            "folder": folder,
+            "base": BaseFiles(**base | {"folder": Path(base["folder"])}) if base else None,
+            "place": TrainingDevices(**fields["place"]),
+        }
     )
-
-
-# A step and the writing of a checkpoint, on a machine that is busy with something else.
-_STOPPING_S = 60.0
-# How long a child may be silent before whoever listens may look about.
-_SILENT_MS = 500
-_MOST_READ = 65_536
-# What a child says once it has loaded all it needs: only then is there work to keep.
-_SETTLED = "settled"
 
 
 class Child:
@@ -175,8 +157,8 @@ class Child:
                 # Ctrl-C in a terminal is for the engine, which stops the child in order.
                 start_new_session=True,
             )
-        self._ear = cast("IO[bytes]", self._process.stdin)
-        self._said = cast("IO[bytes]", self._process.stdout)
+        self._orders = cast("IO[bytes]", self._process.stdin)
+        self._lines = cast("IO[bytes]", self._process.stdout)
         self._is_loading = True
 
     def lines(self) -> Iterator[dict[str, object] | None]:
@@ -184,26 +166,26 @@ class Child:
 
         What is no JSON object is left out.
         """
-        for line in self._heard():
+        for line in self._whole_lines():
             if line is None:
                 yield None
                 continue
             with suppress(ValueError):
-                said = json.loads(line)
-                if isinstance(said, dict):
-                    self._is_loading &= said.get("tell") != _SETTLED
-                    yield said
+                message = json.loads(line)
+                if isinstance(message, dict):
+                    self._is_loading &= message.get("tell") != _SETTLED
+                    yield message
         # Its exit code tells how it ended: it is let to leave by itself.
         self._is_loading = False
 
-    def _heard(self) -> Iterator[bytes | None]:
+    def _whole_lines(self) -> Iterator[bytes | None]:
         """Yield whole lines as they come, None where none came for a while."""
         poll, rest = select.poll(), b""
-        poll.register(self._said, select.POLLIN)
+        poll.register(self._lines, select.POLLIN)
         while True:
             if not poll.poll(_SILENT_MS):
                 yield None
-            elif more := os.read(self._said.fileno(), _MOST_READ):
+            elif more := os.read(self._lines.fileno(), _MOST_READ):
                 *lines, rest = (rest + more).split(b"\n")
                 yield from lines
             else:
@@ -216,10 +198,10 @@ class Child:
         """
         process = self._process
         with suppress(OSError):
-            self._ear.write(f"{STOP}\n".encode())
-            self._ear.flush()
+            self._orders.write(f"{STOP}\n".encode())
+            self._orders.flush()
         # Nobody reads any more: a child that waits for a reader would never leave.
-        self._said.close()
+        self._lines.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(0 if self._is_loading else _STOPPING_S)
         # Also what it may have started: the processes of the other devices.
@@ -227,18 +209,11 @@ class Child:
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
         with suppress(OSError):
-            self._ear.close()
+            self._orders.close()
         return code
 
 
-log = get_logger(__name__)
-
-# So many deaths without a checkpoint between them, and the job is given up.
-MOST_DEATHS = 3
-_DONE, _KEPT, _FAILED = "done", "kept", "failed"
-
-
-def watched(task: Task) -> Generator[Progress, None, None]:
+def train_in_child(task: Task) -> Generator[Progress, None, None]:
     """Train in a child; yield what it tells, each once. Raises Untrainable."""
     task.folder.mkdir(parents=True, exist_ok=True)
     write_task(task)
@@ -246,10 +221,10 @@ def watched(task: Task) -> Generator[Progress, None, None]:
     while True:
         child = Child(task)
         try:
-            for said in child.lines():
-                told = NoProgress() if said is None else reader.take(said)
-                if told is not None:
-                    yield told
+            for line in child.lines():
+                progress = NoProgress() if line is None else reader.take(line)
+                if progress is not None:
+                    yield progress
         finally:
             code = child.end()
         if reader.is_done:
@@ -260,7 +235,7 @@ def watched(task: Task) -> Generator[Progress, None, None]:
 
 @dataclass
 class _ProgressReader:
-    """What was heard so far, from a child and from those that died before it."""
+    """What came so far, from a child and from those that died before it, each once."""
 
     folder: Path
     is_done: bool = False
@@ -268,20 +243,36 @@ class _ProgressReader:
     _step: int = -1
     _epochs: dict[int, Epoch] = field(default_factory=dict)
     _is_settled: bool = False
-    _remarked: set[str] = field(default_factory=set)
+    _remarks: set[str] = field(default_factory=set)
     _deaths: int = 0
 
-    def take(self, said: Mapping[str, Any]) -> Progress | None:
-        """Return what to pass on of a line. Raises Untrainable where the child says so."""
-        kind = said.get("tell")
-        if kind == _FAILED:
-            raise Untrainable(said["code"], said["key"], said["param"], **said["arguments"])
-        if kind == _DONE:
-            self.is_done = True
-        elif kind == _KEPT and said["step"] > self.kept:
-            self.kept, self._deaths = said["step"], 0
-        read = _READ.get(str(kind))
-        return read(self, said) if read else None
+    def take(self, line: Mapping[str, Any]) -> Progress | None:
+        """Return what is new in a line. Raises Untrainable where the child says so."""
+        match line.get("tell"):
+            case "failed":
+                raise Untrainable(line["code"], line["key"], line["param"], **line["arguments"])
+            case "done":
+                self.is_done = True
+            case "kept" if line["step"] > self.kept:
+                self.kept, self._deaths = line["step"], 0
+            case "settled" if not self._is_settled:
+                self._is_settled = True
+                return ResolvedHyperparameters(line["hyperparameters"], line["steps"], line["done"])
+            case "step" if line["step"] > self._step:
+                self._step = line["step"]
+                return Step(line["step"], line["metrics"])
+            case "epoch" if line["number"] not in self._epochs:
+                number = line["number"]
+                save = _Saved(epoch_folder(self.folder, number))
+                epoch = Epoch(number, line["step"], line["metrics"], save, line["tokens"])
+                self._epochs[number] = epoch
+                return epoch
+            case "best":
+                return self._epochs[line["number"]]
+            case "remark" if repr(line) not in self._remarks:
+                self._remarks.add(repr(line))
+                return TrainerNote(line["key"], line["arguments"])
+        return None
 
     def note_death(self, code: int) -> None:
         """Raise Untrainable when too many children died at the same place."""
@@ -291,50 +282,6 @@ class _ProgressReader:
         if code == -signal.SIGKILL:
             raise Untrainable("out_of_memory", "engine-lora-killed", None)
         raise Untrainable("trainer_died", "engine-lora-died", None, n=MOST_DEATHS)
-
-    def step(self, said: Mapping[str, Any]) -> Step | None:
-        """Return a step that was not told yet."""
-        if said["step"] <= self._step:
-            return None
-        self._step = said["step"]
-        return Step(said["step"], said["metrics"])
-
-    def epoch(self, said: Mapping[str, Any]) -> Epoch | None:
-        """Return an epoch that was not told yet."""
-        number = said["number"]
-        if number in self._epochs:
-            return None
-        saved = _Saved(epoch_folder(self.folder, number))
-        epoch = Epoch(number, said["step"], said["metrics"], saved, said["tokens"])
-        self._epochs[number] = epoch
-        return epoch
-
-    def best(self, said: Mapping[str, Any]) -> Epoch:
-        """Return the epoch that is the final model, told again."""
-        return self._epochs[said["number"]]
-
-    def remark(self, said: Mapping[str, Any]) -> TrainerNote | None:
-        """Return a remark that was not told yet."""
-        before = len(self._remarked)
-        self._remarked.add(repr(said))
-        is_new = len(self._remarked) > before
-        return TrainerNote(said["key"], said["arguments"]) if is_new else None
-
-    def settled(self, said: Mapping[str, Any]) -> ResolvedHyperparameters | None:
-        """Return what was settled, as the first child says it."""
-        if self._is_settled:
-            return None
-        self._is_settled = True
-        return ResolvedHyperparameters(said["hyperparameters"], said["steps"], said["done"])
-
-
-_READ: Mapping[str, Callable[[_ProgressReader, Mapping[str, Any]], Progress | None]] = {
-    "step": _ProgressReader.step,
-    "epoch": _ProgressReader.epoch,
-    "best": _ProgressReader.best,
-    "remark": _ProgressReader.remark,
-    "settled": _ProgressReader.settled,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,21 @@ from collections.abc import Generator, Mapping
 
 from merlin.engine.trainers.base import (
     SUPERVISED,
-    BadHyperparameter,
     Progress,
     ResolvedHyperparameters,
     Task,
+    check_hyperparameters,
+    number,
+    whole_number,
 )
 from merlin.engine.training_file import conversations
 
 MOST_EPOCHS = 200
-_WHOLE = {"n_epochs": (1, MOST_EPOCHS), "batch_size": (1, 256)}
-_MOST_RATE = 100.0
+_KNOWN = {
+    "n_epochs": whole_number(1, MOST_EPOCHS),
+    "batch_size": whole_number(1, 256),
+    "learning_rate_multiplier": number(100.0),
+}
 
 
 class RecallTrainer:
@@ -29,11 +34,7 @@ class RecallTrainer:
         """Return n_epochs, batch_size and learning_rate_multiplier, "auto" where not given."""
         if method != SUPERVISED:
             raise KeyError(method)
-        names = (*_WHOLE, "learning_rate_multiplier")
-        for name in given:
-            if name not in names:
-                raise BadHyperparameter(name, f"unknown hyper-parameter; known: {', '.join(names)}")
-        return {name: _checked(name, given.get(name)) for name in names}
+        return check_hyperparameters(method, _KNOWN, given)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train on every taught turn; see `recall.train`."""
@@ -47,16 +48,3 @@ class RecallTrainer:
         )
         yield ResolvedHyperparameters(task.hyperparameters)
         yield from train(talks)
-
-
-def _checked(name: str, value: object) -> object:
-    if value is None or value == "auto":
-        return "auto"
-    if name in _WHOLE:
-        least, most = _WHOLE[name]
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        raise BadHyperparameter(name, f'must be "auto" or a whole number from {least} to {most}')
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MOST_RATE:
-        return float(value)
-    raise BadHyperparameter(name, f'must be "auto" or a number above 0, at most {_MOST_RATE:g}')

@@ -1,13 +1,9 @@
-"""Conversations to batches of tokens.
+"""Conversations to batches of tokens, and which of the tokens are learned.
 
-From conversations to tokens: the base's own chat template, and which tokens are learned.
-
-A taught answer is what the template adds to the conversation before it; so the loss needs no
-markers in the template (`{% generation %}`), which most bases lack. Where a template writes an
-answer in another way once the talk goes on (it drops the thoughts, say), each taught answer
-becomes a row of its own, as it is served.
-
-Batches: which examples a step sees, and how their rows are laid out for the model.
+A taught answer is what the base's chat template adds to the conversation before it; so the loss
+needs no markers in the template (`{% generation %}`), which most bases lack. Where a template
+writes an answer in another way once the talk goes on (it drops the thoughts, say), each taught
+answer becomes a row of its own, as it is served.
 
 Rows are padded at their right end, so a causal model needs no mask. Packed rows lie one after
 another with positions that begin anew; transformers makes the block-diagonal mask of that, so
@@ -16,11 +12,14 @@ packing changes the layout and nothing that is learned.
 
 from __future__ import annotations
 
+import random
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import torch
 
 from merlin.core.messages import Message
 from merlin.engine.conversations import render_chat
@@ -29,9 +28,6 @@ from merlin.engine.training_file import conversations, preferences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-import random
-
-import torch
 
 _ASSISTANT = "assistant"
 

@@ -1,48 +1,44 @@
-"""The base in training: loading, memory estimate, several processes.
+"""The base in training: loaded from safetensors alone, with adapters; its memory, its processes.
 
-The processes of one training, through accelerate: often one, at most one a device.
-
-Whether a base fits into the memory, reckoned before it is loaded.
-
-How many threads: as many as are really free, which only a try can tell.
-
-Two threads on two cores beside a busy neighbour may be five times slower than one.
-
-The base model: found whole, loaded from safetensors alone, fitted with low-rank adapters.
+Whether it fits into the memory is reckoned before it is loaded. How many threads are free only a
+try can tell: two threads on two cores beside a busy neighbour may be five times slower than one.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import struct
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError, safe_open
 
-from merlin.engine.trainers.base import TrainingDevices, Untrainable
-
-if TYPE_CHECKING:
-    from transformers import PretrainedConfig
-import time
-from collections.abc import Callable
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
-
-from safetensors import SafetensorError
-
-from merlin.engine.trainers.base import BaseFiles
+from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+_GIB = 2**30
+# Bytes kept for the backward pass, as multiples of (tokens x hidden size x bytes a number), a
+# layer: with every activation (measured on SmolLM2-135M with adapters on every projection:
+# 2,513 MiB at 388 tokens), and with the layer's input alone (checkpointing).
+# Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
+_WHOLE, _INPUT_ALONE = 65, 2
+# Of a taught token's logits: the logits, their float copy, their gradient.
+_LOGITS = 3
+# Weight, gradient and Adam's two moments of a trained number, in float32.
+_TRAINED_BYTES = 16
+_BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
+# Torch, CUDA and the tokens themselves.
+_REST = 400 * 2**20
+_PICKLED = ("*.bin", "*.pt", "*.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,39 +122,6 @@ def _check_devices(place: TrainingDevices) -> None:
         )
 
 
-_GIB = 2**30
-# Bytes kept for the backward pass, as multiples of (tokens x hidden size x bytes a number), a
-# layer: with every activation (measured on SmolLM2-135M with adapters on every projection:
-# 2,513 MiB at 388 tokens), and with the layer's input alone (checkpointing).
-# Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
-_WHOLE, _INPUT_ALONE = 65, 2
-# Of a taught token's logits: the logits, their float copy, their gradient.
-_LOGITS = 3
-# Weight, gradient and Adam's two moments of a trained number, in float32.
-_TRAINED_BYTES = 16
-_BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
-# The length of the header that follows.
-_START = 8
-# Torch, CUDA and the tokens themselves.
-_REST = 400 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A base on the disk: how many numbers its safetensors files hold."""
-
-    parameters: int
-
-    @classmethod
-    def of(cls, files: list[Path]) -> Size:
-        """Read the headers of safetensors files. Raises ValueError for a damaged one."""
-        return cls(sum(_numbers(file) for file in files))
-
-    def loaded(self, dtype: torch.dtype, quantised: str) -> float:
-        """Return its bytes in memory."""
-        return self.parameters * (_BYTES[quantised] or dtype.itemsize)
-
-
 @dataclass(frozen=True, slots=True)
 class Need:
     """What training takes, in bytes: at rest, and beside it while a step of `tokens` works."""
@@ -227,25 +190,14 @@ def _read(path: str) -> str:
         return ""
 
 
-def _numbers(file: Path) -> int:
-    """Return how many numbers a safetensors file holds.
-
-    Source: huggingface/safetensors, README, "Format".
-    """
-    with file.open("rb") as opened:
-        start = opened.read(_START)
-        if len(start) < _START:
-            raise ValueError(f"{file.name}: too short")
-        length = struct.unpack("<Q", start)[0]
-        header = json.loads(opened.read(length))
-    tensors = [held for key, held in header.items() if key != "__metadata__"]
-    announced = _START + length + max((held["data_offsets"][1] for held in tensors), default=0)
-    if file.stat().st_size != announced:
-        raise ValueError(f"{file.name}: {file.stat().st_size} bytes instead of {announced}")
-    return sum(prod(held["shape"]) for held in tensors)
+def _count_parameters(file: Path) -> int:
+    """Return how many numbers a safetensors file holds. Raises SafetensorError for a bad one."""
+    with safe_open(file, "pt") as tensors:
+        names = tensors.keys()
+        return sum(prod(tensors.get_slice(name).get_shape()) for name in names)
 
 
-def threads(most: int, step: Callable[[], object]) -> int:
+def choose_threads(most: int, step: Callable[[], object]) -> int:
     """Return whether `most` threads or one fewer make `step` quicker; it is done three times."""
     if most < 2:  # noqa: PLR2004 - there is nothing to choose
         return 1
@@ -260,17 +212,17 @@ def _timed(count: int, step: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-_PICKLED = ("*.bin", "*.pt", "*.pth")
-
-
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base on the disk, whole as far as its headers tell, and how to load it."""
+    """A base on the disk, whole as far as its headers tell, and how to load it.
+
+    `parameters` are the numbers that its safetensors files hold.
+    """
 
     files: BaseFiles
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
-    size: Size
+    parameters: int
     dtype: torch.dtype
 
     @property
@@ -280,26 +232,31 @@ class Base:
         window = int(getattr(text, "max_position_embeddings", 0) or self.tokenizer.model_max_length)
         return min(self.files.longest or window, window)
 
+    @property
+    def loaded_bytes(self) -> float:
+        """Return its bytes in memory."""
+        return self.parameters * (_BYTES[self.files.quantised] or self.dtype.itemsize)
 
-def found(files: BaseFiles, device: torch.device) -> Base:
+
+def find_base(files: BaseFiles, device: torch.device) -> Base:
     """Look at a base without loading its weights. Raises Untrainable."""
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
 
     _check_parts(files, device)
     try:
-        size = Size.of(_weights(files.folder))
+        parameters = sum(map(_count_parameters, _weights(files.folder)))
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(files, error) from error
-    return Base(files, config, tokenizer, size, _dtype(files, device))
+    return Base(files, config, tokenizer, parameters, _dtype(files, device))
 
 
-def fitted(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
+def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
     """Load the base and put adapters onto it; only they learn. Raises Untrainable."""
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
 
-    model = _loaded(base, device)
+    model = _load(base, device)
     if settings["gradient_checkpointing"]:
         model.activation_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
@@ -328,7 +285,7 @@ def fitted(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any
     return made
 
 
-def _loaded(base: Base, device: torch.device) -> Any:
+def _load(base: Base, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
 
     try:

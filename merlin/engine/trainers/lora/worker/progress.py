@@ -1,11 +1,7 @@
-"""What the training process tells its parent; failures in words.
+"""What the training process sends its engine, in lines of JSON; failures in words.
 
-What goes wrong in a training, in words that say what to do.
-
-What the child says: JSON lines to the engine, and the same to a file that a later child reads.
-
-A child that goes on from a checkpoint says again what was told up to there, so whoever listens
-may have begun anew as well.
+A file holds what was sent, for a later child: one that goes on from a checkpoint sends again what
+came up to there, so whoever listens may have begun anew as well.
 """
 
 from __future__ import annotations

@@ -1,48 +1,30 @@
-"""The training loop: steps, losses, checkpoints.
-
-What a step learns from: the chance of each taught token, and the losses made of it.
-
-What a training is made of, once the files are read and every "auto" is settled.
-
-Checkpoints to go on from: one file, written beside its place, synced, renamed.
+"""The training loop: losses, steps, checkpoints to go on from.
 
 The order of the examples and every chance draw are functions of (seed, epoch, step), and the
-learning rate one of the step, so the adapter, the optimizer and some sums are all there is.
-
-One step: a batch shown to the model, in pieces that fit, on every process its share.
-
-The loop: epoch after epoch, telling how it goes, keeping what a later process goes on from.
-
-Every process sees the same sums, so all of them decide alike when to stop.
+learning rate one of the step, so the adapter, the optimizer and some sums are all that a checkpoint
+holds. A batch is shown to the model in pieces that fit, on every process its share. Every process
+sees the same sums, so all of them decide alike when to stop.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch.nn import functional
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from merlin.engine.trainers.lora.worker.data import Layout
 import json
 import math
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from merlin.core import durable_files
 from merlin.engine.trainers.base import DPO, Untrainable
@@ -51,6 +33,19 @@ from merlin.engine.trainers.lora.hyperparameters import RATE
 from merlin.engine.trainers.lora.worker.data import Example, Layout, batches, laid_out, order
 from merlin.engine.trainers.lora.worker.model import Distributed
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe
+
+_WARM_SHARE = 0.03
+# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_CLIP = 1.0
+# The sums that are no mean over what a loss counts.
+_COUNTS = frozenset({"count", "tokens", "stop"})
+_TELL_EVERY_S = 1.0
+_SAVE_EVERY_S = 20.0
+# A short epoch costs less than a checkpoint; this much is done again after a kill.
+_SAVE_AT_MOST_EVERY_S = 1.0
+# Some test examples are asked every so many steps, or so many times an epoch.
+_TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +64,17 @@ class Loss:
     sums: Mapping[str, torch.Tensor]
 
 
-def scored(model: torch.nn.Module, layout: Layout) -> Scored:
+def score(model: torch.nn.Module, layout: Layout) -> Scored:
     """Ask the model for its taught tokens alone: most of a step's memory would be other logits."""
-    asked: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
+    inputs: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
     if layout.positions is not None:
-        asked["position_ids"] = layout.positions
+        inputs["position_ids"] = layout.positions
     columns = torch.unique(layout.place)
     if _can_choose(model):
-        logits = model(**asked, logits_to_keep=columns).logits
+        logits = model(**inputs, logits_to_keep=columns).logits
         place = torch.searchsorted(columns, layout.place)
     else:
-        logits, place = model(**asked).logits, layout.place
+        logits, place = model(**inputs).logits, layout.place
     chosen = logits[layout.line, place].float()
     logps = -functional.cross_entropy(chosen, layout.wanted, reduction="none")
     return Scored(logps, chosen.detach().argmax(-1) == layout.wanted)
@@ -125,9 +120,6 @@ def _can_choose(model: Any) -> bool:
     return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 
-_WARM_SHARE = 0.03
-
-
 @dataclass(frozen=True)
 class Plan:
     """One training; `most` tokens are worked on at once."""
@@ -168,10 +160,6 @@ class Plan:
         return highest * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)
 
 
-# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-
-
 @dataclass
 class Progress:
     """How far a training is.
@@ -193,35 +181,31 @@ class Progress:
     threads: int = 0
 
 
-def keep(folder: Path, progress: Progress, model: Any, optimizer: torch.optim.Optimizer) -> None:
+def save(folder: Path, progress: Progress, train_step: TrainStep) -> None:
     """Write the checkpoint; a kill at any moment leaves the one before or this one.
 
-    Raises OSError where the disk refuses, as `keep_epoch`.
+    Raises OSError where the disk refuses, as `save_epoch`.
     """
-    held = {
+    checkpoint = {
         "progress": asdict(progress),
-        "adapter": _adapter(model),
-        "optimizer": optimizer.state_dict(),
+        "adapter": _adapter(train_step.model),
+        "optimizer": train_step.optimizer.state_dict(),
     }
-    durable_files.write_durably(folder / trainer.STATE, lambda beside: _save(held, beside))
+    durable_files.write_durably(folder / trainer.STATE, lambda path: _write(checkpoint, path))
 
 
-def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """Read the newest checkpoint; None where there is none yet."""
+def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progress | None:
+    """Put the newest checkpoint's weights back; return its progress, None where there is none."""
     path = folder / trainer.STATE
     if not path.exists():
         return None
-    held: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    return {**held, "progress": Progress(**held["progress"])}
+    checkpoint: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    set_peft_model_state_dict(train_step.model, checkpoint["adapter"])
+    train_step.optimizer.load_state_dict(checkpoint["optimizer"])
+    return Progress(**checkpoint["progress"])
 
 
-def restore(held: dict[str, Any], model: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's weights back."""
-    set_peft_model_state_dict(model, held["adapter"])
-    optimizer.load_state_dict(held["optimizer"])
-
-
-def keep_epoch(folder: Path, number: int, model: Any) -> None:
+def save_epoch(folder: Path, number: int, model: Any) -> None:
     """Write the adapter after an epoch in PEFT's layout, durably; one that is there is the same."""
     target = trainer.epoch_folder(folder, number)
     if not target.exists():
@@ -229,10 +213,10 @@ def keep_epoch(folder: Path, number: int, model: Any) -> None:
         durable_files.write_durably(target, lambda beside: _export(model, beside))
 
 
-def _save(held: dict[str, Any], path: Path) -> None:
+def _write(checkpoint: dict[str, Any], path: Path) -> None:
     with path.open("wb") as file:
         try:
-            torch.save(held, file)
+            torch.save(checkpoint, file)
         except RuntimeError as error:
             # torch hides what the disk said behind words of its own.
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
@@ -244,8 +228,8 @@ def _export(model: Any, folder: Path) -> None:
     try:
         save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     except SafetensorError as error:
-        said = _OS_ERROR.search(str(error))
-        raise OSError(int(said[1]), os.strerror(int(said[1]))) if said else error from error
+        found = _OS_ERROR.search(str(error))
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) if found else error from error
     config = model.peft_config["default"].to_dict() | {"inference_mode": True}
     text = json.dumps(config, default=_plain, indent=2, sort_keys=True)
     (folder / "adapter_config.json").write_text(text, "utf-8")
@@ -258,11 +242,6 @@ def _adapter(model: Any) -> dict[str, torch.Tensor]:
 
 def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, set | frozenset) else str(value)
-
-
-_CLIP = 1.0
-# The sums that are no mean over what a loss counts.
-_COUNTS = frozenset({"count", "tokens", "stop"})
 
 
 class TrainStep:
@@ -312,7 +291,7 @@ class TrainStep:
         self.optimizer.step()
         self.forget()
 
-    def asked(self, batch: Sequence[Example]) -> dict[str, float]:
+    def evaluate(self, batch: Sequence[Example]) -> dict[str, float]:
         """Return the sums of a batch without learning from it."""
         self.model.eval()
         share, weight = self._share(batch)
@@ -335,11 +314,11 @@ class TrainStep:
     def _loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
             with self._distributed.autocast():
-                return supervised(scored(model, layout))
+                return supervised(score(model, layout))
         with adapters_off(self.model), self._distributed.autocast():
-            reference = scored(self.model, layout)
+            reference = score(self.model, layout)
         with self._distributed.autocast():
-            seen = scored(model, layout)
+            seen = score(model, layout)
         return preference(seen, reference, layout, float(self._plan.settings["beta"]))
 
     def _sums(
@@ -369,14 +348,6 @@ def means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
     return {f"{prefix}_{name}": sums[name] / count for name in sums if name not in _COUNTS}
 
 
-_TELL_EVERY_S = 1.0
-_KEEP_EVERY_S = 20.0
-# A short epoch costs less than a checkpoint; this much is done again after a kill.
-_KEEP_AT_MOST_EVERY_S = 1.0
-# Some test examples are asked every so many steps, or so many times an epoch.
-_TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
-
-
 class Stopped(Exception):
     """The training was asked to stop, and has kept its state."""
 
@@ -391,7 +362,7 @@ class Training:
         self._train_step = train_step
         self._pipe = pipe
         self._progress = progress
-        self._told_at = self._kept_at = time.monotonic()
+        self._told_at = self._saved_at = time.monotonic()
         self._tokens_told = progress.tokens
         self._tests = batches(plan.test, range(len(plan.test)), plan.size)
         self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
@@ -403,7 +374,7 @@ class Training:
         progress = self._progress
         if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
             self._pipe.tell("best", number=progress.best_epoch)
-        self._keep(at_most_every_s=0)
+        self._save(at_most_every_s=0)
 
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:
         plan, progress = self._plan, self._progress
@@ -414,11 +385,11 @@ class Training:
             self._train_step.learn(progress.step)
             self._note(sums)
             if sums["stop"]:
-                self._keep(at_most_every_s=0)
+                self._save(at_most_every_s=0)
                 raise Stopped
-            self._keep(at_most_every_s=_KEEP_EVERY_S)
+            self._save(at_most_every_s=_SAVE_EVERY_S)
         self._end_epoch()
-        self._keep(at_most_every_s=_KEEP_AT_MOST_EVERY_S)
+        self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -440,7 +411,7 @@ class Training:
             self._told_at, self._tokens_told = time.monotonic(), progress.tokens
             if is_test:
                 test = self._tests[progress.step // self._test_every % len(self._tests)]
-                metrics |= means(self._train_step.asked(test), "valid")
+                metrics |= means(self._train_step.evaluate(test), "valid")
             self._pipe.tell("step", step=progress.step, metrics=metrics)
 
     def _end_epoch(self) -> None:
@@ -449,12 +420,12 @@ class Training:
         metrics = means(progress.sums, "train") | self._tested()
         progress.batch, progress.sums = 0, {}
         if self._pipe.is_first:
-            keep_epoch(self._plan.folder, progress.epoch, self._train_step.model)
-        told = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
-        self._pipe.tell("epoch", **told, tokens=progress.tokens)
+            save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
+        epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
+        self._pipe.tell("epoch", **epoch, tokens=progress.tokens)
         if self._is_enough() and progress.epoch < self._plan.epochs:
-            said = {"epoch": progress.epoch, "best": progress.best_epoch}
-            self._pipe.tell("remark", key="engine-lora-early-stop", arguments=said)
+            epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
+            self._pipe.tell("remark", key="engine-lora-early-stop", arguments=epochs)
 
     def _tested(self) -> dict[str, float]:
         """Ask the whole test file; its figures stand under the names of a part of it as well."""
@@ -462,7 +433,7 @@ class Training:
             return {}
         sums: dict[str, float] = {}
         for test in self._tests:
-            sums = added(sums, self._train_step.asked(test))
+            sums = added(sums, self._train_step.evaluate(test))
         shown = means(sums, "valid")
         self._compare(shown["valid_loss"])
         return shown | {f"full_{name}": value for name, value in shown.items()}
@@ -478,21 +449,11 @@ class Training:
         patience = int(self._plan.settings["early_stop"])
         return 0 < patience <= self._progress.worse
 
-    def _keep(self, at_most_every_s: float) -> None:
-        if time.monotonic() - self._kept_at < at_most_every_s:
+    def _save(self, at_most_every_s: float) -> None:
+        if time.monotonic() - self._saved_at < at_most_every_s:
             return
         self._progress.told = self._pipe.told()
         if self._pipe.is_first:
-            train_step = self._train_step
-            keep(self._plan.folder, self._progress, train_step.model, train_step.optimizer)
+            save(self._plan.folder, self._progress, self._train_step)
             self._pipe.mention("kept", step=self._progress.step)
-        self._kept_at = time.monotonic()
-
-
-def begun(train_step: TrainStep, held: dict[str, Any] | None) -> Progress:
-    """Return where the training begins, with the checkpoint's weights where there is one."""
-    if held is None:
-        return Progress()
-    restore(held, train_step.model, train_step.optimizer)
-    progress: Progress = held["progress"]
-    return progress
+        self._saved_at = time.monotonic()

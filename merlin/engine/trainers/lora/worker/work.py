@@ -8,17 +8,25 @@ import torch
 
 from merlin.engine.trainers.base import DPO, Task
 from merlin.engine.trainers.lora import hyperparameters
-from merlin.engine.trainers.lora.worker import model, train
 from merlin.engine.trainers.lora.worker.data import Example, Texts, batches, padding
-from merlin.engine.trainers.lora.worker.model import Base, Distributed, cores, fitted, found
+from merlin.engine.trainers.lora.worker.model import (
+    Base,
+    Distributed,
+    Need,
+    choose_threads,
+    cores,
+    find_base,
+    free_bytes,
+    load_with_adapters,
+)
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe
-from merlin.engine.trainers.lora.worker.train import Plan, Training, TrainStep, begun
+from merlin.engine.trainers.lora.worker.train import Plan, Progress, Training, TrainStep, restore
 
 # Tokens worked on at once; a longer batch is cut into pieces whose gradients are added up.
 _AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
 # A base and its activations are reckoned roughly: so much of the memory is left alone.
 _SPARE = 0.95
-# Examples a step, as `hyper.settled` has it for small files.
+# Examples a step, as `hyperparameters.resolve` has it for small files.
 _SMALL_BATCH = 4
 
 
@@ -29,15 +37,16 @@ def work(
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
     _be_repeatable(task.seed)
-    base = found(task.base, distributed.device)
+    base = find_base(task.base, distributed.device)
     plan = _planned(task, base, distributed)
-    train_step = TrainStep(plan, distributed, fitted(base, plan.settings, distributed.device))
-    held = train.load(task.folder, distributed.device)
-    progress = begun(train_step, held)
-    shown = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
-    pipe.mention("settled", **shown, done=progress.step)
+    model = load_with_adapters(base, plan.settings, distributed.device)
+    train_step = TrainStep(plan, distributed, model)
+    restored = restore(task.folder, train_step, distributed.device)
+    progress = restored or Progress()
+    resolved = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
+    pipe.mention("settled", **resolved, done=progress.step)
     pipe.again(progress.told)
-    if held is None and plan.settings["early_stop"] and not plan.test:
+    if restored is None and plan.settings["early_stop"] and not plan.test:
         pipe.tell("remark", key="engine-lora-nothing-to-test", arguments={})
     progress.threads = progress.threads or _threads(plan, train_step, distributed)
     torch.set_num_threads(progress.threads)
@@ -50,13 +59,13 @@ def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
     train = read(task.train, "training_file")
     test = read(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
-    settings = hyperparameters.settled(
+    settings = hyperparameters.resolve(
         task.method,
         task.hyperparameters,
         hyperparameters.TrainingSize(
             examples=len(train),
             padding=padding(train, _SMALL_BATCH),
-            parameters=base.size.parameters,
+            parameters=base.parameters,
             is_tight=_is_tight(task, base, distributed, _at_once(train, most)),
         ),
     )
@@ -65,14 +74,14 @@ def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
 
 def _is_tight(task: Task, base: Base, distributed: Distributed, tokens: int) -> bool:
     rank = task.hyperparameters["rank"]
-    need = model.Need.of(
+    need = Need.of(
         base.config,
-        base.size.loaded(base.dtype, base.files.quantised),
+        base.loaded_bytes,
         rank if isinstance(rank, int) else 16,
         tokens,
         base.dtype.itemsize,
     )
-    return need.is_tight(_SPARE * model.free_bytes(distributed.device))
+    return need.is_tight(_SPARE * free_bytes(distributed.device))
 
 
 def _at_once(examples: list[Example], most: int) -> int:
@@ -90,7 +99,7 @@ def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int
         train_step.show(batch, 0)
         train_step.forget()
 
-    return model.threads(cores(), step)
+    return choose_threads(cores(), step)
 
 
 def _be_repeatable(seed: int) -> None:
