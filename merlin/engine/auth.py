@@ -203,9 +203,9 @@ class RequestGuard:
         is_owner = hmac.compare_digest((key or "").encode("latin-1"), self._key)
         if key is not None and key.startswith(PREFIX) and not is_owner:
             engine = cast("Engine", scope["app"].state.engine)
-            admission = await run_in_threadpool(engine.clients.admit, key)
-            scope.setdefault("state", {})["client"] = admission.client
-            return admission.headers
+            client, headers = await run_in_threadpool(engine.clients.admit, key)
+            scope.setdefault("state", {})["client"] = client
+            return headers
         if self._key and not (is_owner and key is not None):
             text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
             raise ApiError(401, text)

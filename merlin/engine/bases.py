@@ -1,20 +1,29 @@
-"""Bases: the models that jobs may start from, by name. `recall` is first and always there.
+"""Bases: the models that jobs may start from, by name, and who answers for them.
 
-A base says how it is trained and who answers for it; the rest of the engine asks no more.
+`recall` is first and always there. A base says how it is trained and who answers for it; the rest
+of the engine asks no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-from merlin.engine.serving.base import Backend
+from starlette.concurrency import run_in_threadpool
+
+from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.settings import EngineSettings, ModelSettings
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
+from merlin.openai_protocol.errors import ApiError
+
+if TYPE_CHECKING:
+    from merlin.engine.models import Models
 
 RECALL = "recall"
 # When `recall` was first shipped: 2026-11-20, in seconds since 1970.
@@ -89,3 +98,51 @@ def _backend(
 
     log = settings.folder / "logs" / f"answering-{model.name}.log"
     return TransformersBackend(model, files().folder, settings.answering, log)
+
+
+class BackendRegistry:
+    """Every backend of one engine, each made at the first question to its base."""
+
+    def __init__(self, bases: Bases, models: Models) -> None:
+        self._bases = bases
+        self._models = models
+        self._backends: dict[str, Backend] = {}
+
+    async def ask(
+        self, name: str, asking: GenerationRequest
+    ) -> AsyncGenerator[Chunk | Finish, None]:
+        """Let a base, a tuned model or a checkpoint answer; see Backend.ask.
+
+        Raises ApiError 404 for a model that does not exist.
+        """
+        base, adapter = await run_in_threadpool(self._find, name)
+        async with aclosing(self.backend_of(base).ask(adapter, asking)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def backend_of(self, base: str) -> Backend:
+        """Return who answers for a base.
+
+        Raises ApiError 404 where the config has it no more, Untrainable where its files are gone.
+        """
+        if base not in self._bases:
+            raise ApiError(404, f"The base `{base}` is no longer in engine.models of the config.")
+        if base not in self._backends:
+            self._backends[base] = self._bases[base].backend()
+        return self._backends[base]
+
+    def figures(self) -> Iterator[tuple[str, Mapping[str, float]]]:
+        """Yield the figures of every base that was asked so far."""
+        for base, backend in self._backends.items():
+            yield base, backend.figures()
+
+    async def close(self) -> None:
+        """Let go of every backend."""
+        for backend in self._backends.values():
+            await backend.close()
+
+    def _find(self, name: str) -> tuple[str, Adapter | None]:
+        if name in self._bases:
+            return name, None
+        row = self._models.get(name)
+        return row["base"], Adapter(row["digest"], self._models.path(row))

@@ -14,7 +14,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from time import monotonic
 
@@ -112,14 +112,6 @@ class Use:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A call that was let in; `headers` tell what is left."""
-
-    client: Client
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class Clients:
     """The clients of one engine; every method may be called from any thread."""
 
@@ -161,8 +153,8 @@ class Clients:
         """Return all clients by name, those with a revoked key among them."""
         return [_client(row) for row in self.rows.select("SELECT * FROM client ORDER BY name")]
 
-    def admit(self, key: str) -> Admission:
-        """Let one call with a client's key in.
+    def admit(self, key: str) -> tuple[Client, Mapping[str, str]]:
+        """Let one call with a client's key in; return the client, and headers with what is left.
 
         Raises ApiError 401 for a key that does not count, TooMany for a call too many.
         """
@@ -176,8 +168,7 @@ class Clients:
         if client.used_on != today:
             used = "UPDATE client SET used_on = ? WHERE id = ?"
             self.rows.change(used, today, client.client_id)
-        headers = {**self._take(client), **self._left(client, now)}
-        return Admission(client, headers)
+        return client, {**self._take(client), **self._left(client, now)}
 
     def _take(self, client: Client) -> Mapping[str, str]:
         size = client.limits.requests_per_minute

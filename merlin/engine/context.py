@@ -11,11 +11,10 @@ from starlette.requests import Request
 
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
-from merlin.engine.bases import Bases, bases_of
+from merlin.engine.bases import BackendRegistry, Bases, bases_of
 from merlin.engine.clients import Clients
 from merlin.engine.database import Rows
 from merlin.engine.job_queue import JobQueue
-from merlin.engine.serving.backends import BackendRegistry
 from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import Repositories
 from merlin.engine.transcription import Transcriber

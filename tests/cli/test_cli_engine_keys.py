@@ -36,7 +36,7 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
     assert (code, key.strip()[:4]) == (0, "mre_")
     assert "once" in said
     with clients_of(keys.config) as clients:
-        assert clients.admit(key.strip()).client.name == "course"
+        assert clients.admit(key.strip())[0].name == "course"
     code, listed, _ = keys("list")
     assert key.strip() not in listed
     assert key[:8] in listed
@@ -46,7 +46,7 @@ def test_the_list_tells_limits_and_use(keys):
     words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     made = json.loads(keys("add", "course", *words, "--json")[1])
     with clients_of(keys.config) as clients:
-        reservation = TokenReservation(clients, clients.admit(made["key"]).client, 0)
+        reservation = TokenReservation(clients, clients.admit(made["key"])[0], 0)
         reservation.take()
         reservation.settle(70)
     (told,) = json.loads(keys("list", "--json")[1])["keys"]

@@ -1,8 +1,7 @@
 """What every page of the engine needs: sign-in, language, layout, errors.
 
-The engine's key opens the pages, once a browser; then a cookie. Without a key the engine listens on
-this machine alone, and its pages answer to this machine's names alone, so that no other site can
-lead a browser here under a name of its own.
+The engine's key opens the pages, once a browser; then a cookie. Without a key the engine answers
+this machine alone, see `auth.RequestGuard`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
@@ -28,7 +27,6 @@ from starlette.responses import JSONResponse, Response
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
-from merlin.core.loopback import is_loopback
 from merlin.core.rate_limit import Throttle
 from merlin.core.web.assets import (
     NEVER_KEPT,
@@ -101,15 +99,6 @@ class SignIns:
         until = self._sessions.get(_digest(request.cookies.get(COOKIE, "")), 0.0)
         return until > time.monotonic()
 
-    def is_own_host(self, request: Request) -> bool:
-        """Return whether the call names this engine as it may be named."""
-        if self.key:
-            return True
-        try:
-            return is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname)
-        except ValueError:  # half an IPv6 address
-            return False
-
     def is_key(self, candidate: str) -> bool:
         """Return whether this is the key, in a time that tells nothing of it."""
         return hmac.compare_digest(candidate.encode("utf-8", "replace"), self.key.encode())
@@ -140,7 +129,7 @@ class NotSignedIn(Exception):
 
 
 class Foreign(Exception):
-    """The call comes from another site's page, or under a name that is not this engine's."""
+    """The call comes from another site's page."""
 
 
 class PageRequest:
@@ -226,10 +215,9 @@ class PageRequest:
 
 async def open_page(request: Request) -> PageRequest:
     """Return the call of anybody. Raises Foreign."""
-    page = PageRequest(request)
-    if is_foreign(request) or not page.sign_ins.is_own_host(request):
+    if is_foreign(request):
         raise Foreign
-    return page
+    return PageRequest(request)
 
 
 async def signed_in_page(request: Request) -> PageRequest:

@@ -1,8 +1,4 @@
-"""The llama.cpp backend: llama-server and its process.
-
-The engine's own `llama-server`: a child process with the adapters that were asked for.
-
-llama.cpp's server behind the engine: a GGUF base, adapters converted to GGUF.
+"""llama.cpp's server behind the engine: a GGUF base, adapters converted to GGUF.
 
 The server takes adapters at its start alone and lists them; a question names those it wants by
 their number, with a scale. So there are two ways. Without a `url` the engine keeps a
@@ -51,6 +47,8 @@ STOP_S = 10.0
 _OK = 200
 _PIECE, _KEPT = 1 << 16, 600
 _PR_SET_PDEATHSIG = 1
+# What llama-server would add by itself: an answer is sampled as the question says, no more.
+_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
 class LlamaProcess:
@@ -67,7 +65,7 @@ class LlamaProcess:
         self._calls = calls
         self._files: list[Path] = []
         self._child: Process | None = None
-        self._told = b""
+        self._output = b""
         self._reading: asyncio.Task[None] | None = None
         self._url = ""
         self._turn = asyncio.Lock()
@@ -108,7 +106,7 @@ class LlamaProcess:
         (port,) = free_ports(1, is_kept=False)
         self._url = f"http://127.0.0.1:{port}"
         command = command_of(self._model, self._files, port)
-        self._told = b""
+        self._output = b""
         self._child = await asyncio.create_subprocess_exec(
             *command,
             stdin=DEVNULL,
@@ -138,13 +136,13 @@ class LlamaProcess:
             await asyncio.sleep(LOOK_S)
         if self._reading is not None:
             await self._reading  # its end may be heard before its last words
-        said = " ".join(self._told.decode(errors="replace").split())
-        raise Unavailable(f"llama-server ended with {child.returncode} at its start: {said}")
+        words = " ".join(self._output.decode(errors="replace").split())
+        raise Unavailable(f"llama-server ended with {child.returncode} at its start: {words}")
 
     async def _read(self, child: Process) -> None:
         """Keep the end of what it says, and its pipe empty."""
-        while child.stdout is not None and (told := await child.stdout.read(_PIECE)):
-            self._told = (self._told + told)[-_KEPT:]
+        while child.stdout is not None and (piece := await child.stdout.read(_PIECE)):
+            self._output = (self._output + piece)[-_KEPT:]
 
     async def stop(self) -> None:
         """End the child."""
@@ -194,10 +192,6 @@ def quoted(path: str) -> str:
 def _die_with_parent() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-# What llama-server would add by itself: an answer is sampled as the question says, no more.
-_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
 class LlamaCppBackend(ProxyBackend):

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import re
-import time
+import timeit
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,13 +119,7 @@ def choose_threads(step: Callable[[], object]) -> int:
 
 def _least_s(threads: int, step: Callable[[], object]) -> float:
     torch.set_num_threads(threads)
-    return min(_took_s(step) for _ in range(_TRIES))
-
-
-def _took_s(step: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    step()
-    return time.perf_counter() - began
+    return min(timeit.repeat(step, number=1, repeat=_TRIES))
 
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -1,21 +1,14 @@
-"""Text to terms, terms to features.
+"""From a question's text to the terms it is compared by, and from terms to numbers.
 
-From a question's text to the terms it is compared by, and how heavy each term is.
+A term is a lemma with its kind in front: `f` function word, `v` verb and the like, `n` any other
+word, `i` kind of question. The weights say which words carry the subject: without them "what", "is"
+and "create" join questions that share nothing else. A term has the feature `w:<term>` and, when it
+is a word of more than three letters that is no function word, its character n-grams of 3 to 5,
+together as heavy as the term. Vectors are not learned and not stored: they come from the feature's
+hash and a seed, the same on every machine.
 
-A term is a lemma with its kind in front: `f` function word, `v` verb and the like, `n` any
-other word, `i` kind of question. The weights say which words carry the subject: without them
-"what", "is" and "create" join questions that share nothing else.
-
-From terms to numbers: hashed features, their rarity, and a fixed vector for each.
-
-A term has the feature `w:<term>` and, when it is a word of more than three letters that is no
-function word, its character n-grams of 3 to 5, together as heavy as the term. Vectors are not
-learned and not stored: they come from the feature's hash and a seed, the same on every machine.
-
-Which question a conversation asks: its last turn, alone and together with what was before.
-
-A follow-up («А если наоборот?») has too few words of its own, so it is also read together with
-the user's earlier turns, marked as earlier and weighing less. System texts are not read.
+A follow-up («А если наоборот?») has too few words of its own, so it is also read together with the
+user's earlier turns, marked as earlier and weighing less. System texts are not read.
 """
 
 from __future__ import annotations
@@ -35,6 +28,23 @@ from merlin.core.messages import Message
 
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
+DEEPEST = 2
+# An answer to a follow-up must score at least so much with the follow-up alone: else «спасибо»
+# after a taught question would get the answer that was taught to follow it. Taught follow-ups
+# score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
+LEAST_ALONE = 0.1
+EARLIER = "<"
+Terms = tuple[str, ...]
+Floats = NDArray[np.float32]
+Whole = NDArray[np.int64]
+Bits = NDArray[np.uint64]
+HASH_BITS = 20
+_MASK = (1 << HASH_BITS) - 1
+_SHORTEST_WITH_NGRAMS = 4
+_NGRAMS = (3, 4, 5)
+# What was said before a follow-up question weighs less than the question itself.
+_EARLIER_WEIGHT = 0.5
+_AT_A_TIME = 512
 
 _TOKEN = re.compile(
     r"\*{1,2}[a-z_]\w*"  # *args, **kwargs
@@ -159,19 +169,6 @@ def _english() -> Any:  # snowballstemmer is untyped
     return snowballstemmer.stemmer("english")
 
 
-Floats = NDArray[np.float32]
-Whole = NDArray[np.int64]
-Bits = NDArray[np.uint64]
-
-HASH_BITS = 20
-_MASK = (1 << HASH_BITS) - 1
-_SHORTEST_WITH_NGRAMS = 4
-_NGRAMS = (3, 4, 5)
-# What was said before a follow-up question weighs less than the question itself.
-_EARLIER_WEIGHT = 0.5
-_AT_A_TIME = 512
-
-
 @lru_cache(maxsize=200_000)
 def features(term: str) -> tuple[Whole, Floats]:
     """Return the hashes and the weights of one term's features.
@@ -286,16 +283,6 @@ class Space:
             weighed = table[rows[part]] * values[part, None]
             sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)
         return sums
-
-
-DEEPEST = 2
-# An answer to a follow-up must score at least so much with the follow-up alone: else «спасибо»
-# after a taught question would get the answer that was taught to follow it. Taught follow-ups
-# score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
-LEAST_ALONE = 0.1
-EARLIER = "<"
-
-Terms = tuple[str, ...]
 
 
 def questions(messages: Sequence[Message]) -> Iterator[Terms]:

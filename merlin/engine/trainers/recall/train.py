@@ -1,8 +1,4 @@
-"""Epochs of recall, and when to stop.
-
-When training with `n_epochs: auto` is enough: every taught question gets its taught answer.
-
-The training of `recall` from conversations to epochs.
+"""The training of `recall`, from conversations to epochs.
 
 Deterministic: the same task gives the same weights. With `n_epochs: auto` it goes on until every
 question asked as taught is answered as taught, and names what is left after 200 epochs.
@@ -39,6 +35,15 @@ RIGHT_IN_A_ROW = 5
 _SAMPLE = 1_000
 _NEARLY = 0.01
 _NARROW, _WATCHED = 0.05, 0.15
+LEARNING_RATE = 0.5
+MOST_TAUGHT = 50_000
+_DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
+_SHORTEST = 128
+_BATCH, _LARGE_BATCH = 32, 256
+_MOST_TESTED = 1_000
+_NAMED = 5
+_SETTLING = 0.8
+_AVERAGED = 10
 
 
 @dataclass(frozen=True)
@@ -116,17 +121,6 @@ class EarlyStopping:
     def _wrong(self, weights: Weights, asked: Whole) -> Whole:
         chosen = self._evaluation.ask(weights, self._turns, asked).chosen
         return np.asarray(asked[chosen != self._evaluation.right[asked]], np.int64)
-
-
-LEARNING_RATE = 0.5
-MOST_TAUGHT = 50_000
-_DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
-_SHORTEST = 128
-_BATCH, _LARGE_BATCH = 32, 256
-_MOST_TESTED = 1_000
-_NAMED = 5
-_SETTLING = 0.8
-_AVERAGED = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,10 @@
-"""Weights of recall: one SGD step, evaluation, the threshold.
-
-Taught turns as numbers: terms and answers numbered, texts as rows of term numbers.
-
-What `recall` learns, and one step of learning it.
+"""What `recall` learns: one step of it, its evaluation, and the confidence that it needs.
 
 A softmax over the taught answers with cosine-like scores, and a gain for every term; Adagrad with
-one rate per row, word dropout as the only augmentation.
-
-Asking questions of weights in training: which answer each gets, by what score.
-
-The same reading as in serving: alone and with earlier turns, the highest score wins.
-
-The confidence under which the model says that it does not know.
-
-Set on the training file alone: what a taught question scores among the other answers is what a
-near but untaught question gets.
+one rate per row, word dropout as the only augmentation. Texts are rows of term numbers. Questions
+are read as in serving: alone and with earlier turns, the highest score wins. The threshold under
+which the model says that it does not know is set on the training file alone: what a taught question
+scores among the other answers is what a near but untaught question gets.
 """
 
 from __future__ import annotations
@@ -38,6 +28,25 @@ from merlin.engine.trainers.recall.text import (
 QUESTION_WEIGHT = 1.0
 ANSWER_WEIGHT = 0.5
 MOST_WITH_ANSWERS = 2_000
+SHARPNESS = np.float32(14.0)
+DROPOUT = 0.3
+GAIN_RATE = 0.05
+LEAST_GAIN, MOST_GAIN = 0.1, 3.0
+START_SPREAD = 0.001
+# So much at the start keeps an answer's first, still random steps small.
+START_MEMORY = 0.2
+# Above so many answers, each step tells the batch's answers from some random others only.
+MOST_COMPARED = 1_000
+RANDOM_OTHERS = 500
+_TINY = np.float32(1e-12)
+UNKNOWN_ANSWER = -1
+_SCORES_AT_A_TIME = 4_000_000
+# Raises what is rejected and lowers what is answered; chosen on the three shipped sets.
+QUANTILE = 0.8
+FEW_ANSWERS = 20
+LEAST_OF_FEW = 0.2
+_ASKED = 1_000
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -100,19 +109,6 @@ def training_text_of(taught: Sequence[Taught]) -> TrainingText:
     )
 
 
-SHARPNESS = np.float32(14.0)
-DROPOUT = 0.3
-GAIN_RATE = 0.05
-LEAST_GAIN, MOST_GAIN = 0.1, 3.0
-START_SPREAD = 0.001
-# So much at the start keeps an answer's first, still random steps small.
-START_MEMORY = 0.2
-# Above so many answers, each step tells the batch's answers from some random others only.
-MOST_TOLD_APART = 1_000
-RANDOM_OTHERS = 500
-_TINY = np.float32(1e-12)
-
-
 @dataclass(frozen=True)
 class Batch:
     """Documents to learn from in one step: their numbers, right answers, and how much each counts.
@@ -162,7 +158,7 @@ class Weights:
         """Take one step on a batch; return the sum of its weighted losses."""
         flat, begins = documents.flat(batch.chosen)
         counts = np.diff(np.append(begins, len(flat)))
-        gains = self.gains[flat] * self._kept(begins, counts)
+        gains = self.gains[flat] * self._dropout(begins, counts)
         # one small matrix, documents by terms, makes the rest of the step matrix products
         terms, columns = np.unique(flat, return_inverse=True)
         rows = np.repeat(np.arange(len(counts)), counts)
@@ -173,9 +169,9 @@ class Weights:
         lengths = self._lengths(flat, gains, begins)
         points: Floats = sums / lengths
 
-        told_apart = self._told_apart(batch)
-        units = _unit(self.rows[told_apart])
-        right = np.searchsorted(told_apart, batch.classes)
+        compared = self._compared(batch)
+        units = _unit(self.rows[compared])
+        right = np.searchsorted(compared, batch.classes)
         loss, slope = cross_entropy(points @ units.T, right, batch.weights)
 
         toward_points = slope @ units
@@ -183,7 +179,7 @@ class Weights:
         pull = (toward_points * sums).sum(1) / lengths[:, 0] ** 3
         along = (toward_sums @ vectors.T)[rows, columns]
         along = along - pull[rows] * gains * self.masses[flat]
-        self._step_rows(told_apart, units, slope.T @ points, rate)
+        self._step_rows(compared, units, slope.T @ points, rate)
         self._step_gains(flat, np.where(gains > 0, along, np.float32(0)))
         return loss
 
@@ -191,14 +187,14 @@ class Weights:
         mass = np.add.reduceat(gains * gains * self.masses[terms], begins)
         return np.asarray(np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32)
 
-    def _kept(self, begins: Whole, counts: Whole) -> Floats:
+    def _dropout(self, begins: Whole, counts: Whole) -> Floats:
         """Drop words at random, but never all words of a text."""
         kept = self.random.random(int(counts.sum()), np.float32) >= DROPOUT
         empty = ~np.logical_or.reduceat(kept, begins)
         return np.asarray(kept | np.repeat(empty, counts), np.float32)
 
-    def _told_apart(self, batch: Batch) -> Whole:
-        if len(self.rows) <= MOST_TOLD_APART:
+    def _compared(self, batch: Batch) -> Whole:
+        if len(self.rows) <= MOST_COMPARED:
             return np.arange(len(self.rows))
         others = self.random.integers(len(self.rows), size=RANDOM_OTHERS)
         beside = others[:0] if batch.beside is None else batch.beside
@@ -242,10 +238,6 @@ def cross_entropy(scores: Floats, right: Whole, weights: Floats) -> tuple[float,
     chances[here, right] -= 1.0
     slope = chances * (weights[:, None] * SHARPNESS)
     return float((loss * weights).sum()), slope
-
-
-UNKNOWN_ANSWER = -1
-_SCORES_AT_A_TIME = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -323,14 +315,6 @@ class Evaluation:
         scores = points @ weights.unit_rows().T
         total, _slope = cross_entropy(scores, self.right[asked], np.ones(len(asked), np.float32))
         return total / len(asked)
-
-
-# Raises what is rejected and lowers what is answered; chosen on the three shipped sets.
-QUANTILE = 0.8
-FEW_ANSWERS = 20
-LEAST_OF_FEW = 0.2
-_ASKED = 1_000
-_LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

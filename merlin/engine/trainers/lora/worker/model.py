@@ -7,7 +7,7 @@ try can tell: two threads on two cores beside a busy neighbour may be five times
 from __future__ import annotations
 
 import os
-import time
+import timeit
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -207,9 +207,7 @@ def choose_threads(most: int, step: Callable[[], object]) -> int:
 
 def _timed(count: int, step: Callable[[], object]) -> float:
     torch.set_num_threads(count)
-    began = time.perf_counter()
-    step()
-    return time.perf_counter() - began
+    return timeit.timeit(step, number=1)
 
 
 @dataclass(frozen=True, slots=True)
