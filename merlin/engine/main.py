@@ -48,6 +48,8 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 log = get_logger(__name__)
 
 FINISH_S = 10
+# All large bodies under way together.
+BODIES_BYTES = 128 * 1024 * 1024
 # A second thread of BLAS makes small trainings slower.
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # The trainer's thread gives way to an answer five times sooner than Python's default.
@@ -115,18 +117,13 @@ def listen(host: str, port: int) -> socket.socket:
     return server.listen("engine.listen", host, port)
 
 
-# All large bodies under way together.
-BODIES_BYTES = 128 * 1024 * 1024
-
-
 def create_app(
     settings: EngineSettings, engine: Engine | None = None, bases: Bases | None = None
 ) -> FastAPI:
     """Return the application of an open engine; without one it opens and closes its own.
 
-    `bases` are the settings' own where none are given.
-
-    Raises ConfigError for settings that would leave it open to everybody.
+    `bases` are the settings' own where none are given. Raises ConfigError for settings that would
+    leave it open to everybody.
     """
     settings.check()
     calls: Counter[tuple[str, int]] = Counter()

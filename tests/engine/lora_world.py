@@ -81,7 +81,7 @@ def in_this_process(made, leave_at=0):
 
     It is asked to stop when it tells of the epoch `leave_at`, as the engine would ask it.
     """
-    from merlin.engine.trainers.lora.worker.__main__ import trained
+    from merlin.engine.trainers.lora.worker.__main__ import run
     from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
     made.folder.mkdir(parents=True, exist_ok=True)
@@ -96,5 +96,5 @@ def in_this_process(made, leave_at=0):
                 stop.set()
             return len(said)
 
-    trained(made.folder, ProgressPipe(made.folder, Ear()), stop)
+    run(made.folder, ProgressPipe(made.folder, Ear()), stop)
     return told

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -52,20 +51,14 @@ NOT_YOURS = (401, 403, 404)
 SPARE = 100_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One file at the hub; `sha256` of a large one, `blob` (git's own sum) of a small one."""
-
-    name: str
-    size: int
-    sha256: str | None
-    blob: str | None
+# A file at the hub as its client knows it; of a large one the sha256, of a small one git's own sum.
+Sibling = Any
 
 
 class Bar:
-    """Stands where the hub's client wants tqdm's bar: shows nothing, tells its parent."""
+    """Stands where the hub's client wants tqdm's bar: shows nothing, sends progress."""
 
-    def __init__(self, file: Wanted, progress: Progress, initial: int = 0, **_theirs: object):
+    def __init__(self, file: Sibling, progress: Progress, initial: int = 0, **_theirs: object):
         self._file, self._progress, self._done = file, progress, initial
 
     def __enter__(self) -> Bar:
@@ -77,7 +70,7 @@ class Bar:
     def update(self, size: int) -> None:
         """Count some bytes more; less than none where the server began anew."""
         self._done += size
-        self._progress(self._file.name, self._done, self._file.size)
+        self._progress(self._file.rfilename, self._done, self._file.size)
 
 
 def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
@@ -120,29 +113,26 @@ def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]
 
 
 def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
-    wanted = list(_wanted(found))
-    if not any(file.name.endswith(".safetensors") for file in wanted):
+    # A folder below holds another form of the same weights (onnx, original).
+    wanted = [
+        file
+        for file in found.siblings or ()
+        if "/" not in file.rfilename and any(fnmatch(file.rfilename, one) for one in WANTED)
+    ]
+    names = {file.rfilename for file in wanted}
+    if not any(name.endswith(".safetensors") for name in names):
         raise Refused(source, "library-hub-no-safetensors", hub=source)
     for path in draft.iterdir():
-        if path.name.removesuffix(".part") not in {file.name for file in wanted}:
+        if path.name.removesuffix(".part") not in names:
             path.unlink()
     _make_sure_of_room(wanted, draft)
     for file in wanted:
         _bring(source, str(found.sha), file, draft, progress)
 
 
-def _wanted(found: Any) -> Iterator[Wanted]:
-    for each in found.siblings or ():
-        # A folder below holds another form of the same weights (onnx, original).
-        if "/" not in each.rfilename and any(fnmatch(each.rfilename, one) for one in WANTED):
-            yield Wanted(
-                each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, each.blob_id
-            )
-
-
-def _make_sure_of_room(wanted: list[Wanted], draft: Path) -> None:
+def _make_sure_of_room(wanted: list[Sibling], draft: Path) -> None:
     here = sum(path.stat().st_size for path in draft.iterdir())
-    missing = sum(file.size for file in wanted) - here
+    missing = sum(file.size or 0 for file in wanted) - here
     free = shutil.disk_usage(draft).free
     if missing + SPARE > free:
         needed = _gb(missing + SPARE)
@@ -153,8 +143,8 @@ def _gb(size: int) -> str:
     return f"{size / 1e9:.1f}"
 
 
-def _bring(source: str, commit: str, file: Wanted, draft: Path, progress: Progress) -> None:
-    target, part = draft / file.name, draft / f"{file.name}.part"
+def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
+    target, part = draft / file.rfilename, draft / f"{file.rfilename}.part"
     if not target.exists():
         size = part.stat().st_size if part.exists() else 0
         if size > file.size:
@@ -162,7 +152,7 @@ def _bring(source: str, commit: str, file: Wanted, draft: Path, progress: Progre
             size = 0
         with part.open("ab") as out:
             http_get(
-                hf_hub_url(source, file.name, revision=commit),
+                hf_hub_url(source, file.rfilename, revision=commit),
                 out,
                 resume_size=size,
                 headers=build_hf_headers(),
@@ -171,19 +161,19 @@ def _bring(source: str, commit: str, file: Wanted, draft: Path, progress: Progre
             )
         if not _is_intact(part, file):
             part.unlink()
-            raise Refused(file.name, "library-wrong-checksum", file=file.name)
+            raise Refused(file.rfilename, "library-wrong-checksum", file=file.rfilename)
         part.rename(target)
-    progress(file.name, file.size, file.size)
+    progress(file.rfilename, file.size, file.size)
 
 
-def _is_intact(path: Path, file: Wanted) -> bool:
+def _is_intact(path: Path, file: Sibling) -> bool:
     if path.stat().st_size != file.size:
         return False
-    if file.sha256:
-        return _digest(path, hashlib.sha256()) == file.sha256
+    if file.lfs:
+        return bool(_digest(path, hashlib.sha256()) == file.lfs.sha256)
     # Source: git-hash-object(1): a blob's name is the sha1 of a header and its bytes.
     header = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
-    return file.blob is None or _digest(path, header) == file.blob
+    return file.blob_id in (None, _digest(path, header))
 
 
 def _digest(path: Path, digest: Any) -> str:

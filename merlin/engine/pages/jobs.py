@@ -93,14 +93,14 @@ class JobView:
         return " · ".join(parts)
 
     @property
-    def curve(self) -> Curve | None:
+    def chart(self) -> Curve | None:
         """Return the job's losses as a drawing, None without any."""
         page, total = self._page, 0 if self.facts.is_over else self.job.steps
         labels = ChartLabels(page.say("loss-train"), page.say("loss-test"), page.language)
         return plot_curve(self.facts.train, self.facts.test, total, labels)
 
     @property
-    def curve_words(self) -> str:
+    def chart_words(self) -> str:
         """Return the curve in words: from where to where each line went."""
         number, parts = self._page.number, []
         for name, series in (("train", self.facts.train), ("test", self.facts.test)):
@@ -165,7 +165,7 @@ class JobView:
         ]
         return final + steps
 
-    def picture(self, *, dark: bool) -> bytes:
+    def png(self, *, dark: bool) -> bytes:
         """Return the job's losses as a PNG."""
         labels = ChartLabels(
             title=f"{self.title} · {self.job.order.base}",
@@ -368,7 +368,7 @@ def loss_png(page: SignedInPage, job_id: str) -> Response:
     """Return a job's losses as a picture, in the theme of the pages."""
     view = JobView(page, page.engine.repositories.jobs.get(job_id))
     theme = page.request.query_params.get("theme", page.theme)
-    return Response(view.picture(dark=theme == "dark"), media_type="image/png", headers=HEADERS)
+    return Response(view.png(dark=theme == "dark"), media_type="image/png", headers=HEADERS)
 
 
 @router.post("/jobs/{job_id}/{move}")

@@ -27,7 +27,7 @@ from merlin.core.loopback import is_loopback
 from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.base import TrainingDevices
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.worker.__main__ import listen, trained
+from merlin.engine.trainers.lora.worker.__main__ import listen, run
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
 _FAILED, _BUG = 1, 70
@@ -37,16 +37,16 @@ _HERE = ("", "local")
 log = logging.getLogger(__name__)
 
 
-class Line:
-    """The way of what the first worker says to this process: what is written comes out there."""
+class QueueWriter:
+    """A binary file whose bytes come out of a queue: what the first worker sends this process."""
 
     def __init__(self, queue: Any) -> None:
         self._queue = queue
 
-    def write(self, said: bytes) -> int:
+    def write(self, content: bytes) -> int:
         """Hand bytes on, in their order."""
-        self._queue.put(said)
-        return len(said)
+        self._queue.put(content)
+        return len(content)
 
     def flush(self) -> None:
         """Do nothing: what was written is on its way."""
@@ -75,19 +75,19 @@ def main(folder: Path) -> int:
         except (ConnectionError, RuntimeError, TimeoutError, ValueError):
             log.exception("no cluster")
             return _away(folder, out, place)
-        code = _driven(folder, place, out, stop)
+        code = _drive(folder, place, out, stop)
         ray.shutdown()
         return code
 
 
-def _driven(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
-    """Pass on what the workers say until they end; return the exit code."""
+def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
+    """Pass on what the workers send until they end; return the exit code."""
     from ray.util.queue import Queue  # noqa: PLC0415 - the extra's
 
-    said, orders = Queue(), Queue()
+    lines, orders = Queue(), Queue()
     threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
-    threading.Thread(target=_run, args=[folder, place, said, orders], daemon=True).start()
-    while isinstance(line := said.get(), bytes):
+    threading.Thread(target=_run, args=[folder, place, lines, orders], daemon=True).start()
+    while isinstance(line := lines.get(), bytes):
         # Who does not listen any more has asked for the end: the workers keep their state first.
         with suppress(BrokenPipeError):
             out.write(line)
@@ -99,13 +99,13 @@ def is_there(cluster: str) -> bool:
     """Return whether somebody listens at a cluster's address; Ray itself would try for minutes."""
     from ray.util import get_node_ip_address  # noqa: PLC0415 - the extra's
 
-    told = urlsplit(cluster if "://" in cluster else f"//{cluster}")
-    if told.hostname is None or told.port is None:
+    address = urlsplit(cluster if "://" in cluster else f"//{cluster}")
+    if address.hostname is None or address.port is None:
         return True
     # Ray takes the loopback for this machine's own address, and listens there alone.
-    host = get_node_ip_address() if is_loopback(told.hostname) else told.hostname
+    host = get_node_ip_address() if is_loopback(address.hostname) else address.hostname
     try:
-        socket.create_connection((host, told.port), _CONNECT_S).close()
+        socket.create_connection((host, address.port), _CONNECT_S).close()
     except OSError:
         return False
     return True
@@ -118,7 +118,9 @@ def _away(folder: Path, out: BinaryIO, place: TrainingDevices) -> int:
 
 def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: object) -> int:
     """Say why nothing can be trained here."""
-    ProgressPipe(folder, out).mention("failed", code=code, key=key, param=None, arguments=arguments)
+    ProgressPipe(folder, out).send_once(
+        "failed", code=code, key=key, param=None, arguments=arguments
+    )
     return _FAILED
 
 
@@ -130,15 +132,15 @@ def _where(place: TrainingDevices) -> dict[str, object]:
     return {"address": place.cluster, "configure_logging": False}
 
 
-def _run(folder: Path, place: TrainingDevices, said: Any, orders: Any) -> None:
-    """Let the workers train; the last that is said is an exit code."""
+def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
+    """Let the workers train; the last that comes is an exit code."""
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above
 
     has_gpu = any(device.startswith("cuda") for device in place.devices)
     trainer = TorchTrainer(
         work,
-        train_loop_config={"folder": str(folder), "said": said, "orders": orders},
+        train_loop_config={"folder": str(folder), "lines": lines, "orders": orders},
         scaling_config=ScalingConfig(num_workers=place.workers or 1, use_gpu=has_gpu),
         torch_config=TorchConfig(backend="nccl" if has_gpu else "gloo"),
         run_config=RunConfig(name="run", storage_path=str(folder / "ray")),
@@ -147,21 +149,21 @@ def _run(folder: Path, place: TrainingDevices, said: Any, orders: Any) -> None:
         trainer.fit()
     except Exception:
         log.exception("the workers broke")
-        said.put(_BUG)
+        lines.put(_BUG)
 
 
-def work(told: dict[str, Any]) -> None:
+def work(config: dict[str, Any]) -> None:
     """Train in one worker, as a child does; the first of them speaks."""
     from ray.train import get_context  # noqa: PLC0415 - the extra's
 
-    folder, stop = Path(told["folder"]), threading.Event()
+    folder, stop = Path(config["folder"]), threading.Event()
     is_first = get_context().get_world_rank() == 0
-    out = cast("BinaryIO", Line(told["said"])) if is_first else None
+    out = cast("BinaryIO", QueueWriter(config["lines"])) if is_first else None
     if is_first:
-        threading.Thread(target=_await_stop, args=[told["orders"], stop], daemon=True).start()
-    code = trained(folder, ProgressPipe(folder, out), stop)
+        threading.Thread(target=_await_stop, args=[config["orders"], stop], daemon=True).start()
+    code = run(folder, ProgressPipe(folder, out), stop)
     if is_first:
-        told["said"].put(code)
+        config["lines"].put(code)
 
 
 def _await_stop(orders: Any, stop: threading.Event) -> None:

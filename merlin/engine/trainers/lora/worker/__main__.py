@@ -31,15 +31,15 @@ def main(folder: Path) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     if not is_first:
-        return trained(folder, pipe, stop)
+        return run(folder, pipe, stop)
     threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # One whose engine was killed is about to leave.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return trained(folder, pipe, stop)
+        return run(folder, pipe, stop)
 
 
-def trained(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
+def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and tell how it ended; return the exit code."""
     # Only now, while somebody may already ask to stop: these imports take seconds.
     from merlin.engine.trainers.lora.worker.model import Distributed  # noqa: PLC0415
@@ -56,13 +56,13 @@ def trained(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
         return 0
     except Exception as error:
         log.exception("the training failed")
-        told = untrainable(error)
-        if told is None:
+        failure = untrainable(error)
+        if failure is None:
             return _BUG
-        said = {"code": told.code, "key": told.key, "param": told.param}
-        pipe.mention("failed", **said, arguments=dict(told.arguments))
+        fields = {"code": failure.code, "key": failure.key, "param": failure.param}
+        pipe.send_once("failed", **fields, arguments=dict(failure.arguments))
         return _FAILED
-    pipe.mention("done")
+    pipe.send_once("done")
     return 0
 
 
@@ -72,8 +72,8 @@ def listen(stop: threading.Event) -> None:
     Read by the system's own call: a buffered reader that waits in a thread keeps a process from
     ending.
     """
-    while heard := os.read(0, 1024):
-        if trainer.STOP.encode() in heard:
+    while word := os.read(0, 1024):
+        if trainer.STOP.encode() in word:
             stop.set()
     if not stop.is_set():
         os._exit(_FAILED)

@@ -74,11 +74,6 @@ class Distributed:
         """The number of this process, from 0."""
         return int(self.accelerator.process_index)
 
-    @property
-    def is_first(self) -> bool:
-        """Whether this is the process that speaks and writes."""
-        return self.rank == 0
-
     def joined(self, model: Any) -> Any:
         """Return the model with gradients shared between the processes."""
         return self.accelerator.prepare_model(model) if self.size > 1 else model
@@ -122,43 +117,22 @@ def _check_devices(place: TrainingDevices) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What training takes, in bytes: at rest, and beside it while a step of `tokens` works."""
+def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
+    """Return whether every activation of a step of `tokens` would not fit into `free` bytes.
 
-    at_rest: float
-    whole: float
-    checkpointed: float
-
-    @classmethod
-    def of(
-        cls, config: PretrainedConfig, loaded: float, rank: int, tokens: int, width: int
-    ) -> Need:
-        """Reckon it for a step of `tokens`, at `width` bytes a number."""
-        text = config.get_text_config()
-        layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
-        # Seven projections of about (hidden, 3 hidden) have two thin matrices each.
-        trained = layers * 7 * rank * 3 * hidden * _TRAINED_BYTES
-        logits = _LOGITS * tokens * int(text.vocab_size) * 4
-        kept = tokens * hidden * width
-        return cls(
-            loaded + trained + _REST,
-            kept * (_WHOLE * layers) + logits,
-            kept * (_INPUT_ALONE * layers + _WHOLE) + logits,
-        )
-
-    def is_tight(self, free: float) -> bool:
-        """Return whether every activation would not fit. Raises Untrainable where nothing does."""
-        if self.at_rest + self.checkpointed > free:
-            needed = self.at_rest + self.checkpointed
-            raise Untrainable(
-                "out_of_memory",
-                "engine-lora-too-large",
-                "model",
-                needed=f"{needed / _GIB:.1f}",
-                free=f"{free / _GIB:.1f}",
-            )
-        return self.at_rest + self.whole > free
+    Raises Untrainable where not even a step with checkpointing fits.
+    """
+    text = base.config.get_text_config()
+    layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
+    # Seven projections of about (hidden, 3 hidden) have two thin matrices each.
+    trained = layers * 7 * rank * 3 * hidden * _TRAINED_BYTES
+    at_rest = base.loaded_bytes + trained + _REST + _LOGITS * tokens * int(text.vocab_size) * 4
+    kept = tokens * hidden * base.dtype.itemsize
+    needed: float = at_rest + kept * (_INPUT_ALONE * layers + _WHOLE)
+    if needed > free:
+        sizes = {"needed": f"{needed / _GIB:.1f}", "free": f"{free / _GIB:.1f}"}
+        raise Untrainable("out_of_memory", "engine-lora-too-large", "model", **sizes)
+    return bool(at_rest + kept * _WHOLE * layers > free)
 
 
 def free_bytes(device: torch.device) -> float:

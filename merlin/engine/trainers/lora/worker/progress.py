@@ -52,7 +52,7 @@ def _of_disk(error: OSError) -> Untrainable:
 
 
 class ProgressPipe:
-    """The one who speaks for a training; `out` is None for the processes of further devices."""
+    """Sends the progress of a training; `out` is None for the processes of further devices."""
 
     def __init__(self, folder: Path, out: BinaryIO | None) -> None:
         self._path = folder / trainer.TOLD
@@ -60,32 +60,32 @@ class ProgressPipe:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process speaks, and writes."""
+        """Whether this process sends, and writes."""
         return self._out is not None
 
-    def again(self, length: int) -> None:
-        """Say the first `length` bytes of what was told; what was told after them is forgotten."""
+    def resend(self, length: int) -> None:
+        """Send the first `length` bytes of the file again; what follows them is forgotten."""
         if self._out is None:
             return
         with self._path.open("ab") as file:
             file.truncate(length)
         self._write(self._path.read_bytes())
 
-    def tell(self, kind: str, **said: object) -> None:
-        """Say something of the training, to be said again by a later child."""
+    def send(self, kind: str, **fields: object) -> None:
+        """Send something of the training, to be sent again by a later child."""
         if self._out is not None:
-            line = _line(kind, said)
+            line = _line(kind, fields)
             with self._path.open("ab") as file:
                 file.write(line)
             self._write(line)
 
-    def mention(self, kind: str, **said: object) -> None:
-        """Say something that matters now alone."""
+    def send_once(self, kind: str, **fields: object) -> None:
+        """Send something that matters now alone."""
         if self._out is not None:
-            self._write(_line(kind, said))
+            self._write(_line(kind, fields))
 
-    def told(self) -> int:
-        """Return how many bytes were told so far, once they are on the disk."""
+    def written_bytes(self) -> int:
+        """Return how many bytes the file has, once they are on the disk."""
         if self._out is None or not self._path.exists():
             return 0
         durable_files.sync_file(self._path)
@@ -99,5 +99,5 @@ class ProgressPipe:
                 self._out.flush()
 
 
-def _line(kind: str, said: dict[str, object]) -> bytes:
-    return json.dumps({"tell": kind, **said}, ensure_ascii=False).encode() + b"\n"
+def _line(kind: str, fields: dict[str, object]) -> bytes:
+    return json.dumps({"tell": kind, **fields}, ensure_ascii=False).encode() + b"\n"

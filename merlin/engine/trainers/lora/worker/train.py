@@ -373,7 +373,7 @@ class Training:
             self._run_epoch(is_asked_to_stop)
         progress = self._progress
         if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
-            self._pipe.tell("best", number=progress.best_epoch)
+            self._pipe.send("best", number=progress.best_epoch)
         self._save(at_most_every_s=0)
 
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:
@@ -412,7 +412,7 @@ class Training:
             if is_test:
                 test = self._tests[progress.step // self._test_every % len(self._tests)]
                 metrics |= means(self._train_step.evaluate(test), "valid")
-            self._pipe.tell("step", step=progress.step, metrics=metrics)
+            self._pipe.send("step", step=progress.step, metrics=metrics)
 
     def _end_epoch(self) -> None:
         progress = self._progress
@@ -422,10 +422,10 @@ class Training:
         if self._pipe.is_first:
             save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
         epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
-        self._pipe.tell("epoch", **epoch, tokens=progress.tokens)
+        self._pipe.send("epoch", **epoch, tokens=progress.tokens)
         if self._is_enough() and progress.epoch < self._plan.epochs:
             epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
-            self._pipe.tell("remark", key="engine-lora-early-stop", arguments=epochs)
+            self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
 
     def _tested(self) -> dict[str, float]:
         """Ask the whole test file; its figures stand under the names of a part of it as well."""
@@ -452,8 +452,8 @@ class Training:
     def _save(self, at_most_every_s: float) -> None:
         if time.monotonic() - self._saved_at < at_most_every_s:
             return
-        self._progress.told = self._pipe.told()
+        self._progress.told = self._pipe.written_bytes()
         if self._pipe.is_first:
             save(self._plan.folder, self._progress, self._train_step)
-            self._pipe.mention("kept", step=self._progress.step)
+            self._pipe.send_once("kept", step=self._progress.step)
         self._saved_at = time.monotonic()

@@ -12,11 +12,11 @@ from merlin.engine.trainers.lora.worker.data import Example, Texts, batches, pad
 from merlin.engine.trainers.lora.worker.model import (
     Base,
     Distributed,
-    Need,
     choose_threads,
     cores,
     find_base,
     free_bytes,
+    is_tight,
     load_with_adapters,
 )
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe
@@ -44,10 +44,10 @@ def work(
     restored = restore(task.folder, train_step, distributed.device)
     progress = restored or Progress()
     resolved = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
-    pipe.mention("settled", **resolved, done=progress.step)
-    pipe.again(progress.told)
+    pipe.send_once("settled", **resolved, done=progress.step)
+    pipe.resend(progress.told)
     if restored is None and plan.settings["early_stop"] and not plan.test:
-        pipe.tell("remark", key="engine-lora-nothing-to-test", arguments={})
+        pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
     progress.threads = progress.threads or _threads(plan, train_step, distributed)
     torch.set_num_threads(progress.threads)
     Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
@@ -59,29 +59,15 @@ def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
     train = read(task.train, "training_file")
     test = read(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
-    settings = hyperparameters.resolve(
-        task.method,
-        task.hyperparameters,
-        hyperparameters.TrainingSize(
-            examples=len(train),
-            padding=padding(train, _SMALL_BATCH),
-            parameters=base.parameters,
-            is_tight=_is_tight(task, base, distributed, _at_once(train, most)),
-        ),
+    rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(distributed.device)
+    size = hyperparameters.TrainingSize(
+        examples=len(train),
+        padding=padding(train, _SMALL_BATCH),
+        parameters=base.parameters,
+        is_tight=is_tight(base, rank if isinstance(rank, int) else 16, _at_once(train, most), free),
     )
+    settings = hyperparameters.resolve(task.method, task.hyperparameters, size)
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
-
-
-def _is_tight(task: Task, base: Base, distributed: Distributed, tokens: int) -> bool:
-    rank = task.hyperparameters["rank"]
-    need = Need.of(
-        base.config,
-        base.loaded_bytes,
-        rank if isinstance(rank, int) else 16,
-        tokens,
-        base.dtype.itemsize,
-    )
-    return need.is_tight(_SPARE * free_bytes(distributed.device))
 
 
 def _at_once(examples: list[Example], most: int) -> int:
