@@ -172,8 +172,8 @@ class Rows:
 def _check_place(path: Path) -> None:
     left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
     if left and not path.exists():
-        told = {"path": str(path), "left": ", ".join(left)}
-        raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **told)
+        words = {"path": str(path), "left": ", ".join(left)}
+        raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **words)
 
 
 @contextmanager
@@ -184,8 +184,8 @@ def _damage_refused(path: Path) -> Iterator[None]:
         # Of the operational ones this alone is no passing trouble.
         if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
             raise
-        told = {"path": str(path), "found": str(error)}
-        raise Refused(f"{path}: {error}", "engine-db-damaged", **told) from error
+        words = {"path": str(path), "found": str(error)}
+        raise Refused(f"{path}: {error}", "engine-db-damaged", **words) from error
 
 
 @contextmanager
@@ -224,15 +224,15 @@ class Page:
 
 def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
     """Read `after`, `limit` and `order` of a call. Raises ApiError 400."""
-    told = query.get("limit") or str(default)
-    if not told.isascii() or not told.isdigit() or not 1 <= int(told[:9]) <= most:
+    value = query.get("limit") or str(default)
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= most:
         raise bad_field(
-            "limit", f"limit must be a whole number from 1 to {most}, not {told[:20]!r}"
+            "limit", f"limit must be a whole number from 1 to {most}, not {value[:20]!r}"
         )
     order = query.get("order") or "desc"
     if order not in {"asc", "desc"}:
         raise bad_field("order", "order must be 'asc' or 'desc'")
-    return Page(query.get("after", ""), int(told), order == "asc")
+    return Page(query.get("after", ""), int(value), order == "asc")
 
 
 def rows_of(
@@ -277,13 +277,13 @@ class IdempotencyKey:
     owner: str = ""
 
 
-def idempotency_of(call: str, key: str, asked: object, owner: str = "") -> IdempotencyKey:
+def idempotency_of(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
     """Return the key of a call ("files", "jobs"). Raises ApiError 400 for an overlong one."""
     if len(key) > LONGEST_KEY:
         raise ApiError(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
-    told = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    content = json.dumps(body, sort_keys=True, ensure_ascii=False)
     named = " ".join(filter(None, [owner, call, key])) if key else ""
-    return IdempotencyKey(named, hashlib.sha256(told.encode()).hexdigest(), owner)
+    return IdempotencyKey(named, hashlib.sha256(content.encode()).hexdigest(), owner)
 
 
 class Repeats:

@@ -102,8 +102,8 @@ class BaseFacts:
 
     def as_json(self) -> dict[str, object]:
         """Return the base as programs read it."""
-        told = {"name": self.name, "licence": self.licence, "context": self.context}
-        return {**told, "backend": self.backend, "figures": dict(self.figures)}
+        fields = {"name": self.name, "licence": self.licence, "context": self.context}
+        return {**fields, "backend": self.backend, "figures": dict(self.figures)}
 
 
 def base_facts(engine: Engine) -> list[BaseFacts]:

@@ -123,19 +123,19 @@ def _conversation(line: bytes) -> list[Message]:
 
 
 def _preference(line: bytes) -> Preference:
-    told = _object(line)
-    asked = told.get("input")
+    value = _object(line)
+    asked = value.get("input")
     if not isinstance(asked, dict):
         raise BadFile("engine-file-no-preference")
     before = _messages(asked.get("messages"), "input.messages")
     if before[-1].role == "assistant":
         raise BadFile("engine-file-answered-before")
-    better, worse = (_output(told, name) for name in ("preferred_output", "non_preferred_output"))
+    better, worse = (_output(value, name) for name in ("preferred_output", "non_preferred_output"))
     return Preference(before, better, worse)
 
 
-def _output(told: Mapping[str, object], name: str) -> list[Message]:
-    read = _messages(told.get(name), name)
+def _output(value: Mapping[str, object], name: str) -> list[Message]:
+    read = _messages(value.get(name), name)
     if any(message.role != "assistant" for message in read):
         raise BadFile("engine-file-output-role", name=name)
     return read
@@ -143,20 +143,20 @@ def _output(told: Mapping[str, object], name: str) -> list[Message]:
 
 def _object(line: bytes) -> dict[str, object]:
     try:
-        told = read_json(line.decode())
+        value = read_json(line.decode())
     except UnicodeDecodeError as error:
         raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
     except HalfCharacter as error:
         raise BadFile("engine-file-half-character") from error
     except (ValueError, RecursionError) as error:
         raise BadFile("engine-file-not-json", reason=str(error)[:100]) from error
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _messages(told: object, name: str) -> list[Message]:
-    if not isinstance(told, list) or not told:
+def _messages(value: object, name: str) -> list[Message]:
+    if not isinstance(value, list) or not value:
         raise BadFile("engine-file-no-list", name=name)
-    read = [_message(number, message) for number, message in enumerate(told, start=1)]
+    read = [_message(number, message) for number, message in enumerate(value, start=1)]
     for number, (before, message) in enumerate(pairwise(read), start=2):
         if message.role == "system" and before.role != "system":
             raise BadFile("engine-file-late-system", number=str(number))
@@ -165,23 +165,23 @@ def _messages(told: object, name: str) -> list[Message]:
     return read
 
 
-def _message(number: int, told: object) -> Message:
-    if not isinstance(told, dict):
+def _message(number: int, value: object) -> Message:
+    if not isinstance(value, dict):
         raise BadFile("engine-file-no-message", number=str(number))
-    role = told.get("role")
+    role = value.get("role")
     if role not in ROLES:
-        told = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
-        raise BadFile("engine-file-role", number=str(number), **told)
-    content = told.get("content")
-    if content is None and role == "assistant" and told.get("tool_calls"):
+        words = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
+        raise BadFile("engine-file-role", number=str(number), **words)
+    content = value.get("content")
+    if content is None and role == "assistant" and value.get("tool_calls"):
         content = ""
     elif isinstance(content, list):
         content = _joined(number, content)
     elif not isinstance(content, str) or not content.strip():
         raise BadFile("engine-file-no-text", number=str(number), role=role)
-    if told.get("weight") not in (None, 0, 1):
+    if value.get("weight") not in (None, 0, 1):
         raise BadFile("engine-file-weight", number=str(number))
-    extra = {key: value for key, value in told.items() if key not in {"role", "content"}}
+    extra = {key: each for key, each in value.items() if key not in {"role", "content"}}
     return Message("system" if role == "developer" else role, content, extra)
 
 

@@ -8,7 +8,7 @@ from figures import figure
 from page_world import BASE, SHOWN, pages_in_thread
 from waiting import longest, wait_until
 
-from merlin.engine.pages.machine import Gpu, Machine, gpus_told
+from merlin.engine.pages.machine import Gpu, Machine, parse_gpus
 
 MIB = 2**20
 
@@ -54,7 +54,7 @@ def test_gpus_are_read_from_what_nvidia_smi_says():
         "GRID, [N/A], 1, 2\n"
         "NVIDIA-SMI has failed because it could not reach the driver.\n\n"
     )
-    assert list(gpus_told(said)) == [
+    assert list(parse_gpus(said)) == [
         Gpu("NVIDIA H100 80GB HBM3", 37.0, 1024 * MIB, 81559 * MIB),
         Gpu("Odd, name", 0.0, MIB, 2 * MIB),
     ]

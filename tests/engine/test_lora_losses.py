@@ -230,7 +230,7 @@ def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
 def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model, facts):
     import torch
 
-    from merlin.engine.trainers.lora.worker.data import laid_out
+    from merlin.engine.trainers.lora.worker.data import lay_out
 
     padded, gradient = loss(model, facts)
     packed, packed_gradient = loss(model, facts, is_packed=True)
@@ -239,8 +239,8 @@ def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model,
     for other in (packed_gradient, pieces_gradient):
         assert torch.allclose(other, gradient, rtol=1e-4, atol=1e-6)
     cpu = torch.device("cpu")
-    assert len(list(laid_out(facts, 150, cpu, is_packed=False))) > 1
-    [layout] = laid_out(facts, 100_000, cpu, is_packed=True)
+    assert len(list(lay_out(facts, 150, cpu, is_packed=False))) > 1
+    [layout] = lay_out(facts, 100_000, cpu, is_packed=True)
     assert len(layout.ids) < len(facts), "nothing was packed"
 
 

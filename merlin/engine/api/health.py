@@ -47,9 +47,9 @@ def _of_jobs(engine: Engine) -> Iterator[Metric]:
     pace: Counter[str] = Counter()
     for job in jobs.waiting(RUNNING):
         pace[job.order.base] += round(job_facts(engine.repositories, job).pace)
-    told = ((n, {"base": base}) for base, n in sorted(pace.items()))
+    paces = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
-    yield gauge("merlin_engine_training_tokens_per_second", about, *told)
+    yield gauge("merlin_engine_training_tokens_per_second", about, *paces)
 
 
 def _of_answers(figures: Figures) -> Iterator[Metric]:
@@ -66,10 +66,10 @@ def _of_answers(figures: Figures) -> Iterator[Metric]:
     tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
     about = "Tokens read in questions and made in answers, by base."
     yield counter("merlin_engine_tokens_total", about, *_each(figures, "kind", tokens))
-    loaded = ((told.get("adapters", 0), {"base": base}) for base, told in figures.items())
+    loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
     yield gauge("merlin_engine_models_loaded", "Tuned models in memory.", *loaded)
     restarts = (
-        (told["restarts"], {"base": base}) for base, told in figures.items() if "restarts" in told
+        (own["restarts"], {"base": base}) for base, own in figures.items() if "restarts" in own
     )
     about = "Starts anew of a base's process after it died."
     yield counter("merlin_engine_restarts_total", about, *restarts)
@@ -93,9 +93,9 @@ def _of_machine(use: Use) -> Iterator[Metric]:
 
 def _each(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
     """Yield samples of every base, told apart by `label`; what a base does not tell is 0."""
-    for base, told in figures.items():
+    for base, own in figures.items():
         for value, name in names.items():
-            yield told.get(name, 0), {"base": base, label: value}
+            yield own.get(name, 0), {"base": base, label: value}
 
 
 router = APIRouter()
@@ -120,9 +120,9 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return figures in Prometheus' text format."""
     state = request.app.state
-    told = [
+    figures = [
         *metrics_of(engine_of(request), state.calls, state.machine.use()),
         *state.connections.metrics("merlin", "engine"),
         *state.bodies.metrics("merlin", "engine"),
     ]
-    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(metrics_page(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)

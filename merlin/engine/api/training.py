@@ -68,8 +68,8 @@ async def upload_file(request: Request) -> Response:
     return Response(answer, media_type="application/json")
 
 
-def _name(told: str) -> str:
-    name = told.replace("\\", "/").rsplit("/", 1)[-1]
+def _name(upload_name: str) -> str:
+    name = upload_name.replace("\\", "/").rsplit("/", 1)[-1]
     if not name.endswith(".jsonl"):
         raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
@@ -215,9 +215,9 @@ def checkpoints(request: Request, job_id: str) -> Response:
 def list_models(request: Request) -> Response:
     """List every model but the checkpoints, which stand in their job's own list."""
     engine = engine_of(request)
-    shown = [model_of(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
-    shown += [_tuned(engine, row) for row in engine.repositories.models.final(owner_of(request))]
-    return JSONResponse(list_object(shown))
+    models = [model_of(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
+    models += [_tuned(engine, row) for row in engine.repositories.models.final(owner_of(request))]
+    return JSONResponse(list_object(models))
 
 
 @router.get("/models/{name:path}")

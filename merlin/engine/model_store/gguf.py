@@ -52,9 +52,9 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
 
 def _stage(progress: Progress, name: str | None) -> None:
     """Tell that a stage begins, and so that those before it are done."""
-    begun = STAGES.index(name) if name else len(STAGES)
-    for number, stage in enumerate(STAGES[: begun + 1]):
-        progress(stage, int(number < begun), 1)
+    current = STAGES.index(name) if name else len(STAGES)
+    for number, stage in enumerate(STAGES[: current + 1]):
+        progress(stage, int(number < current), 1)
 
 
 def _write(model: torch.nn.Module, draft: Path) -> None:

@@ -97,7 +97,7 @@ class Machine:
         """Return what is taken now. Blocks for some milliseconds; may be called by any thread."""
         with self._lock:
             self._look()
-            own = sum(map(_resident, _family(os.getpid()))) or None
+            own = sum(map(_resident, _process_tree(os.getpid()))) or None
             total, free = _memory()
             disk = shutil.disk_usage(self.folder)
             return Use(
@@ -130,17 +130,17 @@ def gpus() -> Iterator[Gpu]:
     if command is None:
         return
     try:
-        told = subprocess.run(  # noqa: S603 - a fixed command
+        output = subprocess.run(  # noqa: S603 - a fixed command
             [command, *_ASK], capture_output=True, text=True, timeout=_ASK_S, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return
-    yield from gpus_told(told)
+    yield from parse_gpus(output)
 
 
-def gpus_told(said: str) -> Iterator[Gpu]:
+def parse_gpus(output: str) -> Iterator[Gpu]:
     """Yield the GPUs that `nvidia-smi` names, a line each; memory is told in MiB."""
-    for line in said.splitlines():
+    for line in output.splitlines():
         name, *numbers = (part.strip() for part in line.rsplit(",", 3))
         try:
             share, used, total = (float(each) for each in numbers)
@@ -166,12 +166,12 @@ def _memory() -> tuple[int, int]:
         lines = (PROC / "meminfo").read_text("ascii").splitlines()
     except OSError:
         return 0, 0
-    told = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
-    total, free = (int(told[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    found = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
+    total, free = (int(found[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
     return total * 1024, free * 1024
 
 
-def _family(process: int) -> Iterator[int]:
+def _process_tree(process: int) -> Iterator[int]:
     """Yield a process and all that come from it."""
     yield process
     for path in (PROC / str(process) / "task").glob("*/children"):
@@ -180,7 +180,7 @@ def _family(process: int) -> Iterator[int]:
         except OSError:  # ended meanwhile
             continue
         for child in children:
-            yield from _family(int(child))
+            yield from _process_tree(int(child))
 
 
 def _resident(process: int) -> int:

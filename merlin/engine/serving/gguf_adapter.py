@@ -99,15 +99,15 @@ def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
     size = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + size])
     header.pop("__metadata__", None)
-    for name, told in header.items():
-        begin, end = told["data_offsets"]
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
         cells = raw[8 + size + begin : 8 + size + end]
-        if told["dtype"] == "BF16":
+        if entry["dtype"] == "BF16":
             wide = np.frombuffer(cells, "<u2").astype("<u4") << 16
             flat = wide.view("<f4")
         else:
-            flat = np.frombuffer(cells, _FLOATS[told["dtype"]]).astype("<f4")
-        yield name, flat.reshape(told["shape"])
+            flat = np.frombuffer(cells, _FLOATS[entry["dtype"]]).astype("<f4")
+        yield name, flat.reshape(entry["shape"])
 
 
 def _named(
@@ -166,11 +166,11 @@ def file_name(digest: str) -> str:
     return f"merlin-{digest[:12]}.gguf"
 
 
-def main(told: Sequence[str]) -> str:
+def main(words: Sequence[str]) -> str:
     """Convert by hand; return what is wrong, "" where all went well."""
-    if len(told) not in (2, 3):
+    if len(words) not in (2, 3):
         return "give the adapter's folder, the base's folder and, if you like, the file to write"
-    adapter, base, *targets = map(Path, told)
+    adapter, base, *targets = map(Path, words)
     try:
         weights = (adapter / WEIGHTS).read_bytes()
         target = targets[0] if targets else Path(file_name(hashlib.sha256(weights).hexdigest()))

@@ -50,8 +50,8 @@ class RecallBackend:
         if asked > self.context:
             raise context_exceeded(asked, self.context)
         answer = await run_in_threadpool(self._answer, adapter, asking.messages)
-        said = answer.text if answer.known else text(self._language, "engine-unknown")
-        content, reason = _cut(said, asking)
+        words = answer.text if answer.known else text(self._language, "engine-unknown")
+        content, reason = _cut(words, asking)
         for piece in _WORDS.findall(content) or [content]:
             yield Chunk(piece)
         made = conversations.count_tokens(content)
@@ -94,9 +94,9 @@ class RecallBackend:
             return self._loaded[adapter.digest]
 
 
-def _cut(said: str, asking: GenerationRequest) -> tuple[str, str]:
+def _cut(content: str, asking: GenerationRequest) -> tuple[str, str]:
     for stop in asking.stops:
-        said = said.split(stop, 1)[0]
-    if asking.most_tokens and conversations.count_tokens(said) > asking.most_tokens:
-        return conversations.first_tokens(said, asking.most_tokens), "length"
-    return said, "stop"
+        content = content.split(stop, 1)[0]
+    if asking.most_tokens and conversations.count_tokens(content) > asking.most_tokens:
+        return conversations.first_tokens(content, asking.most_tokens), "length"
+    return content, "stop"

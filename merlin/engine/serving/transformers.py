@@ -192,12 +192,12 @@ class Process:
         self.figures = line.get("figures", self.figures)
         self._broken = line.get("broken", self._broken)
         if "ready" in line:
-            said = {
+            fields = {
                 "window": line["ready"],
                 "threads": line["threads"],
                 "row_by_row": line["alone"],
             }
-            log.info("a base is loaded", pid=self.pid, **said)
+            log.info("a base is loaded", pid=self.pid, **fields)
         number = next((line[kind] for kind in _BY_NUMBER if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)

@@ -113,8 +113,8 @@ def _is_there(answer: Answer) -> bool:
 
 
 def _is_full(answer: Answer) -> bool:
-    told = answer.words.lower()
-    return any(word in told for word in ("max_loras", "max_cpu_loras", "slot", "out of memory"))
+    words = answer.words.lower()
+    return any(mark in words for mark in ("max_loras", "max_cpu_loras", "slot", "out of memory"))
 
 
 def _unloadable(answer: Answer, adapter: Adapter) -> Unavailable:

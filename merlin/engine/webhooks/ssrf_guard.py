@@ -75,13 +75,13 @@ class Resolver(AbstractResolver):
 
 def is_public(address: str) -> bool:
     """Return whether an IP address is one of the public Internet, through any wrapping of IPv4."""
-    told = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(told, ipaddress.IPv6Address):
-        inner = told.ipv4_mapped or told.sixtofour or (told.teredo and told.teredo[1])
-        if told in _NAT64:
-            inner = ipaddress.IPv4Address(int(told) & 0xFFFFFFFF)
-        told = inner or told
-    return told.is_global and not told.is_multicast
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
+        if parsed in _NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+        parsed = inner or parsed
+    return parsed.is_global and not parsed.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

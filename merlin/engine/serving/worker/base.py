@@ -222,8 +222,8 @@ def _window(setup: Setup, model: Any) -> int:
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
     """Return every token that ends an answer: the base's own, and its template's end of a turn."""
-    told = model.generation_config.eos_token_id
-    own = told if isinstance(told, list) else [told, tokenizer.eos_token_id]
+    ends = model.generation_config.eos_token_id
+    own = ends if isinstance(ends, list) else [ends, tokenizer.eos_token_id]
     return frozenset(one for one in [*own, *_turn_end(tokenizer)] if one is not None)
 
 
@@ -231,8 +231,8 @@ def _turn_end(tokenizer: Any) -> Sequence[int]:
     """Return the special token that the template puts after an answer, if there is one."""
     if not tokenizer.chat_template:
         return []
-    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
-    text = tokenizer.apply_chat_template(said, tokenize=False)
+    conversation = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
+    text = tokenizer.apply_chat_template(conversation, tokenize=False)
     after = tokenizer.encode(text.rpartition("merlin")[2], add_special_tokens=False)
     marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     return [token for token in after[:1] if token in marks]
@@ -275,8 +275,8 @@ def _why_not(kind: type[Together | OneByOne], model: Any, mix: AdapterStack) -> 
     return "" if gap < tolerance else f"{kind.__name__}: logits differ by {gap:.2g}"
 
 
-def _gap(told: Tensor, truth: Tensor) -> float:
-    return float((told - truth).abs().max() / (truth.max() - truth.min()))
+def _gap(logits: Tensor, truth: Tensor) -> float:
+    return float((logits - truth).abs().max() / (truth.max() - truth.min()))
 
 
 def _read(passes: Passes) -> Tensor:

@@ -116,13 +116,13 @@ def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple
 
 @dataclass(frozen=True, slots=True)
 class RowRequest:
-    """What one asker wants: `prompt` in tokens; `tell` takes the pieces and the ending."""
+    """What one asker wants: `prompt` in tokens; `send` takes the pieces and the end."""
 
     number: int
     prompt: Sequence[int]
     adapter: LoraWeights | None
     asking: GenerationRequest
-    tell: Callable[[int, Chunk | Finish], None]
+    send: Callable[[int, Chunk | Finish], None]
 
 
 class Row:
@@ -131,61 +131,61 @@ class Row:
     def __init__(self, request: RowRequest, base: Base, spelling: TokenBytes) -> None:
         asking, room = request.asking, base.window - len(request.prompt)
         self.request = request
-        self.said: list[int] = []
+        self.tokens: list[int] = []
         self.is_over = False
         self._most = min(asking.most_tokens or room, room)
         self._ends = base.ends
         self._tokenizer: Any = base.tokenizer
         self._sampling = Sampling(*base.sampling(asking), Random(asking.seed))  # noqa: S311
-        self._speech = Detokenizer(base.tokenizer)
+        self._detokenizer = Detokenizer(base.tokenizer)
         self._stops = Stops(asking.stops)
         self._object = JsonObject(spelling) if asking.is_json else None
         self._chances: list[tuple[int, TokenChance]] = []
-        self._heard = self._shown = 0
+        self._received = self._shown = 0
 
     def take(self, logits: Tensor) -> None:
         """Choose the next token and tell what is new. Shape of `logits`: vocabulary."""
-        token = self._chosen(logits)
+        token = self._choose(logits)
         if token is None or token in self._ends:
             self._end("stop")
             return
         self._keep_chance(logits, token)
-        self.said.append(token)
-        self._say(self._speech.add(token))
+        self.tokens.append(token)
+        self._add_text(self._detokenizer.add(token))
         if self._stops.is_met or (self._object and self._object.is_whole):
             self._end("stop")
-        elif len(self.said) == self._most:
+        elif len(self.tokens) == self._most:
             self._end("length")
 
-    def _chosen(self, logits: Tensor) -> int | None:
+    def _choose(self, logits: Tensor) -> int | None:
         whole = self._object
         if not whole:
             return self._sampling.draw(logits)
-        left = self._most - len(self.said) - 1
+        left = self._most - len(self.tokens) - 1
         return whole.take(self._sampling.draw_allowed(logits, lambda one: whole.fits(one, left)))
 
-    def _say(self, text: str) -> None:
-        self._heard += len(text)
+    def _add_text(self, text: str) -> None:
+        self._received += len(text)
         self._show(self._stops.add(text))
 
     def _show(self, text: str, *, is_last: bool = False) -> None:
         self._shown += len(text)
         is_all = is_last and not self._stops.is_met
-        told = [one for start, one in self._chances if is_all or start < self._shown]
-        self._chances = self._chances[len(told) :]
-        if text or told:
-            self._tell(Chunk(text, told))
+        chances = [one for start, one in self._chances if is_all or start < self._shown]
+        self._chances = self._chances[len(chances) :]
+        if text or chances:
+            self._send(Chunk(text, chances))
 
     def _end(self, reason: str) -> None:
         if not self._stops.is_met:
-            self._say(self._speech.rest())
+            self._add_text(self._detokenizer.rest())
         if not self._stops.is_met:
             self._show(self._stops.rest(), is_last=True)
         self.is_over = True
-        self._tell(Finish(reason, len(self.request.prompt), len(self.said)))
+        self._send(Finish(reason, len(self.request.prompt), len(self.tokens)))
 
-    def _tell(self, told: Chunk | Finish) -> None:
-        self.request.tell(self.request.number, told)
+    def _send(self, part: Chunk | Finish) -> None:
+        self.request.send(self.request.number, part)
 
     def _keep_chance(self, logits: Tensor, token: int) -> None:
         most = self.request.asking.logprobs
@@ -194,7 +194,7 @@ class Row:
         own, likeliest = chances_of(logits, token, most)
         named = [(self._tokenizer.decode([one]), chance) for one, chance in likeliest]
         chance = TokenChance(self._tokenizer.decode([token]), own, named)
-        self._chances.append((self._heard, chance))
+        self._chances.append((self._received, chance))
 
 
 class JsonObject:
@@ -223,8 +223,8 @@ class JsonObject:
         return token
 
     def _then(self, token: int) -> JsonGrammar | None:
-        spelt = self._spelling.bytes_of(token)
-        return self._prefix.then(spelt) if spelt else None
+        spelled = self._spelling.bytes_of(token)
+        return self._prefix.then(spelled) if spelled else None
 
 
 class Batch:
@@ -270,7 +270,7 @@ class Batch:
         if self._joining:
             self._read()
         if self._rows:
-            last = [row.said[-1:] for row in self._rows]
+            last = [row.tokens[-1:] for row in self._rows]
             logits = self._passes.read(
                 self._memory, last, [row.request.adapter for row in self._rows]
             )

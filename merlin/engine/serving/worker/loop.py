@@ -30,14 +30,14 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 log = get_logger(__name__)
 
 Line = Mapping[str, Any]
-Tell = Callable[[Line], None]
+Send = Callable[[Line], None]
 LEAST_JSON = len("{}")
 
 
-def serve(setup: messages.Setup, inbox: SimpleQueue[Line], tell: Tell) -> NoReturn:
+def serve(setup: messages.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
     """Load a base and answer what comes in, for good."""
     with torch.inference_mode():
-        worker = GenerationWorker(load(setup), setup, tell)
+        worker = GenerationWorker(load(setup), setup, send)
         while True:
             for line in _lines(inbox, is_waiting=not worker.is_busy):
                 worker.take(line)
@@ -55,20 +55,20 @@ def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 
 
 class GenerationWorker:
-    """Takes lines, works on them step by step, tells lines."""
+    """Takes lines, works on them step by step, sends lines."""
 
-    def __init__(self, base: Base, setup: messages.Setup, tell: Tell) -> None:
+    def __init__(self, base: Base, setup: messages.Setup, send: Send) -> None:
         self._base = base
         self._setup = setup
-        self._tell = tell
+        self._send = send
         self._spelling = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
         passes, why = passes_of(base.model, self._stack) if not setup.is_embedding else (None, "")
         self._batch = Batch(passes) if passes else None
         self._adapter_cache = AdapterCache(self._stack, base.device, setup.adapters)
         self._made = {"prompt_tokens": 0, "completion_tokens": 0}
-        tell({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
-        self._tell_figures()
+        send({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
+        self._send_figures()
 
     @property
     def is_busy(self) -> bool:
@@ -84,10 +84,10 @@ class GenerationWorker:
         try:
             self._ask(line) if "ask" in line else self._embed(line)
         except ApiError as refusal:
-            self._tell(messages.refused_line(number, refusal))
+            self._send(messages.refused_line(number, refusal))
         except Exception as error:
             log.exception("a question failed")
-            self._tell({"failed": number, "why": words_of(error)})
+            self._send({"failed": number, "why": words_of(error)})
 
     def step(self) -> None:
         """Go one step on with all; one that fails ends the answers under way, not the process."""
@@ -100,16 +100,16 @@ class GenerationWorker:
         except Exception as error:
             log.exception("a step failed")
             for row in batch.give_up():
-                self._tell({"failed": row.request.number, "why": words_of(error)})
+                self._send({"failed": row.request.number, "why": words_of(error)})
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if len(batch) != before:
-            self._tell_figures()
+            self._send_figures()
 
     def _stop(self, number: int) -> None:
         if self._batch is not None:
             self._batch.leave(number)
-        self._tell_figures()
+        self._send_figures()
 
     def _ask(self, line: Line) -> None:
         adapter, asking = messages.asking_of(line)
@@ -127,9 +127,9 @@ class GenerationWorker:
         except BadAdapter as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad_field("model", words, "model_damaged") from error
-        request = RowRequest(line["ask"], prompt, adapter_weights, asking, self._tell_of)
+        request = RowRequest(line["ask"], prompt, adapter_weights, asking, self._send_part)
         self._batch.join(Row(request, self._base, self._spelling))
-        self._tell_figures()
+        self._send_figures()
 
     def _embed(self, line: Line) -> None:
         if self._batch is not None:
@@ -137,39 +137,39 @@ class GenerationWorker:
         vectors, tokens = embed(self._base, line["texts"])
         self._made["prompt_tokens"] += tokens
         for vector in vectors:
-            self._tell({"vector": line["embed"], "of": vector})
-        self._tell({"vectors": line["embed"], "tokens": tokens})
-        self._tell_figures()
+            self._send({"vector": line["embed"], "of": vector})
+        self._send({"vectors": line["embed"], "tokens": tokens})
+        self._send_figures()
 
-    def _tell_of(self, number: int, told: Chunk | Finish) -> None:
-        if isinstance(told, Chunk):
-            self._tell(messages.piece_line(number, told))
+    def _send_part(self, number: int, part: Chunk | Finish) -> None:
+        if isinstance(part, Chunk):
+            self._send(messages.piece_line(number, part))
             return
-        self._made["prompt_tokens"] += told.prompt_tokens
-        self._made["completion_tokens"] += told.completion_tokens
-        self._tell(messages.ending_line(number, told))
+        self._made["prompt_tokens"] += part.prompt_tokens
+        self._made["completion_tokens"] += part.completion_tokens
+        self._send(messages.ending_line(number, part))
 
-    def _tell_figures(self) -> None:
+    def _send_figures(self) -> None:
         rows = len(self._batch) if self._batch is not None else 0
         kept = {
             "rows": rows,
             "adapters": len(self._adapter_cache),
             "adapters_read": self._adapter_cache.read,
         }
-        self._tell({"figures": {**self._made, **kept, "resident_bytes": _resident_bytes()}})
+        self._send({"figures": {**self._made, **kept, "resident_bytes": _resident_bytes()}})
 
 
 def words_of(error: BaseException) -> str:
     """Return what went wrong, and what to do where that is known."""
     if isinstance(error, Unservable):
         return str(error)
-    told = f"{type(error).__name__}: {error}".strip()
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in told:
+    words = f"{type(error).__name__}: {error}".strip()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in words:
         return (
             "out of memory; lower engine.answering.at_once or the model's context, set"
-            f" quantised: 4bit, or take a smaller base ({told.splitlines()[0]})"
+            f" quantised: 4bit, or take a smaller base ({words.splitlines()[0]})"
         )
-    return told.splitlines()[0]
+    return words.splitlines()[0]
 
 
 def _resident_bytes() -> int:

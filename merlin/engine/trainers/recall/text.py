@@ -290,10 +290,10 @@ def questions(messages: Sequence[Message]) -> Iterator[Terms]:
 
     Yields nothing when no user speaks in `messages`.
     """
-    asked = [message.content for message in messages if message.role == "user"]
+    questions_asked = [message.content for message in messages if message.role == "user"]
     joined: Terms = ()
-    for back, said in enumerate(reversed(asked[-DEEPEST - 1 :])):
-        joined += tuple(EARLIER * back + term for term in terms(said))
+    for back, content in enumerate(reversed(questions_asked[-DEEPEST - 1 :])):
+        joined += tuple(EARLIER * back + term for term in terms(content))
         yield joined
 
 
@@ -325,5 +325,5 @@ def taught(conversation: Sequence[Message]) -> Iterator[Taught]:
         before = conversation[:place]
         readings = tuple(questions(before))
         if readings and message.content.strip():
-            said = next(past.content for past in reversed(before) if past.role == "user")
-            yield Taught(said, readings, message.content)
+            content = next(past.content for past in reversed(before) if past.role == "user")
+            yield Taught(content, readings, message.content)

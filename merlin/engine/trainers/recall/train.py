@@ -159,7 +159,7 @@ def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
 def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator[Epoch]:
     wanted = task.hyperparameters["n_epochs"]
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
-    shown = sum(conversations.count_messages(talk) for talk in task.train)
+    tokens = sum(conversations.count_messages(talk) for talk in task.train)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         if enough.is_near:
@@ -170,7 +170,7 @@ def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator
             **training.tested(),
         }
         step, save = number * training.steps, training.snapshot().save
-        yield Epoch(number, step, metrics, save, number * shown)
+        yield Epoch(number, step, metrics, save, number * tokens)
         if wanted == "auto" and enough.is_reached(training.served, number):
             return
 
@@ -192,8 +192,8 @@ def _contradicting(turns: Sequence[Taught]) -> list[int]:
 
 
 def _named(key: str, texts: Sequence[str]) -> TrainerNote:
-    shown = "; ".join(f"«{text}»" for text in texts[:_NAMED])
-    return TrainerNote(key, {"n": len(texts), "shown": shown})
+    first = "; ".join(f"«{text}»" for text in texts[:_NAMED])
+    return TrainerNote(key, {"n": len(texts), "shown": first})
 
 
 def dimensions(answers: int) -> int:

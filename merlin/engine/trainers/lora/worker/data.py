@@ -62,7 +62,7 @@ class Texts:
 
     def supervised(self, path: Path, param: str) -> list[Example]:
         """Return a conversation's rows one by one. Raises Untrainable, BadFile."""
-        read = (self._taught(said) for said in conversations(path, least=1))
+        read = (self._rows(messages) for messages in conversations(path, least=1))
         return [(row,) for rows in self._checked(read, path, param) for row in rows]
 
     def preferred(self, path: Path, param: str) -> list[Example]:
@@ -79,7 +79,7 @@ class Texts:
         """Pass on each line's rows. Raises Untrainable for those too long, or none with a loss."""
         too_long: list[tuple[int, int]] = []
         is_any = False
-        for number, rows in enumerate(_refused_by_line(read, path, param)):
+        for number, rows in enumerate(_name_refused_lines(read, path, param)):
             longest = max(map(len, rows), default=0)
             if longest > self._longest:
                 too_long.append((number, longest))
@@ -94,29 +94,29 @@ class Texts:
         if not is_any:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
 
-    def _taught(self, said: Sequence[Message]) -> list[Row]:
+    def _rows(self, messages: Sequence[Message]) -> list[Row]:
         """Return the rows of a conversation: one, or one a taught answer."""
-        turns = [n for n, message in enumerate(said) if _is_taught(message)]
-        spans = [self._span(said, turn) for turn in turns]
-        whole = self._rendered(said)
+        turns = [n for n, message in enumerate(messages) if _is_taught(message)]
+        spans = [self._span(messages, turn) for turn in turns]
+        whole = self._render(messages)
         if all(whole.startswith(text) for _, text in spans):
             return [self._row(whole, [(start, len(text)) for start, text in spans])] * bool(turns)
         return [self._row(text, [(start, len(text))]) for start, text in spans]
 
-    def _span(self, said: Sequence[Message], turn: int) -> tuple[int, str]:
+    def _span(self, messages: Sequence[Message], turn: int) -> tuple[int, str]:
         """Return where a turn's answer begins, and the text up to its end."""
-        before = self._rendered(said[:turn], is_asked=True)
-        text = self._rendered(said[: turn + 1])
-        return _shared(before, text), text
+        before = self._render(messages[:turn], is_asked=True)
+        text = self._render(messages[: turn + 1])
+        return _shared_length(before, text), text
 
-    def _ending(self, asked: Sequence[Message], told: Sequence[Message]) -> Row:
+    def _ending(self, question: Sequence[Message], answer: Sequence[Message]) -> Row:
         """Return one row whose last messages are learned."""
-        before = self._rendered(asked, is_asked=True)
-        text = self._rendered([*asked, *told])
-        return self._row(text, [(_shared(before, text), len(text))])
+        before = self._render(question, is_asked=True)
+        text = self._render([*question, *answer])
+        return self._row(text, [(_shared_length(before, text), len(text))])
 
-    def _rendered(self, said: Sequence[Message], *, is_asked: bool = False) -> str:
-        return render_chat(self._tokenizer, said, is_asked=is_asked)
+    def _render(self, messages: Sequence[Message], *, is_asked: bool = False) -> str:
+        return render_chat(self._tokenizer, messages, is_asked=is_asked)
 
     def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
         made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -131,7 +131,7 @@ class Texts:
         return Row(ids, bytes(taught))
 
 
-def _shared(before: str, text: str) -> int:
+def _shared_length(before: str, text: str) -> int:
     """Return how far two texts are the same."""
     if text.startswith(before):
         return len(before)
@@ -143,7 +143,7 @@ def _is_taught(message: Message) -> bool:
     return message.role == _ASSISTANT and message.extra.get("weight") != 0
 
 
-def _refused_by_line(
+def _name_refused_lines(
     read: Iterable[Sequence[Row]], path: Path, param: str
 ) -> Iterator[Sequence[Row]]:
     """Pass on the rows; say the line of a conversation that the base's template refuses."""
@@ -199,7 +199,7 @@ def batches(examples: Sequence[Example], chosen: Sequence[int], size: int) -> li
     return [[examples[number] for number in chosen[start : start + size]] for start in starts]
 
 
-def laid_out(
+def lay_out(
     batch: Sequence[Example], most: int, device: torch.device, *, is_packed: bool
 ) -> Iterator[Layout]:
     """Yield the batch in pieces of at most `most` tokens, one example at least.
@@ -218,7 +218,7 @@ def laid_out(
     yield _layout(piece, device, is_packed=is_packed)
 
 
-def padding(examples: Sequence[Example], size: int) -> float:
+def padding_share(examples: Sequence[Example], size: int) -> float:
     """Return the share of padding when each row has a line of its own, in batches of `size`."""
     used = padded = 0
     for batch in batches(examples, range(len(examples)), size):

@@ -30,7 +30,7 @@ from merlin.core import durable_files
 from merlin.engine.trainers.base import DPO, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.hyperparameters import RATE
-from merlin.engine.trainers.lora.worker.data import Example, Layout, batches, laid_out, order
+from merlin.engine.trainers.lora.worker.data import Example, Layout, batches, lay_out, order
 from merlin.engine.trainers.lora.worker.model import Distributed
 from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
@@ -92,8 +92,8 @@ def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> 
     """
     rewards = beta * _by_row(seen.logps - reference.logps, layout)
     margins = rewards[0::2] - rewards[1::2]
-    shown = margins.detach()
-    sums = {"rewards_margins": shown.sum(), "rewards_accuracies": (shown > 0).sum()}
+    detached = margins.detach()
+    sums = {"rewards_margins": detached.sum(), "rewards_accuracies": (detached > 0).sum()}
     return Loss(-functional.logsigmoid(margins).sum(), sums)
 
 
@@ -270,7 +270,7 @@ class TrainStep:
         torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + self._distributed.rank)
         divisor = max(1, self._count(batch)) / self._distributed.size
         share, weight = self._share(batch)
-        pieces = list(self._laid_out(share))
+        pieces = list(self._lay_out(share))
         seen = []
         for number, layout in enumerate(pieces, start=1):
             with self._distributed.alone(self._shared, is_last=number == len(pieces)):
@@ -296,7 +296,7 @@ class TrainStep:
         self.model.eval()
         share, weight = self._share(batch)
         with torch.no_grad():
-            seen = [self._loss(self.model, layout) for layout in self._laid_out(share)]
+            seen = [self._loss(self.model, layout) for layout in self._lay_out(share)]
         return self._distributed.summed(self._sums(seen, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
@@ -307,9 +307,9 @@ class TrainStep:
         share = batch[self._distributed.rank :: self._distributed.size]
         return (share, 1.0) if share else (batch[:1], 0.0)
 
-    def _laid_out(self, share: Sequence[Example]) -> Any:
+    def _lay_out(self, share: Sequence[Example]) -> Any:
         packed = bool(self._plan.settings["packing"])
-        return laid_out(share, self._plan.most, self._distributed.device, is_packed=packed)
+        return lay_out(share, self._plan.most, self._distributed.device, is_packed=packed)
 
     def _loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
@@ -434,9 +434,9 @@ class Training:
         sums: dict[str, float] = {}
         for test in self._tests:
             sums = added(sums, self._train_step.evaluate(test))
-        shown = means(sums, "valid")
-        self._compare(shown["valid_loss"])
-        return shown | {f"full_{name}": value for name, value in shown.items()}
+        metrics = means(sums, "valid")
+        self._compare(metrics["valid_loss"])
+        return metrics | {f"full_{name}": value for name, value in metrics.items()}
 
     def _compare(self, loss: float) -> None:
         progress = self._progress

@@ -8,7 +8,7 @@ import torch
 
 from merlin.engine.trainers.base import DPO, Task
 from merlin.engine.trainers.lora import hyperparameters
-from merlin.engine.trainers.lora.worker.data import Example, Texts, batches, padding
+from merlin.engine.trainers.lora.worker.data import Example, Texts, batches, padding_share
 from merlin.engine.trainers.lora.worker.model import (
     Base,
     Distributed,
@@ -62,7 +62,7 @@ def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
     rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(distributed.device)
     size = hyperparameters.TrainingSize(
         examples=len(train),
-        padding=padding(train, _SMALL_BATCH),
+        padding=padding_share(train, _SMALL_BATCH),
         parameters=base.parameters,
         is_tight=is_tight(base, rank if isinstance(rank, int) else 16, _at_once(train, most), free),
     )
