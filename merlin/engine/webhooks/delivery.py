@@ -16,8 +16,9 @@ import asyncio
 import json
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -111,13 +112,10 @@ class Deliveries:
         failed = self._rows.one(newest, endpoint_id) or {"trouble": None}
         return {"waiting": self._rows.select(count, endpoint_id)[0]["n"], **failed}
 
-    def figures(self) -> Mapping[str, int]:
-        """Return how many deliveries wait, and were taken in the last month."""
-        sql = (
-            "SELECT COUNT(*) - COUNT(delivered_at) AS waiting, COUNT(delivered_at) AS delivered"
-            " FROM delivery"
-        )
-        return self._rows.select(sql)[0]
+    def count_waiting(self) -> int:
+        """Return how many deliveries wait."""
+        sql = "SELECT COUNT(*) AS n FROM delivery WHERE delivered_at IS NULL"
+        return int(self._rows.select(sql)[0]["n"])
 
 
 def event_body(event_id: str, kind: str, job_id: str, at: float) -> str:
@@ -156,45 +154,6 @@ class Outcome:
         return self.status == HTTPStatus.GONE
 
 
-class WebhookClient:
-    """The HTTP client of deliveries; opened within the loop that uses it."""
-
-    def __init__(self, guard: SsrfGuard) -> None:
-        self._guard = guard
-        self._session = aiohttp.ClientSession(
-            # No bound on connections: dead endpoints hold up nobody.
-            connector=aiohttp.TCPConnector(resolver=Resolver(guard), limit=0, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"user-agent": f"merlin-engine/{__version__}"},
-            auto_decompress=False,
-        )
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._session.close()
-
-    async def send(self, url: str, delivery_id: str, body: str, signing: Sequence[str]) -> Outcome:
-        """Try once; whatever goes wrong is the outcome."""
-        content = body.encode()
-        headers = headers_of(delivery_id, utc_now(), content, signing)
-        headers["content-type"] = "application/json"
-        try:
-            self._guard.check(url)
-            answering = self._session.post(
-                url, data=content, headers=headers, allow_redirects=False
-            )
-            async with answering as answer:
-                after = wait_before_retry_s(answer.headers)
-                return Outcome(answer.status, f"HTTP {answer.status}", after)
-        except ApiError as refused:
-            return Outcome(None, str(refused))
-        except TimeoutError:
-            return Outcome(None, f"no answer in {TIMEOUT_S:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return Outcome(None, f"{type(error).__name__}: {error}")
-
-
 def wait_before_retry_s(headers: Mapping[str, str]) -> float:
     """Return the seconds that a header Retry-After asks for, a day at most; 0 where it does not."""
     return min(retry_after_s(headers) or 0.0, LONGEST_RETRY_AFTER_S)
@@ -216,7 +175,7 @@ class WebhookSender:
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-webhooks", daemon=True)
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._client: WebhookClient | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     def start(self) -> None:
         """Begin to send."""
@@ -232,11 +191,6 @@ class WebhookSender:
         self._is_stopping = True
         self._loop.call_soon_threadsafe(self._woken.set)
         self._thread.join(JOIN_S)
-
-    @property
-    def is_alive(self) -> bool:
-        """Return whether the thread lives."""
-        return self._thread.is_alive()
 
     def job_ended(self, job_id: str, status: str) -> None:
         """Write who is to hear it, within the job's transaction; it is sent once that is done."""
@@ -263,16 +217,25 @@ class WebhookSender:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._client = WebhookClient(self.guard)
-        try:
+        self._session = aiohttp.ClientSession(
+            # No bound on connections: dead endpoints hold up nobody.
+            connector=aiohttp.TCPConnector(
+                resolver=Resolver(self.guard), limit=0, force_close=True
+            ),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": f"merlin-engine/{__version__}"},
+            auto_decompress=False,
+        )
+        async with self._session:
             while not self._is_stopping:
                 self._woken.clear()
-                await self._rest(self._begin_due_or_wait())
-        finally:
-            for task in self._under_way.values():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._begin_due_or_wait())
+            tasks = list(self._under_way.values())
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-            await self._client.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin_due_or_wait(self) -> float | None:
         try:
@@ -291,27 +254,11 @@ class WebhookSender:
             if delivery["endpoint_id"] in self._under_way:
                 continue
             if delivery["at"] <= now:
-                self._begin(delivery)
+                task = self._loop.create_task(self._try_deliver(delivery))
+                self._under_way[delivery["endpoint_id"]] = task
             else:
                 pauses_s.append(min(delivery["at"] - now, LOOK_S))
         return min(pauses_s, default=None)
-
-    async def _rest(self, pause_s: float | None) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), pause_s)
-        except TimeoutError:
-            return
-
-    def _begin(self, delivery: Row) -> None:
-        endpoint_id = delivery["endpoint_id"]
-        task = self._loop.create_task(self._try_deliver(delivery))
-        self._under_way[endpoint_id] = task
-
-        def ended(_task: asyncio.Task[None]) -> None:
-            del self._under_way[endpoint_id]
-            self._woken.set()
-
-        task.add_done_callback(ended)
 
     async def _try_deliver(self, delivery: Row) -> None:
         try:
@@ -321,6 +268,9 @@ class WebhookSender:
         except Exception:
             log.exception("a webhook waits", delivery=delivery["id"])
             await asyncio.sleep(AFTER_FAILURE_S)
+        finally:
+            del self._under_way[delivery["endpoint_id"]]
+            self._woken.set()
 
     async def _deliver(self, delivery: Row) -> None:
         endpoint = self.endpoints.get(delivery["endpoint_id"])
@@ -349,10 +299,25 @@ class WebhookSender:
             log.error("a webhook endpoint gets no more", endpoint=endpoint_id, state=state)
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
-        if self._client is None:
+        """Try once: bounded in time, following nothing, reading no body; the outcome says all."""
+        if self._session is None:
             raise RuntimeError("the sender was not started")
-        signing = self.endpoints.secrets_of(endpoint)
-        return await self._client.send(endpoint["url"], delivery_id, body, signing)
+        content, signing = body.encode(), self.endpoints.secrets_of(endpoint)
+        headers = headers_of(delivery_id, utc_now(), content, signing)
+        headers["content-type"] = "application/json"
+        try:
+            self.guard.check(endpoint["url"])
+            async with self._session.post(
+                endpoint["url"], data=content, headers=headers, allow_redirects=False
+            ) as answer:
+                after = wait_before_retry_s(answer.headers)
+                return Outcome(answer.status, f"HTTP {answer.status}", after)
+        except ApiError as refused:
+            return Outcome(None, str(refused))
+        except TimeoutError:
+            return Outcome(None, f"no answer in {TIMEOUT_S:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return Outcome(None, f"{type(error).__name__}: {error}")
 
 
 def webhook_sender_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
