@@ -80,7 +80,7 @@ def check(repositories: Repositories, job: Job) -> bool:
     )
 
 
-class JobThread:
+class JobThread(threading.Thread):
     """`work` does one piece and returns True, or returns False when nothing waits.
 
     What `work` raises is logged and tried again after a pause that doubles: a full disk or a bug
@@ -94,42 +94,34 @@ class JobThread:
         stop: threading.Event,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
+        super().__init__(name=name, daemon=True)
         self._work = work
-        self._stop = stop
+        self._stopping = stop
         self._woken = threading.Event()
         self._first_pause_s = self._pause_s = first_pause_s
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
 
     def wake(self) -> None:
         """Say that there may be work."""
         self._woken.set()
 
-    def join(self) -> None:
-        """Wait until the piece under way is laid down; `stop` is set before."""
+    def join(self, timeout: float | None = JOIN_S) -> None:
+        """Wait until the piece under way has ended; `stop` is set before."""
         self._woken.set()
-        self._thread.join(JOIN_S)
+        super().join(timeout)
 
-    @property
-    def is_alive(self) -> bool:
-        """Return whether the thread lives."""
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def run(self) -> None:
+        """Work until `stop` is set, and sleep where nothing waits."""
+        while not self._stopping.is_set():
             self._woken.clear()
-            if not self._once() and not self._stop.is_set():
+            if not self._once() and not self._stopping.is_set():
                 self._woken.wait()
 
     def _once(self) -> bool:
         try:
             found = self._work()
         except Exception:
-            log.exception("work failed", thread=self._thread.name)
-            self._stop.wait(self._pause_s)
+            log.exception("work failed", thread=self.name)
+            self._stopping.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             return True
         self._pause_s = self._first_pause_s
@@ -453,7 +445,7 @@ class JobQueue:
     @property
     def is_alive(self) -> bool:
         """Return whether every thread lives."""
-        return all(thread.is_alive for thread in self._threads)
+        return all(thread.is_alive() for thread in self._threads)
 
     @property
     def _threads(self) -> list[JobThread]:

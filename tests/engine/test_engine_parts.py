@@ -193,7 +193,7 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
     wait_until(lambda: len(seen) == 3)
     stop.set()
     lane.join()
-    assert not lane.is_alive
+    assert not lane.is_alive()
 
 
 class Stop(threading.Event):

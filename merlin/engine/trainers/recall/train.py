@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
     left = [] if enough.is_all_right else enough.left(training.served)
     if left:
         yield _named("engine-left", [turns[number].text for number in left])
-    if training.snapshot().threshold().is_lowered:
+    if training.threshold(training.served).is_lowered:
         yield TrainerNote("engine-threshold-lowered")
 
 
@@ -169,7 +170,7 @@ def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator
             "train_accuracy": enough.accuracy(training.served),
             **training.tested(),
         }
-        step, save = number * training.steps, training.snapshot().save
+        step, save = number * training.steps, partial(training.save, training.served)
         yield Epoch(number, step, metrics, save, number * tokens)
         if wanted == "auto" and enough.is_reached(training.served, number):
             return
@@ -268,35 +269,20 @@ class _Training:
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 
-    def snapshot(self) -> _Snapshot:
-        """Return the served weights as they are now."""
-        return _Snapshot(self, self.served)
+    def threshold(self, weights: Weights) -> Threshold:
+        """Return the threshold of weights of this training."""
+        return threshold(weights, self.evaluation, self.training_text.turns)
 
-
-class _Snapshot:
-    """The weights after one epoch, from which a model can be made later."""
-
-    def __init__(self, training: _Training, weights: Weights) -> None:
-        self._training = training
-        self._weights = weights
-
-    def threshold(self) -> Threshold:
-        """Return the threshold of these weights."""
-        return threshold(
-            self._weights, self._training.evaluation, self._training.training_text.turns
-        )
-
-    def save(self, path: Path) -> None:
-        """Write these weights as a model."""
-        training = self._training
+    def save(self, weights: Weights, path: Path) -> None:
+        """Write weights of this training as a model."""
         RecallModel(
-            training.space,
-            training.terms,
-            self._weights.gains[: len(training.terms)],
-            training.training_text.answers,
-            self._weights.unit_rows(),
-            training.training_text.turns,
-            self.threshold().score,
+            self.space,
+            self.terms,
+            weights.gains[: len(self.terms)],
+            self.training_text.answers,
+            weights.unit_rows(),
+            self.training_text.turns,
+            self.threshold(weights).score,
         ).save(path)
 
 
