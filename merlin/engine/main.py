@@ -36,8 +36,8 @@ from merlin.engine.bases import Bases
 from merlin.engine.clients import TooMany
 from merlin.engine.context import Engine, open_engine
 from merlin.engine.job_events import bug_message, protocol_language
+from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
-from merlin.engine.pages.machine import Machine
 from merlin.engine.pages.page import SignIns
 from merlin.engine.serving.base import Busy, Unavailable
 from merlin.engine.settings import EngineSettings

@@ -8,7 +8,7 @@ from figures import figure
 from page_world import BASE, SHOWN, pages_in_thread
 from waiting import longest, wait_until
 
-from merlin.engine.pages.machine import Gpu, Machine, parse_gpus
+from merlin.engine.machine import Gpu, Machine, parse_gpus
 
 MIB = 2**20
 

@@ -14,7 +14,7 @@ from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.jobs import RUNNING
-from merlin.engine.pages.machine import Use
+from merlin.engine.machine import Use
 from merlin.engine.status import job_facts
 
 Calls = Mapping[tuple[str, int], int]

@@ -18,7 +18,6 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,23 +35,17 @@ _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One family of bases: its name in llama.cpp, and whether its q and k rows are reordered."""
-
-    architecture: str
-    is_reordered: bool
-
-
-# By `model_type` of the base's config.json.
-FAMILIES = {
-    "llama": Family("llama", is_reordered=True),
-    "mistral": Family("llama", is_reordered=True),
-    "qwen2": Family("qwen2", is_reordered=False),
-    "qwen3": Family("qwen3", is_reordered=False),
-    "gemma2": Family("gemma2", is_reordered=False),
-    "gemma3_text": Family("gemma3", is_reordered=False),
+# llama.cpp's name of a family of bases, by `model_type` of the base's config.json.
+ARCHITECTURES = {
+    "llama": "llama",
+    "mistral": "llama",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma2": "gemma2",
+    "gemma3_text": "gemma3",
 }
+# The one whose q and k rows are in another order.
+_REORDERED = "llama"
 
 
 class Inconvertible(Exception):
@@ -67,19 +60,19 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     """
     tuning = json.loads((adapter / "adapter_config.json").read_bytes())
     config = json.loads((base / "config.json").read_bytes())
-    family = _family(config)
+    architecture = _architecture(config)
     tensors = dict(_tensors(adapter / WEIGHTS))
     alpha = _alpha(tuning)
-    named = dict(_named(tensors, family, config))
-    durable_files.write_durably(target, lambda path: _write(path, family, alpha, named))
+    named = dict(_named(tensors, architecture, config))
+    durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
 
 
-def _family(config: Mapping[str, Any]) -> Family:
+def _architecture(config: Mapping[str, Any]) -> str:
     kind = str(config.get("model_type"))
-    if kind not in FAMILIES:
-        known = ", ".join(FAMILIES)
+    if kind not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
         raise Inconvertible(f"adapters of `{kind}` are not converted; of {known} they are")
-    return FAMILIES[kind]
+    return ARCHITECTURES[kind]
 
 
 def _alpha(tuning: Mapping[str, Any]) -> float:
@@ -111,14 +104,14 @@ def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
 
 
 def _named(
-    tensors: Mapping[str, Matrix], family: Family, config: Mapping[str, Any]
+    tensors: Mapping[str, Matrix], architecture: str, config: Mapping[str, Any]
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield the tensors by llama.cpp's names: A is (rank, in), B is (out, rank)."""
     import gguf  # noqa: PLC0415 - the extra's
 
     kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
     layers = int(config["num_hidden_layers"])
-    names = gguf.get_tensor_name_map(kinds[family.architecture], layers)
+    names = gguf.get_tensor_name_map(kinds[architecture], layers)
     for name, matrix in tensors.items():
         module = name.removeprefix(_PREFIX).removesuffix(_A).removesuffix(_B)
         found = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
@@ -127,14 +120,16 @@ def _named(
         if name.endswith(_A):
             yield f"{found}.lora_a", matrix
         else:
-            yield f"{found}.lora_b", _reordered(matrix, module, family, config)
+            yield f"{found}.lora_b", _reordered(matrix, module, architecture, config)
 
 
-def _reordered(matrix: Matrix, module: str, family: Family, config: Mapping[str, Any]) -> Matrix:
+def _reordered(matrix: Matrix, module: str, architecture: str, config: Mapping[str, Any]) -> Matrix:
     queries = int(config["num_attention_heads"])
     heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}
     kind = module.rsplit(".", 1)[-1]
-    return reordered(matrix, heads[kind]) if family.is_reordered and kind in heads else matrix
+    return (
+        reordered(matrix, heads[kind]) if architecture == _REORDERED and kind in heads else matrix
+    )
 
 
 def reordered(rows: Matrix, heads: int) -> Matrix:
@@ -143,11 +138,11 @@ def reordered(rows: Matrix, heads: int) -> Matrix:
     return split.swapaxes(1, 2).reshape(rows.shape)
 
 
-def _write(path: Path, family: Family, alpha: float, tensors: Mapping[str, Matrix]) -> None:
+def _write(path: Path, architecture: str, alpha: float, tensors: Mapping[str, Matrix]) -> None:
     import gguf  # noqa: PLC0415 - as above
     import numpy as np  # noqa: PLC0415 - as above
 
-    writer = gguf.GGUFWriter(path, family.architecture)
+    writer = gguf.GGUFWriter(path, architecture)
     try:
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")

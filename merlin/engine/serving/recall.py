@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, Generat
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.model import Answer, RecallModel, Untaught
+    from merlin.engine.trainers.recall.model import Answer, RecallModel
 
 CAPACITY = 16
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
@@ -34,9 +35,9 @@ class RecallBackend:
 
     def __init__(self, language: str, capacity: int = CAPACITY) -> None:
         self._language = language
-        self._capacity = capacity
-        self._loaded: OrderedDict[str, RecallModel] = OrderedDict()
+        # One at a time, so that no model is loaded twice at once.
         self._lock = threading.Lock()
+        self._load = lru_cache(capacity)(_load)
         self._figures: Counter[str] = Counter()
 
     async def ask(
@@ -67,31 +68,30 @@ class RecallBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return tokens and answers counted so far, and how many models are in memory."""
-        return {**self._figures, "adapters": len(self._loaded)}
+        return {**self._figures, "adapters": self._load.cache_info().currsize}
 
     async def close(self) -> None:
         """Let the models go."""
-        self._loaded.clear()
+        self._load.cache_clear()
 
     def _note(self, asked: int, made: int, *, is_known: bool) -> None:
         kind = "known" if is_known else "unknown"
         self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
 
     def _answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        return self._answerer(adapter).answer(messages)
-
-    def _answerer(self, adapter: Adapter | None) -> RecallModel | Untaught:
-        from merlin.engine.trainers.recall.model import Untaught, load  # noqa: PLC0415 - numpy
+        from merlin.engine.trainers.recall.model import Untaught  # noqa: PLC0415 - numpy
 
         if adapter is None:
-            return Untaught()
+            return Untaught().answer(messages)
         with self._lock:
-            if adapter.digest not in self._loaded:
-                self._loaded[adapter.digest] = load(adapter.path)
-            self._loaded.move_to_end(adapter.digest)
-            while len(self._loaded) > self._capacity:
-                self._loaded.popitem(last=False)
-            return self._loaded[adapter.digest]
+            model = self._load(adapter)
+        return model.answer(messages)
+
+
+def _load(adapter: Adapter) -> RecallModel:
+    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - numpy
+
+    return load(adapter.path)
 
 
 def _cut(content: str, asking: GenerationRequest) -> tuple[str, str]:

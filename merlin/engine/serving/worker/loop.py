@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
 import torch
 
 from merlin.core.log import get_logger
+from merlin.engine.machine import resident_bytes
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.serving.worker import messages
 from merlin.engine.serving.worker.base import (
@@ -156,7 +156,9 @@ class GenerationWorker:
             "adapters": len(self._adapter_cache),
             "adapters_read": self._adapter_cache.read,
         }
-        self._send({"figures": {**self._made, **kept, "resident_bytes": _resident_bytes()}})
+        self._send(
+            {"figures": {**self._made, **kept, "resident_bytes": resident_bytes(os.getpid())}}
+        )
 
 
 def words_of(error: BaseException) -> str:
@@ -170,11 +172,3 @@ def words_of(error: BaseException) -> str:
             f" quantised: 4bit, or take a smaller base ({words.splitlines()[0]})"
         )
     return words.splitlines()[0]
-
-
-def _resident_bytes() -> int:
-    """Return what this process holds in memory. Source: Linux, proc_pid_statm(5)."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return 0
-    return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -20,6 +20,7 @@ import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
+from merlin.engine.machine import memory
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
@@ -139,14 +140,9 @@ def free_bytes(device: torch.device) -> float:
     """Return how much memory is free on a device."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return min(_machine(), _group())
-
-
-def _machine() -> float:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return float(line.split()[1]) * 1024
-    return float("inf")
+    # No total: this machine does not say.
+    total, free = memory()
+    return min(free if total else float("inf"), _group())
 
 
 def _group() -> float:

@@ -97,8 +97,8 @@ class Machine:
         """Return what is taken now. Blocks for some milliseconds; may be called by any thread."""
         with self._lock:
             self._look()
-            own = sum(map(_resident, _process_tree(os.getpid()))) or None
-            total, free = _memory()
+            own = sum(map(resident_bytes, _process_tree(os.getpid()))) or None
+            total, free = memory()
             disk = shutil.disk_usage(self.folder)
             return Use(
                 cores=os.cpu_count() or 1,
@@ -160,7 +160,7 @@ def _cpu_ticks() -> tuple[int, int]:
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
-def _memory() -> tuple[int, int]:
+def memory() -> tuple[int, int]:
     """Return total and available memory in bytes, zeros where unknown."""
     try:
         lines = (PROC / "meminfo").read_text("ascii").splitlines()
@@ -183,7 +183,7 @@ def _process_tree(process: int) -> Iterator[int]:
             yield from _process_tree(int(child))
 
 
-def _resident(process: int) -> int:
+def resident_bytes(process: int) -> int:
     """Return the memory of a process in bytes, 0 for one that has ended."""
     try:
         pages = (PROC / str(process) / "statm").read_text("ascii").split()[1]
