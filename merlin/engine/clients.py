@@ -278,14 +278,8 @@ def _day(now: datetime) -> str:
 
 
 def _client(row: Row) -> Client:
-    return Client(
-        client_id=row["id"],
-        name=row["name"],
-        hint=row["hint"],
-        limits=Limits(
-            row["requests_per_minute"], row["tokens_per_day"], row["most_jobs"], row["most_bytes"]
-        ),
-        created_at=row["created_at"],
-        used_on=row["used_on"],
-        revoked_at=row["revoked_at"],
+    limits = Limits(
+        row["requests_per_minute"], row["tokens_per_day"], row["most_jobs"], row["most_bytes"]
     )
+    names = ("name", "hint", "created_at", "used_on", "revoked_at")
+    return Client(client_id=row["id"], limits=limits, **{name: row[name] for name in names})
