@@ -212,7 +212,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         freshness = app.state.catalogue.freshness
         beside.append(asyncio.create_task(freshness.watch(services)))
         beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
-        app.state.payment_worker = PaymentWorker(services.payments)
+        app.state.payment_worker = PaymentWorker(services)
         if app.state.payment_worker.is_of_use:
             beside.append(asyncio.create_task(app.state.payment_worker.serve()))
         async with opened(app):

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from merlin.account.users import Users
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.app.inbox import Update
-from merlin.app.orders import PaymentContext
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.model_catalogue import KnownModels
 from merlin.core.connections import Connections
@@ -22,7 +20,6 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.providers.payments import PolledGateway
 from merlin.training.models import Serving
 
 
@@ -87,8 +84,7 @@ class ApiServices(Context):
     `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
     unless somebody asked already.
     `still_alive` tells the service manager, about once a second. `entrance` is how people may sign
-    in, `limits` how many calls they may make.
-    `gateway` is the shop at YooKassa; None: there is none. `connections` are those of the server.
+    in, `limits` how many calls they may make. `connections` are those of the server.
     `tell_keys` says that this process lives and which keys of people's texts it holds, about once
     a second.
     `hook_secrets` are those of a hook by its name, each of which proves a call; `monitoring` are
@@ -102,7 +98,6 @@ class ApiServices(Context):
     store_update: Callable[[Update], Awaitable[None]] | None
     telegram_secret: str
     still_alive: Callable[[], object]
-    gateway: PolledGateway | None = None
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)
@@ -111,17 +106,3 @@ class ApiServices(Context):
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     monitoring: tuple[str, ...] = LOOPBACK
-
-    @property
-    def payments(self) -> PaymentContext:
-        """Return what the acts of payments work with."""
-        return PaymentContext(
-            store=self.store,
-            billing=self.billing,
-            users=Users(self.db),
-            gateway=self.gateway,
-            polled=self.gateway,
-            language=self.language,
-            timezone=self.timezone,
-            public_url=self.public_url,
-        )

@@ -32,6 +32,7 @@ from merlin.course.search import VocabularyCache
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
+from merlin.providers.payments import PaymentGateway, PolledGateway
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps
 from merlin.training.sunset import Reliance
@@ -44,16 +45,17 @@ T = TypeVar("T")
 class Context:
     """The database of a process, its clock, and what its configuration says.
 
-    `store` runs acts beside the event loop; the command line has none. `bot_id` 0: questions that
-    come through the api belong to no bot of Telegram. `admins` are the ids that the configuration
-    names, `public_url` is where our pages are, "" where nobody said. `terms` by provider,
-    `currencies` what each provider charges in, `sunsets` by base model, `known` what is known of
-    models. `checker` checks edits; `commit_wait_s` is how long a commit may take to be seen before
-    another edit of the same dataset is refused.
+    `store` runs acts beside the event loop. `bot_id` 0: questions that come through the api belong
+    to no bot of Telegram. `admins` are the ids that the configuration names, `public_url` is where
+    our pages are, "" where nobody said. `gateway` is that of this process, `polled` the same where
+    its payments are read; None: nothing is sold by it. `terms` by provider, `currencies` what each
+    provider charges in, `sunsets` by base model, `known` what is known of models. `checker` checks
+    edits; `commit_wait_s` is how long a commit may take to be seen before another edit of the same
+    dataset is refused.
     """
 
     db: Database
-    store: Store | None = None
+    store: Store = field(default_factory=Store)
     clock: Clock = utc_now
     bot_id: int = 0
     state_dir: Path | None = None
@@ -64,6 +66,8 @@ class Context:
     admins: Sequence[int] = ()
     plans: Sequence[Plan] = ()
     selling: PaymentsConfig = field(default_factory=PaymentsConfig)
+    gateway: PaymentGateway | None = None
+    polled: PolledGateway | None = None
     answer_budget: AnswerBudget = field(default_factory=AnswerBudget)
     terms: Mapping[str, Terms] = field(default_factory=dict)
     caps: Caps = field(default_factory=Caps)
@@ -80,18 +84,13 @@ class Context:
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
         """Return what an act that only reads returns."""
-        return await self._running().read(partial(act, self, *args, **named))
+        return await self.store.read(partial(act, self, *args, **named))
 
     async def write(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
         """Return what an act returns, once all it wrote is stored as one transaction."""
-        return await self._running().do(partial(act, self, *args, **named))
-
-    def _running(self) -> Store:
-        if self.store is None:
-            raise RuntimeError("this process has no writing thread: call the act itself")
-        return self.store
+        return await self.store.do(partial(act, self, *args, **named))
 
     @property
     def roles(self) -> Roles:

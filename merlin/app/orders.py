@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from merlin.account.users import Users
 from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.renewals import record_failed_renewal
 from merlin.billing import orders, payments
 from merlin.billing.ledger import Entry, EntryKind
@@ -42,12 +42,10 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS
-from merlin.db.writer import Store
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
     GatewayRefund,
-    PaymentGateway,
     PaymentRequest,
     PolledGateway,
     Status,
@@ -70,24 +68,6 @@ _MISMATCH = "mismatch"
 _EARLIER = timedelta(hours=1)
 # YooKassa's words for credentials that are none, or not for this.
 _WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentContext:
-    """What the acts work with that ask a gateway.
-
-    `gateway` is the one of this process, `polled` the same where its payments are read; None:
-    nothing is sold by it. `language` is the config's, `public_url` where our pages are.
-    """
-
-    store: Store
-    billing: Billing
-    users: Users
-    gateway: PaymentGateway | None = None
-    polled: PolledGateway | None = None
-    language: str = "ru"
-    timezone: str = "UTC"
-    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +150,7 @@ def cancel_order(billing: Billing, actor: Actor, purchase_id: str) -> bool:
     return True
 
 
-async def pay_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Purchase:
+async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     """Return an order with the page on which it is paid (`pay_url`), asked for where needed.
 
     An order that is paid already is returned as it is. Takes 10 s at most. Raises NotFound,
@@ -192,7 +172,7 @@ async def pay_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Purc
         await asyncio.sleep(_AGAIN_S)
 
 
-async def look_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Purchase:
+async def look_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     """Read the payment again now, and return the order as it is then.
 
     Raises NotFound alone: where YooKassa is silent, the order is as it was.
@@ -207,14 +187,14 @@ async def look_order(ctx: PaymentContext, actor: Actor, purchase_id: str) -> Pur
     return await _read(ctx, purchase_id)
 
 
-def polled_gateway(ctx: PaymentContext) -> PolledGateway:
+def polled_gateway(ctx: Context) -> PolledGateway:
     """Return the shop at YooKassa. Raises Refused where there is none."""
     if ctx.polled is None:
         raise Refused("no shop", "pay-no-shop")
     return ctx.polled
 
 
-def payment_request(ctx: PaymentContext, purchase: Purchase, method_id: str = "") -> PaymentRequest:
+def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> PaymentRequest:
     """Return the payment to ask for; with a saved method nobody comes back from anywhere.
 
     It is the same however often it is made: under one key YooKassa wants to be told one thing.
@@ -235,7 +215,7 @@ def payment_request(ctx: PaymentContext, purchase: Purchase, method_id: str = ""
     )
 
 
-def _is_asked_for(ctx: PaymentContext, purchase: Purchase) -> bool:
+def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
     """Return whether nobody needs to ask any more. Raises Refused for an order that is over."""
     if purchase.order.gateway is not Gateway.YOOKASSA:
         raise Refused("paid in Stars", "pay-in-stars")
@@ -248,7 +228,7 @@ def _is_asked_for(ctx: PaymentContext, purchase: Purchase) -> bool:
     return purchase.state is PurchaseState.PENDING
 
 
-async def claim_payment(ctx: PaymentContext, purchase: Purchase) -> bool:
+async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
     now, asking = ctx.billing.clock(), ctx.billing.purchases.asking
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
@@ -256,7 +236,7 @@ async def claim_payment(ctx: PaymentContext, purchase: Purchase) -> bool:
     return await ctx.store.do(lambda: asking(purchase.purchase_id, now, PATIENCE))
 
 
-async def _answered(ctx: PaymentContext, purchase_id: str, wait_s: float) -> Purchase:
+async def _answered(ctx: Context, purchase_id: str, wait_s: float) -> Purchase:
     """Return what came of asking. Raises PaymentUnknown where that takes too long."""
     task = asyncio.create_task(create_payment(ctx, purchase_id))
     _under_way.add(task)
@@ -277,7 +257,7 @@ def _let_end(task: asyncio.Task[Purchase]) -> None:
         task.exception()  # It was written down where it happened.
 
 
-async def create_payment(ctx: PaymentContext, purchase_id: str, method_id: str = "") -> Purchase:
+async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") -> Purchase:
     """Ask for a payment that was claimed, and return the order as it is then.
 
     Raises PaymentError.
@@ -296,7 +276,7 @@ async def create_payment(ctx: PaymentContext, purchase_id: str, method_id: str =
     return await _read(ctx, purchase_id)
 
 
-async def _created(ctx: PaymentContext, purchase: Purchase, method_id: str) -> GatewayPayment:
+async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
     """Return the payment, made now or by whoever asked before. Raises PaymentError."""
     is_old = ctx.billing.clock() - purchase.created_at > KEY_LIVES
     known = await _find_payment(ctx, purchase) if is_old else None
@@ -312,7 +292,7 @@ async def _created(ctx: PaymentContext, purchase: Purchase, method_id: str) -> G
         return known
 
 
-async def _recorded(ctx: PaymentContext, purchase: Purchase, payment: GatewayPayment) -> None:
+async def _recorded(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
     try:
         outcome = await _apply(ctx, purchase, payment)
     except PaymentError as error:  # The payment is there; what follows is done at the next look.
@@ -324,7 +304,7 @@ async def _recorded(ctx: PaymentContext, purchase: Purchase, payment: GatewayPay
         raise refusal
 
 
-def _failed(ctx: PaymentContext, purchase: Purchase, error: PaymentError) -> None:
+def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
     """End an order that is refused for good; let any other be asked for again at once."""
     purchases, purchase_id = ctx.billing.purchases, purchase.purchase_id
     if is_final(error):
@@ -339,13 +319,13 @@ def _failed(ctx: PaymentContext, purchase: Purchase, error: PaymentError) -> Non
     purchases.asking(purchase_id, ctx.billing.clock() - PATIENCE, -PATIENCE)
 
 
-async def sync_status(ctx: PaymentContext, purchase: Purchase) -> Outcome:
+async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:
     """Read the payment of an order and apply it. Raises PaymentError."""
     payment = await _find_payment(ctx, purchase)
     return Outcome.NOTHING if payment is None else await _apply(ctx, purchase, payment)
 
 
-async def _find_payment(ctx: PaymentContext, purchase: Purchase) -> GatewayPayment | None:
+async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | None:
     """Return the payment of an order, by the list where we never learnt its id.
 
     None where YooKassa was never asked, or has none for it. Raises PaymentError.
@@ -359,7 +339,7 @@ async def _find_payment(ctx: PaymentContext, purchase: Purchase) -> GatewayPayme
     return next((each for each in listed if mismatch(purchase, each) is None), None)
 
 
-async def _apply(ctx: PaymentContext, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Let what YooKassa says change the order; money that is held is taken."""
     outcome = await ctx.store.do(lambda: _applied(ctx.billing, purchase.purchase_id, payment))
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
@@ -382,7 +362,7 @@ def _applied(billing: Billing, purchase_id: str, payment: GatewayPayment) -> Out
     return outcome
 
 
-async def _settle_held(ctx: PaymentContext, purchase_id: str, payment: GatewayPayment) -> Outcome:
+async def _settle_held(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     """Take what is held; who has left pays nothing, nor whoever's code was used meanwhile."""
     gateway = polled_gateway(ctx)
     purchase, is_wanted = await ctx.store.do(lambda: _may_capture(ctx.billing, purchase_id))
@@ -402,7 +382,7 @@ def _may_capture(billing: Billing, purchase_id: str) -> tuple[Purchase, bool]:
     return purchase, False
 
 
-async def read_refunds(ctx: PaymentContext, purchase_id: str) -> None:
+async def read_refunds(ctx: Context, purchase_id: str) -> None:
     """Write down what went back of a payment without us. Raises PaymentError.
 
     While we send a refund ourselves, that comes first: it knows who asked for it, and why.
@@ -438,7 +418,7 @@ def is_final(error: PaymentError) -> bool:
     return not isinstance(error, GatewayUnavailable) and error.code not in _WRONG_KEY
 
 
-async def note_failure(ctx: PaymentContext, error: PaymentError, **about: object) -> None:
+async def note_failure(ctx: Context, error: PaymentError, **about: object) -> None:
     """Write down that a call failed; tell admins where the credentials are no good."""
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _WRONG_KEY:
@@ -449,5 +429,5 @@ async def note_failure(ctx: PaymentContext, error: PaymentError, **about: object
     await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", told, once))
 
 
-async def _read(ctx: PaymentContext, purchase_id: str) -> Purchase:
+async def _read(ctx: Context, purchase_id: str) -> Purchase:
     return await ctx.store.read(lambda: ctx.billing.purchases.get(purchase_id))

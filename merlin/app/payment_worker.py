@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from merlin.account.users import Users
+from merlin.app.context import Context
 from merlin.app.orders import (
     KEY_LIVES,
-    PaymentContext,
     claim_payment,
     create_payment,
     end_overdue,
@@ -57,14 +58,14 @@ AT_ONCE = 4
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
-async def process_purchase(ctx: PaymentContext, purchase: Purchase) -> None:
+async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError where YooKassa is to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
     await ctx.store.do(lambda: end_overdue(ctx.billing, purchase.purchase_id))
 
 
-async def _by_gateway(ctx: PaymentContext, purchase: Purchase) -> None:
+async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     is_renewing = purchase.order.renewal_id is not None
     method_id = await ctx.store.read(lambda: _method(ctx.billing, purchase))
     may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.billing.clock())
@@ -91,7 +92,7 @@ def _method(billing: Billing, purchase: Purchase) -> str:
     return renewal.method if renewal and renewal.state is RenewalState.ON else ""
 
 
-async def send_refund(ctx: PaymentContext, gateway: PaymentGateway, refund: Refund) -> None:
+async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
     """Send a refund that is claimed, or ask what became of it. Raises PaymentError to try again."""
     kill_point("refund.intended")
     try:
@@ -105,9 +106,7 @@ async def send_refund(ctx: PaymentContext, gateway: PaymentGateway, refund: Refu
     kill_point("refund.recorded")
 
 
-async def _sent(
-    ctx: PaymentContext, gateway: PaymentGateway, refund: Refund
-) -> GatewayRefund | None:
+async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> GatewayRefund | None:
     """Return the refund, sent now or before; None where it is refused for good."""
     is_old = ctx.billing.clock() - refund.at > KEY_LIVES
     known = await _sent_before(ctx, gateway, refund) if is_old else None
@@ -141,7 +140,7 @@ def _request(billing: Billing, refund: Refund) -> RefundRequest:
 
 
 async def _sent_before(
-    ctx: PaymentContext, gateway: PaymentGateway, refund: Refund
+    ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return a refund of this payment and amount of which the ledger does not know."""
     listed = await gateway.refunds(refund.payment_id)
@@ -167,7 +166,7 @@ def _record(billing: Billing, refund: Refund, sent: GatewayRefund) -> None:
 class PaymentWorker:
     """The worker of one process; `keeps_calendar`: it also ends, renews and compares orders."""
 
-    ctx: PaymentContext
+    ctx: Context
     keeps_calendar: bool = True
     every_s: float = EVERY_S
     after_failure_s: float = AFTER_FAILURE_S
@@ -355,7 +354,7 @@ async def end_subscription(gateway: PaymentGateway, renewal: Renewal) -> bool:
     return True
 
 
-async def end_subscriptions(ctx: PaymentContext, user_id: int) -> None:
+async def end_subscriptions(ctx: Context, user_id: int) -> None:
     """Let the gateway take nothing again of somebody who leaves.
 
     Admins hear of what was not confirmed.
@@ -373,12 +372,12 @@ async def end_subscriptions(ctx: PaymentContext, user_id: int) -> None:
             await ctx.store.do(tell)
 
 
-def turn_pages(ctx: PaymentContext, now: datetime, before: datetime | None = None) -> None:
+def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> None:
     """Do what the calendar says: remind, order what is renewed, tell what ends.
 
     `before` is when this was done last, None for never.
     """
-    notify_renewals(ctx.billing, ctx.users, ctx.timezone, now)
+    notify_renewals(ctx.billing, Users(ctx.db), ctx.timezone, now)
     if ctx.polled is not None:
         order_due(ctx.billing, ctx.store, now)
-    notify_expiry(ctx.billing, ctx.users, ctx.timezone, now, before)
+    notify_expiry(ctx.billing, Users(ctx.db), ctx.timezone, now, before)

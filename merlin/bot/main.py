@@ -36,7 +36,7 @@ from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
 from merlin.bot.processor import AT_ONCE, ChatProcessor, Task, UpdateWorker
 from merlin.bot.services import BotServices
-from merlin.bot.stars import StarsGateway, compare_stars, payment_context
+from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
@@ -169,7 +169,7 @@ class Bot:
         self._results = ResultMessages(services)
         self._broadcasts = BroadcastSender(services)
         self._bugs = BugCount()
-        payments = payment_context(services, calls)
+        payments = with_stars(services, calls)
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
         self._compare_stars = partial(compare_stars, services, StarsGateway(calls))
         self._since = services.clock()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.account.users import Users
 from merlin.app.inbox import Update
-from merlin.app.orders import PaymentContext
 from merlin.app.outbox import Target
 from merlin.app.reconciliation import (
     MOST_MOVED,
@@ -154,17 +152,9 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
     )
 
 
-def payment_context(services: BotServices, calls: BotApi) -> PaymentContext:
-    """Return what the acts of payments work with here."""
-    return PaymentContext(
-        store=services.store,
-        billing=services.billing,
-        users=Users(services.db),
-        gateway=StarsGateway(calls),
-        language=services.language,
-        timezone=services.timezone,
-        public_url=services.public_url,
-    )
+def with_stars(services: BotServices, calls: BotApi) -> BotServices:
+    """Return the services with the gateway that only a bot which calls Telegram has."""
+    return replace(services, gateway=StarsGateway(calls))
 
 
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:

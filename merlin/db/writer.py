@@ -188,10 +188,19 @@ def _resolve(pieces: list[_Piece]) -> None:
 
 
 class Store:
-    """The database of an asyncio process: runs work beside the event loop, by the writer."""
+    """The database of an asyncio process: runs work beside the event loop, by the writer.
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    A command has none and calls acts themselves: without a writer every call raises RuntimeError.
+    """
+
+    def __init__(self, writer: Writer | None = None) -> None:
+        self._running = writer
+
+    @property
+    def _writer(self) -> Writer:
+        if self._running is None:
+            raise RuntimeError("this process has no writing thread: call the act itself")
+        return self._running
 
     async def do(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, once all it wrote is stored as one transaction."""

@@ -126,6 +126,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         public_url=settings.listening.public_url,
         answer_budget=settings.caps,
         gateway=settings.till,
+        polled=settings.till,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
         door=_door(settings),

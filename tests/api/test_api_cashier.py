@@ -149,7 +149,7 @@ def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
 
 
 def check(shop):
-    ctx = shop.site.app.state.services.payments
+    ctx = shop.site.app.state.services
     now = ctx.billing.clock()
     return asyncio.run(reconciliation.reconcile(ctx.store, ctx.billing, ctx.polled, now))
 
@@ -297,7 +297,7 @@ def test_an_error_of_the_database_does_not_end_the_worker(shop):
         met.append(1)
         raise ZeroDivisionError
 
-    worker.ctx = replace(kept, billing=replace(kept.billing, clock=broken))
+    worker.ctx = replace(kept, clock=broken)
     wait_until(lambda: len(met) > 1)
     worker.ctx = kept
     shop.till.choose(order_id, "paid")

@@ -29,7 +29,7 @@ def subscribed(shop):
 def at(shop, moment):
     """Let the calendar be turned as it is then."""
     services = shop.site.app.state.services
-    asyncio.run(services.store.do(lambda: turn_pages(services.payments, moment)))
+    asyncio.run(services.store.do(lambda: turn_pages(services, moment)))
 
 
 def newest(shop, anna):
@@ -71,9 +71,8 @@ def test_a_clock_that_was_set_back_stops_no_reminder_no_look_and_no_comparison(s
     shop.till.behave(notifications="never")
     worker, two_days = shop.site.app.state.payment_worker, timedelta(days=2)
     kept, compared = worker.ctx, len(shop.till.calls("payments.list"))
-    clock = kept.billing.clock
-    billing = replace(kept.billing, clock=lambda: clock() + two_days)
-    worker.ctx = replace(kept, billing=billing)
+    clock = kept.clock
+    worker.ctx = replace(kept, clock=lambda: clock() + two_days)
     shop.until(waits, "expired")
     wait_until(lambda: len(shop.till.calls("payments.list")) > compared)
     later = iso(clock() + two_days)
@@ -159,7 +158,7 @@ def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
     moment = renewal.next_at - timedelta(hours=23)
 
     def order_and_stop():
-        turn_pages(services.payments, moment)
+        turn_pages(services, moment)
         shop.billing.renewals.stop(renewal.renewal_id, anna.user_id)
 
     asyncio.run(services.store.do(order_and_stop))

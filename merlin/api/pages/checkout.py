@@ -163,7 +163,7 @@ async def _ordered(visit: PageRequest, plan: Plan, wanted: OrderRequest, typed: 
 async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     """Return the way to the page of payment, or to the order, which says why there is none."""
     try:
-        ctx, actor = visit.services.payments, visit.caller.actor
+        ctx, actor = visit.services, visit.caller.actor
         purchase = await orders.pay_order(ctx, actor, purchase_id)
     except PaymentError as error:
         log.warning("a gateway was asked in vain", purchase=purchase_id, reason=redact(str(error)))

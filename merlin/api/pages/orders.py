@@ -400,7 +400,7 @@ async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, boo
     is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
-    ctx, actor = visit.services.payments, visit.caller.actor
+    ctx, actor = visit.services, visit.caller.actor
     look = asyncio.ensure_future(orders.look_order(ctx, actor, purchase.purchase_id))
     done, _ = await asyncio.wait({look}, timeout=LOOK_S)
     if not done:

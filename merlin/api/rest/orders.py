@@ -157,7 +157,7 @@ async def pay_order(request: Request, response: Response, caller: Person, order_
     nothing was paid, and calling again makes no second payment. 502 where YooKassa refuses.
     """
     services, language = services_of(request), language_of_request(request)
-    purchase = await orders.pay_order(services.payments, caller.actor, order_id)
+    purchase = await orders.pay_order(services, caller.actor, order_id)
     response.headers.update(headers_of(language))
     shown = order_shown(purchase, language)
     return PayPage(pay_url=shown.pay_url, order=shown)

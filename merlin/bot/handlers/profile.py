@@ -31,7 +31,7 @@ from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import ANEW, performer, standing
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
-from merlin.bot.stars import payment_context
+from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, button_rows
@@ -227,7 +227,7 @@ def _surely(context: BotContext) -> View:
 async def _erase(context: BotContext) -> None:
     await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     kill_point("erase.before")
-    await end_subscriptions(payment_context(context.services, context.calls), context.user_id)
+    await end_subscriptions(with_stars(context.services, context.calls), context.user_id)
     erased = await context.store.do(
         lambda: accounts.erase(
             *performer(context), context.update_id, is_resumed=context.is_resumed
