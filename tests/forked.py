@@ -31,6 +31,7 @@ _LATER = (
     "anyio.streams.tls",
     "apscheduler.triggers.interval",
     "openai.lib.streaming.chat",
+    "pytest",
     "sacrebleu",
     "tiktoken",
     "truststore",
@@ -68,29 +69,34 @@ def code_of(process, within_s=60):
 
 def started(work, said, log, environment):
     """Start a process that does `work(said, environment, log)`, a function of a module."""
-    told = {**os.environ, **environment}
+    return started_alone(work, said, log, {**os.environ, **environment})
+
+
+def started_alone(work, said, log, environment):
+    """Start a process as `started` does, with this environment alone."""
     Path(log).touch()
-    process = FORKS.Process(target=work, args=(said, told, str(log)), daemon=True)
+    process = FORKS.Process(target=work, args=(said, environment, str(log)), daemon=True)
     process.start()
     return process
 
 
 def run(words, environment, log):
     """Run a command as this process's only work."""
-    _become(environment, log)
+    become(environment, log)
     from merlin.cli import main
 
     sys.exit(main(words))
 
 
 def _serve(settings, environment, log):
-    _become(environment, log)
+    become(environment, log)
     from merlin.wiring.bot import run_bot
 
     run_bot(settings)
 
 
-def _become(environment, log):
+def become(environment, log):
+    """Let this process have an environment, and a file for its outputs."""
     os.environ.clear()
     os.environ.update(environment)
     target = os.open(Path(log), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from everything import CREDENTIALS, PROCESSES, TOKEN, everything
+from forked import code_of, run, started_alone
 from waiting import wait_until
 
 from merlin.core.server import free_ports
@@ -75,27 +75,21 @@ class Service:
         word = word.replace("/run/secrets", str(self._place / "secrets" / self.name))
         return word.replace("/etc/merlin", str(self._place))
 
-    def _words(self, words):
-        merlin = Path(sys.executable).with_name("merlin")
-        return [str(merlin), *(self._here(word) for word in words)]
+    def _started(self, words, log):
+        return started_alone(run, [self._here(word) for word in words], log, self._environment)
 
     @contextmanager
     def running(self):
-        with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                self._words(self._said["command"]), env=self._environment, stdout=log, stderr=log
-            )
+        process = self._started(self._said["command"], self.log)
         try:
             yield process
         finally:
             process.terminate()
-            process.wait(STOP_S)
+            process.join(STOP_S)
 
     def is_healthy(self):
         words = self._said["healthcheck"]["test"][2:]
-        return not subprocess.run(
-            self._words(words), env=self._environment, capture_output=True, check=False
-        ).returncode
+        return code_of(self._started(words, self._place / "health.log")) == 0
 
 
 def holders(place):
@@ -109,14 +103,14 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name
     service = Service(place, name)
     with service.running() as process:
         wait_until(
-            lambda: process.poll() is not None or service.is_healthy(),
+            lambda: not process.is_alive() or service.is_healthy(),
             SERVE_S,
             service.log.read_text,
         )
-        assert process.poll() is None, service.log.read_text()[-2000:]
+        assert process.is_alive(), service.log.read_text()[-2000:]
         if name != "engine":
             wait_until(lambda: name in holders(place), SERVE_S, service.log.read_text)
-    assert process.returncode == 0, service.log.read_text()[-2000:]
+    assert process.exitcode == 0, service.log.read_text()[-2000:]
 
 
 def test_the_handbook_makes_a_file_for_every_secret(tmp_path):

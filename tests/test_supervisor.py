@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 
 import pytest
+from forked import code_of, start
 from waiting import Deadline, longest, wait_until
 from world import Lab
 
@@ -57,20 +58,12 @@ def lab(tmp_path):
         yield lab
 
 
-def merlin(lab, verb, said, token):
-    """Start a verb; what it says goes into the file `said`."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "merlin", verb, "--config", str(lab.path)],
-        env={**os.environ, "TELEGRAM_BOT_TOKEN": token},
-        stdout=said,
-        stderr=said,
-    )
-
-
 def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
     said = tmp_path / "said"
+    token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-telegram-does-not-know"}
+    command = [sys.executable, "-P", "-m", "merlin", "run", "--config", str(lab.path)]
     with said.open("wb") as out:
-        process = merlin(lab, "run", out, "4242:AAE-a-token-that-telegram-does-not-know")
+        process = subprocess.Popen(command, env={**os.environ, **token}, stdout=out, stderr=out)
     try:
         wait_until(lambda: "cannot run as it is set up" in said.read_text(), story=said.read_text)
         for name in ("daemon", "api"):
@@ -100,12 +93,10 @@ def test_a_damaged_database_starts_nothing_and_the_person_reads_what_to_do(lab, 
         file.seek((number - 1) * page)
         file.write(b"\x5a" * page)
     said = tmp_path / "said"
-    with said.open("wb") as out:
-        process = merlin(lab, verb, out, "4242:AAE-a-token-that-is-not-asked-for")
-    try:
-        code = process.wait(longest(60))
-    finally:
-        process.kill()
+    token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-is-not-asked-for"}
+    process = start(verb, lab.path, said, **token)
+    code = code_of(process)
+    process.kill()
     assert code == 1, said.read_text()
     assert f"merlin: The database {path} is damaged" in said.read_text()
     assert "Traceback" not in said.read_text()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from figures import figure
 from hypothesis import given
@@ -39,9 +36,3 @@ def test_a_name_holds_letters_digits_and_underscores_alone():
 def test_a_label_survives_whatever_it_holds(value):
     page = metrics_page([gauge("a", "b", (1, {"k": value}))])
     assert len(page.split(b"\n")) == 4
-
-
-@pytest.mark.parametrize("process", ["bot", "daemon"])
-def test_a_process_without_a_page_of_metrics_does_without_the_library(process):
-    code = f"import sys, merlin.wiring.{process}; sys.exit('prometheus_client' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
 from figures import figure
+from forked import run, started
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
@@ -20,6 +18,7 @@ pytestmark = pytest.mark.functional
 
 # So few that a test can open more.
 FILES = 256
+KEYS = {"MERLIN_ENGINE_KEY": "key"}
 HALF = {
     "head": b"GET /healthz HTTP/1.1\r\nHost: x\r\n",
     "body": b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
@@ -32,22 +31,19 @@ def serving(verb, folder):
     (port,) = free_ports(1)
     config = folder / "config.yaml"
     config.write_text(f'state_dir: .\n{verb}: {{listen: "127.0.0.1:{port}"}}\n', "utf-8")
-    command = [sys.executable, "-m", "merlin", verb, "--config", str(config)]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            command,
-            env={**os.environ, "MERLIN_ENGINE_KEY": "key"},
-            stdout=log,
-            stderr=log,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),  # noqa: PLW1509
-        ) as process,
-    ):
-        try:
-            wait_until(lambda: is_well(port))
-            yield port
-        finally:
-            process.terminate()
+    process = started(limited, [verb, "--config", str(config)], folder / "log", KEYS)
+    try:
+        wait_until(lambda: is_well(port))
+        yield port
+    finally:
+        process.terminate()
+        process.join()
+
+
+def limited(words, environment, log):
+    """Run a command as a process that may open few files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    run(words, environment, log)
 
 
 def is_well(port):

@@ -99,7 +99,12 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
     [
         ("merlin.cli.processes", {"peewee", "cryptography"}),
         ("merlin.wiring.processes", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
-        ("merlin.wiring.bot", {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema"}),
+        (
+            "merlin.wiring.bot",
+            {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
+        ),
+        ("merlin.wiring.daemon", {"prometheus_client"}),
+        ("merlin.wiring.billing", {"yookassa", "requests"}),
     ],
 )
 def test_a_process_loads_no_library_that_is_anothers(module, foreign):
