@@ -1,8 +1,9 @@
 """How pages are looked at: widths, lights, and what axe-core finds wrong there.
 
-With LOOKS=all each page is looked at in each light at each width, which takes minutes and makes
-all pictures; else in one of the four ways, another one for each page after the other. SHOTS_FOLDER
-names a folder for the pictures, and KEEP_SHOTS=1 writes those that the docs show anew.
+With LOOKS=all each page is looked at in each language and light at each width, which takes minutes
+and makes all pictures; else in one language and one of the four ways, another one for each page
+after the other. SHOTS_FOLDER names a folder for the pictures, and KEEP_SHOTS=1 writes those that
+the docs show anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
+LANGUAGES = ("ru", "en")
 WAYS = tuple(product((1280, 360), ("light", "dark")))
 # Ids that are there twice, an icon's among them: `<use>` would draw the wrong thing.
 CLASHES = """() => {
@@ -36,6 +38,18 @@ def is_whole():
 def looks_of(place):
     """Return the ways in which the page at this place of a list is looked at."""
     return WAYS if is_whole() else WAYS[place % len(WAYS) :][:1]
+
+
+def turns_of(pages, language):
+    """Return the place, name and address of each page that is looked at in this language."""
+    every = [(place, *named) for place, named in enumerate(pages.items())]
+    turn = LANGUAGES.index(language)
+    return every if is_whole() else [one for one in every if (one[0] + one[0] // 4) % 2 == turn]
+
+
+def is_pictured():
+    """Return whether anybody looks at the pictures of this run."""
+    return is_whole() or "SHOTS_FOLDER" in os.environ
 
 
 def faults_in(page, name, width, theme):

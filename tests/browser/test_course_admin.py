@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from axe_looks import faults_of
+from axe_looks import faults_of, turns_of
 from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import ANNA, BORIS, VERA, XSS, finish, measure
@@ -259,7 +259,7 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
 def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
     page = colleague.page(VERA, locale=language, **DESK)
     faults = {}
-    for place, (name, path) in enumerate(roads(staff).items()):
+    for place, name, path in turns_of(roads(staff), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from axe_looks import faults_of
+from axe_looks import faults_of, turns_of
 from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import BORIS, VERA, XSS, propose
@@ -335,7 +335,7 @@ def roads(staff):
 def test_axe_finds_no_fault_on_a_teachers_pages(colleague, staff, language):
     page = colleague.page(BORIS, locale=language, **DESK)
     faults = {}
-    for place, (name, path) in enumerate(roads(staff).items()):
+    for place, name, path in turns_of(roads(staff), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
