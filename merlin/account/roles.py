@@ -89,11 +89,6 @@ class Roles:
         counting = ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null())
         return [_grant(row) for row in self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))]
 
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove every role that the person ever had."""
-        self.db.change(ROLE_GRANT.delete().where(ROLE_GRANT.user_id == user_id))
-
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
             words = f"{user_id} is an admin by the config"

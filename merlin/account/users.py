@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from peewee import chunked, fn
 
 from merlin.billing.tombstones import LeavingRows
-from merlin.core.clock import Clock, is_zone, iso, utc_now
+from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.db.audit import Audit
@@ -73,6 +73,10 @@ class User:
         """Return the names of all plans that they have now beside the default one."""
         return self.terms if self.plan is None else (self.plan, *self.terms)
 
+    def time_zone(self, default: str) -> tzinfo:
+        """Return the zone in which their day turns: their choice, else `default`."""
+        return zone_of(self.zone or default)
+
     def speaks(self, default: str) -> str:
         """Return the language to answer in: their choice, else their client's, else `default`."""
         return language_of(self.language or self.language_code, default)
@@ -124,11 +128,6 @@ class Consents:
         """Return everything the person ever answered, oldest first."""
         answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
         return [_consent(row) for row in self.db.rows(answers)]
-
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove every answer of the person."""
-        self.db.change(CONSENT.delete().where(CONSENT.user_id == user_id))
 
 
 def _of(user_id: int, kind: ConsentKind) -> Any:
@@ -300,11 +299,6 @@ class Users:
         before = self._known(user_id).plan
         self._change(user_id, plan=plan)
         self._audit.note(by, "user.plan", told_user(user_id), {"from": before, "to": plan})
-
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove the person."""
-        self.db.change(USER.delete().where(USER.user_id == user_id))
 
     def _known(self, user_id: int) -> User:
         row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))

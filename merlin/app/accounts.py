@@ -21,7 +21,6 @@ from merlin.app.views import described
 from merlin.billing.plan import Format, Source, plan_of
 from merlin.billing.quota import Left, today
 from merlin.billing.subscriptions import Term, Terms
-from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
@@ -363,7 +362,7 @@ def _kept_until(ctx: Context, actor: Actor) -> datetime:
     user = _user(ctx, actor)
     plan, now = plan_of(ctx.plans, user.plans), ctx.clock()
     if any(plan.allowance(kind).month is not None for kind in Format):
-        return today(now, zone_of(user.zone or ctx.timezone)).month_ends
+        return today(now, user.time_zone(ctx.timezone)).month_ends
     return now + _ONE_DAY
 
 

@@ -42,7 +42,7 @@ class Asker:
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     """Return the actor's plan, for questions about a dataset, and what is left of it."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
-    plan, zone = plan_of(ctx.plans, user.plans, dataset), zone_of(user.zone or ctx.timezone)
+    plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.timezone)
     return Quota(plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone))
 
 
@@ -51,7 +51,7 @@ def find_asker(
 ) -> Asker:
     """Return who asks, with the plan that counts for questions about a dataset."""
     plan = plan_of(ctx.plans, user.plans, dataset)
-    return Asker(user.user_id, plan, zone_of(user.zone or ctx.timezone), language, number)
+    return Asker(user.user_id, plan, user.time_zone(ctx.timezone), language, number)
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:

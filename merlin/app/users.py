@@ -25,7 +25,6 @@ from merlin.billing.plan import Format, Source, plan_named, plan_of
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import Gift, Given, Left, Quotas
 from merlin.billing.subscriptions import Term, Terms
-from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.dataset.file_index import FileIndex
@@ -111,13 +110,13 @@ def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
     """Return a person with the newest `entries` of what was done to them. Raises NotFound."""
     user = _known(ctx, actor, user_id)
-    values, zone = _values(ctx, user), user.zone or ctx.timezone
+    plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return UserDetails(
-        **values,
-        zone=zone,
+        **_values(ctx, user),
+        zone=user.zone or ctx.timezone,
         terms_seen=user.terms_seen,
-        left=quotas.left(user_id, plan_of(ctx.plans, user.plans), zone_of(zone)),
+        left=quotas.left(user_id, plan, zone),
         gifts=quotas.gifts(user_id),
         consents=Consents(ctx.db).of(user_id),
         entries=audit_log(ctx, actor, person_reference(user_id), entries),

@@ -224,11 +224,6 @@ class Gifts:
         """Return every gift the person got, newest first, the ended ones too."""
         return [_given(row) for row in self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc()))]
 
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove every gift of the person; their uses are removed before."""
-        self.db.change(QUOTA_GIFT.delete().where(QUOTA_GIFT.user_id == user_id))
-
 
 _GIFTS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
@@ -363,12 +358,6 @@ class Quotas:
     def gifts(self, user_id: int) -> list[Given]:
         """Return every gift the person got, newest first, the ended ones too."""
         return self._gifts.all(user_id)
-
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove every use and gift of the person."""
-        self.db.change(QUOTA_USE.delete().where(QUOTA_USE.user_id == user_id))
-        self._gifts.forget(user_id)
 
     def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
         """Return what the plan has paid for, by format, counted from the rows."""

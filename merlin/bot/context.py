@@ -51,7 +51,6 @@ from merlin.bot.services import BotServices
 from merlin.bot.streaming import BackgroundTask
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
-from merlin.core.clock import zone_of
 from merlin.core.formatted_text import FormattedMessage, join_surrogates
 from merlin.core.i18n import language_of, text
 from merlin.db.database import Database
@@ -336,7 +335,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def zone(self) -> tzinfo:
         """Return the time zone in which the person's day turns."""
-        return zone_of(self.user.zone or self.services.timezone)
+        return self.user.time_zone(self.services.timezone)
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:

@@ -48,11 +48,6 @@ class OwnPresets:
         """Delete a preset; False where it is not theirs."""
         return self.db.change(PRESET.delete().where(_this(user_id, preset_id))) > 0
 
-    @transaction
-    def forget(self, user_id: int) -> None:
-        """Remove every preset of the person."""
-        self.db.change(PRESET.delete().where(PRESET.user_id == user_id))
-
     def _found(self, those: Any) -> list[OwnPreset]:
         found = []
         for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):

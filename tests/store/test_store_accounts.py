@@ -164,11 +164,6 @@ def test_somebody_who_never_wrote_cannot_be_blocked(users, database):
     assert noted(database) == []
 
 
-def test_a_forgotten_person_is_gone(users):
-    users.forget(ANNA)
-    assert (users.get(ANNA), users.count()) == (None, 2)
-
-
 def test_a_role_is_given_and_taken(roles, database):
     assert roles.role_of(BORIS) is Role.STUDENT
     assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
@@ -200,8 +195,6 @@ def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
     roles.grant(BORIS, Role.STUDENT, BY_VERA)
     assert roles.granted() == []
     assert len(database.rows(ROLE_GRANT.select())) == 2
-    roles.forget(BORIS)
-    assert database.rows(ROLE_GRANT.select()) == []
 
 
 @pytest.mark.parametrize(("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")])
@@ -258,8 +251,6 @@ def test_a_no_is_kept_and_is_no_consent(database, clock):
     consents.give(ANNA, TRAINING, "1")
     consents.decline(ANNA, TRAINING, "1")
     assert consents.has(ANNA, TRAINING)
-    consents.forget(ANNA)
-    assert consents.of(ANNA) == []
 
 
 def test_a_consent_given_ten_times_at_once_is_given_once(database):

@@ -43,13 +43,6 @@ def test_nobody_deletes_what_is_not_theirs(presets):
     assert not presets.delete(ANNA, poet.preset_id)
 
 
-def test_a_person_is_forgotten_whole(presets):
-    presets.put(ANNA, "Поэт", "Стихами.")
-    kept = presets.put(BORIS, "Поэт", "Прозой.")
-    presets.forget(ANNA)
-    assert (presets.of(ANNA), presets.of(BORIS)) == ([], [kept])
-
-
 def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
     with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:

@@ -223,14 +223,6 @@ def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database)
     assert uses(database) == ["reserved"]
 
 
-def test_a_forgotten_person_leaves_no_row(quotas, database):
-    give(quotas, VOICE)
-    asked(quotas, 1, VOICE)
-    asked(quotas, 2, user_id=BORIS)
-    quotas.forget(ANNA)
-    assert (quotas.gifts(ANNA), len(uses(database))) == ([], 1)
-
-
 @pytest.mark.parametrize("is_known", [True, False])
 def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     """Each thread has a Database of its own, as each replica of the bot has."""

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from http import HTTPStatus
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from merlin.account.api_keys import NEEDS, Scope
 from merlin.api.auth import SIGN_IN, Person, change_password, delete_cookie, require_same_origin
 from merlin.api.pages.actions import refusal_text
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.page import PageRequest, Visiting, render_page, when
 from merlin.api.pages.plans import MyPlan, my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
@@ -31,7 +30,6 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.quota import Quota, show_quota
 from merlin.billing.quota import Left
-from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -118,18 +116,18 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
         return accounts.me(ctx, actor), quota, keys, sign_ins, my_plan(visit)
 
     me, quota, keys, sign_ins, mine = await visit.context.read(read, visit.caller.actor)
-    plan, zone, has_plans = quota.plan, quota.zone, me.plan is not None
+    plan, has_plans = quota.plan, me.plan is not None
     offered = [each for each in quota.left.values() if not plan.allowance(each.kind).is_closed]
     view = MeView(
         me=me,
         title=me.shown_name or str(me.id),
         role=visit.say(f"role-{me.role.value}"),
         plan=plan.titled(visit.language) if has_plans else "",
-        left=tuple(_left(visit, each, zone) for each in offered) if has_plans else (),
+        left=tuple(_left(visit, each) for each in offered) if has_plans else (),
         mine=mine,
-        keys=tuple(_key(visit, key, zone) for key in keys),
+        keys=tuple(_key(visit, key) for key in keys),
         scopes=tuple(_scopes(visit)),
-        sign_ins=tuple(_sign_in(visit, each, zone) for each in sign_ins),
+        sign_ins=tuple(_sign_in(visit, each) for each in sign_ins),
         secret=secret,
         wrong=wrong,
         form=form,
@@ -138,11 +136,11 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
     return render_page(visit, "me.html", v=view, keep=NEVER_KEPT, status=status)
 
 
-def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
+def _left(visit: PageRequest, left: Left) -> LeftRow:
     title = visit.say(f"format-{left.kind.value}")
     if left.limit is None or left.remaining is None:
         return LeftRow(title, visit.say("left-any"), None)
-    until = i18n.format_moment_briefly(left.resets_at, zone, visit.language)
+    until = when(visit, left.resets_at)
     # Packs and gifts are told apart from it.
     remaining = left.remaining - left.gifts
     said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
@@ -150,11 +148,11 @@ def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
     return LeftRow(title, said, share)
 
 
-def _key(visit: PageRequest, key: KeyView, zone: tzinfo) -> KeyRow:
-    said = [visit.say("key-made", at=_day(key.created_at, zone, visit))]
+def _key(visit: PageRequest, key: KeyView) -> KeyRow:
+    said = [visit.say("key-made", at=when(visit, key.created_at))]
     if key.expires_at is not None:
-        said.append(visit.say("key-ends", at=_day(key.expires_at, zone, visit)))
-    used = _day(key.used_at, zone, visit) if key.used_at else ""
+        said.append(visit.say("key-ends", at=when(visit, key.expires_at)))
+    used = when(visit, key.used_at) if key.used_at else ""
     said.append(visit.say("key-used", at=used) if used else visit.say("key-unused"))
     scopes = ", ".join(_scope(visit, each) for each in Scope if each in key.scopes)
     return KeyRow(key.id, key.label, key.hint, scopes, " · ".join(said))
@@ -169,15 +167,11 @@ def _scope(visit: PageRequest, scope: Scope) -> str:
     return visit.say(f"scope-{scope.value.replace(':', '-')}")
 
 
-def _sign_in(visit: PageRequest, sign_in: SignInView, zone: tzinfo) -> SignInRow:
+def _sign_in(visit: PageRequest, sign_in: SignInView) -> SignInRow:
     how = visit.say(f"how-{sign_in.how.value}")
-    seen = visit.say("seen-at", at=_day(sign_in.seen_at, zone, visit))
+    seen = visit.say("seen-at", at=when(visit, sign_in.seen_at))
     agent = sign_in.agent or visit.say("some-browser")
     return SignInRow(sign_in.id, agent, f"{how} · {seen}", sign_in.is_current)
-
-
-def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
-    return i18n.format_moment_briefly(at, zone, visit.language)
 
 
 @router.post("/me/keys", dependencies=_FROM_HERE)

@@ -21,15 +21,13 @@ from merlin.api.openai_compat.quota import asker_of
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
+from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page, when
 from merlin.api.problems import Problem, Refusal
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
 from merlin.app.quota import show_quota
 from merlin.billing.plan import Format
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.core import i18n
-from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
@@ -169,21 +167,19 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
 
     href, serving = await services.store.read(read)
     told = await _left(visit, course)
-    user = visit.caller.user
-    zone = zone_of((user.zone if user else None) or services.timezone)
     return ChatView(
         href=f"{course_href(course)}/chat",
         course_href=course_href(course),
         title=course.title(visit.language),
         model=name_of(course.slug),
         serving=serving.model.build_version if serving else "",
-        since=i18n.format_moment_briefly(serving.since, zone, visit.language) if serving else "",
+        since=when(visit, serving.since) if serving else "",
         left=told.words,
         is_over=told.is_over,
         has_shop=has_shop(visit.services.billing),
         bot_href=href,
         may_ask=_may_ask(visit.caller),
-        whose=str(user.user_id) if user else "",
+        whose=str(visit.caller.user_id or ""),
     )
 
 
@@ -196,6 +192,6 @@ async def _left(visit: PageRequest, course: Course) -> _Left:
     of_text = found.left[Format.TEXT]
     if of_text.remaining is None:
         return _Left()
-    until = i18n.format_moment_briefly(of_text.resets_at, found.zone, visit.language)
+    until = when(visit, of_text.resets_at)
     words = visit.say("left-questions", remaining=of_text.remaining, until=until)
     return _Left(words, is_over=of_text.remaining == 0)

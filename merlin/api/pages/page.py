@@ -16,7 +16,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated
@@ -36,7 +36,6 @@ from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.billing.plan import on_sale
 from merlin.core import i18n
-from merlin.core.clock import zone_of
 from merlin.core.i18n import LANGUAGES, format_number, keys, language_of, text
 from merlin.core.money import format_cost
 from merlin.core.permissions import Permission, Role
@@ -169,6 +168,11 @@ class PageRequest:
         return self.services
 
     @property
+    def zone(self) -> tzinfo:
+        """Return the zone in which the person's day turns."""
+        return (self.caller.user or User(0)).time_zone(self.services.timezone)
+
+    @property
     def here(self) -> str:
         """Return the page's own address, without what says only how it is shown."""
         return here(self.request)
@@ -255,9 +259,7 @@ def when(visit: PageRequest, at: datetime | str | None) -> str:
     if at is None:
         return "–"
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    user = visit.caller.user
-    zone = zone_of((user.zone if user else None) or visit.services.timezone)
-    return i18n.format_moment_briefly(moment_at.astimezone(UTC), zone, visit.language)
+    return i18n.format_moment_briefly(moment_at.astimezone(UTC), visit.zone, visit.language)
 
 
 def day(visit: PageRequest, at: date) -> str:

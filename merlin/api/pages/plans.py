@@ -41,7 +41,7 @@ from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, pla
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Given, Quotas
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal, Term
-from merlin.core.clock import in_zone, zone_of
+from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_number, language_of, text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -140,9 +140,7 @@ def lasts(visit: PageRequest, plan: Plan) -> str:
 
 def until(visit: PageRequest, at: datetime) -> str:
     """Return the day of a moment in the person's own zone, with its year."""
-    user = visit.caller.user
-    zone = zone_of((user.zone if user else None) or visit.services.timezone)
-    return day_of_year(visit, in_zone(at, zone))
+    return day_of_year(visit, in_zone(at, visit.zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,7 +328,7 @@ def _admins(context: BotContext) -> list[int]:
 
 def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
-    language = _language(context, admin)
+    language = context.services.language_of(admin)
     told_words = text(
         language,
         "paysupport-letter",
@@ -349,11 +349,6 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
 
 def _sealed(context: BotContext, admin: int, page: FormattedMessage) -> OutgoingMessage:
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
-
-
-def _language(context: BotContext, user_id: int) -> str:
-    found = Users(context.db).get(user_id)
-    return found.speaks(context.services.language) if found else context.services.language
 
 
 def answer(context: BotContext) -> View:
@@ -378,7 +373,9 @@ def answered(context: BotContext) -> View:
     context.stop_waiting()
     if not isinstance(asker, int) or not _may_answer(context):
         return menu.message(context.translate("bot-button-old"))
-    words = text(_language(context, asker), "paysupport-answered", words=context.text.strip())
+    words = text(
+        context.services.language_of(asker), "paysupport-answered", words=context.text.strip()
+    )
     Outbox(context.db, context.bot_id).put(
         [OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, FormattedMessage(words))]
     )

@@ -1,3 +1,0 @@
-"""Retention: for how long what is kept."""
-
-from __future__ import annotations
