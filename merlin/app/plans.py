@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from merlin.account.users import User, Users
 from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.billing import orders
-from merlin.billing.plan import Plan, on_sale
+from merlin.billing.plan import UNLIMITED, Plan, on_sale, plan_of
 from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.quota import Given, Quotas
 from merlin.billing.repository import Billing
 from merlin.billing.subscriptions import Renewal, RenewalState, Term
 from merlin.core.errors import NotFound
@@ -46,6 +50,55 @@ class Subscriptions:
     def running(self) -> list[Renewal]:
         """Return the renewals that are on."""
         return [each for each in self.renewals if each.state is RenewalState.ON]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPlan:
+    """What somebody has now: the plan that counts, until when, and what comes behind it.
+
+    `until` None: for as long as the config has it. `here` is the plan that counts for a dataset,
+    where a course has its own. `gifts` are packs and gifts with something left, newest first.
+    """
+
+    plan: Plan
+    until: datetime | None
+    next_plan: Plan
+    here: Plan
+    terms: Sequence[Term]
+    renewals: Sequence[Renewal]
+    gifts: Sequence[Given]
+
+    def ends(self, plan: Plan, now: datetime) -> datetime | None:
+        """Return when what they have of a plan ends, None where they have it not for a time."""
+        ends = [each.ends_at for each in self.terms if each.plan == plan.name]
+        return max((each for each in ends if each > now), default=None)
+
+    def renewal(self, plan: Plan) -> Renewal | None:
+        """Return by what a plan renews itself, None where it does not."""
+        return next((each for each in self.renewals if each.plan == plan.name), None)
+
+
+def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
+    """Return what the actor has now; `dataset` is the one of the open session."""
+    now, mine = ctx.clock(), my_subscriptions(ctx.billing, actor)
+    user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
+    plan = plan_of(ctx.plans, user.plans)
+    gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts(actor.user_id)
+    found = CurrentPlan(
+        plan=plan,
+        until=None,
+        next_plan=UNLIMITED,
+        here=plan_of(ctx.plans, user.plans, dataset),
+        terms=mine.terms,
+        renewals=mine.running,
+        gifts=[each for each in gifts if each.remaining(now) > 0],
+    )
+    until = found.ends(plan, now)
+    if until is None or user.plan == plan.name:
+        return found
+    left = [each.plan for each in mine.terms if each.starts_at <= until < each.ends_at]
+    after = plan_of(ctx.plans, [*left, *([user.plan] if user.plan else [])])
+    return replace(found, until=until, next_plan=after)
 
 
 def has_shop(billing: Billing) -> bool:

@@ -123,6 +123,11 @@ class Given:
     at: datetime
     used: int
 
+    def remaining(self, now: datetime) -> int:
+        """Return how many questions of it may still be asked, none after its end."""
+        ends = self.gift.expires_at
+        return self.gift.amount - self.used if ends is None or ends > now else 0
+
 
 def today(now: datetime, zone: tzinfo) -> Today:
     """Return the day and the month that `now` belongs to in `zone`."""

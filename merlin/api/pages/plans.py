@@ -35,12 +35,20 @@ from merlin.api.pages.page import (
 )
 from merlin.app import plans
 from merlin.app.orders import list_orders
-from merlin.app.plans import PlanOffer, Subscriptions, has_shop, list_plans, my_subscriptions
+from merlin.app.plans import (
+    CurrentPlan,
+    PlanOffer,
+    Subscriptions,
+    current_plan,
+    has_shop,
+    list_plans,
+    my_subscriptions,
+)
 from merlin.app.texts import TERMS, Settings, legal_text
 from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, plan_of
 from merlin.billing.purchases import Promise, Purchase
-from merlin.billing.quota import Given, Quotas
-from merlin.billing.subscriptions import PAY_BEFORE, Renewal, Term
+from merlin.billing.quota import Given
+from merlin.billing.subscriptions import PAY_BEFORE, Renewal
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_number, language_of, text
@@ -226,37 +234,25 @@ class MyPlan:
 
 def my_plan(visit: PageRequest) -> MyPlan:
     """Return it; reads rows."""
-    actor = visit.caller.actor
-    user, mine = visit.caller.user, my_subscriptions(visit.services.billing, actor)
-    now = plan_of(visit.services.plans, user.plans) if user else None
+    services, actor = visit.services, visit.caller.actor
+    mine = current_plan(services, actor)
     return MyPlan(
-        until=_until(visit, now, mine.terms),
-        others=tuple(_others(visit, now, mine.terms)),
-        packs=tuple(
-            _packs(visit, Quotas(visit.services.db, visit.services.bot_id).gifts(actor.user_id))
-        ),
-        renewals=tuple(_renewal(visit, each) for each in mine.running),
-        has_orders=bool(list_orders(visit.services.billing, actor, 1)),
-        has_shop=has_shop(visit.services.billing),
+        until=until(visit, mine.until) if mine.until else "",
+        others=tuple(_others(visit, mine)),
+        packs=tuple(_packs(visit, mine.gifts)),
+        renewals=tuple(_renewal(visit, each) for each in mine.renewals),
+        has_orders=bool(list_orders(services.billing, actor, 1)),
+        has_shop=has_shop(services.billing),
     )
 
 
-def _until(visit: PageRequest, plan: Plan | None, terms: Sequence[Term]) -> str:
-    user = visit.caller.user
-    if plan is None or (user is not None and user.plan == plan.name):
-        return ""
-    ends = [each.ends_at for each in terms if each.plan == plan.name]
-    is_over = not ends or max(ends) <= visit.services.clock()
-    return "" if is_over else until(visit, max(ends))
-
-
-def _others(visit: PageRequest, now: Plan | None, terms: Sequence[Term]) -> list[str]:
+def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
     """Return the plans beside the one that counts: a course's own, and a lower one that waits."""
     clock, lines = visit.services.clock(), []
-    for name in dict.fromkeys(each.plan for each in terms):
+    for name in dict.fromkeys(each.plan for each in mine.terms):
         plan = plan_named(visit.services.plans, name)
-        ends = max(each.ends_at for each in terms if each.plan == name)
-        if plan is not None and plan is not now and ends > clock:
+        ends = mine.ends(plan, clock) if plan is not None and plan is not mine.plan else None
+        if plan is not None and ends is not None:
             title, day = plan.titled(visit.language), until(visit, ends)
             lines.append(visit.say("plan-also", plan=title, day=day))
     return lines
@@ -266,10 +262,8 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
     """Return what is left of packs and gifts, a line for each kind and last day."""
     now, left = visit.services.clock(), Counter[tuple[str, Format]]()
     for each in gifts:
-        gift, rest = each.gift, each.gift.amount - each.used
-        if rest > 0 and (gift.expires_at is None or gift.expires_at > now):
-            day = until(visit, gift.expires_at) if gift.expires_at else ""
-            left[day, gift.kind] += rest
+        day = until(visit, each.gift.expires_at) if each.gift.expires_at else ""
+        left[day, each.gift.kind] += each.remaining(now)
     return [
         visit.say(
             "pack-left",

@@ -11,8 +11,7 @@ follows the link for the first time is new; nothing says afterwards who that was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -20,17 +19,16 @@ from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.dialogs import Dialog
 from merlin.app.orders import list_orders
-from merlin.app.plans import my_subscriptions, start_trial, use_code
+from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
 from merlin.billing.orders import may_try
-from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named, plan_of
+from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift, Quotas
-from merlin.billing.subscriptions import Renewal, Term
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
-from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for
+from merlin.bot.handlers.quota import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.chat.sessions import Sessions
@@ -66,51 +64,13 @@ def is_for_roubles(selling: PaymentsConfig, public_url: str, plan: Plan) -> bool
     return is_shown and bool(public_url) and plan.offer.rub is not None
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentPlan:
-    """What somebody has now: the plan that counts, until when, and what comes behind it.
-
-    `until` None: for as long as the config has it. `here` is the plan that counts in the open
-    session, where a course has its own.
-    """
-
-    plan: Plan
-    terms: Sequence[Term]
-    until: datetime | None
-    next_plan: Plan
-    here: Plan
-    renewals: Sequence[Renewal]
-
-    def ends(self, plan: Plan, now: datetime) -> datetime | None:
-        """Return when what they have of a plan ends, None where they have it not for a time."""
-        ends = [each.ends_at for each in self.terms if each.plan == plan.name]
-        return max((each for each in ends if each > now), default=None)
-
-    def renewal(self, plan: Plan) -> Renewal | None:
-        """Return by what a plan renews itself, None where it does not."""
-        return next((each for each in self.renewals if each.plan == plan.name), None)
-
-
-def current_plan(context: BotContext) -> CurrentPlan:
+def my_plan(context: BotContext) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
-    plans, now = context.services.plans, context.services.clock()
-    user = Users(context.db).get(context.user_id) or context.user
-    context = replace(context, user=user)
-    plan = plan_for(context)
     session = Sessions(context.db, context.bot_id).opened(context.place)
-    dataset = (
-        dataset_of(context, session) if session is not None else context.services.default_dataset
-    )
-    here = plan_for(context, dataset)
-    mine = my_subscriptions(context.billing, buyer(context))
-    terms, renewals = mine.terms, mine.running
-    ends = [each.ends_at for each in terms if each.plan == plan.name and each.ends_at > now]
-    until = max(ends) if ends and user.plan != plan.name else None
-    after = UNLIMITED
-    if until is not None:
-        left = [each.plan for each in terms if each.starts_at <= until < each.ends_at]
-        after = plan_of(plans, [*left, *([user.plan] if user.plan else [])])
-    return CurrentPlan(plan, terms, until, after, here, renewals)
+    dataset = context.services.default_dataset
+    if session is not None:
+        dataset = dataset_of(context, session)
+    return current_plan(context.services, buyer(context), dataset)
 
 
 def good_buttons(context: BotContext) -> list[tuple[Button, ...]]:
@@ -212,7 +172,7 @@ def shop_refusal(context: BotContext, error: MerlinError) -> View:
 
 def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
-    language, mine = context.language, current_plan(context)
+    language, mine = context.language, my_plan(context)
     if context.dialog is not None and context.verb:
         context.stop_waiting()
     goods = good_buttons(context)
@@ -228,7 +188,7 @@ def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
         return [context.translate("plan-unlimited")]
     lines = [_title(context, mine), *left_lines(context, mine.plan)]
     lines += plan_lines(context, mine.plan)
-    beyond = gift_lines(context)
+    beyond = gift_lines(context, mine.gifts)
     if not beyond:
         return ["\n".join(lines)]
     return ["\n".join(lines), "\n".join([context.translate("pay-beyond"), *beyond])]
@@ -331,7 +291,7 @@ def promo_at(context: BotContext, mark: str) -> Promo | None:
 
 def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
-    language, mine = context.language, current_plan(context)
+    language, mine = context.language, my_plan(context)
     title = of.titled(language)
     _, price = prices(of, promo)
     about = of.described(language)

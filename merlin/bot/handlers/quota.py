@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 
 from merlin.app import quota
 from merlin.app.inbox import UpdateState
@@ -123,21 +123,16 @@ def _line(context: BotContext, left: Left) -> str:
     return f"{line}{gifts}"
 
 
-def gift_lines(context: BotContext) -> list[str]:
-    """Return the packs and gifts that are not used up, a line each, the first to end first."""
-    now, given = context.services.clock(), Quotas(context.db, context.bot_id).gifts(context.user_id)
-    ending = [(each.gift.expires_at, each) for each in given if each.used < each.gift.amount]
-    timed = sorted(
-        ((until, each) for until, each in ending if until is not None and until > now),
-        key=lambda pair: pair[0],
-    )
-    for_ever = [each for until, each in ending if until is None]
-    lines = [_gift_line(context, each, until) for until, each in timed]
-    return [*lines, *(_gift_line(context, each, None) for each in for_ever)][:_MOST_GIFTS]
+def gift_lines(context: BotContext, gifts: Sequence[Given]) -> list[str]:
+    """Return what is left of packs and gifts, a line each, the first to end first."""
+    ends = sorted({each.gift.expires_at for each in gifts if each.gift.expires_at is not None})
+    told = [each for end in (*ends, None) for each in gifts if each.gift.expires_at == end]
+    return [_gift_line(context, each) for each in told[:_MOST_GIFTS]]
 
 
-def _gift_line(context: BotContext, given: Given, until: datetime | None) -> str:
-    what = pack_words({given.gift.kind: given.gift.amount - given.used}, context.language)
+def _gift_line(context: BotContext, given: Given) -> str:
+    left, until = given.remaining(context.services.clock()), given.gift.expires_at
+    what = pack_words({given.gift.kind: left}, context.language)
     if until is None:
         return context.translate("pay-gift", what=what)
     at = i18n.format_moment(until, context.zone, context.language)
