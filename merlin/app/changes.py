@@ -278,7 +278,7 @@ async def submit(
     batch = _batch_id(actor, once)
     for _ in range(_TRIES):
         files = await _newest_files(ctx, actor, dataset)
-        known = await ctx.read(_known, batch)
+        known = await ctx.read(_find_batch, batch)
         if not known:
             proposed, seen = await _checked(ctx, files, make)
             if not seen.is_good:
@@ -319,7 +319,7 @@ def _batch_id(actor: Actor, once: str) -> str:
     return hashlib.sha256(said).hexdigest()[:32] if once else ""
 
 
-def _known(ctx: Context, batch: str) -> list[Change]:
+def _find_batch(ctx: Context, batch: str) -> list[Change]:
     return _changes(ctx).of_batch(batch) if batch else []
 
 
@@ -473,17 +473,17 @@ async def undo(ctx: Context, actor: Actor, change_id: str, once: str = "") -> Ch
 
     Raises as `submit`, and Refused where files were written anew since.
     """
-    batch, make = await ctx.read(_undoing, actor, change_id)
+    batch, make = await ctx.read(_prepare_undo, actor, change_id)
     return await submit(ctx, actor, batch[0].dataset, make, once)
 
 
 async def preview_undo(ctx: Context, actor: Actor, change_id: str) -> PreviewView:
     """Return what `undo` would come to; raises as it does."""
-    batch, make = await ctx.read(_undoing, actor, change_id)
+    batch, make = await ctx.read(_prepare_undo, actor, change_id)
     return await preview(ctx, actor, batch[0].dataset, make)
 
 
-def _undoing(ctx: Context, actor: Actor, change_id: str) -> tuple[list[Change], Make]:
+def _prepare_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[list[Change], Make]:
     batch, text = _editable(ctx, actor, change_id), FileIndex(ctx.db).text
     texts = {each.before: text(each.before) for each in batch if each.before}
 

@@ -171,7 +171,7 @@ def find(
     with reading_context(configuration(config)) as ctx:
         found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
-        print_json([_shown(each) for each in found])
+        print_json([_to_json(each) for each in found])
         return
     lines = [[each.dataset, each.id, question_preview(each.text)] for each in found]
     print_table(["col-dataset", "col-example", "col-what"], lines)
@@ -180,7 +180,7 @@ def find(
         sys.stdout.flush()
 
 
-def _shown(example: ExampleView) -> Shown:
+def _to_json(example: ExampleView) -> Shown:
     return {
         "dataset": example.dataset,
         "path": example.path,

@@ -78,7 +78,7 @@ def import_file(
         plan = found.plan
         _tell_lines(plan)
         print_findings(found.preview.around)
-        told = _told(plan) | of_preview(found.preview)
+        told = _to_json(plan) | of_preview(found.preview)
         refusal = _refusal(plan, on_duplicate)
         if refusal is not None:
             if json:
@@ -129,7 +129,7 @@ def _counts(plan: ImportPlan) -> dict[str, int]:
     }
 
 
-def _told(plan: ImportPlan) -> dict[str, object]:
+def _to_json(plan: ImportPlan) -> dict[str, object]:
     findings = [
         {**asdict(each), "line": line, "message": each.text(language())}
         for line, each in plan.findings

@@ -65,7 +65,7 @@ def test_no_question_leads_out_of_the_folder_of_examples(words):
     ],
 )
 def test_a_draft_is_the_same_after_a_restart(one):
-    assert draft_of(json.loads(json.dumps(one.kept()))) == one
+    assert draft_of(json.loads(json.dumps(one.to_json()))) == one
 
 
 def test_nothing_is_no_draft():

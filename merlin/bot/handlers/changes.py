@@ -22,8 +22,8 @@ from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import example_access
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_access import Draft, leaving, to
-from merlin.bot.handlers.example_save import finding_lines, look, priced, saved
+from merlin.bot.handlers.example_access import Draft, exit_row, to
+from merlin.bot.handlers.example_save import finding_lines, format_price, saved_view, show_proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button, FormattedMessage
@@ -126,7 +126,7 @@ def mine(context: BotContext) -> View:
     """Let the person's own text stand over the other's."""
     done = changes.solve(*performer(context), context.argument(1), "mine")
     example_access.leave(context)
-    return saved(context, done.dataset)
+    return saved_view(context, done.dataset)
 
 
 def theirs(context: BotContext) -> View:
@@ -146,7 +146,7 @@ async def mend(context: BotContext) -> None:
             one.dataset, one.inside, other.blob, text, is_gone=is_gone, change=one.change_id
         )
 
-    await look(context, made)
+    await show_proof(context, made)
 
 
 def retry(context: BotContext) -> View:
@@ -207,7 +207,7 @@ async def proposal(context: BotContext) -> None:
         text = example_yaml(found.draft)
         return Draft(found.draft.dataset, text=text, proposal=found.proposal_id)
 
-    await look(context, made)
+    await show_proof(context, made)
 
 
 def ask_reason(context: BotContext) -> View:
@@ -219,19 +219,19 @@ def ask_reason(context: BotContext) -> View:
         "examples-ask-reason", question=shorten(found.draft.question, _QUESTION)
     )
     yes = to(context, "examples-decline-bare", "no-yes", found.proposal_id, style="danger")
-    return menu.card(title, words, rows=[(yes,), leaving(context, "prop", found.proposal_id)])
+    return menu.card(title, words, rows=[(yes,), exit_row(context, "prop", found.proposal_id)])
 
 
-def declined(context: BotContext) -> View:
+def decline(context: BotContext) -> View:
     """Decline without a reason."""
     return _decline(context, context.number(1), "")
 
 
-def reasoned(context: BotContext, words: str) -> View:
+def decline_with_reason(context: BotContext, words: str) -> View:
     """Decline for the reason that was written."""
     if len(words) > MOST_REASON:
         raise Refused("too long", "examples-reason-long", most=MOST_REASON)
-    return _decline(context, int(example_access.kept(context, "proposal") or 0), words)
+    return _decline(context, int(example_access.dialog_value(context, "proposal") or 0), words)
 
 
 def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
@@ -279,13 +279,13 @@ async def undo(context: BotContext) -> None:
     try:
         plan, files, note = await context.store.read(read)
         if plan is None or files is None:
-            await look(context, lambda: _undo_draft(context), note)
+            await show_proof(context, lambda: _undo_draft(context), note)
             return
         edits = plan.revert.edits
         seen = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
     except MerlinError as error:
         reason = error
-        await example_access.show(context, lambda: example_access.trouble(context, reason))
+        await example_access.show(context, lambda: example_access.error_view(context, reason))
         return
     await example_access.show(context, lambda: _asks(context, plan, files, seen))
 
@@ -306,7 +306,7 @@ def _asks(context: BotContext, plan: UndoPlan, files: DatasetFiles, seen: Previe
         "\n".join(_entries(context, plan.revert.edits, files)),
         _staying(context, plan.revert),
         "\n".join(finding_lines(context, seen)),
-        priced(context, seen),
+        format_price(context, seen),
     ]
     yes = to(context, "examples-undo", "undo-yes", context.argument(1))
     words = "\n\n".join(filter(None, parts))
@@ -339,8 +339,8 @@ def _staying(context: BotContext, found: Revert) -> str:
     return context.translate("examples-undo-stay", count=len(found.newer), paths=names)
 
 
-def undone(context: BotContext) -> View:
+def undo_confirmed(context: BotContext) -> View:
     """Ask for the commit that takes another one back."""
     editor = example_access.editor(context)
     dataset = changes.undo_commit(*performer(context), context.argument(1), editor)
-    return saved(context, dataset)
+    return saved_view(context, dataset)

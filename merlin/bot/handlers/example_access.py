@@ -13,7 +13,7 @@ from typing import Any
 
 from merlin.app import examples
 from merlin.app.dialogs import Dialog, Dialogs
-from merlin.app.examples import DatasetCard, ExampleView
+from merlin.app.examples import ExampleView
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -24,6 +24,7 @@ from merlin.core.permissions import Permission
 from merlin.dataset.changes import Editor, telegram_editor
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import parse_example, reword_example, write_turns
+from merlin.dataset.files import DatasetCard
 from merlin.dataset.layout import EXAMPLES
 
 USER, ASSISTANT = "user", "assistant"
@@ -103,7 +104,7 @@ class Draft:
         text = self.written()
         return None if text is None else parse_example(text)
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the draft as JSON values."""
         return asdict(self)
 
@@ -138,16 +139,16 @@ VERB = "ex"
 STEP = "ex-"
 
 
-def acted(act: Act) -> Handler:
+def editor_handler(act: Act) -> Handler:
     """Return the handler that shows what `act` says to those who may edit examples."""
 
     async def handle(context: BotContext) -> None:
-        await show(context, lambda: act(fresh(context)))
+        await show(context, lambda: act(with_current_dialog(context)))
 
     return handle
 
 
-def fresh(context: BotContext) -> BotContext:
+def with_current_dialog(context: BotContext) -> BotContext:
     """Return the context with the dialog as it is now: messages and buttons run side by side."""
     return replace(
         context, dialog=Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
@@ -156,10 +157,10 @@ def fresh(context: BotContext) -> BotContext:
 
 async def show(context: BotContext, act: Callable[[], View]) -> None:
     """Answer by what `act` says to those who may edit examples, and to nobody else."""
-    await context.show(lambda: judged(context, act))
+    await context.show(lambda: run_for_editor(context, act))
 
 
-def judged(context: BotContext, act: Callable[[], View]) -> View:
+def run_for_editor(context: BotContext, act: Callable[[], View]) -> View:
     """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
     if not may_edit(context):
         leave(context)
@@ -167,7 +168,7 @@ def judged(context: BotContext, act: Callable[[], View]) -> View:
     try:
         screen = context.store.apart(act)
     except MerlinError as error:
-        return trouble(context, error)
+        return error_view(context, error)
     return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (admin.ANEW,))
 
 
@@ -176,7 +177,7 @@ def may_edit(context: BotContext) -> bool:
     return context.is_private and admin.standing(context).may(Permission.EDIT_EXAMPLES)
 
 
-def trouble(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) -> View:
+def error_view(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) -> View:
     """Return what an error says: over the chat for a button, else as a message with `rows`."""
     words = context.translate(error.key, **error.arguments)
     return menu.alert(words, is_loud=True) if context.verb else menu.message(words, *rows)
@@ -195,18 +196,18 @@ def dataset(context: BotContext, place: int = 1) -> str:
     raise NotFound("no such dataset", "admin-no-dataset")
 
 
-def checked(context: BotContext, name: str) -> str:
+def require_editing(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it. Raises NotFound."""
     if not admin.standing(context).may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
 
-def permitted(context: BotContext, name: str) -> str:
+def require_editing_here(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
     if not may_edit(context):
         raise NotFound("not theirs", "bot-button-old")
-    return checked(context, name)
+    return require_editing(context, name)
 
 
 def example(context: BotContext) -> ExampleView:
@@ -218,7 +219,7 @@ def example(context: BotContext) -> ExampleView:
     raise NotFound("no such example", "examples-gone")
 
 
-def kept(context: BotContext, name: str) -> Any:
+def dialog_value(context: BotContext, name: str) -> Any:
     """Return what the dialog keeps under this name, None for nothing."""
     is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
     said_: Mapping[str, Any] = context.dialog.said if context.dialog and is_ours else {}
@@ -227,16 +228,16 @@ def kept(context: BotContext, name: str) -> Any:
 
 def draft(context: BotContext) -> Draft:
     """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
-    found = draft_of(kept(context, "draft"))
+    found = draft_of(dialog_value(context, "draft"))
     if found is None:
         raise NotFound("no draft", "examples-no-draft")
-    checked(context, found.dataset)
+    require_editing(context, found.dataset)
     return found
 
 
 def wait(context: BotContext, step: str, draft_: Draft | None = None, **more: object) -> None:
     """Wait for the next message at this step, and keep the draft."""
-    values = {"draft": draft_.kept()} if draft_ is not None else {}
+    values = {"draft": draft_.to_json()} if draft_ is not None else {}
     context.wait(Dialog(step, {**values, **more}))
 
 
@@ -246,7 +247,7 @@ def leave(context: BotContext) -> None:
         context.stop_waiting()
 
 
-def at_step(context: BotContext, *steps: str) -> None:
+def require_step(context: BotContext, *steps: str) -> None:
     """Raise Refused unless the dialog stands at one of these steps."""
     if context.dialog is None or context.dialog.step not in steps:
         raise Refused("another step", "bot-button-old")
@@ -267,6 +268,6 @@ def data(*words: object) -> str:
     return ":".join([VERB, *map(str, words)])
 
 
-def leaving(context: BotContext, *back: object) -> tuple[Button, ...]:
+def exit_row(context: BotContext, *back: object) -> tuple[Button, ...]:
     """Return the row with Back and Cancel."""
     return (to(context, "button-back", *back), menu.button(context, "button-cancel", "cancel"))

@@ -23,10 +23,10 @@ from merlin.bot.handlers.example_access import (
     Draft,
     conversation,
     draft_of_example,
-    leaving,
+    exit_row,
     to,
 )
-from merlin.bot.handlers.example_save import look
+from merlin.bot.handlers.example_save import show_proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
@@ -53,7 +53,7 @@ def _ask(context: BotContext, draft: Draft) -> View:
     back = ("unturn",) if draft.turns else ("ds", admin.short(draft.dataset))
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate(key)
-    return menu.card(title, _so_far(draft), words, rows=[leaving(context, *back)])
+    return menu.card(title, _so_far(draft), words, rows=[exit_row(context, *back)])
 
 
 def whole_conversation(context: BotContext, draft: Draft) -> View:
@@ -66,7 +66,7 @@ def whole_conversation(context: BotContext, draft: Draft) -> View:
             to(context, "examples-turn", "turn"),
             to(context, "examples-done", "tags", style="primary"),
         ),
-        leaving(context, "unturn"),
+        exit_row(context, "unturn"),
     ]
     return menu.card(title, _so_far(draft), words, rows=rows)
 
@@ -91,25 +91,25 @@ def answer(context: BotContext, words: str) -> View:
 
 def turn(context: BotContext) -> View:
     """Ask for a further question."""
-    example_access.at_step(context, TURNS)
+    example_access.require_step(context, TURNS)
     draft = example_access.draft(context)
     if len(draft.turns) >= MOST_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
     example_access.wait(context, QUESTION, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate("examples-ask-question")
-    return menu.card(title, _so_far(draft), words, rows=[leaving(context, "turns")])
+    return menu.card(title, _so_far(draft), words, rows=[exit_row(context, "turns")])
 
 
 def turns(context: BotContext) -> View:
     """Go back to the conversation as it is."""
-    example_access.at_step(context, QUESTION, TAGS, TURNS)
+    example_access.require_step(context, QUESTION, TAGS, TURNS)
     return _ask(context, example_access.draft(context))
 
 
 def unturn(context: BotContext) -> View:
     """Take the last turn back, and ask for it again."""
-    example_access.at_step(context, QUESTION, ANSWER, TURNS)
+    example_access.require_step(context, QUESTION, ANSWER, TURNS)
     draft = example_access.draft(context)
     return _ask(context, replace(draft, turns=draft.turns[:-1]))
 
@@ -123,33 +123,33 @@ def tags(context: BotContext) -> View:
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate("examples-ask-tags")
     known = context.translate("examples-tags-now", tags=", ".join(draft.tags or ()))
-    rows = [(to(context, "examples-skip", "look", style="primary"),), leaving(context, "turns")]
+    rows = [(to(context, "examples-skip", "look", style="primary"),), exit_row(context, "turns")]
     return menu.card(title, words, known if draft.tags else "", rows=rows)
 
 
-async def tagged(context: BotContext, words: str) -> None:
+async def take_tags(context: BotContext, words: str) -> None:
     """Take the tags, and show the proof."""
-    await look(context, lambda: replace(example_access.draft(context), tags=tags_of(words)))
+    await show_proof(context, lambda: replace(example_access.draft(context), tags=tags_of(words)))
 
 
-async def shown(context: BotContext) -> None:
+async def show_draft(context: BotContext) -> None:
     """Show the proof of the draft as it is."""
-    await look(context, lambda: example_access.draft(context))
+    await show_proof(context, lambda: example_access.draft(context))
 
 
-async def unawaited(context: BotContext) -> None:
+async def ask_for_button(context: BotContext) -> None:
     """Say that a button is awaited; nothing is lost."""
     note = context.translate("examples-press-button")
-    await look(context, lambda: example_access.draft(context), note)
+    await show_proof(context, lambda: example_access.draft(context), note)
 
 
-def more_unawaited(context: BotContext) -> View:
+def ask_for_button_again(context: BotContext) -> View:
     """Say that a button is awaited, and show the conversation again."""
     screen = whole_conversation(context, example_access.draft(context))
-    return noted(context, screen)
+    return with_note(context, screen)
 
 
-def noted(context: BotContext, screen: View) -> View:
+def with_note(context: BotContext, screen: View) -> View:
     """Return the screen below a word that a button is awaited."""
     if screen.page is None:
         return screen
@@ -175,16 +175,16 @@ Heard = Mapping[str, Any]
 
 def collect(context: BotContext) -> View:
     """Ask for a forwarded chat."""
-    return _shown(context, example_access.dataset(context), [], 0)
+    return _forwarded_view(context, example_access.dataset(context), [], 0)
 
 
-def _shown(
+def _forwarded_view(
     context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
     example_access.wait(context, PICK, None, dataset=name, heard=list(heard))
     title = context.translate("examples-proof-new", dataset=name)
-    back = leaving(context, "ds", admin.short(name))
+    back = exit_row(context, "ds", admin.short(name))
     if not heard:
         return menu.card(title, note, context.translate("examples-ask-forward"), rows=[back])
     places, page = menu.paginate(range(len(heard)), wanted)
@@ -201,16 +201,18 @@ def _mark(place: int, page: int, message: Heard) -> Button:
     return Button(label, example_access.data("pick", place, page))
 
 
-def _kept(context: BotContext) -> tuple[str, list[Heard]]:
+def _forwarded(context: BotContext) -> tuple[str, list[Heard]]:
     """Return the dataset and what was forwarded. Raises NotFound, Refused for another step."""
-    example_access.at_step(context, PICK)
-    name = example_access.checked(context, str(example_access.kept(context, "dataset")))
-    return name, list(example_access.kept(context, "heard") or [])
+    example_access.require_step(context, PICK)
+    name = example_access.require_editing(
+        context, str(example_access.dialog_value(context, "dataset"))
+    )
+    return name, list(example_access.dialog_value(context, "heard") or [])
 
 
-def heard(context: BotContext) -> View:
+def take_forwarded(context: BotContext) -> View:
     """Take what was forwarded; of anything else say that nothing of the rest is lost."""
-    name, before = _kept(context)
+    name, before = _forwarded(context)
     new = _said(context, before) if context.is_forwarded else []
     every = [*before, *new][:MOST_MESSAGES]
     note = ""
@@ -218,7 +220,7 @@ def heard(context: BotContext) -> View:
         note = context.translate("examples-forward-wanted")
     elif len(before) + len(new) > MOST_MESSAGES:
         note = context.translate("examples-forward-full", most=MOST_MESSAGES)
-    return _shown(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
+    return _forwarded_view(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
 
 
 def _said(context: BotContext, before: Sequence[Heard]) -> list[Heard]:
@@ -258,32 +260,32 @@ def _message(update: Update) -> Mapping[str, Any]:
 
 def picks(context: BotContext) -> View:
     """Show another page of the messages."""
-    name, messages = _kept(context)
-    return _shown(context, name, messages, context.number(1))
+    name, messages = _forwarded(context)
+    return _forwarded_view(context, name, messages, context.number(1))
 
 
 def pick(context: BotContext) -> View:
     """Mark one message as the next thing: a question, an answer, or left out."""
-    name, messages = _kept(context)
+    name, messages = _forwarded(context)
     place = context.number(1)
     if place >= len(messages):
         raise NotFound("no such message", "bot-button-old")
     message = messages[place]
     messages[place] = {**message, "role": _NEXT[message["role"]]}
-    return _shown(context, name, messages, context.number(2))
+    return _forwarded_view(context, name, messages, context.number(2))
 
 
-async def picked(context: BotContext) -> None:
+async def show_picked(context: BotContext) -> None:
     """Show the proof of what was picked."""
 
     def made() -> Draft:
-        name, messages = _kept(context)
+        name, messages = _forwarded(context)
         said = [(each["role"], each["words"]) for each in messages if each["role"]]
         if not said:
             raise Refused("nothing picked", "examples-forward-none")
         return Draft(name, turns=conversation(said))
 
-    await look(context, made)
+    await show_proof(context, made)
 
 
 REWORD = "ex-reword"
@@ -297,7 +299,7 @@ _KEYS: Mapping[str, str] = {
 }
 
 
-def word(context: BotContext) -> View:
+def ask_words(context: BotContext) -> View:
     """Ask for other words in the draft."""
     return ask(context, example_access.draft(context), context.argument(1))
 
@@ -318,7 +320,7 @@ def ask(context: BotContext, draft: Draft, field: str, *, is_new: bool = False) 
     hint = context.translate(f"examples-reword-hint-{field}")
     mark = admin.short(draft.dataset)
     back = ("one", mark, admin.short(draft.example_id)) if is_new else ("look",)
-    rows = [leaving(context, *back)]
+    rows = [exit_row(context, *back)]
     if field == "t" and now:
         rows.insert(0, (to(context, "examples-no-tags", "untag"),))
     if utf16_length(now) <= _SHOWN_UNITS:
@@ -360,12 +362,12 @@ def _of_example(draft: Draft, field: str) -> str:
     return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
 
 
-async def reworded(context: BotContext, words: str) -> None:
+async def take_words(context: BotContext, words: str) -> None:
     """Take the words, and show the proof."""
 
     def made() -> Draft:
         draft = example_access.draft(context)
-        field = str(example_access.kept(context, "field"))
+        field = str(example_access.dialog_value(context, "field"))
         if field == "q":
             return draft.with_question(words.strip())
         if field == "a":
@@ -374,17 +376,19 @@ async def reworded(context: BotContext, words: str) -> None:
             return replace(draft, tags=tags_of(words))
         return draft.with_text(words if words.endswith("\n") else f"{words}\n")
 
-    await look(context, made)
+    await show_proof(context, made)
 
 
 async def untag(context: BotContext) -> None:
     """Take all tags away, and show the proof."""
-    await look(context, lambda: replace(example_access.draft(context), tags=()))
+    await show_proof(context, lambda: replace(example_access.draft(context), tags=()))
 
 
 async def delete(context: BotContext) -> None:
     """Show what deleting an example would lead to; Save is the second question."""
-    await look(context, lambda: draft_of_example(example_access.example(context), is_gone=True))
+    await show_proof(
+        context, lambda: draft_of_example(example_access.example(context), is_gone=True)
+    )
 
 
 def whole_file(context: BotContext) -> View:

@@ -20,8 +20,13 @@ from merlin.app.examples import ImportView
 from merlin.bot import menu
 from merlin.bot.context import BotContext, Handler
 from merlin.bot.handlers import admin, example_access
-from merlin.bot.handlers.example_access import fresh, judged, leaving, to, trouble
-from merlin.bot.handlers.example_save import finding_lines, priced, saved
+from merlin.bot.handlers.example_access import (
+    error_view,
+    exit_row,
+    to,
+    with_current_dialog,
+)
+from merlin.bot.handlers.example_save import finding_lines, format_price, saved_view
 from merlin.bot.menu import View
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
@@ -33,41 +38,41 @@ from merlin.dataset.layout import Limits
 # More than any provider takes as one example.
 MOST_LETTERS = 200_000
 # What is done with the words, in the transaction that shows its screen.
-Listen = Callable[[BotContext, str], View]
+TakeWords = Callable[[BotContext, str], View]
 # The same for what takes longer; ends the update itself.
-Lead = Callable[[BotContext, str], Awaitable[None]]
+TakeWordsSlowly = Callable[[BotContext, str], Awaitable[None]]
 
 
-def listening(listen: Listen) -> Handler:
+def words_handler(take: TakeWords) -> Handler:
     """Return the handler of a step that waits for words."""
 
-    async def lead(context: BotContext, words: str) -> None:
-        await context.show(lambda: judged(context, lambda: listen(fresh(context), words)))
+    async def show(context: BotContext, words: str) -> None:
+        await example_access.show(context, lambda: take(with_current_dialog(context), words))
 
-    return leading(lead)
+    return slow_words_handler(show)
 
 
-def leading(lead: Lead) -> Handler:
+def slow_words_handler(take: TakeWordsSlowly) -> Handler:
     """Return the handler of a step that waits for words; without them the person is told so."""
 
     async def handle(context: BotContext) -> None:
         try:
-            words = await typed(context)
+            words = await read_words(context)
         except MerlinError as error:
             reason = error
-            await context.show(lambda: judged(context, lambda: hint(context, reason)))
+            await example_access.show(context, lambda: hint(context, reason))
             return
-        await lead(context, words)
+        await take(context, words)
 
     return handle
 
 
 def hint(context: BotContext, error: MerlinError) -> View:
     """Return what is wrong with a message; the dialog waits on."""
-    return trouble(context, error, (menu.button(context, "button-cancel", "cancel"),))
+    return error_view(context, error, (menu.button(context, "button-cancel", "cancel"),))
 
 
-async def typed(context: BotContext) -> str:
+async def read_words(context: BotContext) -> str:
     """Return the words of a message or of a text file. Raises Refused for anything else."""
     words = context.text
     if context.sent is not None:
@@ -115,12 +120,12 @@ def _asks(context: BotContext, name: str, note: str) -> View:
     example_access.wait(context, IMPORT, None, dataset=name)
     title = context.translate("examples-import-title", dataset=name)
     words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
-    return menu.card(title, note, words, rows=[leaving(context, "ds", admin.short(name))])
+    return menu.card(title, note, words, rows=[exit_row(context, "ds", admin.short(name))])
 
 
 async def import_sent(context: BotContext) -> None:
     """Read the file that was sent, and show what it would add."""
-    name = str(example_access.kept(context, "dataset") or "")
+    name = str(example_access.dialog_value(context, "dataset") or "")
     if context.sent is None or context.sent.kind != "document":
         note = context.translate("examples-file-wanted")
         await example_access.show(context, lambda: _again(context, name, note))
@@ -132,14 +137,14 @@ async def import_sent(context: BotContext) -> None:
         note = context.translate(error.key, **error.arguments)
         await example_access.show(context, lambda: _again(context, name, note))
         return
-    await example_access.show(context, lambda: _shown(context, plan, file))
+    await example_access.show(context, lambda: _import_view(context, plan, file))
 
 
 def _again(context: BotContext, name: str, note: str) -> View:
     """Say what was wrong with a message; the file that was shown before still can be saved."""
-    example_access.checked(context, name)
-    rows = [leaving(context, "ds", admin.short(name))]
-    if example_access.kept(context, "file"):
+    example_access.require_editing(context, name)
+    rows = [exit_row(context, "ds", admin.short(name))]
+    if example_access.dialog_value(context, "file"):
         return menu.card(
             note, rows=[(to(context, "examples-save", "take", style="success"),), *rows]
         )
@@ -151,7 +156,7 @@ async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportV
     ctx = context.services
 
     def read() -> DatasetFiles:
-        example_access.permitted(context, name)
+        example_access.require_editing_here(context, name)
         return changes.read_files(ctx, admin.actor(context), name)
 
     files = await context.store.read(read)
@@ -167,10 +172,10 @@ def _lines(name: str, content: bytes) -> list[ImportedLine]:
     return lines
 
 
-def _shown(context: BotContext, found: ImportView, file: dict[str, Any]) -> View:
+def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -> View:
     """Show what would come of it, and wait for a yes or for another file."""
     plan, good = found.plan, found.edits
-    name = example_access.checked(context, plan.dataset)
+    name = example_access.require_editing(context, plan.dataset)
     example_access.wait(context, IMPORT, None, dataset=name, file=file)
     counts = context.translate(
         "examples-import-counts",
@@ -183,9 +188,9 @@ def _shown(context: BotContext, found: ImportView, file: dict[str, Any]) -> View
     save = (Button(label, example_access.data("take"), style="success"),) if good else ()
     title = context.translate("examples-import-title", dataset=name)
     around = "\n".join(finding_lines(context, replace(found.preview, findings=())))
-    parts = [_added(context, good), "\n".join(_told(context, plan)), around]
-    rows = [save, leaving(context, "ds", admin.short(name))]
-    price = priced(context, found.preview) if good else ""
+    parts = [_added(context, good), "\n".join(_line_reports(context, plan)), around]
+    rows = [save, exit_row(context, "ds", admin.short(name))]
+    price = format_price(context, found.preview) if good else ""
     return menu.card(title, counts, *parts, price, rows=rows)
 
 
@@ -197,7 +202,7 @@ def _added(context: BotContext, good: Sequence[Edit]) -> str:
     return "\n".join(lines)
 
 
-def _told(context: BotContext, plan: ImportPlan) -> Iterator[str]:
+def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
     found = [(line, each.text(context.language)) for line, each in plan.findings]
     found += [
@@ -219,8 +224,8 @@ def _other(context: BotContext, known: str) -> str:
 async def take_import(context: BotContext) -> None:
     """Ask for the commit of all that is good in the file that was shown."""
     name, file = (
-        str(example_access.kept(context, "dataset") or ""),
-        example_access.kept(context, "file"),
+        str(example_access.dialog_value(context, "dataset") or ""),
+        example_access.dialog_value(context, "file"),
     )
     if context.dialog is None or context.dialog.step != IMPORT or not file:
         await example_access.show(context, lambda: admin.admin_refusal(context))
@@ -229,17 +234,17 @@ async def take_import(context: BotContext) -> None:
         plan = await _plan(context, name, file)
     except MerlinError as error:
         reason = error
-        await example_access.show(context, lambda: example_access.trouble(context, reason))
+        await example_access.show(context, lambda: example_access.error_view(context, reason))
         return
     await example_access.show(context, lambda: _saved(context, plan))
 
 
 def _saved(context: BotContext, found: ImportView) -> View:
-    name, good = example_access.checked(context, found.plan.dataset), found.edits
+    name, good = example_access.require_editing(context, found.plan.dataset), found.edits
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
     ctx, line = context.services, import_subject(len(good), name)
     editor = example_access.editor(context)
     changes.save(ctx, admin.actor(context), name, good, line, editor=editor)
     example_access.leave(context)
-    return saved(context, name)
+    return saved_view(context, name)

@@ -18,7 +18,7 @@ from merlin.app.health import is_daemon_alive
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_access
-from merlin.bot.handlers.example_access import Draft, leaving, to
+from merlin.bot.handlers.example_access import Draft, exit_row, to
 from merlin.bot.menu import View
 from merlin.chat.turns import Turns
 from merlin.core import money
@@ -34,7 +34,7 @@ from merlin.dataset.proposals import FOLDER, Proposals, example_path, mask_perso
 _LETTERS = 500
 
 
-def said_by_model(context: BotContext, proposal_id: int) -> str:
+def model_answer(context: BotContext, proposal_id: int) -> str:
     """Return what the model had answered, masked; "" where nobody knows it any more."""
     proposal = Proposals(context.db).get(proposal_id)
     turn = Turns(context.db, context.bot_id).get(proposal.draft.turn_id)
@@ -67,25 +67,25 @@ class Proof:
         return self.seen.is_good and self.text != self.old
 
 
-async def look(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
+async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
     """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
     try:
         draft = await context.store.read(lambda: _made(context, make))
-        proof = await proved(context, draft)
+        proof = await check_draft(context, draft)
     except MerlinError as error:
         reason = error
-        await example_access.show(context, lambda: example_access.trouble(context, reason))
+        await example_access.show(context, lambda: example_access.error_view(context, reason))
         return
-    await example_access.show(context, lambda: _shown(context, draft, proof, note))
+    await example_access.show(context, lambda: _proof_view(context, draft, proof, note))
 
 
 def _made(context: BotContext, make: Callable[[], Draft]) -> Draft:
     draft = make()
-    example_access.permitted(context, draft.dataset)
+    example_access.require_editing_here(context, draft.dataset)
     return draft
 
 
-async def proved(context: BotContext, draft: Draft) -> Proof:
+async def check_draft(context: BotContext, draft: Draft) -> Proof:
     """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
     text, ctx = draft.written(), context.services
 
@@ -107,18 +107,18 @@ def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
     return Edit(path, draft.before, text)
 
 
-def _shown(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
+def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
     """Show the proof and wait for what the person makes of it."""
     example_access.wait(context, PROOF, draft, good=proof.is_savable)
     title = context.translate(_title(draft), dataset=draft.dataset)
     name = draft.example_id or proof.path.removeprefix(EXAMPLES).removesuffix(".yaml")
     parts = [
         *finding_lines(context, proof.seen),
-        priced(context, proof.seen),
+        format_price(context, proof.seen),
         _verdict(context, proof),
     ]
     if draft.proposal:
-        note = "\n\n".join(filter(None, [note, said_by_model(context, draft.proposal)]))
+        note = "\n\n".join(filter(None, [note, model_answer(context, draft.proposal)]))
     rows = list(_rows(context, draft, proof))
     return menu.card(title, note, name, *_files(proof), "\n".join(filter(None, parts)), rows=rows)
 
@@ -169,7 +169,7 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
     return f"{_SIGNS[finding.severity]} {name}{words}"
 
 
-def priced(context: BotContext, seen: PreviewView) -> str:
+def format_price(context: BotContext, seen: PreviewView) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
     told = seen.next_training
     if told is None:
@@ -200,7 +200,7 @@ def _rows(context: BotContext, draft: Draft, proof: Proof) -> Iterator[tuple[But
         yield (to(context, "examples-decline", "no", draft.proposal, style="danger"),)
     if len(proof.text or proof.old or "") > _TEXT_LETTERS:
         yield (to(context, "examples-as-file", "whole"),)
-    yield leaving(context, *way_back(draft))
+    yield exit_row(context, *way_back(draft))
 
 
 def way_back(draft: Draft) -> tuple[object, ...]:
@@ -217,9 +217,9 @@ def way_back(draft: Draft) -> tuple[object, ...]:
 
 def save(context: BotContext) -> View:
     """Ask for the commit of the draft that was shown."""
-    example_access.at_step(context, PROOF)
+    example_access.require_step(context, PROOF)
     draft = example_access.draft(context)
-    if example_access.kept(context, "good") is not True:
+    if example_access.dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-not-good")
     ctx, actor = context.services, admin.actor(context)
     if draft.change:
@@ -231,10 +231,10 @@ def save(context: BotContext) -> View:
         edit, editor = _edit(context, draft, draft.written()), example_access.editor(context)
         changes.save(ctx, actor, draft.dataset, [edit], editor=editor)
     context.stop_waiting()
-    return saved(context, draft.dataset)
+    return saved_view(context, draft.dataset)
 
 
-def saved(context: BotContext, dataset: str) -> View:
+def saved_view(context: BotContext, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
     is_alive = is_daemon_alive(context.services)
     words = context.translate("examples-saved" if is_alive else "examples-saved-late")

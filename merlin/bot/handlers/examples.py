@@ -15,7 +15,7 @@ from functools import partial
 
 from merlin.app import examples
 from merlin.app.changes import count_open
-from merlin.app.examples import DatasetCard, ExampleView
+from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, Handler, add_handlers
@@ -28,14 +28,15 @@ from merlin.bot.handlers import (
     example_save,
 )
 from merlin.bot.handlers.admin import performer, to_admin_home
-from merlin.bot.handlers.example_access import acted, leaving, to
-from merlin.bot.handlers.example_import import leading, listening
+from merlin.bot.handlers.example_access import editor_handler, exit_row, to
+from merlin.bot.handlers.example_import import slow_words_handler, words_handler
 from merlin.bot.handlers.example_save import finding_line
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
 from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
+from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
 
@@ -178,20 +179,23 @@ def ask_find(context: BotContext) -> View:
     example_access.wait(context, FIND, None, dataset=name)
     words = context.translate("examples-ask-find", dataset=name)
     return menu.card(
-        context.translate("examples-find"), words, rows=[leaving(context, "ds", admin.short(name))]
+        context.translate("examples-find"), words, rows=[exit_row(context, "ds", admin.short(name))]
     )
 
 
 async def find_examples(context: BotContext, words: str) -> None:
     """Search by the words that were written."""
     await _search(
-        context, str(example_access.kept(context, "dataset") or ""), words[:_MOST_WORDS], 0
+        context, str(example_access.dialog_value(context, "dataset") or ""), words[:_MOST_WORDS], 0
     )
 
 
 async def show_found(context: BotContext) -> None:
     """Show another page of what was found."""
-    name, words = example_access.kept(context, "dataset"), example_access.kept(context, "words")
+    name, words = (
+        example_access.dialog_value(context, "dataset"),
+        example_access.dialog_value(context, "words"),
+    )
     if not name or not words:
         await example_access.show(context, lambda: admin.admin_refusal(context))
         return
@@ -208,13 +212,13 @@ async def _search(context: BotContext, name: str, words: str, page: int) -> None
     here = files[page * PAGE_SIZE :]
 
     def act() -> View:
-        example_access.checked(context, name)
+        example_access.require_editing(context, name)
         example_access.wait(context, FIND, None, dataset=name, words=words)
         more = _page_buttons(example_access.data("found"), page, here)
         key = "examples-found" if files else "examples-found-none"
         said = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
         title = context.translate("examples-find")
-        back = leaving(context, "ds", admin.short(name))
+        back = exit_row(context, "ds", admin.short(name))
         return menu.card(title, said, rows=[*_entries(here[:PAGE_SIZE]), *more, back])
 
     await example_access.show(context, act)
@@ -290,46 +294,46 @@ def _findings(context: BotContext, file: ExampleView) -> list[str]:
 
 # What a button does, by the word behind `ex:`.
 ACTIONS: Mapping[str, Handler] = {
-    "home": acted(examples_home),
-    "ds": acted(show_dataset),
-    "add": acted(example_draft.add),
-    "turn": acted(example_draft.turn),
-    "turns": acted(example_draft.turns),
-    "unturn": acted(example_draft.unturn),
-    "tags": acted(example_draft.tags),
-    "look": example_draft.shown,
-    "word": acted(example_draft.word),
+    "home": editor_handler(examples_home),
+    "ds": editor_handler(show_dataset),
+    "add": editor_handler(example_draft.add),
+    "turn": editor_handler(example_draft.turn),
+    "turns": editor_handler(example_draft.turns),
+    "unturn": editor_handler(example_draft.unturn),
+    "tags": editor_handler(example_draft.tags),
+    "look": example_draft.show_draft,
+    "word": editor_handler(example_draft.ask_words),
     "untag": example_draft.untag,
-    "whole": acted(example_draft.whole_file),
-    "save": acted(example_save.save),
-    "list": acted(list_examples),
-    "flaws": acted(flaws),
-    "find": acted(ask_find),
+    "whole": editor_handler(example_draft.whole_file),
+    "save": editor_handler(example_save.save),
+    "list": editor_handler(list_examples),
+    "flaws": editor_handler(flaws),
+    "find": editor_handler(ask_find),
     "found": show_found,
-    "one": acted(show_example),
-    "past": acted(show_history),
-    "edit": acted(example_draft.edit),
+    "one": editor_handler(show_example),
+    "past": editor_handler(show_history),
+    "edit": editor_handler(example_draft.edit),
     "del": example_draft.delete,
-    "fwd": acted(example_draft.collect),
-    "picks": acted(example_draft.picks),
-    "pick": acted(example_draft.pick),
-    "picked": example_draft.picked,
-    "import": acted(example_import.ask_import),
+    "fwd": editor_handler(example_draft.collect),
+    "picks": editor_handler(example_draft.picks),
+    "pick": editor_handler(example_draft.pick),
+    "picked": example_draft.show_picked,
+    "import": editor_handler(example_import.ask_import),
     "take": example_import.take_import,
-    "queue": acted(changes.queue),
+    "queue": editor_handler(changes.queue),
     "prop": changes.proposal,
-    "no": acted(changes.ask_reason),
-    "no-yes": acted(changes.declined),
-    "changes": acted(changes.list_changes),
-    "change": acted(changes.change),
-    "mine": acted(changes.mine),
-    "theirs": acted(changes.theirs),
+    "no": editor_handler(changes.ask_reason),
+    "no-yes": editor_handler(changes.decline),
+    "changes": editor_handler(changes.list_changes),
+    "change": editor_handler(changes.change),
+    "mine": editor_handler(changes.mine),
+    "theirs": editor_handler(changes.theirs),
     "mend": changes.mend,
-    "retry": acted(changes.retry),
-    "drop": acted(changes.ask_drop),
-    "drop-yes": acted(changes.drop),
+    "retry": editor_handler(changes.retry),
+    "drop": editor_handler(changes.ask_drop),
+    "drop-yes": editor_handler(changes.drop),
     "undo": changes.undo,
-    "undo-yes": acted(changes.undone),
+    "undo-yes": editor_handler(changes.undo_confirmed),
 }
 
 
@@ -348,18 +352,18 @@ def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={"examples": acted(examples_home)},
+        commands={"examples": editor_handler(examples_home)},
         buttons={example_access.VERB: pressed},
         steps={
-            example_draft.QUESTION: listening(example_draft.question),
-            example_draft.ANSWER: listening(example_draft.answer),
-            example_draft.TURNS: acted(example_draft.more_unawaited),
-            example_draft.TAGS: leading(example_draft.tagged),
-            example_save.PROOF: example_draft.unawaited,
-            example_draft.REWORD: leading(example_draft.reworded),
-            FIND: leading(find_examples),
-            example_draft.PICK: acted(example_draft.heard),
+            example_draft.QUESTION: words_handler(example_draft.question),
+            example_draft.ANSWER: words_handler(example_draft.answer),
+            example_draft.TURNS: editor_handler(example_draft.ask_for_button_again),
+            example_draft.TAGS: slow_words_handler(example_draft.take_tags),
+            example_save.PROOF: example_draft.ask_for_button,
+            example_draft.REWORD: slow_words_handler(example_draft.take_words),
+            FIND: slow_words_handler(find_examples),
+            example_draft.PICK: editor_handler(example_draft.take_forwarded),
             example_import.IMPORT: example_import.import_sent,
-            changes.DECLINE: listening(changes.reasoned),
+            changes.DECLINE: words_handler(changes.decline_with_reason),
         },
     )
