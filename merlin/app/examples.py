@@ -27,12 +27,8 @@ from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
-from merlin.dataset.proposals import (
-    example_id_of,
-    example_path,
-)
 
 __all__ = ["DatasetCard", "ExampleCommit", "ExampleView", "Finding"]
 

@@ -74,7 +74,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     """Add an example: a question with its answer, or a file with a whole conversation."""
     from merlin.app import changes, examples
     from merlin.dataset.changes import Edit
-    from merlin.dataset.proposals import example_path
+    from merlin.dataset.layout import example_path
 
     text = asked_text(question, answer, file, tuple(tag or ()))
     with open_editing(config) as session:

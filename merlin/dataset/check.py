@@ -15,7 +15,14 @@ from sys import getsizeof
 
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.layout import EXAMPLES, Layout, Limits, estimate_memory, read_layout
+from merlin.dataset.layout import (
+    EXAMPLES,
+    Layout,
+    Limits,
+    estimate_memory,
+    example_id_of,
+    read_layout,
+)
 from merlin.dataset.lint import compare_examples, lint_dataset, lint_example
 from merlin.dataset.spec import CourseSpec, DatasetSpec, read_course, read_dataset
 from merlin.dataset.tokens import PER_CONVERSATION, count_messages
@@ -248,7 +255,7 @@ def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
 
 
 def _id(path: str) -> str:
-    return unicodedata.normalize("NFC", path.removeprefix(EXAMPLES).removesuffix(".yaml"))
+    return unicodedata.normalize("NFC", example_id_of(path))
 
 
 def _short_enough(

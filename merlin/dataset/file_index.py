@@ -23,7 +23,7 @@ from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.example import Example
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.lint import normalise
 from merlin.dataset.spec import load_spec
 from merlin.db.database import CHUNK, PORTION, Database, Row, in_portions, transaction
@@ -86,7 +86,7 @@ class FileIndex:
 
     def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
         """Return the example files whose ids come after one, by id; "" begins with the first."""
-        later = DATASET_FILE.path > (f"{EXAMPLES}{after}.yaml" if after else "")
+        later = DATASET_FILE.path > (example_path(after) if after else "")
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
         return self._read(mine.order_by(DATASET_FILE.path).limit(limit))
 
@@ -107,8 +107,7 @@ class FileIndex:
 
     def one(self, dataset: str, example_id: str) -> FileText:
         """Return one example's file. Raises NotFound."""
-        path = f"{EXAMPLES}{example_id}.yaml"
-        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
+        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
         found = self._read(_files().where(named))
         if not found:
             told = {"dataset": shorten(dataset), "example": shorten(example_id)}
@@ -137,7 +136,7 @@ class FileIndex:
         """Return the ids of a dataset's examples, in order."""
         mine = DATASET_FILE.select(DATASET_FILE.path)
         rows = self.db.rows(mine.where((DATASET_FILE.dataset == dataset) & _is_example()))
-        return sorted(_id(row["path"]) for row in rows)
+        return sorted(example_id_of(row["path"]) for row in rows)
 
     def text(self, blob: str) -> str | None:
         """Return the text of a file as it lies or lay there, None where it is not kept."""
@@ -264,10 +263,6 @@ class FileIndex:
             # Asked again: an editor may have taken one up a moment ago.
             these = DATASET_TEXT.blob.in_(portion)
             self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these & is_free)))
-
-
-def _id(path: str) -> str:
-    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
 
 
 def _is_example() -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from merlin.dataset import layout
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.layout import EXAMPLES, Limits
+from merlin.dataset.layout import Limits, example_id_of
 from merlin.dataset.spec import Localised
 from merlin.git.source import EXECUTABLE, FILE, Entry
 
@@ -47,7 +47,7 @@ class FileText:
     @property
     def example_id(self) -> str:
         """Return the example's id that the path says."""
-        return self.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+        return example_id_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)

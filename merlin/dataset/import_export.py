@@ -23,7 +23,7 @@ from merlin.dataset.example import Example, check_turns, example_from_json
 from merlin.dataset.example_yaml import write_example
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
-from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits
+from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits, example_path
 from merlin.dataset.lint import normalise
 from merlin.dataset.preview import EditChecker, Preview
 from merlin.dataset.schema import validate_file
@@ -276,7 +276,7 @@ def import_edits(
     for each in lines:
         if each.example is not None:
             text = write_example(without_system(each.example, system))
-            path = f"{EXAMPLES}{names.new(each.example.question)}.yaml"
+            path = example_path(names.new(each.example.question))
             edits[path] = (each.line, text)
     return edits
 

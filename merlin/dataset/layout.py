@@ -119,6 +119,17 @@ MATERIALS = "materials/"
 DATASET_FILE = "dataset.yaml"
 COURSE_FILE = "course.yaml"
 
+
+def example_path(example_id: str) -> str:
+    """Return the path of an example's file within its dataset."""
+    return f"{EXAMPLES}{example_id}.yaml"
+
+
+def example_id_of(path: str) -> str:
+    """Return the id of the example whose file this is."""
+    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
 _QUIET_NAMES = (".gitkeep", ".gitignore", ".gitattributes")
 _NO_FILE = {SYMLINK: "symlink", GITLINK: "submodule"}
 

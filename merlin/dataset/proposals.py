@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,7 +25,6 @@ from peewee import fn
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.messages import Message
 from merlin.dataset.builds import build_version
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
@@ -37,9 +36,8 @@ from merlin.dataset.changes import (
     local_editor,
     make_changes,
 )
-from merlin.dataset.example import Example
-from merlin.dataset.example_yaml import write_example
-from merlin.dataset.layout import EXAMPLES, NameAllocator
+from merlin.dataset.example_yaml import write_turns
+from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.lint import MAIL, PHONE, SECRET
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
@@ -261,7 +259,7 @@ class Proposals:
             return None
         draft = approval.draft
         example_id = self._free_id(draft)
-        edit = Edit(example_path(example_id), None, write_example(_example(draft, approval.tags)))
+        edit = Edit(example_path(example_id), None, example_yaml(draft, approval.tags))
         asked = ChangeRequest(approval.editor, str(approval.by), self._clock())
         changes = make_changes(draft.dataset, [edit], asked)
         self._changes.put(changes)
@@ -330,24 +328,10 @@ def models_trained_on(db: Database, these: Any) -> list[str]:
     return sorted(row["model_id"] for row in db.rows(query))
 
 
-def example_path(example_id: str) -> str:
-    """Return the path of an example's file within its dataset."""
-    return f"{EXAMPLES}{example_id}.yaml"
-
-
-def example_id_of(path: str) -> str:
-    """Return the id of the example whose file this is."""
-    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
-
-
-def example_yaml(draft: Draft) -> str:
+def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
-    return write_example(_example(draft, ()))
-
-
-def _example(draft: Draft, tags: tuple[str, ...]) -> Example:
-    said = (Message("user", draft.question), Message("assistant", draft.answer))
-    return replace(Example("", "", "", said), tags=tags, source="chat")
+    turns = (("user", draft.question), ("assistant", draft.answer))
+    return write_turns(turns, tags, source="chat")
 
 
 def _waiting(datasets: Sequence[str] | None) -> Any:

@@ -16,6 +16,7 @@ from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import BatchResult, ChangeKind, ChangeState, telegram_editor
 from merlin.dataset.example import read_example
 from merlin.dataset.file_index import FileIndex
+from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
     MOST_WAITING,
     Approval,
@@ -23,7 +24,6 @@ from merlin.dataset.proposals import (
     ProposalFollower,
     Proposals,
     ProposalState,
-    example_path,
 )
 from merlin.db.encryption import Cipher
 from merlin.db.keyring import SEALED

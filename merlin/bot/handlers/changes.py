@@ -39,7 +39,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.example_yaml import question_preview
 from merlin.dataset.finding import escape_unprintable, shorten
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, example_yaml
 
 _MOST_SHOWN = 80
@@ -324,7 +324,7 @@ def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) 
 
 
 def _edit_entry(edit: Edit, now: str | None) -> str:
-    name = escape_unprintable(edit.path.removeprefix(EXAMPLES).removesuffix(".yaml"))
+    name = escape_unprintable(example_id_of(edit.path))
     words = question_preview(now if edit.text is None else edit.text)
     return menu.cut(
         menu.printable(f"{_EDIT_SIGNS[edit.kind]} {name}{f': {words}' if words else ''}"), _LETTERS

@@ -25,7 +25,7 @@ from merlin.dataset.changes import Editor, telegram_editor
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import example_id_of
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]
@@ -56,7 +56,7 @@ class Draft:
     @property
     def example_id(self) -> str:
         """Return the id that the path says, "" for a new one."""
-        return self.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+        return example_id_of(self.path)
 
     @property
     def is_whole(self) -> bool:

@@ -27,9 +27,9 @@ from merlin.core.formatted_text import Button
 from merlin.dataset.changes import Edit
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
-from merlin.dataset.proposals import FOLDER, Proposals, example_path, mask_personal_data
+from merlin.dataset.proposals import FOLDER, Proposals, mask_personal_data
 
 _LETTERS = 500
 
@@ -111,7 +111,7 @@ def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> V
     """Show the proof and wait for what the person makes of it."""
     example_access.wait(context, PROOF, draft, good=proof.is_savable)
     title = context.translate(_title(draft), dataset=draft.dataset)
-    name = draft.example_id or proof.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+    name = draft.example_id or example_id_of(proof.path)
     parts = [
         *finding_lines(context, proof.seen),
         format_price(context, proof.seen),

@@ -38,7 +38,7 @@ from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.layout import example_path
 
 
 def examples_home(context: BotContext) -> View:
@@ -154,7 +154,7 @@ def flaws(context: BotContext) -> View:
     found = examples.findings(*performer(context), name)
     here, page = menu.paginate(found, context.number(2))
     ids = examples.ids(*performer(context), name)
-    known = {escape_unprintable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
+    known = {escape_unprintable(example_path(each)): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     links = [
         (
