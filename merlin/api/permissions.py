@@ -16,9 +16,7 @@ from merlin.api.auth import Caller, Person, missing_scope, require_access
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.app.context import Context
-from merlin.app.permissions import led_course
 from merlin.core.permissions import Permission
-from merlin.course.catalogue import Course
 
 Leading = Annotated[Caller, Depends(require_access(Scope.MATERIALS_WRITE))]
 
@@ -32,12 +30,6 @@ def services_of(request: Request) -> ApiServices:
 def context_of(request: Request) -> Context:
     """Return what acts work with."""
     return services_of(request)
-
-
-async def led(request: Request, caller: Caller, course_id: int) -> Course:
-    """Return a course that the caller leads. Raises NotFound, Forbidden, Problem 403."""
-    need(caller, Scope.MATERIALS_WRITE)
-    return await context_of(request).read(led_course, caller.actor, course_id)
 
 
 def need(caller: Caller, scope: Scope) -> None:

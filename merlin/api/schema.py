@@ -160,13 +160,6 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Both(Shape):
-    """A text by language; one that is not given is not there."""
-
-    ru: str | None = None
-    en: str | None = None
-
-
 class Texts(Body):
     """A text by language."""
 

@@ -1,12 +1,92 @@
-"""What those who lead a course see and change of it."""
+"""Teaching: the courses that somebody leads, their files, and what people ask about them.
+
+What changes a course is a function of what lies in its folder, for `changes.preview` and
+`changes.submit`: course.yaml says which materials there are, a text lies in a file of its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from merlin.app import changes
 from merlin.app.actor import Actor
+from merlin.app.changes import ChangeView, DatasetFiles, Make, PreviewView, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import account_name, leads
+from merlin.app.permissions import account_name, leads, led_course
+from merlin.app.views import Both, described
+from merlin.chat.feedback import DislikedAnswer, Period, QuestionStatistics, group_by_week
+from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Course
+from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
+from merlin.dataset.proposals import mask_personal_data
+
+__all__ = ["MaterialDraft"]
+
+By = Literal["day", "week"]
+_WORST = 20
+
+
+class MaterialKind(StrEnum):
+    """What a material is."""
+
+    LECTURE = "lecture"
+    SEMINAR = "seminar"
+    LAB = "lab"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtMaterial:
+    """A material as its files say it, with what waits for its commit."""
+
+    id: int | None = described("null as long as no commit has it")
+    place: int = described("where it stands in course.yaml, from 0")
+    type: MaterialKind
+    lesson: int
+    title: Both
+    text: str | None
+    text_path: str | None
+    file_url: str | None
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtDetails:
+    """A course as those see it who edit it."""
+
+    id: int
+    slug: str
+    semester: int
+    name: Both
+    description: Both
+    active: bool
+    teachers: list[str]
+    revision: str
+    materials: list[TaughtMaterial]
+
+    def material(self, material_id: int) -> TaughtMaterial:
+        """Return one material. Raises NotFound."""
+        for each in self.materials:
+            if each.id == material_id:
+                return each
+        raise NotFound(f"no material {material_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What is asked about a course."""
+
+    course: int
+    by: By
+    since: date
+    asked: list[Period]
+    disliked: Sequence[DislikedAnswer] = described(
+        "the least liked first, only of people who allow their words to be used"
+    )
 
 
 def taught(ctx: Context, actor: Actor) -> list[Course]:
@@ -16,3 +96,150 @@ def taught(ctx: Context, actor: Actor) -> list[Course]:
     name = account_name(ctx, actor)
     every = Catalogue(ctx.db).courses(active_only=False)
     return [each for each in every if leads(actor.standing, name, each)]
+
+
+def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
+    """Return a course as its files say it, with what waits for its commit.
+
+    Raises NotFound, Forbidden, Refused where course.yaml cannot be read.
+    """
+    course = led_course(ctx, actor, course_id)
+    files = changes.read_files(ctx, actor, course.slug)
+    told = CourseFiles(files.files)
+    card = told.card()
+    return TaughtDetails(
+        id=course.course_id,
+        slug=course.slug,
+        semester=card["semester"],
+        name=Both(**card["name"]),
+        description=Both(**card.get("description", {})),
+        active=card.get("active", True),
+        teachers=card.get("teachers", []),
+        revision=told.revision,
+        materials=[_material(each, told) for each in told.lessons(files.materials)],
+    )
+
+
+def _material(lesson: MaterialText, told: CourseFiles) -> TaughtMaterial:
+    spec, entry = lesson.spec, told.value["materials"][lesson.place]
+    return TaughtMaterial(
+        id=lesson.material_id,
+        place=lesson.place,
+        type=MaterialKind(spec.kind),
+        lesson=spec.lesson,
+        title=Both(**entry["title"]),
+        text=lesson.words,
+        text_path=spec.text or None,
+        file_url=spec.file_url or None,
+        revision=lesson.revision,
+    )
+
+
+def make_card(values: Mapping[str, Any], revision: str | None) -> Make:
+    """Return what changes course.yaml but for its materials; None takes a key away."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        told = CourseFiles(files.files)
+        proposed = told.with_card(values)
+        require_revision(revision, told.revision, proposed.edits[0].text, told.text)
+        return proposed
+
+    return make
+
+
+def make_addition(draft: MaterialDraft) -> Make:
+    """Return what adds a material."""
+    return lambda files: CourseFiles(files.files).added(draft)
+
+
+def make_material(material_id: int, draft: MaterialDraft, revision: str | None) -> Make:
+    """Return what makes a material as the draft says."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        told = CourseFiles(files.files)
+        lesson = told.lesson(files.materials, material_id)
+        require_revision(revision, lesson.revision, draft.text or None, lesson.words)
+        return told.changed(lesson.place, draft)
+
+    return make
+
+
+def make_move(material_id: int, place: int) -> Make:
+    """Return what puts a material at another place in course.yaml."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        told = CourseFiles(files.files)
+        lesson = told.lesson(files.materials, material_id)
+        spec, title = lesson.spec, told.value["materials"][lesson.place]["title"]
+        draft = MaterialDraft(
+            spec.kind, spec.lesson, title, lesson.words or "", spec.file_url, place
+        )
+        return told.changed(lesson.place, draft)
+
+    return make
+
+
+def make_removal(material_id: int, revision: str | None) -> Make:
+    """Return what removes a material, and its text where no other material names it."""
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        told = CourseFiles(files.files)
+        lesson = told.lesson(files.materials, material_id)
+        require_revision(revision, lesson.revision, None, lesson.words)
+        return told.dropped(lesson.place)
+
+    return make
+
+
+async def preview(ctx: Context, actor: Actor, course_id: int, make: Make) -> PreviewView:
+    """Return what would come of an edit of a course; raises as `details` and `changes.preview`."""
+    course = await ctx.read(led_course, actor, course_id)
+    return await changes.preview(ctx, actor, course.slug, make)
+
+
+async def submit(
+    ctx: Context, actor: Actor, course_id: int, make: Make, once: str = ""
+) -> ChangeView:
+    """Ask for the commit of an edit of a course; raises as `details` and `changes.submit`."""
+    course = await ctx.read(led_course, actor, course_id)
+    return await changes.submit(ctx, actor, course.slug, make, once)
+
+
+def questions(
+    ctx: Context, actor: Actor, course_id: int, by: By, days: int, language: str
+) -> Questions:
+    """Return what people ask about a course in so many days up to now.
+
+    Personal words are masked in `language`. Raises NotFound, Forbidden.
+    """
+    course = led_course(ctx, actor, course_id)
+    since, rows = _since(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
+    told = rows.days(course.slug, since)
+    return Questions(
+        course=course.course_id,
+        by=by,
+        since=since,
+        asked=group_by_week(told) if by == "week" else told,
+        disliked=[
+            replace(
+                each,
+                question=mask_personal_data(each.question, language).words,
+                answer=mask_personal_data(each.answer, language).words,
+            )
+            for each in rows.disliked(course.slug, since, _WORST)
+        ],
+    )
+
+
+def sums(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
+    """Return the courses that the actor leads, with their questions and disliked answers."""
+    rows, since = QuestionStatistics(ctx.db, ctx.default_dataset), _since(ctx, days)
+    return [(each, *_sum(rows.days(each.slug, since))) for each in taught(ctx, actor)]
+
+
+def _sum(told: Sequence[Period]) -> tuple[int, int]:
+    return sum(each.questions for each in told), sum(each.disliked for each in told)
+
+
+def _since(ctx: Context, days: int) -> date:
+    return ctx.clock().date() - timedelta(days=days - 1)

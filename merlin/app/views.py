@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -19,6 +19,19 @@ def described(words: str) -> Any:
 def named(name: str) -> Any:
     """Return a field that has another name in JSON."""
     return field(metadata={"alias": name})
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A text by language; one that is not given is not there."""
+
+    ru: str | None = None
+    en: str | None = None
+
+    def text(self, language: str) -> str:
+        """Return the text in a language, else in the other one, "" for none."""
+        first, second = (self.ru, self.en) if language == "ru" else (self.en, self.ru)
+        return first or second or ""
 
 
 # The metadata of a field that the api does not tell.

@@ -26,13 +26,13 @@ from merlin.db.values import decrypt
 class Period:
     """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
 
-    `up` and `down` are how many answers were liked and disliked.
+    `liked` and `disliked` are how many answers were.
     """
 
     begins: date
     questions: int
-    up: int = 0
-    down: int = 0
+    liked: int = 0
+    disliked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class DislikedAnswer:
     at: datetime
     question: str
     answer: str
-    model_id: str
-    up: int
-    down: int
+    model: str
+    liked: int
+    disliked: int
 
 
 def group_by_week(days: Sequence[Period]) -> list[Period]:
@@ -56,8 +56,8 @@ def group_by_week(days: Sequence[Period]) -> list[Period]:
         weeks[monday] = replace(
             week,
             questions=week.questions + day.questions,
-            up=week.up + day.up,
-            down=week.down + day.down,
+            liked=week.liked + day.liked,
+            disliked=week.disliked + day.disliked,
         )
     return [weeks[monday] for monday in sorted(weeks)]
 
@@ -201,9 +201,9 @@ class QuestionStatistics:
             at=from_iso(row["asked_at"]),
             question=decrypt(self.db.cipher, row["question"]) or "",
             answer=decrypt(self.db.cipher, row["answer"]) or "",
-            model_id=row["model_id"],
-            up=int(row["up"]),
-            down=int(row["down"]),
+            model=row["model_id"],
+            liked=int(row["liked"]),
+            disliked=int(row["disliked"]),
         )
 
 
@@ -213,7 +213,7 @@ def _rated() -> Any:
 
 def _thumbs() -> tuple[Any, Any]:
     """Return the columns that count who liked and who did not."""
-    return _sum(Rating.UP).alias("up"), _sum(Rating.DOWN).alias("down")
+    return _sum(Rating.UP).alias("liked"), _sum(Rating.DOWN).alias("disliked")
 
 
 def _sum(rating: Rating) -> Any:
@@ -222,7 +222,7 @@ def _sum(rating: Rating) -> Any:
 
 def _liking(found: dict[str, Row], day: str) -> dict[str, int]:
     row = found.get(day, {})
-    return {name: int(row.get(name) or 0) for name in ("up", "down")}
+    return {name: int(row.get(name) or 0) for name in ("liked", "disliked")}
 
 
 def _willing() -> Select:

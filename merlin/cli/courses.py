@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, reading
 from merlin.cli.output import print_json, print_message, print_table, translate_word
 
 if TYPE_CHECKING:
-    from merlin.course.catalogue import Catalogue, Course, Material
+    from collections.abc import Sequence
+
+    from merlin.course.catalogue import Course, Material
 
 
 def register(app: typer.Typer) -> None:
@@ -21,11 +23,12 @@ def register(app: typer.Typer) -> None:
 
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
-    from merlin.wiring.reading import catalogue
+    from merlin.app import teaching
+    from merlin.app.courses import materials
 
-    with catalogue(configuration(config)) as rows:
-        found = rows.courses(active_only=False)
-        told = [_told(rows, course) for course in found] if json else []
+    with reading(config) as (ctx, actor):
+        found = teaching.taught(ctx, actor)
+        told = [_told(*materials(ctx, actor, each.course_id)) for each in found] if json else []
     if json:
         print_json(told)
         return
@@ -42,7 +45,7 @@ def _row(course: Course) -> list[object]:
     return [course.semester, course.slug, title, course.materials, teachers, state]
 
 
-def _told(rows: Catalogue, course: Course) -> dict[str, object]:
+def _told(course: Course, materials: Sequence[Material]) -> dict[str, object]:
     return {
         "id": course.course_id,
         "course": course.slug,
@@ -51,7 +54,7 @@ def _told(rows: Catalogue, course: Course) -> dict[str, object]:
         "description": dict(course.description),
         "active": course.is_active,
         "teachers": list(course.teachers),
-        "materials": [_material(each) for each in rows.materials(course.slug)],
+        "materials": [_material(each) for each in materials],
     }
 
 

@@ -305,6 +305,7 @@ class ActiveCourses:
     version: int
     courses: Sequence[Course]
     by_id: Mapping[int, Course]
+    by_slug: Mapping[str, Course]
     semesters: Mapping[int, int]
 
 
@@ -320,9 +321,13 @@ class CourseCache:
         version, newest = rows.version(), self._newest
         if newest is None or newest.version != version:
             courses = rows.courses()
-            by_id = {course.course_id: course for course in courses}
-            semesters = Counter(course.semester for course in courses)
-            newest = self._newest = ActiveCourses(version, courses, by_id, semesters)
+            newest = self._newest = ActiveCourses(
+                version,
+                courses,
+                by_id={course.course_id: course for course in courses},
+                by_slug={course.slug: course for course in courses},
+                semesters=Counter(course.semester for course in courses),
+            )
         return newest
 
 

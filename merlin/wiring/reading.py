@@ -16,7 +16,6 @@ from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.heartbeat import Heartbeat
-from merlin.course.catalogue import Catalogue
 from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
 from merlin.wiring.context import command_context
@@ -51,13 +50,6 @@ def _needs_dataset(dataset: str, known: Sequence[str]) -> None:
     if dataset not in known:
         told = {"dataset": dataset, "known": ", ".join(known) or "none"}
         raise NotFound(f"no dataset {dataset}", "dataset-unknown", **told)
-
-
-@contextmanager
-def catalogue(config: Config) -> Iterator[Catalogue]:
-    """Yield the courses. Raises NotFound before anything was recorded."""
-    with reading(config) as database:
-        yield Catalogue(database)
 
 
 def surroundings(config: Config) -> Shown:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from merlin.app.courses import active
 from merlin.course.catalogue import Catalogue, mark_incomplete
-from merlin.wiring.reading import catalogue
+from merlin.wiring.reading import reading_context
 
 pytestmark = pytest.mark.integration
 
@@ -23,8 +24,8 @@ def card(lab, dataset="trial", **changes):
 
 
 def listed(lab):
-    with catalogue(lab.config) as rows:
-        return {each.slug: each for each in rows.courses()}
+    with reading_context(lab.config) as ctx:
+        return {each.slug: each for each in active(ctx).courses}
 
 
 def test_a_commit_is_followed_by_its_course(lab):

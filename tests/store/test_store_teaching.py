@@ -150,7 +150,7 @@ def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
     consents.give(ANNA, ConsentKind.TRAINING, "1")
     consents.decline(BORIS, ConsentKind.TRAINING, "1")
     (told,) = rows.disliked(FACE, OLD, 10)
-    assert (told.question, told.answer, told.down) == ("плохо", "Ответ: плохо", 1)
+    assert (told.question, told.answer, told.disliked) == ("плохо", "Ответ: плохо", 1)
     consents.revoke(ANNA, ConsentKind.TRAINING)
     assert rows.disliked(FACE, OLD, 10) == []
 

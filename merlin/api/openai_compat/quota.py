@@ -16,6 +16,7 @@ from merlin.account.users import User
 from merlin.api.auth import Caller
 from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
+from merlin.app import courses
 from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
 from merlin.app.quota import Asker, Left, Over, find_asker, reserve, settle
 from merlin.billing.plan import Plan
@@ -25,10 +26,9 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.route import Candidate, first_candidate
 from merlin.chat.window import fits_window
 from merlin.core import i18n
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.notices import Notices
@@ -59,7 +59,7 @@ def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     served = {each.dataset: each.since for each in ModelCatalogue(services.db).all_serving()}
     default = ModelCatalogue(services.db).serving(services.default_dataset)
     found[ALONE] = default.since if default else None
-    for dataset in [*served, *(course.slug for course in Catalogue(services.db).courses())]:
+    for dataset in [*served, *courses.active(services).by_slug]:
         found.setdefault(name_of(dataset), served.get(dataset))
     return found
 
@@ -91,14 +91,8 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
         return True
     if not is_valid_name(dataset):
         return False
-    return ModelCatalogue(services.db).serving(dataset) is not None or _is_course(services, dataset)
-
-
-def _is_course(services: ApiServices, dataset: str) -> bool:
-    try:
-        return Catalogue(services.db).course(dataset).is_active
-    except NotFound:
-        return False
+    is_course = dataset in courses.active(services).by_slug
+    return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
 def _refuse_too_long(plan: Plan, asked: Asked, first: Candidate | None) -> None:

@@ -156,8 +156,8 @@ async def undo_change(
 
     async def undo(number: int) -> Response:
         if dry_run:
-            return await _answer(request, changes.preview_undo(ctx, actor, change_id))
-        return await _answer(request, changes.undo(ctx, actor, change_id, str(number)))
+            return await answer_change(request, changes.preview_undo(ctx, actor, change_id))
+        return await answer_change(request, changes.undo(ctx, actor, change_id, str(number)))
 
     return await run_once(request, caller, undo)
 
@@ -172,11 +172,12 @@ async def answer_edit(
     """
     ctx, actor = context_of(request), caller.actor
     if dry_run:
-        return await _answer(request, changes.preview(ctx, actor, dataset, make))
-    return await _answer(request, changes.submit(ctx, actor, dataset, make, once))
+        return await answer_change(request, changes.preview(ctx, actor, dataset, make))
+    return await answer_change(request, changes.submit(ctx, actor, dataset, make, once))
 
 
-async def _answer(request: Request, edit: Awaitable[ChangeView | PreviewView]) -> Response:
+async def answer_change(request: Request, edit: Awaitable[ChangeView | PreviewView]) -> Response:
+    """Return what becomes of an edit as `answer_edit` does; raises what `edit` raises."""
     language = language_of_request(request)
     try:
         found = await edit

@@ -5,10 +5,8 @@ A write answers 202 with a change; `?dry_run=true` answers 200 with what would c
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Header, Query
 from pydantic import ConfigDict, Field, model_validator
@@ -18,18 +16,17 @@ from starlette.responses import Response
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, require_access
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import Leading, context_of, led, services_of
+from merlin.api.permissions import Leading, context_of
 from merlin.api.problems import NAMED, language_of_request, problems
-from merlin.api.rest.changes import answer_edit
+from merlin.api.rest.changes import answer_change
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.rest.views import ChangeShown, PreviewShown
-from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
+from merlin.api.schema import WHOLE, Body, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app import teaching
-from merlin.app.changes import DatasetFiles, read_files, require_revision
-from merlin.chat.feedback import Period, QuestionStatistics, group_by_week
+from merlin.app.changes import Make
+from merlin.app.teaching import By, MaterialDraft, Questions, TaughtDetails
+from merlin.app.views import Both
 from merlin.course.catalogue import Course
-from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
-from merlin.dataset.proposals import mask_personal_data
 
 MOST_LETTERS = 400_000
 MOST_TEACHERS = 100
@@ -129,14 +126,6 @@ class CourseBody(Body):
         return told
 
 
-class MaterialKind(StrEnum):
-    """What a material is."""
-
-    LECTURE = "lecture"
-    SEMINAR = "seminar"
-    LAB = "lab"
-
-
 class TaughtCourse(Shape):
     """A course that the caller leads."""
 
@@ -154,34 +143,6 @@ class TaughtCourses(Shape):
     courses: list[TaughtCourse]
 
 
-class TaughtMaterial(Shape):
-    """A material as its files say it, with what waits for its commit."""
-
-    id: int | None = Field(description="null as long as no commit has it")
-    place: int = Field(description="where it stands in course.yaml, from 0")
-    type: MaterialKind
-    lesson: int
-    title: Both
-    text: str | None
-    text_path: str | None
-    file_url: str | None
-    revision: str
-
-
-class TaughtDetails(Shape):
-    """A course as those see it who edit it."""
-
-    id: int
-    slug: str
-    semester: int
-    name: Both
-    description: Both
-    active: bool
-    teachers: list[str]
-    revision: str
-    materials: list[TaughtMaterial]
-
-
 def course_taught(course: Course) -> TaughtCourse:
     """Return a course as a list shows it."""
     return TaughtCourse(
@@ -191,37 +152,6 @@ def course_taught(course: Course) -> TaughtCourse:
         semester=course.semester,
         active=course.is_active,
         materials=course.materials,
-    )
-
-
-def details(course: Course, book: CourseFiles, lessons: list[MaterialText]) -> TaughtDetails:
-    """Return a course as its file says it."""
-    card = book.card()
-    return TaughtDetails(
-        id=course.course_id,
-        slug=course.slug,
-        semester=card["semester"],
-        name=Both(**card["name"]),
-        description=Both(**card.get("description", {})),
-        active=card.get("active", True),
-        teachers=card.get("teachers", []),
-        revision=book.revision,
-        materials=[_material(each, book) for each in lessons],
-    )
-
-
-def _material(lesson: MaterialText, book: CourseFiles) -> TaughtMaterial:
-    spec, entry = lesson.spec, book.value["materials"][lesson.place]
-    return TaughtMaterial(
-        id=lesson.material_id,
-        place=lesson.place,
-        type=MaterialKind(spec.kind),
-        lesson=spec.lesson,
-        title=Both(**entry["title"]),
-        text=lesson.words,
-        text_path=spec.text or None,
-        file_url=spec.file_url or None,
-        revision=lesson.revision,
     )
 
 
@@ -238,7 +168,6 @@ IfMatch = Annotated[
 ]
 _DAYS = 28
 _MOST_DAYS = 366
-_WORST = 20
 
 
 @router.get("/teacher/courses", summary="The courses that you lead", responses=problems(401, 403))
@@ -255,15 +184,7 @@ async def list_taught_courses(request: Request, caller: Reading) -> TaughtCourse
 )
 async def show_taught_course(request: Request, caller: Leading, course_id: Id) -> TaughtDetails:
     """Return the texts, and the revisions that a write has to name."""
-    course = await led(request, caller, course_id)
-    services = services_of(request)
-
-    def found() -> TaughtDetails:
-        files = read_files(services, caller.actor, course.slug)
-        book = CourseFiles(files.files)
-        return details(course, book, book.lessons(files.materials))
-
-    return await services.store.read(found)
+    return await context_of(request).read(teaching.details, caller.actor, course_id)
 
 
 @router.patch(
@@ -283,16 +204,8 @@ async def edit_course(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit that changes course.yaml."""
-    course = await led(request, caller, course_id)
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        book = CourseFiles(files.files)
-        proposed = book.with_card(body.values())
-        new = proposed.edits[0].text
-        require_revision(body.revision or if_match, book.revision, new, book.text)
-        return proposed
-
-    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
+    make = teaching.make_card(body.values(), body.revision or if_match)
+    return await _edited(request, caller, course_id, make, dry_run=dry_run)
 
 
 @router.post(
@@ -312,17 +225,11 @@ async def add_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit with the material and the file of its text."""
-    course, draft = await led(request, caller, course_id), body.draft()
+    make = teaching.make_addition(body.draft())
 
     async def deed(number: int) -> Response:
-        return await answer_edit(
-            request,
-            caller,
-            course.slug,
-            lambda files: CourseFiles(files.files).added(draft),
-            dry_run=dry_run,
-            once=str(number),
-        )
+        once = str(number)
+        return await _edited(request, caller, course_id, make, dry_run=dry_run, once=once)
 
     return await run_once(request, caller, deed)
 
@@ -345,15 +252,8 @@ async def edit_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit that makes the material what the body says."""
-    course, draft = await led(request, caller, course_id), body.draft()
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        book = CourseFiles(files.files)
-        lesson = book.lesson(files.materials, material_id)
-        require_revision(body.revision or if_match, lesson.revision, body.text, lesson.words)
-        return book.changed(lesson.place, draft)
-
-    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
+    make = teaching.make_material(material_id, body.draft(), body.revision or if_match)
+    return await _edited(request, caller, course_id, make, dry_run=dry_run)
 
 
 @router.delete(
@@ -374,47 +274,17 @@ async def remove_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit without the material, and without its text where no other names it."""
-    course = await led(request, caller, course_id)
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        book = CourseFiles(files.files)
-        lesson = book.lesson(files.materials, material_id)
-        require_revision(revision or if_match, lesson.revision, None, lesson.words)
-        return book.dropped(lesson.place)
-
-    return await answer_edit(request, caller, course.slug, make, dry_run=dry_run)
+    make = teaching.make_removal(material_id, revision or if_match)
+    return await _edited(request, caller, course_id, make, dry_run=dry_run)
 
 
-class Asked(Shape):
-    """What was asked in a day or a week."""
-
-    begins: date
-    questions: int
-    liked: int
-    disliked: int
-
-
-class DislikedAnswer(Shape):
-    """An answer that people did not like; personal words are masked, nobody is named."""
-
-    at: datetime
-    question: str
-    answer: str
-    model: str
-    liked: int
-    disliked: int
-
-
-class Questions(Shape):
-    """What is asked about a course."""
-
-    course: int
-    by: Literal["day", "week"]
-    since: date
-    asked: list[Asked]
-    disliked: list[DislikedAnswer] = Field(
-        description="the least liked first, only of people who allow their words to be used"
-    )
+async def _edited(
+    request: Request, caller: Caller, course_id: int, make: Make, *, dry_run: bool, once: str = ""
+) -> Response:
+    ctx, actor = context_of(request), caller.actor
+    if dry_run:
+        return await answer_change(request, teaching.preview(ctx, actor, course_id, make))
+    return await answer_change(request, teaching.submit(ctx, actor, course_id, make, once))
 
 
 @router.get(
@@ -426,42 +296,9 @@ async def show_questions(
     request: Request,
     caller: Leading,
     course_id: Id,
-    by: Literal["day", "week"] = "day",
+    by: By = "day",
     days: Annotated[int, Query(ge=1, le=_MOST_DAYS)] = _DAYS,
 ) -> Questions:
     """Return counts, and the words of those who allowed it."""
-    course = await led(request, caller, course_id)
-    services, language = services_of(request), language_of_request(request)
-    since = services.clock().date() - timedelta(days=days - 1)
-
-    def found() -> Questions:
-        interest = QuestionStatistics(services.db, services.default_dataset)
-        told = interest.days(course.slug, since)
-        return Questions(
-            course=course.course_id,
-            by=by,
-            since=since,
-            asked=[_asked(each) for each in (group_by_week(told) if by == "week" else told)],
-            disliked=[
-                DislikedAnswer(
-                    at=each.at,
-                    question=mask_personal_data(each.question, language).words,
-                    answer=mask_personal_data(each.answer, language).words,
-                    model=each.model_id,
-                    liked=each.up,
-                    disliked=each.down,
-                )
-                for each in interest.disliked(course.slug, since, _WORST)
-            ],
-        )
-
-    return await services.store.read(found)
-
-
-def _asked(stretch: Period) -> Asked:
-    return Asked(
-        begins=stretch.begins,
-        questions=stretch.questions,
-        liked=stretch.up,
-        disliked=stretch.down,
-    )
+    asked = (course_id, by, days, language_of_request(request))
+    return await context_of(request).read(teaching.questions, caller.actor, *asked)

@@ -42,8 +42,7 @@ def course_pressed(context: BotContext) -> View:
 
 def open_course(context: BotContext, slug: str) -> View:
     """Begin a session about the course that a link names; within the store's work."""
-    known = courses.active(context.services).courses
-    found = next((each for each in known if each.slug == slug), None)
+    found = courses.active(context.services).by_slug.get(slug)
     if found:
         return _opened(context, found)
     return menu.message(context.translate("courses-gone"), _to_courses(context))

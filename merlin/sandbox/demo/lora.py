@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import yaml
 
-from merlin.app import datasets, jobs
+from merlin.app import courses, datasets, jobs
 from merlin.app.actor import Actor
 from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobDetails, JobEvent
@@ -38,7 +38,7 @@ from merlin.sandbox.demo.check import (
 from merlin.sandbox.demo.place import Place, commit, samples
 from merlin.sandbox.demo.smollm2 import BASE, unpack
 from merlin.sandbox.demo.story import Story, relative_path
-from merlin.wiring.reading import catalogue, reading_context
+from merlin.wiring.reading import reading_context
 
 DATASET = "english"
 QUESTION = "How fast is binary search?"
@@ -153,9 +153,8 @@ class LoraTraining:
         return trained
 
     def _course(self) -> str:
-        with catalogue(self._config) as rows:
-            course = next(each for each in rows.courses() if each.slug == DATASET)
-        return course.title(self._config.language)
+        with reading_context(self._config) as ctx:
+            return courses.titles(ctx, self._config.language)[DATASET]
 
     def _failed(self, job: JobDetails) -> MerlinError:
         state, reason = text(self._story.language, f"job-{job.state}"), job.error

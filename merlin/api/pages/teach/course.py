@@ -15,20 +15,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form
 from markupsafe import Markup
 from pydantic import BaseModel, Field
-from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import (
-    REFUSALS,
-    Answer,
-    Mark,
-    as_api_request,
-    call_route,
-    call_route_once,
-    preview_route,
-    refusal_text,
-)
-from merlin.api.pages.components import ProofView, proof_of
+from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
+from merlin.api.pages.components import ProofView, proof_view
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.page import (
@@ -38,21 +28,15 @@ from merlin.api.pages.page import (
     Teaching,
     course_led,
     mark,
-    nowhere,
     render_fragment,
     render_page,
 )
 from merlin.api.pages.teach.changes import Clash, Noted, NoteView, clashes, note_view
-from merlin.api.pages.teach.home import of_language
-from merlin.api.rest import teaching as routes
-from merlin.api.rest.teaching import (
-    MOST_LETTERS,
-    CourseBody,
-    MaterialBody,
-    TaughtDetails,
-    TaughtMaterial,
-)
+from merlin.api.rest.teaching import MOST_LETTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
+from merlin.app import teaching
+from merlin.app.changes import EditNotGood, Make, StaleEdit
+from merlin.app.teaching import TaughtDetails, TaughtMaterial
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
@@ -60,7 +44,6 @@ from merlin.course.catalogue import KINDS, Course
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 Revision = Annotated[str, Form(max_length=64)]
-_STALE = 409
 
 
 class CardForm(BaseModel):
@@ -148,7 +131,6 @@ class CourseOutcome:
 @router.get("/courses/{course_id}/edit")
 async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> Response:
     """Return a course as its files say it, with what waits for its commit."""
-    await course_led(visit, course_id)
     return await _course_page(visit, course_id, changed)
 
 
@@ -156,17 +138,12 @@ async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> R
 async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Form()]) -> Response:
     """Ask for a commit with another card."""
     await course_led(visit, course_id)
-
-    async def deed(request: Request) -> Response:
-        return await routes.edit_course(request, visit.caller, course_id, form.body())
-
     try:
-        answer = await call_route(visit, form.once, deed)
+        make = teaching.make_card(form.body().values(), form.revision)
     except REFUSALS as error:
-        return await _course_page(
-            visit, course_id, came=CourseOutcome(refusal_text(visit, error), form)
-        )
-    return await _after(visit, course_id, answer, form)
+        came = CourseOutcome(refusal_text(visit, error), form)
+        return await _course_page(visit, course_id, came=came)
+    return await _submitted(visit, course_id, make, form.model_dump_json(), form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
@@ -178,26 +155,8 @@ async def move_material(
     place: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Ask for a commit in which the material stands at another place."""
-    await course_led(visit, course_id)
-    seen = await material_of(visit, course_id, material_id)
-    body = MaterialBody(
-        title=Texts(**seen.title.model_dump()),
-        type=seen.type.value,
-        lesson=seen.lesson,
-        text=seen.text,
-        file_url=seen.file_url,
-        place=place,
-        revision=seen.revision,
-    )
-
-    async def deed(request: Request) -> Response:
-        return await routes.edit_material(request, visit.caller, course_id, material_id, body)
-
-    try:
-        answer = await call_route(visit, once, deed)
-    except REFUSALS as error:
-        return await _course_page(visit, course_id, came=CourseOutcome(refusal_text(visit, error)))
-    return await _after(visit, course_id, answer)
+    make = teaching.make_move(material_id, place)
+    return await _submitted(visit, course_id, make, f"{once} {material_id} {place}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/remove")
@@ -205,60 +164,40 @@ async def remove_material(
     visit: Teaching, course_id: Id, material_id: Id, once: Mark, revision: Revision
 ) -> Response:
     """Ask for a commit without the material; its page offers the way back."""
-    await course_led(visit, course_id)
-
-    async def deed(request: Request) -> Response:
-        return await routes.remove_material(
-            request, visit.caller, course_id, material_id, revision=revision
-        )
-
-    try:
-        answer = await call_route(visit, once, deed)
-    except REFUSALS as error:
-        return await _course_page(visit, course_id, came=CourseOutcome(refusal_text(visit, error)))
-    if answer.is_good:
-        return seen_other(f"/changes/{answer.said['id']}")
-    return await _after(visit, course_id, answer)
+    make = teaching.make_removal(material_id, revision)
+    once = f"{once} {material_id}"
+    return await _submitted(visit, course_id, make, once, follows="/changes/{}")
 
 
-async def material_of(visit: PageRequest, course_id: int, material_id: int) -> TaughtMaterial:
-    """Return a material as the files say it. Raises Problem 404."""
-    told = await details_of(visit, course_id)
-    for each in told.materials:
-        if each.id == material_id:
-            return each
-    raise nowhere()
-
-
-async def details_of(visit: PageRequest, course_id: int) -> TaughtDetails:
-    """Return a course as its files say it."""
-    return await routes.show_taught_course(await as_api_request(visit), visit.caller, course_id)
-
-
-async def _after(
-    visit: PageRequest, course_id: int, answer: Answer, card: CardForm | None = None
+async def _submitted(
+    visit: PageRequest,
+    course_id: int,
+    make: Make,
+    once: str,
+    card: CardForm | None = None,
+    follows: str = "",
 ) -> Response:
-    """Return what follows an edit: the page with its note, or with why nothing was done."""
-    if answer.is_good:
-        return seen_other(f"/courses/{course_id}/edit?changed={answer.said['id']}")
-    return await _course_page(visit, course_id, came=_course_outcome(visit, answer, card))
-
-
-def _course_outcome(visit: PageRequest, answer: Answer, card: CardForm | None) -> CourseOutcome:
-    if answer.status == _STALE and "revision" in answer.said:
-        if card is None:
-            return CourseOutcome(visit.say("stale-course"))
-        return CourseOutcome(visit.say("stale-card"), card, is_stale=True)
-    if "findings" in answer.said:
-        return CourseOutcome(visit.say("not-good"), card, proof_of(visit, answer.said))
-    return CourseOutcome(str(answer.said.get("detail", "")), card)
+    """Ask for a commit; return what follows: a page that tells of it, or why nothing was done."""
+    follows = follows or f"/courses/{course_id}/edit?changed={{}}"
+    try:
+        done = await teaching.submit(visit.context, visit.caller.actor, course_id, make, once)
+    except StaleEdit:
+        wrong = visit.say("stale-card" if card else "stale-course")
+        came = CourseOutcome(wrong, card, is_stale=card is not None)
+    except EditNotGood as error:
+        came = CourseOutcome(visit.say("not-good"), card, proof_view(visit, error.preview))
+    except REFUSALS as error:
+        came = CourseOutcome(refusal_text(visit, error), card)
+    else:
+        return seen_other(follows.format(done.id))
+    return await _course_page(visit, course_id, came=came)
 
 
 async def _course_page(
     visit: PageRequest, course_id: int, changed: str = "", came: CourseOutcome | None = None
 ) -> Response:
     came = came or CourseOutcome()
-    told = await details_of(visit, course_id)
+    told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
     lying, last = _card(told), len(told.materials) - 1
     card = came.card or lying
     if came.is_stale:
@@ -266,7 +205,7 @@ async def _course_page(
         card = card.model_copy(update={"revision": told.revision})
     view = EditView(
         course_id=course_id,
-        title=of_language(told.name, visit.language) or told.slug,
+        title=told.name.text(visit.language) or told.slug,
         is_active=told.active,
         card=card,
         rows=tuple(_row(visit, each, last) for each in told.materials),
@@ -301,15 +240,12 @@ def _row(visit: PageRequest, material: TaughtMaterial, last: int) -> MaterialRow
         material_id=material.id,
         place=material.place,
         kind=kind,
-        title=of_language(material.title, visit.language),
+        title=material.title.text(visit.language),
         about=" · ".join(said),
         revision=material.revision,
         is_first=material.place == 0,
         is_last=material.place == last,
     )
-
-
-_ACCEPTED, _STALE_MATERIAL = 202, 409
 
 
 class MaterialForm(BaseModel):
@@ -399,8 +335,8 @@ async def new_material(visit: Teaching, course_id: Id) -> Response:
 async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Response:
     """Return the form of a material as its files say it."""
     course = await course_led(visit, course_id)
-    seen = await material_of(visit, course_id, material_id)
-    return _material_page(visit, course, material_id, _form_of(seen), MaterialOutcome())
+    form = await _lying(visit, course_id, material_id)
+    return _material_page(visit, course, material_id, form, MaterialOutcome())
 
 
 @router.post("/courses/{course_id}/edit/preview")
@@ -418,7 +354,7 @@ async def add_material(
     visit: Teaching, course_id: Id, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check a new material, or ask for the commit that adds it."""
-    return await _submitted(visit, course_id, None, form)
+    return await _checked(visit, course_id, None, form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}")
@@ -426,10 +362,10 @@ async def edit_material(
     visit: Teaching, course_id: Id, material_id: Id, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check another text of a material, or ask for the commit that makes it so."""
-    return await _submitted(visit, course_id, material_id, form)
+    return await _checked(visit, course_id, material_id, form)
 
 
-async def _submitted(
+async def _checked(
     visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
 ) -> Response:
     course = await course_led(visit, course_id)
@@ -454,13 +390,27 @@ async def _submitted(
 async def _saved(
     visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
-    answer = await _answer(visit, course.course_id, material_id, form)
-    if answer.status == _ACCEPTED:
-        return seen_other(f"/changes/{answer.said['id']}")
-    if material_id and answer.status == _STALE_MATERIAL and "revision" in answer.said:
-        theirs = _form_of(await material_of(visit, course.course_id, material_id))
+    ctx, actor, body = visit.context, visit.caller.actor, form.body()
+    make = teaching.make_addition(body.draft())
+    if material_id is not None:
+        make = teaching.make_material(material_id, body.draft(), form.revision)
+    try:
+        if form.act == "check":
+            seen = await teaching.preview(ctx, actor, course.course_id, make)
+            came = MaterialOutcome(proof_view(visit, seen))
+        else:
+            # Of a form that is sent again with other words another change comes.
+            once = form.model_dump_json()
+            done = await teaching.submit(ctx, actor, course.course_id, make, once)
+            return seen_other(f"/changes/{done.id}")
+    except StaleEdit:
+        if material_id is None:
+            raise
+        theirs = await _lying(visit, course.course_id, material_id)
         return _clashing(visit, course, material_id, form, theirs)
-    return _material_page(visit, course, material_id, form, _material_outcome(visit, answer))
+    except EditNotGood as error:
+        came = MaterialOutcome(proof_view(visit, error.preview), visit.say("not-good"))
+    return _material_page(visit, course, material_id, form, came)
 
 
 def _clashing(
@@ -474,7 +424,10 @@ def _clashing(
     )
 
 
-def _form_of(seen: TaughtMaterial) -> MaterialForm:
+async def _lying(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
+    """Return a material as it lies there. Raises NotFound."""
+    told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
+    seen = told.material(material_id)
     return MaterialForm(
         title_ru=seen.title.ru or "",
         title_en=seen.title.en or "",
@@ -484,34 +437,6 @@ def _form_of(seen: TaughtMaterial) -> MaterialForm:
         file_url=seen.file_url or "",
         revision=seen.revision,
     )
-
-
-async def _answer(
-    visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
-) -> Answer:
-    body, is_dry = form.body(), form.act == "check"
-
-    async def deed(request: Request) -> Response:
-        caller = visit.caller
-        if material_id is None:
-            return await routes.add_material(request, caller, course_id, body, dry_run=is_dry)
-        return await routes.edit_material(
-            request, caller, course_id, material_id, body, dry_run=is_dry
-        )
-
-    if is_dry:
-        return await preview_route(visit, deed)
-    # Adding knows the form's mark by itself; a change of what lies there does not.
-    ask = call_route_once if material_id is None else call_route
-    return await ask(visit, form.once, deed)
-
-
-def _material_outcome(visit: PageRequest, answer: Answer) -> MaterialOutcome:
-    if answer.is_good:
-        return MaterialOutcome(proof_of(visit, answer.said))
-    if "findings" in answer.said:
-        return MaterialOutcome(proof_of(visit, answer.said), visit.say("not-good"))
-    return MaterialOutcome(wrong=str(answer.said.get("detail", "")))
 
 
 def _material_page(

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.components import Bars, Count, bars_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -26,10 +25,9 @@ from merlin.api.pages.page import (
     when,
     whole,
 )
-from merlin.api.rest.teaching import Questions, show_questions
-from merlin.api.schema import Both, Id
+from merlin.api.schema import Id
 from merlin.app import teaching
-from merlin.chat.feedback import QuestionStatistics
+from merlin.app.teaching import By, Questions
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -61,24 +59,12 @@ class TeachView:
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
-    found = await visit.context.read(teaching.taught, visit.caller.actor)
-    interest = QuestionStatistics(visit.services.db, visit.services.default_dataset)
-    since = visit.services.clock().date() - timedelta(days=DAYS - 1)
-
-    def read() -> list[tuple[int, int]]:
-        sums = []
-        for course in found:
-            days = interest.days(course.slug, since)
-            sums.append((sum(each.questions for each in days), sum(each.down for each in days)))
-        return sums
-
-    numbers = await visit.services.store.read(read)
-    led = [_led(visit, *each) for each in zip(found, numbers, strict=True)]
+    told = await visit.context.read(teaching.sums, visit.caller.actor, DAYS)
+    led = [_led(visit, *each) for each in told]
     return render_page(visit, "teach.html", v=TeachView(tuple(led)))
 
 
-def _led(visit: PageRequest, course: Course, numbers: tuple[int, int]) -> Led:
-    questions, disliked = numbers
+def _led(visit: PageRequest, course: Course, questions: int, disliked: int) -> Led:
     return Led(
         course_id=course.course_id,
         title=course.title(visit.language),
@@ -90,13 +76,6 @@ def _led(visit: PageRequest, course: Course, numbers: tuple[int, int]) -> Led:
     )
 
 
-def of_language(words: Both, language: str) -> str:
-    """Return a text in a language, else in the other one, "" for none."""
-    first, second = (words.ru, words.en) if language == "ru" else (words.en, words.ru)
-    return first or second or ""
-
-
-By = Literal["day", "week"]
 _SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))
 _STEPS = {"day": 1, "week": 7}
 
@@ -133,7 +112,8 @@ async def show_asked(
 ) -> Response:
     """Return what is asked about a course."""
     course = await course_led(visit, course_id)
-    told = await show_questions(await as_api_request(visit), visit.caller, course_id, by, days)
+    act, actor = teaching.questions, visit.caller.actor
+    told = await visit.context.read(act, actor, course_id, by, days, visit.language)
     counts = tuple(_counts(visit, told, days))
     total, bad = sum(each.count for each in counts), sum(each.bad for each in counts)
     view = QuestionsView(
