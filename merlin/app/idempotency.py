@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -17,6 +17,7 @@ from merlin.db.idempotency import (
 )
 
 P = ParamSpec("P")
+T = TypeVar("T")
 _DONE = StoredResponse(204, "", "")
 
 
@@ -24,25 +25,27 @@ def perform_once(
     ctx: Context,
     actor: Actor,
     once: str,
-    act: Callable[Concatenate[Context, Actor, P], object],
+    act: Callable[Concatenate[Context, Actor, P], T],
     /,
     *args: P.args,
     **named: P.kwargs,
-) -> None:
-    """Perform an act unless the same one was performed for this mark already.
+) -> T | None:
+    """Return what an act returns, None where the same one was performed for this mark already.
 
     Both are one transaction: what the act raises leaves the mark free. Raises Refused where the
     mark belongs to another call.
     """
 
-    def work() -> None:
+    def work() -> T | None:
         rows = IdempotencyKeys(ctx.db, ctx.clock)
         asked = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
         found = rows.begin(KeyedCall(actor.user_id, once, asked))
         if isinstance(found, KeyConflict):
             raise Refused(found.value, f"api-problem-idempotency-{found.value}-detail")
-        if isinstance(found, StartedCall):
-            act(ctx, actor, *args, **named)
-            rows.end(found, _DONE)
+        if not isinstance(found, StartedCall):
+            return None
+        result = act(ctx, actor, *args, **named)
+        rows.end(found, _DONE)
+        return result
 
-    ctx.db.joined(work)
+    return ctx.db.joined(work)

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from merlin.account.accounts import LEAST, MOST
 from merlin.account.api_keys import NEEDS, Scope
 from merlin.api.auth import SIGN_IN, Person, change_password, delete_cookie, require_same_origin
-from merlin.api.pages.actions import refusal_text
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import PageRequest, Visiting, render_page, when
 from merlin.api.pages.plans import MyPlan, my_plan
 from merlin.api.problems import Problem

@@ -1,21 +1,16 @@
 """Parts that several pages show.
 
 List, table and confirmation, whose templates are in `component_parts.html`; counts by day as a
-drawing, one bar a day, that stretches to its place; one part of a long list with the way to the
-next; what the checker says of an edit and what the edit changes.
+drawing, one bar a day, that stretches to its place; the way to the next part of a long list; what
+the checker says of an edit and what the edit changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.page import PageRequest
 from merlin.app.changes import PreviewView
 from merlin.core.web.templates import Badge
@@ -109,36 +104,6 @@ def _bar(place: int, each: Count, most: int) -> Bar:
     return Bar(place + 0.12, HIGH - height, height, HIGH - bad, bad)
 
 
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[Row]):
-    """One part; `next_href` "" where it is the last one."""
-
-    rows: Sequence[Row]
-    next_href: str
-
-
-async def listed(
-    visit: PageRequest, read: Callable[[Request, Response], Awaitable[Sequence[Row]]]
-) -> Listed[Row]:
-    """Return the part of a list that the page's address names; `read` is a route of the api."""
-    response = Response()
-    rows = await read(await as_api_request(visit), response)
-    return Listed(rows, _next(visit, response.headers.get("link", "")))
-
-
-def _next(visit: PageRequest, links: str) -> str:
-    """Return this page's address with the cursor of the link that leads on (RFC 8288)."""
-    for link in links.split(", "):
-        address, _, rel = link.partition(">; ")
-        if rel == 'rel="next"':
-            found = dict(parse_qsl(urlsplit(address.lstrip("<")).query))
-            return next_href(visit, found["cursor"])
-    return ""
-
-
 def next_href(visit: PageRequest, cursor: str) -> str:
     """Return this page's address with the cursor of the next part, "" without one."""
     if not cursor:
@@ -193,32 +158,6 @@ class ProofView:
     around: tuple[FindingView, ...]
     files: tuple[FileView, ...]
     tokens: int = 0
-
-
-def proof_of(visit: PageRequest, said: Mapping[str, Any]) -> ProofView:
-    """Return a preview of the api, or a problem with findings, as it is shown."""
-    return ProofView(
-        is_good=bool(said.get("is_good")),
-        is_whole=bool(said.get("is_whole")),
-        findings=_findings_of(visit, said.get("findings", [])),
-        around=_findings_of(visit, said.get("around", [])),
-        files=tuple(
-            FileView(each["path"], diff_lines(each["difference"])) for each in said.get("files", [])
-        ),
-        tokens=int(said.get("tokens", 0)),
-    )
-
-
-def _findings_of(visit: PageRequest, told: Sequence[Mapping[str, Any]]) -> tuple[FindingView, ...]:
-    shown = [
-        FindingView(
-            "bad" if each["severity"] == "error" else "warn",
-            each["text"],
-            visit.say("at-line", path=each["path"], line=str(each["line"])),
-        )
-        for each in told
-    ]
-    return tuple(sorted(shown, key=lambda finding: finding.style))
 
 
 def proof_view(visit: PageRequest, seen: PreviewView) -> ProofView:

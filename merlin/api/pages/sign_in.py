@@ -21,8 +21,8 @@ from merlin.account.accounts import MOST
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import POLL_S, SIGN_IN, delete_cookie, require_same_origin
-from merlin.api.pages.actions import refusal_text
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.problems import Problem, status_of
 from merlin.app.sign_in import Blocked

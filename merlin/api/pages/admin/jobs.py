@@ -14,10 +14,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Mark, refusal_text
 from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import Mark, refusal_text
 from merlin.api.pages.page import (
     Launching,
     PageRequest,

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Mark
 from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import Mark
 from merlin.api.pages.page import (
     PageRequest,
     Promoting,

@@ -15,17 +15,17 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.actions import Mark, refusal_text
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import Mark, refusal_text
 from merlin.api.pages.page import Keeping, Link, PageRequest, render_page, when, word
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Page, Sought, page_of, page_part
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.once import perform_once
+from merlin.app.idempotency import perform_once
 from merlin.app.users import AuditEntry, UserDetails, UserView
 from merlin.billing.plan import Format, plan_named
 from merlin.billing.quota import MOST

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
 from merlin.api.pages.components import DiffLine, diff_lines
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
 from merlin.api.pages.page import (
     Link,
     PageRequest,

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
 from merlin.api.pages.components import ProofView, proof_view
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.page import (
     PATTERN,

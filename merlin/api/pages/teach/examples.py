@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Mark, refusal_text
 from merlin.api.pages.components import ProofView, next_href, proof_view
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
 from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
 from merlin.api.pages.teach.changes import Clash, clashes
 from merlin.api.rest.examples import ExampleBody
