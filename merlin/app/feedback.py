@@ -7,7 +7,7 @@ from merlin.app import proposals, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sessions import TurnView
-from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.feedback import Rating, Ratings, toggle_rating
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
@@ -74,6 +74,18 @@ def rate(
     return draft
 
 
+def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> Rating | None:
+    """Keep what a pressed button says of an answer; return what counts now.
+
+    The same button again takes the rating back. Who may rate the turn is for the caller to say:
+    under an answer in a group everybody may.
+    """
+    ratings = Ratings(ctx.db, ctx.bot_id, ctx.clock)
+    rating = toggle_rating(ratings.of(turn_id, actor.user_id), pressed)
+    ratings.rate(turn_id, actor.user_id, rating)
+    return rating
+
+
 def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
     """Forget what the actor thinks of an answer; harmless where there is nothing.
 
@@ -86,9 +98,8 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
 def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: str) -> Draft:
     if not has_consent(ctx, actor):
         raise _refused("no-consent")
-    dataset = dataset_of(ctx, turn.model)
-    is_short = len(turn.question) <= MOST_LETTERS
-    if not (turn.is_private and turn.format in FORMATS and is_short and dataset):
+    dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
+    if not (turn.is_private and dataset):
         raise _refused("no-example")
     question = mask_personal_data(turn.question, language).words
     answer = mask_personal_data(words, language).words
@@ -98,8 +109,13 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: s
     return draft
 
 
-def dataset_of(ctx: Context, model_id: str) -> str:
-    """Return the dataset that a correction of a model's answer belongs to, "" for none."""
+def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
+    """Return the dataset that a correction of an answer belongs to.
+
+    "" where there is none, and for a question that can be no example; `source` is its format.
+    """
+    if source not in FORMATS or len(question) > MOST_LETTERS:
+        return ""
     catalogue = ModelCatalogue(ctx.db)
     model = catalogue.model(model_id) if model_id else None
     if model is not None:

@@ -28,7 +28,7 @@ from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.bot.rendering import pages
-from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions, toggle_rating
+from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import StoredAnswer, Turn, Turns
 from merlin.core import i18n, money
 from merlin.core.formatted_text import Button, FormattedMessage
@@ -183,10 +183,7 @@ async def rate(context: BotContext) -> None:
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.alert(context.translate("bot-not-yours"), is_loud=True)
-        rating = toggle_rating(
-            Ratings(context.db, context.bot_id).of(turn.turn_id, context.user_id), pressed
-        )
-        Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
+        rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
         counted[:] = [(turn, rating)]
         return _thanked(context, turn, rating)
 
@@ -267,7 +264,6 @@ def _marked(button: Button, rating: Rating | None) -> Button:
 
 LINK = "fix"
 WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
-# What was asked in these can be an example: a picture or a whole document cannot.
 
 
 def fix(context: BotContext) -> View:
@@ -288,9 +284,6 @@ def fix(context: BotContext) -> View:
 
 def _refusal(context: BotContext, turn: Turn) -> str:
     """Return the key of why this turn cannot be corrected, "" where it can."""
-    question = turn.question
-    if question.format not in feedback.FORMATS or len(question.text) > MOST_LETTERS:
-        return "fix-no-example"
     return "" if turn.written is not None and _dataset(context, turn) else "fix-no-example"
 
 
@@ -384,8 +377,9 @@ def send(context: BotContext) -> View:
 
 def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset that a correction of this turn belongs to, "" where there is none."""
-    model_id = turn.written.model_id if turn.written else ""
-    return feedback.dataset_of(context.services, model_id)
+    question, written = turn.question, turn.written
+    model_id = written.model_id if written else ""
+    return feedback.dataset_of(context.services, question.text, question.format, model_id)
 
 
 def _wait(context: BotContext, step: str, values: Mapping[str, Any]) -> None:
