@@ -35,7 +35,7 @@ from merlin.db.writer import Store
 from merlin.providers.payments import PaymentGateway, PolledGateway
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps
-from merlin.training.sunset import Reliance
+from merlin.training.sunset import NamedModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Context:
     caps: Caps = field(default_factory=Caps)
     currencies: Mapping[str, str] = field(default_factory=dict)
     sunsets: Mapping[str, date] = field(default_factory=dict)
-    relies_on: Sequence[Reliance] = ()
+    named_models: Sequence[NamedModel] = ()
     courses: CourseCache = field(default_factory=CourseCache)
     vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
     known: KnownModels = field(default_factory=KnownModels)

@@ -205,7 +205,7 @@ def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
 
 def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
     """Return when models that are in use go dark, the next first."""
-    used = {each.model_id: each.purpose for each in ctx.relies_on}
+    used = {each.model_id: each.purpose for each in ctx.named_models}
     used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
     ends = sorted((ctx.sunsets[base], base) for base in used if base in ctx.sunsets)
     return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in ends]

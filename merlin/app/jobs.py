@@ -28,7 +28,7 @@ from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, load_time
 from merlin.training.job_store import Launches
 from merlin.training.jobs import FINAL, JobState
-from merlin.training.launch_plan import Desk
+from merlin.training.launch_plan import LaunchPlanner
 from merlin.training.launch_plan import quote as quote_launch
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
@@ -242,7 +242,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     verdict = PipelineHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    told = quote_launch(Desk(Launches(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
+    told = quote_launch(LaunchPlanner(Launches(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
     recipe, why = told.order.recipe, told.refusal
     return QuoteView(
         dataset=dataset,

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from merlin.daemon.services import DaemonServices
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
+from merlin.training.job_store import Jobs
 from merlin.training.jobs import Job, JobState, is_known
 from merlin.training.models import Model, ModelState, Serving
-from merlin.training.sunset import Reliance, fading
+from merlin.training.promotion_store import Promotions
+from merlin.training.sunset import NamedModel, sunset_warnings
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).
 SILENT = timedelta(minutes=5)
@@ -34,39 +36,41 @@ class Alarm:
 def warn_of_problems(services: DaemonServices) -> bool:
     """Tell the admins of every open job and unproved model that is in trouble."""
     now = services.clock()
-    found = [each for job in services.jobs.open_jobs() for each in _of_job(services, job, now)]
-    found += [each for model in services.bench.rows.unproved() for each in _of_model(model, now)]
+    found = [each for job in Jobs(services.db).open_jobs() for each in _of_job(services, job, now)]
+    found += [
+        each for model in services.evaluator.rows.unproved() for each in _of_model(model, now)
+    ]
     found += [
         _of_gone(serving, now)
-        for serving in services.promotions.serving().values()
+        for serving in Promotions(services.db).serving().values()
         if serving.model.state is ModelState.GONE
     ]
     for each in found:
-        services.notices.tell(ADMINS, each.key, each.arguments, once=each.once)
+        Notices(services.db).tell(ADMINS, each.key, each.arguments, once=each.once)
     return False
 
 
 def warn_of_sunsets(services: DaemonServices) -> None:
     """Tell the admins in time of models that hear or see for the bot and will go dark."""
 
-    def sunset(reliance: Reliance) -> date | None:
-        terms = services.desk.terms.get(reliance.provider)
-        return terms.sunset(reliance.model_id) if terms else None
+    def sunset(model: NamedModel) -> date | None:
+        terms = services.planner.terms.get(model.provider)
+        return terms.sunset(model.model_id) if terms else None
 
-    for each in fading(services.relies_on, sunset, services.clock().date()):
-        model = each.reliance
+    for each in sunset_warnings(services.named_models, sunset, services.clock().date()):
+        model = each.model
         told = {
             "provider": model.provider,
             "model": model.model_id,
             "date": each.ends.isoformat(),
         }
         once = f"sunset:{model.purpose}:{model.provider}:{model.model_id}:{each.step}"
-        services.notices.tell(ADMINS, f"notice-sunset-{model.purpose}", told, once=once)
+        Notices(services.db).tell(ADMINS, f"notice-sunset-{model.purpose}", told, once=once)
 
 
 def _of_job(services: DaemonServices, job: Job, now: datetime) -> Iterator[Alarm]:
     told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
-    if job.provider not in services.towers:
+    if job.provider not in services.pollers:
         yield Alarm("notice-no-provider", told, f"no-provider:{job.job_id}")
     if job.error and now - job.updated_at > SILENT:
         yield _silence(job.provider, job.error, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from merlin.app.pipeline import PipelineHistory
 from merlin.core.errors import SourceError
 from merlin.daemon.services import DaemonServices
 
@@ -37,19 +38,19 @@ class NoteWriter:
     def _write(self, failures: list[SourceError]) -> int:
         """Write the notes that can be written; return how many, add why others could not be."""
         count = 0
-        for commit, words in self._services.chronicle.unnoted():
+        for commit, words in PipelineHistory(self._services.db).unnoted():
             try:
-                self._services.workshop.source.note(commit, words)
+                self._services.build_settings.source.note(commit, words)
             except SourceError as failure:
                 failures.append(failure)
                 continue
-            self._services.chronicle.noted(commit, words)
+            PipelineHistory(self._services.db).noted(commit, words)
             count += 1
         return count
 
     def _share(self) -> None:
         try:
-            self._services.workshop.source.share_notes()
+            self._services.build_settings.source.share_notes()
         except SourceError:
             self._share_at = time.monotonic() + self._pause_s
             self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from merlin.app.pipeline import PipelineHistory
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.db.audit import is_person
-from merlin.db.notices import OTHERS
-from merlin.db.requests import Request, RequestKind, RequestState
+from merlin.db.notices import OTHERS, Notices
+from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.training.job_store import Jobs
 from merlin.training.jobs import JobState, advance
 from merlin.training.launch_plan import launch_by_hand
 from merlin.training.promote import Candidate, promote_by_hand, roll_back
+from merlin.training.promotion_store import Promotions
 
 log = get_logger(__name__)
 
@@ -42,7 +45,7 @@ def serve_requests(
     """
     done = False
     kinds = [kind for kind, each in KINDS.items() if has_providers or not each.needs_provider]
-    while (request := services.requests.claim(tuple(kinds))) is not None:
+    while (request := Requests(services.db).claim(tuple(kinds))) is not None:
         _serve(services, request, fetch)
         done = True
     return done
@@ -63,13 +66,13 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
     _tell_others(services, request, result)
-    services.requests.finish(request.request_id, RequestState.DONE, result)
+    Requests(services.db).finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
 
 
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
     told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
-    services.requests.finish(request.request_id, RequestState.FAILED, told)
+    Requests(services.db).finish(request.request_id, RequestState.FAILED, told)
 
 
 def _tell_others(services: DaemonServices, request: Request, result: Result) -> None:
@@ -77,7 +80,7 @@ def _tell_others(services: DaemonServices, request: Request, result: Result) -> 
     if request.kind in _TOLD and is_person(request.by):
         told = {**result, "by": request.by}
         key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
-        services.notices.tell(OTHERS, key, told, once=once)
+        Notices(services.db).tell(OTHERS, key, told, once=once)
 
 
 def _word(request: Request, name: str) -> str:
@@ -85,65 +88,67 @@ def _word(request: Request, name: str) -> str:
 
 
 def _fetched(services: DaemonServices, _request: Request) -> Result:
-    return {"position": services.workshop.journal.line().newest}
+    return {"position": services.build_settings.journal.line().newest}
 
 
 def _polled(services: DaemonServices, _request: Request) -> Result:
     """Make every launched job due, for the poll tick that comes next."""
-    jobs = [job for job in services.jobs.open_jobs() if job.state is not JobState.LAUNCHING]
+    jobs = [job for job in Jobs(services.db).open_jobs() if job.state is not JobState.LAUNCHING]
     for job in jobs:
-        services.jobs.save(job, replace(job, not_before=None))
+        Jobs(services.db).save(job, replace(job, not_before=None))
     return {"jobs": len(jobs)}
 
 
 def _counted(services: DaemonServices, request: Request) -> Result:
     """Look at once which models there still are: the bot was told that one is gone."""
-    services.census.doubt(_word(request, "model"))
-    changed = services.census.take()
+    services.inventory.doubt(_word(request, "model"))
+    changed = services.inventory.take()
     return {"models": {model.model_id: model.state.value for model in changed}}
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
-    verdict = services.chronicle.newest(_word(request, "dataset"), _word(request, "commit") or None)
+    verdict = PipelineHistory(services.db).newest(
+        _word(request, "dataset"), _word(request, "commit") or None
+    )
     if verdict.build_id is None:
         raise Refused(f"{verdict.dataset} is {verdict.word}", "build-none", dataset=verdict.dataset)
-    build = services.desk.rows.build(verdict.build_id)
+    build = services.planner.rows.build(verdict.build_id)
     return {"build": build.version, "commit": verdict.commit, "verdict": verdict.word.value}
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:
-    verdict = services.chronicle.newest(_word(request, "dataset"))
-    job = launch_by_hand(services.desk, verdict)
+    verdict = PipelineHistory(services.db).newest(_word(request, "dataset"))
+    job = launch_by_hand(services.planner, verdict)
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
 def _cancel(services: DaemonServices, request: Request) -> Result:
     number = _word(request, "job")
-    job = services.jobs.get(int(number) if number.isdecimal() else 0)
+    job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
     if job.is_final:
         raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
     if job.state is JobState.LAUNCHING:
         raise Refused("the launch is under way", "cancel-launching", job=job.job_id)
-    tower = services.towers.get(job.provider)
-    if tower is None:
+    poller = services.pollers.get(job.provider)
+    if poller is None:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
-    report = tower.jobs.cancel(job.provider_job_id)
+    report = poller.jobs.cancel(job.provider_job_id)
     # The final word of the provider is the truth: a job may succeed while it is cancelled. Its
     # model is kept then, and does not serve.
     after = advance(job, report, services.clock())
-    services.jobs.give_up(job, after.updated_at)
-    services.jobs.save(job, after)
+    Jobs(services.db).give_up(job, after.updated_at)
+    Jobs(services.db).save(job, after)
     return {"job": job.job_id, "dataset": job.dataset, "state": after.state.value}
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:
-    return _switched(promote_by_hand(services.promotions, _word(request, "model"), request.by))
+    return _switched(promote_by_hand(Promotions(services.db), _word(request, "model"), request.by))
 
 
 def _roll_back(services: DaemonServices, request: Request) -> Result:
     to = _word(request, "to") or None
-    return _switched(roll_back(services.promotions, _word(request, "dataset"), request.by, to))
+    return _switched(roll_back(Promotions(services.db), _word(request, "dataset"), request.by, to))
 
 
 def _switched(candidate: Candidate) -> Result:
@@ -153,9 +158,9 @@ def _switched(candidate: Candidate) -> Result:
 
 def _pin(services: DaemonServices, request: Request) -> Result:
     dataset = _word(request, "dataset")
-    if dataset not in services.promotions.serving():
+    if dataset not in Promotions(services.db).serving():
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    services.promotions.pin(dataset, is_pinned=request.kind == RequestKind.PIN)
+    Promotions(services.db).pin(dataset, is_pinned=request.kind == RequestKind.PIN)
     return {"dataset": dataset, "pinned": request.kind == RequestKind.PIN}
 
 

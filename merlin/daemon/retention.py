@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from merlin.app.retention import RemovableFiles
 from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
@@ -27,11 +28,11 @@ def apply_retention(services: DaemonServices) -> bool:
         "files": _remove_files(services) if kept.files_days else 0,
         "models": _remove_models(services) if kept.models_days else 0,
     }
-    with services.workshop.turn:
-        removed["texts"] = services.removable.drop_texts()
+    with services.build_settings.turn:
+        removed["texts"] = RemovableFiles(services.db, services.clock).drop_texts()
         if kept.mirror_days:
-            needed = services.removable.needed_commits()
-            services.workshop.source.clean(needed, kept.mirror_days, now)
+            needed = RemovableFiles(services.db, services.clock).needed_commits()
+            services.build_settings.source.clean(needed, kept.mirror_days, now)
     if any(removed.values()):
         log.info("what nobody needs was removed", **removed)
     return any(removed.values())
@@ -40,37 +41,39 @@ def apply_retention(services: DaemonServices) -> bool:
 def _remove_builds(services: DaemonServices) -> int:
     before = services.clock() - timedelta(days=services.retention.builds_days)
     # A build that is being written has its folder before its row.
-    with services.workshop.turn:
-        old = frozenset(build.folder for build in services.removable.builds(before))
-        known = services.removable.folders() - old
-        return remove_folders(services.workshop.builds, known, old, before)
+    with services.build_settings.turn:
+        old = frozenset(
+            build.folder for build in RemovableFiles(services.db, services.clock).builds(before)
+        )
+        known = RemovableFiles(services.db, services.clock).folders() - old
+        return remove_folders(services.build_settings.builds, known, old, before)
 
 
 def _remove_files(services: DaemonServices) -> int:
     before = services.clock() - timedelta(days=services.retention.files_days)
 
     def remove(old: OldFiles) -> bool:
-        pad = services.pads[old.provider]
-        return remove_files(pad.files, pad.intents, old, services.clock)
+        launcher = services.launchers[old.provider]
+        return remove_files(launcher.files, launcher.intents, old, services.clock)
 
-    return _each(services, services.removable.files(before), remove)
+    return _each(services, RemovableFiles(services.db, services.clock).files(before), remove)
 
 
 def _remove_models(services: DaemonServices) -> int:
     before = services.clock() - timedelta(days=services.retention.models_days)
 
     def remove(old: OldModel) -> bool:
-        if not services.removable.give_up(old, before):
+        if not RemovableFiles(services.db, services.clock).give_up(old, before):
             return False
-        models, pad = services.models[old.provider], services.pads[old.provider]
-        return remove_model(models, pad.intents, old, services.clock)
+        models, launcher = services.models[old.provider], services.launchers[old.provider]
+        return remove_model(models, launcher.intents, old, services.clock)
 
-    return _each(services, services.removable.models(before), remove)
+    return _each(services, RemovableFiles(services.db, services.clock).models(before), remove)
 
 
 def _each(services: DaemonServices, olds: Sequence[Old], remove: Callable[[Old], bool]) -> int:
     """Remove one after the other; a provider that cannot answer now is left until the next tick."""
-    removed, away = 0, {old.provider for old in olds} - services.pads.keys()
+    removed, away = 0, {old.provider for old in olds} - services.launchers.keys()
     for old in olds:
         if old.provider in away:
             continue

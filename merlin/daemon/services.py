@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from merlin.app.pipeline import PipelineHistory
-from merlin.app.retention import RemovableFiles
+from merlin.app.context import Context
 from merlin.config.settings import Retention
-from merlin.core.clock import Clock
 from merlin.daemon.changing import ChangeProcessor
-from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import BuildSettings
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats
-from merlin.db.requests import Requests
+from merlin.db.processes import Heartbeats
 from merlin.providers.base import ModelList
-from merlin.training.job_store import Jobs
-from merlin.training.launch import Pad
-from merlin.training.launch_plan import Desk
-from merlin.training.poll import Tower
-from merlin.training.promotion_store import Promotions
-from merlin.training.prove import Bench, Census
-from merlin.training.sunset import Reliance
+from merlin.training.launch import Launcher
+from merlin.training.launch_plan import LaunchPlanner
+from merlin.training.poll import Poller
+from merlin.training.prove import Evaluator, ModelInventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +33,24 @@ class EngineLook:
     answers: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonServices:
-    """Ports and functions of the daemon; `pads`, `towers` and `models` are by provider name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonServices(Context):
+    """What the ticks work with; `launchers`, `pollers` and `models` are by provider name.
 
-    `engine` asks Merlin's own engine whether it lives, where it is a provider.
-    `relies_on` are models that nobody tunes and yet the bot needs: their sunsets are watched.
+    `engine` asks Merlin's own engine whether it lives, where it is a provider. The sunsets of
+    `named_models` are watched too: nobody tunes them and yet the bot needs them.
     """
 
-    workshop: BuildSettings
-    desk: Desk
-    pads: Mapping[str, Pad]
-    towers: Mapping[str, Tower]
-    bench: Bench
-    census: Census
-    jobs: Jobs
-    promotions: Promotions
-    chronicle: PipelineHistory
-    requests: Requests
-    notices: Notices
+    build_settings: BuildSettings
+    planner: LaunchPlanner
+    launchers: Mapping[str, Launcher]
+    pollers: Mapping[str, Poller]
+    evaluator: Evaluator
+    inventory: ModelInventory
     heartbeats: Heartbeats
-    wake: ChangeCounter
-    clock: Clock
     pace: Pace
     still_alive: Callable[[], None]
     changing: ChangeProcessor
-    books: FileIndex
     retention: Retention
-    removable: RemovableFiles
     models: Mapping[str, ModelList]
-    relies_on: Sequence[Reliance] = ()
     engine: EngineLook | None = None

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from merlin.app.pipeline import PipelineHistory
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
@@ -22,17 +23,22 @@ from merlin.daemon.notes import NoteWriter
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import sync_files
 from merlin.dataset.gather import DroppedCommits, Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.db.notices import ADMINS, notify_failing_steps
+from merlin.db.notices import ADMINS, Notices, notify_failing_steps
+from merlin.db.processes import ChangeCounter
+from merlin.db.requests import Requests
 from merlin.git.source import Commit
 from merlin.training.evaluate import Evaluation
+from merlin.training.job_store import Jobs
 from merlin.training.jobs import FORBIDDEN, Job, JobState
-from merlin.training.launch import Pad, carry, wait
+from merlin.training.launch import Launcher, carry, wait
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.poll import keep_diary, look
 from merlin.training.promote import promote_newest
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import prove_new
 from merlin.training.sunset import warning_due
 
@@ -55,7 +61,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("note", NoteWriter(services), max(step, 1.0)),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch"),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
-        Tick("census", partial(census, services), MINUTE_S),
+        Tick("census", partial(check_inventory, services), MINUTE_S),
         Tick("watch", partial(watch, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
@@ -66,8 +72,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 def fetch(services: DaemonServices) -> bool:
     """Bring in new commits: check, build and record each; tell the admins what they must know."""
     try:
-        gathered = gather(services.workshop, partial(_tell_gathered, services))
-        sync_files(services.workshop.source, services.books)
+        gathered = gather(services.build_settings, partial(_tell_gathered, services))
+        sync_files(services.build_settings.source, FileIndex(services.db))
     except SourceError as error:
         _tell_today(services, "notice-repository", reason=str(error))
         raise
@@ -77,20 +83,20 @@ def fetch(services: DaemonServices) -> bool:
     if gathered.head is None:
         _tell_today(services, "notice-no-branch")
     if gathered.count or gathered.left:
-        services.wake.bump()
+        ChangeCounter(services.db).bump()
     return bool(gathered.count or gathered.left)
 
 
 def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
     day = services.clock().date().isoformat()
-    services.notices.tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
+    Notices(services.db).tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
 
 
 def _tell_gathered(services: DaemonServices, what: DroppedCommits | tuple[Commit, Outcome]) -> None:
     if isinstance(what, DroppedCommits):
         log.warning("history was rewritten", commits_left=what.count, head=what.head)
         left = {"count": what.count, "head": what.head[:10]}
-        services.notices.tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{what.head}")
+        Notices(services.db).tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{what.head}")
     elif what[1].word is VerdictStatus.REJECTED:
         _tell_rejected(services, *what)
     else:
@@ -104,7 +110,7 @@ def _tell_rejected(services: DaemonServices, commit: Commit, outcome: Outcome) -
         "reason": {"key": outcome.reason, "arguments": dict(outcome.arguments or {})},
     }
     once = f"rejected:{commit.sha}:{outcome.dataset}"
-    services.notices.tell(ADMINS, "notice-rejected", told, once=once)
+    Notices(services.db).tell(ADMINS, "notice-rejected", told, once=once)
 
 
 def _tell_findings(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
@@ -122,41 +128,43 @@ def _tell_findings(services: DaemonServices, commit: Commit, outcome: Outcome) -
         "reason": {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)},
     }
     once = f"findings:{commit.sha}:{outcome.dataset}"
-    services.notices.tell(ADMINS, "notice-findings", told, once=once)
+    Notices(services.db).tell(ADMINS, "notice-findings", told, once=once)
 
 
 def launch(services: DaemonServices) -> bool:
     """Decide what is launched now, and carry every launching job on."""
-    begun = launch_waiting(services.desk)
+    begun = launch_waiting(services.planner)
     moved = bool(begun)
-    for job in services.jobs.open_jobs():
+    for job in Jobs(services.db).open_jobs():
         if job.state is JobState.LAUNCHING and _is_due(services, job):
             moved = _carry(services, job) or moved
     return moved
 
 
 def _carry(services: DaemonServices, job: Job) -> bool:
-    pad = services.pads.get(job.provider)
-    if pad is None:
+    launcher = services.launchers.get(job.provider)
+    if launcher is None:
         return False  # the alarms tell of it
-    after = _carried(services, pad, job)
-    services.jobs.save(job, after)
+    after = _carried(services, launcher, job)
+    Jobs(services.db).save(job, after)
     if after.state is JobState.SUCCEEDED:
         # Found again after its end (a lost database): nobody will look at it any more.
-        keep_diary(services.towers[job.provider], after)
+        keep_diary(services.pollers[job.provider], after)
     if after.state is JobState.FAILED:
         tell = _tell_forbidden if after.status == FORBIDDEN else _tell_failed
         tell(services, after)
     return after.state is not job.state
 
 
-def _carried(services: DaemonServices, pad: Pad, job: Job) -> Job:
+def _carried(services: DaemonServices, launcher: Launcher, job: Job) -> Job:
     """Carry one launch; what is wrong with its build is no trouble of the others."""
-    build = services.desk.rows.build(job.build_id)
-    commit = services.chronicle.commit_of(job.job_id)
+    build = services.planner.rows.build(job.build_id)
+    commit = PipelineHistory(services.db).commit_of(job.job_id)
     now = services.clock()
     try:
-        return carry(pad, job, build, lambda: restore_build(services.workshop, commit, build))
+        return carry(
+            launcher, job, build, lambda: restore_build(services.build_settings, commit, build)
+        )
     except (NotFound, DatasetError) as fault:  # nobody can make its bytes any more
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
         return replace(job, state=JobState.FAILED, error=str(fault), updated_at=now)
@@ -167,11 +175,11 @@ def _carried(services: DaemonServices, pad: Pad, job: Job) -> Job:
 def poll(services: DaemonServices) -> bool:
     """Look at every launched job that is due; True when one of them ended."""
     ended = False
-    for job in services.jobs.open_jobs():
-        tower = services.towers.get(job.provider)
-        if tower is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
+    for job in Jobs(services.db).open_jobs():
+        poller = services.pollers.get(job.provider)
+        if poller is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
             continue
-        after = look(tower, job)
+        after = look(poller, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
             _tell_failed(services, after)
         ended = ended or after.is_final
@@ -187,38 +195,38 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
 
 def _tell_failed(services: DaemonServices, job: Job) -> None:
     told = {"job": job.job_id, "dataset": job.dataset, "reason": job.error or job.status}
-    services.notices.tell(ADMINS, "notice-failed", told, once=f"failed:{job.job_id}")
-    services.wake.bump()
+    Notices(services.db).tell(ADMINS, "notice-failed", told, once=f"failed:{job.job_id}")
+    ChangeCounter(services.db).bump()
 
 
 def _tell_forbidden(services: DaemonServices, job: Job) -> None:
     told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
     told = {**told, "reason": job.error}
-    services.notices.tell(ADMINS, "notice-forbidden", told, once=f"forbidden:{job.job_id}")
-    services.wake.bump()
+    Notices(services.db).tell(ADMINS, "notice-forbidden", told, once=f"forbidden:{job.job_id}")
+    ChangeCounter(services.db).bump()
 
 
 def prove(services: DaemonServices) -> bool:
     """Prove new models; one that may never serve is not asked."""
-    if services.bench.rows.unproved():
-        services.promotions.retire_revoked()
-    return bool(prove_new(services.bench))
+    if services.evaluator.rows.unproved():
+        Promotions(services.db).retire_revoked()
+    return bool(prove_new(services.evaluator))
 
 
 def promote(services: DaemonServices) -> bool:
     """Let the newest good model of each dataset serve."""
-    with services.workshop.line_moves:
-        switched = promote_newest(services.promotions)
+    with services.build_settings.line_moves:
+        switched = promote_newest(Promotions(services.db))
     for candidate in switched:
         model = candidate.model
         told = {
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
-            "proof": _proof(services.bench.rows.proof(model.model_row)),
+            "proof": _proof(services.evaluator.rows.proof(model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
-        services.notices.tell(ADMINS, "notice-serving", told, once=once)
+        Notices(services.db).tell(ADMINS, "notice-serving", told, once=once)
     return bool(switched)
 
 
@@ -230,25 +238,25 @@ def _proof(proof: Evaluation | None) -> Mapping[str, object]:
     return {"key": "proof-told", "arguments": {"right": right, "questions": proof.questions}}
 
 
-def census(services: DaemonServices) -> bool:
+def check_inventory(services: DaemonServices) -> bool:
     """Look which proved models their providers still have; the alarm tells of one that serves."""
-    return bool(services.census.take())
+    return bool(services.inventory.take())
 
 
 def watch(services: DaemonServices) -> bool:
     """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
     warn_of_sunsets(services)
     today = services.clock().date()
-    for dataset, serving in services.promotions.serving().items():
-        recipe = services.desk.rows.build(serving.model.build_id).manifest["recipe"]
+    for dataset, serving in Promotions(services.db).serving().items():
+        recipe = services.planner.rows.build(serving.model.build_id).manifest["recipe"]
         base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
-        terms = services.desk.terms.get(serving.model.provider)
+        terms = services.planner.terms.get(serving.model.provider)
         ends = terms.sunset(base) if terms else None
         step = warning_due(ends, today) if ends else None
         if ends is not None and step is not None:
             told = {"dataset": dataset, "model": base, "date": ends.isoformat()}
             once = f"sunset:{dataset}:{base}:{step}"
-            services.notices.tell(ADMINS, "notice-sunset", told, once=once)
+            Notices(services.db).tell(ADMINS, "notice-sunset", told, once=once)
     return False
 
 
@@ -258,11 +266,11 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
 
     def serve() -> bool:
         nonlocal seen
-        counter = services.wake.read()
+        counter = ChangeCounter(services.db).read()
         if counter == seen:
             return False
         if seen is None:
-            services.requests.release()  # what was cut off is taken up again
+            Requests(services.db).release()  # what was cut off is taken up again
         seen = None
         done = serve_requests(services, partial(fetch, services))
         seen = counter
@@ -308,7 +316,7 @@ def _beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
                 failing=failing,
             )
         )
-        notify_failing_steps(services.notices, "daemon", failing, services.clock().date())
+        notify_failing_steps(Notices(services.db), "daemon", failing, services.clock().date())
         return False
 
     return beat

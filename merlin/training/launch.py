@@ -46,7 +46,7 @@ _MAY_LACK_A_FILE = (400, 404, 422)
 
 
 @dataclass(frozen=True, slots=True)
-class Pad:
+class Launcher:
     """What a launch needs of one provider; `settle_s`: how long its lists may lag."""
 
     files: TrainingFiles
@@ -65,17 +65,17 @@ class NotYet(Exception):
         self.until = until
 
 
-def carry(pad: Pad, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
+def carry(launcher: Launcher, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
     """Take a launching job as far as it gets now; return it queued, failed or still launching.
 
     `prepare` is called before a file is uploaded: the build's folder must be there then. What
     it raises passes through. `updated_at` stays where the provider gave no answer.
     """
-    now = pad.clock()
+    now = launcher.clock()
     try:
-        train = _file(pad, job, build, "train", prepare)
-        test = _file(pad, job, build, "test", prepare) if build.test else None
-        report = _create(pad, job, build, train, test)
+        train = _file(launcher, job, build, "train", prepare)
+        test = _file(launcher, job, build, "test", prepare) if build.test else None
+        report = _create(launcher, job, build, train, test)
     except NotYet as later:
         return replace(job, not_before=later.until)
     except ProviderBusy as busy:
@@ -106,29 +106,31 @@ def file_name(build: Build, split: str) -> str:
     return f"merlin-{build.dataset}-{build.digest[:SHORT]}-{split}.jsonl"
 
 
-def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], None]) -> str:
+def _file(
+    launcher: Launcher, job: Job, build: Build, split: str, prepare: Callable[[], None]
+) -> str:
     name = file_name(build, split)
 
     def find() -> str | None:
-        stored = pad.files.find(name)
+        stored = launcher.files.find(name)
         for surplus in stored[1:]:
-            pad.files.delete(surplus.file_id)
+            launcher.files.delete(surplus.file_id)
         if not stored:
             prepare()
         return stored[0].file_id if stored else None
 
     def upload() -> str:
-        path = pad.builds / build.folder / f"{split}.jsonl"
-        file_id = pad.files.upload(name, path).file_id
+        path = launcher.builds / build.folder / f"{split}.jsonl"
+        file_id = launcher.files.upload(name, path).file_id
         kill_point("upload.sent")
         return file_id
 
-    file_id = _once(pad, _upload_key(job, name), "upload", find, upload)
+    file_id = _once(launcher, _upload_key(job, name), "upload", find, upload)
     kill_point("upload.recorded")
     return file_id
 
 
-def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> JobReport:
+def _create(launcher: Launcher, job: Job, build: Build, train: str, test: str | None) -> JobReport:
     recipe = job.recipe
     order = LaunchOrder(
         base_model=recipe.base_model,
@@ -145,42 +147,42 @@ def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> J
     )
 
     def find() -> str | None:
-        return _oldest(pad, job.launch_key)
+        return _oldest(launcher, job.launch_key)
 
     def create() -> str:
-        made = pad.jobs.create(order).provider_job_id
+        made = launcher.jobs.create(order).provider_job_id
         kill_point("launch.sent")
         return made
 
     try:
-        made = _once(pad, f"create:{job.launch_key}", "create", find, create)
+        made = _once(launcher, f"create:{job.launch_key}", "create", find, create)
     except ProviderError as refusal:
-        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(pad, job, build, (train, test)):
-            raise NotYet(pad.clock()) from refusal
+        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(launcher, job, build, (train, test)):
+            raise NotYet(launcher.clock()) from refusal
         raise
     kill_point("launch.recorded")
-    return pad.jobs.report(made)
+    return launcher.jobs.report(made)
 
 
-def _forget_lost(pad: Pad, job: Job, build: Build, files: Sequence[str | None]) -> bool:
+def _forget_lost(launcher: Launcher, job: Job, build: Build, files: Sequence[str | None]) -> bool:
     """Let files that the provider has no longer be uploaded again; once a launch, and told.
 
     A provider that refuses for another reason, or whose list lags, is not asked for ever.
     """
     again = f"again:{job.launch_key}"
-    if pad.intents.open(again, "again").state is IntentState.DONE:
+    if launcher.intents.open(again, "again").state is IntentState.DONE:
         return False
     names = [file_name(build, split) for split in SPLITS]
     lost = [
         name
         for name, file_id in zip(names, files, strict=True)
-        if file_id and file_id not in {stored.file_id for stored in pad.files.find(name)}
+        if file_id and file_id not in {stored.file_id for stored in launcher.files.find(name)}
     ]
     if lost:
         log.warning("training files were lost", job=job.job_id, files=lost)
-        pad.intents.done(again, "")
+        launcher.intents.done(again, "")
         for name in lost:
-            pad.intents.ready(_upload_key(job, name))
+            launcher.intents.ready(_upload_key(job, name))
     return bool(lost)
 
 
@@ -188,54 +190,54 @@ def _upload_key(job: Job, name: str) -> str:
     return f"upload:{job.launch_key}:{name}"
 
 
-def _oldest(pad: Pad, key: str) -> str | None:
+def _oldest(launcher: Launcher, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
-    found = [report for report in pad.jobs.find(key) if report.status != "cancelled"]
+    found = [report for report in launcher.jobs.find(key) if report.status != "cancelled"]
     kept = sorted(found, key=lambda report: report.status == "failed")
     for surplus in kept[1:]:
         if not is_final(surplus.status):
             log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
-            pad.jobs.cancel(surplus.provider_job_id)
+            launcher.jobs.cancel(surplus.provider_job_id)
     return kept[0].provider_job_id if kept else None
 
 
 def _once(
-    pad: Pad, key: str, kind: str, find: Callable[[], str | None], call: Callable[[], str]
+    launcher: Launcher, key: str, kind: str, find: Callable[[], str | None], call: Callable[[], str]
 ) -> str:
     """Return the outside's id for `key`, making the call only when it surely was not made."""
-    intent = pad.intents.open(key, kind)
+    intent = launcher.intents.open(key, kind)
     kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
     if intent.state is IntentState.DONE:
         return intent.outside_id
     found = find()
     if found is None:
-        _settle(pad, intent)
-        pad.intents.sending(key, pad.clock())
-        found = _call(pad, key, call)
-    pad.intents.done(key, found)
+        _settle(launcher, intent)
+        launcher.intents.sending(key, launcher.clock())
+        found = _call(launcher, key, call)
+    launcher.intents.done(key, found)
     return found
 
 
-def _settle(pad: Pad, intent: Intent) -> None:
+def _settle(launcher: Launcher, intent: Intent) -> None:
     """Raise NotYet while an earlier call may still show up in the provider's lists."""
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
-    finds = pad.intents.found_nothing(intent.key)
-    settled = intent.sent_at + timedelta(seconds=pad.settle_s)
-    now = pad.clock()
+    finds = launcher.intents.found_nothing(intent.key)
+    settled = intent.sent_at + timedelta(seconds=launcher.settle_s)
+    now = launcher.clock()
     if finds < EMPTY_FINDS or now < settled:
-        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, pad.settle_s))))
+        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, launcher.settle_s))))
 
 
-def _call(pad: Pad, key: str, call: Callable[[], str]) -> str:
+def _call(launcher: Launcher, key: str, call: Callable[[], str]) -> str:
     """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
     try:
         return call()
     except ProviderUnknown:
         raise
     except ProviderBusy:
-        pad.intents.ready(key)
+        launcher.intents.ready(key)
         raise
     except ProviderError:
-        pad.intents.failed(key)
+        launcher.intents.failed(key)
         raise

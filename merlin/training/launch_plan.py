@@ -77,7 +77,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class LaunchPlanner:
     """What launching decisions need; `terms` by provider name."""
 
     rows: Launches
@@ -101,78 +101,78 @@ class Quote:
     refusal: Decision | None
 
 
-def launch_waiting(desk: Desk) -> list[Job]:
+def launch_waiting(planner: LaunchPlanner) -> list[Job]:
     """Decide for every dataset that has waiting verdicts; return the jobs begun or joined."""
     begun = []
-    for _, group in groupby(desk.rows.waiting(), key=lambda verdict: verdict.dataset):
-        job = _consider(desk, list(group))
+    for _, group in groupby(planner.rows.waiting(), key=lambda verdict: verdict.dataset):
+        job = _consider(planner, list(group))
         if job is not None:
             begun.append(job)
     return begun
 
 
-def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
+def launch_by_hand(planner: LaunchPlanner, verdict: Verdict) -> Job:
     """Launch the build of one verdict now, whatever its policy.
 
     A failed one, and one whose model is gone, gets a new attempt. Raises Refused when consent,
     caps or the base's sunset forbid it, when the provider has as many unfinished jobs as it may
     have, or when the verdict has moved on.
     """
-    spec, terms = _terms(desk, verdict)
-    attempt = _next_attempt(desk, verdict, spec)
-    order, refused = _order_by_hand(desk, verdict, spec, terms, attempt)
+    spec, terms = _terms(planner, verdict)
+    attempt = _next_attempt(planner, verdict, spec)
+    order, refused = _order_by_hand(planner, verdict, spec, terms, attempt)
     if refused is None:
-        job = desk.rows.start(verdict, order, ())
+        job = planner.rows.start(verdict, order, ())
         if job is not None:
             return job
         # Another launch may have taken what this one needs.
-        refused = _order_by_hand(desk, verdict, spec, terms, attempt)[1]
+        refused = _order_by_hand(planner, verdict, spec, terms, attempt)[1]
     if refused is not None:
         raise Refused(refused.reason, refused.reason, **refused.arguments)
     raise Refused("the verdict moved on", "launch-moved-on")
 
 
-def quote(desk: Desk, verdict: Verdict) -> Quote:
+def quote(planner: LaunchPlanner, verdict: Verdict) -> Quote:
     """Return what `launch_by_hand` would do now. Raises Refused where its build has a job."""
-    spec, terms = _terms(desk, verdict)
-    attempt = _next_attempt(desk, verdict, spec)
-    order, refused = _order_by_hand(desk, verdict, spec, terms, attempt)
+    spec, terms = _terms(planner, verdict)
+    attempt = _next_attempt(planner, verdict, spec)
+    order, refused = _order_by_hand(planner, verdict, spec, terms, attempt)
     is_priced = terms.price(spec.recipe.base_model) is not None
     return Quote(
-        build=desk.rows.build(order.build_id),
+        build=planner.rows.build(order.build_id),
         order=order,
         cost_micro=order.estimate_micro if is_priced else None,
-        spent_micro=_account(desk, verdict, spec).spent_micro,
+        spent_micro=_account(planner, verdict, spec).spent_micro,
         refusal=refused,
     )
 
 
-def _next_attempt(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> int:
+def _next_attempt(planner: LaunchPlanner, verdict: Verdict, spec: DatasetSpec) -> int:
     """Return the number of the next attempt. Raises Refused while one is under way or stands."""
-    known = desk.rows.newest_attempt(verdict.wish)
-    if known is not None and not _is_lost(desk, verdict, spec, known):
+    known = planner.rows.newest_attempt(verdict.wish)
+    if known is not None and not _is_lost(planner, verdict, spec, known):
         raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
     return known.attempt + 1 if known else 1
 
 
-def _is_lost(desk: Desk, verdict: Verdict, spec: DatasetSpec, known: Job) -> bool:
+def _is_lost(planner: LaunchPlanner, verdict: Verdict, spec: DatasetSpec, known: Job) -> bool:
     """Return whether nothing answers for this verdict: its job or its model is lost."""
     # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
     if verdict.word is VerdictStatus.FAILED or known.state in _LOST:
         return True
-    return verdict.word is VerdictStatus.SERVING and _account(desk, verdict, spec).is_gone
+    return verdict.word is VerdictStatus.SERVING and _account(planner, verdict, spec).is_gone
 
 
-def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
+def _consider(planner: LaunchPlanner, waiting: Sequence[Verdict]) -> Job | None:
     newest, older = waiting[-1], waiting[:-1]
-    spec, terms = _terms(desk, newest)
-    known = desk.rows.newest_attempt(newest.wish)
+    spec, terms = _terms(planner, newest)
+    known = planner.rows.newest_attempt(newest.wish)
     if known is not None:
-        return desk.rows.start(newest, known, older)
-    order, refused = _order(desk, newest, spec, terms, 1)
-    account = _account(desk, newest, spec)
+        return planner.rows.start(newest, known, older)
+    order, refused = _order(planner, newest, spec, terms, 1)
+    account = _account(planner, newest, spec)
     situation = Situation(
-        now=desk.clock(),
+        now=planner.clock(),
         new_examples=account.new_examples,
         slots_free=terms.active_jobs - account.active,
         refusal=refused or (_forbidden(newest, spec) if account.is_forbidden else None),
@@ -180,19 +180,19 @@ def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
     )
     decision = decide(spec.launch, waiting, situation)
     if decision.step is Step.LAUNCH:
-        return desk.rows.start(newest, order, older)
+        return planner.rows.start(newest, order, older)
     if decision.step is Step.WAIT:  # the others of a burst stay: they say when it began
         older = [verdict for verdict in older if verdict.word is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
-        desk.rows.hold(newest, decision, older)
+        planner.rows.hold(newest, decision, older)
     return None
 
 
-def _terms(desk: Desk, verdict: Verdict) -> tuple[DatasetSpec, Terms]:
+def _terms(planner: LaunchPlanner, verdict: Verdict) -> tuple[DatasetSpec, Terms]:
     spec = verdict.spec
     if spec is None:
         raise Refused("the dataset's settings are not readable", "launch-no-spec")
-    terms = desk.terms.get(spec.recipe.provider)
+    terms = planner.terms.get(spec.recipe.provider)
     return spec, terms if terms is not None else _no_provider(spec.recipe.provider)
 
 
@@ -207,17 +207,17 @@ def _no_provider(name: str) -> Terms:
     return Terms(lambda _: None, 0, policy.Caps(), lambda _: hold)
 
 
-def _account(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> Account:
-    since = policy.month_start(desk.clock())
-    return desk.rows.account(verdict, spec.recipe.provider, since)
+def _account(planner: LaunchPlanner, verdict: Verdict, spec: DatasetSpec) -> Account:
+    since = policy.month_start(planner.clock())
+    return planner.rows.account(verdict, spec.recipe.provider, since)
 
 
 def _order_by_hand(
-    desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
+    planner: LaunchPlanner, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
 ) -> tuple[NewJob, Decision | None]:
     """Return the job to be, and what forbids it: nothing launches it later by itself."""
-    order, refused = _order(desk, verdict, spec, terms, attempt)
-    active = _account(desk, verdict, spec).active
+    order, refused = _order(planner, verdict, spec, terms, attempt)
+    active = _account(planner, verdict, spec).active
     if refused is None and active >= terms.active_jobs:
         told = {"provider": spec.recipe.provider, "count": active, "limit": terms.active_jobs}
         refused = Decision(Step.WAIT, "launch-full", told)
@@ -225,17 +225,17 @@ def _order_by_hand(
 
 
 def _order(
-    desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
+    planner: LaunchPlanner, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
 ) -> tuple[NewJob, Decision | None]:
     """Return the job to be, and a hold when consent, money or the base's sunset forbid it."""
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
-    build, recipe, now = desk.rows.build(verdict.build_id), spec.recipe, desk.clock()
+    build, recipe, now = planner.rows.build(verdict.build_id), spec.recipe, planner.clock()
     price = terms.price(recipe.base_model)
     cost, currency = 0, "USD"
     if price is not None:
         cost = policy.estimate(price, build, recipe.hyperparameters)
         currency = price.currency
-    account = _account(desk, verdict, spec)
+    account = _account(planner, verdict, spec)
     refused = Decision(Step.HOLD, "held-revoked") if account.is_revoked else None
     refused = refused or terms.sunset_refusal(recipe.base_model)
     known = cost if price else None

@@ -7,7 +7,7 @@ rest of the test split. Each answer is kept as it comes, and only what was not a
 again. A model that its provider still will not answer with after an hour is refused; a provider
 that is away, or that lets nobody in, says nothing of the model.
 
-Census: which proved models their providers still have; the others are gone.
+ModelInventory: which proved models their providers still have; the others are gone.
 
 A model that the list lacks is asked one question before anything is said of it, because some
 servers list no tuned models; and a list may lag. So it is gone when it was missed twice, at least
@@ -45,7 +45,7 @@ Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Evaluator:
     """What proving needs; `askers` by provider name."""
 
     rows: Models
@@ -53,35 +53,35 @@ class Bench:
     clock: Clock
 
 
-def prove_new(bench: Bench) -> list[Model]:
+def prove_new(evaluator: Evaluator) -> list[Model]:
     """Prove every model that is due; return those that became good."""
-    return [model for model in bench.rows.unproved() if _prove(bench, model)]
+    return [model for model in evaluator.rows.unproved() if _prove(evaluator, model)]
 
 
-def _prove(bench: Bench, model: Model) -> bool:
-    asker = bench.askers.get(model.provider)
+def _prove(evaluator: Evaluator, model: Model) -> bool:
+    asker = evaluator.askers.get(model.provider)
     if asker is None:
-        bench.rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
+        evaluator.rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
         return False
-    questions = questions_of(bench.rows.conversations(model.build_id, "test"))
-    told = bench.rows.answers(model.model_row)
+    questions = questions_of(evaluator.rows.conversations(model.build_id, "test"))
+    told = evaluator.rows.answers(model.model_row)
     asked = [question for question in questions if question.example_id not in told]
     if not questions:  # one answer there must be
-        asked = questions_of(bench.rows.conversations(model.build_id, "train"))[:1]
-    new, trouble = _ask_each(bench, asker, model, asked)
+        asked = questions_of(evaluator.rows.conversations(model.build_id, "train"))[:1]
+    new, trouble = _ask_each(evaluator, asker, model, asked)
     if trouble is not None:
         # A fresh model may be unknown to the serving side for some minutes.
-        return _later(bench, replace(model, probes=0) if new else model, trouble)
+        return _later(evaluator, replace(model, probes=0) if new else model, trouble)
     answers = [{**told, **new}[question.example_id] for question in questions]
-    proof = score(model.model_row, answers, questions, bench.clock())
-    bench.rows.settle(model, ModelState.GOOD, proof, "")
+    proof = score(model.model_row, answers, questions, evaluator.clock())
+    evaluator.rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
 
 
 def _ask_each(
-    bench: Bench, asker: Asker, model: Model, questions: Sequence[Question]
+    evaluator: Evaluator, asker: Asker, model: Model, questions: Sequence[Question]
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Return the answers, each kept when it came, and what stood in the way of the others.
 
@@ -107,7 +107,7 @@ def _ask_each(
             for part in (queue[:1], queue[1:]):
                 for question, told in zip(part, pool.map(ask, part), strict=True):
                     if isinstance(told, Answer):
-                        bench.rows.keep_answer(model, question.example_id, told)
+                        evaluator.rows.keep_answer(model, question.example_id, told)
                         kill_point("prove.answered")
                         answers[question.example_id] = told
                         in_a_row = 0
@@ -133,16 +133,16 @@ def _ask(asker: Asker, model: Model, question: Question) -> Answer:
     return answer
 
 
-def _later(bench: Bench, model: Model, trouble: ProviderError) -> bool:
+def _later(evaluator: Evaluator, model: Model, trouble: ProviderError) -> bool:
     note = str(trouble)
-    is_old = bench.clock() - model.created_at > GIVE_UP
+    is_old = evaluator.clock() - model.created_at > GIVE_UP
     if not _says_nothing(trouble) and is_old and model.probes >= FEWEST_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
-        bench.rows.settle(model, ModelState.REFUSED, None, note)
+        evaluator.rows.settle(model, ModelState.REFUSED, None, note)
         return False
     asked = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
     wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MOST_DOUBLINGS)
-    bench.rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
+    evaluator.rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
     return False
 
 
@@ -151,16 +151,16 @@ ANSWERED = timedelta(days=1)
 MOST_ASKED = 20
 
 
-class Census:
+class ModelInventory:
     """Counts the misses in memory: a daemon that starts anew begins anew.
 
     `lists` and `settle_s` are by provider name.
     """
 
     def __init__(
-        self, bench: Bench, lists: Mapping[str, ModelList], settle_s: Mapping[str, float]
+        self, evaluator: Evaluator, lists: Mapping[str, ModelList], settle_s: Mapping[str, float]
     ) -> None:
-        self._bench = bench
+        self._bench = evaluator
         self._lists = lists
         self._settle_s = settle_s
         self._missed: dict[int, datetime] = {}

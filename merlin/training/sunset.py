@@ -10,7 +10,7 @@ WARN_DAYS = (90, 30, 14, 7, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Reliance:
+class NamedModel:
     """A model that is leaned on as it is: for assistant, transcription or vision."""
 
     purpose: str
@@ -19,10 +19,10 @@ class Reliance:
 
 
 @dataclass(frozen=True, slots=True)
-class Fading:
+class SunsetWarning:
     """A model that is leaned on and goes dark on `ends`; `step` is the one of WARN_DAYS reached."""
 
-    reliance: Reliance
+    model: NamedModel
     ends: date
     step: int
 
@@ -34,12 +34,12 @@ def warning_due(sunset: date, today: date) -> int | None:
     return min(reached) if reached else None
 
 
-def fading(
-    relied_on: Iterable[Reliance], sunset: Callable[[Reliance], date | None], today: date
-) -> Iterator[Fading]:
+def sunset_warnings(
+    named_models: Iterable[NamedModel], sunset: Callable[[NamedModel], date | None], today: date
+) -> Iterator[SunsetWarning]:
     """Yield what is leaned on and will go dark soon, or has; `sunset` tells the day, if known."""
-    for reliance in relied_on:
-        ends = sunset(reliance)
+    for model in named_models:
+        ends = sunset(model)
         step = warning_due(ends, today) if ends else None
         if ends is not None and step is not None:
-            yield Fading(reliance, ends, step)
+            yield SunsetWarning(model, ends, step)

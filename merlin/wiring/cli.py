@@ -79,7 +79,7 @@ def _do(config: Config, database: Database, kind: str, say: Say) -> None:
     # Who asks for anything else expects no training to come of it.
     told = say if kind == RequestKind.BUILD else None
     with at_work(config, database, told, needs_provider=needs_provider) as services:
-        services.requests.release()
+        Requests(services.db).release()
         serve_requests(services, partial(fetch, services), has_providers=has_providers)
 
 

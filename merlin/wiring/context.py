@@ -18,7 +18,7 @@ from merlin.db.database import Database
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
-from merlin.training.sunset import Reliance
+from merlin.training.sunset import NamedModel
 from merlin.wiring.database import make_cipher, opened
 from merlin.wiring.known import example_tokens, known
 from merlin.wiring.office import OfficeSettings
@@ -31,7 +31,7 @@ class ContextValues(TypedDict):
     caps: Caps
     currencies: Mapping[str, str]
     sunsets: Mapping[str, date]
-    relies_on: Sequence[Reliance]
+    named_models: Sequence[NamedModel]
     known: KnownModels
     checker: EditChecker
 
@@ -47,7 +47,7 @@ def context_values(settings: OfficeSettings, models: KnownModels) -> ContextValu
         caps=caps,
         currencies={name: own.get(name, usual) for name in settings.providers},
         sunsets=settings.sunsets,
-        relies_on=settings.relies_on,
+        named_models=settings.named_models,
         known=models,
         checker=EditChecker(settings.example_tokens),
     )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from merlin.app.pipeline import PipelineHistory
-from merlin.app.retention import RemovableFiles
 from merlin.config import Config
 from merlin.config.settings import RepositoryConfig
 from merlin.core.clock import utc_now
@@ -21,26 +19,24 @@ from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
 from merlin.dataset.commits import CommitHistory
-from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import BuildSettings
 from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
 from merlin.db.intents import Intents
-from merlin.db.notices import Notices
-from merlin.db.processes import ChangeCounter, Heartbeats, Lead
+from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.training.job_store import Jobs, Launches
-from merlin.training.launch import Pad
-from merlin.training.launch_plan import Desk
+from merlin.training.launch import Launcher
+from merlin.training.launch_plan import LaunchPlanner
 from merlin.training.model_store import Models
-from merlin.training.poll import Tower
+from merlin.training.poll import Poller
 from merlin.training.promotion_store import Promotions
-from merlin.training.prove import Bench, Census
+from merlin.training.prove import Evaluator, ModelInventory
 from merlin.wiring.changing import changing
 from merlin.wiring.database import make_cipher, opened_whole
 from merlin.wiring.health import engine_look
-from merlin.wiring.known import example_tokens, relies_on
+from merlin.wiring.known import example_tokens, named_models
 from merlin.wiring.providers import asker, terms, trainer
 
 log = get_logger(__name__)
@@ -61,8 +57,8 @@ def run_daemon(config: Config) -> None:
         if not _lead(lead, stop):
             return
         with lead:
-            released = services.requests.release()
-            services.promotions.retire_revoked()
+            released = Requests(services.db).release()
+            Promotions(services.db).retire_revoked()
             log.info("daemon leads", requests_taken_up=released)
             tally = TickCounts()
             run(ticks_of(services, tally), tally, partial(notify, status_notice("leads")), stop)
@@ -125,43 +121,37 @@ def services_of(
         }
         askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
         jobs, builds = Jobs(database), config.state_dir / "builds"
-        intents, bench = Intents(database), Bench(Models(database), askers, utc_now)
+        intents, evaluator = Intents(database), Evaluator(Models(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
         source = _source(config.repository, config)
         database.cipher = make_cipher(config)
         yield DaemonServices(
-            workshop=_workshop(config, database, source),
-            desk=Desk(
+            db=database,
+            build_settings=_build_settings(config, database, source),
+            planner=LaunchPlanner(
                 Launches(database),
                 {name: terms(config, providers[name], each) for name, each in trainers.items()},
                 utc_now,
             ),
-            pads={
-                name: Pad(each.files, each.jobs, intents, builds, providers[name].settle_s, utc_now)
+            launchers={
+                name: Launcher(
+                    each.files, each.jobs, intents, builds, providers[name].settle_s, utc_now
+                )
                 for name, each in trainers.items()
             },
-            towers={
-                name: Tower(each.jobs, jobs, utc_now, providers[name].poll_s)
+            pollers={
+                name: Poller(each.jobs, jobs, utc_now, providers[name].poll_s)
                 for name, each in trainers.items()
             },
-            bench=bench,
-            census=Census(bench, trainers, settle_s),
-            jobs=jobs,
-            promotions=Promotions(database),
-            chronicle=PipelineHistory(database),
-            requests=Requests(database),
-            notices=Notices(database),
+            evaluator=evaluator,
+            inventory=ModelInventory(evaluator, trainers, settle_s),
             heartbeats=Heartbeats(database),
-            wake=ChangeCounter(database),
-            clock=utc_now,
             pace=Pace(config.repository.interval_s, config.daemon.tick_s),
             still_alive=still_alive,
             changing=changing(database, source),
-            books=FileIndex(database),
             retention=config.retention,
-            removable=RemovableFiles(database, utc_now),
             models=trainers,
-            relies_on=relies_on(config),
+            named_models=named_models(config),
             engine=engine_look(config),
         )
 
@@ -176,7 +166,7 @@ def _source(repository: RepositoryConfig, config: Config) -> GitSource:
     )
 
 
-def _workshop(config: Config, database: Database, source: GitSource) -> BuildSettings:
+def _build_settings(config: Config, database: Database, source: GitSource) -> BuildSettings:
     return BuildSettings(
         source=source,
         journal=CommitHistory(database),

@@ -6,7 +6,7 @@ from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.route import General
 from merlin.config import Config
 from merlin.config.settings import ModelChoice
-from merlin.training.sunset import Reliance
+from merlin.training.sunset import NamedModel
 
 
 def known(config: Config) -> KnownModels:
@@ -28,9 +28,9 @@ def example_tokens(config: Config) -> dict[str, int]:
     return {name: one.training_example for name, one in models if one.training_example}
 
 
-def relies_on(config: Config) -> tuple[Reliance, ...]:
+def named_models(config: Config) -> tuple[NamedModel, ...]:
     """Return the models that are relied on as they are, as far as they are named."""
-    return tuple(Reliance(name, each.provider, each.model) for name, each in config.named_models)
+    return tuple(NamedModel(name, each.provider, each.model) for name, each in config.named_models)
 
 
 def chosen(choice: ModelChoice | None) -> General | None:

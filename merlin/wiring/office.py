@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from merlin.config import Config
-from merlin.training.sunset import Reliance
-from merlin.wiring.known import example_tokens, relies_on
+from merlin.training.sunset import NamedModel
+from merlin.wiring.known import example_tokens, named_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class OfficeSettings:
     providers: tuple[str, ...] = ()
     caps: tuple[int | None, int | None] = (None, None)
     sunsets: Mapping[str, date] = field(default_factory=dict)
-    relies_on: tuple[Reliance, ...] = ()
+    named_models: tuple[NamedModel, ...] = ()
     example_tokens: Mapping[str, int] = field(default_factory=dict)
     active_jobs: Mapping[str, int] = field(default_factory=dict)
 
@@ -34,7 +34,7 @@ def office_settings(config: Config) -> OfficeSettings:
         providers=tuple(provider.name for provider in config.providers),
         caps=(config.budget.per_job_micro, config.budget.per_month_micro),
         sunsets={name: each.sunset for name, each in config.base_models.items() if each.sunset},
-        relies_on=relies_on(config),
+        named_models=named_models(config),
         example_tokens=example_tokens(config),
         active_jobs={provider.name: provider.limits.active_jobs for provider in config.providers},
     )

@@ -13,7 +13,7 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.training.sunset import Reliance
+from merlin.training.sunset import NamedModel
 from merlin.wiring.office import OfficeSettings
 
 pytestmark = pytest.mark.functional
@@ -22,7 +22,7 @@ OFFICE = OfficeSettings(
     providers=("chat",),
     caps=(None, 20_000_000),
     sunsets={"whisper-1": date(2027, 2, 26)},
-    relies_on=(Reliance("transcription", "chat", "whisper-1"),),
+    named_models=(NamedModel("transcription", "chat", "whisper-1"),),
 )
 
 

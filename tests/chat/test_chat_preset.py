@@ -21,8 +21,8 @@ from merlin.chat.sessions import Session
 from merlin.config import load
 from merlin.config.settings import ChatConfig
 from merlin.core.errors import ConfigError
-from merlin.training.sunset import Reliance
-from merlin.wiring.known import relies_on
+from merlin.training.sunset import NamedModel
+from merlin.wiring.known import named_models
 
 pytestmark = pytest.mark.unit
 
@@ -92,7 +92,7 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
     config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
     (tutor,) = read_presets(config.chat.presets)
     assert tutor == Preset("tutor", TITLE, "Ask.", ("engine", "m"))
-    assert relies_on(config) == (Reliance("preset", "engine", "m"),)
+    assert named_models(config) == (NamedModel("preset", "engine", "m"),)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from world import Lab
 
+from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 
 
@@ -28,6 +29,6 @@ def told(lab):
 
     def read():
         with lab.services() as services:
-            return {each.key: dict(each.arguments) for each in services.notices.waiting(100)}
+            return {each.key: dict(each.arguments) for each in Notices(services.db).waiting(100)}
 
     return read

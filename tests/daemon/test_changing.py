@@ -74,7 +74,7 @@ def notices(lab, to):
     with lab.services() as services:
         return [
             (each.key, dict(each.arguments))
-            for each in services.notices.waiting(100)
+            for each in Notices(services.db).waiting(100)
             if each.to == to
         ]
 
@@ -222,7 +222,7 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
         rows = changes_of(lab, database)
-        branch = Leaving(services.workshop.source.branch, lambda: rows.forget(BORIS))
+        branch = Leaving(services.build_settings.source.branch, lambda: rows.forget(BORIS))
         press = CommitSettings(branch, Intents(database), services.clock)
         notices_ = Notices(database)
         ChangeProcessor(press, rows, EditorNewsFeed(database), notices_, services.clock)()
@@ -244,9 +244,13 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
-        press = CommitSettings(services.workshop.source.branch, Intents(database), services.clock)
+        press = CommitSettings(
+            services.build_settings.source.branch, Intents(database), services.clock
+        )
         rows, news = changes_of(lab, database), EditorNewsFeed(database)
-        still = ChangeProcessor(press, rows, news, services.notices, services.clock, lambda: 0.0)
+        still = ChangeProcessor(
+            press, rows, news, Notices(services.db), services.clock, lambda: 0.0
+        )
         with pytest.raises(SourceError):
             still()
         assert still() is False, "it rests"
@@ -279,12 +283,12 @@ class Odd:
 def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
     with opened(lab.config) as database, lab.services() as services:
-        branch = branch_of(services.workshop.source.branch)
+        branch = branch_of(services.build_settings.source.branch)
         press = CommitSettings(branch, Intents(database), services.clock)
         rows, news = changes_of(lab, database), EditorNewsFeed(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
         yield ChangeProcessor(
-            press, rows, news, services.notices, services.clock, lambda: float(next(seconds))
+            press, rows, news, Notices(services.db), services.clock, lambda: float(next(seconds))
         )
 
 
@@ -419,7 +423,7 @@ def test_before_the_first_commit_nothing_is_kept(lab):
     with opened(lab.config) as database:
         database.sql("UPDATE seen_commit SET position = NULL")
         with lab.services() as services:
-            assert sync_files(services.workshop.source, services.books) is False
+            assert sync_files(services.build_settings.source, FileIndex(services.db)) is False
 
 
 def test_a_removed_dataset_is_on_no_shelf(lab):

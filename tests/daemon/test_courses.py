@@ -69,7 +69,7 @@ def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
     card(lab)
     lab.tick("fetch")
     with lab.services() as services:
-        db = services.jobs.db
+        db = services.db
         for table in ("material", "course_teacher", "course"):
             db.sql(f"DELETE FROM {table}")  # noqa: S608 - our own names
         mark_incomplete(db)
@@ -77,4 +77,4 @@ def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
     lab.tick("fetch")
     assert list(listed(lab)) == ["trial"]
     with lab.services() as services:
-        assert Catalogue(services.jobs.db).is_whole()
+        assert Catalogue(services.db).is_whole()

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from world import Lab
 
+from merlin.db.notices import Notices
+
 pytestmark = pytest.mark.integration
 
 
 def told_by(lab, *ticks):
     lab.tick(*ticks)
     with lab.services() as services:
-        waiting = services.notices.waiting(100)
+        waiting = Notices(services.db).waiting(100)
     return [(each.key, each.arguments["model"]) for each in waiting if "sunset" in each.key]
 
 

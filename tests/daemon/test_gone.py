@@ -10,9 +10,10 @@ from merlin.cli import main
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.daemon.alarms import warn_of_problems
-from merlin.daemon.ticks import census
-from merlin.db.requests import RequestKind
+from merlin.daemon.ticks import check_inventory
+from merlin.db.requests import RequestKind, Requests
 from merlin.training.promote import promote_by_hand, roll_back
+from merlin.training.promotion_store import Promotions
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +23,7 @@ EVER = 1_000_000
 def look(lab, times=2):
     """Let the daemon compare its models with the provider's list."""
     with lab.services() as services:
-        return [census(services) for _ in range(times)]
+        return [check_inventory(services) for _ in range(times)]
 
 
 def lose(lab, provider):
@@ -39,7 +40,7 @@ def states(lab, capsys):
 
 def asked(lab, kind, **arguments):
     with lab.services() as services:
-        services.requests.ask(kind, arguments, "vera")
+        Requests(services.db).ask(kind, arguments, "vera")
     lab.tick("serve")
 
 
@@ -110,7 +111,7 @@ def test_a_lost_model_serves_neither_by_hand_nor_by_rollback(lab, provider):
             lambda rows: roll_back(rows, "trial", "vera", "trial-1"),
         ):
             with pytest.raises(Refused) as caught:
-                switch(services.promotions)
+                switch(Promotions(services.db))
             assert caught.value.key == "promote-gone"
             assert text("en", caught.value.key, **caught.value.arguments)
 
@@ -121,10 +122,10 @@ def test_a_rollback_passes_over_a_lost_model(lab, provider):
         lab.repository.example("trial", number)
         lab.repository.commit()
     with lab.services() as services:
-        db = services.jobs.db
-        lost = services.promotions.model("trial-2")
+        db = services.db
+        lost = Promotions(services.db).model("trial-2")
         db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost.model_row)
-        assert roll_back(services.promotions, "trial", "vera").model.build_version == "trial-1"
+        assert roll_back(Promotions(services.db), "trial", "vera").model.build_version == "trial-1"
 
 
 def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
@@ -132,8 +133,8 @@ def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
     name = lab.status()["serving"]["model"]
     provider.behave(null_model_polls=EVER)
     with lab.services() as services:
-        census(services)
-        assert services.census.take()[0].model_id == name
+        check_inventory(services)
+        assert services.inventory.take()[0].model_id == name
     provider.behave(null_model_polls=0)
     asked(lab, RequestKind.CENSUS, model=name)
     assert states(lab, capsys) == {"trial-1": "good"}

@@ -16,8 +16,11 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
 from merlin.dataset.gather import gather
+from merlin.db.notices import Notices
 from merlin.git.repository import COMMIT_LIMIT
+from merlin.training.job_store import Jobs
 from merlin.training.launch_plan import launch_waiting
+from merlin.training.promotion_store import Promotions
 from merlin.wiring.reading import reading_context
 
 pytestmark = pytest.mark.integration
@@ -81,13 +84,13 @@ def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
     lab.repository.dataset(launch=rule(quiet_s=300))
     begun, at = utc_now(), timedelta()
     with lab.services() as services:
-        while not services.jobs.open_jobs():
+        while not Jobs(services.db).open_jobs():
             assert at <= timedelta(minutes=20)
             lab.repository.example("trial", 300 + at.seconds)
             lab.repository.commit()
             now = begun + at
-            gather(replace(services.workshop, clock=lambda now=now: now), lambda _: None)
-            launch_waiting(replace(services.desk, clock=lambda now=now: now))
+            gather(replace(services.build_settings, clock=lambda now=now: now), lambda _: None)
+            launch_waiting(replace(services.planner, clock=lambda now=now: now))
             at += timedelta(seconds=240)
     assert at > timedelta(minutes=15)
     assert lab.status()["verdict"] == "training"
@@ -157,8 +160,8 @@ def test_an_amended_commit_never_lets_an_older_model_serve(lab):
     lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
     lab.until_serving("trial-3")
     with lab.services() as services:
-        past = services.promotions.history("trial")
-        builds = [services.promotions.model(each.to_model).build_version for each in past]
+        past = Promotions(services.db).history("trial")
+        builds = [Promotions(services.db).model(each.to_model).build_version for each in past]
     assert builds == ["trial-3", "trial-2", "trial-1"]
 
 
@@ -204,9 +207,9 @@ def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, told):
     builds.mkdir(exist_ok=True)
     (builds / "second").write_text("in the way")
     with lab.services() as services:
-        before = len(services.notices.waiting(100))
+        before = len(Notices(services.db).waiting(100))
     with pytest.raises(MerlinError):
         lab.tick("fetch")
     with lab.services() as services:
-        keys = [each.key for each in services.notices.waiting(100)][before:]
+        keys = [each.key for each in Notices(services.db).waiting(100)][before:]
     assert keys == ["notice-rejected", "notice-disk"]

@@ -16,9 +16,11 @@ from merlin.daemon.alarms import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.job_store import Jobs
 from merlin.training.jobs import JobState
 from merlin.training.model_store import Models
 from merlin.training.poll import look
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration
@@ -45,8 +47,8 @@ def broken(method, status, times=None):
 def at_once(lab):
     """Let every open job be due now."""
     with lab.services() as services:
-        for job in services.jobs.open_jobs():
-            services.jobs.save(job, replace(job, not_before=None))
+        for job in Jobs(services.db).open_jobs():
+            Jobs(services.db).save(job, replace(job, not_before=None))
 
 
 def poll(lab, times):
@@ -57,7 +59,7 @@ def poll(lab, times):
 
 def open_job(lab):
     with lab.services() as services:
-        (job,) = services.jobs.open_jobs()
+        (job,) = Jobs(services.db).open_jobs()
         return job
 
 
@@ -127,8 +129,8 @@ def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
     poll(lab, 6)
     assert not open_job(lab).is_final
     with lab.services() as services:
-        tower = replace(services.towers["stand-in"], clock=later(minutes=2))
-        assert look(tower, open_job(lab)).state is JobState.SUCCEEDED
+        poller = replace(services.pollers["stand-in"], clock=later(minutes=2))
+        assert look(poller, open_job(lab)).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(("status", "state"), [(503, "new"), (401, "new"), (404, "refused")])
@@ -139,9 +141,9 @@ def test_an_outage_refuses_no_model(lab, provider, status, state):
     with lab.services() as services:
         for hour in range(2, 9):
             clock = later(hours=hour)
-            rows = Models(services.bench.rows.db, clock)
-            prove_new(replace(services.bench, clock=clock, rows=rows))
-        assert services.promotions.model("trial-1").state == state
+            rows = Models(services.evaluator.rows.db, clock)
+            prove_new(replace(services.evaluator, clock=clock, rows=rows))
+        assert Promotions(services.db).model("trial-1").state == state
 
 
 def test_of_two_ended_jobs_of_one_launch_the_good_one_is_taken(lab, provider):
@@ -185,7 +187,7 @@ def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider
 def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, told):
     shutil.rmtree(two_launches_that_wait(lab, provider))
     with lab.services() as services:
-        db = services.jobs.db
+        db = services.db
         db.change(BUILD.update({"digest": "0" * 64}).where(BUILD.dataset == "second"))
     lab.until_serving("trial-1")
     assert lab.status("second")["verdict"] == "failed"

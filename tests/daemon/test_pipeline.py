@@ -9,6 +9,8 @@ import pytest
 from world import Lab
 
 from merlin.core.i18n import text
+from merlin.db.notices import Notices
+from merlin.db.requests import Requests
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +61,7 @@ def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
     lab.repository.commit()
     lab.until_serving("trial-1")
     with lab.services() as services:
-        told = {notice.key: notice for notice in services.notices.waiting()}
+        told = {notice.key: notice for notice in Notices(services.db).waiting()}
     words = text("ru", "notice-findings", **told["notice-findings"].arguments)
     assert "1 ошибка" in words
     assert "examples/bad.yaml:2:1" in words
@@ -80,7 +82,7 @@ def test_a_failed_job_fails_its_verdict_and_may_be_launched_again(lab, provider)
     assert lab.status()["verdict"] == "failed"
     provider.behave(ending="succeeded")
     with lab.services() as services:
-        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 2
@@ -121,7 +123,7 @@ def test_rewritten_history_is_followed(lab, provider):
     lab.repository.commit("Other words")
     lab.until_serving("trial-3")
     with lab.services() as services:
-        keys = [notice.key for notice in services.notices.waiting()]
+        keys = [notice.key for notice in Notices(services.db).waiting()]
     assert "notice-rewritten" in keys
 
 
@@ -161,7 +163,7 @@ def test_rollback_holds_until_the_next_good_commit(lab, provider):
     lab.repository.commit()
     lab.until_serving("trial-2")
     with lab.services() as services:
-        services.requests.ask("rollback", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.tick(rounds=3)
     assert lab.status()["serving"]["build"] == "trial-1"
@@ -173,14 +175,14 @@ def test_rollback_holds_until_the_next_good_commit(lab, provider):
 def test_a_pinned_model_stays(lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
-        services.requests.ask("pin", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("pin", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.tick(rounds=12)
     assert lab.status()["serving"]["build"] == "trial-1"
     with lab.services() as services:
-        services.requests.ask("unpin", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("unpin", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.until_serving("trial-2")
 
@@ -220,7 +222,9 @@ def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
     lab.until_serving("trial-1")
     lab.tick("watch", rounds=2)
     with lab.services() as services:
-        told = [notice for notice in services.notices.waiting() if notice.key == "notice-sunset"]
+        told = [
+            notice for notice in Notices(services.db).waiting() if notice.key == "notice-sunset"
+        ]
     assert [notice.arguments["date"] for notice in told] == [soon]
 
 
@@ -249,7 +253,7 @@ def test_a_lost_build_folder_is_made_again_before_its_launch(lab, provider):
     lab.tick(rounds=2)
     shutil.rmtree(lab.config.state_dir / "builds")
     with lab.services() as services:
-        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.until_serving("trial-1")
 
@@ -257,5 +261,5 @@ def test_a_lost_build_folder_is_made_again_before_its_launch(lab, provider):
 def test_the_admins_are_told_what_serves_and_how_it_was_proved(lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
-        (notice,) = services.notices.waiting()
+        (notice,) = Notices(services.db).waiting()
     assert text("ru", notice.key, **notice.arguments).startswith("trial: теперь отвечает trial-1")

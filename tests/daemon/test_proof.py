@@ -12,7 +12,9 @@ from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.job_store import Jobs
 from merlin.training.model_store import Models
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import AT_ONCE, prove_new
 
 pytestmark = pytest.mark.integration
@@ -27,7 +29,7 @@ def trained(lab, tests=QUESTIONS):
     lab.repository.commit()
     lab.tick("fetch", "launch")
     with lab.services() as services:
-        while services.jobs.open_jobs():
+        while Jobs(services.db).open_jobs():
             poll(services)
 
 
@@ -38,9 +40,10 @@ def prove(lab, **later):
         return utc_now() + timedelta(**later)
 
     with lab.services() as services:
-        rows = Models(services.bench.rows.db, clock)
+        rows = Models(services.evaluator.rows.db, clock)
         return [
-            model.model_id for model in prove_new(replace(services.bench, clock=clock, rows=rows))
+            model.model_id
+            for model in prove_new(replace(services.evaluator, clock=clock, rows=rows))
         ]
 
 
@@ -51,7 +54,7 @@ def answered(provider):
 
 def kept(lab):
     with lab.services() as services:
-        return len(services.bench.rows.db.rows(PROOF_ANSWER.select()))
+        return len(services.evaluator.rows.db.rows(PROOF_ANSWER.select()))
 
 
 def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provider):
@@ -64,8 +67,8 @@ def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provi
     assert len(prove(lab, seconds=6)) == 1
     assert (answered(provider), kept(lab)) == (QUESTIONS, 0)
     with lab.services() as services:
-        model = services.promotions.model(lab.status()["build"])
-        assert services.bench.rows.proof(model.model_row).questions == QUESTIONS
+        model = Promotions(services.db).model(lab.status()["build"])
+        assert services.evaluator.rows.proof(model.model_row).questions == QUESTIONS
 
 
 def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):
@@ -99,7 +102,7 @@ def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_o
     for hour in range(2, 10):
         prove(lab, hours=hour)
     with lab.services() as services:
-        assert services.promotions.model(lab.status()["build"]).state == "refused"
+        assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
     assert (answered(provider), kept(lab)) == (19, 0)
 
 

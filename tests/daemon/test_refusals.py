@@ -6,7 +6,8 @@ import pytest
 from world import Lab
 
 from merlin.core.i18n import text
-from merlin.db.requests import RequestKind
+from merlin.db.notices import Notices
+from merlin.db.requests import RequestKind, Requests
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.integration
@@ -25,14 +26,14 @@ def another_commit(lab, number):
 
 def launch(lab):
     with lab.services() as services:
-        services.requests.ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
+        Requests(services.db).ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
     lab.tick("serve")
 
 
 def forbidden(lab):
     """Return the notices that say so, with words in both languages."""
     with lab.services() as services:
-        waiting = services.notices.waiting(100)
+        waiting = Notices(services.db).waiting(100)
     told = [each.arguments for each in waiting if each.key == "notice-forbidden"]
     assert all(
         text(language, "notice-forbidden", **each) for language in ("ru", "en") for each in told
@@ -54,7 +55,7 @@ def test_a_dataset_that_memory_does_not_take_is_rejected_and_the_others_go_on(tm
     told = lab.status("large")
     assert (told["verdict"], told["reason"]) == ("rejected", "verdict-too-much-memory")
     with lab.services() as services:
-        waiting = services.notices.waiting(100)
+        waiting = Notices(services.db).waiting(100)
     (reason,) = [each.arguments["reason"] for each in waiting if each.key == "notice-rejected"]
     assert reason["arguments"]["limit"] == 130 < reason["arguments"]["needed"]
     for language in ("ru", "en"):
@@ -134,10 +135,10 @@ def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
 
 def remove(lab, file_id):
     with lab.services() as services:
-        services.pads["stand-in"].files.delete(file_id)
+        services.launchers["stand-in"].files.delete(file_id)
 
 
 def at_once(lab):
     """Let every open job be due now."""
     with lab.services() as services:
-        services.jobs.db.sql("UPDATE job SET not_before = NULL")
+        services.db.sql("UPDATE job SET not_before = NULL")

@@ -16,9 +16,11 @@ from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
-from merlin.db.requests import RequestState
+from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.job_store import Jobs
 from merlin.training.model_store import Models
+from merlin.training.promotion_store import Promotions
 from merlin.training.prove import prove_new
 from merlin.wiring.cli import ask
 
@@ -27,12 +29,12 @@ pytestmark = pytest.mark.integration
 
 def asked(lab, kind, **arguments):
     with lab.services() as services:
-        return services.requests.ask(kind, arguments, "vera")
+        return Requests(services.db).ask(kind, arguments, "vera")
 
 
 def state(lab, request_id):
     with lab.services() as services:
-        return services.requests.get(request_id)
+        return Requests(services.db).get(request_id)
 
 
 def test_a_request_is_refused_while_the_repository_is_away(lab):
@@ -55,7 +57,7 @@ def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     with lab.services() as services:
-        (job,) = services.jobs.open_jobs()
+        (job,) = Jobs(services.db).open_jobs()
     request_id = asked(lab, "cancel", job=job.job_id)
     lab.tick("serve")
     assert state(lab, request_id).result["key"] == "held-no-provider"
@@ -64,13 +66,13 @@ def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
 def test_a_job_that_succeeds_though_it_was_cancelled_does_not_serve(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:
-        (job,) = services.jobs.open_jobs()
-        services.jobs.give_up(job, services.clock())
-        while services.jobs.open_jobs():
+        (job,) = Jobs(services.db).open_jobs()
+        Jobs(services.db).give_up(job, services.clock())
+        while Jobs(services.db).open_jobs():
             poll(services)
     lab.tick("prove", "promote")
     with lab.services() as services:
-        assert services.promotions.model("trial-1").state == "good"
+        assert Promotions(services.db).model("trial-1").state == "good"
     assert (lab.status()["verdict"], lab.status()["serving"]) == ("failed", None)
 
 
@@ -88,7 +90,7 @@ def test_a_cancelled_job_can_be_launched_again(lab, provider):
 def test_a_request_that_was_cut_off_is_taken_up_again(lab):
     request_id = asked(lab, "fetch")
     with lab.services() as services:
-        services.requests.claim(["fetch"])
+        Requests(services.db).claim(["fetch"])
     lab.tick("serve")
     assert state(lab, request_id).state is RequestState.DONE
 
@@ -115,7 +117,7 @@ def test_a_wish_to_poll_makes_every_launched_job_due(lab, provider):
     lab.tick("poll")
     assert len(provider.calls("jobs.retrieve")) == before
     with lab.services() as services:
-        services.requests.ask("poll", {}, "api:hook")
+        Requests(services.db).ask("poll", {}, "api:hook")
     lab.tick("serve", "poll")
     assert len(provider.calls("jobs.retrieve")) == before + 1
 
@@ -169,13 +171,13 @@ def refuse_next(lab, provider):
     lab.tick("fetch", "launch")
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=404))
     with lab.services() as services:
-        while services.jobs.open_jobs():
+        while Jobs(services.db).open_jobs():
             poll(services)
         for hour in range(2, 9):
             clock = later(hour)
-            rows = Models(services.bench.rows.db, clock)
-            prove_new(replace(services.bench, clock=clock, rows=rows))
-        assert services.promotions.model("trial-2").state == "refused"
+            rows = Models(services.evaluator.rows.db, clock)
+            prove_new(replace(services.evaluator, clock=clock, rows=rows))
+        assert Promotions(services.db).model("trial-2").state == "refused"
     provider.faults.clear()
 
 
@@ -214,7 +216,7 @@ def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
 def test_a_model_that_is_not_proved_yet_is_not_promoted_by_hand(lab, provider, capsys):
     lab.tick("fetch", "launch")
     with lab.services() as services:
-        while services.jobs.open_jobs():
+        while Jobs(services.db).open_jobs():
             poll(services)
     code, told = command(lab, capsys, "promote", "trial-1")
     assert (code != 0, "trial-1 has not been proved" in told.err) == (True, True), told

@@ -11,9 +11,10 @@ from world import Lab
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.db.requests import RequestKind
+from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.promotion_store import Promotions
 from merlin.wiring.database import opened
 from merlin.wiring.reading import source_of, surroundings
 
@@ -87,7 +88,7 @@ def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three, provid
     three.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
     three.repository.commit("Go back to the first")
     with three.services() as services:
-        services.requests.ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
+        Requests(services.db).ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
     three.tick("fetch", "serve")
     three.until_serving("trial-1")
     assert folders(three) == {"1", "2", "3"}
@@ -114,12 +115,12 @@ def test_what_a_provider_cannot_remove_now_is_removed_later(three, provider):
 def test_a_model_that_never_served_is_removed_at_its_provider(tmp_path, lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
-        services.promotions.pin("trial", is_pinned=True)
+        Promotions(services.db).pin("trial", is_pinned=True)
     for number in (50, 51):
         another(lab, number)
         lab.tick(rounds=8)
     with lab.services() as services:
-        services.promotions.pin("trial", is_pinned=False)
+        Promotions(services.db).pin("trial", is_pinned=False)
     lab.until_serving("trial-3")
     let_time_pass(lab)
     lab.tick("retain")

@@ -14,7 +14,9 @@ from merlin.daemon.ticks import poll
 from merlin.dataset.changes import telegram_editor
 from merlin.dataset.proposals import Approval, Draft, ProposalFollower, Proposals
 from merlin.db.encryption import load_or_make_key
-from merlin.db.requests import RequestState
+from merlin.db.requests import Requests, RequestState
+from merlin.training.job_store import Jobs
+from merlin.training.promotion_store import Promotions
 from merlin.wiring.database import opened
 
 pytestmark = pytest.mark.integration
@@ -67,7 +69,7 @@ def take_out(lab):
 
 def model_of(lab, build):
     with lab.services() as services:
-        return services.promotions.model(build)
+        return Promotions(services.db).model(build)
 
 
 def offered(lab, chosen=None):
@@ -82,10 +84,10 @@ def offered(lab, chosen=None):
 
 def refused(lab, kind, **arguments):
     with lab.services() as services:
-        request_id = services.requests.ask(kind, arguments, "vera")
+        request_id = Requests(services.db).ask(kind, arguments, "vera")
     lab.tick("serve")
     with lab.services() as services:
-        request = services.requests.get(request_id)
+        request = Requests(services.db).get(request_id)
     assert request.state is RequestState.FAILED
     return request.result["key"]
 
@@ -128,7 +130,7 @@ def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, p
     lab.until_serving("trial-4")
     assert refused(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
     with lab.services() as services:
-        services.requests.ask("rollback", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     assert serving(lab) == "trial-1", "what served before them all"
     assert offered(lab)[0] == {"trial-1", "trial-4"}
@@ -140,7 +142,7 @@ def test_where_no_other_model_was_trained_a_general_one_answers(lab, told):
     lab.tick("fetch", "launch")
     teach(lab)
     with lab.services() as services:
-        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     version = lab.status()["build"]
     lab.until_serving(version)
@@ -160,7 +162,7 @@ def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(l
     provider.behave(states=[])
     asked = len(provider.calls("chat.create"))
     with lab.services() as services:
-        while services.jobs.open_jobs():
+        while Jobs(services.db).open_jobs():
             poll(services)
     lab.tick(rounds=3)
     assert len(provider.calls("chat.create")) == asked

@@ -19,6 +19,8 @@ from merlin.daemon.main import Tick, TickCounts, rerun_after_clock_step, run
 from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.db.database import DatabaseAway
+from merlin.db.notices import Notices
+from merlin.training.job_store import Jobs
 from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.functional
@@ -91,7 +93,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
         finally:
             stop.set()
             daemon.join()
-        waiting = services.notices.waiting(100)
+        waiting = Notices(services.db).waiting(100)
     assert [each.key for each in waiting] == ["notice-failing"]
     assert waiting[0].arguments == {
         "process": "daemon",
@@ -116,8 +118,8 @@ def test_a_bug_that_came_twice_and_went_is_told_to_nobody():
 def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:
-        (job,) = services.jobs.open_jobs()
-        services.jobs.save(job, replace(job, not_before=utc_now() + timedelta(days=3650)))
+        (job,) = Jobs(services.db).open_jobs()
+        Jobs(services.db).save(job, replace(job, not_before=utc_now() + timedelta(days=3650)))
     lab.until_serving("trial-1")
 
 
@@ -127,7 +129,7 @@ def test_a_daemon_without_its_database_says_that_it_lives(lab):
         heard = replace(services, still_alive=lambda: said.append("alive"))
         beat = next(tick for tick in ticks_of(heard, TickCounts()) if tick.name == "beat")
         database = lab.config.state_dir / "merlin.db"
-        services.heartbeats.db.close()
+        services.db.close()
         database.rename(database.with_name("away"))
         with pytest.raises(DatabaseAway):
             beat.run()

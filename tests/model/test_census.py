@@ -12,7 +12,7 @@ from merlin.core.messages import Message
 from merlin.providers.base import ModelCard
 from merlin.training.evaluate import Answer
 from merlin.training.models import Model, ModelState
-from merlin.training.prove import ANSWERED, MOST_ASKED, Bench, Census
+from merlin.training.prove import ANSWERED, MOST_ASKED, Evaluator, ModelInventory
 
 pytestmark = pytest.mark.unit
 
@@ -71,8 +71,8 @@ class Town:
         self.now = AT + timedelta(days=1)
         self.provider = provider or Provider(*names)
         self.rows = Rows(*(model(row, name) for row, name in enumerate(names, 1)))
-        bench = Bench(self.rows, {"p": self.provider}, lambda: self.now)
-        self.census = Census(bench, {"p": self.provider}, {"p": settle_s})
+        evaluator = Evaluator(self.rows, {"p": self.provider}, lambda: self.now)
+        self.census = ModelInventory(evaluator, {"p": self.provider}, {"p": settle_s})
 
     def look(self, seconds=60.0, times=1):
         changed = []

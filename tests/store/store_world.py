@@ -24,7 +24,7 @@ from merlin.git.source import Commit
 from merlin.training.evaluate import Evaluation
 from merlin.training.job_store import Jobs, Launches
 from merlin.training.jobs import JobState
-from merlin.training.launch_plan import Desk, Terms, launch_waiting
+from merlin.training.launch_plan import LaunchPlanner, Terms, launch_waiting
 from merlin.training.model_store import Models
 from merlin.training.models import ModelState
 from merlin.training.policy import Caps
@@ -99,7 +99,7 @@ class World:
         self.promotions = Promotions(database, clock)
         self.ctx = Context(db=database, clock=clock)
         terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
-        self.desk = Desk(self.launches, {"engine": terms}, clock)
+        self.planner = LaunchPlanner(self.launches, {"engine": terms}, clock)
 
     def job(self, job_id, **more):
         return jobs.get(self.ctx, OPERATOR, job_id, **more)
@@ -144,9 +144,9 @@ class World:
         self.journal.record(made, ready, at)
 
     def launch(self):
-        """Let the desk decide; return the jobs begun or joined."""
+        """Let the planner decide; return the jobs begun or joined."""
         self.clock.move(1)
-        return launch_waiting(self.desk)
+        return launch_waiting(self.planner)
 
     def finish(self, job, state=JobState.SUCCEEDED):
         """End a job; a success names its model."""

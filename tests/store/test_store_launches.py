@@ -16,7 +16,7 @@ from merlin.db.processes import ChangeCounter
 from merlin.training import policy
 from merlin.training.job_store import Launches
 from merlin.training.jobs import FORBIDDEN, JobState, launch_key
-from merlin.training.launch_plan import Desk, NewJob, launch_by_hand
+from merlin.training.launch_plan import LaunchPlanner, NewJob, launch_by_hand
 from merlin.training.models import ModelState
 from merlin.training.policy import Caps, Decision, Step
 
@@ -160,7 +160,7 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
     assert told.arguments["job"] == job.job_id
     failed = world.verdict(3)
-    again = launch_by_hand(world.desk, failed)
+    again = launch_by_hand(world.planner, failed)
     assert (again.attempt, again.job_id) == (2, 3)
     assert world.words()["a003"] == "training"
 
@@ -252,7 +252,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
-    terms = replace(world.desk.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
+    terms = replace(world.planner.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
 
     class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""
@@ -263,9 +263,9 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
             super().start(other, order(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
-    desk = Desk(Meanwhile(world.db, clock), {"engine": terms}, clock)
+    planner = LaunchPlanner(Meanwhile(world.db, clock), {"engine": terms}, clock)
     with pytest.raises(Refused) as caught:
-        launch_by_hand(desk, verdict)
+        launch_by_hand(planner, verdict)
     assert caught.value.key == "held-month-cap"
 
 
@@ -281,7 +281,7 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     world.launch()
     assert [each.word for each in world.launches.waiting()] == [VerdictStatus.HELD]
     clock.move(1)
-    job = launch_by_hand(world.desk, world.verdict(2))
+    job = launch_by_hand(world.planner, world.verdict(2))
     assert world.launches.account(newest, "engine", clock()).is_forbidden
     world.finish(job)
     assert not world.launches.account(newest, "engine", clock()).is_forbidden
@@ -297,16 +297,16 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
     (told, *_) = world.log()
     assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
     assert told.arguments["model"] == gone.model_id
-    assert launch_by_hand(world.desk, world.verdict(3)).attempt == 2
+    assert launch_by_hand(world.planner, world.verdict(3)).attempt == 2
 
 
 def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.serve(1, examples(12))
     with pytest.raises(Refused):
-        launch_by_hand(world.desk, world.verdict(1))
+        launch_by_hand(world.planner, world.verdict(1))
     gone = world.promotions.serving()[FACE].model
     world.models.settle(gone, ModelState.GONE, None, "")
-    job = launch_by_hand(world.desk, world.verdict(1))
+    job = launch_by_hand(world.planner, world.verdict(1))
     world.finish(job)
     world.prove()
     (switched,) = world.promote()

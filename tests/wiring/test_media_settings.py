@@ -11,8 +11,8 @@ import yaml
 from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
-from merlin.training.sunset import Reliance, fading
-from merlin.wiring.known import relies_on
+from merlin.training.sunset import NamedModel, sunset_warnings
+from merlin.wiring.known import named_models
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +32,7 @@ def said(tmp_path):
 
 def test_without_a_word_voice_and_photos_are_off(said):
     config = said()
-    assert (config.chat.transcription, config.chat.vision, relies_on(config)) == (None, None, ())
+    assert (config.chat.transcription, config.chat.vision, named_models(config)) == (None, None, ())
     assert config.chat.limits == MediaLimits()
 
 
@@ -42,9 +42,9 @@ def test_models_that_hear_and_see_are_named(said):
         vision={"provider": "engine", "model": "see-1"},
         limits={"photo_mb": 1},
     )
-    hears, sees = relies_on(config)
-    assert hears == Reliance("transcription", "engine", "hear-1")
-    assert sees == Reliance("vision", "engine", "see-1")
+    hears, sees = named_models(config)
+    assert hears == NamedModel("transcription", "engine", "hear-1")
+    assert sees == NamedModel("vision", "engine", "see-1")
     assert config.chat.limits.photo_bytes == MEGABYTE
 
 
@@ -65,10 +65,13 @@ def test_what_is_wrong_is_told(said, chat, words):
 
 def test_the_shipped_configuration_knows_the_last_day_of_whisper():
     models = load(Path(__file__).parents[2] / "config.yaml").models
-    uses = [Reliance("transcription", "openai", "whisper-1")]
+    uses = [NamedModel("transcription", "openai", "whisper-1")]
 
     def told(today):
-        return [one.step for one in fading(uses, lambda use: models[use.model_id].sunset, today)]
+        return [
+            one.step
+            for one in sunset_warnings(uses, lambda use: models[use.model_id].sunset, today)
+        ]
 
     assert models["whisper-1"].sunset == date(2027, 2, 26)
     assert told(date(2026, 11, 20)) == []
