@@ -23,28 +23,12 @@ def sample_voice(language: str = "ru") -> bytes:
 
 def transcript_of(content: bytes) -> str:
     """Return the words kept in an Ogg Opus file's comments, "" when there are none."""
-    start = content.find(b"OpusTags")
-    if start < 0:
+    start = content.find(_FIELD)
+    if start < 4:  # noqa: PLR2004 - the comment's length stands before it
         return ""
-    try:
-        return _description(content, start + 8)
-    except (struct.error, UnicodeDecodeError):
-        return ""
-
-
-def _description(content: bytes, place: int) -> str:
-    """Source: RFC 7845, section 5.2: vendor, then a counted list of NAME=value comments."""
-    (vendor,) = struct.unpack_from("<I", content, place)
-    place += 4 + vendor
-    (count,) = struct.unpack_from("<I", content, place)
-    place += 4
-    for _ in range(count):
-        (size,) = struct.unpack_from("<I", content, place)
-        comment = content[place + 4 : place + 4 + size]
-        if comment.upper().startswith(_FIELD):
-            return comment[len(_FIELD) :].decode()
-        place += 4 + size
-    return ""
+    (size,) = struct.unpack_from("<I", content, start - 4)
+    comment = content[start : start + size]
+    return comment.removeprefix(_FIELD).decode("utf-8", "ignore")
 
 
 def seconds(content: bytes) -> int:

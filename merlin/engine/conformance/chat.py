@@ -111,25 +111,28 @@ def require_unbroken_text(words: str) -> None:
 @check("chat.n", plain)
 def several(server: Server, _plain: object) -> None:
     """Prove that `n` = 2 gives two choices, or is refused with an error object."""
+    told = _ask_or_refused(server, n=2)
+    if told is not None and len(told.choices) == 1:
+        raise Missing("unheeded", what="n=2")
+    if told is not None:
+        require_equal("choices", [choice.index for choice in told.choices], [0, 1])
+
+
+def _ask_or_refused(server: Server, **other: object) -> ChatCompletion | None:
+    """Ask; return None where the call is refused with an error object."""
     try:
-        told = server.ask(n=2)
+        return server.ask(**other)
     except openai.APIStatusError as error:
         require_error_object(error.response, BAD)
-        return
-    if len(told.choices) == 1:
-        raise Missing("unheeded", what="n=2")
-    require_equal("choices", [choice.index for choice in told.choices], [0, 1])
+        return None
 
 
 @check("chat.temperature", plain)
 def temperature(server: Server, _plain: object) -> None:
     """Prove that a temperature is taken, or refused with an error object."""
-    try:
-        told = server.ask(temperature=0.5)
-    except openai.APIStatusError as error:
-        require_error_object(error.response, BAD)
-        return
-    require_equal("object", told.object, "chat.completion")
+    told = _ask_or_refused(server, temperature=0.5)
+    if told is not None:
+        require_equal("object", told.object, "chat.completion")
 
 
 @check("chat.unknown_model", plain)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -394,27 +395,16 @@ def check_paging(listing: Listing, limit: int, least: int = 2) -> None:
         got = _ids(page)
         if len(got) > limit:
             raise Missing("unheeded", what=f"limit={limit}")
-        _require_new_ids(seen, got)
         seen += got
+        if doubled := [name for name in got if seen.count(name) > 1]:
+            raise Wrong("page-double", id=doubled[0])
         if not page.has_more or not got:
             break
     require(len(seen) >= least, "data", len(seen), f">= {least}")
-    _require_same_ids(seen, whole[: limit * MOST_PAGES])
+    for walked, listed in zip_longest(seen, whole[: limit * MOST_PAGES]):
+        if listed is not None and walked != listed:
+            raise Wrong("page-gap", id=listed)
 
 
 def _ids(page: Any) -> list[str]:
     return [str(each.id) for each in page.data]
-
-
-def _require_new_ids(seen: list[str], got: list[str]) -> None:
-    for number, name in enumerate(got):
-        if name in seen or name in got[:number]:
-            raise Wrong("page-double", id=name)
-
-
-def _require_same_ids(seen: list[str], whole: list[str]) -> None:
-    for walked, listed in zip(seen, whole, strict=False):
-        if walked != listed:
-            raise Wrong("page-gap", id=listed)
-    if len(seen) < len(whole):
-        raise Wrong("page-gap", id=whole[len(seen)])

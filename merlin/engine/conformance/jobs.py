@@ -283,7 +283,6 @@ def param(server: Server, _job: object) -> None:
 
 
 _LEVELS = ("info", "warn", "error")
-_NO_JOB_OF_EVENTS = "ftjob-0000000000000000deadbeef"
 
 
 @check("events.list", succeeded)
@@ -332,7 +331,7 @@ def _has_loss(figures: Mapping[str, object]) -> bool:
 @check("events.unknown", events)
 def unknown_job_of_events(server: Server, _told: object) -> None:
     """Prove that events of a job that is not there are 404."""
-    require_refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB_OF_EVENTS), GONE)
+    require_refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB), GONE)
 
 
 @check("checkpoints.list", succeeded)

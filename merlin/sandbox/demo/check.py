@@ -5,14 +5,12 @@ It asks the demo's bot over HTTP, as the page does, and judges what the bot said
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
+import httpx2
 import yaml
 
 from merlin.app import builds, jobs
@@ -134,7 +132,7 @@ class DemoUser:
     def _said(self, words: str) -> int | None:
         try:
             return say(self.place, self.person, words)
-        except OSError:
+        except httpx2.HTTPError:
             return None  # the stand-in is starting
 
     def _model(self, update_id: int) -> str | None:
@@ -166,40 +164,37 @@ CALL_S, MODEL_S = 5.0, 300.0
 
 def say(place: Place, person: str, text: str) -> int:
     """Let a person write to the bot; return the update's id."""
-    body = json.dumps({"person": person, "text": text}).encode()
-    address = f"{place.chat_url}control/send"
-    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - our own address
-    with urllib.request.urlopen(asked, timeout=longest(CALL_S)) as answer:  # noqa: S310 - as above
-        return int(json.load(answer)["update_id"])
+    body = {"person": person, "text": text}
+    answer = httpx2.post(f"{place.chat_url}control/send", json=body, timeout=longest(CALL_S))
+    return int(answer.raise_for_status().json()["update_id"])
 
 
 def messages(place: Place, person: str) -> list[Mapping[str, Any]]:
     """Return a person's chat as it now stands, oldest message first."""
-    url = f"{place.chat_url}control/log?chat={person}"
-    with urllib.request.urlopen(url, timeout=longest(CALL_S)) as answer:  # noqa: S310 - our own address
-        log: list[Mapping[str, Any]] = json.load(answer)["messages"]
-        return log
+    url = f"{place.chat_url}control/log"
+    answer = httpx2.get(url, params={"chat": person}, timeout=longest(CALL_S)).raise_for_status()
+    log: list[Mapping[str, Any]] = answer.json()["messages"]
+    return log
 
 
 def model_answer(url: str, key: str, model: str, said: Sequence[Mapping[str, str]]) -> str:
-    """Return what a model of an engine answers, greedily and in a sentence or two. Raises OSError.
+    """Return what a model of an engine answers, greedily and in a sentence or two.
 
-    `url` is the engine's address, `said` a conversation as the protocol has it.
+    `url` is the engine's address, `said` a conversation as the protocol has it. Raises
+    httpx2.HTTPError.
     """
     asked = {"model": model, "messages": said, "temperature": 0, "max_tokens": 64}
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-    body = json.dumps(asked).encode()
-    called = urllib.request.Request(f"{url}v1/chat/completions", body, headers)  # noqa: S310 - our own address
-    with urllib.request.urlopen(called, timeout=longest(MODEL_S)) as answer:  # noqa: S310 - as above
-        return str(json.load(answer)["choices"][0]["message"]["content"]).strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    called = f"{url}v1/chat/completions"
+    answer = httpx2.post(called, json=asked, headers=headers, timeout=longest(MODEL_S))
+    return str(answer.raise_for_status().json()["choices"][0]["message"]["content"]).strip()
 
 
 def answers_at(url: str) -> bool:
     """Return whether something answers at an address with a good status."""
     try:
-        with urllib.request.urlopen(url, timeout=longest(CALL_S)):  # noqa: S310 - our own address
-            return True
-    except (OSError, urllib.error.URLError):
+        return httpx2.get(url, timeout=longest(CALL_S)).is_success
+    except httpx2.HTTPError:
         return False
 
 

@@ -140,15 +140,9 @@ class Views:
         self._actions = actions
 
     def log(self, chat: str) -> dict[str, Any]:
-        """Return a chat's messages with their past, and the bot's calls for it."""
-        chat_id = self._actions.chat(chat).chat_id
-        calls = [
-            {"at": call.at, "method": call.method, "status": call.status, "said": call.description}
-            for call in self._world.calls
-            if str(call.arguments.get("chat_id")) == str(chat_id)
-        ]
-        messages = self._world.messages.get(chat_id, {}).values()
-        return {"messages": [one.as_json() for one in messages], "calls": calls}
+        """Return a chat's messages with their past."""
+        messages = self._world.messages.get(self._actions.chat(chat).chat_id, {}).values()
+        return {"messages": [one.as_json() for one in messages]}
 
     def chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""

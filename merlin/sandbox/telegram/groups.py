@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
 from merlin.sandbox.telegram.world import (
     BOT_ID,
@@ -262,10 +261,9 @@ def _marked(message: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (kind, words) of a message's entities."""
     text = str(message.get("text", message.get("caption", "")))
     entities = message.get("entities", message.get("caption_entities")) or []
-    plain = utf16_length(text) == len(text)
-    coded = b"" if plain else text.encode("utf-16-le")
+    coded = text.encode("utf-16-le")
 
     def words(start: int, end: int) -> str:
-        return text[start:end] if plain else coded[start * 2 : end * 2].decode("utf-16-le")
+        return coded[start * 2 : end * 2].decode("utf-16-le")
 
     return [(one["type"], words(one["offset"], one["offset"] + one["length"])) for one in entities]

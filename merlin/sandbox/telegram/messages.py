@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import struct
 import time
+from functools import partial
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
@@ -106,18 +107,11 @@ async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str
     receiver(world, arguments)
     caption = checked_caption(arguments)
     file = attached(world, kind, arguments)
-    media = as_media(world, file, kind, seconds=arguments.integer("duration"))
-    return _message(world, arguments, **media, **caption)
+    return _message(world, arguments, **as_media(world, file, kind), **caption)
 
 
-async def send_document(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer sendDocument."""
-    return await _send_media(world, arguments, "document")
-
-
-async def send_photo(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer sendPhoto."""
-    return await _send_media(world, arguments, "photo")
+send_document = partial(_send_media, kind="document")
+send_photo = partial(_send_media, kind="photo")
 
 
 def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:

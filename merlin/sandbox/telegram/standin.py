@@ -103,7 +103,7 @@ class TelegramStandIn(StandIn):
 
     def group(self, name: str) -> Group:
         """Return a group as it now is: its id, its members."""
-        return self._read(lambda: self._actions.group(name))
+        return self._read(lambda: self._world.group(name))
 
     def topics(self, chat: str | int) -> dict[int, str]:
         """Return the names of a chat's topics by their thread ids."""

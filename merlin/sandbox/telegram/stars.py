@@ -187,10 +187,8 @@ def _checked(arguments: Arguments, most: int) -> int:
     if arguments.text("currency") != "XTR":
         raise bad_request("CURRENCY_INVALID")
     prices = arguments.parsed("prices")
-    if not isinstance(prices, list) or len(prices) != 1 or arguments.text("provider_token"):
-        raise bad_request("STARS_INVOICE_INVALID")
-    amount = int(prices[0].get("amount", 0))
-    if not 1 <= amount <= most:
+    amount = int(prices[0]["amount"])
+    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= most:
         raise bad_request("STARS_INVOICE_INVALID")
     return amount
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import utf16_length
+from merlin.core.formatted_text import utf16_length, utf16_offsets
 from merlin.core.i18n import language_of, text
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import (
@@ -67,22 +68,12 @@ class ChatLookup:
         """Return the person of this name or id, wherever they are. Raises NotFound."""
         return self.place(who).person
 
-    def group(self, name: str) -> Group:
-        """Return the group of this name or id. Raises NotFound."""
-        try:
-            return self._world.group(name)
-        except KeyError:
-            raise NotFound(f"no group is called {name}") from None
-
     def place(self, who: str | int) -> Place:
         """Return who and where `who` names. Raises NotFound."""
         named, _, thread = str(who).partition("#")
         name, _, group = named.partition("@")
-        try:
-            person = self._world.person(name)
-        except KeyError:
-            raise NotFound(f"nobody is called {name}") from None
-        chat: Chat = self.group(group) if group else person
+        person = self._world.person(name)
+        chat: Chat = self._world.group(group) if group else person
         wanted = int(thread) if thread.isdecimal() else 0
         if thread and topic_of(self._world, chat, wanted) is None:
             raise NotFound(f"no topic {thread} in this chat")
@@ -94,10 +85,9 @@ class ChatLookup:
             found = self._world.chat(int(name))
             if found is not None:
                 return found
-        try:
+        with suppress(NotFound):
             return self._world.group(str(name))
-        except KeyError:
-            return self.place(name).chat
+        return self.place(name).chat
 
     def message(self, chat: Chat, message_id: int) -> LoggedMessage:
         """Return a message that stands in a chat. Raises NotFound."""
@@ -199,10 +189,9 @@ class TextActions(ChatLookup):
     def _author(self, author: str) -> dict[str, Any]:
         if author in {"bot", str(BOT_ID)}:
             return {"type": "user", "sender_user": bot_user()}
-        try:
+        with suppress(NotFound):
             return {"type": "user", "sender_user": self._world.person(author).as_user()}
-        except KeyError:
-            return {"type": "hidden_user", "sender_user_name": author}
+        return {"type": "hidden_user", "sender_user_name": author}
 
 
 def parts(text: str) -> list[str]:
@@ -212,7 +201,7 @@ def parts(text: str) -> list[str]:
     """
     found = []
     while text := text.strip():
-        end = _whole(text)
+        end = bisect_right(utf16_offsets(text), TEXT_UNITS) - 1
         if end < len(text):
             half = end // 2
             line, space = text.rfind("\n", half, end), text.rfind(" ", half, end)
@@ -220,14 +209,6 @@ def parts(text: str) -> list[str]:
         found.append(text[:end].rstrip())
         text = text[end:]
     return found
-
-
-def _whole(text: str) -> int:
-    """Return how many characters fit into one message."""
-    end = min(len(text), TEXT_UNITS)
-    while utf16_length(text[:end]) > TEXT_UNITS:
-        end -= max((utf16_length(text[:end]) - TEXT_UNITS) // 2, 1)
-    return end
 
 
 class FileActions(ChatLookup):

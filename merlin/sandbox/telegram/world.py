@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
+from merlin.core.errors import NotFound
 from merlin.sandbox.server import ChangeLog, Contents
 
 BOT_ID = 8700000001
@@ -58,21 +59,16 @@ class Person:
         }
 
 
-ANNA = Person(1001, "anna", "Анна")
-BORIS = Person(1002, "boris", "Борис")
-VERA = Person(1003, "vera", "Вера")
-PEOPLE = (ANNA, BORIS, VERA)
-_ENGLISH_NAMES = {"anna": "Anna", "boris": "Boris", "vera": "Vera"}
+_FIRST_NAMES = {"ru": ("Анна", "Борис", "Вера"), "en": ("Anna", "Boris", "Vera")}
 
 
 def people_of(language: str) -> tuple[Person, ...]:
     """Return the three as people whose Telegram speaks a language."""
-    if language == "ru":
-        return PEOPLE
-    return tuple(
-        replace(each, first_name=_ENGLISH_NAMES[each.name], language_code=language)
-        for each in PEOPLE
-    )
+    names = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
+    return tuple(Person(*each, language) for each in names)
+
+
+PEOPLE = ANNA, BORIS, VERA = people_of("ru")
 
 
 def stranger(person_id: int) -> Person:
@@ -417,13 +413,13 @@ class World:
     def person(self, who: str | int) -> Person:
         """Return the person of this name or id; a number beyond the three makes a new one.
 
-        Raises KeyError for an unknown name.
+        Raises NotFound for an unknown name.
         """
         if not str(who).isdecimal():
-            found = next((one for one in self.people.values() if one.name == who), None)
-            if found is None:
-                raise KeyError(who)
-            return found
+            for person in self.people.values():
+                if person.name == who:
+                    return person
+            raise NotFound(f"nobody is called {who}")
         person_id = int(who)
         if person_id not in self.people:
             self.record("person", person_id=person_id)
@@ -432,12 +428,12 @@ class World:
     def group(self, name: str) -> Group:
         """Return the group of this name or id, the supergroup where one came of it.
 
-        Raises KeyError when there is none.
+        Raises NotFound when there is none.
         """
         for group in self.groups.values():
             if name in (group.name, str(group.group_id)) and not group.moved_to:
                 return group
-        raise KeyError(name)
+        raise NotFound(f"no group is called {name}")
 
     def chat(self, chat_id: int) -> Chat | None:
         """Return the chat of this id, None when there is none."""
