@@ -92,14 +92,14 @@ def demo(
     sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
 
 
-def stage(config: ConfigPath, chat_port: int, till_port: int, model_port: int) -> None:
+def stage(config: ConfigPath, chat_port: int, shop_port: int, model_port: int) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
     from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.standins import StandInPorts, run_standins
+    from merlin.sandbox.demo.standins import run_standins
 
     set_up_logging("stage")
-    ports = StandInPorts(chat_port, till_port, model_port)
-    run_standins(configuration(config), config.parent / "stand-ins", ports)
+    folder = config.parent / "stand-ins"
+    run_standins(configuration(config), folder, chat_port, shop_port, model_port)
 
 
 def demo_language() -> str:

@@ -44,11 +44,11 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
         assert [each.offer.xtr.minor for each in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa
         assert (shop.test, shop.bot_button, shop.save_methods) == (True, True, True)
-        assert shop.base_url == f"{place.till_url}v3"
+        assert shop.base_url == f"{place.shop_url}v3"
         assert shop.networks == ("127.0.0.1/32",)
         key = (place.folder / "credentials" / shop.secret_key).read_text()
         assert key.startswith("test_")
-    assert Ports.from_first(8700).till == 8703
+    assert Ports.from_first(8700).shop == 8703
 
 
 def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_path):

@@ -36,7 +36,7 @@ class Ports:
     chat: int
     api: int
     engine: int
-    till: int
+    shop: int
     model: int
 
     @classmethod
@@ -93,9 +93,9 @@ class Place:
         return f"http://127.0.0.1:{self.ports.chat}/"
 
     @property
-    def till_url(self) -> str:
+    def shop_url(self) -> str:
         """Return the address of the newest payments."""
-        return f"http://127.0.0.1:{self.ports.till}/"
+        return f"http://127.0.0.1:{self.ports.shop}/"
 
     @property
     def engine_url(self) -> str:
@@ -243,7 +243,7 @@ def _engine(ports: Ports, *, has_lora: bool) -> Mapping[str, object]:
 def _payments(ports: Ports) -> Mapping[str, object]:
     return {
         "yookassa": {
-            "base_url": f"http://127.0.0.1:{ports.till}/v3",
+            "base_url": f"http://127.0.0.1:{ports.shop}/v3",
             "test": True,
             "save_methods": True,
             "bot_button": True,

@@ -169,7 +169,7 @@ def _begin(place: Place, language: str) -> tuple[Story, Config]:
 def _children(place: Place) -> list[Child]:
     at = ["--config", str(place.config)]
     ports = place.ports
-    stands = (ports.chat, ports.till, ports.model)
+    stands = (ports.chat, ports.shop, ports.model)
     stage = ["stage", *at, *map(str, stands)]
     names = ("engine", "daemon", "bot", "api")
     processes = [Child(name, [name, *at]) for name in names]

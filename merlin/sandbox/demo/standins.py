@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,26 +22,17 @@ from merlin.sandbox.yookassa.server import ShopApp, ShopSettings
 from merlin.wiring.reading import reading_context
 
 
-@dataclass(frozen=True, slots=True)
-class StandInPorts:
-    """Where each of the stand-ins listens."""
-
-    chat: int
-    till: int
-    model: int
-
-
-def run_standins(config: Config, folder: Path, ports: StandInPorts) -> None:
-    """Serve them all until SIGTERM or SIGINT; what people said and paid survives a restart.
+def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int) -> None:
+    """Serve them all, each on its port, until SIGTERM or SIGINT; restarts lose nothing.
 
     Their people and pages speak the configuration's language.
     """
     read = partial(read_progress, config)
     telegram = TelegramSettings(folder / "telegram", read_pipeline=read, language=config.language)
     servers = [
-        ServerThread(lambda: create_app(telegram), ports.chat),
-        ServerThread(lambda: ProviderApp(folder / "provider"), ports.model),
-        ServerThread(lambda: ShopApp(_shop(config, folder / "yookassa")), ports.till),
+        ServerThread(lambda: create_app(telegram), chat),
+        ServerThread(lambda: ProviderApp(folder / "provider"), model),
+        ServerThread(lambda: ShopApp(_shop(config, folder / "yookassa")), shop),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

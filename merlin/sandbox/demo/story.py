@@ -92,7 +92,7 @@ def addresses(place: Place, story: Story) -> None:
     """Tell where the demo is to be found."""
     story.say("demo-chat", url=place.chat_url)
     story.say("demo-try", question=place.script.question)
-    story.say("demo-till", url=place.till_url)
+    story.say("demo-till", url=place.shop_url)
     story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
     story.say("demo-engine", url=f"http://127.0.0.1:{place.ports.engine}/v1")
     story.say("demo-repository", path=relative_path(place.repository))
