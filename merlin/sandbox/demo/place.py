@@ -230,30 +230,22 @@ _WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digi
 
 def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
     """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
-    configuration = {**_configuration(ports, script), "engine": _engine(ports, has_lora=has_lora)}
-    said = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
-    return said.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
+    text = yaml.safe_dump(
+        _configuration(ports, script, has_lora=has_lora), allow_unicode=True, sort_keys=False
+    )
+    return text.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
 
 
-def _engine(ports: Ports, *, has_lora: bool) -> Mapping[str, object]:
+def _configuration(ports: Ports, script: Script, *, has_lora: bool) -> Mapping[str, object]:
     models = {"models": {BASE: base()}} if has_lora else {}
-    return {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models}
-
-
-def _payments(ports: Ports) -> Mapping[str, object]:
-    return {
-        "yookassa": {
-            "base_url": f"http://127.0.0.1:{ports.shop}/v3",
-            "test": True,
-            "save_methods": True,
-            "bot_button": True,
-            "receipt": {"vat_code": 1},
-            "networks": ["127.0.0.1/32"],
-        }
+    yookassa = {
+        "base_url": f"http://127.0.0.1:{ports.shop}/v3",
+        "test": True,
+        "save_methods": True,
+        "bot_button": True,
+        "receipt": {"vat_code": 1},
+        "networks": ["127.0.0.1/32"],
     }
-
-
-def _configuration(ports: Ports, script: Script) -> Mapping[str, object]:
     return {
         "state_dir": "state",
         "language": script.language,
@@ -293,12 +285,13 @@ def _configuration(ports: Ports, script: Script) -> Mapping[str, object]:
         },
         "datasets": {"default": script.dataset},
         "plans": {"free": _FREE, "plus": _PLUS, "voices": _VOICES},
-        "payments": _payments(ports),
+        "payments": {"yookassa": yookassa},
         "api": {
             "listen": f"127.0.0.1:{ports.api}",
             "public_url": f"http://127.0.0.1:{ports.api}",
         },
         "daemon": {"tick_s": 0.2, "quiet_s": 1},
+        "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models},
     }
 
 

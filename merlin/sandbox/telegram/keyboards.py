@@ -79,21 +79,12 @@ def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | 
 
 MOST_COMMANDS = 100
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
-_SCOPES = {
-    "default": (),
-    "all_private_chats": (),
-    "all_group_chats": (),
-    "all_chat_administrators": (),
-    "chat": ("chat_id",),
-    "chat_administrators": ("chat_id",),
-    "chat_member": ("chat_id", "user_id"),
-}
 
 
 def _menu(arguments: Arguments) -> str:
     """Return the name under which the commands of one scope and language are kept."""
     scope = arguments.parsed("scope") or {"type": "default"}
-    places = [scope[name] for name in _SCOPES[scope["type"]]]
+    places = [scope[name] for name in ("chat_id", "user_id") if name in scope]
     return _name(arguments.text("language_code"), scope["type"], *places)
 
 

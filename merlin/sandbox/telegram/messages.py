@@ -221,14 +221,6 @@ def _may_delete(world: World, old: LoggedMessage) -> bool:
 
 DOWNLOAD_BYTES = 20 * 1024 * 1024
 PHOTO_BYTES = 10 * 1024 * 1024
-_FOLDERS = {
-    "document": "documents",
-    "photo": "photos",
-    "voice": "voice",
-    "video_note": "video_notes",
-    "audio": "music",
-    "video": "videos",
-}
 THUMB_SIDE = 90
 _FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
 
@@ -244,7 +236,7 @@ def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
         "file_id": f"SB{number:04d}{secrets.token_urlsafe(24)}",
         "file_unique_id": f"AQ{digest[:14]}",
         "file_size": len(upload.content),
-        "file_path": f"{_FOLDERS.get(kind, 'documents')}/file_{number}.{ending}",
+        "file_path": f"{kind}s/file_{number}.{ending}",
         "kind": kind,
         "name": upload.name,
         "mime": upload.mime,
