@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from merlin.account.users import ConsentKind, Consents
 from merlin.app import examples
 from merlin.app.actor import Actor
+from merlin.app.consents import has_consent
 from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
 from merlin.app.views import described
@@ -61,7 +61,7 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
     with too many that wait.
     """
     _require_open(ctx, draft.dataset)
-    if not Consents(ctx.db, ctx.clock).has(actor.user_id, ConsentKind.TRAINING):
+    if not has_consent(ctx, actor):
         raise Refused("no consent", "api-problem-consent-needed-detail")
     proposal = None if dry_run else add(ctx, actor, draft)
     if proposal is None and not dry_run:

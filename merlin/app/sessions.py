@@ -17,7 +17,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
-from merlin.chat.sessions import SUMMARY
+from merlin.chat.sessions import SUMMARY, delete_session
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
@@ -132,10 +132,7 @@ def delete(ctx: Context, actor: Actor, session_id: int) -> None:
     What plans counted stays counted.
     """
     get(ctx, actor, session_id)
-    of_session = TURN.select(TURN.id).where(TURN.session_id == session_id)
-    ctx.db.change(RATING.delete().where(RATING.turn_id.in_(of_session)))
-    ctx.db.change(TURN.delete().where(TURN.session_id == session_id))
-    ctx.db.change(SESSION.delete().where(SESSION.id == session_id))
+    delete_session(ctx.db, session_id)
 
 
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:

@@ -15,7 +15,7 @@ from peewee import Case, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
-from merlin.db.tables import SESSION, TURN
+from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
 TITLE_LENGTH = 48
@@ -150,6 +150,14 @@ _USED = Prepared(
 _SEALED = frozenset({"title", "system", "summary"})
 
 
+def delete_session(db: Database, session_id: int) -> None:
+    """Delete a session with its turns and what was thought of them."""
+    of_session = TURN.select(TURN.id).where(TURN.session_id == session_id)
+    db.change(RATING.delete().where(RATING.turn_id.in_(of_session)))
+    db.change(TURN.delete().where(TURN.session_id == session_id))
+    db.change(SESSION.delete().where(SESSION.id == session_id))
+
+
 class Sessions:
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
@@ -241,11 +249,11 @@ class Sessions:
 
     @transaction
     def delete(self, place: ChatPlace, session_id: int) -> bool:
-        """Delete a session with its turns; False where it is not theirs."""
+        """Delete a session with all that was said in it; False where it is not theirs."""
         if self.find(place, session_id) is None:
             return False
-        self.db.change(TURN.delete().where(TURN.session_id == session_id))
-        return self.db.change(SESSION.delete().where(self._this(place, session_id))) > 0
+        delete_session(self.db, session_id)
+        return True
 
     def _add(self, session: Session) -> Session:
         new = {

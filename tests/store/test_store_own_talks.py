@@ -67,6 +67,9 @@ class Chat:
         self._sessions.touch(self.session.session_id, f"о чём: {words}")
         return turn.turn_id
 
+    def delete(self):
+        return self._sessions.delete(self.place, self.session.session_id)
+
 
 @pytest.fixture
 def chat(database, clock):
@@ -162,6 +165,14 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along(anna, chat, databas
         with pytest.raises(NotFound):
             act(number)
     assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
+
+
+def test_what_the_bot_deletes_takes_its_ratings_along(chat, database):
+    mine = chat()
+    Ratings(database, 0).rate(mine.ask(1), ANNA, Rating.UP)
+    assert mine.delete()
+    assert not mine.delete()
+    assert database.sql("SELECT turn_id FROM rating") == []
 
 
 def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from merlin import __version__
 from merlin.account.users import Users
-from merlin.app import feedback
+from merlin.app.consents import has_consent
 from merlin.app.dialogs import Dialog
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
@@ -41,7 +41,7 @@ def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
     parts = [legal_text(Settings(context.db), PRIVACY, context.language), _kept(context)]
     parts += [_providers(context), _privacy_session(context)]
-    is_given = feedback.has_consent(*performer(context))
+    is_given = has_consent(*performer(context))
     state = "given" if is_given else "none"
     parts.append(context.translate("privacy-consent", state=state))
     key, verb = ("revoke", "revoke") if is_given else ("give", "show")
