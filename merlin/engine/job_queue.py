@@ -189,18 +189,9 @@ class JobClaims:
                 self.job_ids.discard(job.job_id if job else "")
 
 
-@dataclass(frozen=True)
-class WorkSettings:
-    """How jobs are worked: the pace between states, the language of notes, when to stop."""
-
-    pace_s: float
-    language: str
-    stop: threading.Event
-    disk_quota: DiskQuota
-
-    def pace(self) -> bool:
-        """Wait between two states; return whether to go on."""
-        return not self.stop.wait(self.pace_s) if self.pace_s else not self.stop.is_set()
+def go_on(pace_s: float, stop: threading.Event) -> bool:
+    """Wait between two states of a job; return whether to go on."""
+    return not stop.wait(pace_s) if pace_s else not stop.is_set()
 
 
 @contextmanager
@@ -225,14 +216,18 @@ class Training:
         repositories: Repositories,
         bases: Bases,
         claims: JobClaims,
-        work_settings: WorkSettings,
+        settings: EngineSettings,
+        disk_quota: DiskQuota,
+        stop: threading.Event,
         devices: TrainingDevices | None = None,
     ) -> None:
         self._repositories = repositories
         self._jobs = repositories.jobs
         self._bases = bases
         self._claims = claims
-        self._settings = work_settings
+        self._settings = settings
+        self._disk_quota = disk_quota
+        self._stop = stop
         self._devices = devices
 
     def train_next(self) -> bool:
@@ -240,7 +235,7 @@ class Training:
         self._clear_ended()
         waiting = (job for job in self._jobs.waiting(states.RUNNING, states.QUEUED))
         with self._claims.claim(job for job in waiting if self._is_ours(job)) as job:
-            if job is None or not self._settings.pace():
+            if job is None or not go_on(self._settings.pace_s, self._stop):
                 return False
             with failing(self._repositories, job):
                 self._train(job)
@@ -293,13 +288,13 @@ class Training:
         job_id = run.job.job_id
         for part in run.progress:
             self._take(run, part)
-            if self._settings.stop.is_set():
+            if self._stop.is_set():
                 return
             if not self._jobs.is_in(job_id, states.RUNNING):
                 self._save(run)
                 return
         self._save(run)
-        if self._settings.pace():
+        if go_on(self._settings.pace_s, self._stop):
             self._succeed(run)
 
     def _take(self, run: TrainingRun, part: Progress) -> None:
@@ -363,7 +358,7 @@ class Training:
         self._make_room(job, run.last.step if run.last else 0)
 
     def _make_room(self, job: Job, step: int) -> None:
-        if cleared := self._settings.disk_quota.make(job):
+        if cleared := self._disk_quota.make(job):
             self._warn(job, f"room {step}", "engine-checkpoints-cleared", n=cleared)
 
     def _succeed(self, run: TrainingRun) -> None:
@@ -412,14 +407,15 @@ class JobQueue:
         self._repositories = repositories
         self._stop = threading.Event()
         disk_quota = DiskQuota(repositories, settings.training.quota_bytes)
-        self._settings = WorkSettings(settings.pace_s, settings.language, self._stop, disk_quota)
+        self._settings = settings
         self._checking = JobThread("engine-check", self._check_next, self._stop)
         claims = JobClaims()
         devices: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
             devices += devices_of(settings.training)
         trainings = [
-            Training(repositories, bases, claims, self._settings, each) for each in devices
+            Training(repositories, bases, claims, settings, disk_quota, self._stop, each)
+            for each in devices
         ]
         self._training = [
             JobThread(f"engine-train-{number}", each.train_next, self._stop)
@@ -453,7 +449,7 @@ class JobQueue:
 
     def _check_next(self) -> bool:
         job = next(iter(self._repositories.jobs.waiting(states.VALIDATING)), None)
-        if job is None or not self._settings.pace():
+        if job is None or not go_on(self._settings.pace_s, self._stop):
             return False
         with failing(self._repositories, job):
             if check(self._repositories, job):

@@ -162,7 +162,9 @@ async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
     texts = [part for part in chunks if isinstance(part, Chunk)]
     logprobs = _logprobs_object([chance for part in texts for chance in part.chances])
     content, usage = "".join(part.text for part in texts), _usage(finish)
-    whole = ChatAnswer(model, _now()).completion(content, finish.reason, usage, logprobs)
+    whole = ChatAnswer(model, utc_now().timestamp()).completion(
+        content, finish.reason, usage, logprobs
+    )
     return {**whole, "merlin": dict(finish.extension)} if finish.extension else whole
 
 
@@ -173,7 +175,7 @@ async def _chunks(
 
     The extension `merlin` stands in the chunk that says why the answer ended.
     """
-    answer = ChatAnswer(model, _now(), with_usage=with_usage)
+    answer = ChatAnswer(model, utc_now().timestamp(), with_usage=with_usage)
     yield event(answer.first_chunk())
     part: Chunk | Finish = first
     while isinstance(part, Chunk):
@@ -184,10 +186,6 @@ async def _chunks(
     if with_usage:
         yield event(answer.usage_chunk(_usage(part)))
     yield DONE
-
-
-def _now() -> float:
-    return utc_now().timestamp()
 
 
 def _usage(finish: Finish) -> dict[str, int]:

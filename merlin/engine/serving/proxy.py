@@ -255,27 +255,24 @@ class ProxyBackend(ABC):
 
 def body_of(asking: GenerationRequest) -> Json:
     """Return a streamed question as the protocol writes it."""
-    body: Json = {
+    optional = {
+        "temperature": asking.temperature,
+        "top_p": asking.top_p,
+        "max_tokens": asking.most_tokens or None,
+        "seed": asking.seed,
+        "stop": list(asking.stops) or None,
+        "logprobs": None if asking.logprobs is None else True,
+        "top_logprobs": asking.logprobs,
+        "response_format": {"type": "json_object"} if asking.is_json else None,
+    }
+    return {
         "messages": [message.as_json() for message in asking.messages],
         # As in training: see merlin.engine.conversations.
         "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},
+        **{name: value for name, value in optional.items() if value is not None},
     }
-    for name, value in (("temperature", asking.temperature), ("top_p", asking.top_p)):
-        if value is not None:
-            body[name] = value
-    if asking.most_tokens:
-        body["max_tokens"] = asking.most_tokens
-    if asking.seed is not None:
-        body["seed"] = asking.seed
-    if asking.stops:
-        body["stop"] = list(asking.stops)
-    if asking.logprobs is not None:
-        body |= {"logprobs": True, "top_logprobs": asking.logprobs}
-    if asking.is_json:
-        body["response_format"] = {"type": "json_object"}
-    return body
 
 
 async def read_answer(

@@ -369,7 +369,17 @@ class TransformersBackend:
             if self._process and self._process.is_alive:
                 return self._process
             self._check()
-            self._process = await Process.start(self._setup(), self._log, self._restarts.note_end)
+            model, settings = self._model, self._settings
+            setup = Setup(
+                folder=str(self._folder),
+                context=model.context,
+                dtype=model.dtype,
+                quantised=model.quantised,
+                is_embedding=model.is_embedding,
+                device=settings.device,
+                adapters=settings.adapters,
+            )
+            self._process = await Process.start(setup, self._log, self._restarts.note_end)
             return self._process
 
     def _check(self) -> None:
@@ -385,18 +395,6 @@ class TransformersBackend:
                 f" merlin engine models pull {self._model.name}"
             )
         self._restarts.check()
-
-    def _setup(self) -> Setup:
-        model, settings = self._model, self._settings
-        return Setup(
-            str(self._folder),
-            model.context,
-            model.dtype,
-            model.quantised,
-            model.is_embedding,
-            settings.device,
-            settings.adapters,
-        )
 
     def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
         self._tokens["prompt_tokens"] += prompt_tokens
