@@ -41,6 +41,7 @@ from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText, apply_pending_changes, is_behind
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview, unified_diff
+from merlin.db.database import lock_user
 from merlin.training.policy import Forecast, forecast
 
 __all__ = [
@@ -327,6 +328,8 @@ def _save_unless_changed(
     ctx: Context, actor: Actor, files: DatasetFiles, proposed: CourseEdits, batch: str
 ) -> list[Change]:
     """Return the stored changes; none where something came in between."""
+    if batch:  # the same form by two processes: one looks after the other
+        lock_user(ctx.db, actor.user_id, ctx.clock)
     if read_files(ctx, actor, files.dataset).mark != files.mark:
         return []
     return save(ctx, actor, files.dataset, proposed.edits, proposed.subject, batch=batch)

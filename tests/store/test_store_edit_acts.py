@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -14,10 +15,13 @@ from merlin.app.context import Context
 from merlin.app.idempotency import perform_once
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
+from merlin.course.editing import CourseEdits
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import BatchResult, ChangeState, Conflict, Edit
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
+from merlin.db.database import open_database
+from merlin.db.writer import Store, Writer
 
 pytestmark = pytest.mark.integration
 
@@ -112,3 +116,26 @@ def test_an_act_with_a_mark_is_performed_once(ctx):
     # What was refused left its mark free.
     perform_once(ctx, EDITOR, "other", changes.drop, change_id)
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
+
+
+def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
+    text = "messages:\n  - user: Где новое?\n  - assistant: Здесь.\n"
+    edits = tuple(Edit(f"examples/{name}.yaml", None, text) for name in ("n1", "n2"))
+
+    async def submit(context):
+        make = lambda _: CourseEdits(edits, "Import 2 examples")  # noqa: E731
+        return await changes.submit(context, EDITOR, FACE, make, "mark")
+
+    async def twice():
+        with open_database(url, cipher=cipher) as other:
+            writers = [Writer(ctx.db), Writer(other)]
+            try:
+                contexts = [replace(ctx, db=each.db, store=Store(each)) for each in writers]
+                return await asyncio.gather(*map(submit, contexts))
+            finally:
+                for each in writers:
+                    each.close()
+
+    first, second = asyncio.run(twice())
+    assert first.id == second.id
+    assert len(changes.get(ctx, EDITOR, first.id).files) == 2
