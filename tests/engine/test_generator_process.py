@@ -76,25 +76,16 @@ def test_an_adapter_in_use_is_not_read_again(narrow, adapters):
 
 def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow):
     right = narrow.text(question("Anna"), **GREEDY)
-    stream = narrow.stream("Tell me.", **ENDLESS)
-    stream.next()
-    os.kill(narrow.backend.pid, signal.SIGKILL)
-    with pytest.raises(Unavailable, match="killed"):
-        stream.rest()
-    assert narrow.text(question("Anna"), **GREEDY) == right
-    assert narrow.figure("restarts") == 1
-    assert narrow.figure("resident_bytes") > 50_000_000
-
-
-def test_deaths_with_an_answer_between_them_are_no_row_that_must_be_waited_out(narrow):
-    for _ in range(2):
-        assert narrow.text(question("Anna"), **GREEDY)
+    # Deaths with an answer between them are no row that must be waited out.
+    for deaths in (1, 2):
         stream = narrow.stream("Tell me.", **ENDLESS)
         stream.next()
         os.kill(narrow.backend.pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="killed"):
             stream.rest()
-    assert narrow.text(question("Anna"), **GREEDY)
+        assert narrow.text(question("Anna"), **GREEDY) == right
+        assert narrow.figure("restarts") == deaths
+    assert narrow.figure("resident_bytes") > 50_000_000
 
 
 def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
