@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import uvicorn
@@ -179,37 +178,21 @@ class ServerThread:
         return self.run(once())
 
 
-class StandIn:
-    """A stand-in in a thread, on a port of its own: `with ….StandIn() as outside:`.
+class StandIn(ServerThread):
+    """A stand-in for tests, on a port of its own: `with ….StandIn() as outside:`.
 
     `stop` and `start` again is the service down and back: same port, same state.
     """
 
-    def __init__(self, make_app: Callable[[], StandInApp]) -> None:
-        self._server = ServerThread(make_app)
-
-    def start(self) -> Self:
-        """Listen; on return the port answers."""
-        self._server.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    def stop(self) -> None:
-        """Close every connection and the port; the state stays."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def _read(self, function: Callable[[], T]) -> T:
-        return self._server.call(function) if self._server.is_running else function()
+        return self.call(function) if self.is_running else function()
 
 
 class ChangeLog:

@@ -113,7 +113,7 @@ def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, se
         telegram.say("anna", "вопрос")
         (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
         world = telegram._world
-        telegram._server.call(
+        telegram.call(
             lambda: world.record("delete", chat_id=1001, message_id=placeholder.message_id, at="")
         )
         provider.behave(think_s=0.0)
@@ -246,14 +246,14 @@ def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, lo
 
 def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
     with RunningBot(settings):
-        telegram._server.call(lambda: telegram._world.people.pop(1002))
+        telegram.call(lambda: telegram._world.people.pop(1002))
         raw = {
             "message_id": 1,
             "from": {"id": 1002, "is_bot": False},
             "chat": {"id": 1002, "type": "private"},
             "text": "вопрос",
         }
-        telegram._server.call(lambda: telegram._world.add_update("message", raw))
+        telegram.call(lambda: telegram._world.add_update("message", raw))
         ended(telegram, settings, 1)
     assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
 

@@ -93,10 +93,8 @@ def _lora_steps(
 
 def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
     """Walk the whole road once; return the exit code. Without a folder in a temporary one."""
-    if folder is not None:
-        return _check_in(folder, language, weights)
     with tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary:
-        return _check_in(Path(temporary), language, weights)
+        return _check_in(folder or Path(temporary), language, weights)
 
 
 def _check_in(folder: Path, language: str, weights: Path | None) -> int:

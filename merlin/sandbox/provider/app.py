@@ -220,7 +220,7 @@ class ProviderStandIn(StandIn):
     @property
     def base_url(self) -> str:
         """Return what the `openai` package takes as `base_url`."""
-        return f"http://127.0.0.1:{self._server.port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError."""

@@ -62,7 +62,7 @@ class TelegramStandIn(StandIn):
     @property
     def page_url(self) -> str:
         """Return the address of the chat page."""
-        return f"http://127.0.0.1:{self._server.port}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     @property
     def base_url(self) -> str:

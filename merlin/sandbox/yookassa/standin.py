@@ -28,7 +28,7 @@ class YooKassaStandIn(StandIn):
     @property
     def base_url(self) -> str:
         """Return what `payments.yookassa.base_url` is set to."""
-        return f"http://127.0.0.1:{self._server.port}/v3"
+        return f"http://127.0.0.1:{self.port}/v3"
 
     def behave(self, **fields: Any) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
@@ -93,4 +93,4 @@ class YooKassaStandIn(StandIn):
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the address; return the status that it was answered with, 0: none."""
-        return self._server.run(self._app.notifier.post(body, headers))
+        return self.run(self._app.notifier.post(body, headers))
