@@ -285,7 +285,7 @@ class CacheMiddleware:
         if scope["type"] != "http" or scope["method"] != "GET" or not _is_ours(scope["path"]):
             await self._app(scope, receive, send)
             return
-        asked = scope["state"]["asked"] = Asked(scope)
+        asked = scope["state"]["asked"] = CatalogueRequest(scope)
         version = asked.state.freshness.version
         answer = None if version is None else asked.state.kept.find(asked.key, version)
         if answer is None:
@@ -299,7 +299,7 @@ def _is_ours(path: str) -> bool:
     return path.startswith(PLACES)
 
 
-class Asked:
+class CatalogueRequest:
     """What a call says of the form in which it wants its answer."""
 
     __slots__ = ("_known", "_packs", "key", "state")
@@ -375,7 +375,7 @@ PRIVATE = "private, no-store"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CatalogueAnswer:
     """What a route says, as JSON will; `link` is the Link header of a part of a list."""
 
     value: object
@@ -383,13 +383,13 @@ class Said:
 
 
 # Makes what is said in a language; called in a thread that may read the rows.
-Saying = Callable[[str], Said]
+MakeAnswer = Callable[[str], CatalogueAnswer]
 
 
 class _Sent(Response):
     """An answer that is sent in the form that the caller wants."""
 
-    def __init__(self, asked: Asked, answer: CachedAnswer) -> None:
+    def __init__(self, asked: CatalogueRequest, answer: CachedAnswer) -> None:
         super().__init__()
         self._asked = asked
         self._answer = answer
@@ -401,7 +401,7 @@ class _Sent(Response):
 class _Unchanged(Response):
     """Word that the caller has the answer already."""
 
-    def __init__(self, asked: Asked, tag: str, *, is_packed: bool) -> None:
+    def __init__(self, asked: CatalogueRequest, tag: str, *, is_packed: bool) -> None:
         super().__init__(status_code=304)
         self._asked, self._tag, self._is_packed = asked, tag, is_packed
 
@@ -409,9 +409,9 @@ class _Unchanged(Response):
         await self._asked.not_modified(self._tag, send, is_packed=self._is_packed)
 
 
-async def catalogue_answer(request: Request, saying: Saying) -> Response:
+async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
-    asked: Asked = request.state.asked
+    asked: CatalogueRequest = request.state.asked
     state = asked.state
     version = state.freshness.version
     if version is not None and asked.is_conditional:
@@ -420,9 +420,9 @@ async def catalogue_answer(request: Request, saying: Saying) -> Response:
         if form is not None:
             return _Unchanged(asked, tag, is_packed=form)
     language = asked.key.language
-    read = await state.services.read(_made, saying, language)
+    read = await state.services.read(_made, make, language)
     if read is None:  # it changes faster than it can be read; the next call will do
-        return await private_answer(request, saying)
+        return await private_answer(request, make)
     version, said, body = read
     state.freshness.saw(version)
     route = request.scope.get("route")
@@ -431,22 +431,24 @@ async def catalogue_answer(request: Request, saying: Saying) -> Response:
     return _Sent(asked, answer)
 
 
-def _made(ctx: Context, saying: Saying, language: str) -> tuple[int, Said, bytes] | None:
+def _made(
+    ctx: Context, make: MakeAnswer, language: str
+) -> tuple[int, CatalogueAnswer, bytes] | None:
     """Return what is said with its version, which is that before and after it was read."""
     version = courses.version(ctx)
     for _ in range(_TRIES):
-        said = saying(language)
+        said = make(language)
         before, version = version, courses.version(ctx)
         if before == version:
             return version, said, to_json(said.value)
     return None
 
 
-async def private_answer(request: Request, saying: Saying) -> Response:
+async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for this caller alone."""
     services: ApiServices = request.app.state.services
     language = language_of_request(request)
-    said = await services.store.read(lambda: saying(language))
+    said = await services.store.read(lambda: make(language))
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
     if said.link:
         headers["Link"] = said.link
@@ -454,20 +456,20 @@ async def private_answer(request: Request, saying: Saying) -> Response:
 
 
 async def course_answer(
-    request: Request, saying: Callable[[Context, Actor, str], Said]
+    request: Request, make: Callable[[Context, Actor, str], CatalogueAnswer]
 ) -> Response:
     """Return the answer about one course; one that is not active is for those who edit it.
 
-    `saying` raises NotFound for a course that is not there for the actor, and so does this.
+    `make` raises NotFound for a course that is not there for the actor, and so does this.
     """
     services: ApiServices = request.app.state.services
     ctx, nobody = services, Actor()
     try:
-        return await catalogue_answer(request, partial(saying, ctx, nobody))
+        return await catalogue_answer(request, partial(make, ctx, nobody))
     except NotFound:
         if not {"authorization", "cookie"} & set(request.headers.keys()):
             raise
         caller = await identify_caller(request)
         if not caller.has(KeyScope.COURSES_READ):
             raise
-        return await private_answer(request, partial(saying, ctx, caller.actor))
+        return await private_answer(request, partial(make, ctx, caller.actor))

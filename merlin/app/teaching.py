@@ -89,7 +89,7 @@ class Questions:
     )
 
 
-def taught(ctx: Context, actor: Actor) -> list[Course]:
+def led_courses(ctx: Context, actor: Actor) -> list[Course]:
     """Return the courses that the actor leads, active or not, by semester; none for a student."""
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
@@ -231,10 +231,10 @@ def questions(
     )
 
 
-def sums(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
+def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with their questions and disliked answers."""
     rows, since = QuestionStatistics(ctx.db, ctx.default_dataset), _since(ctx, days)
-    return [(each, *_sum(rows.days(each.slug, since))) for each in taught(ctx, actor)]
+    return [(each, *_sum(rows.days(each.slug, since))) for each in led_courses(ctx, actor)]
 
 
 def _sum(told: Sequence[Period]) -> tuple[int, int]:

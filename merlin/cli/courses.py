@@ -27,7 +27,7 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.app.courses import materials
 
     with reading(config) as (ctx, actor):
-        found = teaching.taught(ctx, actor)
+        found = teaching.led_courses(ctx, actor)
         told = [_told(*materials(ctx, actor, each.course_id)) for each in found] if json else []
     if json:
         print_json(told)

@@ -162,8 +162,8 @@ def test_a_course_that_others_lead_is_forbidden_and_a_hidden_one_not_there(catal
     closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert led_course(ctx, teacher, course.course_id) == course
-    assert [each.slug for each in teaching.taught(ctx, teacher)] == ["a"]
-    assert teaching.taught(ctx, ANNA) == []
+    assert [each.slug for each in teaching.led_courses(ctx, teacher)] == ["a"]
+    assert teaching.led_courses(ctx, ANNA) == []
     with pytest.raises(Forbidden):
         led_course(ctx, ANNA, course.course_id)
     with pytest.raises(NotFound):

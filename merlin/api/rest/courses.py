@@ -32,7 +32,7 @@ from merlin.api.problems import (
     problems,
 )
 from merlin.api.response_cache import (
-    Said,
+    CatalogueAnswer,
     catalogue_answer,
     course_answer,
     is_known,
@@ -194,7 +194,7 @@ _CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind f
 TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 
 
-def course_said(course: Course, language: str, *, in_all: bool = False) -> Json:
+def course_json(course: Course, language: str, *, in_all: bool = False) -> Json:
     """Return a course; `in_all`: its texts in every language too."""
     said = {
         "id": course.course_id,
@@ -211,13 +211,13 @@ def course_said(course: Course, language: str, *, in_all: bool = False) -> Json:
     return said
 
 
-def grouped(said: Iterable[Json]) -> Json:
+def group_by_semester(said: Iterable[Json]) -> Json:
     """Return courses, which come by semester, in their semesters."""
     semesters = groupby(said, key=lambda course: course["semester"])
     return {"semesters": [{"number": each, "courses": list(its)} for each, its in semesters]}
 
 
-def material_said(material: Material, language: str) -> Json:
+def material_json(material: Material, language: str) -> Json:
     """Return a material without its text."""
     return {
         "id": material.material_id,
@@ -230,7 +230,7 @@ def material_said(material: Material, language: str) -> Json:
     }
 
 
-def of_course(course: Course, language: str) -> Json:
+def course_fields(course: Course, language: str) -> Json:
     """Return what stands with a material of a course."""
     return {"course_id": course.course_id, "course_name": course.title(language)}
 
@@ -248,7 +248,7 @@ def kind_of(word: str) -> str | None:
     return kind
 
 
-def marks(found: Found, **texts: str) -> list[Json]:
+def mark_found(found: Found, **texts: str) -> list[Json]:
     """Return where in these texts, by field, stands what was found."""
     return [
         {"field": field, "start": span.start, "length": span.length}
@@ -288,13 +288,15 @@ async def list_courses(
     services = services_of(request)
     after, most = _place(read_cursor(cursor, int, str)), services.bounds.list_at_once
 
-    def saying(language: str) -> Said:
+    def make(language: str) -> CatalogueAnswer:
         part, has_more = courses.part(services, limit, after, semester, USUAL, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
-        told = [course_said(each, language, in_all=languages == "all") for each in part]
-        return Said(grouped(told) if group else told, link_of(request, following))
+        told = [course_json(each, language, in_all=languages == "all") for each in part]
+        return CatalogueAnswer(
+            group_by_semester(told) if group else told, link_of(request, following)
+        )
 
-    return await catalogue_answer(request, saying)
+    return await catalogue_answer(request, make)
 
 
 def _place(key: tuple[int | str, ...] | None) -> Place:
@@ -313,11 +315,11 @@ async def get_course(
 ) -> Response:
     """Return a course; one that is not active is for those who edit it."""
 
-    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
         course = courses.get(ctx, actor, course_id)
-        return Said(course_said(course, language, in_all=languages == "all"))
+        return CatalogueAnswer(course_json(course, language, in_all=languages == "all"))
 
-    return await course_answer(request, saying)
+    return await course_answer(request, make)
 
 
 @course_router.get(
@@ -342,12 +344,12 @@ async def list_materials(
     """Return the materials by type (lectures, seminars, labs), then lesson."""
     wanted = kind_of(kind)
 
-    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
         course, materials = courses.materials(ctx, actor, course_id)
-        told = [material_said(one, language) for one in materials if wanted in (None, one.kind)]
-        return Said({**of_course(course, language), "materials": told})
+        told = [material_json(one, language) for one in materials if wanted in (None, one.kind)]
+        return CatalogueAnswer({**course_fields(course, language), "materials": told})
 
-    return await course_answer(request, saying)
+    return await course_answer(request, make)
 
 
 @course_router.get(
@@ -362,12 +364,12 @@ async def get_material(
 ) -> Response:
     """Return a material of this course, with its text where it has one."""
 
-    def saying(ctx: Context, actor: Actor, language: str) -> Said:
+    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
         found = courses.material(ctx, actor, course_id, material_id)
-        said = {**of_course(found.course, language), **material_said(found.material, language)}
-        return Said({**said, "text": found.text})
+        said = {**course_fields(found.course, language), **material_json(found.material, language)}
+        return CatalogueAnswer({**said, "text": found.text})
 
-    return await course_answer(request, saying)
+    return await course_answer(request, make)
 
 
 @course_router.get(
@@ -380,11 +382,11 @@ async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
     ctx = context_of(request)
 
-    def saying(_language: str) -> Said:
+    def make(_language: str) -> CatalogueAnswer:
         told = courses.semesters(ctx)
-        return Said([{"number": each, "courses": count} for each, count in told])
+        return CatalogueAnswer([{"number": each, "courses": count} for each, count in told])
 
-    return await catalogue_answer(request, saying)
+    return await catalogue_answer(request, make)
 
 
 @course_router.get(
@@ -397,15 +399,15 @@ async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
     ctx = context_of(request)
 
-    def saying(language: str) -> Said:
-        return Said(
+    def make(language: str) -> CatalogueAnswer:
+        return CatalogueAnswer(
             [
                 {"name": each.name, "courses": [_named(one, language) for one in each.courses]}
                 for each in courses.teachers(ctx)
             ]
         )
 
-    return await catalogue_answer(request, saying)
+    return await catalogue_answer(request, make)
 
 
 def _named(course: Course, language: str) -> dict[str, object]:
@@ -441,13 +443,13 @@ async def search_courses(
     ctx, start = context_of(request), _start(read_cursor(cursor, int))
     end = start + (limit or USUAL)
 
-    def saying(language: str) -> Said:
+    def make(language: str) -> CatalogueAnswer:
         said = courses.search(ctx, query, end + 1)
         following = cursor_after(end) if end < min(len(said.courses), DEEPEST) else None
         told = [_course(each, said.found, language) for each in said.courses[start:end]]
-        return Said(told, link_of(request, following))
+        return CatalogueAnswer(told, link_of(request, following))
 
-    return await catalogue_answer(request, saying)
+    return await catalogue_answer(request, make)
 
 
 def _start(key: tuple[int | str, ...] | None) -> int:
@@ -479,7 +481,7 @@ async def search(
     """Return the courses and the materials that hold the words, best first."""
     ctx = context_of(request)
 
-    def saying(language: str) -> Said:
+    def make(language: str) -> CatalogueAnswer:
         by_course = courses.search(ctx, query, limit)
         by_material = courses.search_materials(ctx, query, limit)
         suggestion = by_course.found.suggestion or by_material.found.suggestion
@@ -489,23 +491,23 @@ async def search(
             "courses": [_course(each, by_course.found, language) for each in by_course.courses],
             "materials": _materials(by_material, language),
         }
-        return Said(results)
+        return CatalogueAnswer(results)
 
-    return await catalogue_answer(request, saying)
+    return await catalogue_answer(request, make)
 
 
 def _course(course: Course, found: Found, language: str) -> Json:
-    said = course_said(course, language)
-    said["found"] = marks(found, name=said["name"], description=said["description"])
+    said = course_json(course, language)
+    said["found"] = mark_found(found, name=said["name"], description=said["description"])
     return said
 
 
 def _materials(said: FoundMaterials, language: str) -> list[Json]:
     return [
         {
-            **material_said(material, language),
-            **of_course(course, language),
-            "found": marks(said.found, title=material.title(language)),
+            **material_json(material, language),
+            **course_fields(course, language),
+            "found": mark_found(said.found, title=material.title(language)),
         }
         for course, material in said.materials
     ]
@@ -532,7 +534,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
         raise missing_scope(*_READING)
     found = await context_of(request).read(courses.favourites, caller.actor)
     language = language_of_request(request)
-    return _remembered(request, [course_said(each, language) for each in found])
+    return _remembered(request, [course_json(each, language) for each in found])
 
 
 @favourite_router.post(
@@ -550,7 +552,7 @@ async def add_favourite(request: Request, asked: Favourite, caller: Keeper) -> R
     act, language = courses.add_favourite, language_of_request(request)
     is_new, course = await context_of(request).write(act, caller.actor, asked.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return _json(course_said(course, language), language, status)
+    return _json(course_json(course, language), language, status)
 
 
 @favourite_router.delete(

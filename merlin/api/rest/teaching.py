@@ -143,7 +143,7 @@ class TaughtCourses(Shape):
     courses: list[TaughtCourse]
 
 
-def course_taught(course: Course) -> TaughtCourse:
+def course_in_list(course: Course) -> TaughtCourse:
     """Return a course as a list shows it."""
     return TaughtCourse(
         id=course.course_id,
@@ -173,8 +173,8 @@ _MOST_DAYS = 366
 @router.get("/teacher/courses", summary="The courses that you lead", responses=problems(401, 403))
 async def list_taught_courses(request: Request, caller: Reading) -> TaughtCourses:
     """Return them by semester; none for somebody who leads no course."""
-    mine = await context_of(request).read(teaching.taught, caller.actor)
-    return TaughtCourses(courses=[course_taught(each) for each in mine])
+    mine = await context_of(request).read(teaching.led_courses, caller.actor)
+    return TaughtCourses(courses=[course_in_list(each) for each in mine])
 
 
 @router.get(
@@ -205,7 +205,7 @@ async def edit_course(
 ) -> Response:
     """Ask for a commit that changes course.yaml."""
     make = teaching.make_card(body.values(), body.revision or if_match)
-    return await _edited(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 
 @router.post(
@@ -229,7 +229,7 @@ async def add_material(
 
     async def deed(number: int) -> Response:
         once = str(number)
-        return await _edited(request, caller, course_id, make, dry_run=dry_run, once=once)
+        return await _answer_edit(request, caller, course_id, make, dry_run=dry_run, once=once)
 
     return await run_once(request, caller, deed)
 
@@ -253,7 +253,7 @@ async def edit_material(
 ) -> Response:
     """Ask for a commit that makes the material what the body says."""
     make = teaching.make_material(material_id, body.draft(), body.revision or if_match)
-    return await _edited(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 
 @router.delete(
@@ -275,10 +275,10 @@ async def remove_material(
 ) -> Response:
     """Ask for a commit without the material, and without its text where no other names it."""
     make = teaching.make_removal(material_id, revision or if_match)
-    return await _edited(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 
-async def _edited(
+async def _answer_edit(
     request: Request, caller: Caller, course_id: int, make: Make, *, dry_run: bool, once: str = ""
 ) -> Response:
     ctx, actor = context_of(request), caller.actor

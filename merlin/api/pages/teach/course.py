@@ -143,7 +143,7 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
     except REFUSALS as error:
         came = CourseOutcome(refusal_text(visit, error), form)
         return await _course_page(visit, course_id, came=came)
-    return await _submitted(visit, course_id, make, form.model_dump_json(), form)
+    return await _submit(visit, course_id, make, form.model_dump_json(), form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
@@ -156,7 +156,7 @@ async def move_material(
 ) -> Response:
     """Ask for a commit in which the material stands at another place."""
     make = teaching.make_move(material_id, place)
-    return await _submitted(visit, course_id, make, f"{once} {material_id} {place}")
+    return await _submit(visit, course_id, make, f"{once} {material_id} {place}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/remove")
@@ -166,10 +166,10 @@ async def remove_material(
     """Ask for a commit without the material; its page offers the way back."""
     make = teaching.make_removal(material_id, revision)
     once = f"{once} {material_id}"
-    return await _submitted(visit, course_id, make, once, follows="/changes/{}")
+    return await _submit(visit, course_id, make, once, follows="/changes/{}")
 
 
-async def _submitted(
+async def _submit(
     visit: PageRequest,
     course_id: int,
     make: Make,
@@ -335,7 +335,7 @@ async def new_material(visit: Teaching, course_id: Id) -> Response:
 async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Response:
     """Return the form of a material as its files say it."""
     course = await course_led(visit, course_id)
-    form = await _lying(visit, course_id, material_id)
+    form = await _read_form(visit, course_id, material_id)
     return _material_page(visit, course, material_id, form, MaterialOutcome())
 
 
@@ -354,7 +354,7 @@ async def add_material(
     visit: Teaching, course_id: Id, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check a new material, or ask for the commit that adds it."""
-    return await _checked(visit, course_id, None, form)
+    return await _check_or_save(visit, course_id, None, form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}")
@@ -362,10 +362,10 @@ async def edit_material(
     visit: Teaching, course_id: Id, material_id: Id, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check another text of a material, or ask for the commit that makes it so."""
-    return await _checked(visit, course_id, material_id, form)
+    return await _check_or_save(visit, course_id, material_id, form)
 
 
-async def _checked(
+async def _check_or_save(
     visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
 ) -> Response:
     course = await course_led(visit, course_id)
@@ -374,7 +374,7 @@ async def _checked(
             visit, course, material_id, form, MaterialOutcome(wrong=visit.say(form.lacks()))
         )
     try:
-        return await _saved(visit, course, material_id, form)
+        return await _save(visit, course, material_id, form)
     except NotFound:
         # Removed by somebody meanwhile: the same words make a new one.
         anew = form.model_copy(update={"revision": ""})
@@ -387,7 +387,7 @@ async def _checked(
         )
 
 
-async def _saved(
+async def _save(
     visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
     ctx, actor, body = visit.context, visit.caller.actor, form.body()
@@ -406,14 +406,14 @@ async def _saved(
     except StaleEdit:
         if material_id is None:
             raise
-        theirs = await _lying(visit, course.course_id, material_id)
-        return _clashing(visit, course, material_id, form, theirs)
+        theirs = await _read_form(visit, course.course_id, material_id)
+        return _conflict_page(visit, course, material_id, form, theirs)
     except EditNotGood as error:
         came = MaterialOutcome(proof_view(visit, error.preview), visit.say("not-good"))
     return _material_page(visit, course, material_id, form, came)
 
 
-def _clashing(
+def _conflict_page(
     visit: PageRequest, course: Course, material_id: int, form: MaterialForm, theirs: MaterialForm
 ) -> Response:
     """Return the form with what lies there instead; who saves now has seen that."""
@@ -424,7 +424,7 @@ def _clashing(
     )
 
 
-async def _lying(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
+async def _read_form(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
     """Return a material as it lies there. Raises NotFound."""
     told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
     seen = told.material(material_id)

@@ -59,7 +59,7 @@ class TeachView:
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
-    told = await visit.context.read(teaching.sums, visit.caller.actor, DAYS)
+    told = await visit.context.read(teaching.question_totals, visit.caller.actor, DAYS)
     led = [_led(visit, *each) for each in told]
     return render_page(visit, "teach.html", v=TeachView(tuple(led)))
 
