@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import count
 
 from config_plans import plans_of
@@ -11,6 +11,8 @@ from merlin.account.users import Users
 from merlin.billing import orders, payments
 from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
 from merlin.billing.orders import OrderRequest
+from merlin.billing.plan import plan_of
+from merlin.billing.quota import Quotas
 from merlin.billing.repository import billing_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
@@ -176,3 +178,21 @@ class Counter:
     def plans(self, user_id=ANNA):
         user = self.users.get(user_id)
         return list(user.terms) if user else []
+
+
+def left(shop, kind, user_id=ANNA):
+    user = shop.users.get(user_id)
+    plan = plan_of(shop.billing.plans, user.plans if user else ())
+    quotas = Quotas(shop.db, 1, shop.clock)
+    return quotas.left(user_id, plan, UTC)[kind]
+
+
+def terms(shop, user_id=ANNA):
+    """Return the terms of somebody as days from now, oldest first."""
+    now = shop.clock()
+    found = sorted(shop.billing.terms.of(user_id), key=lambda each: each.term_id)
+    return [((each.starts_at - now).days, (each.ends_at - now).days) for each in found]
+
+
+def state(shop, purchase):
+    return shop.billing.purchases.get(purchase.purchase_id).state

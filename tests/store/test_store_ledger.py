@@ -7,8 +7,7 @@ from datetime import UTC, timedelta
 
 import peewee
 import pytest
-from ledger_world import left, state, terms
-from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
+from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ledger_world import left, state, terms
-from shop_world import ANNA, BORIS, STARS, YOOKASSA
+from shop_world import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
 
 from merlin.billing.ledger import RefundEntry
 from merlin.billing.plan import Format
