@@ -36,13 +36,13 @@ LABEL_LENGTH = 80
 MOST_DAYS = 3650
 
 
-class KeysShown(Shape):
+class KeyList(Shape):
     """A person's keys that count, newest first."""
 
     keys: list[KeyView]
 
 
-class KeySaid(Body):
+class KeyBody(Body):
     """What a new key is to be."""
 
     label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
@@ -53,9 +53,9 @@ class KeySaid(Body):
 
 
 @key_router.get("", summary="List my keys", responses=problems(401, 403, 429))
-async def list_keys(request: Request, caller: Person) -> KeysShown:
+async def list_keys(request: Request, caller: Person) -> KeyList:
     """Return the keys that count, newest first."""
-    return KeysShown(keys=await context_of(request).read(accounts.list_keys, caller.actor))
+    return KeyList(keys=await context_of(request).read(accounts.list_keys, caller.actor))
 
 
 @key_router.post(
@@ -64,7 +64,7 @@ async def list_keys(request: Request, caller: Person) -> KeysShown:
     status_code=HTTPStatus.CREATED,
     responses=problems(401, 403, 409, 422, 429),
 )
-async def make_key(request: Request, body: KeySaid, caller: Person) -> NewKey:
+async def make_key(request: Request, body: KeyBody, caller: Person) -> NewKey:
     """Return a new key with its secret, which is shown this once.
 
     A key never does what its owner may not: scopes beyond the role are refused at once.
@@ -121,25 +121,25 @@ async def export(request: Request, caller: Reader) -> Response:
 me_router = APIRouter(prefix="/api/user", tags=["me"])
 
 
-class SignInsShown(Shape):
+class SignInList(Shape):
     """All browsers of a person, the newest used first."""
 
     sign_ins: list[SignInView]
 
 
-class ClosedShown(Shape):
+class ClosedSignIns(Shape):
     """How many sign-ins have ended."""
 
     closed: int
 
 
-class NameSaid(Body):
+class NameBody(Body):
     """A new user name."""
 
     name: str = Field(min_length=2, max_length=64, description="a-z, 0-9, . _ -; a letter first")
 
 
-class NewPasswordSaid(Body):
+class NewPasswordBody(Body):
     """A new password; `current` is the old one, where there is one."""
 
     password: str = Field(min_length=LEAST, max_length=MOST)
@@ -153,11 +153,11 @@ async def show_me(request: Request, caller: Reader) -> Me:
 
 
 @me_router.get("/sign-ins", summary="My browsers", responses=problems(401, 403, 429))
-async def list_sign_ins(request: Request, caller: Person) -> SignInsShown:
+async def list_sign_ins(request: Request, caller: Person) -> SignInList:
     """List the browsers that the person is signed in with."""
     ctx = context_of(request)
     found = await ctx.read(accounts.list_sign_ins, caller.actor, caller.credential)
-    return SignInsShown(sign_ins=found)
+    return SignInList(sign_ins=found)
 
 
 @me_router.delete(
@@ -176,15 +176,15 @@ async def close_sign_in(
 
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere", responses=problems(401, 403, 429))
-async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedShown:
+async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
     """Sign out everywhere, here too."""
     closed = await context_of(request).write(accounts.close_sign_ins, caller.actor)
     delete_cookie(request, response, SIGN_IN)
-    return ClosedShown(closed=closed)
+    return ClosedSignIns(closed=closed)
 
 
 @me_router.put("/name", summary="Take a user name", responses=problems(401, 403, 409, 422, 429))
-async def set_name(request: Request, body: NameSaid, caller: Person) -> Me:
+async def set_name(request: Request, body: NameBody, caller: Person) -> Me:
     """Take a user name; names that a course.yaml knows are given by admins alone."""
     ctx = context_of(request)
     await ctx.write(accounts.set_name, caller.actor, body.name)
@@ -192,7 +192,7 @@ async def set_name(request: Request, body: NameSaid, caller: Person) -> Me:
 
 
 @me_router.put("/password", summary="Set my password", responses=problems(401, 403, 409, 422, 429))
-async def set_password(request: Request, body: NewPasswordSaid, caller: Person) -> Me:
+async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> Me:
     """Set a password; every other browser is signed out.
 
     The current one is asked for, unless the person has just signed in by another way.

@@ -44,7 +44,7 @@ Words = Annotated[
 ]
 
 
-class RatingSaid(Body):
+class RatingBody(Body):
     """What the person thinks of the answer."""
 
     value: Rating
@@ -54,7 +54,7 @@ class RatingSaid(Body):
     )
 
 
-class CorrectionShown(Shape):
+class CorrectionView(Shape):
     """What editors read: personal data is masked."""
 
     dataset: str
@@ -62,11 +62,11 @@ class CorrectionShown(Shape):
     answer: str
 
 
-class RatingShown(Shape):
+class RatingView(Shape):
     """What the person thinks of the answer now."""
 
     value: Rating | None = Field(description="null: nothing")
-    correction: CorrectionShown | None = Field(
+    correction: CorrectionView | None = Field(
         default=None, description="what has just been sent to the editors"
     )
 
@@ -74,16 +74,16 @@ class RatingShown(Shape):
 @rating_router.get(
     "", summary="Show my rating of an answer", responses=problems(401, 403, 404, 422, 429)
 )
-async def show_rating(request: Request, turn_id: Id, caller: Reader) -> RatingShown:
+async def show_rating(request: Request, turn_id: Id, caller: Reader) -> RatingView:
     """Return what the caller thinks of an answer of theirs."""
     turn = await context_of(request).read(sessions.get_turn, caller.actor, turn_id)
-    return RatingShown(value=turn.rating)
+    return RatingView(value=turn.rating)
 
 
 @rating_router.post("", summary="Rate an answer", responses=problems(401, 403, 404, 409, 422, 429))
 async def rate(
-    request: Request, response: Response, turn_id: Id, body: RatingSaid, caller: Writer
-) -> RatingShown:
+    request: Request, response: Response, turn_id: Id, body: RatingBody, caller: Writer
+) -> RatingView:
     """Keep what the caller thinks of an answer; a correction waits for an editor."""
     language = language_of_request(request)
     asked = (turn_id, body.value, body.correction, language)
@@ -91,8 +91,8 @@ async def rate(
     response.headers.update(headers_of(language))
     shown = None
     if draft is not None:
-        shown = CorrectionShown(dataset=draft.dataset, question=draft.question, answer=draft.answer)
-    return RatingShown(value=body.value, correction=shown)
+        shown = CorrectionView(dataset=draft.dataset, question=draft.question, answer=draft.answer)
+    return RatingView(value=body.value, correction=shown)
 
 
 @rating_router.delete(
@@ -111,13 +111,13 @@ session_router = APIRouter(prefix="/api/user/sessions", tags=["sessions"])
 Part = Annotated[Page, Depends(page_of)]
 
 
-class SessionsShown(Shape):
+class SessionList(Shape):
     """A part of the sessions, the newest used first."""
 
     sessions: list[SessionView]
 
 
-class TurnsShown(Shape):
+class TurnList(Shape):
     """A part of a session's turns, oldest first."""
 
     turns: list[TurnView]
@@ -126,7 +126,7 @@ class TurnsShown(Shape):
 @session_router.get("", summary="List my sessions", responses=problems(401, 403, 422, 429))
 async def list_sessions(
     request: Request, response: Response, caller: Reader, page: Part
-) -> SessionsShown:
+) -> SessionList:
     """Return the sessions of private chats, the newest used first."""
     limit, key = page.limit or USUAL, read_cursor(page.cursor, str, int)
     after = None if key is None else (str(key[0]), int(key[1]))
@@ -134,7 +134,7 @@ async def list_sessions(
     shown, is_more = found[:limit], len(found) > limit
     following = cursor(iso(shown[-1].touched_at), shown[-1].id) if is_more else None
     response.headers.update(links(request, following))
-    return SessionsShown(sessions=shown)
+    return SessionList(sessions=shown)
 
 
 @session_router.get(
@@ -152,7 +152,7 @@ async def show_session(request: Request, session_id: Id, caller: Reader) -> Sess
 )
 async def list_turns(
     request: Request, response: Response, session_id: Id, caller: Reader, page: Part
-) -> TurnsShown:
+) -> TurnList:
     """Return the turns of one session, oldest first."""
     limit, after = page.limit or USUAL, read_cursor(page.cursor, int)
     asked = (session_id, limit + 1, int(after[0]) if after else 0)
@@ -160,7 +160,7 @@ async def list_turns(
     shown = found[:limit]
     following = cursor(shown[-1].id) if len(found) > limit else None
     response.headers.update(links(request, following))
-    return TurnsShown(turns=shown)
+    return TurnList(turns=shown)
 
 
 @session_router.delete(

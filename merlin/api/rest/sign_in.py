@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -38,6 +38,7 @@ from merlin.api.auth import (
 from merlin.api.permissions import context_of, services_of
 from merlin.api.problems import Problem, problems
 from merlin.api.rate_limits import Entrance
+from merlin.api.schema import Body, Shape
 from merlin.api.services import ApiServices
 from merlin.app import sign_in
 from merlin.app.accounts import Me
@@ -50,33 +51,25 @@ from merlin.core.web.assets import local_address
 router = APIRouter(
     prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(require_same_origin)]
 )
-_Said = ConfigDict(frozen=True, extra="forbid")
-_Shown = ConfigDict(frozen=True)
 
 
-class TelegramSaid(BaseModel):
+class TelegramBody(Body):
     """What Telegram gave the page that it opened."""
-
-    model_config = _Said
 
     init_data: str = Field(
         min_length=1, max_length=MOST_BYTES, description="window.Telegram.WebApp.initData"
     )
 
 
-class PasswordSaid(BaseModel):
+class PasswordBody(Body):
     """A user name and its password."""
-
-    model_config = _Said
 
     name: str = Field(min_length=1, max_length=64)
     password: str = Field(min_length=1, max_length=256)
 
 
-class SignedInShown(BaseModel):
+class SignedInView(Shape):
     """Somebody is signed in."""
-
-    model_config = _Shown
 
     user: Me
     expires_at: datetime
@@ -85,8 +78,8 @@ class SignedInShown(BaseModel):
 
 @router.post("/telegram", summary="Sign in within Telegram", responses=problems(401, 403, 422, 429))
 async def sign_in_by_telegram(
-    request: Request, response: Response, body: TelegramSaid
-) -> SignedInShown:
+    request: Request, response: Response, body: TelegramBody
+) -> SignedInView:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
     ctx = context_of(request)
     signers = await ctx.read(_signers, services_of(request).entrance)
@@ -103,17 +96,17 @@ def _signers(ctx: Context, entrance: Entrance) -> TelegramKeys:
     return TelegramKeys(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
 
 
-def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInShown:
+def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
     expires_at = entered.sign_in.expires_at
-    return SignedInShown(user=entered.user, expires_at=expires_at, token=token)
+    return SignedInView(user=entered.user, expires_at=expires_at, token=token)
 
 
 @router.post(
     "/password", summary="Sign in by user name and password", responses=problems(401, 403, 422, 429)
 )
 async def sign_in_by_password(
-    request: Request, response: Response, body: PasswordSaid
-) -> SignedInShown:
+    request: Request, response: Response, body: PasswordBody
+) -> SignedInView:
     """Sign in by user name and password; who guesses waits ever longer."""
     return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
 
@@ -130,10 +123,8 @@ async def sign_out(request: Request, response: Response, caller: Person) -> None
     delete_cookie(request, response, SIGN_IN)
 
 
-class LoginShown(BaseModel):
+class LoginView(Shape):
     """A login that waits for a yes in the bot."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str = Field(description="what the bot is told: /start login_<key>")
     number: int = Field(description="two digits that the bot shows too")
@@ -142,42 +133,40 @@ class LoginShown(BaseModel):
     poll_s: int = Field(description="how often /api/auth/wait may be asked")
 
 
-class WaitShown(BaseModel):
+class LoginStatus(Shape):
     """How far a login has come; `signed_in` once it was confirmed and asked for by POST."""
-
-    model_config = ConfigDict(frozen=True)
 
     state: LoginState
     number: int | None = None
     expires_at: datetime | None = None
-    signed_in: SignedInShown | None = None
+    signed_in: SignedInView | None = None
 
 
 @router.post("/start", summary="Begin a sign-in by the bot", responses=problems(403, 429))
-async def start_login(request: Request, response: Response) -> LoginShown:
+async def start_login(request: Request, response: Response) -> LoginView:
     """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
     login, key, url = await auth.start_login(request, response)
-    return LoginShown(
+    return LoginView(
         key=key, number=login.number, url=url, expires_at=login.expires_at, poll_s=POLL_S
     )
 
 
 @router.get("/wait", summary="Look how far a sign-in has come", responses=problems(403, 429))
-async def look_at_login(request: Request) -> WaitShown:
+async def look_at_login(request: Request) -> LoginStatus:
     """Tell how far the login of this browser has come; changes nothing."""
     login = await auth.look_at_login(request)
     if login is None:
-        return WaitShown(state=LoginState.EXPIRED)
-    return WaitShown(state=login.state, number=login.number, expires_at=login.expires_at)
+        return LoginStatus(state=LoginState.EXPIRED)
+    return LoginStatus(state=login.state, number=login.number, expires_at=login.expires_at)
 
 
 @router.post("/wait", summary="Sign in once the bot was told yes", responses=problems(403, 429))
-async def finish_login(request: Request, response: Response) -> WaitShown:
+async def finish_login(request: Request, response: Response) -> LoginStatus:
     """Tell how far the login of this browser has come; sign in where it was confirmed."""
     entered = await auth.finish_login(request, response)
     if entered is None:
         return await look_at_login(request)
-    return WaitShown(state=LoginState.CONFIRMED, signed_in=_signed_in(entered))
+    return LoginStatus(state=LoginState.CONFIRMED, signed_in=_signed_in(entered))
 
 
 log = get_logger(__name__)
