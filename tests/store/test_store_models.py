@@ -102,8 +102,8 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     """Every dataset is one order of finishing: all 24 of four jobs, side by side."""
     orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 5)))}
     jobs = {name: {} for name in orders}
-    terms = replace(world.desk.terms["engine"], active_jobs=1000)
-    world.desk = replace(world.desk, terms={"engine": terms})
+    terms = replace(world.planner.terms["engine"], active_jobs=1000)
+    world.planner = replace(world.planner, terms={"engine": terms})
     for position in range(1, 5):
         taught = examples(10 + position)
         outcomes = [world.outcome(spec(name, system=f"Это {name}."), taught) for name in orders]
