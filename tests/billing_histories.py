@@ -117,7 +117,7 @@ class History:
         if self.orders:
             purchase = self.dice.choice(self.orders)
             asking, number = self.world.billing.purchases, purchase.purchase_id
-            if asking.asking(number, self.clock(), timedelta(seconds=15)):
+            if asking.claim_call(number, self.clock(), timedelta(seconds=15)):
                 asking.pending(number, number, "https://pay", self.clock() + timedelta(minutes=1))
 
     def look(self):

@@ -33,9 +33,9 @@ class Roles:
 
     def role_of(self, user_id: int) -> Role:
         """Return somebody's role; who was given none is a student."""
-        return self.standing(user_id).role
+        return self.authority(user_id).role
 
-    def standing(self, user_id: int) -> Authority:
+    def authority(self, user_id: int) -> Authority:
         """Return somebody's role with its scopes."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)

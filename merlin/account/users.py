@@ -285,7 +285,7 @@ class Users:
 
         Raises NotFound for somebody who never wrote.
         """
-        if self._known(user_id).is_blocked == is_blocked:
+        if self._existing(user_id).is_blocked == is_blocked:
             return False
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
@@ -296,11 +296,11 @@ class Users:
     @transaction
     def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
         """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
-        before = self._known(user_id).plan
+        before = self._existing(user_id).plan
         self._change(user_id, plan=plan)
         self._audit.note(by, "user.plan", told_user(user_id), {"from": before, "to": plan})
 
-    def _known(self, user_id: int) -> User:
+    def _existing(self, user_id: int) -> User:
         row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))
         if row is None:
             raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))

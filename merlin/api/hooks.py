@@ -163,12 +163,12 @@ def read_webhook(body: bytes) -> PaymentWebhook:
         raise ValueError("too deep") from error
     if not isinstance(said, dict):
         raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
-    event, thing = _word(said, "event"), _part(said, "object")
+    event, thing = _short_text(said, "event"), _part(said, "object")
     is_refund = event.startswith(_OF_REFUNDS)
     return PaymentWebhook(
         event=event,
-        payment_id=_word(thing, "payment_id" if is_refund else "id"),
-        purchase_id=_word(_part(thing, "metadata"), "purchase"),
+        payment_id=_short_text(thing, "payment_id" if is_refund else "id"),
+        purchase_id=_short_text(_part(thing, "metadata"), "purchase"),
     )
 
 
@@ -176,7 +176,7 @@ def _part(said: object, name: str) -> object:
     return said.get(name) if isinstance(said, Mapping) else None
 
 
-def _word(said: object, name: str) -> str:
+def _short_text(said: object, name: str) -> str:
     """Return a short word that can be asked for, "" for anything else."""
     word: Any = _part(said, name)
     is_word = isinstance(word, str) and len(word) <= _MOST_WORD and word.isascii()

@@ -305,7 +305,7 @@ def _complete(app: FastAPI, told: Json) -> None:
     parts["headers"] = {name: {**words, **text} for name, words in DESCRIBED_HEADERS.items()}
     schemas = parts.setdefault("schemas", {})
     schemas.update(components())
-    doors = {(route.path_format, verb): _door(route) for route, verb in _routes(app)}
+    doors = {(route.path_format, verb): _access_of(route) for route, verb in _routes(app)}
     for path, methods in told["paths"].items():
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, doors[path, verb])
@@ -342,7 +342,7 @@ def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
             yield from ((route, verb.lower()) for verb in route.methods or ())
 
 
-def _door(route: APIRoute) -> RouteAccess:
+def _access_of(route: APIRoute) -> RouteAccess:
     calls = set(_calls(route.dependant))
     needed = [found for found in map(required_access, calls) if found is not None]
     return RouteAccess(

@@ -45,11 +45,11 @@ Promoting = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permissio
 Caring = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.USERS))]
 
 
-async def _keeping(caller: Person) -> Caller:
+async def _people_admin(caller: Person) -> Caller:
     """Return somebody who keeps the people. Raises Problem 403; no key opens this."""
     if not caller.may(Permission.USERS):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     return caller
 
 
-Keeping = Annotated[Caller, Depends(_keeping)]
+Keeping = Annotated[Caller, Depends(_people_admin)]

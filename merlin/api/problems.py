@@ -262,7 +262,7 @@ def add_problems(app: FastAPI) -> None:
     async def of_merlin(request: Request, error: MerlinError) -> Response:
         for kind, status, code in REFUSALS:
             if isinstance(error, kind):
-                return _shown(request, _in_its_words(request, status, code, error))
+                return _problem_response(request, _in_its_words(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
 
@@ -283,7 +283,7 @@ def _of_values(request: Request, error: RequestValidationError) -> Response:
         return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
     errors = wrong_values(error.errors(), language_of_request(request))
     said = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
-    return _shown(request, {**said, "errors": errors})
+    return _problem_response(request, {**said, "errors": errors})
 
 
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
@@ -307,7 +307,7 @@ def unavailable(request: Request) -> Response:
 
 def answer(request: Request, status: HTTPStatus, code: str, **arguments: object) -> Response:
     """Return one problem; title and detail in the caller's language."""
-    return _shown(request, problem_of(request, status, code, **arguments))
+    return _problem_response(request, problem_of(request, status, code, **arguments))
 
 
 def problem_of(
@@ -342,7 +342,7 @@ def _in_its_words(
     return said
 
 
-def _shown(request: Request, said: dict[str, object]) -> Response:
+def _problem_response(request: Request, said: dict[str, object]) -> Response:
     headers = headers_of(language_of_request(request))
     status = int(str(said["status"]))
     if status == HTTPStatus.UNAUTHORIZED:

@@ -334,7 +334,7 @@ def _left(left: Left) -> LeftView:
 
 def export(ctx: Context, actor: Actor) -> Mapping[str, object]:
     """Return everything that is kept of the actor, as plain JSON values."""
-    return PersonalRecords(ctx.db, ctx.clock).told(actor.user_id)
+    return PersonalRecords(ctx.db, ctx.clock).export(actor.user_id)
 
 
 def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:

@@ -230,7 +230,7 @@ def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
-    now, asking = ctx.billing.clock(), ctx.billing.purchases.asking
+    now, asking = ctx.billing.clock(), ctx.billing.purchases.claim_call
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
         return False
     return await ctx.store.do(lambda: asking(purchase.purchase_id, now, PATIENCE))
@@ -316,7 +316,7 @@ def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
             record_failed_renewal(ctx.billing, purchase, reason)
         return
     # As if it had been asked so long ago that nobody waits for the answer.
-    purchases.asking(purchase_id, ctx.billing.clock() - PATIENCE, -PATIENCE)
+    purchases.claim_call(purchase_id, ctx.billing.clock() - PATIENCE, -PATIENCE)
 
 
 async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:

@@ -199,7 +199,7 @@ class WaitingRequests:
         return [_ended(row) for row in self.db.rows(query.order_by(ERRAND.request_id))]
 
     @transaction
-    def told(self, request_id: int) -> bool:
+    def forget(self, request_id: int) -> bool:
         """Forget an errand, as its result is handed over; False when somebody else did."""
         this = self._mine() & (ERRAND.request_id == request_id)
         return self.db.change(ERRAND.delete().where(this)) > 0

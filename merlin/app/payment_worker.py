@@ -317,11 +317,11 @@ class PaymentWorker:
                 await self.ctx.store.do(partial(stopped, renewal.renewal_id))
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
-        task = asyncio.create_task(self._surely(work, about))
+        task = asyncio.create_task(self._supervise(work, about))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
 
-    async def _surely(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
+    async def _supervise(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
         """Do one piece of work; what fails comes again by itself."""
         (step,) = about
         try:

@@ -47,9 +47,9 @@ class PersonalRecords:
         query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
         return int(self.db.value(query))
 
-    def told(self, user_id: int) -> Mapping[str, object]:
+    def export(self, user_id: int) -> Mapping[str, object]:
         """Return everything that is kept of the person, as plain JSON values."""
-        tables = {each.table.__name__: self._told(each, user_id) for each in TRACES}
+        tables = {each.table.__name__: self._export_rows(each, user_id) for each in TRACES}
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_authored(user_id)))
         proposed = self._proposals.of_user(user_id)
         examples = {
@@ -60,7 +60,7 @@ class PersonalRecords:
         kept = {name: rows for name, rows in tables.items() if rows}
         return {"user_id": user_id, "tables": kept, "examples": examples}
 
-    def _told(self, traces: PersonalData, user_id: int) -> list[Row]:
+    def _export_rows(self, traces: PersonalData, user_id: int) -> list[Row]:
         table = traces.table
         rows = table.select().where(_theirs(traces, user_id))
         order = [getattr(table, name) for name in key_of(table)]

@@ -277,7 +277,7 @@ async def compare_all(
         return Reconciliation(None, (), stars, wrong)
     mine = [each for each in entries if each.gateway is Gateway.YOOKASSA]
     seen = await _listed(gateway, mine, since, until)
-    known = {each.purchase_id for each in mine} | _known(billing, seen)
+    known = {each.purchase_id for each in mine} | _known_purchases(billing, seen)
     whole = [each for each in _whole(billing, known) if each.gateway is Gateway.YOOKASSA]
     # Of a purchase named by the gateway, the payments of another time are not looked at.
     named = {each.outside_id for each in mine} | {each.outside_id for each in seen}
@@ -300,7 +300,7 @@ async def _listed(
     return listed
 
 
-def _known(billing: Billing, seen: Sequence[GatewayPayment]) -> set[str]:
+def _known_purchases(billing: Billing, seen: Sequence[GatewayPayment]) -> set[str]:
     """Return the purchases that a gateway's payments name, as far as there are such."""
     found = set[str]()
     for each in seen:

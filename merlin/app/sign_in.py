@@ -85,7 +85,7 @@ def find_sign_in(ctx: Context, token: str) -> Credential | None:
 
 def _who(ctx: Context, user_id: int) -> tuple[User, Authority]:
     user = Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
-    return user, ctx.roles.standing(user_id)
+    return user, ctx.roles.authority(user_id)
 
 
 def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:

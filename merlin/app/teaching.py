@@ -157,7 +157,7 @@ def make_material(material_id: int, draft: MaterialDraft, revision: str | None) 
 
     def make(files: DatasetFiles) -> CourseEdits:
         told = CourseFiles(files.files)
-        lesson = told.lesson(files.materials, material_id)
+        lesson = told.material(files.materials, material_id)
         require_revision(revision, lesson.revision, draft.text or None, lesson.words)
         return told.changed(lesson.place, draft)
 
@@ -169,7 +169,7 @@ def make_move(material_id: int, place: int) -> Make:
 
     def make(files: DatasetFiles) -> CourseEdits:
         told = CourseFiles(files.files)
-        lesson = told.lesson(files.materials, material_id)
+        lesson = told.material(files.materials, material_id)
         spec, title = lesson.spec, told.value["materials"][lesson.place]["title"]
         draft = MaterialDraft(
             spec.kind, spec.lesson, title, lesson.words or "", spec.file_url, place
@@ -184,7 +184,7 @@ def make_removal(material_id: int, revision: str | None) -> Make:
 
     def make(files: DatasetFiles) -> CourseEdits:
         told = CourseFiles(files.files)
-        lesson = told.lesson(files.materials, material_id)
+        lesson = told.material(files.materials, material_id)
         require_revision(revision, lesson.revision, None, lesson.words)
         return told.dropped(lesson.place)
 

@@ -104,12 +104,12 @@ def list_users(
 
 def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Return a person. Raises NotFound, alike for one who is missing and without the right."""
-    return UserView(**_values(ctx, _known(ctx, actor, user_id)))
+    return UserView(**_values(ctx, _existing_user(ctx, actor, user_id)))
 
 
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
     """Return a person with the newest `entries` of what was done to them. Raises NotFound."""
-    user = _known(ctx, actor, user_id)
+    user = _existing_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return UserDetails(
@@ -204,7 +204,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Answer somebody again. Raises NotFound."""
-    _known(ctx, actor, user_id)
+    _existing_user(ctx, actor, user_id)
     Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
     return get(ctx, actor, user_id)
 
@@ -222,7 +222,7 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     plan = plan_named(ctx.plans, name)
     if plan is None:
         raise _missing_plan(name)
-    _known(ctx, actor, user_id)
+    _existing_user(ctx, actor, user_id)
     stored = None if plan is ctx.plans[0] else name
     Users(ctx.db, ctx.clock).set_plan(user_id, stored, actor.name)
     return get(ctx, actor, user_id)
@@ -235,7 +235,7 @@ def give_plan(
 
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
-    _known(ctx, actor, user_id, Permission.GIFTS)
+    _existing_user(ctx, actor, user_id, Permission.GIFTS)
     plan = plan_named(ctx.plans, name)
     if plan is None or plan.is_pack:
         raise _missing_plan(name)
@@ -264,7 +264,7 @@ def give_questions(
 
     Raises NotFound, Refused for an amount that nobody means.
     """
-    _known(ctx, actor, user_id, Permission.GIFTS)
+    _existing_user(ctx, actor, user_id, Permission.GIFTS)
     until = ctx.clock() + timedelta(days=days) if days else None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     gift_id = quotas.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
@@ -306,7 +306,7 @@ def add_account(
     accounts.set_password(user_id, hashed, actor.name)
     if role is not Role.STUDENT or scope:
         roles.grant(user_id, role, actor.name, scope)
-    authority = roles.standing(user_id)
+    authority = roles.authority(user_id)
     return NewAccount(
         user=user_id,
         name=given,
@@ -319,7 +319,7 @@ def add_account(
 def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
     """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
     given = check_name(name)
-    _known(ctx, actor, user_id)
+    _existing_user(ctx, actor, user_id)
     Accounts(ctx.db, ctx.clock).set_name(user_id, given, actor.name)
     return given
 
@@ -353,7 +353,7 @@ def give_key(
 
     Raises NotFound, Refused for a scope beyond their role.
     """
-    _known(ctx, actor, user_id)
+    _existing_user(ctx, actor, user_id)
     key, secret = create_key(ctx, actor, user_id, _authority(ctx, user_id), label, scopes, days)
     told = {"key": key.key_id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), told)
@@ -366,7 +366,7 @@ def _password(given: str | None, name: str) -> tuple[str, str]:
 
 
 def _authority(ctx: Context, user_id: int) -> Authority:
-    return ctx.roles.standing(user_id)
+    return ctx.roles.authority(user_id)
 
 
 def _require(actor: Actor) -> None:
@@ -374,7 +374,7 @@ def _require(actor: Actor) -> None:
         raise _nobody("")
 
 
-def _known(
+def _existing_user(
     ctx: Context, actor: Actor, user_id: int, permission: Permission = Permission.USERS
 ) -> User:
     user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(permission) else None
@@ -386,7 +386,7 @@ def _known(
 def _another(ctx: Context, actor: Actor, user_id: int) -> User:
     if actor.is_operator:
         return Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
-    user = _known(ctx, actor, user_id)
+    user = _existing_user(ctx, actor, user_id)
     if user_id == actor.user_id:
         raise Refused("themselves", "people-not-self")
     return user

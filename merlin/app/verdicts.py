@@ -357,7 +357,7 @@ class EditorNewsFeed:
         return {row["by_whom"] for row in self.db.rows(query.distinct())}
 
     @transaction
-    def told(self, news: EditorNews) -> None:
+    def mark_sent(self, news: EditorNews) -> None:
         """Note that this word was told; a final one is the last."""
         is_last = int(news.word not in MAY_CHANGE)
         told = CHANGE.update({"told_word": news.word.value, "is_told": is_last})

@@ -313,7 +313,7 @@ class Purchases:
             self.db.change(PROMO_USE.update({"purchase_id": other}).where(this))
 
     @transaction
-    def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
+    def claim_call(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
         """Note that the gateway is asked now; False when another asked within `patience`."""
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
         # Nobody asked in the future: the clock was set back since.

@@ -371,9 +371,9 @@ class Quotas:
         # What was left behind was counted for the plans that everybody may have.
         if scope:
             return used
-        return used | self._left_behind(user_id, now, used)
+        return used | self._with_tombstones(user_id, now, used)
 
-    def _left_behind(
+    def _with_tombstones(
         self, user_id: int, now: Today, used: Mapping[Format, Used]
     ) -> dict[Format, Used]:
         """Return the sums with what the person had used before they deleted everything."""

@@ -29,7 +29,7 @@ from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMess
 from merlin.core.log import get_logger, redact
 
 
-def shown(page: FormattedMessage) -> dict[str, Any]:
+def message_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields by which a text message shows a page."""
     fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
     if page.marks:
@@ -218,7 +218,7 @@ class BotApi:
     async def _sent(self, chat_id: int, page: FormattedMessage, spot: Target) -> Any:
         at = {"chat_id": chat_id, **spotted(spot)}
         if page.file is None:
-            return await self._call("sendMessage", at | shown(page))
+            return await self._call("sendMessage", at | message_fields(page))
         method = "sendPhoto" if page.file.is_picture else "sendDocument"
         return await self._call(method, at | captioned(page), file=page.file)
 
@@ -311,7 +311,7 @@ class BotApi:
             "chat_id": place.chat_id,
             "draft_id": draft_id,
             **spotted(Target(place.thread_id)),
-            **shown(page),
+            **message_fields(page),
         }
         try:
             await self._call("sendMessageDraft", fields, SendClass.PROGRESS)
@@ -373,4 +373,4 @@ class BotApi:
 
 
 def _edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
-    return {"chat_id": chat_id, "message_id": message_id, **shown(page)}
+    return {"chat_id": chat_id, "message_id": message_id, **message_fields(page)}

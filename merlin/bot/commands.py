@@ -142,7 +142,7 @@ class StaffMenus:
         """Return the further commands of everybody who has any."""
         roles = self._services.roles
         people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
-        found = {each: staff_commands(roles.standing(each)) for each in people}
+        found = {each: staff_commands(roles.authority(each)) for each in people}
         return {user_id: names for user_id, names in found.items() if names}
 
     async def _tell(self, user_id: int, names: tuple[str, ...]) -> None:

@@ -84,7 +84,7 @@ class Files:
             except (NetworkError, TimeoutError) as error:
                 attempt += 1
                 if attempt >= self._patience.tries:
-                    raise _told(error) from None
+                    raise _as_network_error(error) from None
                 log.info("a file did not come", attempt=attempt, reason=type(error).__name__)
             await pause(attempt, self._patience.longest_pause_s)
 
@@ -120,7 +120,7 @@ class Files:
             raise NetworkError(f"connection broke: {type(error).__name__}") from None
 
 
-def _told(error: Exception) -> NetworkError:
+def _as_network_error(error: Exception) -> NetworkError:
     return error if isinstance(error, NetworkError) else TimedOut("the file came too slowly")
 
 

@@ -257,7 +257,7 @@ def _doer(notice: Notice) -> str:
 def _spoken(told: Mapping[str, object], language: str) -> Mapping[str, object]:
     """Return the arguments with the amount as people say it: "299.00 RUB" is 299 ₽."""
     amount = read_amount(str(told.get("amount", "")))
-    return told if amount is None else {**told, "amount": amount.told(language)}
+    return told if amount is None else {**told, "amount": amount.format(language)}
 
 
 AT_ONCE = 100

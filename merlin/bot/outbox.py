@@ -144,7 +144,7 @@ class ResultMessages:
 
     def _hand_over(self) -> None:
         for errand, request in WaitingRequests(self._services.db, self._services.bot_id).ended():
-            if WaitingRequests(self._services.db, self._services.bot_id).told(request.request_id):
+            if WaitingRequests(self._services.db, self._services.bot_id).forget(request.request_id):
                 Outbox(self._services.db, self._services.bot_id).put(
                     [self._letter(errand, request)]
                 )
@@ -167,14 +167,14 @@ def result_words(request: Request, language: str) -> str:
     arguments = result if is_done else result.get("arguments")
     said = arguments if isinstance(arguments, dict) else {}
     try:
-        words = text(language, key, **{name: _shown(said[name]) for name in said})
+        words = text(language, key, **{name: _or_empty(said[name]) for name in said})
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)
         words = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
     return f"✅ {words}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=words)}"
 
 
-def _shown(value: object) -> object:
+def _or_empty(value: object) -> object:
     return "" if value is None else value
 
 
@@ -264,7 +264,7 @@ class OutboxSender:
         letter = outgoing.letter
         tries = outgoing.tries + 1
         try:
-            message_id = await self._shown(letter, language, is_repeat=outgoing.tries > 0)
+            message_id = await self._show(letter, language, is_repeat=outgoing.tries > 0)
         except SendUnknown:
             log.warning("a message was left in doubt", chat=letter.chat_id, tries=tries)
             return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
@@ -280,7 +280,7 @@ class OutboxSender:
         kill_point("answer.sent")
         return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
 
-    async def _shown(self, letter: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
+    async def _show(self, letter: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Let a letter stand in its chat, edited in or sent; return its message's id."""
         edit_of = letter.spot.edit_of
         may_edit = edit_of and letter.page.file is None

@@ -335,7 +335,7 @@ class UpdateWorker:
     async def do(self, task: Task) -> None:
         """Work on one update until it is final; raises nothing but cancellation."""
         context = BotContext.of(self._application, task.update, is_resumed=task.is_resumed)
-        context = await self._known(context, task)
+        context = await self._with_user(context, task)
         attempt = 0
         # Each try has a context of its own: guards write into it.
         while not await self._is_done(replace(context), is_first=attempt % 2 == 0):
@@ -343,7 +343,7 @@ class UpdateWorker:
             context = replace(context, is_resumed=True)
             attempt += 1
 
-    async def _known(self, context: BotContext, task: Task) -> BotContext:
+    async def _with_user(self, context: BotContext, task: Task) -> BotContext:
         """Return the context with what is known of the person and what belongs to it."""
         known = task.known
         if known is None:

@@ -229,17 +229,17 @@ class _Movement:
 
 def read_payment(update: Update) -> GatewayPayment | None:
     """Return the payment that a message tells of; None where that cannot be read."""
-    found = _told(update, PAID)
+    found = _movement(update, PAID)
     return found.payment() if found is not None else None
 
 
 def read_refund(update: Update) -> GatewayRefund | None:
     """Return the refund that a message tells of; None where that cannot be read."""
-    found = _told(update, RETURNED)
+    found = _movement(update, RETURNED)
     return found.refund() if found is not None else None
 
 
-def _told(update: Update, name: str) -> _Movement | None:
+def _movement(update: Update, name: str) -> _Movement | None:
     message = update.body.get("message")
     said = message.get(name) if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not isinstance(said, Mapping):

@@ -24,7 +24,7 @@ from merlin.core.log import get_logger
 from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.providers.base import Answerer, Piece
+from merlin.providers.base import AnswerChunk, Answerer
 
 SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
@@ -71,7 +71,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ProviderFault:
     """Something that admins should hear of; `kind` is gone, spent or refused."""
 
     kind: str
@@ -94,7 +94,7 @@ class Reply:
     model_id: str = ""
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
 
     @property
@@ -112,7 +112,7 @@ class Draft:
     known: bool | None = None
     finish_reason: str = ""
 
-    def take(self, piece: Piece) -> None:
+    def take(self, piece: AnswerChunk) -> None:
         """Add one piece. Raises ProviderError for an answer that does not end."""
         self.text += piece.text
         if len(self.text) > LONGEST_ANSWER:
@@ -185,7 +185,7 @@ class StopButtons:
 
 
 def report_troubles(
-    notices: Notices, requests: Requests, troubles: Iterable[Trouble], now: datetime, by: str
+    notices: Notices, requests: Requests, troubles: Iterable[ProviderFault], now: datetime, by: str
 ) -> None:
     """Tell admins of each trouble once an hour; to be called within the store's work.
 
@@ -288,7 +288,7 @@ class AnswerService:
         steering: SamplingParams,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
-        troubles: list[Trouble] = []
+        troubles: list[ProviderFault] = []
         try:
             async for choice in route:
                 if choice.provider not in self._answerers:
@@ -301,7 +301,7 @@ class AnswerService:
             timer.cancel()
         return Reply(Ending.NOBODY, troubles=tuple(troubles))
 
-    async def _ask_choice(self, seat: _Attempt, troubles: list[Trouble]) -> Reply | None:
+    async def _ask_choice(self, seat: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None when the next one is to be asked."""
         choice = seat.choice
         try:
@@ -312,17 +312,17 @@ class AnswerService:
         except ParameterRefused:
             raise
         except ModelGone as gone:
-            troubles.append(_trouble("gone", choice, gone))
+            troubles.append(_fault_of("gone", choice, gone))
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(seat, str(refusal), troubles)
             self._breaker.note(choice.provider, refusal, asyncio.get_running_loop().time())
             kind = "spent" if is_out_of_money(refusal) else "refused"
-            troubles.append(_trouble(kind, choice, refusal))
+            troubles.append(_fault_of(kind, choice, refusal))
         return None
 
     async def _ask_alone(
-        self, seat: _Attempt, reason: str, troubles: list[Trouble]
+        self, seat: _Attempt, reason: str, troubles: list[ProviderFault]
     ) -> Reply | None:
         """Ask again without what was said before, because the whole talk is too long."""
         limit = limit_from_refusal(reason, (*seat.choice.before, *seat.talk))
@@ -380,9 +380,9 @@ class AnswerService:
         return draft.reply(seat.choice, model_id, ending)
 
 
-def _trouble(kind: str, choice: Candidate, error: ProviderError) -> Trouble:
+def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:
     log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
-    return Trouble(kind, choice.provider, choice.model_id or "", str(error))
+    return ProviderFault(kind, choice.provider, choice.model_id or "", str(error))
 
 
 def _jitter() -> float:

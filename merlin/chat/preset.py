@@ -53,7 +53,7 @@ class OwnPreset:
     prompt: str
 
     @property
-    def word(self) -> str:
+    def key(self) -> str:
         """Return what a session that chose it keeps in `preset`."""
         return f"{_OWN}{self.preset_id}"
 

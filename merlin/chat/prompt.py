@@ -173,12 +173,14 @@ async def shorten_text(
     part_tokens, room_tokens = measure.part_tokens, measure.room_tokens
     first = split_text(text, part_tokens)
     taken = first[: measure.most_parts]
-    short = await _told(taken, tell, progress)
+    short = await _summarize_parts(taken, tell, progress)
     for _ in range(ROUNDS - 1):
         if fits_into(short, room_tokens):
             break
         # A short round; one that begins to count anew would only startle.
-        short = await _told(split_text(short, part_tokens), tell, lambda _done, _count: None)
+        short = await _summarize_parts(
+            split_text(short, part_tokens), tell, lambda _done, _count: None
+        )
     return ShortenedText("".join(split_text(short, room_tokens)[:1]), len(first), len(taken))
 
 
@@ -187,7 +189,7 @@ def fits_into(text: str, room_tokens: int) -> bool:
     return len(text.encode("utf-8", "replace")) <= room_tokens * BYTES_PER_TOKEN
 
 
-async def _told(texts: Sequence[str], tell: Tell, progress: Progress) -> str:
+async def _summarize_parts(texts: Sequence[str], tell: Tell, progress: Progress) -> str:
     """Return all parts in short, in their order, a few asked for at once."""
     room = asyncio.Semaphore(AT_ONCE)
     done = 0

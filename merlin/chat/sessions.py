@@ -208,7 +208,7 @@ class Sessions:
             is_warned=int(session.is_warned),
             is_full=int(session.is_full),
             touched_at=iso(self._clock()),
-            title=self._sealed(session.title),
+            title=self._encrypt(session.title),
         )
         self.db.change(used)
 
@@ -273,10 +273,10 @@ class Sessions:
             "dataset": session.dataset,
             "provider": session.provider,
             "model_id": session.model_id,
-            "title": self._sealed(session.title),
+            "title": self._encrypt(session.title),
             "preset": session.preset,
-            "system": self._sealed(session.system),
-            "summary": self._sealed(session.summary),
+            "system": self._encrypt(session.system),
+            "summary": self._encrypt(session.summary),
             "used_tokens": session.used_tokens,
             "is_warned": int(session.is_warned),
             "is_full": int(session.is_full),
@@ -298,7 +298,7 @@ class Sessions:
     def _used(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")
 
-    def _sealed(self, text: str) -> str:
+    def _encrypt(self, text: str) -> str:
         return self.db.cipher.seal(text) if text else ""
 
     def _session(self, row: Row) -> Session:

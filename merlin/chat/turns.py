@@ -256,7 +256,7 @@ class Turns:
             return Turn(turn_id, question, placeholder_id)
         known = {
             "placeholder_id": placeholder_id,
-            "question": self._sealed(question.text),
+            "question": self._encrypt(question.text),
             "format": question.format,
         }
         self.db.change(_AGAIN(id=stored.turn_id, **known))
@@ -280,7 +280,7 @@ class Turns:
             "question_id": question.message_id,
             "format": question.format,
             "state": TurnState.ASKED.value,
-            "question": self._sealed(question.text),
+            "question": self._encrypt(question.text),
             "answer": "",
             "note": "",
             "ending": "",
@@ -296,7 +296,7 @@ class Turns:
             "is_replaced": 0,
             "asked_at": iso(self._clock()),
             "written_at": None,
-            "asker": self._sealed(question.asker),
+            "asker": self._encrypt(question.asker),
         }
 
     @transaction
@@ -304,8 +304,8 @@ class Turns:
         """Store the whole answer; the first one stays."""
         change = {
             "state": TurnState.WRITTEN.value,
-            "answer": self._sealed(written.answer),
-            "note": self._sealed(written.note),
+            "answer": self._encrypt(written.answer),
+            "note": self._encrypt(written.note),
             "ending": written.ending.value,
             "provider": written.provider,
             "model_id": written.model_id,
@@ -320,7 +320,7 @@ class Turns:
         self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
 
     @transaction
-    def told(self, update_id: int) -> None:
+    def mark_delivered(self, update_id: int) -> None:
         """Note that the whole answer stands in the chat."""
         self.db.change(_TOLD(bot=self._bot_id, update_id=update_id))
 
@@ -345,7 +345,7 @@ class Turns:
         asked = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
         return {row["user_id"] for row in self.db.rows(asked)}
 
-    def _sealed(self, text: str) -> str:
+    def _encrypt(self, text: str) -> str:
         return self.db.cipher.seal(text) if text else ""
 
     def _opened(self, sealed: str) -> str | None:

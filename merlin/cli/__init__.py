@@ -158,12 +158,12 @@ def _report(bug: BaseException) -> int:
         f"command: {redact(' '.join(sys.argv[1:]))}",
         redact(story),
     ]
-    path = _kept("\n".join(lines))
+    path = _write_report("\n".join(lines))
     sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=path)}\n")
     return BUG
 
 
-def _kept(report: str) -> str:
+def _write_report(report: str) -> str:
     """Write a report where there is a place for it, else to stderr; return where."""
     stamp = utc_now().strftime("%Y%m%dT%H%M%S")
     asked, usual = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()

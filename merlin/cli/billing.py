@@ -419,7 +419,7 @@ def add(
     with change_billing(settings) as opened:
         made = opened.db.transact(lambda: add_code(opened.billing, actor, promo))
     if json:
-        print_json(_shown(made))
+        print_json(_code_values(made))
         return
     print_message("promo-did-add", code=made.promo.code, plan=plan)
 
@@ -431,7 +431,9 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring.billing import read_billing
 
     with read_billing(configuration(config)) as opened:
-        codes = [_shown(each) for each in payments.list_codes(opened.billing, Actor.operator())]
+        codes = [
+            _code_values(each) for each in payments.list_codes(opened.billing, Actor.operator())
+        ]
     if json:
         print_json({"promos": codes})
         return
@@ -453,7 +455,7 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
     print_message("promo-did-stop", code=code.strip().upper())
 
 
-def _shown(each: Listed) -> dict[str, Any]:
+def _code_values(each: Listed) -> dict[str, Any]:
     promo: Promo = each.promo
     return {
         "code": promo.code,

@@ -93,10 +93,10 @@ def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
     findings = [each for each in checked.findings if folder.holds(each.path)]
     files = sum(folder.holds(each.path) for each in tree.entries)
     examples = sum(folder.holds(each.path) for each in checked.examples)
-    return files, examples, list(_shown(findings, folder.shown))
+    return files, examples, list(_with_prefix(findings, folder.shown))
 
 
-def _shown(findings: Iterable[Finding], prefix: str) -> Iterator[Finding]:
+def _with_prefix(findings: Iterable[Finding], prefix: str) -> Iterator[Finding]:
     """Yield the findings under the path that the person knows."""
     from merlin.dataset.finding import escape_unprintable
 
@@ -136,7 +136,7 @@ def _of_dataset(
     entries = source.entries(revision, name)
     checked = check_dataset(name, entries, source.read)
     prefix = f"{directory}/{name}" if directory else name
-    return len(entries), len(checked.examples), list(_shown(checked.findings, prefix))
+    return len(entries), len(checked.examples), list(_with_prefix(checked.findings, prefix))
 
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -28,7 +28,11 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     with reading(config) as (ctx, actor):
         found = teaching.led_courses(ctx, actor)
-        told = [_told(*materials(ctx, actor, each.course_id)) for each in found] if json else []
+        told = (
+            [_course_values(*materials(ctx, actor, each.course_id)) for each in found]
+            if json
+            else []
+        )
     if json:
         print_json(told)
         return
@@ -45,7 +49,7 @@ def _row(course: Course) -> list[object]:
     return [course.semester, course.slug, title, course.materials, teachers, state]
 
 
-def _told(course: Course, materials: Sequence[Material]) -> dict[str, object]:
+def _course_values(course: Course, materials: Sequence[Material]) -> dict[str, object]:
     return {
         "id": course.course_id,
         "course": course.slug,

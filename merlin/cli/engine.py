@@ -81,7 +81,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring.engine_keys import clients_of
 
     with clients_of(configuration(config)) as clients:
-        found = [_shown(clients, client) for client in clients.list_all()]
+        found = [_client_values(clients, client) for client in clients.list_all()]
     if json:
         print_json({"keys": found})
         return
@@ -100,7 +100,7 @@ def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     print_message("engine-key-revoked", name=name)
 
 
-def _shown(clients: Clients, client: Client) -> dict[str, Any]:
+def _client_values(clients: Clients, client: Client) -> dict[str, Any]:
     return {
         "name": client.name,
         "hint": client.hint,

@@ -17,7 +17,7 @@ from merlin.core.i18n import text
 if TYPE_CHECKING:
     from merlin.engine.model_store.catalogue import Entry
     from merlin.engine.model_store.store import Progress
-    from merlin.wiring.library import Shelf
+    from merlin.wiring.library import BaseModels
 
 
 COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")
@@ -43,7 +43,7 @@ def pull(
     json: AsJson = False,
 ) -> None:
     """Bring bases: from the hub, out of a .gguf file; goes on where it broke off."""
-    shelf = _shelf(config)
+    shelf = _model_store(config)
     wanted = shelf.named(names or [])
     if not wanted:
         print_message("library-none")
@@ -67,7 +67,7 @@ def list_bases(
     json: AsJson = False,
 ) -> None:
     """List bases: licence, size, memory they need, and what stands on them."""
-    shelf = _shelf(config)
+    shelf = _model_store(config)
     found = shelf.listed(is_thorough=verify)
     if json:
         print_json({"models": [_plain(each) for each in found]})
@@ -93,7 +93,7 @@ def remove(
     json: AsJson = False,
 ) -> None:
     """Take a base's files away; refused while tuned models or jobs stand on it."""
-    shelf = _shelf(config)
+    shelf = _model_store(config)
     freed, is_kept = shelf.remove(name, is_forced=force)
     if json:
         print_json({"name": name, "freed_bytes": freed})
@@ -103,10 +103,10 @@ def remove(
         print_message("library-removed", name=name, freed=_size(freed))
 
 
-def _shelf(config: ConfigPath) -> Shelf:
-    from merlin.wiring.library import Shelf
+def _model_store(config: ConfigPath) -> BaseModels:
+    from merlin.wiring.library import BaseModels
 
-    return Shelf(configuration(config))
+    return BaseModels(configuration(config))
 
 
 @contextmanager

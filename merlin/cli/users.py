@@ -32,7 +32,8 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Role
 
 if TYPE_CHECKING:
-    from merlin.app.users import Given, UserDetails, UserView
+    from merlin.app.users import UserDetails, UserView
+    from merlin.billing.quota import Given
 
 SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
@@ -272,7 +273,7 @@ def add(
     """Add somebody without Telegram; their first password is shown once, or asked for."""
     from merlin.app import users
 
-    given = _asked() if ask else None
+    given = _read_password() if ask else None
     with changing(config) as (ctx, actor):
         made = users.add_account(ctx, actor, name, given, role, scope)
     if json:
@@ -301,7 +302,7 @@ def password(
     """Give an account a new password, and end all its sign-ins."""
     from merlin.app import users
 
-    given = _asked() if ask else None
+    given = _read_password() if ask else None
     with changing(config) as (ctx, actor):
         made = users.set_password(ctx, actor, name, given)
     if json:
@@ -311,7 +312,7 @@ def password(
     _tell(made.password)
 
 
-def _asked() -> str:
+def _read_password() -> str:
     """Return a password as typed twice, or the first line of what is piped in."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

@@ -113,7 +113,7 @@ class WorkTree:
 def work_tree(folder: Path, file_bytes: int) -> WorkTree:
     """Return what lies below `folder`; files larger than `file_bytes` are listed, not read."""
     entries, places = [], {}
-    for path, found in _leaves(str(folder)):
+    for path, found in _files_below(str(folder)):
         mode = _mode(found)
         small = mode in (FILE, EXECUTABLE) and found.st_size <= file_bytes
         blob = _blob_id(Path(path).read_bytes()) if small else ""
@@ -124,10 +124,10 @@ def work_tree(folder: Path, file_bytes: int) -> WorkTree:
     return WorkTree(tuple(entries), places)
 
 
-def _leaves(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+def _files_below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     for each in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if each.is_dir(follow_symlinks=False):
-            yield from _leaves(each.path)
+            yield from _files_below(each.path)
         else:
             yield each.path, each.stat(follow_symlinks=False)
 

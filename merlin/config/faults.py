@@ -61,7 +61,7 @@ def unfulfilled(
     faults = []
     for each in found:
         steps = [*each["loc"]]
-        key, told = _told(each, steps, schema)
+        key, told = _message(each, steps, schema)
         faults.append((_line(root, steps), ".".join(map(str, steps)), key, told))
     return [
         _fault(f"{path}:{line}", name or "none", {"key": key, "arguments": told})
@@ -93,7 +93,7 @@ def broken(path: Path, error: yaml.YAMLError) -> Fault:
     return {"key": "config-no-yaml", "arguments": {"place": place, "reason": reason}}
 
 
-def _told(
+def _message(
     error: Mapping[str, Any], steps: list[Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, object]]:
     """Return the text for one error; `steps` are cut to the key that the text is about."""
@@ -109,7 +109,7 @@ def _told(
     if kind == "missing":
         return "config-missing-key", {"name": name}
     node = _node(schema, steps)
-    told: dict[str, object] = {"found": _shown(limits.get("found", error["input"]))}
+    told: dict[str, object] = {"found": _as_yaml(limits.get("found", error["input"]))}
     key = kind if kind.startswith("config-") else _KEYS.get(kind, "error-plain")
     if kind in _LIMITS:
         told["limit"] = str(limits[_LIMITS[kind]])
@@ -151,7 +151,7 @@ def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
     return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node}
 
 
-def _shown(found: object) -> str:
+def _as_yaml(found: object) -> str:
     """Return a value as YAML has it: `no` without quotes is false there, as many learn here."""
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
 

@@ -35,7 +35,7 @@ class Amount:
         whole, kopecks = divmod(self.minor, _KOPECKS)
         return f"{whole}.{kopecks:02d}"
 
-    def told(self, language: str) -> str:
+    def format(self, language: str) -> str:
         """Return it for a person: "299 ₽", "1 299,90 ₽" (ru), "₽1,299.90" (en), "200 ⭐"."""
         if self.currency is Currency.XTR:
             return f"{self.minor} ⭐"

@@ -130,7 +130,7 @@ class BodyLimit:
         try:
             told = Headers(scope=scope).get("content-length", "")
             if told.isascii() and told.isdigit():
-                scales.refusal = await self.judged(scope, int(told))
+                scales.refusal = await self.refusal(scope, int(told))
             if scales.refusal is None:
                 await self._app(scope, scales.receive, scales.send)
         finally:
@@ -138,7 +138,7 @@ class BodyLimit:
         if scales.refusal is not None and not scales.is_answered:
             await scales.refusal(scope, receive, send)
 
-    async def judged(self, scope: Scope, size: int) -> ASGIApp | None:
+    async def refusal(self, scope: Scope, size: int) -> ASGIApp | None:
         """Return what refuses a body of this size, None where nothing does."""
         return await self._judge(scope, size) if self._judge is not None else None
 
@@ -174,7 +174,7 @@ class _BodyCounter:
     async def _refused(self) -> ASGIApp | None:
         if self._bytes <= SMALL:
             return None
-        refusal = await self._weight.judged(self._scope, self._bytes)
+        refusal = await self._weight.refusal(self._scope, self._bytes)
         if refusal is not None:
             return refusal
         held = self._bytes - SMALL

@@ -87,9 +87,9 @@ class CourseFiles:
     def lessons(self, known: Sequence[Material]) -> list[MaterialText]:
         """Return the materials in the file's order, with the ids by which they are known."""
         ids = match_materials(known, self.spec.materials)
-        return [self._lesson(place, ids[place]) for place in range(len(ids))]
+        return [self._material_at(place, ids[place]) for place in range(len(ids))]
 
-    def lesson(self, known: Sequence[Material], material_id: int) -> MaterialText:
+    def material(self, known: Sequence[Material], material_id: int) -> MaterialText:
         """Return one material. Raises NotFound for one that the file has no more."""
         for each in self.lessons(known):
             if each.material_id == material_id:
@@ -146,7 +146,7 @@ class CourseFiles:
             raise Refused("nothing is changed", "teaching-unchanged")
         return CourseEdits(tuple(edits), line, found.is_whole)
 
-    def _lesson(self, place: int, material_id: int | None) -> MaterialText:
+    def _material_at(self, place: int, material_id: int | None) -> MaterialText:
         spec, file = self.spec.materials[place], self._files.get(self._path(place))
         said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
         words = file.text if file else None

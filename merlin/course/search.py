@@ -132,7 +132,7 @@ class Searcher:
     def _hits(self, terms: Sequence[Term], letters: str, kind: Kind, most: int) -> tuple[Hit, ...]:
         hits = self._index.ranked(terms, kind, most) if terms else []
         if letters and len(hits) < most:
-            hits += self._index.holding(letters, kind, most)
+            hits += self._index.containing(letters, kind, most)
         return _once(hits)[:most]
 
     def _put_right(self, found: Found, kind: Kind, most: int) -> Found:
@@ -331,7 +331,7 @@ class SearchIndex:
             return self._hits(_ranked_by_fts(kind), _match(terms), most)
         return self._hits(_ranked_by_vector(kind), _tsquery(terms), most)
 
-    def holding(self, letters: str, kind: Kind, most: int) -> list[Hit]:
+    def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
         """Return what holds these letters, folded, within its name or description."""
         thirds = _thirds(letters) if self._is_sqlite else ""
         if thirds:

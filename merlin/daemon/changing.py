@@ -58,7 +58,7 @@ class ChangeProcessor:
         for news in self._news.untold():
             key, told = news_message(news)
             self._notices.tell(news.by, key, told, once=f"news:{news.change_id}:{news.word}")
-            self._news.told(news)
+            self._news.mark_sent(news)
         if self._monotonic() < self._rest_until:
             return False
         moved = False

@@ -83,7 +83,7 @@ def run(
     )
     for tick in ticks:
         scheduler.add_job(
-            _guarded,
+            _run_tick,
             "interval",
             (tick, tally, scheduler),
             id=tick.name,
@@ -113,7 +113,7 @@ def rerun_after_clock_step(
                 job.modify(next_run_time=datetime.now(UTC))
 
 
-def _guarded(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
+def _run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
     tally.step = tick.name
     try:
         moved = tick.run()

@@ -83,7 +83,7 @@ def _tell_others(services: DaemonServices, request: Request, result: Result) -> 
         Notices(services.db).tell(OTHERS, key, told, once=once)
 
 
-def _word(request: Request, name: str) -> str:
+def _argument(request: Request, name: str) -> str:
     return str(request.arguments.get(name) or "")
 
 
@@ -101,14 +101,14 @@ def _polled(services: DaemonServices, _request: Request) -> Result:
 
 def _counted(services: DaemonServices, request: Request) -> Result:
     """Look at once which models there still are: the bot was told that one is gone."""
-    services.inventory.doubt(_word(request, "model"))
+    services.inventory.doubt(_argument(request, "model"))
     changed = services.inventory.take()
     return {"models": {model.model_id: model.state.value for model in changed}}
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
     verdict = PipelineHistory(services.db).newest(
-        _word(request, "dataset"), _word(request, "commit") or None
+        _argument(request, "dataset"), _argument(request, "commit") or None
     )
     if verdict.build_id is None:
         raise Refused(f"{verdict.dataset} is {verdict.word}", "build-none", dataset=verdict.dataset)
@@ -117,13 +117,13 @@ def _build(services: DaemonServices, request: Request) -> Result:
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:
-    verdict = PipelineHistory(services.db).newest(_word(request, "dataset"))
+    verdict = PipelineHistory(services.db).newest(_argument(request, "dataset"))
     job = launch_by_hand(services.planner, verdict)
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
 def _cancel(services: DaemonServices, request: Request) -> Result:
-    number = _word(request, "job")
+    number = _argument(request, "job")
     job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
     if job.is_final:
         raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
@@ -143,12 +143,16 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:
-    return _switched(promote_by_hand(Promotions(services.db), _word(request, "model"), request.by))
+    return _switched(
+        promote_by_hand(Promotions(services.db), _argument(request, "model"), request.by)
+    )
 
 
 def _roll_back(services: DaemonServices, request: Request) -> Result:
-    to = _word(request, "to") or None
-    return _switched(roll_back(Promotions(services.db), _word(request, "dataset"), request.by, to))
+    to = _argument(request, "to") or None
+    return _switched(
+        roll_back(Promotions(services.db), _argument(request, "dataset"), request.by, to)
+    )
 
 
 def _switched(candidate: Candidate) -> Result:
@@ -157,7 +161,7 @@ def _switched(candidate: Candidate) -> Result:
 
 
 def _pin(services: DaemonServices, request: Request) -> Result:
-    dataset = _word(request, "dataset")
+    dataset = _argument(request, "dataset")
     if dataset not in Promotions(services.db).serving():
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
     Promotions(services.db).pin(dataset, is_pinned=request.kind == RequestKind.PIN)

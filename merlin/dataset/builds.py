@@ -296,7 +296,7 @@ def _proven(checked: CheckedDataset) -> DatasetSpec:
 
 
 def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
-    examples = [_told(each, dealt.sides[each.id], spec.system) for each in checked.examples]
+    examples = [_message(each, dealt.sides[each.id], spec.system) for each in checked.examples]
     counts = {side: sum(each["split"] == side for each in examples) for side in (TRAIN, TEST)}
     return {
         "counts": {
@@ -313,7 +313,7 @@ def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[s
     }
 
 
-def _told(example: Example, side: str, system: str) -> dict[str, Any]:
+def _message(example: Example, side: str, system: str) -> dict[str, Any]:
     tokens = count_messages(example.with_system(system), example.tools)
     return {"id": example.id, "blob": example.blob, "split": side, "tokens": tokens}
 

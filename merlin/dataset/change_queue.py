@@ -53,7 +53,7 @@ class Changes:
             "kind": change.kind.value,
             "path": change.path,
             "before_blob": change.before,
-            "text": self._sealed(change.text),
+            "text": self._encrypt(change.text),
             "editor_name": change.editor.name,
             "editor_email": change.editor.email,
             "subject": storable_text(change.subject),
@@ -130,7 +130,7 @@ class Changes:
         if row is None or row["state"] != ChangeState.CONFLICT:
             return False
         kind = Edit(row["path"], before, text).kind
-        solved = {"kind": kind.value, "before_blob": before, "text": self._sealed(text)}
+        solved = {"kind": kind.value, "before_blob": before, "text": self._encrypt(text)}
         is_this = CHANGE.change_id == change_id
         nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
         self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
@@ -191,7 +191,7 @@ class Changes:
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
         for change_id, theirs in landed.conflicts.items():
-            told = {"theirs": self._sealed(theirs.text), "theirs_blob": theirs.blob}
+            told = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
             change = CHANGE.update({**told, "reason": "change-conflict"})
             self.db.change(change.where(CHANGE.change_id == change_id))
 
@@ -259,7 +259,7 @@ class Changes:
         self.db.bump()
         return self.db.change(moved.where(stands)) > 0
 
-    def _sealed(self, text: str | None) -> str | None:
+    def _encrypt(self, text: str | None) -> str | None:
         return None if text is None else self.db.cipher.seal(text)
 
     def _change(self, row: Row) -> Change:

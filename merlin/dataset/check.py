@@ -143,7 +143,7 @@ def check(
     `limit_tokens`: base model -> how many tokens one training example may have.
     """
     layout = read_layout(entries, limits)
-    spec, course = _declared(name, layout, read)
+    spec, course = _read_specs(name, layout, read)
     try:
         good = _readable(layout, read, cache or BlobCache(), limits)
     except _TooMuch as refusal:
@@ -183,7 +183,7 @@ def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda each: (each.path, each.line, each.column, each.rule)))
 
 
-def _declared(
+def _read_specs(
     name: str, layout: Layout, read: Read
 ) -> tuple[DatasetSpec | None, CourseSpec | None]:
     """Return what dataset.yaml and course.yaml say; adds their findings to the layout."""

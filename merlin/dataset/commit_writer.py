@@ -83,12 +83,12 @@ class GitBranch:
         # The anchors keep git from PCRE, which compiles its patterns into memory that may be
         # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
         asked = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
-        with self._judged():
+        with self._checked_mirror():
             found = self._run("log", "-1", *asked, head, "--").decode().split()
         return found[0] if found else None
 
     def write(self, head: str | None, batch: Batch) -> WriteResult:
-        with lock_mirror(self._mirror) as lock, self._judged(), self._scratch() as scratch:
+        with lock_mirror(self._mirror) as lock, self._checked_mirror(), self._scratch() as scratch:
             there = self._there(head, batch)
             wanted = self._blobs(batch, scratch, lock)
             conflicts, lines = {}, []
@@ -228,7 +228,7 @@ class GitBranch:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
+    def _checked_mirror(self) -> Iterator[None]:
         """Mark the mirror for a check when git could not work in it."""
         with mirror.as_source_errors():
             try:

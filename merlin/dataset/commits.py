@@ -168,7 +168,7 @@ class CommitHistory:
         return build_id
 
     @transaction
-    def leave_line(self, after: int, at: datetime) -> int:
+    def drop_commits(self, after: int, at: datetime) -> int:
         """Take commits after this position off the line (history was rewritten).
 
         Their waiting and training verdicts become superseded. Where a commit that left had

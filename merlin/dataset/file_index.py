@@ -307,7 +307,7 @@ def follow_examples(
 
     Written in portions. Cut off in the middle, the same call goes on to the same rows.
     """
-    known = _origins(db, dataset)
+    known = _origin_by_id(db, dataset)
     here = {each.id: each.blob for each in examples}
     for gone in in_portions(sorted(known.keys() - here.keys())):
         db.joined(partial(_forget, db, dataset, gone))
@@ -321,7 +321,7 @@ def follow_examples(
     return known | changed
 
 
-def _origins(db: Database, dataset: str) -> dict[str, Origin]:
+def _origin_by_id(db: Database, dataset: str) -> dict[str, Origin]:
     columns = EXAMPLE.select(EXAMPLE.example_id, EXAMPLE.blob, EXAMPLE.commit_sha)
     rows = db.rows(columns.where(EXAMPLE.dataset == dataset))
     return {row["example_id"]: Origin(row["blob"], row["commit_sha"]) for row in rows}

@@ -188,7 +188,7 @@ def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Com
     else:
         joins = commits[0].parent in line.commits
         stays = commits[0].position - 1 if joins else 0
-    return shop.journal.leave_line(stays, shop.clock()) if stays < line.newest else 0
+    return shop.journal.drop_commits(stays, shop.clock()) if stays < line.newest else 0
 
 
 def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
@@ -225,7 +225,7 @@ def _outcome(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
     content = make_build(checked)
     wish = training_key(dataset, content.digest, checked.spec.recipe)
-    word = _word(shop.journal.latest(dataset), wish, checked.spec)
+    word = _status(shop.journal.latest(dataset), wish, checked.spec)
     known = shop.journal.build_of(dataset, content.digest)
     if known is not None:
         return Outcome(dataset, word, checked, build=known, wish=wish)
@@ -236,7 +236,7 @@ def _check(shop: BuildSettings, name: str, entries: Sequence[Entry]) -> CheckedD
     return check(name, entries, shop.source.read, shop.cache, shop.limits, shop.limit_tokens)
 
 
-def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
+def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
     """Return whether the commit wants anything new: other content, or another rule to wait by."""
     if latest is None or latest.wish != wish:
         return VerdictStatus.BUILT

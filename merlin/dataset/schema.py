@@ -150,11 +150,11 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
             if key not in _keys(node):
                 yield _finding(node, "missing-key", name=key)
     else:
-        rule, arguments = _told(word, wanted, error.instance)
+        rule, arguments = _rule_for(word, wanted, error.instance)
         yield _finding(node, rule, **arguments)
 
 
-def _told(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
+def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
     """Return our rule and its arguments for one word of JSON Schema that was not fulfilled."""
     if word == "anyOf":
         keys = [key for offered in wanted for key in offered.get("required", ())]
@@ -165,11 +165,11 @@ def _told(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | i
         return "wrong-type", {"expected": wanted if isinstance(wanted, str) else wanted[0]}
     if word in ("enum", "const"):
         offered = wanted if word == "enum" else [wanted]
-        return "not-one-of", {"allowed": ", ".join(map(str, offered)), "found": _shown(found)}
-    return _BOUNDS.get(word, "wrong-value"), {"limit": str(wanted), "found": _shown(found)}
+        return "not-one-of", {"allowed": ", ".join(map(str, offered)), "found": _as_text(found)}
+    return _BOUNDS.get(word, "wrong-value"), {"limit": str(wanted), "found": _as_text(found)}
 
 
-def _shown(found: object) -> str:
+def _as_text(found: object) -> str:
     return shorten(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
 
 

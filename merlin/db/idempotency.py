@@ -83,7 +83,7 @@ class IdempotencyKeys:
             return StartedCall(row["id"], row["number"])
         if row["request_hash"] != digest(named.request):
             return KeyConflict.OTHER
-        return self._known(row)
+        return self._stored(row)
 
     def _new(self, named: KeyedCall, key_hash: str) -> Row:
         return {
@@ -98,7 +98,7 @@ class IdempotencyKeys:
             "at": iso(self._clock()),
         }
 
-    def _known(self, row: Row) -> StartedCall | StoredResponse | KeyConflict:
+    def _stored(self, row: Row) -> StartedCall | StoredResponse | KeyConflict:
         if row["status"] is None:
             return self._taken_over(row)
         body = decrypt(self.db.cipher, row["body"])

@@ -124,7 +124,7 @@ class Lead:
 
         with driver_errors():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
-            return self._asked("SELECT pg_try_advisory_lock(%s)", self._number)
+            return self._query("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
         """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
@@ -132,7 +132,7 @@ class Lead:
             return self._file is not None
         try:
             with driver_errors():
-                return self._asked(_HELD)
+                return self._query(_HELD)
         except DatabaseAway:
             return False
 
@@ -151,7 +151,7 @@ class Lead:
         self.release()
         return False
 
-    def _asked(self, question: LiteralString, *values: int) -> bool:
+    def _query(self, question: LiteralString, *values: int) -> bool:
         assert self._session is not None  # noqa: S101 - asked only of an open session
         answer = self._session.execute(question, values).fetchone()
         return bool(answer and answer[0])

@@ -37,7 +37,7 @@ MOST_LOG_PAGES = 16_000
 
 
 @dataclass(slots=True)
-class _Piece:
+class _Task:
     """One piece of work, the loop that waits for it, and what came of it."""
 
     work: Callable[[Database], Any]
@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
@@ -71,7 +71,7 @@ class Writer:
         in the way or another's work failed, and does nothing but work on the database.
         """
         loop = asyncio.get_running_loop()
-        piece = _Piece(work, loop.create_future(), loop)
+        piece = _Task(work, loop.create_future(), loop)
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the writer is closed")
@@ -119,9 +119,9 @@ class Writer:
         if self._checkpoint is None or self._checkpoint.done():
             self._checkpoint = self._readers.submit(self.db.checkpoint)
 
-    def _waiting(self) -> tuple[list[_Piece], bool]:
+    def _waiting(self) -> tuple[list[_Task], bool]:
         """Return what waits now, at least one piece, and whether more may come."""
-        pieces: list[_Piece] = []
+        pieces: list[_Task] = []
         item = self._queue.get()
         while item is not None:
             pieces.append(item)
@@ -133,7 +133,7 @@ class Writer:
                 return pieces, True
         return pieces, False
 
-    def _store(self, pieces: list[_Piece]) -> None:
+    def _store(self, pieces: list[_Task]) -> None:
         try:
             try:
                 self.db.transact(lambda: self._do_all(pieces))
@@ -146,7 +146,7 @@ class Writer:
         for loop in {piece.loop for piece in pieces}:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
 
-    def _do_all(self, pieces: list[_Piece]) -> None:
+    def _do_all(self, pieces: list[_Task]) -> None:
         """Do all of it as if nothing could fail: savepoints take as long as the work."""
         for piece in pieces:
             self.db.still_begun()
@@ -157,7 +157,7 @@ class Writer:
                     raise
                 raise _PieceFailed from error
 
-    def _try_each(self, pieces: list[_Piece]) -> None:
+    def _try_each(self, pieces: list[_Task]) -> None:
         """Do each in a savepoint of its own, so that one that fails undoes itself alone."""
         for piece in pieces:
             piece.result = piece.error = None
@@ -170,14 +170,14 @@ class Writer:
                 piece.error = error
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, pieces: list[_Piece]) -> None:
+def _hand_over(loop: asyncio.AbstractEventLoop, pieces: list[_Task]) -> None:
     try:
         loop.call_soon_threadsafe(_resolve, pieces)
     except RuntimeError:  # the loop ended while the writes were stored
         log.warning("nobody waits for these writes any more", writes=len(pieces))
 
 
-def _resolve(pieces: list[_Piece]) -> None:
+def _resolve(pieces: list[_Task]) -> None:
     for piece in pieces:
         if piece.waiting.done():  # its caller was cancelled
             continue

@@ -156,7 +156,7 @@ class ModelList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class AnswerChunk:
     """One step of an answer that is being written; every field but one may be empty.
 
     `known` is what the model says of itself (False: "I do not know"), None where the provider
@@ -179,7 +179,7 @@ class Answerer(Protocol):
 
     def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncIterator[AnswerChunk]:
         """Yield the answer as it is written. Raises WishRefused too, before the first piece.
 
         An error after the first piece means that the answer is cut off: what came is all there

@@ -53,7 +53,7 @@ _BLANKS_AT_END = re.compile(r"[ \t\xa0]+\n")
 _MANY_LINES = re.compile(r"\n{3,}")
 
 
-class Word(StrEnum):
+class UnreadableReason(StrEnum):
     """Why a document has no text for us."""
 
     PASSWORD = "password"  # noqa: S105 - a reason, not a secret
@@ -68,7 +68,7 @@ class Word(StrEnum):
 class Fault(Exception):
     """A document that cannot be used."""
 
-    def __init__(self, word: Word) -> None:
+    def __init__(self, word: UnreadableReason) -> None:
         super().__init__(word.value)
         self.word = word
 
@@ -96,7 +96,7 @@ class Gatherer:
             return
         self._left -= len(part)
         if self._left <= 0:
-            raise Fault(Word.TOO_LONG)
+            raise Fault(UnreadableReason.TOO_LONG)
         self._parts.append(part)
 
     @property
@@ -107,7 +107,7 @@ class Gatherer:
     def text(self, between: str) -> str:
         """Return all parts with `between` between them. Raises Fault when there is none."""
         if not self._parts:
-            raise Fault(Word.NO_TEXT)
+            raise Fault(UnreadableReason.NO_TEXT)
         return between.join(self._parts)
 
 
@@ -207,9 +207,9 @@ def parse(read: Reader, content: bytes, most_characters: int) -> Found:
     except Fault:
         raise
     except MemoryError as error:
-        raise Fault(Word.BOMB) from error
+        raise Fault(UnreadableReason.BOMB) from error
     except Exception as error:  # damaged files make the libraries raise anything
-        raise Fault(Word.DAMAGED) from error
+        raise Fault(UnreadableReason.DAMAGED) from error
 
 
 def main() -> None:
@@ -271,12 +271,14 @@ def read_docx(content: bytes, most_characters: int) -> Found:
     Raises Fault, and for damaged files whatever the libraries happen to raise.
     """
     if content.startswith(_OLE):
-        raise Fault(Word.PASSWORD if _ENCRYPTED in content else Word.UNKNOWN)
+        raise Fault(
+            UnreadableReason.PASSWORD if _ENCRYPTED in content else UnreadableReason.UNKNOWN
+        )
     _look_over(content)
     try:
         body = docx.Document(BytesIO(content)).element.body
     except ValueError as error:  # a workbook or a presentation
-        raise Fault(Word.UNKNOWN) from error
+        raise Fault(UnreadableReason.UNKNOWN) from error
     gathered = Gatherer(most_characters)
     for block in _blocks(body):
         gathered.add(block)
@@ -289,16 +291,16 @@ def _look_over(content: bytes) -> None:
         with ZipFile(BytesIO(content)) as packed:
             members = packed.infolist()
     except BadZipFile as error:
-        raise Fault(Word.DAMAGED) from error
+        raise Fault(UnreadableReason.DAMAGED) from error
     # What a member tells of its size is also where unpacking it ends.
     size = sum(member.file_size for member in members)
     is_dense = size > SMALL_BYTES and size > MOST_TIMES * len(content)
     if len(members) > MOST_MEMBERS or size > MOST_BYTES or is_dense:
-        raise Fault(Word.BOMB)
+        raise Fault(UnreadableReason.BOMB)
     if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
-        raise Fault(Word.PASSWORD)
+        raise Fault(UnreadableReason.PASSWORD)
     if "[Content_Types].xml" not in {member.filename for member in members}:
-        raise Fault(Word.UNKNOWN)
+        raise Fault(UnreadableReason.UNKNOWN)
 
 
 def _blocks(element: BaseOxmlElement) -> Iterator[str]:
@@ -335,15 +337,15 @@ def read_pdf(content: bytes, most_characters: int) -> Found:
         # Files that only forbid printing open with the empty password, which is tried first.
         return _read(PdfReader(BytesIO(content)).pages, most_characters)
     except FileNotDecryptedError as error:
-        raise Fault(Word.PASSWORD) from error
+        raise Fault(UnreadableReason.PASSWORD) from error
     except LimitReachedError as error:
-        raise Fault(Word.BOMB) from error
+        raise Fault(UnreadableReason.BOMB) from error
 
 
 def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
     count = len(pages)
     if count > MOST_PAGES:
-        raise Fault(Word.BOMB)
+        raise Fault(UnreadableReason.BOMB)
     gathered, damaged, pictures = Gatherer(most_characters), 0, 0
     for page in pages:
         text = _text(page)
@@ -351,7 +353,7 @@ def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
         damaged += text is None
         pictures += text == "" and _has_pictures(page)
     if damaged and gathered.is_empty:
-        raise Fault(Word.DAMAGED)
+        raise Fault(UnreadableReason.DAMAGED)
     return Found(gathered.text("\n\n"), count, is_cut=damaged + pictures > 0)
 
 
@@ -393,10 +395,10 @@ _TEXT_SIGNS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 def read_text(content: bytes, most_characters: int) -> Found:
     """Return the text of a TXT, MD or CSV file as it stands. Raises Fault."""
     if not content.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
-        raise Fault(Word.EMPTY)
+        raise Fault(UnreadableReason.EMPTY)
     text, is_whole = _decoded(content)
     if len(_TEXT_SIGNS.findall(text)) > len(text) // 100:
-        raise Fault(Word.UNKNOWN)
+        raise Fault(UnreadableReason.UNKNOWN)
     gathered = Gatherer(most_characters)
     gathered.add(text)
     return Found(gathered.text(""), is_cut=not is_whole)

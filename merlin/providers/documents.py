@@ -56,10 +56,10 @@ class ChildReader:
         if kind not in DOCUMENTS:
             raise UnusableFile("media-unknown", kinds=_KINDS)
         async with self._room:
-            told = await self._told(kind, content)
+            told = await self._read_by_child(kind, content)
         return self._read(told)
 
-    async def _told(self, kind: FileKind, content: bytes) -> bytes:
+    async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
         """Return what a child says of the document. Raises Unreadable when it dies of it."""
         child = await self._start(kind)
         try:

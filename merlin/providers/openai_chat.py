@@ -26,7 +26,7 @@ from merlin.openai_protocol.client import (
 )
 from merlin.openai_protocol.errors import InvalidResponse, error_of_object
 from merlin.providers import openai_objects as shapes
-from merlin.providers.base import ModelCard, Piece
+from merlin.providers.base import AnswerChunk, ModelCard
 
 # An hour of speech is written down in a minute or two.
 TRANSCRIPTION_TOTAL_S = 180.0
@@ -139,8 +139,8 @@ class OpenAIChat:
 
     async def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
-    ) -> AsyncIterator[Piece]:
-        asked: Json = {"model": model_id, "messages": wire(messages)}
+    ) -> AsyncIterator[AnswerChunk]:
+        asked: Json = {"model": model_id, "messages": request_messages(messages)}
         if not self._in_pieces:
             yield await self._whole(asked, steering)
             return
@@ -155,19 +155,19 @@ class OpenAIChat:
                     raise InvalidResponse("a text without an end")
                 is_whole = is_whole or piece.finish_reason is not None
                 if piece.text or piece.known is not None or piece.finish_reason:
-                    yield Piece(piece.text, None, piece.known, piece.finish_reason)
+                    yield AnswerChunk(piece.text, None, piece.known, piece.finish_reason)
         if not is_whole:
             raise ProviderBusy("the answer ends in the middle")
         if usage is not None:
-            yield Piece(usage=usage)
+            yield AnswerChunk(usage=usage)
 
-    async def _whole(self, asked: Json, steering: SamplingParams) -> Piece:
+    async def _whole(self, asked: Json, steering: SamplingParams) -> AnswerChunk:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
                 async with self._sent(asked, steering, self._total_s) as told:
                     answer = shapes.answer(json_object(await read_whole(told)))
-        return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
+        return AnswerChunk(answer.text, answer.usage, answer.known, answer.finish_reason)
 
     async def _chunks(self, asked: Json, steering: SamplingParams) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
@@ -227,7 +227,7 @@ class OpenAIChat:
         await self._client.aclose()
 
 
-def _piece(chunk: Json) -> Piece:
+def _piece(chunk: Json) -> AnswerChunk:
     """Read one chunk. Raises InvalidResponse for one that is none."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
@@ -236,15 +236,15 @@ def _piece(chunk: Json) -> Piece:
     delta = first.get("delta")
     text = delta.get("content") if isinstance(delta, dict) else None
     reason = first.get("finish_reason")
-    return Piece(
+    return AnswerChunk(
         text=text if isinstance(text, str) else "",
         usage=shapes.usage(chunk.get("usage")),
-        known=shapes.known(chunk.get("merlin")),
+        known=shapes.extension_known(chunk.get("merlin")),
         finish_reason=reason if isinstance(reason, str) else None,
     )
 
 
-def wire(messages: Sequence[Message]) -> list[dict[str, object]]:
+def request_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
     """Return the messages as the protocol has them; `weight` is for training alone."""
     told = [message.as_json() for message in messages]
     return [{key: row[key] for key in row if key != "weight"} for row in told]

@@ -133,7 +133,7 @@ def is_here(base_url: str) -> bool:
     return is_loopback(httpx2.URL(base_url).host)
 
 
-class Raw(Protocol):
+class RawResponse(Protocol):
     """An answer as the SDK hands it over unparsed."""
 
     @property
@@ -141,7 +141,7 @@ class Raw(Protocol):
         """Return the body's bytes."""
 
 
-def json_object(raw: Raw) -> Mapping[str, object]:
+def json_object(raw: RawResponse) -> Mapping[str, object]:
     """Return the answer's JSON object. Raises InvalidResponse for everything else."""
     return read_object(raw.content)
 
@@ -182,7 +182,7 @@ def _bound(response: httpx2.Response) -> None:
 _MOST_PAGES = 1000
 
 
-def pages(ask: Callable[[dict[str, str]], Raw]) -> Iterator[list[Json]]:
+def pages(ask: Callable[[dict[str, str]], RawResponse]) -> Iterator[list[Json]]:
     """Yield the pages that `ask` brings; it is given `{"after": id}` from the second one on.
 
     Ends also where a server pays no heed to `after` and sends the same page again. Raises

@@ -111,7 +111,7 @@ def answer(raw: Json) -> Answer:
     return Answer(
         text=_text(message, "content") or _text(message, "refusal"),
         usage=usage(raw.get("usage")) or Usage(),
-        known=known(raw.get("merlin")),
+        known=extension_known(raw.get("merlin")),
         finish_reason=_text(first, "finish_reason") or "stop",
     )
 
@@ -128,7 +128,7 @@ def usage(raw: object) -> Usage | None:
     return counted if all(0 <= each <= _MOST_TOKENS for each in both) else None
 
 
-def known(extension: object) -> bool | None:
+def extension_known(extension: object) -> bool | None:
     """Return what our engine's extension `merlin` says of an answer."""
     told = extension.get("known") if isinstance(extension, Mapping) else None
     return told if isinstance(told, bool) else None

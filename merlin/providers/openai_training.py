@@ -27,9 +27,9 @@ from merlin.providers.base import (
     ModelCard,
     TrainingFile,
 )
-from merlin.providers.openai_chat import ANSWER_TOTAL_S, wire
+from merlin.providers.openai_chat import ANSWER_TOTAL_S, request_messages
 from merlin.providers.openai_client import (
-    Raw,
+    RawResponse,
     json_object,
     pages,
     patience,
@@ -54,7 +54,7 @@ class OpenAIAsker:
         with provider_errors():
             raw = completions.create(
                 model=model_id,
-                messages=cast("Any", wire(messages)),
+                messages=cast("Any", request_messages(messages)),
                 # The first byte comes when the last word is found: silence is no sign here.
                 timeout=patience(timeout_s, between_s=timeout_s),
             )
@@ -91,7 +91,7 @@ class OpenAIFiles:
             return shapes.training_file(json_object(raw), TrainingFile("", name, size, utc_now()))
 
     def find(self, name: str) -> list[TrainingFile]:
-        def ask(cursor: dict[str, str]) -> Raw:
+        def ask(cursor: dict[str, str]) -> RawResponse:
             return self._files.list(purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor)
 
         otherwise = TrainingFile("", name, 0, utc_now())
@@ -150,7 +150,7 @@ class OpenAIJobs:
         return {**method, "hyperparameters": wanted} if wanted else {**method}
 
     def find(self, launch_key: str) -> list[JobReport]:
-        def ask(cursor: dict[str, str]) -> Raw:
+        def ask(cursor: dict[str, str]) -> RawResponse:
             wanted = {LAUNCH_KEY: launch_key}
             return self._jobs.list(limit=_JOBS_PER_PAGE, metadata=wanted, extra_query=cursor)
 
@@ -174,7 +174,7 @@ class OpenAIJobs:
     def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Fulfil FineTuneJobs; a server that keeps no diary has an empty one."""
 
-        def ask(cursor: dict[str, str]) -> Raw:
+        def ask(cursor: dict[str, str]) -> RawResponse:
             return self._jobs.list_events(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
 
         return _or_none(lambda: _newest(ask, known))
@@ -182,7 +182,7 @@ class OpenAIJobs:
     def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Fulfil FineTuneJobs; a server that keeps no checkpoints has none."""
 
-        def ask(cursor: dict[str, str]) -> Raw:
+        def ask(cursor: dict[str, str]) -> RawResponse:
             listed = self._jobs.checkpoints
             return listed.list(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
 
@@ -193,7 +193,7 @@ class OpenAIJobs:
         return _or_none(read)
 
 
-def _newest(ask: Callable[[dict[str, str]], Raw], known: frozenset[str]) -> list[JobEvent]:
+def _newest(ask: Callable[[dict[str, str]], RawResponse], known: frozenset[str]) -> list[JobEvent]:
     """Return the events before the first page that shows a known one, and that page's new ones."""
     new: list[JobEvent] = []
     for page in pages(ask):

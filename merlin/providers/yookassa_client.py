@@ -144,13 +144,13 @@ class ShopClient(ApiClient):  # type: ignore[misc]  # the package has no types
     def post(self, path: str, key: str, kind: str = "", body: Body | None = None) -> Body:
         """Ask for something under a key; return the answer's object. Raises PaymentError."""
         asked = None if body is None else _built(kind, body)
-        return self._asked("post", path, headers={"Idempotence-Key": key}, body=asked)
+        return self._request("post", path, headers={"Idempotence-Key": key}, body=asked)
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Body:
         """Read something; return the answer's object. Raises PaymentError and kin."""
-        return self._asked("get", path, query_params=query)
+        return self._request("get", path, query_params=query)
 
-    def _asked(self, method: str, path: str, **said: Any) -> Body:
+    def _request(self, method: str, path: str, **said: Any) -> Body:
         trouble: Exception
         try:
             answer = self.request(method, path, **said)
@@ -184,7 +184,7 @@ def _ours(trouble: Exception, call: Call) -> PaymentError:
         if call.is_sent:
             return PaymentUnknown(f"YooKassa did not answer: {words}", code="no_answer")
         return GatewayUnavailable(f"YooKassa cannot be reached: {words}", code="unreachable")
-    code, words = _told(trouble, status)
+    code, words = _fault_text(trouble, status)
     if status == TOO_MANY:
         return GatewayUnavailable(words, code=code)
     if status in {GOOD, PROCESSING, TIMED_OUT} or status >= BROKEN:
@@ -192,7 +192,7 @@ def _ours(trouble: Exception, call: Call) -> PaymentError:
     return PaymentError(words, code=code)
 
 
-def _told(trouble: Exception, status: int) -> tuple[str, str]:
+def _fault_text(trouble: Exception, status: int) -> tuple[str, str]:
     """Return the vendor's code, and its words with the place they are about."""
     said = trouble.content if isinstance(trouble, ApiError) else None
     if not isinstance(said, Mapping):

@@ -72,11 +72,11 @@ def overlap(one: Sequence[Question], other: Sequence[Question]) -> Overlap:
 
     A system text is left out: each model hears the one that it was trained with.
     """
-    mine, theirs = Counter(map(_asked, one)), Counter(map(_asked, other))
+    mine, theirs = Counter(map(_question_key, one)), Counter(map(_question_key, other))
     return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
 
 
-def _asked(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+def _question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     said = ((each.role, each.content) for each in question.messages if each.role != "system")
     return tuple(said), question.reference
 

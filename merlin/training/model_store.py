@@ -81,7 +81,7 @@ class Models:
         new = models().where((MODEL.state == ModelState.NEW.value) & is_due)
         return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
 
-    def standing(self) -> list[Model]:
+    def good_or_gone(self) -> list[Model]:
         """Return the models in state good or gone, oldest first."""
         stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
         return [model_of(row) for row in self.db.rows(models().where(stands).order_by(MODEL.id))]

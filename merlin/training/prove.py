@@ -170,7 +170,7 @@ class ModelInventory:
 
     def doubt(self, model_id: str) -> None:
         """Let a model be asked again at the next look: somebody was told that it is gone."""
-        for model in self._bench.rows.standing():
+        for model in self._bench.rows.good_or_gone():
             if model.model_id == model_id:
                 self._answered.pop(model.model_row, None)
 
@@ -181,7 +181,7 @@ class ModelInventory:
         """
         changed = []
         with self._turn:
-            standing = self._bench.rows.standing()
+            standing = self._bench.rows.good_or_gone()
             for provider in sorted({model.provider for model in standing} & self._lists.keys()):
                 mine = [model for model in standing if model.provider == provider]
                 changed += list(self._taken(provider, mine))

@@ -115,7 +115,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         admins=settings.admins,
         plans=settings.plans,
         selling=settings.selling,
-        look=partial(writer.read, _picture),
+        look=partial(writer.read, _read_picture),
         ask_fetch=_ask(writer, RequestKind.FETCH),
         ask_poll=_ask(writer, RequestKind.POLL),
         store_update=_store_update(settings, writer) if settings.telegram_token else None,
@@ -129,7 +129,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         polled=settings.till,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
-        door=_door(settings),
+        door=_answering(settings),
         entrance=Entrance(
             keys=settings.telegram_keys,
             token=settings.telegram_token,
@@ -146,7 +146,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     )
 
 
-def _door(settings: ApiSettings) -> Behind:
+def _answering(settings: ApiSettings) -> Behind:
     answerers = answerers_of(settings.providers)
 
     async def aclose() -> None:
@@ -158,7 +158,7 @@ def _door(settings: ApiSettings) -> Behind:
     return Behind(answerers, means, settings.known, settings.patience, KEEP_S, aclose)
 
 
-def _picture(db: Database) -> Picture:
+def _read_picture(db: Database) -> Picture:
     gauges = Gauges(db)
     with db.snapshot():
         return Picture(

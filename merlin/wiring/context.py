@@ -20,7 +20,7 @@ from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import NamedModel
 from merlin.wiring.database import make_cipher, opened
-from merlin.wiring.known import example_tokens, known
+from merlin.wiring.known import example_tokens, known_models
 from merlin.wiring.office import OfficeSettings
 
 
@@ -62,7 +62,7 @@ def command_context(config: Config, database: Database) -> Context:
         plans=read_plans(config.plans),
         language=config.language,
         timezone=config.timezone,
-        known=known(config),
+        known=known_models(config),
         checker=EditChecker(example_tokens(config)),
     )
 

@@ -26,10 +26,10 @@ def listed(config: Config) -> list[Shown]:
         counts = Reencryption(database).counts()
     here = keyring.key_ids(path, given)
     missing = sorted(counts.keys() - set(here))
-    return [_shown(key, counts, here) for key in dict.fromkeys([*here, *missing])]
+    return [_key_values(key, counts, here) for key in dict.fromkeys([*here, *missing])]
 
 
-def _shown(key: str, counts: Mapping[str, int], here: list[str]) -> Shown:
+def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> Shown:
     state = "missing" if key not in here else "seals" if key == here[0] else "opens"
     return {"key": key, "state": state, "sealed": counts.get(key, 0)}
 

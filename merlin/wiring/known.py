@@ -9,7 +9,7 @@ from merlin.config.settings import ModelChoice
 from merlin.training.sunset import NamedModel
 
 
-def known(config: Config) -> KnownModels:
+def known_models(config: Config) -> KnownModels:
     """Return windows and prices of models by their names."""
     return KnownModels(
         windows={name: each.context for name, each in config.base_models.items() if each.context},

@@ -17,7 +17,7 @@ from merlin.wiring.engine import engine_folder, model_settings, training_setting
 
 
 @dataclass(frozen=True)
-class Shelf:
+class BaseModels:
     """The bases of one configuration."""
 
     config: Config

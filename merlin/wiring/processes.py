@@ -79,7 +79,7 @@ def start_bot(config: Config) -> None:
     from merlin.chat.preset import read_presets
     from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
-    from merlin.wiring.known import assistant, chosen, known
+    from merlin.wiring.known import assistant, chosen, known_models
     from merlin.wiring.office import office_settings
 
     run_bot(
@@ -108,7 +108,7 @@ def start_bot(config: Config) -> None:
             transcription=chosen(config.chat.transcription),
             vision=chosen(config.chat.vision),
             media_limits=config.chat.limits,
-            known=known(config),
+            known=known_models(config),
             office=office_settings(config),
             presets=read_presets(config.chat.presets),
             text_key=credential(TEXT_KEY, is_needed=False) or None,
@@ -121,7 +121,7 @@ def start_api(config: Config) -> None:
     from merlin.billing.plan import read_plans
     from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
-    from merlin.wiring.known import assistant, chosen, known
+    from merlin.wiring.known import assistant, chosen, known_models
     from merlin.wiring.office import office_settings
 
     is_webhook = config.telegram.mode == "webhook"
@@ -143,12 +143,12 @@ def start_api(config: Config) -> None:
                 hook: _secrets(name) for hook, name in config.api.hooks.credentials.items()
             },
             office=office_settings(config),
-            known=known(config),
+            known=known_models(config),
             admins=config.telegram.admins,
             plans=read_plans(config.plans),
             selling=config.payments,
             caps=config.budget.answers,
-            till=_till(config),
+            till=_yookassa(config),
             timezone=config.timezone,
             default_dataset=config.datasets.default or None,
             providers=providers_of(config, all_needed=False),
@@ -170,7 +170,7 @@ def _secrets(name: str) -> list[str]:
     return secrets
 
 
-def _till(config: Config) -> YooKassaGateway | None:
+def _yookassa(config: Config) -> YooKassaGateway | None:
     from merlin.wiring.billing import yookassa_gateway
 
     shop = config.payments.yookassa

@@ -19,7 +19,7 @@ from waiting import wait_until
 from merlin.chat.media import UnusableFile
 from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
-from merlin.providers.document_child import MEMORY_BYTES, Word
+from merlin.providers.document_child import MEMORY_BYTES, UnreadableReason
 from merlin.providers.documents import ChildReader, is_walled
 
 ROOT = Path(__file__).parents[2]
@@ -283,7 +283,7 @@ def test_only_so_many_documents_are_read_at_once():
 
 
 @unit
-@pytest.mark.parametrize("word", [*Word, "slow"])
+@pytest.mark.parametrize("word", [*UnreadableReason, "slow"])
 def test_each_reason_has_its_sentence(word):
     assert text("ru", f"media-{word}", kinds="PDF", characters=5)
 

@@ -15,7 +15,7 @@ from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
 from merlin.chat.media import DocumentText
 from merlin.config.settings import MediaLimits
-from merlin.providers.document_child import Found, Word, cleaned, parse, reader_of
+from merlin.providers.document_child import Found, UnreadableReason, cleaned, parse, reader_of
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
@@ -86,13 +86,13 @@ def test_limits_are_those_of_the_configuration():
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
     assert parse(reader_of("pdf"), pdf("слово", None), 100) == Found("слово", 2, is_cut=True)
     assert parse(reader_of("pdf"), pdf("слово", ""), 100) == Found("слово", 2)
-    assert found("pdf", pdf(None)) == Word.NO_TEXT
+    assert found("pdf", pdf(None)) == UnreadableReason.NO_TEXT
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
     assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == Found(
         "слово", 2, is_cut=True
     )
     assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
-        Word.DAMAGED
+        UnreadableReason.DAMAGED
     )
 
 
@@ -120,12 +120,12 @@ def packed_bomb():
     ("content", "wanted"),
     [
         (pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
-        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), Word.DAMAGED),
-        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), Word.DAMAGED),
+        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), UnreadableReason.DAMAGED),
+        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), UnreadableReason.DAMAGED),
         (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
-        (packed_bomb, Word.BOMB),
-        (pdf(*["слово " * 90] * 3), Word.TOO_LONG),
-        (b"%PDF-1.7", Word.DAMAGED),
+        (packed_bomb, UnreadableReason.BOMB),
+        (pdf(*["слово " * 90] * 3), UnreadableReason.TOO_LONG),
+        (b"%PDF-1.7", UnreadableReason.DAMAGED),
     ],
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
 )
@@ -158,13 +158,19 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
     [
         (changed_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
         (changed_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
-        (changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"), Word.DAMAGED),
-        (changed_body("", "a" * 1_000_000), Word.TOO_LONG),
-        (lambda: changed_body("", "a" * 11_000_000), Word.BOMB),
-        (changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300), Word.DAMAGED),
-        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), Word.BOMB),
-        (docx_with(ESSAY, document=b"<a/>"), Word.DAMAGED),
-        (docx_of(), Word.NO_TEXT),
+        (
+            changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"),
+            UnreadableReason.DAMAGED,
+        ),
+        (changed_body("", "a" * 1_000_000), UnreadableReason.TOO_LONG),
+        (lambda: changed_body("", "a" * 11_000_000), UnreadableReason.BOMB),
+        (
+            changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
+            UnreadableReason.DAMAGED,
+        ),
+        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), UnreadableReason.BOMB),
+        (docx_with(ESSAY, document=b"<a/>"), UnreadableReason.DAMAGED),
+        (docx_of(), UnreadableReason.NO_TEXT),
     ],
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )
@@ -175,16 +181,19 @@ def test_a_hostile_docx(content, wanted):
 @unit
 def test_a_docx_with_a_password_and_other_containers():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
-    assert found("docx", container + "EncryptedPackage".encode("utf-16-le")) == Word.PASSWORD
-    assert found("docx", container) == Word.UNKNOWN
+    assert (
+        found("docx", container + "EncryptedPackage".encode("utf-16-le"))
+        == UnreadableReason.PASSWORD
+    )
+    assert found("docx", container) == UnreadableReason.UNKNOWN
     locked = bytearray(ESSAY)
     for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
         locked[place + 8] |= 1
-    assert found("docx", bytes(locked)) == Word.PASSWORD
+    assert found("docx", bytes(locked)) == UnreadableReason.PASSWORD
     other = BytesIO()
     with ZipFile(other, "w") as packed:
         packed.writestr("word/document.xml", "<a/>")
-    assert found("docx", other.getvalue()) == Word.UNKNOWN
+    assert found("docx", other.getvalue()) == UnreadableReason.UNKNOWN
 
 
 LECTURE = "Внимание — это отбор. Ёжик его не отвлекает."
@@ -213,7 +222,7 @@ def test_texts_of_the_west_and_texts_with_a_broken_letter():
     told = parse(reader_of("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert told.is_cut
     assert told.text.startswith("ёжёж")
-    assert found("txt", bytes(range(32)) * 9 + b"abc") == Word.UNKNOWN
+    assert found("txt", bytes(range(32)) * 9 + b"abc") == UnreadableReason.UNKNOWN
 
 
 @unit

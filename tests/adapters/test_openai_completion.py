@@ -10,7 +10,7 @@ import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.providers.base import Piece
+from merlin.providers.base import AnswerChunk
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker
 from merlin.training.evaluate import Answer
@@ -82,7 +82,7 @@ def whole(server, **more):
 def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
     usage = {"prompt_tokens": 12, "completion_tokens": 3}
     server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
-    assert whole(server) == [Piece("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
+    assert whole(server) == [AnswerChunk("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
     (call,) = server.calls
     assert call.path == "/v1/chat/completions"
     assert "stream" not in call.json

@@ -15,7 +15,7 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.known import known
+from merlin.wiring.known import known_models
 from merlin.wiring.office import office_settings
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
@@ -52,7 +52,7 @@ def office(folder, **changes):
             state_dir=config.state_dir,
             listening=NOT_LIMITED,
             office=office_settings(config),
-            known=known(config),
+            known=known_models(config),
         )
         with open_database(made.database) as database:
             migrate(database)

@@ -35,7 +35,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.known import known
+from merlin.wiring.known import known_models
 from merlin.wiring.office import office_settings
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
@@ -148,7 +148,7 @@ def _over(lab, provider, selling, till):
         patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
         office=office_settings(config),
-        known=known(config),
+        known=known_models(config),
         plans=(Plan("usual"), PLUS, PACK),
         selling=selling,
         till=till,

@@ -41,7 +41,7 @@ def test_what_is_no_amount_is_refused(said):
     ],
 )
 def test_an_amount_is_told_as_people_write_it(amount, russian, english):
-    assert (amount.told("ru"), amount.told("en")) == (russian, english)
+    assert (amount.format("ru"), amount.format("en")) == (russian, english)
 
 
 def test_stars_have_no_fraction():

@@ -11,7 +11,7 @@ from merlin.account.roles import Roles
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
-from merlin.wiring.known import known
+from merlin.wiring.known import known_models
 from merlin.wiring.office import OfficeSettings, office_settings
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
@@ -29,7 +29,7 @@ def beside(lab, telegram):
     """Return a bot's settings on the database of a lab's daemon, vera its admin."""
     made = settings_of(lab.config.state_dir, telegram)
     office = office_settings(lab.config)
-    more = {"office": office, "known": known(lab.config)}
+    more = {"office": office, "known": known_models(lab.config)}
     return with_admin(made, database=lab.config.database, **more)
 
 

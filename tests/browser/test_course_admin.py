@@ -132,7 +132,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_label("Курс преподавателя").select_option("hci")
     page.get_by_role("button", name="Да, дать эту роль").click()
     expect(page.get_by_text("Сделано.")).to_be_visible()
-    assert staff.roles.standing(number).scopes == {"hci"}
+    assert staff.roles.authority(number).scopes == {"hci"}
     page.get_by_text("Выбрать", exact=True).click()
     page.get_by_label("Сколько").fill("7")
     page.get_by_role("button", name="Да, подарить").dblclick()

@@ -11,7 +11,7 @@ from merlin.chat.answer import LONGEST_ANSWER, SPENT, AnswerService, Draft, Endi
 from merlin.chat.route import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
-from merlin.providers.base import Piece
+from merlin.providers.base import AnswerChunk
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -118,7 +118,7 @@ class Endless:
 
     async def stream(self, *_):
         try:
-            yield Piece("слово")
+            yield AnswerChunk("слово")
             await asyncio.Event().wait()
         finally:
             self.is_left = True
@@ -141,7 +141,7 @@ def test_an_answer_beyond_all_measure_is_cut(provider):
 def test_an_answer_in_half_characters_is_whole():
     draft = Draft()
     for half in ("Ответ \ud83d", "\ude00"):
-        draft.take(Piece(half))
+        draft.take(AnswerChunk(half))
     assert draft.reply(choice(), MODEL, Ending.WHOLE).text == "Ответ 😀"
 
 

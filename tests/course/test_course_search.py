@@ -43,7 +43,7 @@ class Shelf:
         is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
         return list(self.hits)[:most] if is_known else []
 
-    def holding(self, letters, _kind, most):
+    def containing(self, letters, _kind, most):
         return list(self.hits)[:most] if letters in TEXTS[0] else []
 
     def texts(self):

@@ -126,10 +126,10 @@ def test_a_revision_moves_with_what_it_stands_for_alone():
 
 def test_a_material_is_known_by_its_id():
     known = [Material(7, 2, "lab", {"ru": "Ссылка", "en": "Ссылка"}, "", "https://example.com/a")]
-    found = book().lesson(known, 7)
+    found = book().material(known, 7)
     assert (found.place, found.words) == (1, None)
     with pytest.raises(NotFound):
-        book().lesson(known, 8)
+        book().material(known, 8)
 
 
 def test_the_card_tells_what_is_given_alone():

@@ -168,7 +168,7 @@ def test_a_role_is_given_and_taken(roles, database):
     assert roles.role_of(BORIS) is Role.STUDENT
     assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert not roles.grant(BORIS, Role.EDITOR, BY_VERA)
-    assert roles.standing(BORIS) == Authority(Role.EDITOR)
+    assert roles.authority(BORIS) == Authority(Role.EDITOR)
     assert roles.revoke(BORIS, BY_VERA)
     assert not roles.revoke(BORIS, BY_VERA)
     assert roles.role_of(BORIS) is Role.STUDENT
@@ -181,16 +181,16 @@ def test_a_role_is_given_and_taken(roles, database):
 def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "law")
-    assert roles.standing(BORIS) == Authority(Role.TEACHER, frozenset({"face", "law"}))
+    assert roles.authority(BORIS) == Authority(Role.TEACHER, frozenset({"face", "law"}))
     assert roles.revoke(BORIS, BY_VERA, "face")
-    assert not roles.standing(BORIS).may(Permission.REVIEW, "face")
-    assert roles.standing(BORIS).may(Permission.REVIEW, "law")
+    assert not roles.authority(BORIS).may(Permission.REVIEW, "face")
+    assert roles.authority(BORIS).may(Permission.REVIEW, "law")
 
 
 def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
-    assert roles.standing(BORIS) == Authority(Role.ADMIN)
+    assert roles.authority(BORIS) == Authority(Role.ADMIN)
     assert [each.role for each in roles.granted()] == [Role.ADMIN]
     roles.grant(BORIS, Role.STUDENT, BY_VERA)
     assert roles.granted() == []

@@ -152,8 +152,8 @@ def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
     finish(requests, number)
     ((errand, request),) = errands.ended()
     assert (errand.back, request.result) == ("a-job:1", {"job": 1})
-    assert errands.told(number)
-    assert not errands.told(number)
+    assert errands.forget(number)
+    assert not errands.forget(number)
     assert not errands.waits(VERA, 9)
 
 

@@ -169,7 +169,7 @@ def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
         VerdictStatus.FAILED,
         f"{FACE}-1",
     )
-    desk.told(news)
+    desk.mark_sent(news)
     assert desk.untold() == []
 
 
@@ -188,7 +188,7 @@ def test_serving_is_told_with_both_scores(rows, database, clock):
         77.5,
     )
     assert news.before.version == f"{FACE}-1"
-    desk.told(news)
+    desk.mark_sent(news)
     assert desk.untold() == []
 
 

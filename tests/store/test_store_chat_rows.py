@@ -246,7 +246,7 @@ def test_a_turn_goes_from_asked_to_told(turns, session_id):
     turns.write(1, written)
     turns.write(1, StoredAnswer("другой"))
     assert turns.find(1).written == written
-    turns.told(1)
+    turns.mark_delivered(1)
     assert turns.find(1).written == written
 
 

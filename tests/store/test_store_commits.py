@@ -228,11 +228,11 @@ def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, cloc
     world.push(1, examples(12))
     world.launch()
     world.push(2, examples(13))
-    assert world.journal.leave_line(1, clock()) == 1
+    assert world.journal.drop_commits(1, clock()) == 1
     assert world.journal.line().newest == 1
     assert world.words() == {"a001": "training", "a002": "superseded"}
     assert world.launches.waiting() == []
-    assert world.journal.leave_line(0, clock()) == 1
+    assert world.journal.drop_commits(0, clock()) == 1
     assert world.words() == {"a001": "superseded", "a002": "superseded"}
     assert world.journal.latest(FACE) is None
 
@@ -240,14 +240,14 @@ def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, cloc
 def test_leaving_nothing_wakes_nobody(world, clock):
     world.push(1, examples(12))
     before = world.db.sql("SELECT counter FROM wake")
-    assert world.journal.leave_line(1, clock()) == 0
+    assert world.journal.drop_commits(1, clock()) == 0
     assert world.db.sql("SELECT counter FROM wake") == before
 
 
 def test_final_words_of_commits_that_left_stay(world, clock):
     world.serve(1, examples(12))
     world.push(2, examples(12))
-    assert world.journal.leave_line(0, clock()) == 2
+    assert world.journal.drop_commits(0, clock()) == 2
     assert world.words() == {"a001": "serving", "a002": "unchanged"}
 
 
@@ -255,7 +255,7 @@ def test_after_a_rewrite_the_line_as_it_is_decides_who_serves(world, clock):
     first = world.serve(1, examples(12))
     second = world.serve(2, examples(13))
     assert world.serving() == second
-    world.journal.leave_line(1, clock())
+    world.journal.drop_commits(1, clock())
     world.promote()
     assert world.serving() == first
     third = world.serve(2, examples(14), name="b")
@@ -266,7 +266,7 @@ def test_a_pin_outlives_a_rewrite(world, clock):
     world.serve(1, examples(12))
     second = world.serve(2, examples(13))
     world.promotions.pin(FACE, is_pinned=True)
-    world.journal.leave_line(1, clock())
+    world.journal.drop_commits(1, clock())
     world.promote()
     assert world.serving() == second
 
@@ -276,14 +276,14 @@ def test_a_rewrite_above_what_serves_does_not_undo_a_rollback(world, clock):
     world.serve(2, examples(13))
     world.push(3, examples(14))
     before = world.promotions.serving()[FACE]
-    world.journal.leave_line(2, clock())
+    world.journal.drop_commits(2, clock())
     assert world.promotions.serving()[FACE] == before
 
 
 def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock):
     world.serve(1, examples(12))
     second = world.serve(2, examples(13))
-    world.journal.leave_line(1, clock())
+    world.journal.drop_commits(1, clock())
     world.promote()
     world.serve(2, examples(13))
     assert world.serving() == second

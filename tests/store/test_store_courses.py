@@ -138,7 +138,7 @@ def test_a_course_that_nobody_wrote_is_told(rows):
 def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
     push(world, 1, card())
     push(world, 2, card(), dataset="python")
-    assert world.journal.leave_line(1, AT) == 1
+    assert world.journal.drop_commits(1, AT) == 1
     assert not rows.is_whole()
     rows.index({FACE: said(card(semester=5)), "new": said(card(), dataset="new")}, AT)
     assert rows.is_whole()

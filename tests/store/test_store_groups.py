@@ -35,7 +35,7 @@ def inline(database, clock):
 def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
     turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
     turns.write(number, StoredAnswer(f"ответ {number}"))
-    turns.told(number)
+    turns.mark_delivered(number)
 
 
 def test_choices_are_kept_and_told_to_no_other_bot(groups, database):

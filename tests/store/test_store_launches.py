@@ -79,7 +79,7 @@ def test_of_ten_racing_starts_one_makes_the_job(world, clock):
 def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     world.push(1, examples())
     (verdict,) = world.launches.waiting()
-    world.journal.leave_line(0, clock())
+    world.journal.drop_commits(0, clock())
     assert world.launches.start(verdict, order(verdict, clock), ()) is None
     assert world.recent_jobs() == []
     final = replace(verdict, word=VerdictStatus.UNCHANGED)
@@ -89,7 +89,7 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
 def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
     world.push(1, examples())
     (verdict,) = world.launches.waiting()
-    world.journal.leave_line(0, clock())
+    world.journal.drop_commits(0, clock())
 
     def whole():
         assert world.launches.start(verdict, order(verdict, clock), ()) is None

@@ -70,11 +70,11 @@ def test_a_model_that_is_gone_is_no_candidate(world):
 def test_a_model_that_is_back_is_a_candidate_again(world):
     world.serve(1, examples(12))
     model = world.promotions.serving()[FACE].model
-    assert [each.state for each in world.models.standing()] == [ModelState.GOOD]
+    assert [each.state for each in world.models.good_or_gone()] == [ModelState.GOOD]
     world.models.settle(model, ModelState.GONE, None, "")
-    assert [each.state for each in world.models.standing()] == [ModelState.GONE]
+    assert [each.state for each in world.models.good_or_gone()] == [ModelState.GONE]
     world.models.settle(model, ModelState.GOOD, None, "")
-    assert world.models.standing() == [model]
+    assert world.models.good_or_gone() == [model]
     assert [each.model for each in world.promotions.newest_good()] == [model]
     assert world.promote() == []
 
@@ -84,7 +84,7 @@ def test_a_refused_model_never_stands(world):
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
-    assert world.models.standing() == []
+    assert world.models.good_or_gone() == []
 
 
 def test_the_first_good_model_serves_and_is_remembered(world, clock):

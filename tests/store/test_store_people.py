@@ -212,14 +212,14 @@ def test_a_group_keeps_its_session_without_the_person(database, cipher, people, 
 
 def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
     fill(database, cipher, ANNA)
-    told = json.loads(json.dumps(people.told(ANNA)))
+    told = json.loads(json.dumps(people.export(ANNA)))
     assert set(told["tables"]) == {each.table.__name__ for each in TRACES} | {"seen_commit"}
     (turn,) = told["tables"]["turn"]
     assert turn["question"] == f"words of {ANNA}"
     assert told["tables"]["audit"][0]["arguments"]["user"] == ANNA
     (text,) = told["examples"].values()
     assert f"- user: words of {ANNA}" in text
-    assert people.told(BORIS) == {"user_id": BORIS, "tables": {}, "examples": {}}
+    assert people.export(BORIS) == {"user_id": BORIS, "tables": {}, "examples": {}}
 
 
 def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, clock):

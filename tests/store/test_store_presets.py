@@ -27,7 +27,7 @@ def test_presets_are_kept_in_order_and_each_persons_own(presets):
     assert presets.of(ANNA) == [poet, strict]
     assert presets.find(ANNA, other.preset_id) is None
     assert presets.find(BORIS, other.preset_id) == other
-    assert poet.word == f"own:{poet.preset_id}"
+    assert poet.key == f"own:{poet.preset_id}"
 
 
 def test_a_preset_of_the_same_name_keeps_its_number(presets):

@@ -166,7 +166,7 @@ def begun(shop, **order):
     """Order with the code LAST, and open the page of YooKassa."""
     purchase = shop.order(promo="LAST", **order)
     asking, number = shop.billing.purchases, purchase.purchase_id
-    assert asking.asking(number, shop.clock(), timedelta(seconds=15))
+    assert asking.claim_call(number, shop.clock(), timedelta(seconds=15))
     assert asking.pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
     return purchase
 

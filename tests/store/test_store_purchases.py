@@ -31,7 +31,7 @@ def due(shop):
 def begun(shop, outside_id="out-1"):
     """Return an order whose payment was asked for."""
     purchase = shop.order()
-    assert shop.billing.purchases.asking(purchase.purchase_id, shop.clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, shop.clock(), PATIENCE)
     later = shop.clock() + timedelta(minutes=1)
     assert shop.billing.purchases.pending(purchase.purchase_id, outside_id, "https://pay", later)
     return purchase
@@ -99,7 +99,7 @@ def test_where_the_receipt_goes_is_sealed_in_the_row(shop):
 
 def test_one_of_two_who_ask_the_till_does(shop, clock):
     purchase_id = shop.order().purchase_id
-    asking = shop.billing.purchases.asking
+    asking = shop.billing.purchases.claim_call
     assert asking(purchase_id, clock(), PATIENCE)
     assert not asking(purchase_id, clock(), PATIENCE)
     clock.move(31)
@@ -124,7 +124,7 @@ def test_states_never_go_back(shop, clock):
     asking, purchases = shop.billing.purchases, shop.billing.purchases
     assert asking.held(purchase.purchase_id)
     assert not asking.held(purchase.purchase_id)
-    assert not asking.asking(purchase.purchase_id, clock() + PATIENCE, PATIENCE)
+    assert not asking.claim_call(purchase.purchase_id, clock() + PATIENCE, PATIENCE)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.give_up(purchase.purchase_id, ended)
@@ -222,7 +222,7 @@ def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
 
 def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.pending(purchase.purchase_id, "out-1", "https://pay", later)
@@ -234,13 +234,13 @@ def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
 
 def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
     clock.move(-86_400)
     assert due(shop) == []
     shop.billing.purchases.look_at_all(clock())
     assert due(shop) == [purchase.purchase_id]
-    assert shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
-    assert not shop.billing.purchases.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
+    assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
 
 
 def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):

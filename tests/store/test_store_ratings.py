@@ -52,7 +52,7 @@ def turns(database, clock):
     for number in (1, 2, 3):
         rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
         rows.write(number, StoredAnswer("Ответ.", model_id="ft:face"))
-        rows.told(number)
+        rows.mark_delivered(number)
     return rows
 
 
@@ -309,7 +309,7 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
 
 def test_every_column_that_somebody_seals_is_known():
     """Read the sources: a dict entry, or a value, that the cipher seals."""
-    sealing = re.compile(r'"(\w+)": (?:self\._sealed|self\.db\.cipher\.seal)\(')
+    sealing = re.compile(r'"(\w+)": (?:self\._encrypt|self\.db\.cipher\.seal)\(')
     folder = Path(__file__).parents[2] / "merlin"
     found = {
         name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))

@@ -28,7 +28,7 @@ def old_rows(database, clock):
     for number in (1, 2, 3):
         turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
         turns.write(number, StoredAnswer("Ответ."))
-        turns.told(number)
+        turns.mark_delivered(number)
     Ratings(database, BOT, clock).rate(1, ANNA, Rating.UP)
     row = {"bot_id": BOT, "kind": "message", "chat_id": 1, "user_id": 1, "language_code": ""}
     row |= {"body": "", "reason": "", "received_at": iso(clock())}

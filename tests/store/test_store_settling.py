@@ -24,7 +24,7 @@ def purchase(shop, clock):
     """An order whose payment was asked for."""
     made = shop.order()
     asking = shop.billing.purchases
-    assert asking.asking(made.purchase_id, clock(), timedelta(seconds=30))
+    assert asking.claim_call(made.purchase_id, clock(), timedelta(seconds=30))
     assert asking.pending(made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1))
     return shop.billing.purchases.get(made.purchase_id)
 

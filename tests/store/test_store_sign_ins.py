@@ -139,7 +139,7 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, si
     logins.show(logins.start("Firefox", "").key, ANNA)
     _, token = sign_ins.open(ANNA, SignInMethod.CODE, "Firefox")
     people = PersonalRecords(accounts.db, clock)
-    told = people.told(ANNA)["tables"]
+    told = people.export(ANNA)["tables"]
     assert told["account"][0]["name"] == "petrova"
     assert told["sign_in"][0]["agent"] == "Firefox"
     assert not {"password", "token_hash", "code_hash"} & {

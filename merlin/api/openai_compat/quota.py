@@ -18,9 +18,10 @@ from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
-from merlin.app.quota import Asker, Left, Over, find_asker, reserve, settle
+from merlin.app.quota import Asker, find_asker, reserve, settle
+from merlin.billing.cost_limits import Over
 from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.route import Candidate, first_candidate

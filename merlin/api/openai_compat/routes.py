@@ -142,7 +142,7 @@ async def _whole(request: Request, caller: Caller, asked: Asked, number: int) ->
     if refusal is not None:
         return answered(request, refusal)
     origin = await _origin(request, reply.model_id)
-    sheet = replace(_sheet(request, asked), origin=origin)
+    sheet = replace(_response_meta(request, asked), origin=origin)
     headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
     return JSONResponse(responses.completion(sheet, reply), headers=headers)
 
@@ -158,7 +158,7 @@ async def _streamed(
     """Return a stream that begins with the first word; before it a failure has its own status."""
     services, language = request.app.state.services, language_of_request(request)
     asker = asker_of(services, caller, language, number, asked.dataset)
-    sheet, with_usage = _sheet(request, asked), read.wants_usage
+    sheet, with_usage = _response_meta(request, asked), read.wants_usage
 
     async def keep_whole(reply: Reply) -> None:
         if keep is not None and responses.refusal_of(reply) is None:
@@ -210,7 +210,7 @@ async def _events(
             asking.stop.press()
 
 
-def _sheet(request: Request, asked: Asked) -> ResponseMeta:
+def _response_meta(request: Request, asked: Asked) -> ResponseMeta:
     now = request.app.state.services.clock()
     return ResponseMeta(asked.name, now, language_of_request(request))
 

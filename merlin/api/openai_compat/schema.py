@@ -14,7 +14,7 @@ from merlin.api.problems import NAMED
 Responses = dict[int | str, dict[str, Any]]
 
 
-class _Told(BaseModel):
+class _Omittable(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
@@ -23,7 +23,7 @@ def _without_default(shown: JsonDict) -> None:
     shown.pop("default")
 
 
-class ErrorShown(_Told):
+class ErrorShown(_Omittable):
     """Why there is no answer."""
 
     message: str = Field(description="in the language of the caller")
@@ -32,13 +32,13 @@ class ErrorShown(_Told):
     code: str
 
 
-class ErrorAnswer(_Told):
+class ErrorAnswer(_Omittable):
     """An error of the protocol."""
 
     error: ErrorShown
 
 
-class ModelCard(_Told):
+class ModelCard(_Omittable):
     """One model of the door."""
 
     id: str = Field(description='"merlin" or "merlin/<dataset>"')
@@ -47,14 +47,14 @@ class ModelCard(_Told):
     owned_by: str
 
 
-class ModelList(_Told):
+class ModelList(_Omittable):
     """Every model of the door."""
 
     object: str
     data: list[ModelCard]
 
 
-class Extension(_Told):
+class Extension(_Omittable):
     """What the protocol has no words for."""
 
     known: bool | None = Field(description="what the model says of itself; null: it does not tell")
@@ -69,7 +69,7 @@ class Extension(_Told):
     note: str = Field(description='what a person should be told under the answer; "": nothing')
 
 
-class Message(_Told):
+class Message(_Omittable):
     """What was answered."""
 
     role: str
@@ -78,7 +78,7 @@ class Message(_Told):
     annotations: list[Any]
 
 
-class Choice(_Told):
+class Choice(_Omittable):
     """The one answer."""
 
     index: int
@@ -87,7 +87,7 @@ class Choice(_Told):
     finish_reason: str
 
 
-class Usage(_Told):
+class Usage(_Omittable):
     """Tokens as the provider counted them."""
 
     prompt_tokens: int
@@ -95,7 +95,7 @@ class Usage(_Told):
     total_tokens: int
 
 
-class Completion(_Told):
+class Completion(_Omittable):
     """A whole answer."""
 
     id: str
@@ -159,7 +159,7 @@ def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
     }
 
 
-def _asked() -> dict[str, Any]:
+def _request_schema() -> dict[str, Any]:
     schema = ChatAsked.model_json_schema()
     body = {"schema": _inlined(schema, schema.get("$defs", {}))}
     return {
@@ -168,4 +168,4 @@ def _asked() -> dict[str, Any]:
     }
 
 
-ASKED = _asked()
+ASKED = _request_schema()

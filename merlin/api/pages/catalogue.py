@@ -72,21 +72,21 @@ async def favourite(
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPart:
     """A part of a text; `is_hit`: these letters were found."""
 
     text: str
     is_hit: bool = False
 
 
-def marked(text: str, found: Found) -> tuple[Piece, ...]:
+def marked(text: str, found: Found) -> tuple[TextPart, ...]:
     """Return the text in pieces, those that were found marked."""
     pieces, end = [], 0
     for span in highlight_spans(text, found):
         stop = span.start + span.length
-        pieces += [Piece(text[end : span.start]), Piece(text[span.start : stop], is_hit=True)]
+        pieces += [TextPart(text[end : span.start]), TextPart(text[span.start : stop], is_hit=True)]
         end = stop
-    pieces.append(Piece(text[end:]))
+    pieces.append(TextPart(text[end:]))
     return tuple(piece for piece in pieces if piece.text)
 
 
@@ -101,8 +101,8 @@ class Card:
     course_id: int
     href: str
     title: str
-    name: tuple[Piece, ...]
-    about: tuple[Piece, ...]
+    name: tuple[TextPart, ...]
+    about: tuple[TextPart, ...]
     counts: str
     is_kept: bool
     is_why: bool

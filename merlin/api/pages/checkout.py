@@ -199,13 +199,15 @@ async def _read(visit: PageRequest, plan: Plan, typed: _Typed) -> _Read:
     def read() -> _Read:
         promo, wrong = None, ""
         if code:
-            promo, wrong = _judged(visit, plan, code, user_id)
+            promo, wrong = _check_code(visit, plan, code, user_id)
         return _Read(promo, wrong, ways(visit, plan))
 
     return await visit.services.store.read(read)
 
 
-def _judged(visit: PageRequest, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
+def _check_code(
+    visit: PageRequest, plan: Plan, code: str, user_id: int
+) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
     billing = visit.services.billing
     try:
@@ -243,10 +245,10 @@ async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
         about=plan.described(language),
         goods=goods(visit, promise_of(plan)),
         brings=brings(visit, plan),
-        full=full.told(language) if is_rouble and full else "",
+        full=full.format(language) if is_rouble and full else "",
         saved=_saved(language, full, total) if is_rouble else "",
         percent=read.promo.percent if read.promo else 0,
-        total=total.told(language) if is_rouble and total else "",
+        total=total.format(language) if is_rouble and total else "",
         price=total.minor if is_rouble and total else 0,
         ways=read.ways,
         code=typed.code.strip(),
@@ -267,7 +269,7 @@ async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
 def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
     if full is None or total is None or full.minor == total.minor:
         return ""
-    return Amount(full.minor - total.minor, full.currency).told(language)
+    return Amount(full.minor - total.minor, full.currency).format(language)
 
 
 def _consent(visit: PageRequest, plan: Plan) -> str:
@@ -278,7 +280,7 @@ def _consent(visit: PageRequest, plan: Plan) -> str:
     is_told = is_of_telegram(visit.caller.user_id)
     return visit.say(
         "consent",
-        price=offer.rub.told(visit.language),
+        price=offer.rub.format(visit.language),
         days=visit.say("days-every", count=offer.days or 0),
         told="yes" if is_told else "no",
     )

@@ -255,7 +255,7 @@ async def material(visit: Visiting, course_id: Number, material_id: Number) -> R
 def _material_view(visit: PageRequest, found: MaterialDetails) -> MaterialView:
     course, this, materials = found.course, found.material, found.materials
     body = _body(visit, course, materials, this, found.text or "")
-    before, after = _beside(visit, course, materials, this)
+    before, after = _neighbours(visit, course, materials, this)
     return MaterialView(
         title=this.title(visit.language),
         kind=this.kind,
@@ -284,7 +284,7 @@ def _file(visit: PageRequest, this: Material) -> File | None:
     return File(this.file_url, file_kind(visit, this.file_url), host) if host else None
 
 
-def _beside(
+def _neighbours(
     visit: PageRequest, course: Course, materials: Sequence[Material], this: Material
 ) -> tuple[Link | None, Link | None]:
     """Return the materials of the same kind before and after this one."""

@@ -82,15 +82,15 @@ def _signed_out(request: Request) -> Response:
     Leading them away would lose what they wrote: the browser sends the form again when this page
     is asked for anew.
     """
-    return _shown(request, 401, 401)
+    return _error_page(request, 401, 401)
 
 
 def error_page(request: Request, status: int) -> Response:
     """Return the page that says what happened, what is safe, and what to do."""
-    return _shown(request, status, _ALIKE.get(status, status if status in _KNOWN else 422))
+    return _error_page(request, status, _ALIKE.get(status, status if status in _KNOWN else 422))
 
 
-def _shown(request: Request, status: int, known: int) -> Response:
+def _error_page(request: Request, status: int, known: int) -> Response:
     caller: Caller | None = getattr(request.state, "caller", None)
     language = language_shown(request, caller.user if caller is not None else None)
     view = {

@@ -148,7 +148,7 @@ def _link_open(
     address = str(tokens[place].attrGet("href") or "")
     if not address:
         return "<span>"
-    return str(Markup('<a href="{}"{}>').format(address, _leaves(address)))
+    return str(Markup('<a href="{}"{}>').format(address, _external_attributes(address)))
 
 
 def _link_close(
@@ -178,10 +178,10 @@ def _image(
     if not address:
         return str(escape(words))
     link = Markup('<a href="{}"{}>{}</a>')
-    return str(link.format(address, _leaves(address), words or address))
+    return str(link.format(address, _external_attributes(address), words or address))
 
 
-def _leaves(address: str) -> Markup:
+def _external_attributes(address: str) -> Markup:
     is_away = address.startswith("https:")
     return Markup(' rel="noopener noreferrer"') if is_away else Markup()
 

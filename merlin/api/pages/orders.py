@@ -117,7 +117,7 @@ def order_item(visit: PageRequest, purchase: Purchase, href: str, whose: str = "
         about=" · ".join(filter(None, about)),
         href=f"{href}/{purchase.purchase_id}",
         chip=state_chip(visit, purchase),
-        end=purchase.order.amount.told(visit.language),
+        end=purchase.order.amount.format(visit.language),
     )
 
 
@@ -177,7 +177,7 @@ def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_si
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
     said = {
-        "amount": order.amount.told(visit.language),
+        "amount": order.amount.format(visit.language),
         "until": when(visit, purchase.expires_at),
         "till": order.gateway.value,
         "why": text(visit.language, reason_key(purchase.reason)),
@@ -232,11 +232,11 @@ def _title(visit: PageRequest, name: str, purchase: Purchase) -> str:
 def _returned(visit: PageRequest, told: OrderRecords) -> list[str]:
     """Return the money that went back, and that is on its way."""
     lines = [
-        visit.say("refund-done", amount=each.amount.told(visit.language), at=when(visit, each.at))
+        visit.say("refund-done", amount=each.amount.format(visit.language), at=when(visit, each.at))
         for each in told.details.returned
     ]
     lines += [
-        visit.say("refund-on-way", amount=each.amount.told(visit.language))
+        visit.say("refund-on-way", amount=each.amount.format(visit.language))
         for each in told.details.returning
     ]
     return lines
@@ -245,7 +245,7 @@ def _returned(visit: PageRequest, told: OrderRecords) -> list[str]:
 def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
     order = purchase.order
     facts = [
-        (visit.say("order-sum"), order.amount.told(visit.language)),
+        (visit.say("order-sum"), order.amount.format(visit.language)),
         (visit.say("order-till"), visit.say(f"till-{order.gateway.value}")),
         (visit.say("order-made"), when(visit, purchase.created_at)),
     ]

@@ -292,7 +292,7 @@ def money(visit: PageRequest, micro: int, currency: str) -> str:
     return format_cost(visit.language, micro, currency)
 
 
-def word(visit: PageRequest, family: str, name: str) -> str:
+def state_text(visit: PageRequest, family: str, name: str) -> str:
     """Return the word of a stored value: `word-held`; one without a text stays as it is."""
     key = f"{family}-{name}"
     return text(visit.language, key) if key in keys(visit.language) else name
@@ -348,7 +348,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
 def badge(visit: PageRequest, family: str, state: str) -> Badge:
     """Return a state of a family: job, word (of a verdict), model, page-<what>."""
     style, icon = _LOOKS[family].get(state, PLAIN)
-    return Badge(style, icon, word(visit, family, state))
+    return Badge(style, icon, state_text(visit, family, state))
 
 
 def formatters(visit: PageRequest) -> Mapping[str, Callable[..., object]]:
@@ -357,7 +357,7 @@ def formatters(visit: PageRequest) -> Mapping[str, Callable[..., object]]:
         "badge": partial(badge, visit),
         "when": partial(when, visit),
         "money": partial(money, visit),
-        "word": partial(word, visit),
+        "word": partial(state_text, visit),
     }
 
 
@@ -436,7 +436,7 @@ def layout_of(visit: PageRequest) -> Layout:
         dark_href=_with(here, "theme", "dark"),
         sign_in_href=sign_in_href(here),
         links=_links(visit),
-        kept=tuple(_kept(course, visit) for course in visit.favourites),
+        kept=tuple(_favourite_link(course, visit) for course in visit.favourites),
         is_signed_in=caller.user is not None,
         person=(caller.user.shown_name or str(caller.user_id)) if caller.user else "",
         message=_message(visit),
@@ -484,7 +484,7 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def _kept(course: Course, visit: PageRequest) -> KeptCourse:
+def _favourite_link(course: Course, visit: PageRequest) -> KeptCourse:
     href, path = course_href(course), visit.request.scope["path"]
     name = course.title(visit.language)
     return KeptCourse(course.course_id, href, name, path == href)

@@ -185,8 +185,8 @@ def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
 def ways(visit: PageRequest, plan: Plan) -> Ways:
     """Return how a plan may be paid for; reads rows."""
     offer, language = plan.offer, visit.language
-    roubles = offer.rub.told(language) if offer.rub and takes_roubles(visit, plan) else ""
-    stars = offer.xtr.told(language) if offer.xtr else ""
+    roubles = offer.rub.format(language) if offer.rub and takes_roubles(visit, plan) else ""
+    stars = offer.xtr.format(language) if offer.xtr else ""
     return Ways(roubles, stars, bot_opened(visit.services, PLANS) if stars else "")
 
 
@@ -284,7 +284,7 @@ def _renewal(visit: PageRequest, renewal: Renewal) -> RenewalRow:
     before = PAY_BEFORE if renewal.gateway is Gateway.YOOKASSA else timedelta(0)
     about = visit.say(
         "renews",
-        price=price.told(visit.language) if price else "–",
+        price=price.format(visit.language) if price else "–",
         day=until(visit, renewal.next_at - before),
         method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
     )
@@ -414,7 +414,7 @@ async def _page(
         return list_plans(billing, actor), my_subscriptions(billing, actor), paid
 
     offers, mine, paid = await services.store.read(read)
-    cards = [_card(visit, each, mine, paid) for each in _shown(visit, offers, mine)]
+    cards = [_card(visit, each, mine, paid) for each in _offers_to_show(visit, offers, mine)]
     packs = {each.name for each in services.plans if each.is_pack}
     done = next((each for each in cards if each.name == tried and each.mine), None)
     view = PlansView(
@@ -432,7 +432,9 @@ async def _page(
     return render_page(visit, "plans.html", v=view, keep=NEVER_KEPT, status=status)
 
 
-def _shown(visit: PageRequest, offers: Sequence[PlanOffer], mine: Subscriptions) -> list[PlanOffer]:
+def _offers_to_show(
+    visit: PageRequest, offers: Sequence[PlanOffer], mine: Subscriptions
+) -> list[PlanOffer]:
     """Return everybody's plan, what is sold or may be tried, and what the person has."""
     now = visit.services.clock()
     had = {each.plan for each in mine.terms if each.ends_at > now}

@@ -236,7 +236,7 @@ async def list_plans(request: Request, response: Response, caller: Anyone) -> Pl
     response.headers.update(headers_of(language))
     billing = services.billing
     found = await services.store.read(lambda: plans.list_plans(billing, caller.actor))
-    return PlansShown(plans=[_shown(each, language) for each in found])
+    return PlansShown(plans=[_plan_answer(each, language) for each in found])
 
 
 @plan_router.post(
@@ -254,7 +254,7 @@ async def try_plan(request: Request, response: Response, caller: Person, plan: N
     return TrialBegun(plan=plan, title=title, days=days)
 
 
-def _shown(told: PlanOffer, language: str) -> PlanShown:
+def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
     plan = told.plan
     offer = plan.offer
     price = PriceShown(roubles=_price(offer.rub), stars=_price(offer.xtr))

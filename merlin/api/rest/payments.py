@@ -227,7 +227,7 @@ async def show_billing(
     found = await services.store.read(
         lambda: payments.list_sums(billing, caller.actor, starts, ends, zone)
     )
-    return Sums(since=starts, until=ends, sums=[_shown(each) for each in found])
+    return Sums(since=starts, until=ends, sums=[_sum_answer(each) for each in found])
 
 
 def _day(said: str | None, usual: date) -> date:
@@ -241,7 +241,7 @@ def _day(said: str | None, usual: date) -> date:
     return day
 
 
-def _shown(each: Sum) -> SumShown:
+def _sum_answer(each: Sum) -> SumShown:
     return SumShown(
         month=each.month,
         till=each.gateway,

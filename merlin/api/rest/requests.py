@@ -74,14 +74,14 @@ def failure(asked: Asked, language: str) -> str:
     return said(str(asked.result.get("key", "")), known, language)
 
 
-class Asking(Protocol):
+class RequestAct(Protocol):
     """An act that asks the daemon for something; with the same `once` it is asked once."""
 
     def __call__(self, ctx: Context, actor: Actor, /, *, once: str) -> Asked:
         """Return the request."""
 
 
-async def accepted(request: Request, caller: Caller, act: Asking) -> Response:
+async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
     """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
     language = language_of_request(request)
 

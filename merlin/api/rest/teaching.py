@@ -24,9 +24,10 @@ from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app import teaching
 from merlin.app.changes import Make
-from merlin.app.teaching import By, MaterialDraft, Questions, TaughtDetails
+from merlin.app.teaching import By, Questions, TaughtDetails
 from merlin.app.views import Both
 from merlin.course.catalogue import Course
+from merlin.course.editing import MaterialDraft
 
 MOST_LETTERS = 400_000
 MOST_TEACHERS = 100

@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import Field
 
 from merlin.api.schema import Shape
-from merlin.app.changes import ChangeState, ChangeView, FileChange, FileDifference, PreviewView
+from merlin.app.changes import ChangeView, FileChange, FileDifference, PreviewView
 from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
 from merlin.app.status import DatasetView
 from merlin.app.verdicts import VerdictView
 from merlin.app.views import Both
 from merlin.core.i18n import keys, text
+from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.verdicts import VerdictStatus
 

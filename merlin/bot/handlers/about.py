@@ -39,7 +39,7 @@ _VERSION_LENGTH = 12
 
 def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
-    parts = [legal_text(Settings(context.db), PRIVACY, context.language), _kept(context)]
+    parts = [legal_text(Settings(context.db), PRIVACY, context.language), _retention_text(context)]
     parts += [_providers(context), _privacy_session(context)]
     is_given = has_consent(*performer(context))
     state = "given" if is_given else "none"
@@ -49,7 +49,7 @@ def privacy(context: BotContext) -> View:
     return menu.message("\n\n".join(filter(None, parts)), (button,))
 
 
-def _kept(context: BotContext) -> str:
+def _retention_text(context: BotContext) -> str:
     kept = context.services.retention
     return context.translate(
         "privacy-kept", turns=kept.turns_days, letters=max(kept.updates_days, kept.outgoing_days)
@@ -101,7 +101,7 @@ def texts_button(context: BotContext) -> list[tuple[Button, ...]]:
 
 
 def _may_edit(context: BotContext) -> bool:
-    standing = context.roles.standing(context.user_id)
+    standing = context.roles.authority(context.user_id)
     return context.is_private and standing.may(Permission.EDIT_TEXTS)
 
 
@@ -243,7 +243,7 @@ def show_help(context: BotContext) -> View:
     """List the commands, those of the staff for them alone."""
     language = context.language
     groups = list(HELP_GROUPS)
-    staff = staff_commands(context.roles.standing(context.user_id))
+    staff = staff_commands(context.roles.authority(context.user_id))
     if staff:
         groups.append(("help-staff", staff))
     parts = [text(language, "bot-help"), *(_help_group(*each, language) for each in groups)]

@@ -3,7 +3,7 @@
     home -> examples | jobs | models | users | payments | broadcast | health
 
 Everybody sees the doors they may open, a teacher those of the own datasets. Anybody can send a
-button's data, so that what is asked for is judged where it is carried out.
+button's data, so that what is asked for is checked where it is carried out.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def require_role(permission: Permission, act: Act) -> Act:
     What it raises is said as the reason.
     """
 
-    def judged(context: BotContext) -> View:
-        is_allowed = context.is_private and standing(context).may(permission)
+    def checked(context: BotContext) -> View:
+        is_allowed = context.is_private and authority(context).may(permission)
         is_waiting = context.dialog is not None and context.dialog.step.startswith(STEP)
         if is_waiting and (context.verb or not is_allowed):
             context.stop_waiting()
@@ -55,7 +55,7 @@ def require_role(permission: Permission, act: Act) -> Act:
             return menu.alert(words, is_loud=True) if context.verb else menu.message(words)
         return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
 
-    return judged
+    return checked
 
 
 def add_admin_handlers(
@@ -82,14 +82,14 @@ def admin_refusal(context: BotContext) -> View:
     return menu.message(context.translate("bot-unknown-command", command=command))
 
 
-def standing(context: BotContext) -> Authority:
+def authority(context: BotContext) -> Authority:
     """Return what the person may do."""
-    return context.roles.standing(context.user_id)
+    return context.roles.authority(context.user_id)
 
 
 def actor(context: BotContext) -> Actor:
     """Return who performs the acts that an update asks for."""
-    return Actor.person(context.user_id, standing(context))
+    return Actor.person(context.user_id, authority(context))
 
 
 def performer(context: BotContext) -> tuple[Context, Actor]:
@@ -121,7 +121,7 @@ def datasets(context: BotContext, permission: Permission) -> list[str]:
     return names(context.services, actor(context), permission)
 
 
-def word(context: BotContext, family: str, name: object) -> str:
+def state_text(context: BotContext, family: str, name: object) -> str:
     """Return the text `<family>-<name>`; a name without one stays as it is."""
     key = f"{family}-{name}"
     return context.translate(key) if key in keys(context.language) else str(name)
@@ -156,13 +156,13 @@ _MOST_TOLD = 10
 
 def admin_home(context: BotContext) -> View:
     """Show where the person may go."""
-    mine = standing(context)
+    mine = authority(context)
     doors = [menu.button(context, key, data) for key, data, wish in _DOORS if mine.may(wish)]
     if not doors or not context.is_private:
         return admin_refusal(context)
     if context.dialog is not None and context.verb:
         context.stop_waiting()
-    role = word(context, "role", mine.role.value)
+    role = state_text(context, "role", mine.role.value)
     title = context.translate("admin-title")
     words = context.translate("admin-home", role=role)
     if mine.scopes:

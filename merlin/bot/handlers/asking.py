@@ -20,7 +20,7 @@ from merlin.bot import rendering
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
-from merlin.chat.answer import AnswerObserver, Reply, Stop, Trouble, report_troubles
+from merlin.chat.answer import AnswerObserver, ProviderFault, Reply, Stop, report_troubles
 from merlin.chat.model_catalogue import ModelCatalogue, Windows, switch_model
 from merlin.chat.prompt import (
     MOST_PARTS,
@@ -93,17 +93,17 @@ class Answer:
 
     written: StoredAnswer
     session: Session
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
 
 
 async def talk_of(context: BotContext) -> Talk:
     """Return the talk that a question belongs to; where it is there already nothing is written."""
-    found = await context.store.glance(lambda: _standing(context))
+    found = await context.store.glance(lambda: _unlimited_talk(context))
     return await context.store.do(lambda: open_talk(context)) if found is None else found
 
 
-def _standing(context: BotContext) -> Talk | None:
+def _unlimited_talk(context: BotContext) -> Talk | None:
     """Return the talk of an open session with room, of a person whose plan counts nothing."""
     session = Sessions(context.db, context.bot_id).opened(context.place)
     if session is None or session.is_full or not is_free(context):
@@ -465,7 +465,7 @@ class _Reader:
         self, paper: AttachedText, measure: ShortenLimits, spent: list[Reply]
     ) -> ShortenedText:
         async def tell(part: Part) -> str:
-            reply = await self._asked(paper, part)
+            reply = await self._summarize_part(paper, part)
             spent.append(reply)
             if not reply.text:
                 raise Refused("a part was not told", "media-part-failed", part=part.number)
@@ -477,7 +477,7 @@ class _Reader:
 
         return await shorten_text(paper.text, measure, tell, progress)
 
-    async def _asked(self, paper: AttachedText, part: Part) -> Reply:
+    async def _summarize_part(self, paper: AttachedText, part: Part) -> Reply:
         helper = _helper(self.context, self.prompt)
         if helper is None:
             raise Refused("no model to read with", "bot-nobody")

@@ -133,10 +133,10 @@ def send(context: BotContext) -> View:
     told = {"language": language or EVERYBODY}
     target = f"broadcast:{cast.broadcast_id}"
     Audit(context.db).note(admin.by(context), "broadcast.start", target, told)
-    return shown(context)
+    return progress_screen(context)
 
 
-def shown(context: BotContext) -> View:
+def progress_screen(context: BotContext) -> View:
     """Show how far a broadcast is."""
     cast = _cast(context)
     done = Broadcasts(context.db, context.bot_id, context.language).delivered(cast.broadcast_id)
@@ -151,15 +151,15 @@ def shown(context: BotContext) -> View:
 
 async def watched(context: BotContext) -> None:
     """Show how far a broadcast is, and keep that up to date for a while."""
-    await _kept(context, shown)
+    await _show_and_follow(context, progress_screen)
 
 
 async def sent(context: BotContext) -> None:
     """Begin to send, and show how far it is."""
-    await _kept(context, send)
+    await _show_and_follow(context, send)
 
 
-async def _kept(context: BotContext, act: Act) -> None:
+async def _show_and_follow(context: BotContext, act: Act) -> None:
     seen: list[View] = []
 
     def keep(context: BotContext) -> View:
@@ -175,9 +175,9 @@ async def _kept(context: BotContext, act: Act) -> None:
 
 
 def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
-    if not admin.standing(context).may(Permission.BROADCAST):
+    if not admin.authority(context).may(Permission.BROADCAST):
         return None
-    page = shown(context).page
+    page = progress_screen(context).page
     is_open = _cast(context).state is BroadcastState.RUNNING
     return None if page is None else (page, is_open)
 
@@ -196,7 +196,7 @@ def stop(context: BotContext) -> View:
     if Broadcasts(context.db, context.bot_id, context.language).stop(cast.broadcast_id):
         target = f"broadcast:{cast.broadcast_id}"
         Audit(context.db).note(admin.by(context), "broadcast.stop", target)
-    return shown(context)
+    return progress_screen(context)
 
 
 def register(application: BotApplication) -> None:

@@ -174,7 +174,7 @@ def run_for_editor(context: BotContext, act: Callable[[], View]) -> View:
 
 def may_edit(context: BotContext) -> bool:
     """Return whether the person may edit any examples, and here."""
-    return context.is_private and admin.standing(context).may(Permission.EDIT_EXAMPLES)
+    return context.is_private and admin.authority(context).may(Permission.EDIT_EXAMPLES)
 
 
 def error_view(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) -> View:
@@ -198,7 +198,7 @@ def dataset(context: BotContext, place: int = 1) -> str:
 
 def require_editing(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it. Raises NotFound."""
-    if not admin.standing(context).may(Permission.EDIT_EXAMPLES, name):
+    if not admin.authority(context).may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 

@@ -26,7 +26,7 @@ from merlin.app.inbox import UpdateState, json_object
 from merlin.app.outbox import Outbox
 from merlin.bot import menu
 from merlin.bot.addressing import Address, address_of, named_bot
-from merlin.bot.bot_api import keyboard, shown
+from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import (
     BotApplication,
@@ -37,7 +37,7 @@ from merlin.bot.context import (
     callback_of,
 )
 from merlin.bot.handlers.questions import answer_question
-from merlin.bot.handlers.start import PRIVATE, asked_token, asking, to_private
+from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
 from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.menu import View
@@ -174,7 +174,7 @@ def _group(context: BotContext) -> Group:
     return Groups(context.db, context.bot_id).get(context.chat_id) or Group(context.chat_id)
 
 
-def _hearing(_context: BotContext, group: Group, word: str) -> Group | None:
+def _with_hearing(_context: BotContext, group: Group, word: str) -> Group | None:
     found = [each for each in Hears if each.value == word]
     return replace(group, hears=found[0]) if found else None
 
@@ -197,7 +197,7 @@ def _knowing(context: BotContext, group: Group, word: str) -> Group | None:
 
 
 _CHANGES: Mapping[str, Callable[[BotContext, Group, str], Group | None]] = {
-    "hears": _hearing,
+    "hears": _with_hearing,
     "language": _speaking,
     "renew": _opening,
     "dataset": _knowing,
@@ -318,10 +318,14 @@ def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
         if build_id
         else []
     )
-    return [_asking(context, words), *_told("own", own), *_told("taught", taught)]
+    return [
+        _question_result(context, words),
+        *_answer_results("own", own),
+        *_answer_results("taught", taught),
+    ]
 
 
-def _told(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
+def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
     """Return results that put a question with its answer into the chat."""
     return [
         {
@@ -347,16 +351,16 @@ def _answered(said: Said) -> FormattedMessage:
 
 
 def _content(page: FormattedMessage) -> dict[str, Any]:
-    fields = shown(page)
+    fields = message_fields(page)
     fields.pop("reply_markup", None)
     return {"message_text": fields.pop("text"), **fields}
 
 
-def _asking(context: BotContext, words: str) -> dict[str, Any]:
+def _question_result(context: BotContext, words: str) -> dict[str, Any]:
     """Return the result that puts a question into the chat, with the way to ask it."""
     token = InlineWords(context.db, context.bot_id).keep(context.user_id, words)
     label = context.translate("inline-button-ask")
-    button = Button(label, url=context.link(asking(token)))
+    button = Button(label, url=context.link(question_payload(token)))
     page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
     return {
         "type": "article",
@@ -434,7 +438,7 @@ async def in_group(context: BotContext) -> bool:
         await context.say(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
         await context.store.do(lambda: Users(context.db).met(_asker(context)))
-        return await (_commanded(context) if context.command else _asked(context, address))
+        return await (_commanded(context) if context.command else _ask(context, address))
     return False
 
 
@@ -492,7 +496,7 @@ async def _commanded(context: BotContext) -> bool:
     return False
 
 
-async def _asked(context: BotContext, address: Address) -> bool:
+async def _ask(context: BotContext, address: Address) -> bool:
     """Let what was said to the bot be asked; a bare mention asks about what it replies to."""
     is_bare = not address.text and context.sent is None
     context.sent = context.with_replied().sent

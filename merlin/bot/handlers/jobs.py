@@ -61,7 +61,7 @@ When = Callable[[datetime | None], str]
 def job_words(job: JobDetails, language: str, when: When) -> str:
     """Return what there is to say of a job, a line each."""
     told = {
-        "state": _word(language, "job", job.state),
+        "state": _state_text(language, "job", job.state),
         "status": job.status or "–",
         "provider": job.provider,
         "base": job.base_model or "–",
@@ -100,7 +100,7 @@ def losses(job: JobDetails, language: str) -> str:
     return "\n".join(rows)
 
 
-def picture(job: JobDetails, language: str) -> bytes:
+def loss_chart(job: JobDetails, language: str) -> bytes:
     """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
     if not job.losses.are_known:
         return b""
@@ -127,7 +127,7 @@ def _cut(words: str) -> str:
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
-def _word(language: str, family: str, name: str) -> str:
+def _state_text(language: str, family: str, name: str) -> str:
     key = f"{family}-{name}"
     return text(language, key) if key in keys(language) else name
 
@@ -153,7 +153,7 @@ def launch_price(context: BotContext) -> View:
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     ctx, actor = context.services, admin.actor(context)
     quoted = jobs.quote(ctx, actor, dataset, context.language)
-    words = admin.lines(*_told(context, quoted))
+    words = admin.lines(*_quote_lines(context, quoted))
     if quoted.refusal:
         title, rows = context.translate("admin-launch-not"), [menu.back(context, "a-launch:0")]
         return menu.card(title, quoted.refusal, words, rows=rows)
@@ -161,7 +161,7 @@ def launch_price(context: BotContext) -> View:
     return menu.confirm(context, words, yes, "a-launch:0")
 
 
-def _told(context: BotContext, quoted: QuoteView) -> list[str]:
+def _quote_lines(context: BotContext, quoted: QuoteView) -> list[str]:
     language, cost = context.language, context.translate("admin-price-unknown")
     if quoted.cost_micro is not None:
         cost = money.format_cost(language, quoted.cost_micro, quoted.currency)
@@ -211,7 +211,7 @@ def list_jobs(context: BotContext) -> View:
 
 def _entry(context: BotContext, job: JobView) -> Button:
     sign = _SIGNS.get(job.state, "⏳")
-    label = f"{sign} {job.id} · {job.build} · {admin.word(context, 'job', job.state)}"
+    label = f"{sign} {job.id} · {job.build} · {admin.state_text(context, 'job', job.state)}"
     return Button(label, f"a-job:{job.id}")
 
 
@@ -297,7 +297,7 @@ async def pictured(context: BotContext) -> None:
             return None
 
     seen = await context.store.read(look)
-    content = await asyncio.to_thread(picture, seen, context.language) if seen else b""
+    content = await asyncio.to_thread(loss_chart, seen, context.language) if seen else b""
 
     def act(context: BotContext) -> View:
         job = _found(context)

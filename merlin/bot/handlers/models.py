@@ -148,7 +148,7 @@ def history(context: BotContext) -> View:
             "admin-history-line",
             at=admin.when(context, each.at),
             to=builds.get(each.to, each.to),
-            why=admin.word(context, "why", each.why),
+            why=admin.state_text(context, "why", each.why),
             by=named(context.services, each.by, context.language),
         )
         for each in models.history(ctx, actor, name, _HISTORY)

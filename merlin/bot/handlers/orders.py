@@ -94,7 +94,7 @@ def _ordered(context: BotContext) -> Asked:
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
     purchase = acts.place_order(context.billing, buyer(context), wanted)
-    return _asked(context, purchase)
+    return _claim(context, purchase)
 
 
 def expire(context: BotContext) -> None:
@@ -119,14 +119,14 @@ def _again(context: BotContext) -> Asked:
         raise Refused(
             "not open", "pay-refused-paid" if purchase.state.is_paid else "pay-refused-old"
         )
-    return _asked(context, purchase)
+    return _claim(context, purchase)
 
 
-def _asked(context: BotContext, purchase: Purchase) -> Asked:
+def _claim(context: BotContext, purchase: Purchase) -> Asked:
     plan = plan_named(context.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
     is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
-    is_first = context.billing.purchases.asking(
+    is_first = context.billing.purchases.claim_call(
         purchase.purchase_id, context.services.clock(), PATIENCE
     )
     return Asked(purchase, is_renewed, is_shown=not (is_first or context.is_resumed))
@@ -176,7 +176,7 @@ async def _link(context: BotContext, asked: Asked) -> None:
 def _subscribing(context: BotContext, purchase: Purchase) -> View:
     language, order = context.language, purchase.order
     title = order.promise.title.get(language, order.promise.plan)
-    price = order.amount.told(language)
+    price = order.amount.format(language)
     words = text(language, "pay-subscribe", title=title, price=price)
     label = text(language, "pay-button-subscribe", price=price)
     return menu.message(words, (Button(label, url=purchase.pay_url),), to_plan(context))
@@ -308,7 +308,7 @@ def orders(context: BotContext) -> View:
 
 def _label(context: BotContext, purchase: Purchase) -> str:
     title = titled(purchase, context.language)
-    price = purchase.order.amount.told(context.language)
+    price = purchase.order.amount.format(context.language)
     return context.translate("pay-button-order", title=title, price=price)
 
 
@@ -325,7 +325,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
         "pay-order",
         at=at,
         title=titled(purchase, context.language),
-        price=purchase.order.amount.told(context.language),
+        price=purchase.order.amount.format(context.language),
         state=state_words(context, purchase),
     )
 

@@ -211,7 +211,7 @@ def purchase_card(context: BotContext, details: PaymentDetails) -> View:
         language,
         "pay-admin-what",
         who=f"{person.shown_name or '—'} · {purchase.user_id}" if person is not None else "—",
-        price=purchase.order.amount.told(language),
+        price=purchase.order.amount.format(language),
         till=text(language, f"pay-till-{purchase.order.gateway.value}"),
         state=state_words(context, purchase),
         at=_at(context, purchase),
@@ -236,7 +236,7 @@ def _entry_line(context: BotContext, entry: Entry) -> str:
         "pay-admin-entry",
         at=i18n.format_moment_briefly(entry.at, context.zone, context.language),
         kind=entry.kind.value,
-        price=entry.amount.told(context.language),
+        price=entry.amount.format(context.language),
     )
 
 
@@ -244,7 +244,7 @@ def _refund_line(context: BotContext, refund: Refund) -> str:
     line = context.translate(
         "pay-admin-refund",
         at=i18n.format_moment_briefly(refund.at, context.zone, context.language),
-        price=refund.amount.told(context.language),
+        price=refund.amount.format(context.language),
         state=refund.state.value,
         by=refund.by,
         reason=refund.reason or "—",
@@ -256,7 +256,7 @@ def _ways_back(context: BotContext, details: PaymentDetails) -> list[tuple[Butto
     """Return a row for each payment of which something can go back."""
     rows: list[tuple[Button, ...]] = []
     for grant_id, rest in details.refundable.items():
-        words = context.translate("pay-admin-back", price=rest.told(context.language))
+        words = context.translate("pay-admin-back", price=rest.format(context.language))
         rows.append((Button(words, f"a-back:{grant_id}:{details.purchase.purchase_id}"),))
     return rows
 
@@ -293,9 +293,9 @@ def _month(context: BotContext) -> list[str]:
         total = brought.get(gateway) or Total(gateway, currency)
         told = {
             "till": context.translate(f"pay-till-{gateway.value}"),
-            "came": total.amount(total.revenue.paid).told(context.language),
+            "came": total.amount(total.revenue.paid).format(context.language),
             "count": total.revenue.payments,
-            "back": total.amount(total.revenue.returned).told(context.language),
+            "back": total.amount(total.revenue.returned).format(context.language),
         }
         lines.append(context.translate("pay-admin-month", **told))
     return lines
@@ -361,7 +361,7 @@ def _named(context: BotContext) -> dict[str, Any]:
 
 
 def _asks_part(context: BotContext, purchase: Purchase, rest: Amount, key: str) -> View:
-    words = context.translate(key, rest=rest.told(context.language))
+    words = context.translate(key, rest=rest.format(context.language))
     place = f"{context.number()}:{purchase.purchase_id}"
     whole = menu.button(context, "pay-admin-all", f"a-back-all:{place}")
     cancel = menu.button(context, "button-cancel", "cancel")
@@ -383,10 +383,10 @@ def part(context: BotContext) -> View:
         wanted = roubles(context.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
         raise Refused(
-            "no amount", "pay-admin-no-amount", rest=rest.told(context.language)
+            "no amount", "pay-admin-no-amount", rest=rest.format(context.language)
         ) from None
     if rest.currency is not Currency.RUB or not 0 < wanted.minor <= rest.minor:
-        told = rest.told(context.language)
+        told = rest.format(context.language)
         raise Refused("too much", "billing-refund-too-much", rest=told)
     return _asks_reason(context, {**said, "amount": wanted.minor})
 
@@ -412,7 +412,7 @@ def reason(context: BotContext) -> View:
     is_renewed = purchase.order.gateway is Gateway.STARS
     words = context.translate(
         "pay-admin-ask-refund",
-        price=amount.told(context.language),
+        price=amount.format(context.language),
         title=titled(purchase, context.language),
         user=str(purchase.user_id),
         reason=why,

@@ -127,7 +127,7 @@ def _card(context: BotContext, user_id: int, alert: str = "") -> View:
 
 
 def _words(context: BotContext, person: UserView) -> str:
-    role = admin.word(context, "role", person.role.value)
+    role = admin.state_text(context, "role", person.role.value)
     notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
     plan = plan_named(context.services.plans, person.current_plan)
     return admin.lines(
@@ -144,7 +144,7 @@ def _words(context: BotContext, person: UserView) -> str:
 def _left_line(context: BotContext, left: Left) -> str:
     return context.translate(
         "people-left",
-        format=admin.word(context, "format", left.kind.value),
+        format=admin.state_text(context, "format", left.kind.value),
         used=left.used,
         limit=left.limit or 0,
         gifts=left.gifts,
@@ -217,7 +217,9 @@ def choose_format(context: BotContext) -> View:
     """Ask which questions to give."""
     person = person_of(context)
     kinds = [
-        Button(admin.word(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}")
+        Button(
+            admin.state_text(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}"
+        )
         for kind in Format
     ]
     words = context.translate("people-ask-format")
@@ -299,7 +301,7 @@ def ask_gift(context: BotContext) -> View:
     )
     told = {
         "who": called(context, person),
-        "format": admin.word(context, "format", kind.value),
+        "format": admin.state_text(context, "format", kind.value),
         "amount": amount,
     }
     for_long = context.translate("people-days" if days else "people-for-ever", days=days)
@@ -397,7 +399,7 @@ def choose_role(context: BotContext) -> View:
         data = f"a-role-ask:{person.id}:{role.value}"
         if role is Role.TEACHER:
             data = f"a-scopes:{person.id}:0"
-        rows.append((Button(f"{mark}{admin.word(context, 'role', role.value)}", data),))
+        rows.append((Button(f"{mark}{admin.state_text(context, 'role', role.value)}", data),))
     words = context.translate("people-ask-role")
     back = menu.back(context, f"a-user:{person.id}")
     return menu.card(called(context, person), words, rows=[*rows, back])
@@ -445,7 +447,7 @@ def ask_role(context: BotContext) -> View:
     """Ask whether the role is meant."""
     person, role = another(context), _role(context)
     scope = _scope(context, 2) if role is Role.TEACHER else None
-    told = admin.word(context, "role", role.value) + (f" ({scope})" if scope else "")
+    told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
     words = context.translate("people-ask-grant", who=called(context, person), role=told)
     data = f"a-role-yes:{person.id}:{role.value}"
     data += f":{admin.short(scope)}" if scope else ""

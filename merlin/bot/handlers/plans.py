@@ -89,7 +89,7 @@ def _label(context: BotContext, plan: Plan) -> str:
     title, price = plan.titled(context.language), plan.offer.xtr
     if price is None:
         return context.translate("pay-button-trial-of", title=title)
-    return f"{title} · {price.told(context.language)}"
+    return f"{title} · {price.format(context.language)}"
 
 
 LINK = "ref"
@@ -295,7 +295,7 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     title = of.titled(language)
     _, price = prices(of, promo)
     about = of.described(language)
-    parts = [title, about, "\n".join(_brings(context, of, mine)), _beside(context, of, mine)]
+    parts = [title, about, "\n".join(_brings(context, of, mine)), _combination(context, of, mine)]
     parts += [_trial(context, of), _price(context, of, promo, price)]
     words = "\n\n".join(filter(None, parts))
     rows = [*_buying(context, of, promo, price), *_trying(context, of), to_plan(context)]
@@ -327,7 +327,7 @@ def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
     return text(language, "pay-line", **named, old=old)
 
 
-def _beside(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
+def _combination(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
     """Return how it goes together with what the person has."""
     ends = mine.ends(of, context.services.clock())
     if of.is_pack:
@@ -354,9 +354,9 @@ def _price(context: BotContext, of: Plan, promo: Promo | None, price: Amount | N
     if price is None or of.offer.xtr is None:
         return ""
     language = context.language
-    told_ = {"price": price.told(language), "days": STARS_PERIOD_DAYS}
+    told_ = {"price": price.format(language), "days": STARS_PERIOD_DAYS}
     if promo is not None:
-        code = {"code": promo.code, "before": of.offer.xtr.told(language)}
+        code = {"code": promo.code, "before": of.offer.xtr.format(language)}
         return text(language, "pay-price-code", **told_, **code)
     return text(language, "pay-price-renewed" if of.offer.is_renewed else "pay-price", **told_)
 
@@ -367,11 +367,11 @@ def _buying(
     rows: list[tuple[Button, ...]] = []
     if price is not None:
         code = f":{short(promo.code)}" if promo is not None else ""
-        label = context.translate("pay-button-buy", price=price.told(context.language))
+        label = context.translate("pay-button-buy", price=price.format(context.language))
         rows.append((Button(label, f"buy:{short(of.name)}{code}", style="success"),))
     services, rub = context.services, prices(of, promo)[0]
     if rub is not None and is_for_roubles(services.selling, services.public_url, of):
-        label = context.translate("pay-button-roubles", price=rub.told(context.language))
+        label = context.translate("pay-button-roubles", price=rub.format(context.language))
         url = f"{services.public_url.rstrip('/')}/checkout/{quote(of.name, safe='')}"
         rows.append((Button(label, url=url),))
     return rows

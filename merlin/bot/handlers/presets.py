@@ -46,7 +46,7 @@ def preset_title(context: BotContext, word: str) -> str:
         if preset.name == word:
             return preset.titled(context.language)
     return next(
-        (each.name for each in OwnPresets(context.db).of(context.user_id) if each.word == word), ""
+        (each.name for each in OwnPresets(context.db).of(context.user_id) if each.key == word), ""
     )
 
 
@@ -142,7 +142,7 @@ def _list(context: BotContext, wanted: int) -> View:
         for each in context.services.presets
     ]
     own = OwnPresets(context.db).of(context.user_id)
-    buttons += [_preset_button(context, session, each.word, each.word) for each in own]
+    buttons += [_preset_button(context, session, each.key, each.key) for each in own]
     language = context.language
     now = text(language, "presets-now", name=preset_name(context, session) or "none")
     words = f"{now}\n\n{text(language, 'presets-hint')}"
@@ -227,7 +227,7 @@ def _own(context: BotContext) -> View:
     if found is None:
         return _gone(context)
     drop = menu.button(context, "presets-drop", f"preset:drop:{found.preset_id}")
-    return _under(context, Preset(found.word, prompt=found.prompt), "presets-how", drop)
+    return _under(context, Preset(found.key, prompt=found.prompt), "presets-how", drop)
 
 
 def _drop(context: BotContext) -> View:
@@ -274,7 +274,7 @@ def system(context: BotContext) -> View:
     """Set the text that stands behind the command; without one show what is set."""
     # Not the context's `words`: what a client split off is joined to the whole text alone.
     rest = context.text.split(maxsplit=1)[1:]
-    return _take(context, rest[0]) if rest else _shown(context)
+    return _take(context, rest[0]) if rest else _current_prompt(context)
 
 
 def system_pressed(context: BotContext) -> View:
@@ -291,7 +291,7 @@ def _save(context: BotContext) -> View:
     return _wait(context, NAME_STEP, "system-name-ask")
 
 
-def _shown(context: BotContext) -> View:
+def _current_prompt(context: BotContext) -> View:
     session = Sessions(context.db, context.bot_id).open(context.place)
     if not session.system:
         return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
@@ -344,7 +344,7 @@ def name_typed(context: BotContext) -> View:
     if not room_for(OwnPresets(context.db).of(context.user_id), name):
         return menu.message(context.translate("system-full", most=MOST_OWN), to_presets(context))
     own = OwnPresets(context.db).put(context.user_id, name, session.system)
-    put_under(context, Preset(own.word, prompt=own.prompt))
+    put_under(context, Preset(own.key, prompt=own.prompt))
     return menu.message(context.translate("system-saved", name=name), to_presets(context))
 
 
@@ -353,7 +353,7 @@ def _system_button(context: BotContext, verb: str) -> Button:
 
 
 _SYSTEM_VERBS: Mapping[str, Act] = {
-    "show": _shown,
+    "show": _current_prompt,
     "set": lambda context: _wait(context, TEXT_STEP, "system-ask"),
     "save": _save,
     "clear": system_off,

@@ -28,7 +28,7 @@ from merlin.app.payment_worker import end_subscriptions
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
 from merlin.bot.context import BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.admin import ANEW, performer, standing
+from merlin.bot.handlers.admin import ANEW, authority, performer
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.stars import with_stars
@@ -121,7 +121,7 @@ def choose_zone(context: BotContext) -> View:
     found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == context.arguments]
     if not found:
         return menu.alert(context.translate("bot-button-old"))
-    return _kept(context, found[0])
+    return _save_zone(context, found[0])
 
 
 def ask_zone(context: BotContext) -> View:
@@ -140,7 +140,7 @@ def zone_typed(context: BotContext) -> View:
     if not is_zone(zone):
         return _asks(context, "zone-unknown")
     context.stop_waiting()
-    return _kept(context, zone)
+    return _save_zone(context, zone)
 
 
 def _meant(words: str) -> str:
@@ -150,7 +150,7 @@ def _meant(words: str) -> str:
     return next(iter(ours), words if is_zone(words) else words.title())
 
 
-def _kept(context: BotContext, zone: str) -> View:
+def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*performer(context), zone)
     now = _now(context, zone, context.language)
     back = menu.button(context, "button-back", "lang")
@@ -212,12 +212,12 @@ async def forget(context: BotContext) -> None:
     if not context.is_private:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
     elif context.number() != 2:  # noqa: PLR2004 - the second time
-        await context.show(lambda: _surely(context))
+        await context.show(lambda: _confirm_erasure(context))
     else:
         await _erase(context)
 
 
-def _surely(context: BotContext) -> View:
+def _confirm_erasure(context: BotContext) -> View:
     language = context.language
     sure = Button(text(language, "my-data-sure"), "forget:2", style="danger")
     cancel = Button(text(language, "button-cancel"), "cancel")
@@ -339,15 +339,15 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{context.user_id}")
     bought = context.billing.purchases.of(context.user_id, _PURCHASES)
     if not bought:
-        return _sealed(context, admin, FormattedMessage(told_words, buttons=((reply,),)))
+        return _admin_letter(context, admin, FormattedMessage(told_words, buttons=((reply,),)))
     lines = [order_line(replace(context, language=language), each) for each in bought]
     words = "\n".join([told_words, "", text(language, "pay-bought"), *lines])
     label = text(language, "pay-button-purchases")
     every = Button(label, f"a-buys:{context.user_id}:0:{ANEW}")
-    return _sealed(context, admin, FormattedMessage(words, buttons=((reply, every),)))
+    return _admin_letter(context, admin, FormattedMessage(words, buttons=((reply, every),)))
 
 
-def _sealed(context: BotContext, admin: int, page: FormattedMessage) -> OutgoingMessage:
+def _admin_letter(context: BotContext, admin: int, page: FormattedMessage) -> OutgoingMessage:
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
@@ -384,7 +384,7 @@ def answered(context: BotContext) -> View:
 
 
 def _may_answer(context: BotContext) -> bool:
-    return standing(context).may(Permission.REFUNDS)
+    return authority(context).may(Permission.REFUNDS)
 
 
 def _cancel(context: BotContext) -> tuple[Button, ...]:

@@ -153,7 +153,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     editor = _editor(context)
     placing = asyncio.ensure_future(_placed(context, turn, editor))
     try:
-        stored, answer = await _asked(context, talk, source, (editor, placing))
+        stored, answer = await _ask(context, talk, source, (editor, placing))
     except Exception:
         # One that is on its way is known to the next try.
         await placing
@@ -192,7 +192,7 @@ async def _place(context: BotContext) -> int:
     return message_id
 
 
-async def _asked(
+async def _ask(
     context: BotContext, talk: Talk, source: Source, paper: tuple[StreamingEditor, Awaitable[int]]
 ) -> tuple[Turn, Answer]:
     """Return the turn and its answer, which is asked for while its placeholder is stored."""
@@ -351,7 +351,7 @@ def _end(context: BotContext, written: StoredAnswer) -> OnSent:
     ending = context.ending(written.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
-        Turns(context.db, context.bot_id).told(context.update_id)
+        Turns(context.db, context.bot_id).mark_delivered(context.update_id)
         ending(is_sure)
 
     return after

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from merlin.app import quota
 from merlin.app.inbox import UpdateState
-from merlin.app.quota import Asker, Over
+from merlin.app.quota import Asker
+from merlin.billing.cost_limits import Over
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Given, Left, Quotas
 from merlin.bot import rendering

@@ -182,7 +182,7 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
     Turns(context.db, context.bot_id).ask(question, None)
     Turns(context.db, context.bot_id).write(context.update_id, written)
-    Turns(context.db, context.bot_id).told(context.update_id)
+    Turns(context.db, context.bot_id).mark_delivered(context.update_id)
 
 
 NAMING = "session-name"

@@ -99,7 +99,7 @@ def led_to(context: BotContext) -> BotContext:
     return replace(context, command=command, words="")
 
 
-def asking(token: str) -> str:
+def question_payload(token: str) -> str:
     """Return the payload of a link that asks a kept question."""
     return f"{_ASK}{token}"
 

@@ -304,7 +304,7 @@ def _named(names: str, spec: str, look: _MacroText) -> dict[str, tuple[str, _Mac
     return dict.fromkeys(names.split(), (spec, look))
 
 
-def _shown(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
+def _macros(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
     return _named(names, "", lambda _: text)
 
 
@@ -328,23 +328,23 @@ _MACROS: dict[str, tuple[str, _MacroText]] = {
     **_named("left right middle big Big bigg Bigg bigl bigr Bigl Bigr", "", _nothing),
     **_named("biggl biggr Biggl Biggr displaystyle textstyle scriptstyle", "", _nothing),
     **_named("limits nolimits nonumber notag hline centering !", "", _nothing),
-    **_shown("  ", "quad qquad enspace"),
-    **_shown("…", "dots"),
-    **_shown("⟹", "implies"),
-    **_shown("⟺", "iff"),
-    **_shown("|", "lvert rvert vert"),
-    **_shown("‖", "lVert rVert Vert"),
-    **_shown("°", "degree"),
-    **_shown("¬", "neg lnot"),
-    **_shown("′", "prime"),
-    **_shown(" mod ", "bmod mod"),
-    **_shown(":", "colon"),
-    **_shown("tg", "tg"),
-    **_shown("ctg", "ctg"),
-    **_shown("arctg", "arctg"),
-    **_shown("argmax", "argmax"),
-    **_shown("argmin", "argmin"),
-    **_shown("\n", "\\"),
+    **_macros("  ", "quad qquad enspace"),
+    **_macros("…", "dots"),
+    **_macros("⟹", "implies"),
+    **_macros("⟺", "iff"),
+    **_macros("|", "lvert rvert vert"),
+    **_macros("‖", "lVert rVert Vert"),
+    **_macros("°", "degree"),
+    **_macros("¬", "neg lnot"),
+    **_macros("′", "prime"),
+    **_macros(" mod ", "bmod mod"),
+    **_macros(":", "colon"),
+    **_macros("tg", "tg"),
+    **_macros("ctg", "ctg"),
+    **_macros("arctg", "arctg"),
+    **_macros("argmax", "argmax"),
+    **_macros("argmin", "argmin"),
+    **_macros("\n", "\\"),
 }
 
 

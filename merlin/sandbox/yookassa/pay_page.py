@@ -108,7 +108,7 @@ class PayPage:
             request,
             template,
             status,
-            money=lambda kopecks: Amount(kopecks, Currency.RUB).told(language),
+            money=lambda kopecks: Amount(kopecks, Currency.RUB).format(language),
             **values,
         )
         response.headers["Content-Security-Policy"] = (

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from merlin.api.pages.admin.models import score
-from merlin.api.pages.admin.page import rooms
+from merlin.api.pages.admin.page import admin_links
 from merlin.api.pages.components import FindingView, finding_views, next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -98,7 +98,7 @@ async def show_builds(
     actor = visit.caller.actor
     found, cursor = await page_part(visit.context, actor, page, dataset, builds.recent)
     rows = tuple(_row(visit, each) for each in found)
-    view = BuildsView(rooms(visit), rows, next_href(visit, cursor))
+    view = BuildsView(admin_links(visit), rows, next_href(visit, cursor))
     return render_page(visit, "admin_builds.html", v=view)
 
 
@@ -116,7 +116,7 @@ async def show_build(visit: Watching, version: Name) -> Response:
         ("sha256", row.digest),
     )
     view = BuildPage(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         version=build.version,
         facts=facts,
         system=build.system,
@@ -230,7 +230,7 @@ async def show_verdicts(
     found, cursor = await page_part(visit.context, visit.caller.actor, page, dataset, act)
     ways = [await _way(visit, each) for each in found] if commit else []
     view = VerdictsView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         commit=commit[:_LETTERS],
         rows=() if commit else tuple(verdict_row(visit, each) for each in found),
         ways=tuple(ways),

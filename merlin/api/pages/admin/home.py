@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.admin.builds import verdict_row
 from merlin.api.pages.admin.models import serving_cards
-from merlin.api.pages.admin.page import rooms
+from merlin.api.pages.admin.page import admin_links
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     Keeping,
@@ -24,9 +24,9 @@ from merlin.api.pages.page import (
     money,
     render_page,
     span,
+    state_text,
     when,
     whole,
-    word,
 )
 from merlin.api.rest.views import said
 from merlin.app import jobs, models, verdicts
@@ -104,7 +104,7 @@ async def show(visit: Keeping) -> Response:
 def _view(visit: PageRequest, told: HealthView) -> HealthPage:
     disk, share = _disk(visit, told.disk)
     return HealthPage(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         processes=tuple(_process(visit, each) for each in told.processes),
         queues=tuple(_queue(visit, each) for each in told.queues),
         failures=tuple(
@@ -142,7 +142,7 @@ def _process(visit: PageRequest, told: ProcessView) -> Process:
 
 
 def _queue(visit: PageRequest, told: QueueView) -> Queue:
-    name = word(visit, "health-queue", told.name)
+    name = state_text(visit, "health-queue", told.name)
     if told.oldest is None:
         return Queue(name, whole(visit, told.waiting), "", is_late=False)
     age = visit.services.clock() - told.oldest
@@ -199,7 +199,7 @@ async def show_home(visit: Watching) -> Response:
         *_of_verdicts(visit, recent_verdicts),
     ]
     view = {
-        "rooms": rooms(visit),
+        "rooms": admin_links(visit),
         "cares": sorted(cares, key=lambda care: care.style),
         "serving": [each for each in await serving_cards(visit, "", found) if each.build],
         "running": [each for each in recent_jobs if not each.is_over],

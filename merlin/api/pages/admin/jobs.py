@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
+from merlin.api.pages.admin.page import Asked, admin_links, asked_view, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark, refusal_text
@@ -74,7 +74,7 @@ async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
     job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
     view = {
-        "rooms": rooms(visit),
+        "rooms": admin_links(visit),
         "asked": await asked_view(visit, asked),
         "live": _live(visit, job),
         "facts": _facts(visit, job),
@@ -126,7 +126,7 @@ def _live(visit: PageRequest, job: JobDetails) -> LiveView:
         share=None if is_over else how_far.share,
         again_href=_again(visit, job) if job.error and is_over else "",
         curve=plot_curve(series["train"], series["test"], steps, words),
-        told=_told(visit, job),
+        told=_curve_in_words(visit, job),
         rows=_rows(visit, job),
         events=job.events[: -MOST_LINES - 1 : -1],
     )
@@ -149,7 +149,7 @@ def _about(visit: PageRequest, job: JobDetails) -> str:
     return " · ".join(each for each in dict.fromkeys(said) if each)
 
 
-def _told(visit: PageRequest, job: JobDetails) -> str:
+def _curve_in_words(visit: PageRequest, job: JobDetails) -> str:
     """Return the curve in words: from where to where each line went."""
     said = []
     for name, series in job.losses.series().items():
@@ -167,11 +167,14 @@ def _told(visit: PageRequest, job: JobDetails) -> str:
 def _rows(visit: PageRequest, job: JobDetails) -> Sequence[tuple[str, str, str]]:
     train, test = (dict(series) for series in job.losses.series().values())
 
-    def told(series: dict[float, float], step: float) -> str:
+    def format_value(series: dict[float, float], step: float) -> str:
         return format_number(visit.language, series[step], 3) if step in series else ""
 
     steps = sorted(train.keys() | test.keys())[-MOST_LINES:]
-    return [(f"{step:g}", told(train, step), told(test, step)) for step in reversed(steps)]
+    return [
+        (f"{step:g}", format_value(train, step), format_value(test, step))
+        for step in reversed(steps)
+    ]
 
 
 def _facts(visit: PageRequest, job: JobDetails) -> Facts:
@@ -203,7 +206,7 @@ async def show_jobs(
     found, cursor = await page_part(ctx, actor, page, dataset, jobs.recent)
     quote, wrong = await _quote(visit, launch)
     view = {
-        "rooms": rooms(visit),
+        "rooms": admin_links(visit),
         "asked": await asked_view(visit, asked),
         "running": [each for each in found if not each.is_over],
         "over": [each for each in found if each.is_over],

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import Asked, asked_view, rooms, submit
+from merlin.api.pages.admin.page import Asked, admin_links, asked_view, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark
@@ -67,7 +67,7 @@ async def show_models(
     moves = await ctx.read(models.history, actor, dataset, _HISTORY)
     cards = await serving_cards(visit, dataset, found, moves)
     view = {
-        "rooms": rooms(visit),
+        "rooms": admin_links(visit),
         "asked": await asked_view(visit, asked),
         "dataset": dataset,
         "serving": [each for each in cards if each.build],
@@ -87,12 +87,16 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     chosen = list(dict.fromkeys(model or ()))
     ctx, actor = visit.context, visit.caller.actor
     found = [await ctx.read(models.get, actor, each) for each in chosen]
-    view: dict[str, object] = {"rooms": rooms(visit), "lead": visit.say("compare-lead"), "rows": ()}
+    view: dict[str, object] = {
+        "rooms": admin_links(visit),
+        "lead": visit.say("compare-lead"),
+        "rows": (),
+    }
     if len(found) == _TWO:
         shared = await ctx.read(models.compare, *found)
         if not shared.is_same:
             view["lead"] = visit.say("compare-differ", shared=shared.shared)
-        both = zip(*(_told(visit, each) for each in found), strict=True)
+        both = zip(*(_facts(visit, each) for each in found), strict=True)
         view["first"], view["second"] = (each.title for each in found)
         view["rows"] = [
             (visit.say(name), one, other)
@@ -169,7 +173,7 @@ def score(visit: PageRequest, scores: Scores | None) -> str:
     return visit.say("score-of", score=format_number(visit.language, scores.chrf, 1))
 
 
-def _told(visit: PageRequest, model: ModelView) -> list[tuple[str, str]]:
+def _facts(visit: PageRequest, model: ModelView) -> list[tuple[str, str]]:
     scores = model.evaluation
 
     def share(value: float | None) -> str:

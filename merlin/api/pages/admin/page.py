@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Watching, badge, nowhere, render_fragment
-from merlin.api.rest.requests import Asking, failure
+from merlin.api.rest.requests import RequestAct, failure
 from merlin.api.schema import Id
 from merlin.app import requests
 from merlin.app.actor import Actor
@@ -68,7 +68,7 @@ async def show_asked(visit: Watching, number: Id) -> Response:
     return render_fragment(visit, "admin_asked.html", v=view)
 
 
-def rooms(visit: PageRequest) -> tuple[Link, ...]:
+def admin_links(visit: PageRequest) -> tuple[Link, ...]:
     """Return the rooms that the person may open; the one they stand in is marked."""
     path = visit.request.scope["path"]
     return tuple(
@@ -82,7 +82,7 @@ def _stands_in(path: str, href: str) -> bool:
     return path == href or (href != "/admin" and path.startswith(f"{href}/"))
 
 
-async def submit(visit: PageRequest, act: Asking, once: str, back: str) -> Response:
+async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
     """Let an act ask the daemon; lead back to `back`, which tells what came of it."""
     asked = await visit.context.write(act, visit.caller.actor, once=once)
     sign = "&" if "?" in back else "?"

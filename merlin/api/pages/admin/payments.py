@@ -17,7 +17,7 @@ from fastapi import APIRouter, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import Day, days_of, how_many_tests, months, rooms
+from merlin.api.pages.admin.page import Day, admin_links, days_of, how_many_tests, months
 from merlin.api.pages.components import Bars, Column, Confirm, Count, Item, Table, bars_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.orders import order_item, state_chip
@@ -134,7 +134,7 @@ async def show_billing(
 
     entries, found, compared = await visit.services.store.read(read)
     view = BillingView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         months=(
             _month(visit, "this", [each for each in entries if each.at >= this]),
             _month(visit, "last", [each for each in entries if each.at < this]),
@@ -176,8 +176,8 @@ def _month(visit: PageRequest, name: str, entries: Sequence[Entry]) -> Month:
 
 
 def _sum(visit: PageRequest, each: Total) -> SumRow:
-    def told(minor: int) -> str:
-        said = each.amount(abs(minor)).told(visit.language)
+    def format_amount(minor: int) -> str:
+        said = each.amount(abs(minor)).format(visit.language)
         return f"−{said}" if minor < 0 else said
 
     brought = each.revenue
@@ -185,9 +185,9 @@ def _sum(visit: PageRequest, each: Total) -> SumRow:
     back = visit.say("refunds-count", count=brought.refunds) if brought.refunds else ""
     return SumRow(
         till=visit.say(f"till-{each.gateway.value}"),
-        paid=told(brought.paid),
-        returned=told(brought.returned),
-        net=told(brought.net),
+        paid=format_amount(brought.paid),
+        returned=format_amount(brought.returned),
+        net=format_amount(brought.net),
         count=", ".join(filter(None, [count, back])),
     )
 
@@ -211,16 +211,16 @@ def _chart(visit: PageRequest, currency: Currency, days: Sequence[Day]) -> Chart
     if bars is None:
         return None
 
-    def told(minor: int) -> str:
-        return Amount(minor, currency).told(visit.language)
+    def format_amount(minor: int) -> str:
+        return Amount(minor, currency).format(visit.language)
 
     paid, back = sum(each.paid for each in days), sum(each.returned for each in days)
     return Chart(
         name=currency.value.lower(),
         title=visit.say(f"by-days-{currency.value.lower()}"),
-        told=visit.say("by-days-told", paid=told(paid), returned=told(back)),
+        told=visit.say("by-days-told", paid=format_amount(paid), returned=format_amount(back)),
         bars=bars,
-        most=told(bars.most),
+        most=format_amount(bars.most),
         days=Table(
             [
                 Column(visit.say("when")),
@@ -228,7 +228,7 @@ def _chart(visit: PageRequest, currency: Currency, days: Sequence[Day]) -> Chart
                 Column(visit.say("sum-returned"), "r"),
             ],
             [
-                (day(visit, each.day), told(each.paid), told(each.returned))
+                (day(visit, each.day), format_amount(each.paid), format_amount(each.returned))
                 for each in reversed(days)
                 if each.paid or each.returned
             ],
@@ -360,7 +360,7 @@ async def refund(
 def _confirm(
     visit: PageRequest, purchase_id: str, grant: int, amount: Amount, typed: _Typed
 ) -> Confirm:
-    page, told = f"/admin/billing/{purchase_id}", amount.told(visit.language)
+    page, told = f"/admin/billing/{purchase_id}", amount.format(visit.language)
     fields = {"grant": str(grant), "amount": typed.amount, "reason": typed.reason, "sure": "true"}
     return Confirm(
         title=visit.say("refund-sure-title"),
@@ -401,7 +401,7 @@ def _wrong(visit: PageRequest, typed: _Typed, amount: Amount | None, rest: Amoun
     if amount is None:
         return visit.say("refund-no-amount")
     if not 0 < amount.minor <= rest.minor:
-        return visit.say("refund-too-much", rest=rest.told(visit.language))
+        return visit.say("refund-too-much", rest=rest.format(visit.language))
     if not typed.reason:
         return visit.say("refund-no-reason")
     is_long = len(typed.reason) > MOST_REASON
@@ -421,7 +421,7 @@ async def _page(visit: PageRequest, purchase_id: str, typed: _Typed) -> Response
     read = await _read(visit, purchase_id)
     purchase = read.purchase
     view = PaymentView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         purchase_id=purchase_id,
         number=purchase_id[:8],
         title=goods(visit, purchase.order.promise),
@@ -445,7 +445,7 @@ def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
     order = purchase.order
     whose = str(purchase.user_id) if purchase.user_id else visit.say("left-for-good")
     facts = [
-        (visit.say("order-sum"), order.amount.told(visit.language)),
+        (visit.say("order-sum"), order.amount.format(visit.language)),
         (visit.say("order-till"), visit.say(f"till-{order.gateway.value}")),
         (visit.say("buyer"), whose),
         (visit.say("order-made"), when(visit, purchase.created_at)),
@@ -481,7 +481,7 @@ def _cells(visit: PageRequest, entry: Entry) -> tuple[str, ...]:
     return (
         str(entry.entry_id),
         visit.say(f"entry-{entry.kind.value}"),
-        entry.amount.told(visit.language) if entry.amount.minor else "–",
+        entry.amount.format(visit.language) if entry.amount.minor else "–",
         when(visit, entry.at),
         " · ".join(filter(None, said)),
     )
@@ -491,7 +491,7 @@ def _refund(visit: PageRequest, refund: Refund) -> Item:
     said = [when(visit, refund.at), refund.reason, refund.by, refund.trouble]
     chip = badge(visit, "page-return", refund.state.value)
     about = " · ".join(filter(None, said))
-    return Item(refund.amount.told(visit.language), about, chip=chip)
+    return Item(refund.amount.format(visit.language), about, chip=chip)
 
 
 def _grants(visit: PageRequest, details: PaymentDetails) -> list[GrantForm]:
@@ -500,7 +500,7 @@ def _grants(visit: PageRequest, details: PaymentDetails) -> list[GrantForm]:
         GrantForm(
             grant_id=number,
             title=visit.say("refund-of", number=number),
-            rest=rest.told(visit.language),
+            rest=rest.format(visit.language),
             most=rest.decimal,
             is_whole=rest.currency is Currency.XTR,
         )

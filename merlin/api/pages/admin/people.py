@@ -15,11 +15,11 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.admin.page import rooms
+from merlin.api.pages.admin.page import admin_links
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark, refusal_text
-from merlin.api.pages.page import Keeping, Link, PageRequest, render_page, when, word
+from merlin.api.pages.page import Keeping, Link, PageRequest, render_page, state_text, when
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Page, Sought, page_of, page_part
 from merlin.app import users
@@ -77,7 +77,7 @@ async def show_deeds(
     found, cursor = await page_part(ctx, actor, page, target, act)
     names = await ctx.read(users.display_names, [whose]) if whose else {}
     view = DeedsView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         only=_called(visit, whose, names.get(whose)) if whose else "",
         rows=deeds_of(visit, found),
         next_href=next_href(visit, cursor),
@@ -102,7 +102,7 @@ def _deed(visit: PageRequest, entry: AuditEntry) -> Deed:
 
 def _words(visit: PageRequest, action: str) -> str:
     """Return what was done in words; the action itself where it has none."""
-    said = word(visit, "audit", action.replace(".", "-"))
+    said = state_text(visit, "audit", action.replace(".", "-"))
     return said if said != action.replace(".", "-") else action
 
 
@@ -193,7 +193,7 @@ async def show_people(
     """Return one part of the people, or those whom some words name."""
     found, cursor = await users_part(visit.context, visit.caller.actor, page, query)
     view = PeopleView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         query=query,
         count=visit.say("people-count", count=found.count),
         rows=tuple(_row(visit, each) for each in found.users),
@@ -278,7 +278,7 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
     person, datasets = await visit.context.read(read, caller.actor)
     is_self = user_id == caller.user_id
     view = PersonView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         user_id=user_id,
         title=_title(visit, person),
         role=visit.say(f"role-{person.role.value}"),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import rooms
+from merlin.api.pages.admin.page import admin_links
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Selling, render_page
 from merlin.api.pages.plans import until
@@ -134,7 +134,7 @@ async def _page(
     billing, actor = visit.services.billing, visit.caller.actor
     found = await visit.services.store.read(lambda: payments.list_codes(billing, actor))
     view = PromosView(
-        rooms=rooms(visit),
+        rooms=admin_links(visit),
         rows=tuple(_row(visit, each) for each in found[:_MOST_CODES]),
         plans=tuple(
             (each.name, each.titled(visit.language)) for each in payments.plans_for_codes(billing)

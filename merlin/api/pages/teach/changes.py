@@ -28,7 +28,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import Hex
 from merlin.app import changes
-from merlin.app.changes import ChangeState, ChangeView, FileChange
+from merlin.app.changes import ChangeView, FileChange
 from merlin.app.context import Context
 from merlin.app.idempotency import perform_once
 from merlin.core.errors import NotFound
@@ -37,21 +37,21 @@ from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Badge
 from merlin.course.catalogue import Catalogue, Course
-from merlin.dataset.changes import format_subject
+from merlin.dataset.changes import ChangeState, format_subject
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
 MOST_LINES = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ComparedLine:
     """One line with its end; `is_other`: the other text has not got it."""
 
     words: str
     is_other: bool
 
 
-Lines = tuple[Line, ...]
+Lines = tuple[ComparedLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ def _alike(mine: Sequence[str], others: Sequence[str]) -> Sequence[Match]:
     return SequenceMatcher(None, mine, others).get_matching_blocks()
 
 
-def _marked(lines: Sequence[str], alike: Iterator[tuple[int, int]]) -> Iterator[Line]:
+def _marked(lines: Sequence[str], alike: Iterator[tuple[int, int]]) -> Iterator[ComparedLine]:
     """Yield the lines; `alike` are begin and length of those that both texts have."""
     known = {place for begin, size in alike for place in range(begin, begin + size)}
     for place, line in enumerate(lines):
-        yield Line(line, place not in known)
+        yield ComparedLine(line, place not in known)
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
