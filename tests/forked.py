@@ -18,7 +18,7 @@ from merlin.cli import GROUPS
 
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (
-    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.known"),
+    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.models"),
     *("engine.main", "engine.trainers.recall.train"),
 )
 _OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")

@@ -139,7 +139,7 @@ def ask(
     json: AsJson = False,
 ) -> None:
     """Ask a model; the answer goes to stdout, which model it was to stderr."""
-    from merlin.wiring.asking import ask_model
+    from merlin.wiring.daemon_requests import ask_model
 
     answer = ask_model(configuration(config), question, dataset, model)
     if json:

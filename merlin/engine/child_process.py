@@ -16,7 +16,21 @@ from typing import Any, BinaryIO
 
 # What a child needs not: secrets of ours.
 _SECRETS = ("MERLIN_", "CREDENTIALS_DIRECTORY")
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Of these, those that the engine has set for itself.
+_own_limits: set[str] = set()
 _PACKAGES = str(Path(__file__).parents[2])
+
+
+def limit_own_threads() -> None:
+    """Let this process compute on one thread, where nobody said how many.
+
+    A second one makes its small trainings slower. Children choose for themselves.
+    """
+    for name in _THREADS:
+        if name not in os.environ:
+            os.environ[name] = "1"
+            _own_limits.add(name)
 
 
 def child_environment(**added: str) -> dict[str, str]:
@@ -24,7 +38,11 @@ def child_environment(**added: str) -> dict[str, str]:
 
     `added` counts before that.
     """
-    own = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_SECRETS) and name not in _own_limits
+    }
     path = os.pathsep.join(filter(None, [_PACKAGES, own.get("PYTHONPATH")]))
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
     return own | offline | added

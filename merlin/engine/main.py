@@ -6,7 +6,6 @@ The application is the OpenAI protocol under /v1, with health and pages beside i
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from collections import Counter
@@ -33,6 +32,7 @@ from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine.api import health, inference, training, webhooks
 from merlin.engine.auth import RequestGuard, check_owner
 from merlin.engine.bases import Bases
+from merlin.engine.child_process import limit_own_threads
 from merlin.engine.clients import TooMany
 from merlin.engine.context import Engine, open_engine
 from merlin.engine.job_events import bug_message, protocol_language
@@ -50,8 +50,6 @@ log = get_logger(__name__)
 FINISH_S = 10
 # All large bodies under way together.
 BODIES_BYTES = 128 * 1024 * 1024
-# A second thread of BLAS makes small trainings slower.
-_BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # The trainer's thread gives way to an answer five times sooner than Python's default.
 _SWITCH_S = 0.001
 
@@ -79,8 +77,7 @@ def serve_on(
     still_alive: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve on a listening socket as `serve` does."""
-    for name in _BLAS:
-        os.environ.setdefault(name, "1")
+    limit_own_threads()
     sys.setswitchinterval(_SWITCH_S)
     address = listener.getsockname()
     log.info("engine listens", host=address[0], port=address[1])

@@ -39,7 +39,7 @@ from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
-from merlin.wiring.office import OfficeSettings
+from merlin.wiring.provider_settings import OfficeSettings
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway

@@ -39,7 +39,7 @@ from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
 from merlin.wiring.leading import Leading
-from merlin.wiring.office import OfficeSettings
+from merlin.wiring.provider_settings import OfficeSettings
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001

@@ -20,8 +20,8 @@ from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import NamedModel
 from merlin.wiring.database import make_cipher, opened
-from merlin.wiring.known import example_tokens, known_models
-from merlin.wiring.office import OfficeSettings
+from merlin.wiring.models import example_tokens, known_models
+from merlin.wiring.provider_settings import OfficeSettings
 
 
 class ContextValues(TypedDict):

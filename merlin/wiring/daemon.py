@@ -36,7 +36,7 @@ from merlin.training.prove import Evaluator, ModelInventory
 from merlin.wiring.changing import changing
 from merlin.wiring.database import make_cipher, opened_whole
 from merlin.wiring.health import engine_look
-from merlin.wiring.known import example_tokens, named_models
+from merlin.wiring.models import example_tokens, named_models
 from merlin.wiring.providers import asker, terms, trainer
 
 log = get_logger(__name__)

@@ -37,12 +37,12 @@ def _once(say: Say) -> Say:
     """Return `say` that tells one sentence a single time, however many steps a command has."""
     said: set[str] = set()
 
-    def told(key: str, **arguments: object) -> None:
+    def say_once(key: str, **arguments: object) -> None:
         if key not in said:
             said.add(key)
             say(key, **arguments)
 
-    return told
+    return say_once
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ def start_bot(config: Config) -> None:
     from merlin.chat.preset import read_presets
     from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
-    from merlin.wiring.known import assistant, chosen, known_models
-    from merlin.wiring.office import office_settings
+    from merlin.wiring.models import assistant, chosen, known_models
+    from merlin.wiring.provider_settings import office_settings
 
     run_bot(
         BotSettings(
@@ -121,8 +121,8 @@ def start_api(config: Config) -> None:
     from merlin.billing.plan import read_plans
     from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
-    from merlin.wiring.known import assistant, chosen, known_models
-    from merlin.wiring.office import office_settings
+    from merlin.wiring.models import assistant, chosen, known_models
+    from merlin.wiring.provider_settings import office_settings
 
     is_webhook = config.telegram.mode == "webhook"
     token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""

@@ -15,8 +15,8 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.known import known_models
-from merlin.wiring.office import office_settings
+from merlin.wiring.models import known_models
+from merlin.wiring.provider_settings import office_settings
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 

@@ -35,8 +35,8 @@ from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.known import known_models
-from merlin.wiring.office import office_settings
+from merlin.wiring.models import known_models
+from merlin.wiring.provider_settings import office_settings
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.

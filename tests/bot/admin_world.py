@@ -11,8 +11,8 @@ from merlin.account.roles import Roles
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
-from merlin.wiring.known import known_models
-from merlin.wiring.office import OfficeSettings, office_settings
+from merlin.wiring.models import known_models
+from merlin.wiring.provider_settings import OfficeSettings, office_settings
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}

@@ -14,7 +14,7 @@ from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.training.sunset import NamedModel
-from merlin.wiring.office import OfficeSettings
+from merlin.wiring.provider_settings import OfficeSettings
 
 pytestmark = pytest.mark.functional
 

@@ -40,7 +40,7 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
-from merlin.wiring.office import OfficeSettings
+from merlin.wiring.provider_settings import OfficeSettings
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"

@@ -22,7 +22,7 @@ from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.asking import answering, company, dataset_of
+from merlin.bot.handlers.answering import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.menu import View
 from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models

@@ -7,7 +7,7 @@ from dataclasses import replace
 from merlin.app import courses
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
+from merlin.bot.handlers.answering import abroad, answering, company, refitted, wish_of
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.model_catalogue import ModelCatalogue, ModelOption, Windows, list_models

@@ -27,7 +27,7 @@ from merlin.billing.quota import Gift, Quotas
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import short
-from merlin.bot.handlers.asking import dataset_of
+from merlin.bot.handlers.answering import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words

@@ -12,7 +12,7 @@ from merlin.app import courses
 from merlin.app.dialogs import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.asking import abroad, answering, refitted
+from merlin.bot.handlers.answering import abroad, answering, refitted
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import View
 from merlin.chat.preset import (

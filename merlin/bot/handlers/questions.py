@@ -33,7 +33,7 @@ from merlin.bot import menu, rendering
 from merlin.bot.addressing import LONG_UNITS
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
 from merlin.bot.files import Sent
-from merlin.bot.handlers.asking import (
+from merlin.bot.handlers.answering import (
     Answer,
     Talk,
     ask,

@@ -21,7 +21,7 @@ from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import menu, rendering
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
-from merlin.bot.handlers.asking import (
+from merlin.bot.handlers.answering import (
     answering,
     begin_topic,
     dataset_of,

@@ -8,7 +8,7 @@ from datetime import date
 
 from merlin.config import Config
 from merlin.training.sunset import NamedModel
-from merlin.wiring.known import example_tokens, named_models
+from merlin.wiring.models import example_tokens, named_models
 
 
 @dataclass(frozen=True, slots=True)
