@@ -14,7 +14,6 @@ from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.app.inbox import Update
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.model_catalogue import KnownModels
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
@@ -48,7 +47,7 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """The providers by name, and what config says of them; `known` are the models' prices.
+    """The providers by name, and what config says of them.
 
     `keep_s` is how often abandoned questions are given back, in seconds; 0: never. `aclose` lets
     the connections of the answerers go.
@@ -56,7 +55,6 @@ class Behind:
 
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
     means: Means = field(default_factory=Means)
-    known: KnownModels = field(default_factory=KnownModels)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     keep_s: float = 0.0
     aclose: Callable[[], Awaitable[None]] = _nothing

@@ -20,7 +20,6 @@ from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
 from merlin.billing.plan import Plan
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.route import General
 from merlin.config.settings import AnswerBudget, ApiConfig
 from merlin.config.shop import PaymentsConfig
@@ -37,9 +36,8 @@ from merlin.providers.openid import HttpIssuer, OpenIdSettings
 from merlin.training.promotion_store import Promotions
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import context_values
+from merlin.wiring.context import ContextValues
 from merlin.wiring.database import opened_whole
-from merlin.wiring.provider_settings import OfficeSettings
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
@@ -79,8 +77,7 @@ class ApiSettings:
     allows_plain: bool = False
     openid: OpenIdSettings | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    office: OfficeSettings = field(default_factory=OfficeSettings)
-    known: KnownModels = field(default_factory=KnownModels)
+    values: ContextValues = field(default_factory=ContextValues)
 
 
 # Questions that come through the api belong to no bot of Telegram.
@@ -109,7 +106,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     where, store = settings.listening, Store(writer)
     return ApiServices(
         store=store,
-        **context_values(settings.office, settings.known),
+        **settings.values,
         db=writer.db,
         state_dir=settings.state_dir,
         admins=settings.admins,
@@ -155,7 +152,7 @@ def _answering(settings: ApiSettings) -> Behind:
 
     general = [(each.name, each.model) for each in settings.providers]
     means = Means(general, settings.assistant, settings.vision)
-    return Behind(answerers, means, settings.known, settings.patience, KEEP_S, aclose)
+    return Behind(answerers, means, settings.patience, KEEP_S, aclose)
 
 
 def _read_picture(db: Database) -> Picture:

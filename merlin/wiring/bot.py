@@ -20,7 +20,6 @@ from merlin.billing.plan import Plan
 from merlin.bot.main import run
 from merlin.bot.services import BotServices, Pace
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.preset import Preset
 from merlin.chat.route import General
 from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
@@ -36,10 +35,9 @@ from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import context_values
+from merlin.wiring.context import ContextValues
 from merlin.wiring.database import opened_whole
 from merlin.wiring.leading import Leading
-from merlin.wiring.provider_settings import OfficeSettings
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001
@@ -80,11 +78,10 @@ class BotSettings:
     transcription: General | None = None
     vision: General | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
-    known: KnownModels = field(default_factory=KnownModels)
     presets: tuple[Preset, ...] = ()
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
-    office: OfficeSettings = field(default_factory=OfficeSettings)
+    values: ContextValues = field(default_factory=ContextValues)
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -167,7 +164,7 @@ def _services(
         lead=leading,
         owner=this_process(),
         answerers=answerers,
-        **context_values(settings.office, settings.known),
+        **settings.values,
         db=database,
         bot_id=bot_id(settings.token),
         state_dir=settings.state_dir,

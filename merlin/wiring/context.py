@@ -12,6 +12,7 @@ from merlin.app.context import Context
 from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import KnownModels
 from merlin.config import Config
+from merlin.config.settings import ProviderConfig
 from merlin.core.clock import utc_now
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
@@ -20,11 +21,10 @@ from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import NamedModel
 from merlin.wiring.database import make_cipher, opened
-from merlin.wiring.models import example_tokens, known_models
-from merlin.wiring.provider_settings import OfficeSettings
+from merlin.wiring.models import example_tokens, known_models, named_models
 
 
-class ContextValues(TypedDict):
+class ContextValues(TypedDict, total=False):
     """The fields of a Context that the configuration of providers and budgets gives."""
 
     terms: Mapping[str, Terms]
@@ -36,20 +36,20 @@ class ContextValues(TypedDict):
     checker: EditChecker
 
 
-def context_values(settings: OfficeSettings, models: KnownModels) -> ContextValues:
-    """Return what the configuration says of providers and budgets."""
-    caps = Caps(*settings.caps)
+def context_values(config: Config) -> ContextValues:
+    """Return what a configuration says of providers and budgets."""
+    models = known_models(config)
     own = {provider: price.currency for (provider, _), price in models.own.items()}
     every = {price.currency for price in models.prices.values()}
     usual = next(iter(every)) if len(every) == 1 else "USD"
     return ContextValues(
-        terms={name: _terms(settings, models, caps, name) for name in settings.providers},
-        caps=caps,
-        currencies={name: own.get(name, usual) for name in settings.providers},
-        sunsets=settings.sunsets,
-        named_models=settings.named_models,
+        terms={each.name: _terms(config, models, each) for each in config.providers},
+        caps=_caps(config),
+        currencies={each.name: own.get(each.name, usual) for each in config.providers},
+        sunsets=_sunsets(config),
+        named_models=named_models(config),
         known=models,
-        checker=EditChecker(settings.example_tokens),
+        checker=EditChecker(example_tokens(config)),
     )
 
 
@@ -79,17 +79,25 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
         yield command_context(config, database)
 
 
-def _terms(settings: OfficeSettings, models: KnownModels, caps: Caps, provider: str) -> Terms:
+def _caps(config: Config) -> Caps:
+    return Caps(config.budget.per_job_micro, config.budget.per_month_micro)
+
+
+def _sunsets(config: Config) -> dict[str, date]:
+    return {name: each.sunset for name, each in config.base_models.items() if each.sunset}
+
+
+def _terms(config: Config, models: KnownModels, provider: ProviderConfig) -> Terms:
     """Return a provider's terms as far as the configuration knows them; nobody is asked."""
+    sunsets = _sunsets(config)
 
     def refusal(base_model: str) -> Decision | None:
-        ends = settings.sunsets.get(base_model)
-        return policy.refuse_fading_base(base_model, ends, utc_now().date())
+        return policy.refuse_fading_base(base_model, sunsets.get(base_model), utc_now().date())
 
     return Terms(
-        price=partial(models.price, provider),
-        active_jobs=settings.active_jobs.get(provider, 1),
-        caps=caps,
+        price=partial(models.price, provider.name),
+        active_jobs=provider.limits.active_jobs,
+        caps=_caps(config),
         sunset_refusal=refusal,
-        sunset=settings.sunsets.get,
+        sunset=sunsets.get,
     )

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from merlin.config import Config
-from merlin.config.settings import RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, set_up_logging
@@ -111,7 +110,8 @@ def services_of(
 
     Without providers no credential is needed, and nothing may be launched.
     """
-    if config.repository is None:
+    repository = config.repository
+    if repository is None:
         raise ConfigError("config.yaml names no repository", "config-no-repository")
     with ExitStack() as stack:
         providers = {each.name: each for each in config.providers if has_providers}
@@ -123,7 +123,13 @@ def services_of(
         jobs, builds = Jobs(database), config.state_dir / "builds"
         intents, evaluator = Intents(database), Evaluator(Models(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
-        source = _source(config.repository, config)
+        source = GitSource(
+            repository.url,
+            repository.branch,
+            repository.directory,
+            config.state_dir / "mirror.git",
+            push_notes=repository.push,
+        )
         database.cipher = make_cipher(config)
         yield DaemonServices(
             db=database,
@@ -146,7 +152,7 @@ def services_of(
             evaluator=evaluator,
             inventory=ModelInventory(evaluator, trainers, settle_s),
             heartbeats=Heartbeats(database),
-            pace=Pace(config.repository.interval_s, config.daemon.tick_s),
+            pace=Pace(repository.interval_s, config.daemon.tick_s),
             still_alive=still_alive,
             changing=changing(database, source),
             retention=config.retention,
@@ -154,16 +160,6 @@ def services_of(
             named_models=named_models(config),
             engine=engine_look(config),
         )
-
-
-def _source(repository: RepositoryConfig, config: Config) -> GitSource:
-    return GitSource(
-        repository.url,
-        repository.branch,
-        repository.directory,
-        config.state_dir / "mirror.git",
-        push_notes=repository.push,
-    )
 
 
 def _build_settings(config: Config, database: Database, source: GitSource) -> BuildSettings:

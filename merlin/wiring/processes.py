@@ -79,8 +79,8 @@ def start_bot(config: Config) -> None:
     from merlin.chat.preset import read_presets
     from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
-    from merlin.wiring.models import assistant, chosen, known_models
-    from merlin.wiring.provider_settings import office_settings
+    from merlin.wiring.context import context_values
+    from merlin.wiring.models import assistant, chosen
 
     run_bot(
         BotSettings(
@@ -108,8 +108,7 @@ def start_bot(config: Config) -> None:
             transcription=chosen(config.chat.transcription),
             vision=chosen(config.chat.vision),
             media_limits=config.chat.limits,
-            known=known_models(config),
-            office=office_settings(config),
+            values=context_values(config),
             presets=read_presets(config.chat.presets),
             text_key=credential(TEXT_KEY, is_needed=False) or None,
         )
@@ -121,8 +120,8 @@ def start_api(config: Config) -> None:
     from merlin.billing.plan import read_plans
     from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
-    from merlin.wiring.models import assistant, chosen, known_models
-    from merlin.wiring.provider_settings import office_settings
+    from merlin.wiring.context import context_values
+    from merlin.wiring.models import assistant, chosen
 
     is_webhook = config.telegram.mode == "webhook"
     token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""
@@ -142,8 +141,7 @@ def start_api(config: Config) -> None:
             hook_secrets={
                 hook: _secrets(name) for hook, name in config.api.hooks.credentials.items()
             },
-            office=office_settings(config),
-            known=known_models(config),
+            values=context_values(config),
             admins=config.telegram.admins,
             plans=read_plans(config.plans),
             selling=config.payments,

@@ -15,8 +15,7 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.models import known_models
-from merlin.wiring.provider_settings import office_settings
+from merlin.wiring.context import context_values
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 
@@ -51,8 +50,7 @@ def office(folder, **changes):
             database=config.database,
             state_dir=config.state_dir,
             listening=NOT_LIMITED,
-            office=office_settings(config),
-            known=known_models(config),
+            values=context_values(config),
         )
         with open_database(made.database) as database:
             migrate(database)

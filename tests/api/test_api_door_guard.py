@@ -18,7 +18,10 @@ DEAR = KnownModels(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
 def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
     caps = AnswerBudget(per_person_per_day=1e-6)
-    with opened(tmp_path, plans=plans, caps=caps, known=DEAR) as (site, _), asker(site) as client:
+    with (
+        opened(tmp_path, plans=plans, caps=caps, values={"known": DEAR}) as (site, _),
+        asker(site) as client,
+    ):
         assert ask(client, "Что такое граф?").status_code == 200
         refused = ask(client, "А что такое дерево?")
         error = refused.json()["error"]
@@ -35,7 +38,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
-    with opened(tmp_path, caps=caps, known=DEAR) as (site, _), asker(site) as client:
+    with opened(tmp_path, caps=caps, values={"known": DEAR}) as (site, _), asker(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200
         site.person(BORIS)
         with asker(site, BORIS) as other:

@@ -35,8 +35,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.models import known_models
-from merlin.wiring.provider_settings import office_settings
+from merlin.wiring.context import context_values
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.
@@ -147,8 +146,7 @@ def _over(lab, provider, selling, till):
         providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
         patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
-        office=office_settings(config),
-        known=known_models(config),
+        values=context_values(config),
         plans=(Plan("usual"), PLUS, PACK),
         selling=selling,
         till=till,

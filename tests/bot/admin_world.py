@@ -8,29 +8,29 @@ from bot_world import rows, settings_of
 from waiting import DEADLINE_S
 
 from merlin.account.roles import Roles
+from merlin.config import Config
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
-from merlin.wiring.models import known_models
-from merlin.wiring.provider_settings import OfficeSettings, office_settings
+from merlin.wiring.context import context_values
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
 AT = "2026-11-01T08:00:00.000000Z"
+CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}
 
 
 def with_admin(settings, **more):
     """Return the settings with vera as the admin."""
-    office = OfficeSettings(providers=("chat",))
-    return replace(settings, **{"admins": (VERA,), "office": office, **more})
+    values = context_values(Config.model_validate({"state_dir": "/", "providers": [CHAT]}))
+    return replace(settings, **{"admins": (VERA,), "values": values, **more})
 
 
 def beside(lab, telegram):
     """Return a bot's settings on the database of a lab's daemon, vera its admin."""
     made = settings_of(lab.config.state_dir, telegram)
-    office = office_settings(lab.config)
-    more = {"office": office, "known": known_models(lab.config)}
-    return with_admin(made, database=lab.config.database, **more)
+    values = context_values(lab.config)
+    return with_admin(made, database=lab.config.database, values=values)
 
 
 def grant(settings, user_id, role, scope=None):

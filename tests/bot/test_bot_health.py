@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
-from admin_world import BORIS, Chat, grant, with_admin
+from admin_world import BORIS, CHAT, Chat, grant, with_admin
 from bot_world import RunningBot, rows
 
+from merlin.config import Config
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.training.sunset import NamedModel
-from merlin.wiring.provider_settings import OfficeSettings
+from merlin.wiring.context import context_values
 
 pytestmark = pytest.mark.functional
 
-OFFICE = OfficeSettings(
-    providers=("chat",),
-    caps=(None, 20_000_000),
-    sunsets={"whisper-1": date(2027, 2, 26)},
-    named_models=(NamedModel("transcription", "chat", "whisper-1"),),
-)
+CONFIG = {
+    "state_dir": "/",
+    "providers": [CHAT],
+    "budget": {"per_month": 20},
+    "models": {"whisper-1": {"sunset": "2027-02-26"}},
+    "chat": {"transcription": {"provider": "chat", "model": "whisper-1"}},
+}
 
 
 @pytest.fixture
 def settings(settings):
-    return with_admin(settings, office=OFFICE)
+    return with_admin(settings, values=context_values(Config.model_validate(CONFIG)))
 
 
 def tell(settings, *notices):

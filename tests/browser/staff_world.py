@@ -27,12 +27,11 @@ from teaching_world import Keeper
 from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
-from merlin.core.money import Price
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.gather import Outcome
@@ -40,13 +39,12 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
-from merlin.wiring.provider_settings import OfficeSettings
+from merlin.wiring.context import context_values
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = Plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 # A thousandth of a dollar a million tokens.
-KNOWN = KnownModels(own={("engine", "recall"): Price("USD", 0, 0, 0, 1_000)})
 EPOCHS, STEPS = 4, 120
 
 
@@ -83,13 +81,21 @@ COURSES = {
 @contextmanager
 def staff_site(folder):
     """Run a site whose pipeline has been at work for some hours."""
-    office = OfficeSettings(
-        providers=("engine",),
-        active_jobs={"engine": 2},  # one runs, another may be launched
-        caps=(None, 5_000_000),
-        sunsets={"recall": utc_now().date() + timedelta(days=40)},
-    )
-    with running(folder, plans=(PLAN,), office=office, known=KNOWN) as site:
+    engine = {
+        "name": "engine",
+        "base_url": "http://127.0.0.1:1/v1",
+        "limits": {"active_jobs": 2},  # one runs, another may be launched
+        "prices": {"recall": {"input": 0, "output": 0, "training": 0.001}},
+    }
+    sunset = utc_now().date() + timedelta(days=40)
+    said = {
+        "state_dir": "/",
+        "providers": [engine],
+        "budget": {"per_month": 5},
+        "models": {"recall": {"sunset": sunset}},
+    }
+    values = context_values(Config.model_validate(said))
+    with running(folder, plans=(PLAN,), values=values) as site:
         site.teach(COURSES)
         site.numbers = count(7000)
         people(site)

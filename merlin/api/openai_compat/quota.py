@@ -143,7 +143,7 @@ def _cost(services: ApiServices, reply: Reply) -> Cost | None:
     """Return what a reply cost, None where nobody knows."""
     if reply.choice is None:
         return None
-    return services.door.known.cost(reply.choice, reply.model_id, reply.usage)
+    return services.known.cost(reply.choice, reply.model_id, reply.usage)
 
 
 log = get_logger(__name__)
