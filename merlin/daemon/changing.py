@@ -18,6 +18,9 @@ from merlin.core.log import get_logger, redact
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Batch, BatchResult, Change, Conflict, parse_subject
 from merlin.dataset.commit_batch import CommitSettings, commit_changes
+from merlin.dataset.commit_writer import GitBranch
+from merlin.db.database import Database
+from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
 
@@ -169,3 +172,14 @@ def _cut(text: str | None) -> str:
     if text is None:
         return "—"
     return text if len(text) <= TOLD_LETTERS else text[: TOLD_LETTERS - 1] + "…"
+
+
+def change_processor(database: Database, branch: GitBranch, clock: Clock) -> ChangeProcessor:
+    """Return the tick that commits to a branch what waits in a database."""
+    return ChangeProcessor(
+        CommitSettings(branch, Intents(database), clock),
+        Changes(database),
+        EditorNewsFeed(database),
+        Notices(database),
+        clock,
+    )

@@ -34,10 +34,10 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Store, Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
 from merlin.training.promotion_store import Promotions
-from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import ContextValues
 from merlin.wiring.database import opened_whole
+from merlin.wiring.models import ProviderSettings, answerers_of
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway

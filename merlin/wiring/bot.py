@@ -1,4 +1,4 @@
-"""The bot, put together: database, cipher, providers, signals."""
+"""The bot, put together: database, cipher, providers, the lead, signals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,11 +34,35 @@ from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store, Writer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
-from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import ContextValues
 from merlin.wiring.database import opened_whole
-from merlin.wiring.leading import Leading
+from merlin.wiring.models import ProviderSettings, answerers_of
+
+
+class Leading:
+    """The lead of a bot by the lock of one name."""
+
+    def __init__(self, lead: Lead) -> None:
+        self._lead = lead
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merlin-lead")
+
+    async def keep(self) -> bool:
+        """Return whether this process leads, taking the lead where it is free.
+
+        Raises DatabaseAway when nobody can say.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.keep)
+
+    async def release(self) -> None:
+        """Give the lead back; harmless when it is not ours."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.release)
+
+    def close(self) -> None:
+        """Give the lead back, and end the thread."""
+        self._thread.submit(self._lead.release).result()
+        self._thread.shutdown()
+
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001

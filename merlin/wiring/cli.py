@@ -1,10 +1,12 @@
-"""What commands need: asking the daemon, or doing its work where none is running."""
+"""What commands need: asking the daemon and waiting for it, or doing its work where none runs."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -14,12 +16,54 @@ from merlin.daemon.requests import KINDS, serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
 from merlin.db.database import Database
+from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.wiring.context import command_context
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
 from merlin.wiring.providers import missing_credentials
-from merlin.wiring.waiting import LATE_S, Say, until
+
+T = TypeVar("T")
+Say = Callable[..., None]
+
+LOOK_S = 0.1
+LATE_S = 30.0
+LEAD_LOOK_S = 1.0
+
+
+def until(
+    config: Config,
+    look: Callable[[], T | None],
+    work: Callable[[], object],
+    say: Say,
+    late: Callable[[], object],
+) -> T:
+    """Return the first thing that `look` finds: made by the daemon, or by `work` where none leads.
+
+    `say` tells the person what is waited for, `late` that it takes long. What `work` raises
+    passes through.
+    """
+    lead = Lead(config.state_dir, config.database)
+    begun = time.monotonic()
+    late_at, lead_at, is_told = begun + LATE_S, begun, False
+    while (found := look()) is None:
+        now = time.monotonic()
+        if now >= lead_at:
+            lead_at = now + LEAD_LOOK_S
+            if lead.take():
+                with lead:
+                    say("no-daemon")
+                    work()
+                continue
+            if not is_told:
+                say("asked-daemon")
+                is_told = True
+        if now > late_at:
+            late()
+            late_at += LATE_S
+        time.sleep(LOOK_S)
+    return found
+
 
 ENDED = (RequestState.DONE, RequestState.FAILED)
 

@@ -13,6 +13,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
+from merlin.daemon.changing import change_processor
 from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
@@ -32,7 +33,6 @@ from merlin.training.model_store import Models
 from merlin.training.poll import Poller
 from merlin.training.promotion_store import Promotions
 from merlin.training.prove import Evaluator, ModelInventory
-from merlin.wiring.changing import changing
 from merlin.wiring.database import make_cipher, opened_whole
 from merlin.wiring.health import engine_look
 from merlin.wiring.models import example_tokens, named_models
@@ -154,7 +154,7 @@ def services_of(
             heartbeats=Heartbeats(database),
             pace=Pace(repository.interval_s, config.daemon.tick_s),
             still_alive=still_alive,
-            changing=changing(database, source),
+            changing=change_processor(database, source.branch, utc_now),
             retention=config.retention,
             models=trainers,
             named_models=named_models(config),

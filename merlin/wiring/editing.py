@@ -17,10 +17,9 @@ from merlin.daemon.ticks import fetch
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Change, ChangeState, Edit, local_editor
 from merlin.dataset.preview import unified_diff
-from merlin.wiring.cli import ask, at_work
+from merlin.wiring.cli import LATE_S, Say, ask, at_work, until
 from merlin.wiring.context import command_context
 from merlin.wiring.database import make_cipher, opened
-from merlin.wiring.waiting import LATE_S, Say, until
 
 
 @contextmanager

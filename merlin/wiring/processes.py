@@ -77,10 +77,9 @@ def start_bot(config: Config) -> None:
     skip_unused_driver(config.database)
     from merlin.billing.plan import read_plans
     from merlin.chat.preset import read_presets
-    from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
     from merlin.wiring.context import context_values
-    from merlin.wiring.models import assistant, chosen
+    from merlin.wiring.models import assistant, chosen, providers_of
 
     run_bot(
         BotSettings(
@@ -118,10 +117,9 @@ def start_bot(config: Config) -> None:
 def start_api(config: Config) -> None:
     """Serve the pages, the open api and hooks until told to stop."""
     from merlin.billing.plan import read_plans
-    from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
     from merlin.wiring.context import context_values
-    from merlin.wiring.models import assistant, chosen
+    from merlin.wiring.models import assistant, chosen, providers_of
 
     is_webhook = config.telegram.mode == "webhook"
     token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""

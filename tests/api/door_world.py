@@ -15,7 +15,7 @@ from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.models import ProviderSettings
 
 MODEL = "stand-in-base"
 TWO_A_DAY = Plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})

@@ -26,7 +26,7 @@ from merlin.billing.quota import Quotas
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.models import ProviderSettings
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"

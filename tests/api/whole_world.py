@@ -33,9 +33,9 @@ from merlin.db.writer import Writer
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.api import ApiSettings, services_of
 from merlin.wiring.context import context_values
+from merlin.wiring.models import ProviderSettings
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.

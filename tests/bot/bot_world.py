@@ -15,8 +15,8 @@ from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import TelegramLimits
 from merlin.db.database import open_database
-from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.bot import BotSettings, serve
+from merlin.wiring.models import ProviderSettings
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 

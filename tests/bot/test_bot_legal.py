@@ -16,7 +16,7 @@ from merlin.config.settings import Retention
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 

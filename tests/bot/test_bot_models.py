@@ -15,7 +15,7 @@ from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
 from merlin.core.money import Price
 from merlin.db.database import open_database
-from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 

@@ -10,7 +10,7 @@ from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 

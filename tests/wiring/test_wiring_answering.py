@@ -6,7 +6,7 @@ import pytest
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.answering import providers_of
+from merlin.wiring.models import providers_of
 
 pytestmark = pytest.mark.unit
 
