@@ -51,7 +51,7 @@ class Rows:
     def __init__(self, *models):
         self.models = {model.model_row: model for model in models}
 
-    def standing(self):
+    def good_or_gone(self):
         return list(self.models.values())
 
     def conversations(self, *_):
