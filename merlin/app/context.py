@@ -1,4 +1,4 @@
-"""Context: what the acts of one process work with; built once, by `merlin.wiring.context`.
+"""Context: what the acts of one process work with; built by `merlin.wiring`.
 
 An act is a function of a context and an actor: it checks the permission, keeps the rule, reads or
 writes rows, notes the audit and returns a view. Acts are synchronous and run inside one

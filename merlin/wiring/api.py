@@ -21,6 +21,7 @@ from merlin.app.inbox import Inbox, Update
 from merlin.billing.plan import Plan
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.route import General
+from merlin.config import Config
 from merlin.config.settings import AnswerBudget, ApiConfig
 from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import utc_now
@@ -35,7 +36,7 @@ from merlin.db.writer import Store, Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
 from merlin.training.promotion_store import Promotions
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import ContextValues
+from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
 from merlin.wiring.models import ProviderSettings, answerers_of
 
@@ -77,7 +78,7 @@ class ApiSettings:
     allows_plain: bool = False
     openid: OpenIdSettings | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    values: ContextValues = field(default_factory=ContextValues)
+    config: Config | None = None
 
 
 # Questions that come through the api belong to no bot of Telegram.
@@ -106,7 +107,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     where, store = settings.listening, Store(writer)
     return ApiServices(
         store=store,
-        **settings.values,
+        **context_values(settings.config),
         db=writer.db,
         state_dir=settings.state_dir,
         admins=settings.admins,

@@ -23,6 +23,7 @@ from merlin.bot.services import BotServices, Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.preset import Preset
 from merlin.chat.route import General
+from merlin.config import Config
 from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
 from merlin.config.shop import PaymentsConfig
 from merlin.core.log import get_logger, hide_secrets, set_up_logging
@@ -35,7 +36,7 @@ from merlin.db.writer import Store, Writer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
 from merlin.wiring.bot_token import bot_id
-from merlin.wiring.context import ContextValues
+from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
 from merlin.wiring.models import ProviderSettings, answerers_of
 
@@ -106,7 +107,7 @@ class BotSettings:
     presets: tuple[Preset, ...] = ()
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
-    values: ContextValues = field(default_factory=ContextValues)
+    config: Config | None = None
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -189,7 +190,7 @@ def _services(
         lead=leading,
         owner=this_process(),
         answerers=answerers,
-        **settings.values,
+        **context_values(settings.config),
         db=database,
         bot_id=bot_id(settings.token),
         state_dir=settings.state_dir,

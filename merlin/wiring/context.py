@@ -36,8 +36,10 @@ class ContextValues(TypedDict, total=False):
     checker: EditChecker
 
 
-def context_values(config: Config) -> ContextValues:
-    """Return what a configuration says of providers and budgets."""
+def context_values(config: Config | None) -> ContextValues:
+    """Return what a configuration says of providers and budgets; nothing without one."""
+    if config is None:
+        return ContextValues()
     models = known_models(config)
     own = {provider: price.currency for (provider, _), price in models.own.items()}
     every = {price.currency for price in models.prices.values()}

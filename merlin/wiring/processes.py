@@ -78,7 +78,6 @@ def start_bot(config: Config) -> None:
     from merlin.billing.plan import read_plans
     from merlin.chat.preset import read_presets
     from merlin.wiring.bot import BotSettings, run_bot
-    from merlin.wiring.context import context_values
     from merlin.wiring.models import assistant, chosen, providers_of
 
     run_bot(
@@ -107,7 +106,7 @@ def start_bot(config: Config) -> None:
             transcription=chosen(config.chat.transcription),
             vision=chosen(config.chat.vision),
             media_limits=config.chat.limits,
-            values=context_values(config),
+            config=config,
             presets=read_presets(config.chat.presets),
             text_key=credential(TEXT_KEY, is_needed=False) or None,
         )
@@ -118,7 +117,6 @@ def start_api(config: Config) -> None:
     """Serve the pages, the open api and hooks until told to stop."""
     from merlin.billing.plan import read_plans
     from merlin.wiring.api import ApiSettings, run_api
-    from merlin.wiring.context import context_values
     from merlin.wiring.models import assistant, chosen, providers_of
 
     is_webhook = config.telegram.mode == "webhook"
@@ -139,7 +137,7 @@ def start_api(config: Config) -> None:
             hook_secrets={
                 hook: _secrets(name) for hook, name in config.api.hooks.credentials.items()
             },
-            values=context_values(config),
+            config=config,
             admins=config.telegram.admins,
             plans=read_plans(config.plans),
             selling=config.payments,

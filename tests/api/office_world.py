@@ -15,7 +15,6 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.context import context_values
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 
@@ -50,7 +49,7 @@ def office(folder, **changes):
             database=config.database,
             state_dir=config.state_dir,
             listening=NOT_LIMITED,
-            values=context_values(config),
+            config=config,
         )
         with open_database(made.database) as database:
             migrate(database)

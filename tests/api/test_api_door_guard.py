@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from configured import priced
 from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
 from site_world import BORIS
 
-from merlin.chat.model_catalogue import KnownModels
 from merlin.config.settings import AnswerBudget
-from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
 
-DEAR = KnownModels(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 0)})
+DEAR = priced(MODEL, input=1, output=1)
 
 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
 def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
     caps = AnswerBudget(per_person_per_day=1e-6)
     with (
-        opened(tmp_path, plans=plans, caps=caps, values={"known": DEAR}) as (site, _),
+        opened(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
         asker(site) as client,
     ):
         assert ask(client, "Что такое граф?").status_code == 200
@@ -38,7 +37,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
-    with opened(tmp_path, caps=caps, values={"known": DEAR}) as (site, _), asker(site) as client:
+    with opened(tmp_path, caps=caps, config=DEAR) as (site, _), asker(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200
         site.person(BORIS)
         with asker(site, BORIS) as other:

@@ -34,7 +34,6 @@ from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.context import context_values
 from merlin.wiring.models import ProviderSettings
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
@@ -146,7 +145,7 @@ def _over(lab, provider, selling, till):
         providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
         patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
-        values=context_values(config),
+        config=config,
         plans=(Plan("usual"), PLUS, PACK),
         selling=selling,
         till=till,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot_world import rows, settings_of
+from configured import config_of
 from waiting import DEADLINE_S
 
 from merlin.account.roles import Roles
-from merlin.config import Config
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
-from merlin.wiring.context import context_values
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
@@ -22,15 +21,14 @@ CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}
 
 def with_admin(settings, **more):
     """Return the settings with vera as the admin."""
-    values = context_values(Config.model_validate({"state_dir": "/", "providers": [CHAT]}))
-    return replace(settings, **{"admins": (VERA,), "values": values, **more})
+    config = config_of(providers=[CHAT])
+    return replace(settings, **{"admins": (VERA,), "config": config, **more})
 
 
 def beside(lab, telegram):
     """Return a bot's settings on the database of a lab's daemon, vera its admin."""
     made = settings_of(lab.config.state_dir, telegram)
-    values = context_values(lab.config)
-    return with_admin(made, database=lab.config.database, values=values)
+    return with_admin(made, database=lab.config.database, config=lab.config)
 
 
 def grant(settings, user_id, role, scope=None):

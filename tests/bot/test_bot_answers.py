@@ -8,9 +8,8 @@ import pytest
 from bot_troubles import ended, russian, texts
 from bot_world import RunningBot, rows, states
 from config_plans import plans_of
+from configured import priced
 
-from merlin.chat.model_catalogue import KnownModels
-from merlin.core.money import Price
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -138,8 +137,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
 
 
 def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
-    price = Price("USD", 1_000_000, 0, 2_000_000, 0)
-    dear = replace(settings, known=KnownModels(prices={"stand-in-base": price}))
+    dear = replace(settings, config=priced("stand-in-base", input=1, output=2))
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
         ended(telegram, dear, 1)

@@ -8,14 +8,13 @@ import pytest
 from bot_troubles import ended
 from bot_world import RunningBot, rows, states
 from config_plans import plans_of
+from configured import priced
 
-from merlin.chat.model_catalogue import KnownModels
 from merlin.config.settings import AnswerBudget
-from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
 
-DEAR = KnownModels(prices={"stand-in-base": Price("USD", 1_000_000, 1_000_000, 2_000_000, 0)})
+DEAR = priced("stand-in-base", input=1, output=2)
 PLANS = tuple(plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
 
 
@@ -31,7 +30,7 @@ def test_a_cap_that_is_reached_stops_whom_it_is_for(
 ):
     # With a plan for the person's cap, without one for everybody's.
     plans = PLANS if answered == 2 else ()
-    guarded = replace(settings, caps=caps, known=DEAR, plans=plans)
+    guarded = replace(settings, caps=caps, config=DEAR, plans=plans)
     with RunningBot(guarded):
         for number, name in enumerate(("anna", "anna", "boris"), 1):
             telegram.say(name, f"Вопрос {number}")

@@ -7,18 +7,16 @@ from dataclasses import replace
 import pytest
 from admin_world import BORIS, CHAT, Chat, grant, with_admin
 from bot_world import RunningBot, rows
+from configured import config_of
 
-from merlin.config import Config
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.wiring.context import context_values
 
 pytestmark = pytest.mark.functional
 
 CONFIG = {
-    "state_dir": "/",
     "providers": [CHAT],
     "budget": {"per_month": 20},
     "models": {"whisper-1": {"sunset": "2027-02-26"}},
@@ -28,7 +26,7 @@ CONFIG = {
 
 @pytest.fixture
 def settings(settings):
-    return with_admin(settings, values=context_values(Config.model_validate(CONFIG)))
+    return with_admin(settings, config=config_of(**CONFIG))
 
 
 def tell(settings, *notices):

@@ -10,10 +10,10 @@ from threading import Thread
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
+from configured import priced
 
 from merlin.billing.plan import Plan
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
-from merlin.core.money import Price
+from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.db.database import open_database
 from merlin.wiring.models import ProviderSettings
 
@@ -85,10 +85,8 @@ def settings(tmp_path, telegram, provider, elsewhere):
     made = settings_of(tmp_path, telegram, provider)
     let_serve(made, "stand-in-base")
     other = ProviderSettings("elsewhere", elsewhere.base_url, "sk-other", SMALL)
-    price = Price("USD", 300_000, 150_000, 1_200_000, 0)
-    return replace(
-        made, providers=(*made.providers, other), known=KnownModels(prices={LARGE: price})
-    )
+    config = priced(LARGE, input=0.3, cached_input=0.15, output=1.2)
+    return replace(made, providers=(*made.providers, other), config=config)
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows, settings_of
+from configured import config_of, priced
 from forked import code_of, start_bot
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.handlers.sessions import bar
-from merlin.chat.model_catalogue import KnownModels
-from merlin.core.money import Price
 from merlin.core.money import format_cost as told_money
 
 pytestmark = pytest.mark.functional
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.functional
 QUESTION = "Встретимся с Анной у площади Минина 14 мая в 10:30?"
 SHORT = "Обсудили встречу с Анной у Минина 14 мая в 10:30."
 INVENTED = "Обсудили встречу с Анной 15 мая."
-PRICE = Price("USD", 1_000_000, 0, 2_000_000, 0)
+PRICE = {"input": 1, "output": 2, "training": 0}
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def test_the_bar_shows_the_used_part():
 
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
     plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(20)})
-    known = KnownModels(windows={"stand-in-base": 8000}, prices={"stand-in-base": PRICE})
-    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
+    config = config_of(models={"stand-in-base": {"context": 8000, "price": PRICE}})
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     with RunningBot(replace(settings, providers=(model_of(settings),))):
         talk = Talk(telegram, settings)
         fresh = talk.say("/t").text
@@ -149,8 +148,8 @@ def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
     tmp_path, telegram, provider
 ):
     plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(3)})
-    known = KnownModels(prices={"stand-in-base": PRICE})
-    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
+    config = priced("stand-in-base", **PRICE)
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     settings = replace(settings, providers=(model_of(settings),))
     with RunningBot(settings):
         talk = Talk(telegram, settings)

@@ -20,6 +20,7 @@ from merlin.dataset.change_queue import Changes
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 
 import shelf_world
+from configured import config_of
 from site_world import running
 from store_world import World, checked, commit, examples, finding, spec
 from teaching_world import Keeper
@@ -29,7 +30,6 @@ from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
@@ -39,7 +39,6 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
-from merlin.wiring.context import context_values
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
@@ -88,14 +87,9 @@ def staff_site(folder):
         "prices": {"recall": {"input": 0, "output": 0, "training": 0.001}},
     }
     sunset = utc_now().date() + timedelta(days=40)
-    said = {
-        "state_dir": "/",
-        "providers": [engine],
-        "budget": {"per_month": 5},
-        "models": {"recall": {"sunset": sunset}},
-    }
-    values = context_values(Config.model_validate(said))
-    with running(folder, plans=(PLAN,), values=values) as site:
+    models = {"recall": {"sunset": sunset}}
+    config = config_of(providers=[engine], budget={"per_month": 5}, models=models)
+    with running(folder, plans=(PLAN,), config=config) as site:
         site.teach(COURSES)
         site.numbers = count(7000)
         people(site)
