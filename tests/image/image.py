@@ -28,10 +28,6 @@ ONLY_DEPENDS = tuple(
 UNREAD = tuple(f"/usr/share/{name}/" for name in ("doc", "info", "locale", "man"))
 # Made by the packages' scripts, so no package names them.
 GENERATED = ("etc/passwd", "etc/group", "etc/ld.so.cache", "etc/ssl/certs", "usr/lib/python3.11")
-SOURCE = (
-    "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-    "http://deb.debian.org/debian bookworm main\n"
-)
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 CHROOT = ("--isolation", "chroot", "--network", "host")
 
@@ -77,10 +73,12 @@ def _files_of(names: set[str]) -> set[Path]:
 
 
 def _describe(folder: Path, names: set[str]) -> None:
-    """Write what dpkg shall know of the packages, and where apt asks for more."""
+    """Write what dpkg shall know of the packages, and that apt asks where this machine does."""
     dpkg, apt = folder / "var/lib/dpkg", folder / "etc/apt"
     apt.mkdir(parents=True)
-    (apt / "sources.list").write_text(SOURCE, "ascii")
+    for path in Path("/etc/apt").glob("sources.list*"):
+        copy = shutil.copytree if path.is_dir() else shutil.copy
+        copy(path, apt / path.name)
     (dpkg / "info").mkdir(parents=True)
     known = Path("/var/lib/dpkg/status").read_text("utf-8").split("\n\n")
     kept = [each for each in known if each.partition("\n")[0].removeprefix("Package: ") in names]
