@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in wanted or ([] if word == "--version" else GROUPS):
         _register(name)
     try:
-        app(args=None if argv is None else list(argv), standalone_mode=True)
+        app(args=None if argv is None else list(argv), prog_name="merlin")
     except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C
         return end.code if isinstance(end.code, int) else 1
     except BrokenPipeError:  # the reader of our output went away: nothing to say to it

@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
 from io import BytesIO, StringIO, TextIOWrapper
 from itertools import product
 from pathlib import Path
 from string import Formatter
-from unittest.mock import patch
 from urllib.parse import quote
 
 from typer.main import get_command
@@ -251,25 +249,15 @@ def commands(house):
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
     run("--help")  # whatever command is not wanted stays unknown till then
-    for words in sorted(_verbs(_command(app))):
+    for words in sorted(_verbs(get_command(app))):
         out = run(*words.split(), "--help")[1] if words else _overview()
         told[f"{' '.join(['merlin', *words.split()])} --help"] = _unboxed(out)
     return told
 
 
-@cache
-def _tree(app, *_counts):
-    return get_command(app)
-
-
-def _command(app):
-    """Return the tree of the commands that there are by now; it takes a tenth of a second."""
-    return _tree(app, len(app.registered_commands), len(app.registered_groups))
-
-
 def _overview():
     """Return the first help, whose order is that in which this process's commands were wanted."""
-    code = "import sys; sys.argv[0] = 'merlin'; from merlin.cli import main; main()"
+    code = "from merlin.cli import main; main()"
     words = [sys.executable, "-c", code, "--help"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
@@ -277,13 +265,7 @@ def _overview():
 def run(*words):
     """Run a command here, as `merlin`; return its exit code and what it said."""
     out = TextIOWrapper(BytesIO(), "utf-8", newline="")
-    with (
-        redirect_stdout(out),
-        redirect_stderr(StringIO()) as err,
-        patch.object(sys, "argv", ["merlin"]),
-        patch.object(sys.modules["__main__"], "__package__", ""),
-        patch("typer.main.get_command", _command),
-    ):
+    with redirect_stdout(out), redirect_stderr(StringIO()) as err:
         code = main(words)
     out.flush()
     return code, out.buffer.getvalue().decode(), err.getvalue()
