@@ -171,11 +171,15 @@ class Transcriber:
             await self._end()
 
     async def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        child = self._child
+        if child is None:
+            return
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        # Only now: who is cancelled above leaves it to be waited for, by `close` at the latest.
+        if self._child is child:
+            self._child = None
 
     async def close(self) -> None:
         """Let the model go; who still waits is told that it broke."""

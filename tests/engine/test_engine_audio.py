@@ -5,6 +5,8 @@ It writes nonsense, the same for the same tone: what is tested is the way there 
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import re
 import signal
@@ -21,6 +23,7 @@ from tiny_whisper import whisper_in
 from waiting import wait_until
 
 from merlin.engine.settings import AnsweringSettings
+from merlin.engine.transcription import Transcriber, TranscriptionRequest
 
 pytestmark = pytest.mark.functional
 TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
@@ -173,6 +176,25 @@ def test_the_child_ends_with_the_engine(whisper, tmp_path):
     with engine_in_thread(tmp_path, hearing=str(whisper)) as desk:
         hear(desk)
         assert set(children()) - before
+    assert not set(children()) - before
+
+
+@pytest.mark.parametrize("turns", [2, 4, 8])
+def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_path, turns):
+    sound = tmp_path / "tone.wav"
+    sound.write_bytes(tone())
+    before = set(children())
+
+    async def transcribe_and_close():
+        transcriber = Transcriber(str(whisper), "cpu", 1e-9, tmp_path / "child.log")
+        await transcriber.transcribe(TranscriptionRequest(str(sound)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await transcriber.close()
+
+    asyncio.run(transcribe_and_close())
+    # A transport that is still open warns here, and pytest makes an error of it.
+    gc.collect()
     assert not set(children()) - before
 
 

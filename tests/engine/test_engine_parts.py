@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -16,7 +18,7 @@ from waiting import wait_until
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import child_process, conversations
+from merlin.engine import conversations
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
 from merlin.engine.settings import EngineSettings
@@ -32,15 +34,22 @@ def rows(tmp_path):
     made.close()
 
 
-def test_the_threads_of_the_engine_do_not_bind_its_children(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setenv("MKL_NUM_THREADS", "3")
-    monkeypatch.setattr(child_process, "_own_limits", set())
-    child_process.limit_own_threads()
-    assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("1", "3")
-    environment = child_process.child_environment()
-    assert "OMP_NUM_THREADS" not in environment
-    assert environment["MKL_NUM_THREADS"] == "3"
+def test_the_threads_of_the_engine_do_not_bind_its_children():
+    code = (
+        "import json, os; from merlin.engine import child_process as own; own.limit_own_threads();"
+        "print(json.dumps([dict(os.environ), own.child_environment()]))"
+    )
+    path = os.pathsep.join(filter(None, sys.path))
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": path, "MKL_NUM_THREADS": "3"},
+        capture_output=True,
+        check=True,
+    )
+    engine, child = json.loads(told.stdout)
+    assert (engine["OMP_NUM_THREADS"], engine["MKL_NUM_THREADS"]) == ("1", "3")
+    assert "OMP_NUM_THREADS" not in child
+    assert child["MKL_NUM_THREADS"] == "3"
 
 
 def test_a_token_is_a_word_or_a_sign():
