@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from merlin.billing.plan import Format
-from merlin.chat.route import General, ModelRequest
+from merlin.chat.model_catalogue import General, ModelRequest
 from merlin.core.messages import FREELY, Message, SamplingParams
 
 ALONE = "merlin"

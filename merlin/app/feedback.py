@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from merlin.app import proposals, sessions
 from merlin.app.actor import Actor
-from merlin.app.consents import has_consent
 from merlin.app.context import Context
+from merlin.app.proposals import has_consent
 from merlin.app.sessions import TurnView
 from merlin.chat.feedback import Rating, Ratings, toggle_rating
 from merlin.chat.model_catalogue import ModelCatalogue

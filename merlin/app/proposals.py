@@ -1,15 +1,16 @@
 """Examples that people propose: a correction of an answer, or a question with its answer.
 
-Each waits for the editors of its dataset, masked. Nobody's words are taken without their consent.
+The consent to learn from them is asked, given, declined, taken back. Each waits for
+the editors of its dataset, masked. Nobody's words are taken without their consent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from merlin.account.users import ConsentKind, Consents
 from merlin.app import examples
 from merlin.app.actor import Actor
-from merlin.app.consents import has_consent
 from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
 from merlin.app.views import described
@@ -27,9 +28,47 @@ from merlin.dataset.proposals import (
     ProposalState,
     mask_personal_data,
 )
+from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
 
 __all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
+
+TRAINING = ConsentKind.TRAINING
+# The version of the words under `consent-asked`; other words need an answer of their own.
+VERSION = "2026-11"
+
+
+def has_consent(ctx: Context, actor: Actor) -> bool:
+    """Return whether the actor lets corrections be learnt."""
+    return Consents(ctx.db, ctx.clock).has(actor.user_id, TRAINING)
+
+
+def has_declined(ctx: Context, actor: Actor) -> bool:
+    """Return whether the actor was asked for the consent, and there is none."""
+    consents = Consents(ctx.db, ctx.clock)
+    was_asked = consents.was_asked(actor.user_id, TRAINING)
+    return was_asked and not consents.has(actor.user_id, TRAINING)
+
+
+def give_consent(ctx: Context, actor: Actor) -> None:
+    """Let corrections be learnt."""
+    Consents(ctx.db, ctx.clock).give(actor.user_id, TRAINING, VERSION)
+
+
+def decline_consent(ctx: Context, actor: Actor) -> None:
+    """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
+    Consents(ctx.db, ctx.clock).decline(actor.user_id, TRAINING, VERSION)
+
+
+def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
+    """Take the consent back with all that was proposed; return the models that learnt of it.
+
+    None where there was no consent.
+    """
+    if not Consents(ctx.db, ctx.clock).revoke(actor.user_id, TRAINING):
+        return None
+    Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
+    return Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,7 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest
 
-from merlin.app.dialogs import Dialogs
-from merlin.app.inbox import UpdateState
+from merlin.app.inbox import Dialogs, UpdateState
 from merlin.app.outbox import Outbox
 from merlin.bot import menu
 from merlin.bot.context import (

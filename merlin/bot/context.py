@@ -36,14 +36,22 @@ from telegram.ext import (
 
 from merlin.account.roles import Roles
 from merlin.account.users import User, Users
-from merlin.app.dialogs import Dialog, Dialogs
-from merlin.app.inbox import Inbox, Outcome, Update, UpdateState, json_integer, json_object
+from merlin.app.inbox import (
+    Dialog,
+    Dialogs,
+    Inbox,
+    Outcome,
+    Update,
+    UpdateState,
+    json_integer,
+    json_object,
+)
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.billing.repository import Billing
 from merlin.bot.bot_api import BotApi
+from merlin.bot.entities import split
 from merlin.bot.files import Files, Sent, sent_of
-from merlin.bot.markdown.entities import split
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass

@@ -19,10 +19,10 @@ from telegram.error import NetworkError, TimedOut
 from merlin.app.inbox import json_integer
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
-from merlin.chat.media import UnusableFile
 from merlin.config.settings import MEGABYTE
 from merlin.core.log import get_logger
 from merlin.core.server import join_pieces
+from merlin.providers.documents import UnusableFile, too_large
 
 log = get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Files:
             told = await _bounded(answer, _LARGEST_WORD)
             path, size = _path(answer.status, told)
         if size > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise too_large(limit_bytes)
         async with self._answer(f"{self._file_url}/{quote(path)}") as answer:
             if answer.status != _OK:
                 raise _refusal(answer.status, "")
@@ -127,8 +127,8 @@ def _as_network_error(error: Exception) -> NetworkError:
 async def _bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """Return a body, read no further than it may be long. Raises Unreadable."""
     if (answer.content_length or 0) > most:
-        raise _too_large(most)
-    return await join_pieces(answer.content.iter_chunked(_CHUNK), most, _too_large(most))
+        raise too_large(most)
+    return await join_pieces(answer.content.iter_chunked(_CHUNK), most, too_large(most))
 
 
 def _path(status: int, told: bytes) -> tuple[str, int]:
@@ -150,14 +150,10 @@ def _path(status: int, told: bytes) -> tuple[str, int]:
 def _refusal(status: int, words: str) -> Exception:
     """Return what a status other than 200 means."""
     if "too big" in words.lower():  # Telegram has no code for it, only words. Source: tdlib.
-        return _too_large(TELEGRAM_BYTES)
+        return too_large(TELEGRAM_BYTES)
     if status in {_BAD, _NOT_THERE}:
         return UnusableFile("media-gone")
     return NetworkError(f"Telegram answered {status}")
-
-
-def _too_large(most: int) -> UnusableFile:
-    return UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 # What people send besides text, and by which word we speak of it. A GIF is a document too, so

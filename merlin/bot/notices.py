@@ -17,10 +17,10 @@ from itertools import groupby
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
+from merlin.bot.entities import split
 from merlin.bot.handlers.admin import ANEW, short
 from merlin.bot.handlers.changes import solving
 from merlin.bot.loops import retry_until_stored
-from merlin.bot.markdown.entities import split
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.rendering import named, read_amount
 from merlin.bot.services import BotServices

@@ -33,7 +33,7 @@ from merlin.app.outbox import (
     WaitingRequests,
 )
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
-from merlin.bot.markdown.render import render
+from merlin.bot.markdown import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState

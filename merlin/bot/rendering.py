@@ -11,14 +11,14 @@ from merlin.account.users import Users
 from merlin.app.inbox import UpdateState
 from merlin.billing.plan import Allowance, Format
 from merlin.billing.purchases import Promise
-from merlin.bot.markdown.entities import copy_buttons, split
-from merlin.bot.markdown.render import render
+from merlin.bot.entities import copy_buttons, split
+from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
 from merlin.chat.answer import Ending, Reply
+from merlin.chat.model_catalogue import CandidateKind
 from merlin.chat.prompt import document_texts
-from merlin.chat.route import CandidateKind
+from merlin.chat.sessions import WindowCounter, WindowUsage
 from merlin.chat.turns import StoredAnswer, Turn
-from merlin.chat.window import WindowCounter, WindowUsage
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import keys, text
 from merlin.core.money import Amount, Cost, Currency, roubles, stars

@@ -10,13 +10,14 @@ from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.media import DocumentReader, Transcriber
-from merlin.chat.preset import Preset
-from merlin.chat.route import General
+from merlin.chat.model_catalogue import General
+from merlin.chat.presets import Preset
 from merlin.config.settings import MediaLimits, Retention, TelegramLimits
 from merlin.db.processes import Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
+from merlin.providers.documents import ChildReader
+from merlin.providers.openai_chat import OpenAIAudio
 
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
@@ -75,9 +76,9 @@ class BotServices(Context):
     general: Sequence[General] = ()
     assistant: General | None = None
     transcription: General | None = None
-    transcriber: Transcriber | None = None
+    transcriber: OpenAIAudio | None = None
     vision: General | None = None
-    reader: DocumentReader | None = None
+    reader: ChildReader | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
     presets: Sequence[Preset] = ()
     retention: Retention = field(default_factory=Retention)

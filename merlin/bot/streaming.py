@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from merlin.bot.bot_api import BotApi, ChatUnreachable
-from merlin.bot.markdown.entities import first_part
-from merlin.bot.markdown.render import render
+from merlin.bot.entities import first_part
+from merlin.bot.markdown import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.rendering import draw
 from merlin.chat.sessions import ChatPlace

@@ -16,8 +16,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from merlin.chat.route import Candidate
-from merlin.chat.window import limit_from_refusal
+from merlin.chat.model_catalogue import Candidate
+from merlin.chat.sessions import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.log import get_logger

@@ -1,4 +1,9 @@
-"""Which models serve and served, who may choose which, how much each can read.
+"""Which models serve and served, which may answer a question, how much each can read.
+
+A question is answered by the session's own model, else the serving model of its dataset; then by
+the chain: models that served before, the base with a few taught examples, and at last each
+provider's general model. Nothing is remembered between questions, so that a switch is seen with the
+next one.
 
 The list to choose from: what serves the session's dataset, what served it before and its base;
 then the models that the configuration names and those that the providers list. A model whose
@@ -7,27 +12,170 @@ provider says nothing of its window has 0 tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from hashlib import sha256
 
 from peewee import fn
 
-from merlin.chat.route import Candidate, CandidateKind, General, ModelRequest, is_revoked
-from merlin.chat.sessions import Session
-from merlin.chat.window import WindowCounter, WindowUsage
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.chat.sessions import Session, WindowCounter, WindowUsage
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, Price
 from merlin.dataset.builds import Build, build_from_row
-from merlin.db.database import Database, Parameter, Prepared, Row, transaction
+from merlin.db.database import Database, Parameter, Prepared, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
+from merlin.db.writer import Store
 from merlin.training.evaluate import Evaluation, Overlap
 from merlin.training.model_store import models, overlap_of, proof_of
 from merlin.training.models import Model, ModelState, Serving, model_of
-from merlin.training.promotion_store import serving_rows
+from merlin.training.promotion_store import serving_of, serving_rows
+
+FEW = 3
+
+
+class CandidateKind(StrEnum):
+    """What a model is for this question."""
+
+    CHOSEN = "chosen"
+    SERVING = "serving"
+    EARLIER = "earlier"
+    BASE = "base"
+    GENERAL = "general"  # in place of a tuned one that cannot answer
+    ALONE = "alone"  # general too, where no tuned one serves
+
+
+# A model of a provider: its name there (None: the first that it lists).
+General = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
+
+    `base` is what a tuned model was made of, "" for others.
+    """
+
+    standing: CandidateKind
+    provider: str
+    model_id: str | None
+    before: tuple[Message, ...] = ()
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What the session asks for.
+
+    `chosen` is the person's own choice of a model. `general` is each provider with its configured
+    model, in order. With a `system` text of the session's own (a preset, say) a general model
+    answers, `assistant` first, because the tuned one was taught with another text.
+    """
+
+    dataset: str | None
+    chosen: General | None
+    general: Sequence[General]
+    system: str = ""
+    assistant: General | None = None
+
+
+def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
+    """Return the model that is to answer when all is well; None where only the chain is left."""
+    wish = _allowed(shelf, wish)
+    if wish.chosen is not None:
+        return _chosen(shelf, wish, wish.chosen)
+    if wish.system and wish.assistant:
+        return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
+    serving = shelf.serving(wish.dataset) if not wish.system else None
+    return _tuned(shelf, CandidateKind.SERVING, serving.model) if serving else None
+
+
+async def candidates(
+    shelf: ModelCatalogue, store: Store, wish: ModelRequest, first: Candidate | None
+) -> AsyncIterator[Candidate]:
+    """Yield the models to ask, best first; the chain is read only when it is needed."""
+    if first is not None:
+        yield first
+    for choice in await store.read(lambda: list(_chain(shelf, wish))):
+        yield choice
+
+
+async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
+    """Yield one model, where no other could answer in its place."""
+    yield choice
+
+
+def _allowed(shelf: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
+    """Return the wish without models that may not serve: nothing is chosen then."""
+    chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
+    assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
+    return replace(wish, chosen=chosen, assistant=assistant)
+
+
+def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
+    """Return whether a model is a tuned one that may not serve: consent was taken back."""
+    own = shelf.model(general[1]) if general is not None and general[1] else None
+    return own is not None and own.state is ModelState.REVOKED
+
+
+def _chosen(shelf: ModelCatalogue, wish: ModelRequest, chosen: General) -> Candidate:
+    own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
+    if own is not None:
+        return _tuned(shelf, CandidateKind.CHOSEN, own)
+    return _plain(CandidateKind.CHOSEN, chosen, wish)
+
+
+def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Candidate:
+    before = (Message("system", wish.system),) if wish.system else ()
+    return Candidate(standing, *general, before)
+
+
+def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
+    wish = _allowed(shelf, wish)
+    others = [general for general in wish.general if not is_revoked(shelf, general)]
+    if wish.system:
+        for general in others:
+            yield _plain(CandidateKind.GENERAL, general, wish)
+        return
+    serving = shelf.serving(wish.dataset)
+    system: tuple[Message, ...] = ()
+    if serving is not None:
+        if wish.chosen is not None:
+            yield _tuned(shelf, CandidateKind.SERVING, serving.model)
+        for model in shelf.earlier(serving.dataset):
+            yield _tuned(shelf, CandidateKind.EARLIER, model)
+        build = shelf.build(serving.model.build_id)
+        system = _system(build)
+        yield from _base(shelf, serving.model, build)
+    standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
+    for provider, model_id in others:
+        yield Candidate(standing, provider, model_id, system)
+
+
+def _tuned(shelf: ModelCatalogue, standing: CandidateKind, model: Model) -> Candidate:
+    build = shelf.build(model.build_id)
+    return Candidate(standing, model.provider, model.model_id, _system(build), _base_of(build))
+
+
+def _base(shelf: ModelCatalogue, model: Model, build: Build) -> Iterator[Candidate]:
+    base = _base_of(build)
+    if base and not is_revoked(shelf, (model.provider, base)):
+        before = (*_system(build), *shelf.few(build.build_id, FEW))
+        yield Candidate(CandidateKind.BASE, model.provider, base, before, base)
+
+
+def _base_of(build: Build) -> str:
+    recipe = build.manifest.get("recipe")
+    base = recipe.get("base_model") if isinstance(recipe, dict) else None
+    return base if isinstance(base, str) else ""
+
+
+def _system(build: Build) -> tuple[Message, ...]:
+    # Exactly the text that was trained on: training and serving never differ.
+    return (Message("system", build.system),) if build.system else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +240,11 @@ class ModelCatalogue:
     def serving(self, dataset: str | None) -> Serving | None:
         """Return what serves `dataset`; None asks for the first dataset that served anything."""
         row = self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
-        return None if row is None else _serving(row)
+        return None if row is None else serving_of(row)
 
     def all_serving(self) -> list[Serving]:
         """Return every serving model; datasets in the order in which they first served."""
-        return [_serving(row) for row in self.db.rows(_ALL())]
+        return [serving_of(row) for row in self.db.rows(_ALL())]
 
     def earlier(self, dataset: str) -> list[Model]:
         """Return the good models that served the dataset before, newest first, but for now's."""
@@ -142,16 +290,6 @@ class ModelCatalogue:
     def overlap(self, one: Model, other: Model) -> Overlap:
         """Return what the test questions of two models have in common."""
         return overlap_of(self.db, one.build_id, other.build_id)
-
-
-def _serving(row: Row) -> Serving:
-    return Serving(
-        dataset=row["dataset"],
-        model=model_of(row),
-        since=from_iso(row["since"]),
-        position=row["position"],
-        is_pinned=bool(row["is_pinned"]),
-    )
 
 
 _TOKENS = Prepared(
@@ -262,22 +400,17 @@ def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
     serving = shelf.serving(dataset)
     if serving is None:
         return
-    base = _base_of(shelf, serving.model)
-    yield _tuned(CandidateKind.SERVING, serving.model, base)
+    now = _tuned_option(shelf, CandidateKind.SERVING, serving.model)
+    yield now
     for model in shelf.earlier(serving.dataset):
-        yield _tuned(CandidateKind.EARLIER, model, _base_of(shelf, model))
-    if base and not is_revoked(shelf, (serving.model.provider, base)):
-        yield ModelOption(CandidateKind.BASE, serving.model.provider, base)
+        yield _tuned_option(shelf, CandidateKind.EARLIER, model)
+    if now.base and not is_revoked(shelf, (now.provider, now.base)):
+        yield ModelOption(CandidateKind.BASE, now.provider, now.base)
 
 
-def _tuned(standing: CandidateKind, model: Model, base: str) -> ModelOption:
+def _tuned_option(shelf: ModelCatalogue, standing: CandidateKind, model: Model) -> ModelOption:
+    base = _base_of(shelf.build(model.build_id))
     return ModelOption(standing, model.provider, model.model_id, model.build_version, base)
-
-
-def _base_of(shelf: ModelCatalogue, model: Model) -> str:
-    recipe = shelf.build(model.build_id).manifest.get("recipe")
-    base = recipe.get("base_model") if isinstance(recipe, Mapping) else None
-    return base if isinstance(base, str) else ""
 
 
 def _others(

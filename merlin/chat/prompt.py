@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import count
 
 from merlin.chat.answer import Reply
-from merlin.chat.route import General
+from merlin.chat.model_catalogue import General
 from merlin.core.messages import Image
 
 # As the window estimates: rather too many tokens than too few.

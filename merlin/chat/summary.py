@@ -24,7 +24,7 @@ SHARE = 4
 # What is so short needs no proof of shortness.
 SHORT_CHARACTERS = 400
 MOST_PARTS = 32
-# As in chat.window: on the safe side for every script.
+# As in chat.sessions: on the safe side for every script.
 _BYTES_PER_TOKEN = 4
 _LEAST_NAME = 3
 # Russian names change their ends by case, at most so much.

@@ -13,11 +13,12 @@ import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
+from dataclasses import dataclass
 from json import loads
 from pathlib import Path
 
-from merlin.chat.media import DocumentText, UnusableFile, check_document
-from merlin.config.settings import MediaLimits
+from merlin.config.settings import MEGABYTE, MediaLimits
+from merlin.core.errors import Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
 from merlin.core.log import get_logger
 from merlin.providers.seccomp import CPU_S, WALLS
@@ -37,6 +38,35 @@ _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
+class UnusableFile(Refused):
+    """Something sent that cannot be used; `key` with `arguments` is the sentence for the person.
+
+    media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
+    media-too-large (megabytes) · media-too-long (characters) · media-bomb · media-slow ·
+    media-voice-too-long (minutes) · media-gone
+    """
+
+    def __init__(self, key: str, **arguments: object) -> None:
+        super().__init__(key.removeprefix("media-").replace("-", " "), key, **arguments)
+
+
+def too_large(most: int) -> UnusableFile:
+    """Return the refusal of a file of more than so many bytes."""
+    return UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """The text of a document; `pages` is 0 where the kind has none.
+
+    `is_cut`: some of it could not be read (pages that are pictures, a damaged part).
+    """
+
+    text: str
+    pages: int = 0
+    is_cut: bool = False
+
+
 class ChildReader:
     """Reads documents, each in a child of its own, a few at once."""
 
@@ -49,7 +79,9 @@ class ChildReader:
         self._room = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, name: str) -> DocumentText:
-        check_document(self._limits, len(content))
+        """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises UnusableFile."""
+        if len(content) > self._limits.document_bytes:
+            raise too_large(self._limits.document_bytes)
         if not content:
             raise UnusableFile("media-empty")
         kind = detect_kind(name, "", content[:HEAD_BYTES])
@@ -60,7 +92,7 @@ class ChildReader:
         return self._read(told)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
-        """Return what a child says of the document. Raises Unreadable when it dies of it."""
+        """Return what a child says of the document. Raises UnusableFile when it dies of it."""
         child = await self._start(kind)
         try:
             async with asyncio.timeout(self._wall_s):

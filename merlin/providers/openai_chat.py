@@ -10,10 +10,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 
 import aiohttp
 
-from merlin.chat.media import Transcript
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
@@ -32,6 +32,14 @@ from merlin.providers.base import AnswerChunk, ModelCard
 TRANSCRIPTION_TOTAL_S = 180.0
 
 
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a voice; `text` "" is silence, `seconds` 0 where nobody tells."""
+
+    text: str
+    seconds: float = 0.0
+
+
 class OpenAIAudio:
     """One model that hears, at one account of one server."""
 
@@ -44,6 +52,10 @@ class OpenAIAudio:
         self._total_s = total_s
 
     async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Transcript:
+        """Return the words of a recording; `language` ("ru") is a hint.
+
+        `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises as an Answerer.
+        """
         form = aiohttp.FormData()
         form.add_field("model", self._model_id)
         if language:

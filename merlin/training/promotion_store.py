@@ -62,7 +62,7 @@ class Promotions:
 
     def serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
-        return {row["dataset"]: _serving(row) for row in self.db.rows(serving_rows())}
+        return {row["dataset"]: serving_of(row) for row in self.db.rows(serving_rows())}
 
     @transaction
     def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
@@ -247,7 +247,8 @@ def _heads() -> Select:
     return good.group_by(VERDICT.dataset)
 
 
-def _serving(row: Row) -> Serving:
+def serving_of(row: Row) -> Serving:
+    """Return what a row of `serving_rows` says."""
     return Serving(
         dataset=row["dataset"],
         model=model_of(row),

@@ -20,7 +20,7 @@ from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
 from merlin.billing.plan import Plan
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.route import General
+from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.config.settings import AnswerBudget, ApiConfig
 from merlin.config.shop import PaymentsConfig

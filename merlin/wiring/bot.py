@@ -21,8 +21,8 @@ from merlin.billing.plan import Plan
 from merlin.bot.main import run
 from merlin.bot.services import BotServices, Pace
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.preset import Preset
-from merlin.chat.route import General
+from merlin.chat.model_catalogue import General
+from merlin.chat.presets import Preset
 from merlin.config import Config
 from merlin.config.settings import AnswerBudget, MediaLimits, Retention, TelegramLimits
 from merlin.config.shop import PaymentsConfig

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merlin.chat.model_catalogue import KnownModels
-from merlin.chat.route import General
+from merlin.chat.model_catalogue import General, KnownModels
 from merlin.config import Config, credential
 from merlin.config.settings import ModelChoice
 from merlin.providers.openai_chat import OpenAIChat

@@ -76,7 +76,7 @@ def start_bot(config: Config) -> None:
     bot_id(token)  # A wrong one is told before all that takes its time.
     skip_unused_driver(config.database)
     from merlin.billing.plan import read_plans
-    from merlin.chat.preset import read_presets
+    from merlin.chat.presets import read_presets
     from merlin.wiring.bot import BotSettings, run_bot
     from merlin.wiring.models import assistant, chosen, providers_of
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from papers import docx_of, pdf
 
-from merlin.chat.media import UnusableFile
 from merlin.core.i18n import text
 from merlin.providers.document_child import Fault, parse, reader_of
-from merlin.providers.documents import ChildReader
+from merlin.providers.documents import ChildReader, UnusableFile
 
 SAID = "Привет, ёж"
 PAPER, ESSAY = pdf(SAID), docx_of(SAID)

@@ -16,11 +16,10 @@ from document_world import PAPER, SAID, children, read, refusal
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from waiting import wait_until
 
-from merlin.chat.media import UnusableFile
 from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
 from merlin.providers.document_child import MEMORY_BYTES, UnreadableReason
-from merlin.providers.documents import ChildReader, is_walled
+from merlin.providers.documents import ChildReader, UnusableFile, is_walled
 
 ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional

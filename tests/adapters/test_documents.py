@@ -13,9 +13,9 @@ from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
-from merlin.chat.media import DocumentText
 from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import Found, UnreadableReason, cleaned, parse, reader_of
+from merlin.providers.documents import DocumentText
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
 

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from merlin.chat.media import Transcript
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.providers.openai_chat import OpenAIAudio
+from merlin.providers.openai_chat import OpenAIAudio, Transcript
 from merlin.sandbox import speech_samples
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn

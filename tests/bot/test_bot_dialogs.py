@@ -9,7 +9,7 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows
 
-from merlin.app.dialogs import LASTS, Dialog
+from merlin.app.inbox import LASTS, Dialog
 from merlin.core.clock import iso, utc_now
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG

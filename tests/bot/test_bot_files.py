@@ -10,9 +10,9 @@ from telegram.error import NetworkError, TimedOut
 
 from merlin.bot.files import Files, FilesPatience
 from merlin.bot.transport import NotSent
-from merlin.chat.media import UnusableFile
 from merlin.config.settings import MEGABYTE
 from merlin.core.i18n import text
+from merlin.providers.documents import UnusableFile
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 

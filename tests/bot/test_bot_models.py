@@ -220,8 +220,7 @@ def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings
 
 
 def _sign(provider, model_id):
-    from merlin.chat.model_catalogue import ModelOption
-    from merlin.chat.route import CandidateKind
+    from merlin.chat.model_catalogue import CandidateKind, ModelOption
 
     return ModelOption(CandidateKind.GENERAL, provider, model_id).sign
 

@@ -9,8 +9,7 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Plan
-from merlin.chat.preset import MOST_OWN, PROMPT_LENGTH, Preset
-from merlin.chat.presets import OwnPresets
+from merlin.chat.presets import MOST_OWN, PROMPT_LENGTH, OwnPresets, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_cases import ANSWER, is_whole, marks
 
-from merlin.bot.markdown.render import DEEPEST, MOST_CHARACTERS, render, render_plain
+from merlin.bot.markdown import DEEPEST, MOST_CHARACTERS, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
 
 pytestmark = pytest.mark.unit

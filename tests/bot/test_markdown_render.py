@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from markdown_cases import marks
 
-from merlin.bot.markdown.render import render
+from merlin.bot.markdown import render
 from merlin.core.formatted_text import FormattedMessage
 
 pytestmark = pytest.mark.unit

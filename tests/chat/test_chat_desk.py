@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from merlin.chat.answer import LONGEST_ANSWER, SPENT, AnswerService, Draft, Ending, RetryPolicy
-from merlin.chat.route import Candidate, CandidateKind
+from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
 from merlin.providers.base import AnswerChunk

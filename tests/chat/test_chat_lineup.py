@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from merlin.chat.model_catalogue import (
+    CandidateKind,
     KnownModels,
     ModelOption,
+    ModelRequest,
     is_chat_model,
     list_models,
     switch_model,
 )
-from merlin.chat.route import CandidateKind, ModelRequest
 from merlin.chat.sessions import Session
 from merlin.core.money import Price
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from injections import ORDERS, documents
 from papers import docx_of, pdf
 
-from merlin.chat.media import UnusableFile, check_document, check_photo, check_voice
+from merlin.bot.handlers.questions import check_size, check_voice
 from merlin.chat.prompt import (
     BYTES_PER_TOKEN,
     LONGEST_NAME,
@@ -19,6 +19,7 @@ from merlin.chat.prompt import (
 )
 from merlin.config.settings import MediaLimits
 from merlin.core.file_kind import FileKind, detect_kind, image_mime
+from merlin.providers.documents import UnusableFile
 
 pytestmark = pytest.mark.unit
 
@@ -89,8 +90,7 @@ def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
 @pytest.mark.parametrize(
     ("check", "key", "told"),
     [
-        (lambda limits: check_document(limits, 20 * MB + 1), "media-too-large", {"megabytes": 20}),
-        (lambda limits: check_photo(limits, 10 * MB + 1), "media-too-large", {"megabytes": 10}),
+        (lambda _: check_size(10 * MB + 1, 10 * MB), "media-too-large", {"megabytes": 10}),
         (lambda limits: check_voice(limits, 20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
         (lambda limits: check_voice(limits, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
     ],
@@ -104,8 +104,7 @@ def test_too_much_is_refused_by_what_is_told_of_it(check, key, told):
 
 def test_what_is_within_the_limits_passes():
     limits = MediaLimits()
-    check_document(limits, 20 * MB)
-    check_photo(limits, 10 * MB)
+    check_size(10 * MB, limits.photo_bytes)
     check_voice(limits, 20 * MB, 3600)
 
 

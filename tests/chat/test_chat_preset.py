@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.chat.preset import (
+from merlin.chat.presets import (
     BUILT_IN,
     MOST_OWN,
     TRANSLATOR,

@@ -9,8 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from migrated import put_migrated
 
-from merlin.chat.model_catalogue import ModelCatalogue, list_serving_models
-from merlin.chat.route import CandidateKind, ModelRequest, candidates, first_candidate
+from merlin.chat.model_catalogue import (
+    CandidateKind,
+    ModelCatalogue,
+    ModelRequest,
+    candidates,
+    first_candidate,
+    list_serving_models,
+)
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
@@ -24,6 +30,7 @@ from merlin.db.tables import (
     PROMOTION,
     SERVING,
 )
+from merlin.db.writer import Store, Writer
 
 pytestmark = pytest.mark.integration
 
@@ -98,16 +105,17 @@ def stock(tmp_path):
 
 
 def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
-    async def read(work):
-        return work()
-
     async def run():
         wish = ModelRequest(dataset, chosen, general, **more)
         shelf = ModelCatalogue(stock.db)
         first = first_candidate(shelf, wish)
-        return [choice async for choice in candidates(shelf, read, wish, first)]
+        return [choice async for choice in candidates(shelf, store, wish, first)]
 
-    return asyncio.run(run())
+    store = Store(writer := Writer(stock.db))
+    try:
+        return asyncio.run(run())
+    finally:
+        writer.close()
 
 
 def shown(found):

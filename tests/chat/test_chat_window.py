@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.window import (
+from merlin.chat.sessions import (
     CAUTIOUS_TOKENS,
     WindowCounter,
     WindowUsage,

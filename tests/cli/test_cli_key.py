@@ -15,7 +15,7 @@ import pytest
 from waiting import longest
 
 from merlin.account.users import User, Users
-from merlin.app.dialogs import Dialog, Dialogs
+from merlin.app.inbox import Dialog, Dialogs
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.db import encryption as cipher_module

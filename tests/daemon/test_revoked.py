@@ -6,8 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows, list_models
-from merlin.chat.route import ModelRequest, first_candidate
+from merlin.chat.model_catalogue import (
+    KnownModels,
+    ModelCatalogue,
+    ModelRequest,
+    Windows,
+    first_candidate,
+    list_models,
+)
 from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll

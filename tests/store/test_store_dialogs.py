@@ -7,7 +7,7 @@ import json
 import pytest
 from store_world import BOT
 
-from merlin.app.dialogs import Dialog, Dialogs
+from merlin.app.inbox import Dialog, Dialogs
 from merlin.db.tables import DIALOG
 
 pytestmark = pytest.mark.integration

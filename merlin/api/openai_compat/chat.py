@@ -31,8 +31,7 @@ from merlin.app.ask import Asked, name_of, wish_of
 from merlin.app.quota import Asker, is_free
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.answer import AnswerService, Ending, Reply, Stop
-from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.route import Candidate, candidates, only_candidate
+from merlin.chat.model_catalogue import Candidate, ModelCatalogue, candidates, only_candidate
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.i18n import text
@@ -147,7 +146,7 @@ class ChatStream:
         """Yield who is asked, noting it; pictures go to none but the model that sees."""
         services = self._services
         wish = wish_of(self._asked, services.door.means)
-        route = candidates(ModelCatalogue(services.db), services.store.read, wish, first)
+        route = candidates(ModelCatalogue(services.db), services.store, wish, first)
         if self._asked.has_images and first is not None:
             route = only_candidate(first)
         async for choice in route:

@@ -23,9 +23,8 @@ from merlin.billing.cost_limits import Over
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
-from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.route import Candidate, first_candidate
-from merlin.chat.window import fits_window
+from merlin.chat.model_catalogue import Candidate, ModelCatalogue, first_candidate
+from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from merlin.api.problems import Refusal
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.route import Candidate, CandidateKind
+from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.responses import ChatAnswer, Json, new_answer_id, usage_object
 from merlin.training.model_store import Origin

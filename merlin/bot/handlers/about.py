@@ -15,8 +15,8 @@ from hashlib import sha256
 
 from merlin import __version__
 from merlin.account.users import Users
-from merlin.app.consents import has_consent
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
+from merlin.app.proposals import has_consent
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands

@@ -21,7 +21,17 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
 from merlin.chat.answer import AnswerObserver, ProviderFault, Reply, Stop, report_troubles
-from merlin.chat.model_catalogue import ModelCatalogue, Windows, switch_model
+from merlin.chat.model_catalogue import (
+    Candidate,
+    CandidateKind,
+    ModelCatalogue,
+    ModelRequest,
+    Windows,
+    candidates,
+    first_candidate,
+    only_candidate,
+    switch_model,
+)
 from merlin.chat.prompt import (
     MOST_PARTS,
     AttachedText,
@@ -35,25 +45,20 @@ from merlin.chat.prompt import (
     text_outside_documents,
     wrap_document,
 )
-from merlin.chat.route import (
-    Candidate,
-    CandidateKind,
-    ModelRequest,
-    candidates,
-    first_candidate,
-    only_candidate,
-)
-from merlin.chat.sessions import ChatPlace, Session, Sessions, title_of
-from merlin.chat.turns import StoredAnswer, TurnHistory, Turns, with_author
-from merlin.chat.window import (
+from merlin.chat.sessions import (
     CAUTIOUS_TOKENS,
     MOST_TURNS,
+    ChatPlace,
+    Session,
+    Sessions,
     WindowCounter,
     count_window_tokens,
     estimate_tokens,
     fits_window,
+    title_of,
     window_limit,
 )
+from merlin.chat.turns import StoredAnswer, TurnHistory, Turns, with_author
 from merlin.core.errors import Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
@@ -231,7 +236,7 @@ async def _route(context: BotContext, talk: Talk, prompt: Prompt) -> AsyncIterat
         first = await context.store.read(lambda: first_candidate(ModelCatalogue(context.db), wish))
     if prompt.images and first is not None:
         return only_candidate(first)
-    return candidates(ModelCatalogue(context.db), context.store.read, wish, first)
+    return candidates(ModelCatalogue(context.db), context.store, wish, first)
 
 
 def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import partial
 
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.entities import PART_UNITS
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, require_role, to_admin_home
-from merlin.bot.markdown.entities import PART_UNITS
-from merlin.bot.markdown.render import render
+from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
 from merlin.core.errors import NotFound, Refused

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from merlin.app import examples
-from merlin.app.dialogs import Dialog, Dialogs
 from merlin.app.examples import ExampleView
+from merlin.app.inbox import Dialog, Dialogs
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin

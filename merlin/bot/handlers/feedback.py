@@ -19,9 +19,8 @@ from typing import Any
 
 from telegram.ext import MessageReactionHandler
 
-from merlin.app import consents, feedback, proposals
-from merlin.app.dialogs import Dialog
-from merlin.app.inbox import UpdateState
+from merlin.app import feedback, proposals
+from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, callback_of
 from merlin.bot.handlers.admin import performer
@@ -52,7 +51,7 @@ def consent_asked(context: BotContext, *others: Button) -> View:
 
 def show_consent(context: BotContext) -> View:
     """Show whether there is a consent, and how to give it or to take it back."""
-    if not consents.has_consent(*performer(context)):
+    if not proposals.has_consent(*performer(context)):
         return consent_asked(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     words = context.translate("consent-given", count=count)
@@ -62,13 +61,13 @@ def show_consent(context: BotContext) -> View:
 
 def give_consent(context: BotContext) -> View:
     """Keep a yes."""
-    consents.give_consent(*performer(context))
+    proposals.give_consent(*performer(context))
     return menu.message(context.translate("consent-thanks"))
 
 
 def decline_consent(context: BotContext) -> View:
     """Keep a no; what the person wanted to send is forgotten."""
-    consents.decline_consent(*performer(context))
+    proposals.decline_consent(*performer(context))
     context.stop_waiting()
     again = menu.button(context, "consent-change", "consent:show")
     return menu.message(context.translate("consent-declined"), (again,))
@@ -81,7 +80,7 @@ def revoke_consent(context: BotContext) -> View:
         sure = Button(text(language, "consent-revoke-sure"), "consent:revoke:sure", style="danger")
         back = Button(text(language, "button-cancel"), "consent:show")
         return menu.message(text(language, "consent-revoking"), (sure,), (back,))
-    models = consents.revoke_consent(*performer(context))
+    models = proposals.revoke_consent(*performer(context))
     if models is None:
         return menu.message(text(language, "consent-none"))
     context.stop_waiting()
@@ -275,7 +274,7 @@ def fix(context: BotContext) -> View:
         return menu.alert(refusal, is_loud=True) if context.verb else menu.message(refusal)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    if consents.has_declined(*performer(context)):
+    if proposals.has_declined(*performer(context)):
         change = Button(text(language, "consent-change"), "consent:show")
         return View(menu.message(text(language, "fix-no-consent"), (change,)).page, is_new=True)
     _wait(context, WRITING, {"turn": turn.turn_id})
@@ -297,7 +296,7 @@ def corrected(context: BotContext) -> View:
     if not words or len(words) > MOST_LETTERS:
         key = "fix-long" if words else "fix-words"
         return menu.message(text(language, key, most=MOST_LETTERS), (_cancel(context),))
-    if not consents.has_consent(*performer(context)):
+    if not proposals.has_consent(*performer(context)):
         _wait(context, CONSENTING, {"turn": turn.turn_id, **_written(context)})
         return consent_asked(context, _question(context))
     return _preview(context, turn, _written(context))
@@ -362,7 +361,7 @@ def send(context: BotContext) -> View:
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.alert(text(language, "bot-button-old"))
     context.stop_waiting()
-    if not consents.has_consent(*performer(context)):
+    if not proposals.has_consent(*performer(context)):
         return menu.message(text(language, "fix-no-consent"))
     kept, written = _said(context), turn.written
     model_id = written.model_id if written else ""

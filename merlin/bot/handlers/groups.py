@@ -36,10 +36,10 @@ from merlin.bot.context import (
     add_handlers,
     callback_of,
 )
+from merlin.bot.entities import first_part
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
-from merlin.bot.markdown.entities import first_part
-from merlin.bot.markdown.render import render
+from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt

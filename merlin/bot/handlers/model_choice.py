@@ -10,8 +10,13 @@ from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.answering import abroad, answering, company, refitted, wish_of
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.chat.model_catalogue import ModelCatalogue, ModelOption, Windows, list_models
-from merlin.chat.route import CandidateKind
+from merlin.chat.model_catalogue import (
+    CandidateKind,
+    ModelCatalogue,
+    ModelOption,
+    Windows,
+    list_models,
+)
 from merlin.chat.sessions import Session, Sessions
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text

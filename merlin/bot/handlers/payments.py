@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.account.users import Users
 from merlin.app import payments
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.app.payments import PaymentDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merlin.app import users
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.app.users import AuditEntry, UserList, UserView
 from merlin.billing.plan import Format, Plan, plan_named
 from merlin.billing.quota import MOST, Left

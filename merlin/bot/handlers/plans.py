@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
 from merlin.billing.orders import may_try

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from merlin.app import courses
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.answering import abroad, answering, refitted
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import View
-from merlin.chat.preset import (
+from merlin.chat.presets import (
     BUILT_IN,
     MOST_OWN,
     NAME_LENGTH,
@@ -23,13 +23,13 @@ from merlin.chat.preset import (
     PROMPT_LENGTH,
     TRANSLATOR,
     VOICE,
+    OwnPresets,
     Preset,
     built_in_prompt,
     room_for,
     told_by,
     untold,
 )
-from merlin.chat.presets import OwnPresets
 from merlin.chat.sessions import Session, Sessions
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text

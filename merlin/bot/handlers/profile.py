@@ -22,7 +22,7 @@ from telegram.error import BadRequest
 
 from merlin.account.users import Users
 from merlin.app import accounts
-from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Dialog
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
 from merlin.bot import menu

@@ -50,19 +50,11 @@ from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
-from merlin.chat.media import (
-    DocumentReader,
-    DocumentText,
-    Transcriber,
-    UnusableFile,
-    check_document,
-    check_photo,
-    check_voice,
-)
-from merlin.chat.preset import VOICE
+from merlin.chat.presets import VOICE
 from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents
 from merlin.chat.sessions import Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turn, Turns
+from merlin.config.settings import MediaLimits
 from merlin.core.errors import MerlinError, ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
 from merlin.core.formatted_text import FormattedMessage, utf16_length
@@ -70,6 +62,8 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import Image
 from merlin.db.notices import ADMINS, Notices
+from merlin.providers.documents import ChildReader, DocumentText, UnusableFile, too_large
+from merlin.providers.openai_chat import OpenAIAudio
 
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
@@ -416,6 +410,7 @@ def own_turn(context: BotContext, place: int = 0) -> Turn | None:
 log = get_logger(__name__)
 
 MOST_IMAGES = 10
+MINUTE_S = 60
 TRIES = 3
 LONGEST_PAUSE_S = 10.0
 # Files that are something else than they were sent as, by what they should be sent as.
@@ -430,6 +425,19 @@ async def answer_sent(context: BotContext) -> None:
 def source_of(context: BotContext) -> Source:
     """Return what makes a prompt of the files of an update that has some."""
     return SOURCES[context.format]
+
+
+def check_size(size: int, most: int) -> None:
+    """Raise UnusableFile where Telegram tells that a file is too large to be fetched."""
+    if size > most:
+        raise too_large(most)
+
+
+def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
+    """Raise UnusableFile when a voice or video note is too long or too large."""
+    if seconds > limits.voice_s:
+        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+    check_size(size, limits.voice_bytes)
 
 
 async def heard(context: BotContext) -> Prompt:
@@ -456,7 +464,7 @@ async def seen(context: BotContext) -> Prompt:
     photos, note = _alike(context)
     limits = context.services.media_limits
     for photo in photos:
-        check_photo(limits, photo.size)
+        check_size(photo.size, limits.photo_bytes)
     images = []
     for photo in photos[:MOST_IMAGES]:
         content = await _fetched(context, photo, limits.photo_bytes)
@@ -475,7 +483,7 @@ async def read(context: BotContext) -> Prompt:
         raise Refused("nobody reads documents", "media-document-off")
     documents, note = _alike(context)
     for document in documents:
-        check_document(context.services.media_limits, document.size)
+        check_size(document.size, context.services.media_limits.document_bytes)
     found = [await _read_document(context, reader, document) for document in documents]
     names = [document.name or "document" for document in documents]
     papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
@@ -508,9 +516,7 @@ async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
     return content
 
 
-async def _read_document(
-    context: BotContext, reader: DocumentReader, document: Sent
-) -> DocumentText:
+async def _read_document(context: BotContext, reader: ChildReader, document: Sent) -> DocumentText:
     content = await _fetched(context, document, context.services.media_limits.document_bytes)
     kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
     if kind in _MISNAMED:
@@ -518,7 +524,7 @@ async def _read_document(
     return await reader.read(content, document.name)
 
 
-async def _transcribed(context: BotContext, transcriber: Transcriber, sent: Sent) -> str:
+async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
     """Return what is said in one recording, asked for a few times while the provider is busy."""
     sound = await _fetched(context, sent, context.services.media_limits.voice_bytes)
     ending = recording_extension(sound[:HEAD_BYTES])

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import partial
 
-from merlin.app.dialogs import Dialog
-from merlin.app.inbox import UpdateState
+from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import menu, rendering
@@ -35,19 +34,26 @@ from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, 
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.streaming import TypingIndicator
 from merlin.chat.answer import AnswerObserver, Reply
-from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.route import Candidate, ModelRequest, candidates, first_candidate
+from merlin.chat.model_catalogue import (
+    Candidate,
+    ModelCatalogue,
+    ModelRequest,
+    candidates,
+    first_candidate,
+)
 from merlin.chat.sessions import (
+    MOST_TURNS,
     SUMMARY,
     Session,
     Sessions,
+    WindowCounter,
+    count_window_tokens,
     session_as_json,
     session_as_markdown,
     title_of,
 )
 from merlin.chat.summary import Summarizer
 from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
-from merlin.chat.window import MOST_TURNS, WindowCounter, count_window_tokens
 from merlin.core import i18n, money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
@@ -136,7 +142,7 @@ def _task(context: BotContext, session: Session) -> _Task:
 
 
 async def _ask(context: BotContext, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
-    route = candidates(ModelCatalogue(context.db), context.store.read, task.wish, task.first)
+    route = candidates(ModelCatalogue(context.db), context.store, task.wish, task.first)
     return await context.bot_data.desk.reply(route, (asked,), onlooker)
 
 

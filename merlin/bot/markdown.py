@@ -29,8 +29,8 @@ from markdown_it.common.normalize_url import normalizeLinkText
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from merlin.bot.markdown.entities import TextBuilder
-from merlin.bot.markdown.latex import to_unicode, with_formulas
+from merlin.bot.entities import TextBuilder
+from merlin.bot.latex import to_unicode, with_formulas
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 

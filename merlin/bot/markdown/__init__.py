@@ -1,1 +1,0 @@
-"""Markdown: what a model writes as text and marks, split by Telegram's limits."""
