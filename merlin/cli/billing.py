@@ -497,11 +497,7 @@ def reconcile(
     shop = settings.payments.yookassa
     with read_billing(settings) as opened:
         gateway = None if shop is None else yookassa_gateway(shop)
-        try:
-            came = asyncio.run(compare_all(opened.billing, opened.settings, gateway, first, last))
-        finally:
-            if gateway is not None:
-                gateway.close()
+        came = asyncio.run(compare_all(opened.billing, opened.settings, gateway, first, last))
     if json:
         print_json({"since": first, "until": last, **_compared(came)})
     else:

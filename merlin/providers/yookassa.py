@@ -1,9 +1,8 @@
 """YooKassa's gateway: payments and refunds, each call over within 10 seconds.
 
-`requests` knows a timeout for a connection and for each piece of an answer, none for the whole: a
-server that drips one byte a second holds a thread for ever. So a call knows its socket from its
-first moment on, and it is shut down from outside when the time is up. Calls block in a few threads
-of their own.
+What is asked for is checked by the `yookassa` package's own requests and sent by aiohttp: the
+package's client knows no deadline for a whole answer, so a server that drips one byte a second
+would hold a thread for ever, and it tries again by itself.
 
 Nothing is asked twice by itself: who asks again does so under the same key. Amounts are exact, all
 else in YooKassa's JSON is read leniently.
@@ -14,20 +13,24 @@ Source: yookassa.ru/developers/api, objects Payment and Refund; 54-FZ for receip
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-import socket
-import threading
+import ssl
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
 
 from merlin.config.shop import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger
+from merlin.core.loopback import is_loopback
 from merlin.core.money import Amount, Currency, roubles
+from merlin.core.server import join_pieces
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -37,65 +40,6 @@ from merlin.providers.payments import (
     Status,
     contact_of,
 )
-
-if TYPE_CHECKING:
-    from merlin.providers.yookassa_client import ShopClient
-
-
-class Ended(Exception):
-    """The call was ended before it was sent."""
-
-
-class Call:
-    """One call under way; `status` is its answer's, 0 for none yet."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self._socket: socket.socket | None = None
-        self._is_sent = False
-        self._is_over = False
-        self._lock = threading.RLock()
-
-    def watch(self, connection: socket.socket) -> None:
-        """Remember a connection by a number of its own, which TLS does not take over."""
-        with self._lock:
-            self.let_go()
-            self._socket = connection.dup()
-            if self._is_over:
-                self._shut()
-
-    def begin(self) -> None:
-        """Note that the call is sent from now on. Raises Ended where it may be no more."""
-        with self._lock:
-            if self._is_over:
-                raise Ended
-            self._is_sent = True
-
-    @property
-    def is_sent(self) -> bool:
-        """Return whether anybody may have heard the call."""
-        with self._lock:
-            return self._is_sent
-
-    def end(self) -> bool:
-        """Cut the call off from any thread; return whether it may have been carried out."""
-        with self._lock:
-            self._is_over = True
-            self._shut()
-            return self._is_sent
-
-    def _shut(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    def let_go(self) -> None:
-        """Forget the connection."""
-        with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
-
 
 Body = Mapping[str, Any]
 LONGEST_WORDS, LONGEST_REFUND_WORDS = 128, 250
@@ -256,48 +200,11 @@ def _unreadable(what: str, said: object) -> PaymentError:
 
 
 T = TypeVar("T")
-THREADS = 8
-DEADLINE_S = 9.5
-
-
-class CallLane:
-    """The threads of one gateway."""
-
-    def __init__(self, deadline_s: float = DEADLINE_S, threads: int = THREADS) -> None:
-        self._deadline_s = deadline_s
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="till")
-        self._under_way: set[Call] = set()
-
-    async def run(self, work: Callable[[Call], T]) -> T:
-        """Return what the work returns.
-
-        Raises what it raises, or GatewayUnavailable or PaymentUnknown in time.
-        """
-        call = Call()
-        future = self._threads.submit(work, call)
-        self._under_way.add(call)
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise _late(call, future) from None
-        finally:
-            self._under_way.discard(call)
-            call.end()
-
-    def close(self) -> None:
-        """Cut off what is under way, and let the threads go."""
-        for call in list(self._under_way):
-            call.end()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _late(call: Call, future: Future[T]) -> GatewayUnavailable:
-    """Return what it means that the time is up: the work may not even have begun."""
-    if not future.cancel() and call.end():
-        return PaymentUnknown("YooKassa did not answer in time", code="no_answer")
-    return GatewayUnavailable("YooKassa could not be asked in time", code="unreachable")
-
+CONNECT_S, DEADLINE_S = 3.0, 9.5
+_OK, _PROCESSING, _TIMED_OUT, _TOO_MANY, _BROKEN = 200, 202, 408, 429, 500
+# A full page of a hundred payments has some 300 kB.
+MOST_BYTES = 8 * 1024 * 1024
+_LONGEST_CODE, _LONGEST_FAULT = 64, 200
 
 log = get_logger(__name__)
 
@@ -313,8 +220,10 @@ class YooKassaGateway:
         self, shop: YooKassaConfig, shop_id: str, secret: str, deadline_s: float = DEADLINE_S
     ) -> None:
         self._shop = shop
-        self._credentials = (shop_id, secret)
-        self._lane = CallLane(deadline_s)
+        authorization = aiohttp.encode_basic_auth(shop_id, secret, "utf-8")
+        self._headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        self._trust = ssl.create_default_context()
+        self._deadline_s = deadline_s
 
     def __repr__(self) -> str:
         return f"YooKassaGateway({self._shop.base_url!r})"
@@ -322,10 +231,6 @@ class YooKassaGateway:
     @property
     def name(self) -> Gateway:
         return Gateway.YOOKASSA
-
-    def close(self) -> None:
-        """Cut off what is under way and let the threads go."""
-        self._lane.close()
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
         body = payment_body(request, self._shop)
@@ -373,7 +278,8 @@ class YooKassaGateway:
         kind: str = "",
         body: Body | None = None,
     ) -> T:
-        told = await self._lane.run(lambda call: self._client(call).post(path, key, kind, body))
+        checked = None if body is None else await asyncio.to_thread(_checked_body, kind, body)
+        told = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
         try:
             return read(told)
         except PaymentError as error:
@@ -381,7 +287,49 @@ class YooKassaGateway:
             raise PaymentUnknown(str(error), code=error.code) from None
 
     async def _read(self, path: str, query: Mapping[str, str] | None = None) -> Body:
-        return await self._lane.run(lambda call: self._client(call).get(path, query))
+        return await self._call("GET", path, params=query)
+
+    async def _call(self, method: str, path: str, **said: Any) -> Body:
+        """Return the object that answers a call; follows no redirect, tries nothing twice.
+
+        Raises PaymentError and its kinds within the deadline.
+        """
+        is_sent, failed, status, content = False, "", 0, b""
+
+        async def note_connected(*_: object) -> None:
+            nonlocal is_sent
+            is_sent = True
+
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(note_connected)
+        try:
+            async with (
+                asyncio.timeout(self._deadline_s),
+                aiohttp.ClientSession(
+                    headers=self._headers,
+                    connector=aiohttp.TCPConnector(ssl=self._trust),
+                    timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
+                    trace_configs=[trace],
+                    proxy=_proxy(self._shop.base_url),
+                ) as session,
+                session.request(
+                    method, f"{self._shop.base_url}{path}", allow_redirects=False, **said
+                ) as answer,
+            ):
+                too_long = ValueError("the answer is too long")
+                content = await join_pieces(answer.content.iter_any(), MOST_BYTES, too_long)
+                status = answer.status
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failed = type(error).__name__
+        # Outside of the handler: the error may hold the request with its credentials.
+        if failed and is_sent:
+            raise PaymentUnknown(f"YooKassa did not answer: {failed}", code="no_answer")
+        if failed:
+            raise GatewayUnavailable(f"YooKassa cannot be reached: {failed}", code="unreachable")
+        told = _object(content)
+        if status == _OK and told is not None:
+            return told
+        raise _refusal(status, told)
 
     async def _listed(self, path: str, query: Mapping[str, str]) -> list[Body]:
         """Return everything that a list holds, page by page."""
@@ -399,11 +347,59 @@ class YooKassaGateway:
             asked["cursor"] = cursor
         raise PaymentError("YooKassa's list has no end", code="unreadable")
 
-    def _client(self, call: Call) -> ShopClient:
-        # In a thread, and only once somebody buys: the package costs half a second and 23 MB.
-        from merlin.providers.yookassa_client import ShopClient  # noqa: PLC0415 - as said
 
-        return ShopClient(self._shop.base_url, self._credentials, call)
+def _checked_body(kind: str, body: Body) -> Body:
+    """Return a body that the `yookassa` package finds right.
+
+    To be called in a thread: the package costs half a second and 23 MB once. Raises PaymentError:
+    nothing was asked.
+    """
+    # Only once somebody buys.
+    from yookassa.domain import request  # noqa: PLC0415 - as said
+    from yookassa.domain.request.refund_request import RefundRequest  # noqa: PLC0415 - as said
+
+    kinds = {
+        "payment": request.PaymentRequest,
+        "capture": request.CapturePaymentRequest,
+        "refund": RefundRequest,
+    }
+    try:
+        built = kinds[kind](dict(body))
+        built.validate()
+        return dict(built)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
+
+
+def _object(content: bytes) -> Body | None:
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, Mapping) else None
+
+
+def _refusal(status: int, told: Body | None) -> PaymentError:
+    """Return our error for an answer that is no success, or cannot be read."""
+    if told is None:
+        code, words = f"http_{status}", f"YooKassa answered {status} and nothing that can be read"
+    else:
+        code = str(told.get("code") or f"http_{status}")
+        place = f" ({told['parameter']})" if told.get("parameter") else ""
+        words = f"YooKassa: {code}: {told.get('description', '')}{place}"[:_LONGEST_FAULT]
+    kind = PaymentError
+    if status == _TOO_MANY:
+        kind = GatewayUnavailable
+    elif status in {_OK, _PROCESSING, _TIMED_OUT} or status >= _BROKEN:
+        kind = PaymentUnknown
+    return kind(words, code=code[:_LONGEST_CODE])
+
+
+def _proxy(url: str) -> str | None:
+    """Return the environment's proxy for an address; aiohttp would read .netrc with it."""
+    parts = urlsplit(url)
+    is_direct = is_loopback(parts.hostname) or proxy_bypass(parts.hostname or "")
+    return None if is_direct else getproxies().get(parts.scheme)
 
 
 def _checked(outside_id: str) -> str:

@@ -96,8 +96,6 @@ def run_api(settings: ApiSettings) -> None:
             serve(services, settings.listening, partial(notify, READY))
             notify(STOPPING)
         finally:
-            if settings.till is not None:
-                settings.till.close()
             writer.close()
 
 

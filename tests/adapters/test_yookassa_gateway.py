@@ -128,7 +128,6 @@ def test_a_list_is_read_to_its_end(shop, gateway):
     with YooKassaStandIn() as other, gateway_at(other.base_url) as its:
 
         async def make() -> None:
-            # One by one: who waits for a thread has no more time for it than for the answer.
             for number in range(103):
                 await its.create(request(number, BACK, ""))
 
@@ -201,7 +200,7 @@ def test_no_secret_is_told_in_errors_or_logs(shop, caplog):
         shown = repr(gateway) + str(refused.value) + repr(refused.value) + caplog.text
     assert refused.value.code == "invalid_credentials"
     assert secret not in shown
-    # The package's own error holds the request's headers.
+    # An error of the client may hold the request's headers.
     assert refused.value.__context__ is None
     assert refused.value.__cause__ is None
 
@@ -213,13 +212,3 @@ def test_a_netrc_of_the_machine_does_not_take_the_place_of_the_shop(
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     asyncio.run(gateway.create(request(15, BACK, "")))
-
-
-def test_the_package_turned_to_another_shop_changes_nothing(shop, gateway):
-    from yookassa import Configuration
-
-    Configuration.configure("another", "key")
-    try:
-        asyncio.run(gateway.create(request(16, BACK, "")))
-    finally:
-        Configuration.account_id = Configuration.secret_key = None

@@ -9,11 +9,11 @@ import socket
 import threading
 
 import pytest
-from till_world import BACK, HEARD_S, answering, gateway_at, raw, request, silent, till_threads
-from waiting import LOOK_S, longest, wait_until
+from till_world import BACK, HEARD_S, answering, gateway_at, raw, request, silent
+from waiting import LOOK_S, longest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
-from merlin.providers.yookassa import DEADLINE_S, THREADS, CallLane
+from merlin.providers.yookassa import DEADLINE_S
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -103,64 +103,24 @@ def drip(connection: socket.socket, drop: bytes) -> None:
 
 
 @pytest.mark.parametrize("serve", [silent, drips_head, drips_body])
-def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
-    before = till_threads()
+def test_a_till_that_never_ends_is_left_in_time(serve):
     with (
         raw(serve) as url,
         gateway_at(url, deadline_s=HEARD_S) as gateway,
         pytest.raises(PaymentUnknown),
     ):
         asyncio.run(gateway.create(request(1, BACK, "")))
-    # Its connection is shut down from outside, so no read holds the thread.
-    wait_until(lambda: till_threads() <= before)
     assert DEADLINE_S < 10
 
 
-def test_stuck_calls_block_nobody_and_take_no_more_threads():
-    before, stuck = till_threads(), threading.Semaphore(0)
-
-    def hears(connection: socket.socket) -> None:
-        connection.recv(65_536)
-        stuck.release()
-        silent(connection)
-
-    with raw(hears) as url, gateway_at(url, deadline_s=HEARD_S) as gateway:
-
-        async def crowd() -> list[BaseException]:
-            finds = (gateway.find(f"p{number}") for number in range(3 * THREADS))
-            asked = asyncio.gather(*finds, return_exceptions=True)
-            # The loop goes on while every thread is stuck.
-            for _ in range(THREADS):
-                assert await asyncio.to_thread(stuck.acquire, timeout=longest())
-            ended = await asked
-            assert till_threads() <= before + THREADS
-            return ended
-
-        kinds = [type(one) for one in asyncio.run(crowd())]
-    assert set(kinds) <= {GatewayUnavailable, PaymentUnknown}
-
-
-def test_who_waited_for_a_thread_was_surely_not_asked():
-    lane, let_go = CallLane(deadline_s=0.2, threads=1), threading.Event()
-
-    async def crowd() -> list[object]:
-        waits = (lane.run(lambda _call: let_go.wait()) for _ in range(3))
-        return await asyncio.gather(*waits, return_exceptions=True)
-
-    try:
-        assert [type(one) for one in asyncio.run(crowd())] == [GatewayUnavailable] * 3
-    finally:
-        let_go.set()
-        lane.close()
-
-
 def test_an_asker_who_is_gone_takes_their_call_along():
-    before, is_asked = till_threads(), threading.Event()
+    is_asked, is_left = threading.Event(), threading.Event()
 
     def hears(connection: socket.socket) -> None:
         connection.recv(65_536)
         is_asked.set()
         silent(connection)
+        is_left.set()
 
     with raw(hears) as url, gateway_at(url) as gateway:
 
@@ -170,9 +130,9 @@ def test_an_asker_who_is_gone_takes_their_call_along():
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            assert await asyncio.to_thread(is_left.wait, longest())
 
         asyncio.run(leave())
-    wait_until(lambda: till_threads() <= before)
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])

@@ -59,9 +59,7 @@ def gateway_at(
     base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **said: object
 ) -> Iterator[YooKassaGateway]:
     config = YooKassaConfig(base_url=base_url, test=True, **said)
-    gateway = YooKassaGateway(config, "100500", key, deadline_s)
-    yield gateway
-    gateway.close()
+    yield YooKassaGateway(config, "100500", key, deadline_s)
 
 
 @contextmanager
@@ -95,10 +93,6 @@ def raw(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = Non
     listener.close()
     for thread in [accepting, *threads]:
         thread.join()
-
-
-def till_threads() -> int:
-    return sum(one.name.startswith("till") for one in threading.enumerate())
 
 
 def silent(connection: socket.socket) -> None:

@@ -47,7 +47,4 @@ def pay(told, shop, purchase):
 
 def with_gateway(shop, call):
     gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, test=True), SHOP_ID, KEY)
-    try:
-        return asyncio.run(call(gateway))
-    finally:
-        gateway.close()
+    return asyncio.run(call(gateway))

@@ -18,4 +18,3 @@ def test_a_shop_needs_both_of_its_credentials(monkeypatch):
     monkeypatch.setenv("YOOKASSA_SECRET_KEY", "test_key-of-the-shop")
     gateway = yookassa_gateway(YooKassaConfig())
     assert "test_key-of-the-shop" not in repr(gateway)
-    gateway.close()
