@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
+from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
 if TYPE_CHECKING:
     from merlin.bot.context import BotContext
 
 PAGE_SIZE = 8
+CANCEL = ("button-cancel", "cancel")
 T = TypeVar("T")
 Row = tuple[Button, ...]
+# A button, or what describes it: the key of its label, its data, its style. False or None: none.
+Entry: TypeAlias = "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,66 @@ class View:
     link: str = ""
 
 
-def message(words: str, *rows: Row) -> View:
-    """Return a view of plain words with rows of buttons."""
-    return View(FormattedMessage(words, buttons=rows))
+def rows(context: BotContext, *wanted: Entry | Sequence[Entry]) -> tuple[Row, ...]:
+    """Return rows of buttons from what they are described by; what is not there is left out.
+
+    A row is one button or several. A button is described by the key of its label and its data, and
+    where it has one its style.
+    """
+    found = (tuple(_button(context, each) for each in _row(row) if each) for row in wanted)
+    return tuple(row for row in found if row)
+
+
+def _row(row: Entry | Sequence[Entry]) -> Sequence[Entry]:
+    is_row = isinstance(row, list | tuple) and not (row and isinstance(row[0], str))
+    return cast("Sequence[Entry]", row) if is_row else (cast("Entry", row),)
+
+
+def _button(context: BotContext, entry: Entry) -> Button:
+    return entry if isinstance(entry, Button) else button(context, *(entry or ("", "")))
+
+
+def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
+    """Return a button with the label `key`."""
+    return Button(context.translate(key), data, style=style)
+
+
+def message(context: BotContext, words: str, *wanted: Entry | Sequence[Entry]) -> View:
+    """Return a view of plain words with rows of buttons, described as for `rows`."""
+    return View(FormattedMessage(words, buttons=rows(context, *wanted)))
+
+
+def say(
+    context: BotContext, key: str, *wanted: Entry | Sequence[Entry], **arguments: object
+) -> View:
+    """Return a view of the text `key` with rows of buttons, described as for `rows`."""
+    return message(context, context.translate(key, **arguments), *wanted)
 
 
 def alert(words: str, *, is_loud: bool = False) -> View:
     """Return a view that only answers a pressed button."""
     return View(None, alert=words, is_loud=is_loud)
+
+
+def refuse(context: BotContext, key: str, **arguments: object) -> View:
+    """Return a view that says in a window why a pressed button does nothing."""
+    return alert(context.translate(key, **arguments), is_loud=True)
+
+
+def outdated(context: BotContext) -> View:
+    """Return a view that says that the pressed button leads nowhere any more."""
+    return alert(context.translate("bot-button-old"))
+
+
+def error_view(context: BotContext, error: MerlinError, *wanted: Entry | Sequence[Entry]) -> View:
+    """Return a view of an error's reason: over the chat for a button, else with rows."""
+    words = context.translate(error.key, **error.arguments)
+    return alert(words, is_loud=True) if context.verb else message(context, words, *wanted)
+
+
+def choice(label: str, data: str, *, is_chosen: bool) -> Button:
+    """Return a button of several of which one is chosen; that one is ticked."""
+    return Button(f"{'✓ ' if is_chosen else ''}{label}", data)
 
 
 _GAP = "\n\n"
@@ -100,32 +156,33 @@ def page_buttons(data: str, number: int, count: int) -> tuple[Row, ...]:
     return ((*back, *on),) if back or on else ()
 
 
-def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
-    """Return a button with the label `key`."""
-    return Button(context.translate(key), data, style=style)
+def back(data: str) -> tuple[str, str]:
+    """Return the button that leads back."""
+    return ("button-back", data)
 
 
-def back(context: BotContext, data: str) -> Row:
-    """Return the row that leads back."""
-    return (button(context, "button-back", data),)
-
-
-def confirm(context: BotContext, words: str, yes: Button, way_back: str) -> View:
-    """Return the second question before something dangerous."""
-    no = button(context, "button-cancel", way_back)
-    rows = [(replace(yes, style="danger"), no)]
-    return card(context.translate("admin-sure"), words, rows=rows)
-
-
-def form(context: BotContext, words: str, way_back: str) -> View:
-    """Return a view that asks for a message."""
-    return message(words, back_or_cancel(context, way_back))
-
-
-def back_or_cancel(context: BotContext, way_back: str) -> Row:
+def back_or_cancel(way_back: str) -> Sequence[Entry]:
     """Return the row with Back, and with Cancel, which ends the waiting for a message."""
-    cancel = button(context, "button-cancel", "cancel")
-    return (button(context, "button-back", way_back), cancel)
+    return (back(way_back), CANCEL)
+
+
+def confirm(context: BotContext, words: str, yes: tuple[str, str] | Button, way_back: str) -> View:
+    """Return the second question before something dangerous."""
+    sure = replace(_button(context, yes), style="danger")
+    buttons = rows(context, (sure, ("button-cancel", way_back)))
+    return card(context.translate("admin-sure"), words, rows=buttons)
+
+
+def form(context: BotContext, key: str, way_back: str, **arguments: object) -> View:
+    """Return a view that asks by the text `key` for a message."""
+    return say(context, key, back_or_cancel(way_back), **arguments)
+
+
+def headed(view: View, words: str) -> View:
+    """Return a view with these words above its page, where it has one."""
+    if view.page is None:
+        return view
+    return replace(view, page=replace(view.page, text=f"{words}\n\n{view.page.text}"))
 
 
 def printable(words: str) -> str:

@@ -133,9 +133,10 @@ def pages(
     """
     body = render(written.answer) if written.answer.strip() else FormattedMessage("")
     if turn.question.format == "voice" and written.answer:
-        body = _after(_heard(turn.question.text, is_whole=is_script), body)
+        body = after(_heard(turn.question.text, is_whole=is_script), body)
     if written.note.strip():
-        body = _after(body, _noted(written.note))
+        note = written.note
+        body = after(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
     rows = answer_buttons(written.offer, turn.turn_id, language)
     copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
@@ -151,11 +152,7 @@ def _heard(question: str, *, is_whole: bool) -> FormattedMessage:
     return FormattedMessage(line, (Entity(kind, 0, utf16_length(line)),))
 
 
-def _noted(note: str) -> FormattedMessage:
-    return FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),))
-
-
-def _after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
+def after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
     """Return both pages as one, an empty line between them."""
     if not first.text.strip():
         return second

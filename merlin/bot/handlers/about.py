@@ -10,7 +10,6 @@ what the person has allowed. /info tells the version, models with their scores a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 
 from merlin import __version__
@@ -23,6 +22,7 @@ from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.answering import answering, company, dataset_of
+from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.menu import View
 from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models
@@ -39,28 +39,23 @@ _VERSION_LENGTH = 12
 
 def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
-    parts = [legal_text(Settings(context.db), PRIVACY, context.language), _retention_text(context)]
-    parts += [_providers(context), _privacy_session(context)]
-    is_given = has_consent(*performer(context))
-    state = "given" if is_given else "none"
-    parts.append(context.translate("privacy-consent", state=state))
-    key, verb = ("revoke", "revoke") if is_given else ("give", "show")
-    button = menu.button(context, f"privacy-button-{key}", f"consent:{verb}")
-    return menu.message("\n\n".join(filter(None, parts)), (button,))
-
-
-def _retention_text(context: BotContext) -> str:
-    kept = context.services.retention
-    return context.translate(
-        "privacy-kept", turns=kept.turns_days, letters=max(kept.updates_days, kept.outgoing_days)
+    kept, is_given = context.services.retention, has_consent(*performer(context))
+    letters = max(kept.updates_days, kept.outgoing_days)
+    providers = [f"• {company(context, name)}" for name in context.services.answerers]
+    if providers:
+        providers.insert(0, context.translate("privacy-providers"))
+    parts = [
+        legal_text(Settings(context.db), PRIVACY, context.language),
+        context.translate("privacy-kept", turns=kept.turns_days, letters=letters),
+        "\n".join(providers),
+        _privacy_session(context),
+        context.translate("privacy-consent", state="given" if is_given else "none"),
+    ]
+    give, revoke = (
+        ("privacy-button-give", "consent:show"),
+        ("privacy-button-revoke", "consent:revoke"),
     )
-
-
-def _providers(context: BotContext) -> str:
-    lines = [f"• {company(context, name)}" for name in context.services.answerers]
-    if not lines:
-        return ""
-    return "\n".join([context.translate("privacy-providers"), *lines])
+    return menu.message(context, "\n\n".join(filter(None, parts)), revoke if is_given else give)
 
 
 def _privacy_session(context: BotContext) -> str:
@@ -78,7 +73,7 @@ def terms(context: BotContext) -> View:
     words = legal_text(Settings(context.db), TERMS, context.language)
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
     Users(context.db).saw_terms(context.user_id, version)
-    return menu.message(words)
+    return menu.message(context, words)
 
 
 INFO = "info"
@@ -93,13 +88,6 @@ def operator_text(context: BotContext, name: str) -> str:
     return next(filter(None, found), "")
 
 
-def texts_button(context: BotContext) -> list[tuple[Button, ...]]:
-    """Return the row that leads to the texts, none to who may not edit them."""
-    if not _may_edit(context):
-        return []
-    return [(menu.button(context, "own-words-edit", "own"),)]
-
-
 def _may_edit(context: BotContext) -> bool:
     standing = context.roles.authority(context.user_id)
     return context.is_private and standing.may(Permission.EDIT_TEXTS)
@@ -108,44 +96,36 @@ def _may_edit(context: BotContext) -> bool:
 def choose_text(context: BotContext) -> View:
     """Show the texts, or ask for the new words of the one that a button names."""
     if not _may_edit(context):
-        return menu.alert(context.translate("bot-button-old"))
-    if not _is_text(context.arguments):
-        context.stop_waiting()
-        return _all(context)
-    context.wait(Dialog(WRITING, {"text": list(context.arguments)}))
-    return _asks(context, ".".join(context.arguments))
+        return menu.outdated(context)
+    if _is_text(context.arguments):
+        context.wait(Dialog(WRITING, {"text": list(context.arguments)}))
+        return _asks(context, ".".join(context.arguments))
+    context.stop_waiting()
+    rows = [
+        [Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES] for name in TEXTS
+    ]
+    return menu.say(context, "own-words-choose", *rows)
 
 
 def _is_text(words: object) -> bool:
     return words in [(name, language) for name in TEXTS for language in LANGUAGES]
 
 
-def _all(context: BotContext) -> View:
-    rows = [
-        tuple(Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES)
-        for name in TEXTS
-    ]
-    return menu.message(context.translate("own-words-choose"), *rows)
-
-
 def _asks(context: BotContext, name: str) -> View:
     now = Settings(context.db).get(name)
     words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
-    back = menu.button(context, "button-back", "own")
-    cancel = menu.button(context, "button-cancel", "cancel")
-    if not now:
-        return menu.message(words, (back, cancel))
-    drop = menu.button(context, "own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
-    is_now = context.translate("own-words-now")
-    return menu.message(f"{words}\n\n{is_now}\n{now}", (drop,), (back, cancel))
+    if now:
+        words = f"{words}\n\n{context.translate('own-words-now')}\n{now}"
+    drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
+    return menu.message(context, words, bool(now) and drop, menu.back_or_cancel("own"))
 
 
 def text_written(context: BotContext) -> View:
     """Keep the words that were written."""
-    wanted = tuple(context.dialog.said.get("text", ())) if context.dialog is not None else ()
+    wanted = tuple(context.dialog_values.get("text", ()))
     if not _may_edit(context) or not _is_text(wanted):
         context.stop_waiting()
-        return menu.message(context.translate("bot-cancelled"))
+        return menu.say(context, "bot-cancelled")
     words = context.text.strip()
     if not 0 < len(words) <= MOST_CHARACTERS:
         return _asks(context, ".".join(wanted))
@@ -155,7 +135,7 @@ def text_written(context: BotContext) -> View:
 def drop_text(context: BotContext) -> View:
     """Take a text away; what it was stays in the audit."""
     if not _may_edit(context) or not _is_text(context.arguments):
-        return menu.alert(context.translate("bot-button-old"))
+        return menu.outdated(context)
     return _put(context, ".".join(context.arguments), "")
 
 
@@ -165,10 +145,8 @@ def _put(context: BotContext, name: str, words: str) -> View:
     context.stop_waiting()
     Settings(context.db).put(name, words, by)
     Audit(context.db).note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
-    back = menu.button(context, "button-back", "own")
-    return menu.message(
-        context.translate("own-words-kept" if words else "own-words-dropped"), (back,)
-    )
+    key = "own-words-kept" if words else "own-words-dropped"
+    return menu.say(context, key, menu.back("own"))
 
 
 def info(context: BotContext) -> View:
@@ -183,7 +161,8 @@ def info(context: BotContext) -> View:
     own = operator_text(context, INFO)
     parts = [version, *models, _info_session(context, session), own]
     parts.append(context.translate("bot-info-commands"))
-    return menu.message("\n\n".join(filter(None, parts)), *texts_button(context))
+    edit = _may_edit(context) and ("own-words-edit", "own")
+    return menu.message(context, "\n\n".join(filter(None, parts)), edit)
 
 
 def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
@@ -196,31 +175,26 @@ def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
         trained=i18n.format_moment(serving.model.created_at, zone, context.language),
         since=i18n.format_moment(serving.since, zone, context.language),
     )
-    return "\n".join(filter(None, [model, _scores(exhibit, context), _against(context, exhibit)]))
-
-
-def _scores(exhibit: ServingModel, context: BotContext) -> str:
-    scores = exhibit.evaluation
-    if scores is None or scores.questions == 0:
-        return context.translate("bot-info-not-evaluated")
-    return context.translate(
-        "bot-info-evaluation",
-        questions=scores.questions,
-        chrf=f"{scores.chrf:.1f}",
-        equal=f"{scores.equal_share * 100:.0f}",
-        unknown=f"{scores.unknown_share * 100:.0f}",
+    return "\n".join(
+        filter(
+            None,
+            [
+                model,
+                evaluation_words(exhibit.evaluation, context.language),
+                _against(context, exhibit),
+            ],
+        )
     )
 
 
 def _against(context: BotContext, exhibit: ServingModel) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
-    model, mine = exhibit.serving.model, exhibit.evaluation
-    before = next(iter(ModelCatalogue(context.db).earlier(model.dataset)), None)
+    model, mine, catalogue = exhibit.serving.model, exhibit.evaluation, ModelCatalogue(context.db)
+    before = next(iter(catalogue.earlier(model.dataset)), None)
     if mine is None or before is None:
         return ""
-    showcase = ModelCatalogue(context.db)
-    other = showcase.evaluation(before.model_row)
-    if other is None or not showcase.overlap(model, before).is_same:
+    other = catalogue.evaluation(before.model_row)
+    if other is None or not catalogue.overlap(model, before).is_same:
         return ""
     by = f"{mine.chrf - other.chrf:+.1f}".replace("-", "−")
     return context.translate("bot-info-against", model=before.build_version, by=by)
@@ -246,20 +220,13 @@ def show_help(context: BotContext) -> View:
     staff = staff_commands(context.roles.authority(context.user_id))
     if staff:
         groups.append(("help-staff", staff))
-    parts = [text(language, "bot-help"), *(_help_group(*each, language) for each in groups)]
-    words = "\n\n".join([*parts, text(language, "bot-help-end")])
-    heads = [text(language, key) for key, _ in groups]
-    places = [(words.find(f"\n\n{head}\n/"), head) for head in heads]
-    marks = [
-        Entity("bold", utf16_length(words[: place + 2]), utf16_length(head))
-        for place, head in places
-    ]
-    return View(FormattedMessage(words, tuple(marks)))
-
-
-def _help_group(key: str, names: Sequence[str], language: str) -> str:
-    lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-    return "\n".join([text(language, key), *lines])
+    shown, marks = text(language, "bot-help"), []
+    for key, names in groups:
+        head = text(language, key)
+        marks.append(Entity("bold", utf16_length(shown) + 2, utf16_length(head)))
+        lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
+        shown = "\n".join([f"{shown}\n\n{head}", *lines])
+    return View(FormattedMessage(f"{shown}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
 
 
 def register(application: BotApplication) -> None:

@@ -30,8 +30,9 @@ from merlin.db import audit
 # The mark of a button under a message that is to stay: what it shows comes as a new one.
 ANEW = "n"
 _SHORT = 10
+HOME = menu.back("a-home")
 # Of a line among others.
-LONGEST = 200
+_LONGEST = 200
 STEP = "admin-"
 
 
@@ -51,8 +52,7 @@ def require_role(permission: Permission, act: Act) -> Act:
         try:
             screen = context.store.apart(lambda: act(context))
         except MerlinError as error:
-            words = context.translate(error.key, **error.arguments)
-            return menu.alert(words, is_loud=True) if context.verb else menu.message(words)
+            return menu.error_view(context, error)
         return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
 
     return checked
@@ -75,11 +75,10 @@ def add_admin_handlers(
 def admin_refusal(context: BotContext) -> View:
     """Return what somebody sees who may not: there is no such thing for them."""
     if context.verb:
-        return menu.alert(context.translate("bot-button-old"))
+        return menu.outdated(context)
     if not context.command:
-        return menu.message(context.translate("admin-not-yours"))
-    command = f"/{context.command[:32]}"
-    return menu.message(context.translate("bot-unknown-command", command=command))
+        return menu.say(context, "admin-not-yours")
+    return menu.say(context, "bot-unknown-command", command=f"/{context.command[:32]}")
 
 
 def authority(context: BotContext) -> Authority:
@@ -109,9 +108,8 @@ def short(name: str) -> str:
 
 def dataset_of(context: BotContext, permission: Permission, place: int = 0) -> str:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    word = context.arguments[place] if place < len(context.arguments) else ""
     for name in datasets(context, permission):
-        if short(name) == word:
+        if short(name) == context.argument(place):
             return name
     raise NotFound("no such dataset", "admin-no-dataset")
 
@@ -135,6 +133,11 @@ def when(context: BotContext, at: datetime | str | None) -> str:
     return i18n.format_moment_briefly(moment, context.zone, context.language)
 
 
+def cut(words: str) -> str:
+    """Return words as a line among others."""
+    return menu.cut(words, _LONGEST)
+
+
 def lines(*found: str) -> str:
     """Return lines that say something, one below the other."""
     return "\n".join(filter(None, found))
@@ -155,7 +158,7 @@ _MOST_TOLD = 10
 
 
 def admin_home(context: BotContext) -> View:
-    """Show where the person may go."""
+    """Show where the person may go, and what serves now of what they may watch."""
     mine = authority(context)
     doors = [menu.button(context, key, data) for key, data, wish in _DOORS if mine.may(wish)]
     if not doors or not context.is_private:
@@ -163,31 +166,26 @@ def admin_home(context: BotContext) -> View:
     if context.dialog is not None and context.verb:
         context.stop_waiting()
     role = state_text(context, "role", mine.role.value)
-    title = context.translate("admin-title")
     words = context.translate("admin-home", role=role)
     if mine.scopes:
         scopes = ", ".join(sorted(mine.scopes))
         words = context.translate("admin-home-scopes", role=role, scopes=scopes)
-    return menu.card(title, words, _serving(context), rows=button_rows(doors, 2))
-
-
-def _serving(context: BotContext) -> str:
-    """Return what serves now, of the datasets that the person may watch."""
-    serves = serving(context.services, actor(context))
+    serves = serving(*performer(context))
     found = datasets(context, Permission.WATCH)[:_MOST_TOLD]
-    return "\n".join(_line(context, name, serves.get(name)) for name in found)
+    shown = "\n".join(_serving_line(context, name, serves.get(name)) for name in found)
+    return menu.card(context.translate("admin-title"), words, shown, rows=button_rows(doors, 2))
 
 
-def _line(context: BotContext, name: str, serves: ServingView | None) -> str:
+def _serving_line(context: BotContext, name: str, serves: ServingView | None) -> str:
     if serves is None:
         return context.translate("admin-serves-none", dataset=name)
-    told_ = {"build": serves.build, "since": when(context, serves.since)}
-    return context.translate("admin-serves", dataset=name, **told_)
+    since = when(context, serves.since)
+    return context.translate("admin-serves", dataset=name, build=serves.build, since=since)
 
 
 def to_admin_home(context: BotContext) -> tuple[Button, ...]:
     """Return the row that leads home."""
-    return menu.back(context, "a-home")
+    return (menu.button(context, *HOME),)
 
 
 def register(application: BotApplication) -> None:

@@ -14,7 +14,7 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.entities import PART_UNITS
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, require_role, to_admin_home
+from merlin.bot.handlers.admin import add_admin_handlers, require_role
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
@@ -25,68 +25,56 @@ from merlin.core.permissions import Permission
 from merlin.db.audit import Audit
 
 WRITING = f"{admin.STEP}cast"
+_LIST = "a-casts"
 _SHOWN = 8
 _FIRST_WORDS = 30
 EVERYBODY = "all"
 
 
+def _broadcasts(context: BotContext) -> Broadcasts:
+    return Broadcasts(context.db, context.bot_id, context.language)
+
+
 def listed(context: BotContext) -> View:
     """Show the broadcasts that were begun."""
-    casts = Broadcasts(context.db, context.bot_id, context.language).newest(_SHOWN)
-    entries = [(Button(_entry(each), f"a-cast:{each.broadcast_id}"),) for each in casts]
-    new = menu.button(context, "cast-new", "a-cast-new", "primary")
-    title = context.translate("admin-broadcast")
-    words = context.translate("cast-list" if casts else "cast-none")
-    return menu.card(title, words, rows=[*entries, (new,), to_admin_home(context)])
-
-
-def _entry(cast: Broadcast) -> str:
-    sign = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}.get(cast.state, "✅")
-    words = " ".join(cast.text.split())
-    cut = words if len(words) <= _FIRST_WORDS else f"{words[:_FIRST_WORDS]}…"
-    return f"{sign} {cast.broadcast_id} · {cut}"
+    signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
+    for cast in _broadcasts(context).newest(_SHOWN):
+        words = menu.cut(" ".join(cast.text.split()), _FIRST_WORDS + 1)
+        label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {words}"
+        entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
+    rows = menu.rows(context, *entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
+    words = context.translate("cast-list" if entries else "cast-none")
+    return menu.card(context.translate("admin-broadcast"), words, rows=rows)
 
 
 def write(context: BotContext) -> View:
     """Ask for the text."""
     context.wait(Dialog(WRITING))
-    return menu.form(context, context.translate("cast-ask-text"), "a-casts")
+    return menu.form(context, "cast-ask-text", _LIST)
 
 
 def written(context: BotContext) -> View:
-    """Keep the text that was written and show how it will look."""
+    """Keep the text that was written and show how it will look, and to whom it may go."""
     page = render(context.text)
     if not page.text.strip():
-        return menu.form(context, context.translate("cast-ask-text"), "a-casts")
+        return menu.form(context, "cast-ask-text", _LIST)
     if utf16_length(page.text) > PART_UNITS:
-        words = context.translate("cast-too-long", most=PART_UNITS)
-        return menu.form(context, words, "a-casts")
+        return menu.form(context, "cast-too-long", _LIST, most=PART_UNITS)
     context.stop_waiting()
-    number_ = Broadcasts(context.db, context.bot_id, context.language).draft(
-        context.user_id, context.text
-    )
-    return _preview(context, number_, page)
-
-
-def _preview(context: BotContext, number_: int, page: FormattedMessage) -> View:
-    """Return the text as people will see it, with the choice of whom it goes to."""
-    there = Broadcasts(context.db, context.bot_id, context.language).receivers()
+    number_ = _broadcasts(context).draft(context.user_id, context.text)
     choices = [
-        (EVERYBODY, sum(there.values())),
-        *((name, there.get(name, 0)) for name in LANGUAGES),
+        Button(context.translate("cast-to", whom=name, count=count), f"a-cast-ask:{number_}:{name}")
+        for name in (EVERYBODY, *LANGUAGES)
+        if (count := _receivers(context, name))
     ]
-    rows = [
-        (
-            Button(
-                context.translate("cast-to", whom=name, count=count), f"a-cast-ask:{number_}:{name}"
-            ),
-        )
-        for name, count in choices
-        if count
-    ]
-    again = menu.button(context, "cast-again", "a-cast-new")
-    no = menu.button(context, "button-cancel", "a-casts")
-    return View(replace(page, buttons=(*rows, (again, no))))
+    buttons = menu.rows(context, *choices, (("cast-again", "a-cast-new"), ("button-cancel", _LIST)))
+    return View(replace(page, buttons=buttons))
+
+
+def _receivers(context: BotContext, whom: str) -> int:
+    """Return how many people a broadcast in this language, or to everybody, would reach."""
+    there = _broadcasts(context).receivers()
+    return sum(there.values()) if whom == EVERYBODY else there.get(whom, 0)
 
 
 def _draft(context: BotContext) -> Broadcast:
@@ -98,55 +86,51 @@ def _draft(context: BotContext) -> Broadcast:
 
 
 def _cast(context: BotContext) -> Broadcast:
-    cast = Broadcasts(context.db, context.bot_id, context.language).get(context.number())
+    cast = _broadcasts(context).get(context.number())
     if cast is None:
         raise NotFound("no such broadcast", "bot-button-old")
     return cast
 
 
-def _language(context: BotContext) -> str:
-    """Return whom a button means: a language, "" for everybody. Raises NotFound."""
+def _receiver(context: BotContext) -> str:
+    """Return whom a button means: a language or everybody. Raises NotFound."""
     word = context.argument(1)
     if word not in {EVERYBODY, *LANGUAGES}:
         raise NotFound("no such language", "bot-button-old")
-    return "" if word == EVERYBODY else word
+    return word
 
 
 def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
-    cast, language = _draft(context), _language(context)
-    there = Broadcasts(context.db, context.bot_id, context.language).receivers()
-    count = there.get(language, 0) if language else sum(there.values())
-    words = context.translate("cast-ask-send", count=count)
-    data = f"a-cast-yes:{cast.broadcast_id}:{language or EVERYBODY}"
-    yes = menu.button(context, "cast-send", data)
-    return replace(menu.confirm(context, words, yes, "a-casts"), is_new=True)
+    cast, whom = _draft(context), _receiver(context)
+    words = context.translate("cast-ask-send", count=_receivers(context, whom))
+    yes = ("cast-send", f"a-cast-yes:{cast.broadcast_id}:{whom}")
+    return replace(menu.confirm(context, words, yes, _LIST), is_new=True)
 
 
 def send(context: BotContext) -> View:
     """Begin to send."""
-    cast, language = _draft(context), _language(context)
-    if not Broadcasts(context.db, context.bot_id, context.language).start(
-        cast.broadcast_id, language
-    ):
+    cast, whom = _draft(context), _receiver(context)
+    language = "" if whom == EVERYBODY else whom
+    if not _broadcasts(context).start(cast.broadcast_id, language):
         raise Refused("nobody", "cast-nobody")
-    told = {"language": language or EVERYBODY}
     target = f"broadcast:{cast.broadcast_id}"
-    Audit(context.db).note(admin.by(context), "broadcast.start", target, told)
+    Audit(context.db).note(admin.by(context), "broadcast.start", target, {"language": whom})
     return progress_screen(context)
 
 
 def progress_screen(context: BotContext) -> View:
     """Show how far a broadcast is."""
     cast = _cast(context)
-    done = Broadcasts(context.db, context.bot_id, context.language).delivered(cast.broadcast_id)
-    stop = menu.button(context, "cast-stop", f"a-cast-stop:{cast.broadcast_id}", "danger")
-    refresh = menu.button(context, "admin-refresh", f"a-cast:{cast.broadcast_id}")
-    runs = cast.state is BroadcastState.RUNNING
-    title = context.translate("admin-broadcast")
-    words = report(cast, done, context.language)
-    rows = [(refresh, stop) if runs else (), menu.back(context, "a-casts")]
-    return menu.card(title, words, rows=rows)
+    number_ = cast.broadcast_id
+    running = (
+        ("admin-refresh", f"a-cast:{number_}"),
+        ("cast-stop", f"a-cast-stop:{number_}", "danger"),
+    )
+    is_running = cast.state is BroadcastState.RUNNING
+    rows = menu.rows(context, running if is_running else (), menu.back(_LIST))
+    words = report(cast, _broadcasts(context).delivered(number_), context.language)
+    return menu.card(context.translate("admin-broadcast"), words, rows=rows)
 
 
 async def watched(context: BotContext) -> None:
@@ -184,18 +168,17 @@ def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
 
 def ask_stop(context: BotContext) -> View:
     """Ask whether it is to be stopped."""
-    cast = _cast(context)
-    yes = menu.button(context, "cast-stop", f"a-cast-stop-yes:{cast.broadcast_id}")
-    words = context.translate("cast-ask-stop", number=cast.broadcast_id)
-    return menu.confirm(context, words, yes, f"a-cast:{cast.broadcast_id}")
+    number_ = _cast(context).broadcast_id
+    words = context.translate("cast-ask-stop", number=number_)
+    yes = ("cast-stop", f"a-cast-stop-yes:{number_}")
+    return menu.confirm(context, words, yes, f"a-cast:{number_}")
 
 
 def stop(context: BotContext) -> View:
     """Send no more of it."""
-    cast = _cast(context)
-    if Broadcasts(context.db, context.bot_id, context.language).stop(cast.broadcast_id):
-        target = f"broadcast:{cast.broadcast_id}"
-        Audit(context.db).note(admin.by(context), "broadcast.stop", target)
+    number_ = _cast(context).broadcast_id
+    if _broadcasts(context).stop(number_):
+        Audit(context.db).note(admin.by(context), "broadcast.stop", f"broadcast:{number_}")
     return progress_screen(context)
 
 

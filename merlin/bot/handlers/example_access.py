@@ -179,8 +179,7 @@ def may_edit(context: BotContext) -> bool:
 
 def error_view(context: BotContext, error: MerlinError, *rows: tuple[Button, ...]) -> View:
     """Return what an error says: over the chat for a button, else as a message with `rows`."""
-    words = context.translate(error.key, **error.arguments)
-    return menu.alert(words, is_loud=True) if context.verb else menu.message(words, *rows)
+    return menu.error_view(context, error, *rows)
 
 
 def datasets(context: BotContext) -> list[DatasetCard]:

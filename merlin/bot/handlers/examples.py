@@ -270,7 +270,7 @@ def show_history(context: BotContext) -> View:
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
     back = example_access.data("one", admin.short(file.dataset), admin.short(file.id))
-    return menu.card(title, "\n".join(lines), hint, rows=[menu.back(context, back)])
+    return menu.card(title, "\n".join(lines), hint, rows=menu.rows(context, menu.back(back)))
 
 
 def _lineage(context: BotContext, file: ExampleView) -> str:

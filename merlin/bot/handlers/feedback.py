@@ -30,23 +30,20 @@ from merlin.bot.rendering import pages
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import StoredAnswer, Turn, Turns
 from merlin.core import i18n, money
-from merlin.core.formatted_text import Button, FormattedMessage
+from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
 from merlin.training.model_store import Lineage, Origin
 
 MOST_NAMED = 20
+_TO_CONSENT = ("consent-change", "consent:show")
+_QUESTION = ("fix-is-question", "fix-ask")
 
 
-def consent_asked(context: BotContext, *others: Button) -> View:
-    """Return the question itself, with other ways out below it."""
-    language = context.language
-    return menu.message(
-        text(language, "consent-asked"),
-        (Button(text(language, "consent-yes"), "consent:yes", style="success"),),
-        (Button(text(language, "consent-no"), "consent:no"),),
-        *((each,) for each in others),
-    )
+def consent_asked(context: BotContext, other: menu.Entry = None) -> View:
+    """Return the question itself, with another way out below it."""
+    yes, no = ("consent-yes", "consent:yes", "success"), ("consent-no", "consent:no")
+    return menu.say(context, "consent-asked", yes, no, other)
 
 
 def show_consent(context: BotContext) -> View:
@@ -54,66 +51,38 @@ def show_consent(context: BotContext) -> View:
     if not proposals.has_consent(*performer(context)):
         return consent_asked(context)
     count = len(Proposals(context.db).of_user(context.user_id))
-    words = context.translate("consent-given", count=count)
-    revoke = menu.button(context, "consent-revoke", "consent:revoke")
-    return menu.message(words, (revoke,))
-
-
-def give_consent(context: BotContext) -> View:
-    """Keep a yes."""
-    proposals.give_consent(*performer(context))
-    return menu.message(context.translate("consent-thanks"))
+    revoke = ("consent-revoke", "consent:revoke")
+    return menu.say(context, "consent-given", revoke, count=count)
 
 
 def decline_consent(context: BotContext) -> View:
     """Keep a no; what the person wanted to send is forgotten."""
     proposals.decline_consent(*performer(context))
     context.stop_waiting()
-    again = menu.button(context, "consent-change", "consent:show")
-    return menu.message(context.translate("consent-declined"), (again,))
+    return menu.say(context, "consent-declined", _TO_CONSENT)
 
 
 def revoke_consent(context: BotContext) -> View:
     """Ask once more, then end the consent and take back everything that was sent under it."""
-    language = context.language
     if context.arguments[1:] != ("sure",):
-        sure = Button(text(language, "consent-revoke-sure"), "consent:revoke:sure", style="danger")
-        back = Button(text(language, "button-cancel"), "consent:show")
-        return menu.message(text(language, "consent-revoking"), (sure,), (back,))
+        sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
+        return menu.say(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
     models = proposals.revoke_consent(*performer(context))
     if models is None:
-        return menu.message(text(language, "consent-none"))
+        return menu.say(context, "consent-none")
     context.stop_waiting()
-    words = text(language, "consent-revoked")
+    words = context.translate("consent-revoked")
     if models:
-        words = f"{words}\n\n{text(language, 'consent-models', **_named(models))}"
-    return menu.message(words)
+        named = ", ".join(models[:MOST_NAMED]) + ("…" if models[MOST_NAMED:] else "")
+        told = context.translate("consent-models", count=len(models), models=named)
+        words = f"{words}\n\n{told}"
+    return menu.message(context, words)
 
 
-def _named(models: list[str]) -> dict[str, object]:
-    named = ", ".join(models[:MOST_NAMED])
-    return {"count": len(models), "models": f"{named}…" if models[MOST_NAMED:] else named}
-
-
-_WAYS = {
-    "show": show_consent,
-    "give": show_consent,
-    "no": decline_consent,
-    "revoke": revoke_consent,
-}
-
-
-def consent_button(yes: Act) -> Act:
-    """Return what a pressed consent button does; `yes` is what follows a yes."""
-    ways = {**_WAYS, "yes": yes}
-
-    def act(context: BotContext) -> View:
-        way = ways.get(context.argument(0))
-        if way is None or not context.is_private:
-            return menu.alert(context.translate("bot-button-old"))
-        return way(context)
-
-    return act
+def consent_pressed(context: BotContext) -> View:
+    """Do what a pressed consent button says."""
+    act = _CONSENT_VERBS.get(context.argument(0)) if context.is_private else None
+    return (act or menu.outdated)(context)
 
 
 _SHORT = 10
@@ -123,50 +92,42 @@ def why(context: BotContext) -> View:
     """Tell where an answer comes from, what it cost, and which examples taught it."""
     turn = own_turn(context)
     if turn is None:
-        return menu.alert(context.translate("bot-not-yours"), is_loud=True)
+        return menu.refuse(context, "bot-not-yours")
     written = turn.written
     if written is None or not written.model_id:
-        return menu.alert(context.translate("why-unknown"), is_loud=True)
+        return menu.refuse(context, "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
     origin = Lineage(context.db).origin(written.model_id)
-    lines += [_origin(context, origin)] if origin else [context.translate("why-general")]
-    lines += _taught(context, written) if origin else []
-    lines += [_usage(context, written), *_thumbs(context, written)]
-    return View(FormattedMessage("\n".join(lines)), is_new=True)
-
-
-def _origin(context: BotContext, origin: Origin) -> str:
-    return context.translate(
-        "why-origin",
-        build=origin.build,
-        commit=origin.commit[:_SHORT] or "—",
-        at=i18n.format_moment(origin.trained_at, context.zone, context.language),
-        examples=origin.examples,
-        editors=origin.editors,
-        standing="serving" if origin.serves else "earlier",
-    )
-
-
-def _taught(context: BotContext, written: StoredAnswer) -> list[str]:
-    found = Lineage(context.db).teaching(written.model_id, written.answer)
-    return [context.translate("why-taught", examples=", ".join(found))] if found else []
-
-
-def _usage(context: BotContext, written: StoredAnswer) -> str:
+    lines += _origin(context, origin, written) if origin else [context.translate("why-general")]
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
-    words = context.translate("why-tokens", **usage)
-    if not written.currency:
-        return words
-    cost = money.format_cost(context.language, written.cost_micro, written.currency)
-    return f"{words} {context.translate('why-cost', cost=cost)}"
-
-
-def _thumbs(context: BotContext, written: StoredAnswer) -> list[str]:
+    tokens = context.translate("why-tokens", **usage)
+    if written.currency:
+        cost = money.format_cost(context.language, written.cost_micro, written.currency)
+        tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
+    lines.append(tokens)
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
-    if not thumbs.up + thumbs.down:
-        return []
-    return [context.translate("why-thumbs", up=thumbs.up, down=thumbs.down)]
+    if thumbs.up + thumbs.down:
+        lines.append(context.translate("why-thumbs", up=thumbs.up, down=thumbs.down))
+    return replace(menu.message(context, "\n".join(lines)), is_new=True)
+
+
+def _origin(context: BotContext, origin: Origin, written: StoredAnswer) -> list[str]:
+    lines = [
+        context.translate(
+            "why-origin",
+            build=origin.build,
+            commit=origin.commit[:_SHORT] or "—",
+            at=i18n.format_moment(origin.trained_at, context.zone, context.language),
+            examples=origin.examples,
+            editors=origin.editors,
+            standing="serving" if origin.serves else "earlier",
+        )
+    ]
+    found = Lineage(context.db).teaching(written.model_id, written.answer)
+    if found:
+        lines.append(context.translate("why-taught", examples=", ".join(found)))
+    return lines
 
 
 _PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
@@ -181,7 +142,7 @@ async def rate(context: BotContext) -> None:
         turn = own_turn(context, place=1) or _shared_turn(context)
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
-            return menu.alert(context.translate("bot-not-yours"), is_loud=True)
+            return menu.refuse(context, "bot-not-yours")
         rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
         counted[:] = [(turn, rating)]
         return _thanked(context, turn, rating)
@@ -201,9 +162,8 @@ def _thanked(context: BotContext, turn: Turn, rating: Rating | None) -> View:
     words = context.translate(f"rating-{rating.value if rating else 'none'}")
     if rating is not Rating.DOWN or not context.is_private:
         return menu.alert(words)
-    fix = menu.button(context, "rating-fix", f"fix:{turn.turn_id}", "primary")
-    asked = FormattedMessage(context.translate("rating-how-better"), buttons=((fix,),))
-    return View(asked, alert=words, is_new=True)
+    fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
+    return replace(menu.say(context, "rating-how-better", fix), alert=words, is_new=True)
 
 
 async def reacted(context: BotContext) -> None:
@@ -267,52 +227,43 @@ WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 
 def fix(context: BotContext) -> View:
     """Ask how the answer should have been, in the private chat."""
-    turn, language = own_turn(context), context.language
-    reason = "bot-not-yours" if turn is None else _refusal(context, turn)
+    turn, reason = own_turn(context), "bot-not-yours"
+    if turn is not None:
+        can_correct = turn.written is not None and _dataset(context, turn)
+        reason = "" if can_correct else "fix-no-example"
     if turn is None or reason:
-        refusal = text(language, reason)
-        return menu.alert(refusal, is_loud=True) if context.verb else menu.message(refusal)
+        return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*performer(context)):
-        change = Button(text(language, "consent-change"), "consent:show")
-        return View(menu.message(text(language, "fix-no-consent"), (change,)).page, is_new=True)
-    _wait(context, WRITING, {"turn": turn.turn_id})
-    return View(menu.message(text(language, "fix-asked"), (_cancel(context),)).page, is_new=True)
-
-
-def _refusal(context: BotContext, turn: Turn) -> str:
-    """Return the key of why this turn cannot be corrected, "" where it can."""
-    return "" if turn.written is not None and _dataset(context, turn) else "fix-no-example"
+        return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
+    context.wait(Dialog(WRITING, {"turn": turn.turn_id}))
+    return replace(menu.say(context, "fix-asked", menu.CANCEL), is_new=True)
 
 
 def corrected(context: BotContext) -> View:
     """Take the better answer; ask for consent where nobody ever did, else show what is sent."""
-    language, words = context.language, context.text.strip()
-    turn = _turn(context)
+    words, turn = context.text.strip(), _turn(context)
     if turn is None:
         context.stop_waiting()
-        return menu.message(text(language, "fix-gone"))
+        return menu.say(context, "fix-gone")
     if not words or len(words) > MOST_LETTERS:
         key = "fix-long" if words else "fix-words"
-        return menu.message(text(language, key, most=MOST_LETTERS), (_cancel(context),))
-    if not proposals.has_consent(*performer(context)):
-        _wait(context, CONSENTING, {"turn": turn.turn_id, **_written(context)})
-        return consent_asked(context, _question(context))
-    return _preview(context, turn, _written(context))
-
-
-def _written(context: BotContext) -> dict[str, Any]:
-    """Return what the dialog keeps of the person's own message: it may be a question after all."""
-    return {"words": context.text.strip(), "message": context.message_id}
+        return menu.say(context, key, menu.CANCEL, most=MOST_LETTERS)
+    # The person's own message is kept with its words: it may be a question after all.
+    written = {"turn": turn.turn_id, "words": words, "message": context.message_id}
+    if proposals.has_consent(*performer(context)):
+        return _preview(context, turn, written)
+    context.wait(Dialog(CONSENTING, written))
+    return consent_asked(context, _QUESTION)
 
 
 async def meant_as_question(context: BotContext) -> None:
     """Answer the words that were taken for a correction, and leave the correction."""
-    kept = _said(context)
-    words, is_waiting = str(kept.get("words", "")), context.dialog is not None
-    if not words or not is_waiting:
-        await context.show(lambda: menu.alert(context.translate("bot-button-old")))
+    kept = context.dialog_values
+    words = str(kept.get("words", ""))
+    if not words:
+        await context.show(lambda: menu.outdated(context))
         return
     if not context.is_resumed:
         await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
@@ -323,21 +274,27 @@ async def meant_as_question(context: BotContext) -> None:
 
 def agreed(context: BotContext) -> View:
     """Keep a yes, and go on with the correction that waits for it."""
-    thanks = give_consent(context)
-    said_so_far = _said(context)
+    proposals.give_consent(*performer(context))
     turn = _turn(context)
     if context.dialog is None or context.dialog.step != CONSENTING or turn is None:
-        return thanks
-    return _preview(context, turn, said_so_far)
+        return menu.say(context, "consent-thanks")
+    return _preview(context, turn, context.dialog_values)
+
+
+_CONSENT_VERBS: Mapping[str, Act] = {
+    "show": show_consent,
+    "give": show_consent,
+    "yes": agreed,
+    "no": decline_consent,
+    "revoke": revoke_consent,
+}
 
 
 def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> View:
     """Show what an editor would see; nothing is sent yet."""
     language, words = context.language, str(written.get("words", ""))
-    question, answer = (
-        mask_personal_data(turn.question.text, language),
-        mask_personal_data(words, language),
-    )
+    question = mask_personal_data(turn.question.text, language)
+    answer = mask_personal_data(words, language)
     kept = {
         "turn": turn.turn_id,
         "question": question.words,
@@ -345,33 +302,30 @@ def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> Vie
         "words": words,
         "message": int(written.get("message", 0)),
     }
-    _wait(context, SENDING, kept)
+    context.wait(Dialog(SENDING, kept))
     shown = text(language, "fix-preview", question=question.words, answer=answer.words)
     found = dict.fromkeys((*question.found, *answer.found))
     if found:
         kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in found)
         shown = f"{shown}\n\n{text(language, 'fix-masked', kinds=kinds)}"
-    send = Button(text(language, "fix-send"), "fix-send", style="success")
-    return menu.message(shown, (send,), (_question(context),), (_cancel(context),))
+    return menu.message(context, shown, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL)
 
 
 def send(context: BotContext) -> View:
     """Let the masked correction wait for an editor."""
-    language, turn = context.language, _turn(context)
+    turn = _turn(context)
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
-        return menu.alert(text(language, "bot-button-old"))
+        return menu.outdated(context)
     context.stop_waiting()
     if not proposals.has_consent(*performer(context)):
-        return menu.message(text(language, "fix-no-consent"))
-    kept, written = _said(context), turn.written
-    model_id = written.model_id if written else ""
+        return menu.say(context, "fix-no-consent")
+    kept, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
     draft = Draft(
         kept["question"], kept["answer"], _dataset(context, turn), turn.turn_id, model_id=model_id
     )
     if proposals.add(*performer(context), draft) is None:
-        return menu.message(text(language, "fix-too-many"))
-    mine = Button(text(language, "consent-button"), "consent:show")
-    return menu.message(text(language, "fix-sent"), (mine,))
+        return menu.say(context, "fix-too-many")
+    return menu.say(context, "fix-sent", ("consent-button", "consent:show"))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:
@@ -381,26 +335,10 @@ def _dataset(context: BotContext, turn: Turn) -> str:
     return feedback.dataset_of(context.services, question.text, question.format, model_id)
 
 
-def _wait(context: BotContext, step: str, values: Mapping[str, Any]) -> None:
-    context.wait(Dialog(step, values))
-
-
-def _said(context: BotContext) -> Mapping[str, Any]:
-    return context.dialog_values
-
-
 def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None where it is gone."""
-    turn = Turns(context.db, context.bot_id).get(int(_said(context).get("turn", 0)))
+    turn = Turns(context.db, context.bot_id).get(int(context.dialog_values.get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
-
-
-def _question(context: BotContext) -> Button:
-    return menu.button(context, "fix-is-question", "fix-ask")
-
-
-def _cancel(context: BotContext) -> Button:
-    return menu.button(context, "button-cancel", "cancel")
 
 
 def register(application: BotApplication) -> None:
@@ -414,7 +352,7 @@ def register(application: BotApplication) -> None:
             "fix": fix,
             "fix-send": send,
             "fix-ask": meant_as_question,
-            "consent": consent_button(agreed),
+            "consent": consent_pressed,
         },
         # Who writes on while something waits to be sent has thought of a better answer.
         steps=dict.fromkeys((WRITING, CONSENTING, SENDING), corrected),

@@ -13,7 +13,7 @@ the person's own answers, taught examples, and a message whose button asks in th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +41,7 @@ from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
+from merlin.bot.rendering import after
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
@@ -48,6 +49,7 @@ from merlin.core.i18n import LANGUAGES, text
 
 _PRESENT = frozenset({"creator", "administrator", "member"})
 _GROUPS = frozenset({"group", "supergroup"})
+_SETTINGS = ("groups-button-settings", "group:show")
 
 
 async def membership(context: BotContext) -> None:
@@ -75,41 +77,38 @@ def _blocked_or_not(context: BotContext, status: object) -> None:
     context.finish(UpdateState.ANSWERED, "membership")
 
 
+def _groups(context: BotContext) -> Groups:
+    return Groups(context.db, context.bot_id)
+
+
+def _group(context: BotContext) -> Group:
+    return _groups(context).get(context.chat_id) or Group(context.chat_id)
+
+
 def _come(context: BotContext) -> View:
     """Keep the group, and greet it where it is new or was left."""
-    known = Groups(context.db, context.bot_id).get(context.chat_id)
+    known = _groups(context).get(context.chat_id)
     if known is not None and not known.is_gone:
         return View(None)
-    group = known or Group(context.chat_id)
-    Groups(context.db, context.bot_id).put(replace(group, moved_to=0))
-    language = group.language or context.language
-    there = replace(context, language=language)
-    words = text(language, "groups-hello", bot=f"@{context.bot.username}")
-    choices = Button(text(language, "groups-button-settings"), "group:show")
-    return menu.message(words, (choices,), (to_private(there),))
+    group = _group(context)
+    _groups(context).put(replace(group, moved_to=0))
+    there = replace(context, language=group.language or context.language)
+    bot = f"@{context.bot.username}"
+    return menu.say(there, "groups-hello", _SETTINGS, to_private(there), bot=bot)
 
 
 def _gone(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         Outbox(context.db, context.bot_id).drop(context.chat_id)
-        if Groups(context.db, context.bot_id).get(context.chat_id) is None:
-            Groups(context.db, context.bot_id).put(Group(context.chat_id))
-        Groups(context.db, context.bot_id).left(context.chat_id)
+        if _groups(context).get(context.chat_id) is None:
+            _groups(context).put(Group(context.chat_id))
+        _groups(context).left(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
-def migrated_to(context: BotContext) -> int:
-    """Return the supergroup that the chat of this message became, 0 for none."""
-    return _number(context, "migrate_to_chat_id")
-
-
-def migrated_from(context: BotContext) -> int:
-    """Return the chat that became this supergroup, 0 for none."""
-    return _number(context, "migrate_from_chat_id")
-
-
-def _number(context: BotContext, name: str) -> int:
-    found = json_object(context.stored.body, "message").get(name)
+def _migrated(context: BotContext, way: str) -> int:
+    """Return the chat that the chat of this message became or was before, 0 for none."""
+    found = json_object(context.stored.body, "message").get(f"migrate_{way}_chat_id")
     return found if isinstance(found, int) and found < 0 else 0
 
 
@@ -133,8 +132,7 @@ async def settings(context: BotContext) -> None:
 async def pressed(context: BotContext) -> None:
     """Do what a button of the settings says, if an administrator pressed it."""
     if not await _leads(context):
-        words = context.translate("groups-leaders-only")
-        await context.show(lambda: menu.alert(words, is_loud=True), UpdateState.REFUSED)
+        await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
         return
     hears_all = await _hears_all(context)
     await context.show(lambda: _done(context, hears_all=hears_all))
@@ -160,110 +158,87 @@ def _done(context: BotContext, *, hears_all: bool) -> View:
         return _datasets(context)
     if what == "show":
         return _page(context, hears_all=hears_all)
-    group = _group(context)
-    change = _CHANGES[what](context, group, word) if what in _CHANGES else None
+    change = _changed(context, _group(context), what, word)
     if change is None:
-        return menu.alert(context.translate("bot-button-old"))
-    Groups(context.db, context.bot_id).put(change)
+        return menu.outdated(context)
+    _groups(context).put(change)
     there = replace(context, language=change.language or context.user.speaks(context.language))
     screen = _page(there, hears_all=hears_all)
-    return replace(screen, alert=text(there.language, "groups-kept"))
+    return replace(screen, alert=there.translate("groups-kept"))
 
 
-def _group(context: BotContext) -> Group:
-    return Groups(context.db, context.bot_id).get(context.chat_id) or Group(context.chat_id)
-
-
-def _with_hearing(_context: BotContext, group: Group, word: str) -> Group | None:
-    found = [each for each in Hears if each.value == word]
-    return replace(group, hears=found[0]) if found else None
-
-
-def _speaking(_context: BotContext, group: Group, word: str) -> Group | None:
-    if word not in {*LANGUAGES, _DEFAULT}:
-        return None
-    return replace(group, language=None if word == _DEFAULT else word)
-
-
-def _opening(_context: BotContext, group: Group, word: str) -> Group | None:
-    return replace(group, is_open=word == "all") if word in {"all", "leaders"} else None
-
-
-def _knowing(context: BotContext, group: Group, word: str) -> Group | None:
-    if word == _DEFAULT:
-        return replace(group, dataset=None)
-    found = [each for each in _titles(context, LANGUAGES[0]) if _marked(each) == word]
-    return replace(group, dataset=found[0]) if found else None
-
-
-_CHANGES: Mapping[str, Callable[[BotContext, Group, str], Group | None]] = {
-    "hears": _with_hearing,
-    "language": _speaking,
-    "renew": _opening,
-    "dataset": _knowing,
-}
+def _changed(context: BotContext, group: Group, what: str, word: str) -> Group | None:
+    """Return the group with the choice of a button, None for one that there is not."""
+    match what:
+        case "hears" if word in {each.value for each in Hears}:
+            return replace(group, hears=Hears(word))
+        case "language" if word in {*LANGUAGES, _DEFAULT}:
+            return replace(group, language=None if word == _DEFAULT else word)
+        case "renew" if word in {"all", "leaders"}:
+            return replace(group, is_open=word == "all")
+        case "dataset" if word == _DEFAULT:
+            return replace(group, dataset=None)
+        case "dataset":
+            found = [each for each in _titles(context, LANGUAGES[0]) if _marked(each) == word]
+            return replace(group, dataset=found[0]) if found else None
+        case _:
+            return None
 
 
 def _page(context: BotContext, *, hears_all: bool) -> View:
-    group, language = _group(context), context.language
-    dataset = _titles(context, language).get(group.dataset or "", group.dataset)
+    group, tell = _group(context), context.translate
+    dataset = _titles(context, context.language).get(group.dataset or "", group.dataset)
     lines = [
-        text(language, "groups-settings"),
+        tell("groups-settings"),
         "",
-        text(language, "groups-hears", hears=group.hears.value),
-        text(language, "groups-about", dataset=dataset or "none"),
-        text(language, "groups-speaks", spoken=group.language or "none"),
-        text(language, "groups-renews", who="all" if group.is_open else "leaders"),
+        tell("groups-hears", hears=group.hears.value),
+        tell("groups-about", dataset=dataset or "none"),
+        tell("groups-speaks", spoken=group.language or "none"),
+        tell("groups-renews", who="all" if group.is_open else "leaders"),
     ]
     if group.hears is Hears.QUESTION and not hears_all:
-        lines += ["", text(language, "groups-deaf")]
-    return menu.message("\n".join(lines), *_rows(group, language))
+        lines += ["", tell("groups-deaf")]
 
+    def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
+        return menu.choice(label, f"group:{data}", is_chosen=is_chosen)
 
-def _rows(group: Group, language: str) -> list[tuple[Button, ...]]:
-    hears = [
-        (
-            _choice(
-                language, f"groups-hears-{each.value}", f"hears:{each.value}", group.hears is each
+    asker = tell("groups-speaks-asker")
+    return menu.message(
+        context,
+        "\n".join(lines),
+        *(
+            button(tell(f"groups-hears-{each}"), f"hears:{each}", group.hears is each)
+            for each in Hears
+        ),
+        ("groups-button-datasets", "group:datasets:0"),
+        [
+            *(
+                button(text(each, "lang-name"), f"language:{each}", group.language == each)
+                for each in LANGUAGES
             ),
-        )
-        for each in Hears
-    ]
-    speaks = tuple(
-        _choice(each, "lang-name", f"language:{each}", group.language == each) for each in LANGUAGES
+            button(asker, f"language:{_DEFAULT}", group.language is None),
+        ],
+        (
+            button(tell("groups-renews-all"), "renew:all", group.is_open),
+            button(tell("groups-renews-leaders"), "renew:leaders", not group.is_open),
+        ),
     )
-    asker = _choice(language, "groups-speaks-asker", f"language:{_DEFAULT}", group.language is None)
-    renews = (
-        _choice(language, "groups-renews-all", "renew:all", group.is_open),
-        _choice(language, "groups-renews-leaders", "renew:leaders", not group.is_open),
-    )
-    datasets = Button(text(language, "groups-button-datasets"), "group:datasets:0")
-    return [*hears, (datasets,), (*speaks, asker), renews]
-
-
-def _choice(language: str, key: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of four plain columns
-    mark = "✓ " if is_chosen else ""
-    return Button(f"{mark}{text(language, key)}", f"group:{data}")
 
 
 def _datasets(context: BotContext) -> View:
     """Show the datasets, eight at a time."""
-    group, titles = _group(context), _titles(context, context.language)
-    shown, place = menu.paginate(list(titles), context.number(1))
-    rows = [
-        (Button(f"{'✓ ' if name == group.dataset else ''}{titles[name]}", _choose(name)),)
-        for name in shown
-    ]
-    usual = _choice(
-        context.language, "groups-about-default", f"dataset:{_DEFAULT}", group.dataset is None
+    now, titles = _group(context).dataset, _titles(context, context.language)
+
+    def entry(name: str) -> Button:
+        return menu.choice(titles[name], f"group:dataset:{_marked(name)}", is_chosen=name == now)
+
+    usual = menu.choice(
+        context.translate("groups-about-default"),
+        f"group:dataset:{_DEFAULT}",
+        is_chosen=now is None,
     )
-    back = menu.button(context, "button-back", "group:show")
-    turn = menu.page_buttons("group:datasets", place, len(titles))
-    return menu.message(context.translate("groups-ask-dataset"), *rows, *turn, (usual,), (back,))
-
-
-def _choose(name: str) -> str:
-    return f"group:dataset:{_marked(name)}"
+    rows = menu.list_rows(list(titles), context.number(1), "group:datasets", entry)
+    return menu.say(context, "groups-ask-dataset", *rows, usual, menu.back("group:show"))
 
 
 def _marked(name: str) -> str:
@@ -310,71 +285,49 @@ async def answer_inline(context: BotContext) -> None:
 
 
 def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
-    own = InlineWords(context.db, context.bot_id).own(context.user_id, words, MOST_OWN)
+    inline = InlineWords(context.db, context.bot_id)
     serving = ModelCatalogue(context.db).serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = (
-        InlineWords(context.db, context.bot_id).taught(build_id, words, MOST_TAUGHT)
-        if build_id
-        else []
-    )
+    taught = inline.taught(build_id, words, MOST_TAUGHT) if build_id else []
+    # The first result puts a question into the chat, with the way to ask it.
+    token = inline.keep(context.user_id, words)
+    label = context.translate("inline-button-ask")
+    button = Button(label, url=context.link(question_payload(token)))
+    page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
+    ask = _result("ask", context.translate("inline-ask"), words, page)
     return [
-        _question_result(context, words),
-        *_answer_results("own", own),
+        {**ask, **keyboard(page)},
+        *_answer_results("own", inline.own(context.user_id, words, MOST_OWN)),
         *_answer_results("taught", taught),
     ]
 
 
-def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
-    """Return results that put a question with its answer into the chat."""
-    return [
-        {
-            "type": "article",
-            "id": f"{kind}:{place}",
-            "title": _cut(each.question, _TITLE),
-            "description": _cut(each.answer, _LINE),
-            "input_message_content": _content(_answered(each)),
-        }
-        for place, each in enumerate(found)
-    ]
-
-
-def _answered(said: Said) -> FormattedMessage:
-    head = _cut(said.question, MOST_LETTERS)
-    body = render(said.answer)
-    start = utf16_length(head) + 2
-    moved = tuple(replace(mark, offset=mark.offset + start) for mark in body.marks)
-    whole = FormattedMessage(
-        f"{head}\n\n{body.text}", (Entity("bold", 0, utf16_length(head)), *moved)
-    )
-    return first_part(whole)
-
-
-def _content(page: FormattedMessage) -> dict[str, Any]:
+def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str, Any]:
     fields = message_fields(page)
     fields.pop("reply_markup", None)
-    return {"message_text": fields.pop("text"), **fields}
-
-
-def _question_result(context: BotContext, words: str) -> dict[str, Any]:
-    """Return the result that puts a question into the chat, with the way to ask it."""
-    token = InlineWords(context.db, context.bot_id).keep(context.user_id, words)
-    label = context.translate("inline-button-ask")
-    button = Button(label, url=context.link(question_payload(token)))
-    page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
     return {
         "type": "article",
-        "id": "ask",
-        "title": context.translate("inline-ask"),
-        "description": _cut(words, _LINE),
-        "input_message_content": _content(page),
-        **keyboard(page),
+        "id": key,
+        "title": title,
+        "description": _cut(line, _LINE),
+        "input_message_content": {"message_text": fields.pop("text"), **fields},
     }
 
 
+def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
+    """Return results that put a question with its answer into the chat."""
+    results = []
+    for place, each in enumerate(found):
+        head = _cut(each.question, MOST_LETTERS)
+        question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
+        page = first_part(after(question, render(each.answer)))
+        title = _cut(each.question, _TITLE)
+        results.append(_result(f"{kind}:{place}", title, each.answer, page))
+    return results
+
+
 def _cut(words: str, most: int) -> str:
-    line = " ".join(words.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return menu.cut(" ".join(words.split()), most)
 
 
 def is_shared(context: BotContext) -> bool:
@@ -418,15 +371,12 @@ async def in_group(context: BotContext) -> bool:
     """
     if context.is_private or context.stored.kind not in _KINDS:
         return True
-    old_id, new_id = migrated_from(context), migrated_to(context)
+    old_id, new_id = _migrated(context, "from"), _migrated(context, "to")
     if old_id or new_id:
         await _move(context, old_id or context.chat_id, new_id or context.chat_id)
         return False
     await context.learn_bot()
-    group = await context.store.read(
-        lambda: Groups(context.db, context.bot_id).get(context.chat_id)
-    )
-    group = at_home(context, group or Group(context.chat_id))
+    group = at_home(context, await context.store.read(lambda: _group(context)))
     if context.stored.kind == "callback_query":
         return await _pressed(context)
     address = address_of(context.stored, context.bot.id, context.bot.username)
@@ -437,14 +387,15 @@ async def in_group(context: BotContext) -> bool:
     elif address.is_channel and not (address.is_anonymous and context.command == SETTINGS):
         await context.say(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
-        await context.store.do(lambda: Users(context.db).met(_asker(context)))
+        asker = User(context.user_id, context.stored.language_code)
+        await context.store.do(lambda: Users(context.db).met(asker))
         return await (_commanded(context) if context.command else _ask(context, address))
     return False
 
 
 async def _move(context: BotContext, old_id: int, new_id: int) -> None:
     def work() -> None:
-        Groups(context.db, context.bot_id).move(old_id, new_id)
+        _groups(context).move(old_id, new_id)
         context.finish(UpdateState.ANSWERED, "migrated")
 
     await context.store.do(work)
@@ -459,10 +410,6 @@ def at_home(context: BotContext, group: Group) -> Group:
     context.stored = replace(context.stored, chat_id=group.moved_to)
     context.message_id = context.thread_id = 0
     return replace(group, chat_id=group.moved_to)
-
-
-def _asker(context: BotContext) -> User:
-    return User(context.user_id, context.stored.language_code)
 
 
 def _is_meant(context: BotContext, group: Group, address: Address) -> bool:
@@ -487,9 +434,9 @@ async def _commanded(context: BotContext) -> bool:
     elif context.command in _COMMANDS:
         return True
     elif context.command in COMMANDS:
-        words = context.translate("groups-private", command=f"/{context.command}")
-        link = to_private(context, context.command if context.command in PRIVATE else "")
-        await context.show(lambda: menu.message(words, (link,)))
+        command = context.command
+        link = to_private(context, command if command in PRIVATE else "")
+        await context.show(lambda: menu.say(context, "groups-private", link, command=f"/{command}"))
     else:
         # Another bot of the group may know it.
         await context.end(UpdateState.REFUSED, "no such command")
@@ -512,19 +459,14 @@ async def _ask(context: BotContext, address: Address) -> bool:
 
 def how_to_ask(context: BotContext) -> View:
     """Tell in a few words how to ask in a group."""
-    words = context.translate("groups-how", bot=f"@{context.bot.username}")
-    choices = menu.button(context, "groups-button-settings", "group:show")
-    return menu.message(words, (choices,), (to_private(context),))
+    bot = f"@{context.bot.username}"
+    return menu.say(context, "groups-how", _SETTINGS, to_private(context), bot=bot)
 
 
 async def may_renew(context: BotContext) -> bool:
     """Return whether somebody may begin the group's session anew."""
-    group = await context.store.read(
-        lambda: Groups(context.db, context.bot_id).get(context.chat_id)
-    )
-    if group is None or group.is_open:
-        return True
-    return await context.is_admin(context.user_id)
+    group = await context.store.read(lambda: _group(context))
+    return group.is_open or await context.is_admin(context.user_id)
 
 
 async def _pressed(context: BotContext) -> bool:
@@ -532,15 +474,15 @@ async def _pressed(context: BotContext) -> bool:
     if context.verb in _PERSONAL:
         link = context.link(f"go_{context.verb}")
         await context.show(lambda: View(None, link=link))
-    elif context.verb not in _BUTTONS or context.chat_id > 0:
-        words = context.translate("groups-private-button")
-        await context.show(lambda: menu.alert(words, is_loud=True), UpdateState.REFUSED, "private")
+        return False
+    key = reason = ""
+    if context.verb not in _BUTTONS or context.chat_id > 0:
+        key, reason = "groups-private-button", "private"
     elif context.verb == "new" and not await may_renew(context):
-        words = context.translate("groups-leaders-only")
-        await context.show(lambda: menu.alert(words, is_loud=True), UpdateState.REFUSED, "leaders")
-    else:
-        return True
-    return False
+        key, reason = "groups-leaders-only", "leaders"
+    if key:
+        await context.show(lambda: menu.refuse(context, key), UpdateState.REFUSED, reason)
+    return not key
 
 
 def register(application: BotApplication) -> None:

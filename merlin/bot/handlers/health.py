@@ -9,11 +9,10 @@ from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, Sun
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
+from merlin.bot.handlers.admin import add_admin_handlers, performer
 from merlin.bot.menu import View
 from merlin.bot.notices import act_button
 from merlin.core import money
-from merlin.core.formatted_text import Button
 from merlin.core.heartbeat import describe_step
 from merlin.core.permissions import Permission
 from merlin.db.notices import Notice
@@ -24,7 +23,7 @@ _GIB = 2**30
 
 def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
-    told = health(context.services, admin.actor(context), _ALARMS)
+    told = health(*performer(context), _ALARMS)
     parts = (
         "\n".join(_process(context, each, told.now) for each in told.processes),
         "\n".join(_queues(context, told)),
@@ -33,10 +32,12 @@ def show_health(context: BotContext) -> View:
         _disk(context, told.disk),
         "\n".join(_alarms(context, told.alarms)),
     )
-    refresh = menu.button(context, "admin-refresh", "a-health")
-    title = context.translate("admin-health")
-    rows = [_doors(context, told.alarms), (refresh,), to_admin_home(context)]
-    return menu.card(title, *parts, rows=rows)
+    # The buttons to act on the newest alarms, each once.
+    found = [act_button(notice, context.language) for notice in reversed(told.alarms)]
+    ways = {each.label: each for each in found if each and "a-health" not in each.data}
+    acts = tuple(ways.values())[-3:]
+    rows = menu.rows(context, acts, ("admin-refresh", "a-health"), admin.HOME)
+    return menu.card(context.translate("admin-health"), *parts, rows=rows)
 
 
 def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:
@@ -100,25 +101,11 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
         yield context.translate("health-alarms")
     for notice in alarms:
         at = admin.when(context, notice.created_at)
-        yield f"{at}  {_first(_words(context, notice))}"
-
-
-def _words(context: BotContext, notice: Notice) -> str:
-    try:
-        return context.translate(notice.key, **notice.arguments)
-    except (KeyError, ValueError, TypeError):
-        return notice.key
-
-
-def _first(words: str) -> str:
-    return words if len(words) <= admin.LONGEST else f"{words[: admin.LONGEST]}…"
-
-
-def _doors(context: BotContext, alarms: Sequence[Notice]) -> tuple[Button, ...]:
-    """Return the buttons to act on the newest alarms, each once."""
-    found = [act_button(notice, context.language) for notice in alarms]
-    doors = {each.label: each for each in found[::-1] if each and "a-health" not in each.data}
-    return tuple(doors.values())[-3:]
+        try:
+            words = context.translate(notice.key, **notice.arguments)
+        except (KeyError, ValueError, TypeError):
+            words = notice.key
+        yield f"{at}  {admin.cut(words)}"
 
 
 def register(application: BotApplication) -> None:

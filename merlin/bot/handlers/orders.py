@@ -39,13 +39,12 @@ from merlin.bot.context import (
     callback_of,
 )
 from merlin.bot.handlers.plans import (
+    TO_PLAN,
     buyer,
     plan,
     plan_at,
     promo_at,
     shop_judged,
-    shop_refusal,
-    to_plan,
 )
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.menu import View
@@ -53,7 +52,6 @@ from merlin.bot.stars import StarsGateway, is_of_money, read_payment, read_refun
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
@@ -136,8 +134,8 @@ async def _ask(context: BotContext, find: Callable[[], Asked]) -> None:
     try:
         asked = await context.store.do(find)
     except MerlinError as error:
-        told = shop_refusal(context, error)
-        await context.show(lambda: told)
+        refusal = menu.error_view(context, error)
+        await context.show(lambda: refusal)
         return
     await (_link if asked.is_renewed else _invoice)(context, asked)
 
@@ -162,24 +160,17 @@ async def _link(context: BotContext, asked: Asked) -> None:
     try:
         url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
     except PaymentError:
-        words = context.translate("pay-no-invoice")
-        await context.show(lambda: menu.alert(words, is_loud=True))
+        await context.show(lambda: menu.refuse(context, "pay-no-invoice"))
         return
 
     def act() -> View:
         context.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
-        return _subscribing(context, replace(purchase, pay_url=url))
+        price = purchase.order.amount.format(context.language)
+        label = context.translate("pay-button-subscribe", price=price)
+        told = {"title": titled(purchase, context.language), "price": price}
+        return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **told)
 
     await context.show(act)
-
-
-def _subscribing(context: BotContext, purchase: Purchase) -> View:
-    language, order = context.language, purchase.order
-    title = order.promise.title.get(language, order.promise.plan)
-    price = order.amount.format(language)
-    words = text(language, "pay-subscribe", title=title, price=price)
-    label = text(language, "pay-button-subscribe", price=price)
-    return menu.message(words, (Button(label, url=purchase.pay_url),), to_plan(context))
 
 
 log = get_logger(__name__)
@@ -260,11 +251,9 @@ def renewal(context: BotContext) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(context)
     at = i18n.format_moment(mine.next_at, context.zone, context.language)
-    told_ = {"title": _title(context, mine), "at": at, "till": mine.gateway.value}
-    words = context.translate("pay-ask-stop", **told_)
-    label = context.translate("pay-button-stop")
-    stop = Button(label, f"renewal-off:{mine.renewal_id}", style="danger")
-    return menu.message(words, (stop,), to_plan(context))
+    told = {"title": _title(context, mine), "at": at, "till": mine.gateway.value}
+    stop = ("pay-button-stop", f"renewal-off:{mine.renewal_id}", "danger")
+    return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **told)
 
 
 def _own(context: BotContext) -> Renewal:
@@ -296,20 +285,22 @@ def orders(context: BotContext) -> View:
     expire(context)
     mine = acts.list_orders(context.billing, buyer(context), MOST)
     if not mine:
-        return menu.message(context.translate("pay-no-orders"), to_plan(context))
+        return menu.say(context, "pay-no-orders", TO_PLAN)
     lines = [context.translate("pay-orders"), *(order_line(context, each) for each in mine)]
-    now = context.services.clock()
+    language, now = context.language, context.services.clock()
     waiting = [
-        each for each in mine if each.order.gateway is Gateway.STARS and each.may_be_paid(now)
+        Button(
+            context.translate(
+                "pay-button-order",
+                title=titled(each, language),
+                price=each.order.amount.format(language),
+            ),
+            f"order:{each.purchase_id}",
+        )
+        for each in mine
+        if each.order.gateway is Gateway.STARS and each.may_be_paid(now)
     ]
-    rows = [(Button(_label(context, each), f"order:{each.purchase_id}"),) for each in waiting]
-    return menu.message("\n".join(lines), *rows, to_plan(context))
-
-
-def _label(context: BotContext, purchase: Purchase) -> str:
-    title = titled(purchase, context.language)
-    price = purchase.order.amount.format(context.language)
-    return context.translate("pay-button-order", title=title, price=price)
+    return menu.message(context, "\n".join(lines), *waiting, TO_PLAN)
 
 
 def titled(purchase: Purchase, language: str) -> str:

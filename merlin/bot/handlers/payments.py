@@ -10,19 +10,20 @@ Stars go back whole. What was granted is taken back by the ledger, with the mone
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any
 
-from merlin.account.users import Users
+from merlin.account.users import User, Users
 from merlin.app import payments
 from merlin.app.inbox import Dialog
 from merlin.app.payments import PaymentDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
-from merlin.billing.plan import Plan
+from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
@@ -30,12 +31,12 @@ from merlin.billing.report import Total, totals
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, to_admin_home
+from merlin.bot.handlers.admin import add_admin_handlers, short
 from merlin.bot.handlers.orders import order_line, state_words, titled
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, button_rows
+from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
@@ -48,18 +49,17 @@ _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 def list_codes(context: BotContext) -> View:
     """Show a page of the codes, the newest first."""
+
+    def entry(each: Listed) -> Button:
+        mark = "⏹ " if each.is_stopped else ""
+        label = f"{mark}{each.promo.code} · {_gives(context, each.promo)}"
+        return Button(label, f"a-code:{short(each.promo.code)}")
+
     found = payments.list_codes(context.billing, admin.actor(context))
-    codes = menu.list_rows(found, context.number(), "a-codes", partial(_entry, context))
-    add = (menu.button(context, "pay-admin-code-add", "a-code-add"),)
-    words = context.translate("pay-admin-no-codes") if not found else ""
-    title = context.translate("pay-admin-codes")
-    return menu.card(title, words, rows=[*codes, add, menu.back(context, "a-pay")])
-
-
-def _entry(context: BotContext, each: Listed) -> Button:
-    mark = "⏹ " if each.is_stopped else ""
-    label = f"{mark}{each.promo.code} · {_gives(context, each.promo)}"
-    return Button(label, f"a-code:{admin.short(each.promo.code)}")
+    codes = menu.list_rows(found, context.number(), "a-codes", entry)
+    words = "" if found else context.translate("pay-admin-no-codes")
+    rows = menu.rows(context, *codes, ("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
+    return menu.card(context.translate("pay-admin-codes"), words, rows=rows)
 
 
 def _gives(context: BotContext, promo: Promo) -> str:
@@ -71,92 +71,77 @@ def _gives(context: BotContext, promo: Promo) -> str:
 def _of(context: BotContext) -> Listed:
     """Return the code that a button names. Raises NotFound."""
     for each in payments.list_codes(context.billing, admin.actor(context)):
-        if admin.short(each.promo.code) == context.argument(0):
+        if short(each.promo.code) == context.argument(0):
             return each
     raise NotFound("no such code", "promo-unknown")
 
 
 def show_code(context: BotContext) -> View:
     """Show one code."""
-    return _card(context, _of(context))
-
-
-def _card(context: BotContext, each: Listed) -> View:
+    each = _of(context)
     promo, zone = each.promo, context.zone
-    until = i18n.format_moment(promo.ends_at, zone, context.language) if promo.ends_at else "—"
+    plan = plan_named(context.services.plans, promo.plan)
     words = context.translate(
         "pay-admin-code-what",
-        plan=_title(context, promo.plan),
+        plan=plan.titled(context.language) if plan is not None else promo.plan,
         gives=_gives(context, promo),
         uses=each.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
-        until=until,
+        until=i18n.format_moment(promo.ends_at, zone, context.language) if promo.ends_at else "—",
         state="stopped" if each.is_stopped else "on",
         by=promo.by,
     )
-    mark = admin.short(promo.code)
-    stop = menu.button(context, "pay-admin-code-stop", f"a-code-off:{mark}", "danger")
-    ways = () if each.is_stopped else (stop,)
-    return menu.card(promo.code, words, rows=[ways, menu.back(context, "a-codes:0")])
-
-
-def _title(context: BotContext, name: str) -> str:
-    found = next((each for each in context.services.plans if each.name == name), None)
-    return found.titled(context.language) if found is not None else name
+    stop = ("pay-admin-code-stop", f"a-code-off:{short(promo.code)}", "danger")
+    rows = menu.rows(context, not each.is_stopped and stop, menu.back("a-codes:0"))
+    return menu.card(promo.code, words, rows=rows)
 
 
 def ask_stop_code(context: BotContext) -> View:
     """Ask whether the code is to end."""
     code = _of(context).promo.code
-    mark = admin.short(code)
     words = context.translate("pay-admin-code-ask-stop", code=code)
-    yes = menu.button(context, "pay-admin-code-stop", f"a-code-off-yes:{mark}")
-    return menu.confirm(context, words, yes, f"a-code:{mark}")
+    yes = ("pay-admin-code-stop", f"a-code-off-yes:{short(code)}")
+    return menu.confirm(context, words, yes, f"a-code:{short(code)}")
 
 
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).promo.code
     payments.stop_code(context.billing, admin.actor(context), code)
-    alert = context.translate("pay-admin-code-stopped")
-    return replace(_card(context, _of(context)), alert=alert)
+    return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
 def choose_code_plan(context: BotContext) -> View:
     """Ask what the code is for."""
     buttons = [
-        Button(each.titled(context.language), f"a-code-for:{admin.short(each.name)}")
+        Button(each.titled(context.language), f"a-code-for:{short(each.name)}")
         for each in context.services.plans[1:]
     ]
+    rows = menu.rows(context, *buttons, menu.back("a-codes:0"))
     words = context.translate("pay-admin-code-for")
-    title = context.translate("pay-admin-code-add")
-    return menu.card(title, words, rows=[*button_rows(buttons), menu.back(context, "a-codes:0")])
+    return menu.card(context.translate("pay-admin-code-add"), words, rows=rows)
 
 
 def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
-    plan = _plan(context, context.argument(0))
+    plan = _plan(context, short, context.argument(0))
     context.wait(Dialog(ADDING, {"plan": plan.name}))
-    words = context.translate("pay-admin-code-write", title=plan.titled(context.language))
-    return menu.form(context, words, "a-codes:0")
+    title = plan.titled(context.language)
+    return menu.form(context, "pay-admin-code-write", "a-codes:0", title=title)
 
 
-def _plan(context: BotContext, mark: str) -> Plan:
+def _plan(context: BotContext, name: Callable[[str], str], wanted: object) -> Plan:
+    """Return the plan whose name reads so. Raises NotFound; the first one everybody has."""
     for each in context.services.plans[1:]:
-        if admin.short(each.name) == mark:
+        if name(each.name) == wanted:
             return each
     raise NotFound("no such plan", "bot-button-old")
 
 
 def add_code(context: BotContext) -> View:
     """Make the code that was written. Raises Refused for one that is none."""
-    said = context.dialog_values
     found = _WRITTEN.fullmatch(context.text.strip())
-    plan = next(
-        (each for each in context.services.plans[1:] if each.name == said.get("plan")), None
-    )
-    if plan is None:
-        raise NotFound("no such plan", "bot-button-old")
+    plan = _plan(context, str, context.dialog_values.get("plan"))
     if found is None:
         raise Refused("not understood", "pay-admin-code-wrong")
     code, count, percent, most = found.groups()
@@ -174,19 +159,21 @@ _MOST = 200
 
 def list_purchases(context: BotContext) -> View:
     """Show a page of what a person bought, the newest first."""
-    user_id = context.number()
-    actor = admin.actor(context)
-    found = (
-        payments.list_payments(context.billing, actor, _MOST, user_id=user_id) if user_id else []
-    )
-    entry = partial(_purchase_button, context)
-    rows = menu.list_rows(found, context.number(1), f"a-buys:{user_id}", entry)
+    user_id, actor, found = context.number(), admin.actor(context), []
+    if user_id:
+        found = payments.list_payments(context.billing, actor, _MOST, user_id=user_id)
     person = Users(context.db).get(user_id)
-    name = person.shown_name if person is not None else ""
-    title = context.translate("pay-admin-of", who=f"{name or '—'} · {user_id}")
-    words = context.translate("pay-admin-none") if not found else ""
-    back = menu.back(context, f"a-user:{user_id}" if person is not None else "a-pay")
-    return menu.card(title, words, rows=[*rows, back])
+    who = _who(person) if person is not None else f"— · {user_id}"
+    entry = partial(_purchase_button, context)
+    entries = menu.list_rows(found, context.number(1), f"a-buys:{user_id}", entry)
+    back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
+    words = "" if found else context.translate("pay-admin-none")
+    title = context.translate("pay-admin-of", who=who)
+    return menu.card(title, words, rows=menu.rows(context, *entries, back))
+
+
+def _who(person: User) -> str:
+    return f"{person.shown_name or '—'} · {person.user_id}"
 
 
 def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
@@ -210,40 +197,41 @@ def purchase_card(context: BotContext, details: PaymentDetails) -> View:
     what = text(
         language,
         "pay-admin-what",
-        who=f"{person.shown_name or '—'} · {purchase.user_id}" if person is not None else "—",
+        who=_who(person) if person is not None else "—",
         price=purchase.order.amount.format(language),
         till=text(language, f"pay-till-{purchase.order.gateway.value}"),
         state=state_words(context, purchase),
-        at=_at(context, purchase),
+        at=i18n.format_moment(purchase.created_at, context.zone, language),
         id=purchase.purchase_id,
     )
+    # A row for each payment of which something can go back.
+    refunds = [
+        Button(
+            context.translate("pay-admin-back", price=rest.format(language)),
+            f"a-back:{grant_id}:{purchase.purchase_id}",
+        )
+        for grant_id, rest in details.refundable.items()
+    ]
+    back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
     promo = purchase.order.promo
     return menu.card(
         titled(purchase, language),
         admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(_entry_line(context, each) for each in details.entries),
         "\n".join(_refund_line(context, each) for each in details.refunds),
-        rows=[*_ways_back(context, details), _to_person(context, purchase)],
+        rows=menu.rows(context, *refunds, back),
     )
-
-
-def _at(context: BotContext, purchase: Purchase) -> str:
-    return i18n.format_moment(purchase.created_at, context.zone, context.language)
 
 
 def _entry_line(context: BotContext, entry: Entry) -> str:
-    return context.translate(
-        "pay-admin-entry",
-        at=i18n.format_moment_briefly(entry.at, context.zone, context.language),
-        kind=entry.kind.value,
-        price=entry.amount.format(context.language),
-    )
+    at, price = admin.when(context, entry.at), entry.amount.format(context.language)
+    return context.translate("pay-admin-entry", at=at, kind=entry.kind.value, price=price)
 
 
 def _refund_line(context: BotContext, refund: Refund) -> str:
     line = context.translate(
         "pay-admin-refund",
-        at=i18n.format_moment_briefly(refund.at, context.zone, context.language),
+        at=admin.when(context, refund.at),
         price=refund.amount.format(context.language),
         state=refund.state.value,
         by=refund.by,
@@ -252,33 +240,18 @@ def _refund_line(context: BotContext, refund: Refund) -> str:
     return f"{line} {refund.trouble}".rstrip()
 
 
-def _ways_back(context: BotContext, details: PaymentDetails) -> list[tuple[Button, ...]]:
-    """Return a row for each payment of which something can go back."""
-    rows: list[tuple[Button, ...]] = []
-    for grant_id, rest in details.refundable.items():
-        words = context.translate("pay-admin-back", price=rest.format(context.language))
-        rows.append((Button(words, f"a-back:{grant_id}:{details.purchase.purchase_id}"),))
-    return rows
-
-
-def _to_person(context: BotContext, purchase: Purchase) -> tuple[Button, ...]:
-    if not purchase.user_id:
-        return menu.back(context, "a-pay")
-    return menu.back(context, f"a-buys:{purchase.user_id}:0")
-
-
 _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 
 def payments_home(context: BotContext) -> View:
-    """Show what the month has brought."""
-    title = context.translate("pay-admin-title")
-    ways = (
-        menu.button(context, "pay-admin-newest", "a-pays"),
-        menu.button(context, "pay-admin-codes", "a-codes:0"),
-    )
-    words = "\n".join(_month(context))
-    return menu.card(title, words, _compared(context), rows=[ways, to_admin_home(context)])
+    """Show what the month has brought, and when Stars were last held against Telegram's list."""
+    compared, last = "", last_comparison(Settings(context.db))
+    if last.at is not None:
+        at = i18n.format_moment(last.at, context.zone, context.language)
+        compared = context.translate("pay-admin-compared", at=at, count=len(last.differences))
+    ways = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
+    title, rows = context.translate("pay-admin-title"), menu.rows(context, ways, admin.HOME)
+    return menu.card(title, "\n".join(_month(context)), compared, rows=rows)
 
 
 def _month(context: BotContext) -> list[str]:
@@ -301,31 +274,23 @@ def _month(context: BotContext) -> list[str]:
     return lines
 
 
-def _compared(context: BotContext) -> str:
-    """Return when Stars were last held against Telegram's list, and what differed."""
-    last = last_comparison(Settings(context.db))
-    if last.at is None:
-        return ""
-    at = i18n.format_moment(last.at, context.zone, context.language)
-    return context.translate("pay-admin-compared", at=at, count=len(last.differences))
-
-
 def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
     before = next((each for each in context.arguments if each != admin.ANEW), "")
-    actor = admin.actor(context)
-    found = payments.list_payments(context.billing, actor, PAGE_SIZE + 1, before)
+    found = payments.list_payments(context.billing, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
-    more = []
-    if before:
-        more.append(Button("«", "a-pays"))
-    if len(found) > PAGE_SIZE:
-        more.append(Button("›", f"a-pays:{here[-1].purchase_id}"))
-    title = context.translate("pay-admin-newest")
-    words = context.translate("pay-admin-none") if not found else ""
-    entries = [(_purchase_button(context, each),) for each in here]
-    rows = [*entries, tuple(more), menu.back(context, "a-pay")]
-    return menu.card(title, words, rows=rows)
+    is_more = len(found) > PAGE_SIZE
+    rows = menu.rows(
+        context,
+        *(_purchase_button(context, each) for each in here),
+        (
+            bool(before) and Button("«", "a-pays"),
+            is_more and Button("›", f"a-pays:{here[-1].purchase_id}"),
+        ),
+        menu.back("a-pay"),
+    )
+    words = "" if found else context.translate("pay-admin-none")
+    return menu.card(context.translate("pay-admin-newest"), words, rows=rows)
 
 
 PART = f"{admin.STEP}refund-part"
@@ -335,20 +300,23 @@ SURE = f"{admin.STEP}refund-sure"
 
 def choose_refund(context: BotContext) -> View:
     """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
-    purchase, rest = _payment(context)
+    grant, purchase_id = context.number(), context.argument(1)
+    details, rest = _granted(context, grant, purchase_id)
+    purchase = details.purchase
     if purchase.order.gateway is Gateway.STARS:
-        return _asks_reason(context, {**_named(context), "amount": None})
-    context.wait(Dialog(PART, _named(context)))
-    return _asks_part(context, purchase, rest, "pay-admin-ask-part")
-
-
-def _payment(context: BotContext) -> tuple[Purchase, Amount]:
-    """Return the purchase whose grant a button names, and what can go back. Raises NotFound."""
-    details, rest = _granted(context, context.number(), context.argument(1))
-    return details.purchase, rest
+        return all_of_it(context)
+    context.wait(Dialog(PART, {"grant": grant, "purchase": purchase_id}))
+    rows = menu.rows(
+        context,
+        ("pay-admin-all", f"a-back-all:{grant}:{purchase.purchase_id}"),
+        menu.back_or_cancel(f"a-buy:{purchase.purchase_id}"),
+    )
+    words = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
+    return menu.card(titled(purchase, context.language), words, rows=rows)
 
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[PaymentDetails, Amount]:
+    """Return the purchase of a grant, and what of it can go back. Raises NotFound."""
     details = _details(context, purchase_id)
     rest = details.rests.get(grant_id)
     if rest is None:
@@ -356,28 +324,16 @@ def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[Paym
     return details, rest
 
 
-def _named(context: BotContext) -> dict[str, Any]:
-    return {"grant": context.number(), "purchase": context.argument(1)}
-
-
-def _asks_part(context: BotContext, purchase: Purchase, rest: Amount, key: str) -> View:
-    words = context.translate(key, rest=rest.format(context.language))
-    place = f"{context.number()}:{purchase.purchase_id}"
-    whole = menu.button(context, "pay-admin-all", f"a-back-all:{place}")
-    cancel = menu.button(context, "button-cancel", "cancel")
-    back = menu.back(context, f"a-buy:{purchase.purchase_id}")
-    return menu.card(titled(purchase, context.language), words, rows=[(whole,), (*back, cancel)])
-
-
 def all_of_it(context: BotContext) -> View:
     """Let all that is left go back."""
-    _payment(context)
-    return _asks_reason(context, {**_named(context), "amount": None})
+    grant, purchase_id = context.number(), context.argument(1)
+    _granted(context, grant, purchase_id)
+    return _asks_reason(context, {"grant": grant, "purchase": purchase_id, "amount": None})
 
 
 def part(context: BotContext) -> View:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
-    said = dict(context.dialog.said) if context.dialog is not None else {}
+    said = dict(context.dialog_values)
     _, rest = _granted(context, int(said.get("grant", 0)), str(said.get("purchase", "")))
     try:
         wanted = roubles(context.text.strip().replace(" ", "").replace(",", "."))
@@ -393,13 +349,13 @@ def part(context: BotContext) -> View:
 
 def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
     context.wait(Dialog(REASON, said))
-    words = context.translate("pay-admin-ask-reason", most=MOST_REASON)
-    return menu.form(context, words, f"a-buy:{said['purchase']}")
+    back = f"a-buy:{said['purchase']}"
+    return menu.form(context, "pay-admin-ask-reason", back, most=MOST_REASON)
 
 
 def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
-    said = dict(context.dialog.said) if context.dialog is not None else {}
+    said = dict(context.dialog_values)
     why = " ".join(context.text.split())[:MOST_REASON]
     if not why:
         return _asks_reason(context, said)
@@ -407,9 +363,7 @@ def reason(context: BotContext) -> View:
     details, rest = _granted(context, grant, purchase_id)
     purchase = details.purchase
     amount = _amount(said) or rest
-    kept = {**said, "reason": why, "asked": context.update_id}
-    context.wait(Dialog(SURE, kept))
-    is_renewed = purchase.order.gateway is Gateway.STARS
+    context.wait(Dialog(SURE, {**said, "reason": why, "asked": context.update_id}))
     words = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
@@ -417,9 +371,9 @@ def reason(context: BotContext) -> View:
         user=str(purchase.user_id),
         reason=why,
         whole="yes" if amount == rest else "no",
-        till="stars" if is_renewed else "yookassa",
+        till=purchase.order.gateway.value,
     )
-    yes = menu.button(context, "pay-admin-refund-yes", f"a-back-yes:{context.update_id}")
+    yes = ("pay-admin-refund-yes", f"a-back-yes:{context.update_id}")
     return menu.confirm(context, words, yes, f"a-buy:{purchase_id}")
 
 
@@ -445,10 +399,8 @@ def refund(context: BotContext) -> View:
 
 def typed_again(context: BotContext) -> View:
     """Ask for the button where something was written instead."""
-    dialog = context.dialog
-    said = dict(dialog.said) if dialog is not None else {}
-    words = context.translate("pay-admin-press")
-    yes = menu.button(context, "pay-admin-refund-yes", f"a-back-yes:{said.get('asked', 0)}")
+    said, words = context.dialog_values, context.translate("pay-admin-press")
+    yes = ("pay-admin-refund-yes", f"a-back-yes:{said.get('asked', 0)}")
     return menu.confirm(context, words, yes, f"a-buy:{said.get('purchase', '')}")
 
 

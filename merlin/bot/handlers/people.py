@@ -22,10 +22,9 @@ from merlin.billing.quota import MOST, Left
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, performer, to_admin_home
+from merlin.bot.handlers.admin import add_admin_handlers, performer, short
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.rendering import audit_text, named
-from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
@@ -36,15 +35,14 @@ _DEEDS = 5
 
 def list_people(context: BotContext) -> View:
     """Show a page of the people, the newest first."""
-    wanted = max(context.number(), 0)
-    found = _users(context, offset=wanted * PAGE_SIZE)
-    page = menu.page_number(wanted, found.count)
-    if page != wanted:
+    found = _users(context, offset=context.number() * PAGE_SIZE)
+    page = menu.page_number(context.number(), found.count)
+    if page != context.number():
         found = _users(context, offset=page * PAGE_SIZE)
-    more = menu.page_buttons("a-users", page, found.count)
-    find = menu.button(context, "people-find", "a-find")
+    turn = menu.page_buttons("a-users", page, found.count)
     words = context.translate("people-count", count=found.count)
-    rows = [*_entries(context, found.users), *more, (find,), to_admin_home(context)]
+    entries = _entries(context, found.users)
+    rows = menu.rows(context, *entries, *turn, ("people-find", "a-find"), admin.HOME)
     return menu.card(context.translate("admin-users"), words, rows=rows)
 
 
@@ -52,8 +50,8 @@ def _users(context: BotContext, words: str = "", offset: int = 0) -> UserList:
     return users.list_users(*performer(context), words, offset, PAGE_SIZE)
 
 
-def _entries(context: BotContext, people: list[UserView]) -> list[tuple[Button, ...]]:
-    return [(Button(called(context, each), f"a-user:{each.id}"),) for each in people]
+def _entries(context: BotContext, people: list[UserView]) -> list[Button]:
+    return [Button(called(context, each), f"a-user:{each.id}") for each in people]
 
 
 def called(context: BotContext, person: UserView) -> str:
@@ -66,16 +64,15 @@ def called(context: BotContext, person: UserView) -> str:
 def find_person(context: BotContext) -> View:
     """Ask whom to look for."""
     context.wait(Dialog(FINDING))
-    return menu.form(context, context.translate("people-ask-find"), "a-users:0")
+    return menu.form(context, "people-ask-find", "a-users:0")
 
 
 def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
     people = _users(context, context.text).users if context.text.strip() else []
     words = context.translate("people-found" if people else "people-found-none")
-    title = context.translate("admin-users")
-    back = menu.back(context, "a-users:0")
-    return menu.card(title, words, rows=[*_entries(context, people), back])
+    rows = menu.rows(context, *_entries(context, people), menu.back("a-users:0"))
+    return menu.card(context.translate("admin-users"), words, rows=rows)
 
 
 def person_of(context: BotContext) -> UserView:
@@ -95,33 +92,24 @@ def show_person(context: BotContext) -> View:
 
 def _card(context: BotContext, user_id: int, alert: str = "") -> View:
     person = users.details(*performer(context), user_id, _DEEDS)
-    block = ("people-unblock", "a-unblock") if person.blocked else ("people-block", "a-block")
-    has_plans = bool(context.services.plans)
+    block = "unblock" if person.blocked else "block"
+    plans = (
+        (("people-plan", f"a-plan:{user_id}"), ("people-gift", f"a-gift:{user_id}")),
+        (("people-term", f"a-term:{user_id}"), ("people-purchases", f"a-buys:{user_id}:0")),
+    )
+    rows = menu.rows(
+        context,
+        (("people-role", f"a-role:{user_id}"), (f"people-{block}", f"a-{block}:{user_id}")),
+        *(plans if context.services.plans else ()),
+        menu.back("a-users:0"),
+    )
     limited = [each for each in person.left.values() if each.limit is not None]
     view = menu.card(
         called(context, person),
         _words(context, person),
         "\n".join(_left_line(context, each) for each in limited),
         "\n".join(_deed(context, each) for each in person.entries),
-        rows=[
-            (
-                menu.button(context, "people-role", f"a-role:{user_id}"),
-                menu.button(context, block[0], f"{block[1]}:{user_id}"),
-            ),
-            (
-                menu.button(context, "people-plan", f"a-plan:{user_id}"),
-                menu.button(context, "people-gift", f"a-gift:{user_id}"),
-            )
-            if has_plans
-            else (),
-            (
-                menu.button(context, "people-term", f"a-term:{user_id}"),
-                menu.button(context, "people-purchases", f"a-buys:{user_id}:0"),
-            )
-            if has_plans
-            else (),
-            menu.back(context, "a-users:0"),
-        ],
+        rows=rows,
     )
     return replace(view, alert=context.translate(alert)) if alert else view
 
@@ -155,17 +143,31 @@ def _deed(context: BotContext, entry: AuditEntry) -> str:
     """Return what was done to the person, and by whom."""
     return context.translate(
         "people-deed",
-        at=i18n.format_moment_briefly(entry.at, context.zone, context.language),
+        at=admin.when(context, entry.at),
         deed=audit_text(entry.action, context.language),
         by=named(context.services, entry.by, context.language),
     )
+
+
+def _choose(
+    context: BotContext,
+    person: UserView,
+    key: str,
+    buttons: Sequence[Button],
+    back: str,
+    columns: int = 1,
+    **arguments: object,
+) -> View:
+    """Return the card of a person with a question and its answers in columns."""
+    rows = menu.rows(context, *button_rows(buttons, columns), menu.back(back))
+    return menu.card(called(context, person), context.translate(key, **arguments), rows=rows)
 
 
 def ask_block(context: BotContext) -> View:
     """Ask whether the person is to be shut out."""
     person = another(context)
     words = context.translate("people-ask-block", who=called(context, person))
-    yes = menu.button(context, "people-block", f"a-block-yes:{person.id}")
+    yes = ("people-block", f"a-block-yes:{person.id}")
     return menu.confirm(context, words, yes, f"a-user:{person.id}")
 
 
@@ -184,25 +186,20 @@ def unblock_person(context: BotContext) -> View:
 def choose_plan(context: BotContext) -> View:
     """Show the plans."""
     person = person_of(context)
-    now = person.current_plan
-    rows = [
-        (
-            Button(
-                f"{'▸ ' if plan.name == now else ''}{plan.titled(context.language)}",
-                f"a-plan-set:{person.id}:{admin.short(plan.name)}",
-            ),
+    buttons = [
+        Button(
+            f"{'▸ ' if plan.name == person.current_plan else ''}{plan.titled(context.language)}",
+            f"a-plan-set:{person.id}:{short(plan.name)}",
         )
         for plan in context.services.plans
     ]
-    words = context.translate("people-ask-plan")
-    title = called(context, person)
-    return menu.card(title, words, rows=[*rows, menu.back(context, f"a-user:{person.id}")])
+    return _choose(context, person, "people-ask-plan", buttons, f"a-user:{person.id}")
 
 
 def set_plan(context: BotContext) -> View:
     """Give the person a plan. Raises NotFound for one that the config has no more."""
     mark = context.argument(1)
-    name = next((e.name for e in context.services.plans if admin.short(e.name) == mark), mark)
+    name = next((e.name for e in context.services.plans if short(e.name) == mark), mark)
     users.set_plan(*performer(context), context.number(), name)
     return _card(context, context.number(), "people-plan-set")
 
@@ -222,28 +219,22 @@ def choose_format(context: BotContext) -> View:
         )
         for kind in Format
     ]
-    words = context.translate("people-ask-format")
-    back = menu.back(context, f"a-user:{person.id}")
-    return menu.card(called(context, person), words, rows=[*button_rows(kinds, 2), back])
+    return _choose(context, person, "people-ask-format", kinds, f"a-user:{person.id}", 2)
 
 
 def choose_amount(context: BotContext) -> View:
     """Ask how many; a number may be written too."""
     person, kind = person_of(context), _format(context)
-    said = {"user": person.id, "format": kind.value}
-    context.wait(Dialog(AMOUNT, said))
+    context.wait(Dialog(AMOUNT, {"user": person.id, "format": kind.value}))
     return _asks_amount(context, person, kind, "people-ask-amount")
 
 
 def _asks_amount(context: BotContext, person: UserView, kind: Format, key: str) -> View:
-    place = f"{person.id}:{kind.value}"
-    amounts = [Button(str(amount), f"a-gift-d:{place}:{amount}") for amount in _AMOUNTS]
-    words = context.translate(key, most=MOST)
-    back = menu.back(context, f"a-gift:{person.id}")
-    cancel = menu.button(context, "button-cancel", "cancel")
-    return menu.card(
-        called(context, person), words, rows=[*button_rows(amounts, 3), (*back, cancel)]
-    )
+    place = f"a-gift-d:{person.id}:{kind.value}"
+    amounts = [Button(str(amount), f"{place}:{amount}") for amount in _AMOUNTS]
+    way_out = menu.back_or_cancel(f"a-gift:{person.id}")
+    rows = menu.rows(context, *button_rows(amounts, 3), way_out)
+    return menu.card(called(context, person), context.translate(key, most=MOST), rows=rows)
 
 
 def _format(context: BotContext) -> Format:
@@ -281,35 +272,32 @@ def _amount(context: BotContext) -> int:
 
 def _asks_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
     place = f"a-gift-ask:{person.id}:{kind.value}:{amount}"
-    days = [
-        Button(context.translate("people-days", days=each), f"{place}:{each}")
-        for each in _QUESTION_DAYS
+    ever = Button(context.translate("people-for-ever"), f"{place}:0")
+    days = [*_days(context, place, _QUESTION_DAYS), ever]
+    back = f"a-gift-n:{person.id}:{kind.value}"
+    return _choose(context, person, "people-ask-days", days, back, 2)
+
+
+def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[Button]:
+    return [
+        Button(context.translate("people-days", days=each), f"{place}:{each}") for each in counts
     ]
-    ever = menu.button(context, "people-for-ever", f"{place}:0")
-    words = context.translate("people-ask-days")
-    back = menu.back(context, f"a-gift-n:{person.id}:{kind.value}")
-    return menu.card(called(context, person), words, rows=[*button_rows(days, 2), (ever,), back])
 
 
 def ask_gift(context: BotContext) -> View:
     """Ask whether the gift is meant."""
-    person, kind, amount, days = (
-        person_of(context),
-        _format(context),
-        _amount(context),
-        _question_days(context),
+    person, kind, amount = person_of(context), _format(context), _amount(context)
+    days = _question_days(context)
+    words = context.translate(
+        "people-ask-gift",
+        who=called(context, person),
+        format=admin.state_text(context, "format", kind.value),
+        amount=amount,
+        long=context.translate("people-days" if days else "people-for-ever", days=days),
     )
-    told = {
-        "who": called(context, person),
-        "format": admin.state_text(context, "format", kind.value),
-        "amount": amount,
-    }
-    for_long = context.translate("people-days" if days else "people-for-ever", days=days)
-    words = context.translate("people-ask-gift", **told, long=for_long)
     # Which question this is stands in the button: pressed twice it gives once.
     data = f"a-gift-yes:{person.id}:{kind.value}:{amount}:{days}:{context.update_id}"
-    yes = menu.button(context, "people-gift", data)
-    return menu.confirm(context, words, yes, f"a-user:{person.id}")
+    return menu.confirm(context, words, ("people-gift", data), f"a-user:{person.id}")
 
 
 def _question_days(context: BotContext) -> int:
@@ -331,21 +319,20 @@ _LONGEST_PLAN_DAYS = 3650
 def choose_gift_plan(context: BotContext) -> View:
     """Ask which plan to give; the first one everybody has."""
     person = person_of(context)
-    plans = [each for each in context.services.plans[1:] if not each.is_pack]
     buttons = [
-        Button(each.titled(context.language), f"a-term-d:{person.id}:{admin.short(each.name)}")
-        for each in plans
+        Button(each.titled(context.language), f"a-term-d:{person.id}:{short(each.name)}")
+        for each in context.services.plans[1:]
+        if not each.is_pack
     ]
-    words = context.translate("people-ask-term" if plans else "people-no-terms")
-    back = menu.back(context, f"a-user:{person.id}")
-    return menu.card(called(context, person), words, rows=[*button_rows(buttons), back])
+    key = "people-ask-term" if buttons else "people-no-terms"
+    return _choose(context, person, key, buttons, f"a-user:{person.id}")
 
 
 def _plan(context: BotContext) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
     mark = context.argument(1)
     for each in context.services.plans[1:]:
-        if not each.is_pack and admin.short(each.name) == mark:
+        if not each.is_pack and short(each.name) == mark:
             return each
     raise NotFound("no such plan", "bot-button-old")
 
@@ -353,14 +340,8 @@ def _plan(context: BotContext) -> Plan:
 def choose_plan_days(context: BotContext) -> View:
     """Ask for how long."""
     person, plan = person_of(context), _plan(context)
-    place = f"a-term-ask:{person.id}:{admin.short(plan.name)}"
-    days = [
-        Button(context.translate("people-days", days=each), f"{place}:{each}")
-        for each in _PLAN_DAYS
-    ]
-    words = context.translate("people-ask-days")
-    back = menu.back(context, f"a-term:{person.id}")
-    return menu.card(called(context, person), words, rows=[*button_rows(days, 3), back])
+    days = _days(context, f"a-term-ask:{person.id}:{short(plan.name)}", _PLAN_DAYS)
+    return _choose(context, person, "people-ask-days", days, f"a-term:{person.id}", 3)
 
 
 def _plan_days(context: BotContext) -> int:
@@ -377,9 +358,8 @@ def ask_term(context: BotContext) -> View:
     told = {"who": called(context, person), "title": plan.titled(context.language), "days": days}
     words = context.translate("people-ask-term-gift", **told)
     # Which question this is stands in the button: pressed twice it gives once.
-    data = f"a-term-yes:{person.id}:{admin.short(plan.name)}:{days}:{context.update_id}"
-    yes = menu.button(context, "people-term", data)
-    return menu.confirm(context, words, yes, f"a-user:{person.id}")
+    data = f"a-term-yes:{person.id}:{short(plan.name)}:{days}:{context.update_id}"
+    return menu.confirm(context, words, ("people-term", data), f"a-user:{person.id}")
 
 
 def give_plan(context: BotContext) -> View:
@@ -393,16 +373,14 @@ def give_plan(context: BotContext) -> View:
 def choose_role(context: BotContext) -> View:
     """Show the roles that can be given."""
     person = another(context)
-    rows = []
+    buttons = []
     for role in Role:
         mark = "▸ " if role is person.role else ""
         data = f"a-role-ask:{person.id}:{role.value}"
         if role is Role.TEACHER:
             data = f"a-scopes:{person.id}:0"
-        rows.append((Button(f"{mark}{admin.state_text(context, 'role', role.value)}", data),))
-    words = context.translate("people-ask-role")
-    back = menu.back(context, f"a-user:{person.id}")
-    return menu.card(called(context, person), words, rows=[*rows, back])
+        buttons.append(Button(f"{mark}{admin.state_text(context, 'role', role.value)}", data))
+    return _choose(context, person, "people-ask-role", buttons, f"a-user:{person.id}")
 
 
 def scopes(context: BotContext) -> View:
@@ -413,13 +391,13 @@ def scopes(context: BotContext) -> View:
     def entry(name: str) -> Button:
         verb, mark = ("a-scope-off", "✅ ") if name in has else ("a-role-ask", "")
         role = "" if name in has else f":{Role.TEACHER.value}"
-        return Button(f"{mark}{name}", f"{verb}:{person.id}{role}:{admin.short(name)}")
+        return Button(f"{mark}{name}", f"{verb}:{person.id}{role}:{short(name)}")
 
     names = sorted({*_datasets(context), *has})
-    rows = menu.list_rows(names, context.number(1), f"a-scopes:{person.id}", entry)
+    entries = menu.list_rows(names, context.number(1), f"a-scopes:{person.id}", entry)
     words = context.translate("people-ask-scope" if names else "admin-no-datasets")
-    back = menu.back(context, f"a-role:{person.id}")
-    return menu.card(called(context, person), words, rows=[*rows, back])
+    rows = menu.rows(context, *entries, menu.back(f"a-role:{person.id}"))
+    return menu.card(called(context, person), words, rows=rows)
 
 
 def _datasets(context: BotContext) -> list[str]:
@@ -430,7 +408,7 @@ def _scope(context: BotContext, place: int, known: Sequence[str] = ()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
     mark = context.argument(place)
     for name in {*_datasets(context), *known}:
-        if admin.short(name) == mark:
+        if short(name) == mark:
             return name
     raise NotFound("no such dataset", "admin-no-dataset")
 
@@ -449,10 +427,8 @@ def ask_role(context: BotContext) -> View:
     scope = _scope(context, 2) if role is Role.TEACHER else None
     told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
     words = context.translate("people-ask-grant", who=called(context, person), role=told)
-    data = f"a-role-yes:{person.id}:{role.value}"
-    data += f":{admin.short(scope)}" if scope else ""
-    yes = menu.button(context, "people-grant", data)
-    return menu.confirm(context, words, yes, f"a-role:{person.id}")
+    data = f"a-role-yes:{person.id}:{role.value}" + (f":{short(scope)}" if scope else "")
+    return menu.confirm(context, words, ("people-grant", data), f"a-role:{person.id}")
 
 
 def grant(context: BotContext) -> View:
@@ -468,8 +444,7 @@ def ask_off(context: BotContext) -> View:
     person = another(context)
     scope = _scope(context, 1, person.scopes)
     words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
-    data = f"a-scope-off-yes:{person.id}:{admin.short(scope)}"
-    yes = menu.button(context, "people-revoke", data)
+    yes = ("people-revoke", f"a-scope-off-yes:{person.id}:{short(scope)}")
     return menu.confirm(context, words, yes, f"a-scopes:{person.id}")
 
 

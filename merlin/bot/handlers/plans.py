@@ -24,6 +24,7 @@ from merlin.billing.orders import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift, Quotas
+from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import short
@@ -32,15 +33,16 @@ from merlin.bot.handlers.quota import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.chat.sessions import Sessions
-from merlin.config.shop import STARS_PERIOD_DAYS, PaymentsConfig
+from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.money import Amount
 from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
+
+TO_PLAN = menu.back("plan:0")
 
 
 def buyer(context: BotContext) -> Actor:
@@ -57,13 +59,6 @@ def plan_at(context: BotContext, mark: str) -> Plan:
     raise NotFound("no such plan", "bot-button-old")
 
 
-def is_for_roubles(selling: PaymentsConfig, public_url: str, plan: Plan) -> bool:
-    """Return whether the bot may lead to the page that takes roubles."""
-    shop = selling.yookassa
-    is_shown = shop is not None and shop.bot_button
-    return is_shown and bool(public_url) and plan.offer.rub is not None
-
-
 def my_plan(context: BotContext) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
     session = Sessions(context.db, context.bot_id).opened(context.place)
@@ -73,23 +68,18 @@ def my_plan(context: BotContext) -> CurrentPlan:
     return current_plan(context.services, buyer(context), dataset)
 
 
-def good_buttons(context: BotContext) -> list[tuple[Button, ...]]:
-    """Return a row for each plan and pack that may be bought or tried."""
-    plans = context.services.plans
-    sold = [*on_sale(plans), *(each for each in plans if each.offer.trial_days)]
-    names = dict.fromkeys(each.name for each in sold)
-    return [
-        (Button(_label(context, each), f"offer:{short(each.name)}"),)
-        for each in plans
-        if each.name in names and (each.offer.xtr is not None or each.offer.trial_days)
-    ]
-
-
-def _label(context: BotContext, plan: Plan) -> str:
-    title, price = plan.titled(context.language), plan.offer.xtr
-    if price is None:
-        return context.translate("pay-button-trial-of", title=title)
-    return f"{title} · {price.format(context.language)}"
+def good_buttons(context: BotContext) -> list[Button]:
+    """Return a button for each plan and pack that may be bought or tried."""
+    plans, found = context.services.plans, []
+    sold = {each.name for each in on_sale(plans)}
+    for each in plans:
+        title, price = each.titled(context.language), each.offer.xtr
+        data = f"offer:{short(each.name)}"
+        if price is not None and (each.name in sold or each.offer.trial_days):
+            found.append(Button(f"{title} · {price.format(context.language)}", data))
+        elif each.offer.trial_days:
+            found.append(Button(context.translate("pay-button-trial-of", title=title), data))
+    return found
 
 
 LINK = "ref"
@@ -107,49 +97,34 @@ def are_invites_on(context: BotContext) -> bool:
 
 async def invite(context: BotContext) -> None:
     """Show the person's link."""
-    await context.show(lambda: _invitation(context))
 
+    def act() -> View:
+        if not are_invites_on(context):
+            return menu.outdated(context)
+        link = context.link(f"{LINK}_{context.user_id}")
+        greeting = {"url": link, "text": context.translate("invite-greeting")}
+        share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
+        told = {"link": link, "amount": context.services.selling.invitation, "most": MOST}
+        return menu.say(context, "invite-link", share, TO_PLAN, **told)
 
-def _invitation(context: BotContext) -> View:
-    if not are_invites_on(context):
-        return menu.alert(context.translate("bot-button-old"))
-    link = context.link(f"{LINK}_{context.user_id}")
-    amount = context.services.selling.invitation
-    words = context.translate("invite-link", link=link, amount=amount, most=MOST)
-    greeting = {"url": link, "text": context.translate("invite-greeting")}
-    share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
-    back = menu.button(context, "button-back", "plan:0")
-    return menu.message(words, (share,), (back,))
+    await context.show(act)
 
 
 def came_by(context: BotContext, number: str) -> None:
     """Give who invited a new person what that is worth, and tell them; within the store's work."""
     inviter = int(number) if number.isascii() and number.isdecimal() else 0
-    if not (are_invites_on(context) and _is_new(context)) or not 0 < inviter < 10**_MOST_DIGITS:
+    # A start keeps the name: who has one has started the bot before.
+    is_new = context.is_private and not context.user.shown_name
+    if not (are_invites_on(context) and is_new) or not 0 < inviter < 10**_MOST_DIGITS:
         return
-    known = Users(context.db).get(inviter)
-    if (
-        known is None
-        or known.is_blocked
-        or inviter == context.user_id
-        or _is_enough(context, inviter)
-    ):
+    known, quotas = Users(context.db).get(inviter), Quotas(context.db, context.bot_id)
+    if known is None or known.is_blocked or inviter == context.user_id:
+        return
+    if sum((each.gift.key or "").startswith(_GIFT) for each in quotas.gifts(inviter)) >= MOST:
         return
     amount, key = context.services.selling.invitation, f"{_GIFT}{context.update_id}"
-    Quotas(context.db, context.bot_id).give(
-        Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key)
-    )
+    quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
     Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
-
-
-def _is_new(context: BotContext) -> bool:
-    """Return whether the person starts the bot for the first time: a start keeps the name."""
-    return context.is_private and not context.user.shown_name
-
-
-def _is_enough(context: BotContext, inviter: int) -> bool:
-    gifts = Quotas(context.db, context.bot_id).gifts(inviter)
-    return sum((each.gift.key or "").startswith(_GIFT) for each in gifts) >= MOST
 
 
 def shop_judged(act: Act) -> Act:
@@ -159,28 +134,33 @@ def shop_judged(act: Act) -> Act:
         try:
             return context.store.apart(lambda: act(context))
         except MerlinError as error:
-            return shop_refusal(context, error)
+            return menu.error_view(context, error)
 
     return judge
 
 
-def shop_refusal(context: BotContext, error: MerlinError) -> View:
-    """Return the reason of an error, over the chat for a pressed button."""
-    words = context.translate(error.key, **error.arguments)
-    return menu.alert(words, is_loud=True) if context.verb else menu.message(words)
-
-
 def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
-    language, mine = context.language, my_plan(context)
+    mine, plans = my_plan(context), context.services.plans
     if context.dialog is not None and context.verb:
         context.stop_waiting()
     goods = good_buttons(context)
+    renewed = [(each, renewal) for each in plans if (renewal := mine.renewal(each)) is not None]
     parts = [*_mine(context, mine), _here(context, mine), _others(context, mine)]
-    parts.append("\n".join(_renewals(context, mine)))
-    parts.append(text(language, "pay-choose") if goods else "")
-    words = "\n\n".join(filter(None, parts))
-    return menu.message(words, *goods, *_ways(context, mine))
+    parts.append("\n".join(_renewal_line(context, *each) for each in renewed))
+    parts.append(context.translate("pay-choose") if goods else "")
+    has_orders = bool(list_orders(context.billing, buyer(context), 1))
+    return menu.message(
+        context,
+        "\n\n".join(filter(None, parts)),
+        *goods,
+        *(_renewal_button(context, *each) for each in renewed),
+        are_invites_on(context) and mine.plan is not UNLIMITED and ("invite-button", "invite"),
+        (
+            len(plans) > 1 and ("pay-button-code", "code"),
+            has_orders and ("pay-button-orders", "orders"),
+        ),
+    )
 
 
 def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
@@ -189,16 +169,15 @@ def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
     lines = [_title(context, mine), *left_lines(context, mine.plan)]
     lines += plan_lines(context, mine.plan)
     beyond = gift_lines(context, mine.gifts)
-    if not beyond:
-        return ["\n".join(lines)]
-    return ["\n".join(lines), "\n".join([context.translate("pay-beyond"), *beyond])]
+    parts = [lines, [context.translate("pay-beyond"), *beyond]] if beyond else [lines]
+    return ["\n".join(each) for each in parts]
 
 
 def _title(context: BotContext, mine: CurrentPlan) -> str:
     title = mine.plan.titled(context.language)
     if mine.until is None:
         return context.translate("plan-title", title=title)
-    at = i18n.format_moment(mine.until, context.zone, context.language)
+    at = _moment(context, mine.until)
     if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
         return context.translate("pay-title-until", title=title, at=at)
     then = mine.next_plan.titled(context.language)
@@ -225,8 +204,7 @@ def _here(context: BotContext, mine: CurrentPlan) -> str:
     ends = mine.ends(mine.here, context.services.clock())
     head = context.translate("pay-here", title=title)
     if ends is not None:
-        at = i18n.format_moment(ends, context.zone, context.language)
-        head = context.translate("pay-here-until", title=title, at=at)
+        head = context.translate("pay-here-until", title=title, at=_moment(context, ends))
     return "\n".join([head, *left_lines(context, mine.here)])
 
 
@@ -236,43 +214,19 @@ def _others(context: BotContext, mine: CurrentPlan) -> str:
     for each in context.services.plans:
         ends = mine.ends(each, context.services.clock())
         if ends is not None and each is not mine.plan and each is not mine.here:
-            at = i18n.format_moment(ends, context.zone, context.language)
-            lines.append(context.translate("pay-other", title=each.titled(context.language), at=at))
+            at, title = _moment(context, ends), each.titled(context.language)
+            lines.append(context.translate("pay-other", title=title, at=at))
     return "\n".join(lines)
 
 
-def _renewals(context: BotContext, mine: CurrentPlan) -> list[str]:
-    lines = []
-    for plan_ in context.services.plans:
-        renewal = mine.renewal(plan_)
-        if renewal is not None:
-            at = i18n.format_moment(renewal.next_at, context.zone, context.language)
-            told_ = {"title": plan_.titled(context.language), "at": at}
-            lines.append(context.translate("pay-renews", **told_))
-    return lines
+def _renewal_line(context: BotContext, of: Plan, renewal: Renewal) -> str:
+    at, title = _moment(context, renewal.next_at), of.titled(context.language)
+    return context.translate("pay-renews", title=title, at=at)
 
 
-def _ways(context: BotContext, mine: CurrentPlan) -> list[tuple[Button, ...]]:
-    language = context.language
-    rows: list[tuple[Button, ...]] = []
-    for plan_ in context.services.plans:
-        renewal = mine.renewal(plan_)
-        if renewal is not None:
-            label = text(language, "pay-button-renewal", title=plan_.titled(language))
-            rows.append((Button(label, f"renewal:{renewal.renewal_id}"),))
-    last: list[Button] = []
-    if len(context.services.plans) > 1:
-        last.append(Button(text(language, "pay-button-code"), "code"))
-    if list_orders(context.billing, buyer(context), 1):
-        last.append(Button(text(language, "pay-button-orders"), "orders"))
-    if are_invites_on(context) and mine.plan is not UNLIMITED:
-        rows.append((Button(text(language, "invite-button"), "invite"),))
-    return [*rows, tuple(last)] if last else rows
-
-
-def to_plan(context: BotContext) -> tuple[Button, ...]:
-    """Return the row that leads back to /plan."""
-    return (menu.button(context, "button-back", "plan:0"),)
+def _renewal_button(context: BotContext, of: Plan, renewal: Renewal) -> Button:
+    label = context.translate("pay-button-renewal", title=of.titled(context.language))
+    return Button(label, f"renewal:{renewal.renewal_id}")
 
 
 def offer(context: BotContext) -> View:
@@ -291,15 +245,21 @@ def promo_at(context: BotContext, mark: str) -> Promo | None:
 
 def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
-    language, mine = context.language, my_plan(context)
-    title = of.titled(language)
-    _, price = prices(of, promo)
-    about = of.described(language)
-    parts = [title, about, "\n".join(_brings(context, of, mine)), _combination(context, of, mine)]
-    parts += [_trial(context, of), _price(context, of, promo, price)]
-    words = "\n\n".join(filter(None, parts))
-    rows = [*_buying(context, of, promo, price), *_trying(context, of), to_plan(context)]
-    return View(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
+    mine, pay = my_plan(context), context.translate
+    title, days = of.titled(context.language), of.offer.trial_days
+    may = may_try(context.billing, context.user_id, of)
+    parts = [
+        title,
+        of.described(context.language),
+        "\n".join(_brings(context, of, mine)),
+        _combination(context, of, mine),
+        pay("pay-trial", days=days) if may else "",
+        _price(context, of, promo),
+    ]
+    trial = may and Button(pay("pay-button-trial", days=days), f"try:{short(of.name)}")
+    rows = menu.rows(context, *_buying(context, of, promo), trial, TO_PLAN)
+    bold = (Entity("bold", 0, utf16_length(title)),)
+    return View(FormattedMessage("\n\n".join(filter(None, parts)), bold, rows))
 
 
 def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
@@ -317,10 +277,7 @@ def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
 
 
 def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
-    new, old = (
-        allowance_words(of.allowance(kind), language),
-        allowance_words(now.allowance(kind), language),
-    )
+    new, old = (allowance_words(each.allowance(kind), language) for each in (of, now))
     named = {"kind": text(language, f"plan-{kind.value}"), "new": new}
     if new == old:
         return text(language, "pay-line-same", **named)
@@ -344,44 +301,29 @@ def _moment(context: BotContext, at: datetime) -> str:
     return i18n.format_moment(at, context.zone, context.language)
 
 
-def _trial(context: BotContext, of: Plan) -> str:
-    if not may_try(context.billing, context.user_id, of):
-        return ""
-    return context.translate("pay-trial", days=of.offer.trial_days)
-
-
-def _price(context: BotContext, of: Plan, promo: Promo | None, price: Amount | None) -> str:
+def _price(context: BotContext, of: Plan, promo: Promo | None) -> str:
+    price, pay = prices(of, promo)[1], context.translate
     if price is None or of.offer.xtr is None:
         return ""
-    language = context.language
-    told_ = {"price": price.format(language), "days": STARS_PERIOD_DAYS}
+    told = {"price": price.format(context.language), "days": STARS_PERIOD_DAYS}
     if promo is not None:
-        code = {"code": promo.code, "before": of.offer.xtr.format(language)}
-        return text(language, "pay-price-code", **told_, **code)
-    return text(language, "pay-price-renewed" if of.offer.is_renewed else "pay-price", **told_)
+        before = of.offer.xtr.format(context.language)
+        return pay("pay-price-code", **told, code=promo.code, before=before)
+    return pay("pay-price-renewed" if of.offer.is_renewed else "pay-price", **told)
 
 
-def _buying(
-    context: BotContext, of: Plan, promo: Promo | None, price: Amount | None
-) -> list[tuple[Button, ...]]:
-    rows: list[tuple[Button, ...]] = []
+def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
+    buttons, services, (rub, price) = [], context.services, prices(of, promo)
     if price is not None:
         code = f":{short(promo.code)}" if promo is not None else ""
         label = context.translate("pay-button-buy", price=price.format(context.language))
-        rows.append((Button(label, f"buy:{short(of.name)}{code}", style="success"),))
-    services, rub = context.services, prices(of, promo)[0]
-    if rub is not None and is_for_roubles(services.selling, services.public_url, of):
+        buttons.append(Button(label, f"buy:{short(of.name)}{code}", style="success"))
+    shop, page = services.selling.yookassa, services.public_url.rstrip("/")
+    # Only where the operator lets the bot lead to the page that takes roubles.
+    if rub is not None and shop is not None and shop.bot_button and page:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))
-        url = f"{services.public_url.rstrip('/')}/checkout/{quote(of.name, safe='')}"
-        rows.append((Button(label, url=url),))
-    return rows
-
-
-def _trying(context: BotContext, of: Plan) -> list[tuple[Button, ...]]:
-    if not may_try(context.billing, context.user_id, of):
-        return []
-    label = context.translate("pay-button-trial", days=of.offer.trial_days)
-    return [(Button(label, f"try:{short(of.name)}"),)]
+        buttons.append(Button(label, url=f"{page}/checkout/{quote(of.name, safe='')}"))
+    return buttons
 
 
 def try_it(context: BotContext) -> View:
@@ -401,11 +343,7 @@ MOST_TRIES = 5
 def ask_code(context: BotContext) -> View:
     """Ask for the code."""
     context.wait(Dialog(STEP, {"tries": 0}))
-    return _asks(context, context.translate("pay-ask-code"))
-
-
-def _asks(context: BotContext, words: str) -> View:
-    return menu.form(context, words, "plan:0")
+    return menu.form(context, "pay-ask-code", "plan:0")
 
 
 def code_typed(context: BotContext) -> View:
@@ -417,9 +355,10 @@ def code_typed(context: BotContext) -> View:
         words = context.translate(error.key, **error.arguments)
         if tries >= MOST_TRIES:
             context.stop_waiting()
-            return menu.message(f"{words}\n\n{context.translate('pay-code-enough')}")
+            return menu.message(context, f"{words}\n\n{context.translate('pay-code-enough')}")
         context.wait(Dialog(STEP, {"tries": tries}))
-        return _asks(context, f"{words}\n\n{context.translate('pay-code-again')}")
+        words = f"{words}\n\n{context.translate('pay-code-again')}"
+        return menu.message(context, words, menu.back_or_cancel("plan:0"))
 
 
 def _used(context: BotContext) -> View:
@@ -432,13 +371,7 @@ def _used(context: BotContext) -> View:
         return offered(context, of, promo)
     title = of.titled(context.language)
     words = context.translate("pay-code-given", title=title, days=promo.days)
-    screen = plan(context)
-    page = screen.page
-    return (
-        screen
-        if page is None
-        else replace(screen, page=replace(page, text=f"{words}\n\n{page.text}"))
-    )
+    return menu.headed(plan(context), words)
 
 
 def register(application: BotApplication) -> None:

@@ -31,8 +31,10 @@ from merlin.chat.presets import (
     untold,
 )
 from merlin.chat.sessions import Session, Sessions
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
-from merlin.core.i18n import text
+from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
+
+_TO_PRESETS = ("presets-button-list", "preset:list:0")
+_OFF = ("presets-button-off", "preset:off")
 
 
 def preset_title(context: BotContext, word: str) -> str:
@@ -45,9 +47,8 @@ def preset_title(context: BotContext, word: str) -> str:
     for preset in context.services.presets:
         if preset.name == word:
             return preset.titled(context.language)
-    return next(
-        (each.name for each in OwnPresets(context.db).of(context.user_id) if each.key == word), ""
-    )
+    own = OwnPresets(context.db).of(context.user_id)
+    return next((each.name for each in own if each.key == word), "")
 
 
 def preset_name(context: BotContext, session: Session) -> str:
@@ -81,13 +82,17 @@ def put_under(context: BotContext, preset: Preset) -> Session | None:
 
     To be called within the store's work.
     """
-    bare = bared(context, Sessions(context.db, context.bot_id).open(context.place))
+    bare = bared(context, _open(context))
     session = told_by(bare, preset.name, preset.prompt, preset.model)
     if answering(context, session) is None:
         return None
     session = refitted(context, session)
     Sessions(context.db, context.bot_id).change(session)
     return session
+
+
+def _open(context: BotContext) -> Session:
+    return Sessions(context.db, context.bot_id).open(context.place)
 
 
 def bared(context: BotContext, session: Session) -> Session:
@@ -98,57 +103,33 @@ def bared(context: BotContext, session: Session) -> Session:
 
 def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
-    session = refitted(
-        context, bared(context, Sessions(context.db, context.bot_id).open(context.place))
-    )
+    session = refitted(context, bared(context, _open(context)))
     Sessions(context.db, context.bot_id).change(session)
-    return menu.message(context.translate("presets-off"), to_presets(context))
-
-
-def to_presets(context: BotContext) -> tuple[Button, ...]:
-    """Return the row that leads to the list of presets."""
-    return (menu.button(context, "presets-button-list", "preset:list:0"),)
-
-
-def cancelling(context: BotContext) -> tuple[Button, ...]:
-    """Return the row that ends the waiting for a message."""
-    return (menu.button(context, "button-cancel", "cancel"),)
+    return menu.say(context, "presets-off", _TO_PRESETS)
 
 
 PAIR_STEP = "preset-pair"
 _RU_EN = "ru-en"
 
 
-def presets(context: BotContext) -> View:
-    """Show every preset that there is, and which one the session is under."""
-    return _list(context, 0)
-
-
 def preset_pressed(context: BotContext) -> View:
     """Do what a button of the list says."""
-    verb = context.argument(0) or "list"
-    return (
-        _PRESET_VERBS[verb](context)
-        if verb in _PRESET_VERBS
-        else menu.alert(context.translate("bot-button-old"))
-    )
+    return _PRESET_VERBS.get(context.argument(0) or "list", menu.outdated)(context)
 
 
-def _list(context: BotContext, wanted: int) -> View:
-    session = Sessions(context.db, context.bot_id).open(context.place)
-    buttons = [_preset_button(context, session, word, f"set:{word}") for word in _built_in(context)]
-    buttons += [
-        _preset_button(context, session, each.name, f"set:{each.name}")
-        for each in context.services.presets
+def list_presets(context: BotContext) -> View:
+    """Show every preset that there is, and which one the session is under."""
+    session = _open(context)
+    own = [(each.key, each.key) for each in OwnPresets(context.db).of(context.user_id)]
+    named = [*_built_in(context), *(each.name for each in context.services.presets)]
+    buttons = [
+        menu.choice(preset_title(context, word), f"preset:{verb}", is_chosen=session.preset == word)
+        for word, verb in [*((name, f"set:{name}") for name in named), *own]
     ]
-    own = OwnPresets(context.db).of(context.user_id)
-    buttons += [_preset_button(context, session, each.key, each.key) for each in own]
-    language = context.language
-    now = text(language, "presets-now", name=preset_name(context, session) or "none")
-    words = f"{now}\n\n{text(language, 'presets-hint')}"
-    ending = _ending(context) if session.system else ()
-    rows = menu.list_rows(buttons, wanted, "preset:list", lambda button: button)
-    return menu.message(words, *rows, *ending)
+    now = context.translate("presets-now", name=preset_name(context, session) or "none")
+    words = f"{now}\n\n{context.translate('presets-hint')}"
+    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
+    return menu.message(context, words, *rows, bool(session.system) and _OFF)
 
 
 def _built_in(context: BotContext) -> list[str]:
@@ -156,63 +137,50 @@ def _built_in(context: BotContext) -> list[str]:
     return [word for word in BUILT_IN if word != VOICE or context.services.transcriber is not None]
 
 
-def _preset_button(context: BotContext, session: Session, word: str, choice: str) -> Button:
-    mark = "✓ " if session.preset == word else ""
-    return Button(f"{mark}{preset_title(context, word)}", f"preset:{choice}")
-
-
 def _set(context: BotContext) -> View:
     name = context.argument(1)
     if name == TRANSLATOR:
-        return _ask_pair(context)
+        pairs = [(f"presets-pair-{word}", f"preset:pair:{word}") for word in (_RU_EN, "other")]
+        return menu.say(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name in _built_in(context):
         prompt = built_in_prompt(context.language, name)
         return _under(context, Preset(name, prompt=prompt), f"presets-how-{name}")
     found = next((each for each in context.services.presets if each.name == name), None)
     if found is None:
-        return _gone(context)
+        return menu.refuse(context, "presets-gone")
     if found.model is not None and not plan_for(context).allows_model(found.model[1]):
-        return menu.alert(context.translate("presets-not-in-plan"), is_loud=True)
+        return menu.refuse(context, "presets-not-in-plan")
     return _under(context, found)
 
 
-def _under(context: BotContext, preset: Preset, how: str = "presets-how", *extra: Button) -> View:
+def _under(
+    context: BotContext, preset: Preset, how: str = "presets-how", drop: menu.Entry = None
+) -> View:
     """Put the session under a preset, and say so."""
     session = put_under(context, preset)
     if session is None:
-        return menu.message(context.translate("presets-nobody"))
+        return menu.say(context, "presets-nobody")
     title = preset_title(context, preset.name)
     words = [
         context.translate("presets-chosen", name=title),
         context.translate(how),
         abroad(context, session),
     ]
-    rows = [(button,) for button in extra]
-    return menu.message(
-        "\n\n".join(filter(None, words)), *rows, *_ending(context), to_presets(context)
-    )
-
-
-def _ask_pair(context: BotContext) -> View:
-    pairs = ((_RU_EN, "presets-pair-ru-en"), ("other", "presets-pair-other"))
-    rows = [(Button(context.translate(key), f"preset:pair:{word}"),) for word, key in pairs]
-    return menu.message(context.translate("presets-pair-ask"), *rows, to_presets(context))
+    return menu.message(context, "\n\n".join(filter(None, words)), drop, _OFF, _TO_PRESETS)
 
 
 def _pair(context: BotContext) -> View:
     if context.argument(1) == _RU_EN:
         return _translate(context, context.translate("presets-pair-ru-en"))
     context.wait(Dialog(PAIR_STEP))
-    return menu.message(context.translate("presets-pair-type"), cancelling(context))
+    return menu.say(context, "presets-pair-type", menu.CANCEL)
 
 
 def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
     if not pair or len(pair) > PAIR_LENGTH:
-        return menu.message(
-            context.translate("presets-pair-bad", most=PAIR_LENGTH), cancelling(context)
-        )
+        return menu.say(context, "presets-pair-bad", menu.CANCEL, most=PAIR_LENGTH)
     context.stop_waiting()
     return _translate(context, pair)
 
@@ -223,45 +191,29 @@ def _translate(context: BotContext, pair: str) -> View:
 
 
 def _own(context: BotContext) -> View:
+    """Do with an own preset what a button says: use it, ask whether it is to go, delete it."""
     found = OwnPresets(context.db).find(context.user_id, context.number(1))
     if found is None:
-        return _gone(context)
-    drop = menu.button(context, "presets-drop", f"preset:drop:{found.preset_id}")
-    return _under(context, Preset(found.key, prompt=found.prompt), "presets-how", drop)
-
-
-def _drop(context: BotContext) -> View:
-    found = OwnPresets(context.db).find(context.user_id, context.number(1))
-    if found is None:
-        return _gone(context)
-    words = context.translate("presets-drop-ask", name=found.name)
-    yes = f"preset:dropped:{found.preset_id}"
-    sure = menu.button(context, "presets-drop-sure", yes, "danger")
-    return menu.message(words, (sure,), to_presets(context))
-
-
-def _dropped(context: BotContext) -> View:
-    found = OwnPresets(context.db).find(context.user_id, context.number(1))
-    if found is None or not OwnPresets(context.db).delete(context.user_id, found.preset_id):
-        return _gone(context)
-    return menu.message(context.translate("presets-dropped", name=found.name), to_presets(context))
-
-
-def _gone(context: BotContext) -> View:
-    return menu.alert(context.translate("presets-gone"), is_loud=True)
-
-
-def _ending(context: BotContext) -> tuple[tuple[Button, ...], ...]:
-    return ((menu.button(context, "presets-button-off", "preset:off"),),)
+        return menu.refuse(context, "presets-gone")
+    number, verb = found.preset_id, context.argument(0)
+    if verb == "own":
+        drop = ("presets-drop", f"preset:drop:{number}")
+        return _under(context, Preset(found.key, prompt=found.prompt), drop=drop)
+    if verb == "drop":
+        sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
+        return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=found.name)
+    if not OwnPresets(context.db).delete(context.user_id, number):
+        return menu.refuse(context, "presets-gone")
+    return menu.say(context, "presets-dropped", _TO_PRESETS, name=found.name)
 
 
 _PRESET_VERBS: Mapping[str, Act] = {
-    "list": lambda context: _list(context, context.number(1)),
+    "list": list_presets,
     "set": _set,
     "pair": _pair,
     "own": _own,
-    "drop": _drop,
-    "dropped": _dropped,
+    "drop": _own,
+    "dropped": _own,
     "off": system_off,
 }
 
@@ -279,35 +231,28 @@ def system(context: BotContext) -> View:
 
 def system_pressed(context: BotContext) -> View:
     """Do what a button below a system text says."""
-    verb = context.argument(0) or "show"
-    if verb in _SYSTEM_VERBS:
-        return _SYSTEM_VERBS[verb](context)
-    return menu.alert(context.translate("bot-button-old"))
+    return _SYSTEM_VERBS.get(context.argument(0) or "show", menu.outdated)(context)
 
 
 def _save(context: BotContext) -> View:
-    if not Sessions(context.db, context.bot_id).open(context.place).system:
+    if not _open(context).system:
         return menu.alert(context.translate("system-none"))
     return _wait(context, NAME_STEP, "system-name-ask")
 
 
 def _current_prompt(context: BotContext) -> View:
-    session = Sessions(context.db, context.bot_id).open(context.place)
+    session = _open(context)
     if not session.system:
-        return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
-    title = preset_title(context, session.preset)
-    head = context.translate("system-now", name=title or "none")
+        return menu.say(context, "system-none", _SET)
+    head = context.translate("system-now", name=preset_title(context, session.preset) or "none")
     quote = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(session.system))
-    rows = (
-        (_system_button(context, "set"), _system_button(context, "save")),
-        (_system_button(context, "clear"),),
-    )
+    rows = menu.rows(context, (_SET, _SAVE), _CLEAR)
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 
 def _wait(context: BotContext, step: str, key: str) -> View:
     context.wait(Dialog(step))
-    return menu.message(context.translate(key, most=PROMPT_LENGTH), cancelling(context))
+    return menu.say(context, key, menu.CANCEL, most=PROMPT_LENGTH)
 
 
 def text_typed(context: BotContext) -> View:
@@ -318,40 +263,35 @@ def text_typed(context: BotContext) -> View:
 def _take(context: BotContext, words: str) -> View:
     prompt = words.strip()
     if not prompt or len(prompt) > PROMPT_LENGTH:
-        refusal = context.translate("system-long", length=len(prompt), most=PROMPT_LENGTH)
-        return menu.message(refusal, cancelling(context))
+        length = {"length": len(prompt), "most": PROMPT_LENGTH}
+        return menu.say(context, "system-long", menu.CANCEL, **length)
     context.stop_waiting()
     session = put_under(context, Preset("", prompt=prompt))
     if session is None:
-        return menu.message(context.translate("presets-nobody"))
+        return menu.say(context, "presets-nobody")
     done = filter(None, [context.translate("system-set"), abroad(context, session)])
-    return menu.message(
-        "\n\n".join(done), (_system_button(context, "save"), _system_button(context, "clear"))
-    )
+    return menu.message(context, "\n\n".join(done), (_SAVE, _CLEAR))
 
 
 def name_typed(context: BotContext) -> View:
     """Save the session's system text under the name that was typed."""
     name = " ".join(context.text.split())
     if not name or len(name) > NAME_LENGTH:
-        return menu.message(
-            context.translate("system-name-bad", most=NAME_LENGTH), cancelling(context)
-        )
+        return menu.say(context, "system-name-bad", menu.CANCEL, most=NAME_LENGTH)
     context.stop_waiting()
-    session = Sessions(context.db, context.bot_id).open(context.place)
+    session, presets = _open(context), OwnPresets(context.db)
     if not session.system:
-        return menu.message(context.translate("system-none"), (_system_button(context, "set"),))
-    if not room_for(OwnPresets(context.db).of(context.user_id), name):
-        return menu.message(context.translate("system-full", most=MOST_OWN), to_presets(context))
-    own = OwnPresets(context.db).put(context.user_id, name, session.system)
+        return menu.say(context, "system-none", _SET)
+    if not room_for(presets.of(context.user_id), name):
+        return menu.say(context, "system-full", _TO_PRESETS, most=MOST_OWN)
+    own = presets.put(context.user_id, name, session.system)
     put_under(context, Preset(own.key, prompt=own.prompt))
-    return menu.message(context.translate("system-saved", name=name), to_presets(context))
+    return menu.say(context, "system-saved", _TO_PRESETS, name=name)
 
 
-def _system_button(context: BotContext, verb: str) -> Button:
-    return menu.button(context, f"system-button-{verb}", f"system:{verb}")
-
-
+_SET, _SAVE, _CLEAR = [
+    (f"system-button-{verb}", f"system:{verb}") for verb in ("set", "save", "clear")
+]
 _SYSTEM_VERBS: Mapping[str, Act] = {
     "show": _current_prompt,
     "set": lambda context: _wait(context, TEXT_STEP, "system-ask"),
@@ -364,7 +304,7 @@ def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
         application,
-        commands={"preset": presets, "system": system},
+        commands={"preset": list_presets, "system": system},
         buttons={"preset": preset_pressed, "system": system_pressed},
         steps={PAIR_STEP: pair_typed, TEXT_STEP: text_typed, NAME_STEP: name_typed},
     )

@@ -34,7 +34,7 @@ from merlin.bot.menu import View
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
-from merlin.core.formatted_text import Attachment, Button, FormattedMessage, button_rows
+from merlin.core.formatted_text import Attachment, FormattedMessage, button_rows
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
 from merlin.core.permissions import Permission
@@ -65,15 +65,16 @@ def languages(context: BotContext) -> View:
 
 
 def _languages(context: BotContext, language: str, chosen: str | None) -> View:
+    there = replace(context, language=language)
     buttons = [
-        Button(f"{'✓ ' if chosen == each else ''}{text(each, 'lang-name')}", f"lang:{each}")
+        menu.choice(text(each, "lang-name"), f"lang:{each}", is_chosen=chosen == each)
         for each in LANGUAGES
     ]
-    client = f"{'✓ ' if chosen is None else ''}{text(language, 'lang-client')}"
+    client = menu.choice(
+        text(language, "lang-client"), f"lang:{_OF_CLIENT}", is_chosen=chosen is None
+    )
     now = _now(context, context.user.zone or context.services.timezone, language)
-    zones = Button(text(language, "zone-choose"), "zones")
-    words = text(language, "lang-ask", now=now)
-    return menu.message(words, tuple(buttons), (Button(client, f"lang:{_OF_CLIENT}"),), (zones,))
+    return menu.say(there, "lang-ask", buttons, client, ("zone-choose", "zones"), now=now)
 
 
 def _now(context: BotContext, zone: str, language: str) -> str:
@@ -97,19 +98,14 @@ def zones(context: BotContext) -> View:
     """Show the zones that most people here live in."""
     if context.dialog is not None and context.dialog.step == TYPING:
         context.stop_waiting()
-    return _zones(context.language, context.user.zone)
-
-
-def _zones(language: str, chosen: str | None) -> View:
     buttons = [
-        Button(f"{'✓ ' if chosen == zone else ''}{_city(zone, language)}", f"zone:{place}")
+        menu.choice(
+            _city(zone, context.language), f"zone:{place}", is_chosen=context.user.zone == zone
+        )
         for place, zone in enumerate(ZONES, 1)
     ]
-    typed = Button(text(language, "zone-type"), "zone-type")
-    back = Button(text(language, "button-back"), "lang")
-    return menu.message(
-        text(language, "zone-ask"), *button_rows(buttons, _COLUMNS), (typed,), (back,)
-    )
+    typed, rows = ("zone-type", "zone-type"), button_rows(buttons, _COLUMNS)
+    return menu.say(context, "zone-ask", *rows, typed, menu.back("lang"))
 
 
 def _city(zone: str, language: str) -> str:
@@ -120,25 +116,21 @@ def choose_zone(context: BotContext) -> View:
     """Keep the zone of a button."""
     found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == context.arguments]
     if not found:
-        return menu.alert(context.translate("bot-button-old"))
+        return menu.outdated(context)
     return _save_zone(context, found[0])
 
 
 def ask_zone(context: BotContext) -> View:
     """Ask for the name of a zone."""
     context.wait(Dialog(TYPING))
-    return _asks(context, "zone-ask-name")
-
-
-def _asks(context: BotContext, key: str) -> View:
-    return menu.form(context, context.translate(key), "zones")
+    return menu.form(context, "zone-ask-name", "zones")
 
 
 def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written, by its name or one of ours by its city."""
     zone = _meant(context.text.strip())
     if not is_zone(zone):
-        return _asks(context, "zone-unknown")
+        return menu.form(context, "zone-unknown", "zones")
     context.stop_waiting()
     return _save_zone(context, zone)
 
@@ -153,8 +145,7 @@ def _meant(words: str) -> str:
 def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*performer(context), zone)
     now = _now(context, zone, context.language)
-    back = menu.button(context, "button-back", "lang")
-    return menu.message(context.translate("zone-kept", zone=zone, now=now), (back,))
+    return menu.say(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
 
 
 # Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
@@ -191,12 +182,10 @@ async def export(context: BotContext) -> None:
 def delete_me(context: BotContext) -> View:
     """Tell what would be removed, and ask."""
     if not context.is_private:
-        return menu.message(context.translate("my-data-private"))
-    language = context.language
+        return menu.say(context, "my-data-private")
     lines = _table(context, accounts.count_records(*performer(context)))
-    words = text(language, "my-data-delete", rows="\n".join(lines))
-    go_on = Button(text(language, "my-data-go-on"), "forget:1")
-    return menu.message(words, (go_on,), (Button(text(language, "button-cancel"), "cancel"),))
+    go_on, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
+    return menu.say(context, "my-data-delete", go_on, menu.CANCEL, rows=rows)
 
 
 def _table(context: BotContext, counts: Mapping[str, int]) -> list[str]:
@@ -212,16 +201,10 @@ async def forget(context: BotContext) -> None:
     if not context.is_private:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
     elif context.number() != 2:  # noqa: PLR2004 - the second time
-        await context.show(lambda: _confirm_erasure(context))
+        sure = ("my-data-sure", "forget:2", "danger")
+        await context.show(lambda: menu.say(context, "my-data-surely", sure, menu.CANCEL))
     else:
         await _erase(context)
-
-
-def _confirm_erasure(context: BotContext) -> View:
-    language = context.language
-    sure = Button(text(language, "my-data-sure"), "forget:2", style="danger")
-    cancel = Button(text(language, "button-cancel"), "cancel")
-    return menu.message(text(language, "my-data-surely"), (sure,), (cancel,))
 
 
 async def _erase(context: BotContext) -> None:
@@ -271,12 +254,21 @@ def pay_support(context: BotContext) -> View:
     rest = context.text.split(maxsplit=1)[1:]
     if rest and not context.verb:
         return _hand_over(context, rest[0])
-    if _is_enough(context):
-        return menu.message(context.translate("paysupport-enough", most=MOST_A_DAY))
-    if not _admins(context):
-        return menu.message(context.translate("paysupport-nobody"))
+    refusal = _refusal(context)
+    if refusal is not None:
+        return refusal
     context.wait(Dialog(STEP))
-    return menu.message(context.translate("paysupport-ask"), _cancel(context))
+    return menu.say(context, "paysupport-ask", menu.CANCEL)
+
+
+def _refusal(context: BotContext) -> View | None:
+    """Return why the person cannot write now: often enough today, or to nobody; None: they can."""
+    since = context.services.clock() - _DAY
+    newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
+    asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
+    if len(asked) >= MOST_A_DAY:
+        return menu.say(context, "paysupport-enough", most=MOST_A_DAY)
+    return None if context.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
 def pay_support_typed(context: BotContext) -> View:
@@ -286,22 +278,15 @@ def pay_support_typed(context: BotContext) -> View:
 
 def _hand_over(context: BotContext, words: str) -> View:
     if not _is_good(words):
-        return menu.message(
-            context.translate("paysupport-bad", most=MOST_CHARACTERS), _cancel(context)
-        )
+        return menu.say(context, "paysupport-bad", menu.CANCEL, most=MOST_CHARACTERS)
     context.stop_waiting()
-    if _is_enough(context):
-        return menu.message(context.translate("paysupport-enough", most=MOST_A_DAY))
-    admins = _admins(context)
-    if not admins:
-        return menu.message(context.translate("paysupport-nobody"))
-    Audit(context.db).note(
-        person_reference(context.user_id), _ASKED, person_reference(context.user_id)
-    )
-    Outbox(context.db, context.bot_id).put(
-        [_letter(context, admin, words.strip()) for admin in admins]
-    )
-    return menu.message(_handed(context, "paysupport-sent"))
+    refusal, asker = _refusal(context), person_reference(context.user_id)
+    if refusal is not None:
+        return refusal
+    Audit(context.db).note(asker, _ASKED, asker)
+    letters = [_letter(context, admin, words.strip()) for admin in context.roles.admins()]
+    Outbox(context.db, context.bot_id).put(letters)
+    return menu.message(context, _handed(context, "paysupport-sent"))
 
 
 def _handed(context: BotContext, key: str) -> str:
@@ -314,40 +299,18 @@ def _is_good(words: str) -> bool:
     return 0 < len(words.strip()) <= MOST_CHARACTERS
 
 
-def _is_enough(context: BotContext) -> bool:
-    """Return whether the person has written as often as they may in a day."""
-    since = context.services.clock() - _DAY
-    newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
-    asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
-    return len(asked) >= MOST_A_DAY
-
-
-def _admins(context: BotContext) -> list[int]:
-    return context.roles.admins()
-
-
 def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
-    language = context.services.language_of(admin)
-    told_words = text(
-        language,
-        "paysupport-letter",
-        name=context.sender_name or "—",
-        user=str(context.user_id),
-        words=words,
-    )
-    reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{context.user_id}")
+    there = replace(context, language=context.services.language_of(admin))
+    asker = str(context.user_id)
+    name = context.sender_name or "—"
+    lines = [there.translate("paysupport-letter", name=name, user=asker, words=words)]
     bought = context.billing.purchases.of(context.user_id, _PURCHASES)
-    if not bought:
-        return _admin_letter(context, admin, FormattedMessage(told_words, buttons=((reply,),)))
-    lines = [order_line(replace(context, language=language), each) for each in bought]
-    words = "\n".join([told_words, "", text(language, "pay-bought"), *lines])
-    label = text(language, "pay-button-purchases")
-    every = Button(label, f"a-buys:{context.user_id}:0:{ANEW}")
-    return _admin_letter(context, admin, FormattedMessage(words, buttons=((reply, every),)))
-
-
-def _admin_letter(context: BotContext, admin: int, page: FormattedMessage) -> OutgoingMessage:
+    if bought:
+        lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]
+    every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{ANEW}")
+    rows = menu.rows(there, (("paysupport-button-answer", f"paysupport:{asker}"), every))
+    page = FormattedMessage("\n".join(lines), buttons=rows)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
@@ -357,38 +320,29 @@ def answer(context: BotContext) -> View:
         return pay_support(context)
     asker = context.number()
     if not _may_answer(context) or Users(context.db).get(asker) is None:
-        return menu.alert(context.translate("bot-button-old"))
+        return menu.outdated(context)
     context.wait(Dialog(ANSWER_STEP, {"user": asker}))
-    asked = menu.message(context.translate("paysupport-answer-ask"), _cancel(context))
-    return View(asked.page, is_new=True)
+    return replace(menu.say(context, "paysupport-answer-ask", menu.CANCEL), is_new=True)
 
 
 def answered(context: BotContext) -> View:
     """Send an admin's answer to the person who asked."""
     if not _is_good(context.text):
-        return menu.message(
-            context.translate("paysupport-bad", most=MOST_CHARACTERS), _cancel(context)
-        )
-    asker = context.dialog.said.get("user") if context.dialog else None
+        return menu.say(context, "paysupport-bad", menu.CANCEL, most=MOST_CHARACTERS)
+    asker = context.dialog_values.get("user")
     context.stop_waiting()
     if not isinstance(asker, int) or not _may_answer(context):
-        return menu.message(context.translate("bot-button-old"))
-    words = text(
-        context.services.language_of(asker), "paysupport-answered", words=context.text.strip()
-    )
-    Outbox(context.db, context.bot_id).put(
-        [OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, FormattedMessage(words))]
-    )
+        return menu.say(context, "bot-button-old")
+    language = context.services.language_of(asker)
+    page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
+    letter = OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, page)
+    Outbox(context.db, context.bot_id).put([letter])
     Audit(context.db).note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
-    return menu.message(_handed(context, "paysupport-answer-sent"))
+    return menu.message(context, _handed(context, "paysupport-answer-sent"))
 
 
 def _may_answer(context: BotContext) -> bool:
     return authority(context).may(Permission.REFUNDS)
-
-
-def _cancel(context: BotContext) -> tuple[Button, ...]:
-    return (menu.button(context, "button-cancel", "cancel"),)
 
 
 def register(application: BotApplication) -> None:

@@ -17,7 +17,6 @@ from functools import partial
 
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
-from merlin.billing.plan import Plan
 from merlin.bot import menu, rendering
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
 from merlin.bot.handlers.answering import (
@@ -102,24 +101,26 @@ async def sum_up(context: BotContext) -> None:
 
 def _open(context: BotContext) -> _Task | View:
     """Return what there is to do, or what is shown where there is nothing."""
-    if context.is_resumed and Outbox(context.db, context.bot_id).of_update(context.update_id):
+    if _is_begun(context):
         return View(None)
     turn = own_turn(context)
-    session = _session_of(context, turn.question.session_id) if turn is not None else None
+    session = None
+    if turn is not None:
+        session = _sessions(context).find(context.place, turn.question.session_id)
     if session is None:
-        return menu.alert(context.translate("session-not-yours"), is_loud=True)
-    now = Sessions(context.db, context.bot_id).open(context.place)
+        return menu.refuse(context, "session-not-yours")
+    now = _sessions(context).open(context.place)
     if now.summary and not now.used_tokens:
-        return menu.alert(context.translate("sum-done"), is_loud=True)
+        return menu.refuse(context, "sum-done")
     refusal = reserve(context, dataset_of(context, session))
     if refusal is not None:
         rows = rendering.answer_buttons(refusal.offer, 0, context.language)
-        return View(FormattedMessage(refusal.note, buttons=rows), is_new=True)
+        return replace(menu.message(context, refusal.note, *rows), is_new=True)
     return _task(context, session)
 
 
-def _session_of(context: BotContext, session_id: int) -> Session | None:
-    return Sessions(context.db, context.bot_id).find(context.place, session_id)
+def _sessions(context: BotContext) -> Sessions:
+    return Sessions(context.db, context.bot_id)
 
 
 def _task(context: BotContext, session: Session) -> _Task:
@@ -149,19 +150,19 @@ async def _ask(context: BotContext, task: _Task, asked: Message, onlooker: Answe
 def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     """Open the session that knows the summary, and show that; or say that all stays as it was."""
     if not summary:
-        return replace(menu.message(context.translate("sum-failed")), is_new=True)
-    Sessions(context.db, context.bot_id).switch(context.place, old.session_id)
-    new = Sessions(context.db, context.bot_id).renew(context.place)
+        return replace(menu.say(context, "sum-failed"), is_new=True)
+    sessions = _sessions(context)
+    sessions.switch(context.place, old.session_id)
+    new = sessions.renew(context.place)
     title = old.title if old.summary else context.translate("sum-title", title=old.title)
-    known = context.translate("sum-known", summary=summary)
-    Sessions(context.db, context.bot_id).change(replace(new, summary=known))
-    Sessions(context.db, context.bot_id).touch(new.session_id, title)
+    sessions.change(replace(new, summary=context.translate("sum-known", summary=summary)))
+    sessions.touch(new.session_id, title)
     head = context.translate("sum-head")
     tail = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
     mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
-    back = menu.button(context, "sum-back", f"session-open:{old.session_id}")
     # A group opens no earlier session again.
-    rows = ((back,),) if context.is_private else ()
+    back = context.is_private and ("sum-back", f"session-open:{old.session_id}")
+    rows = menu.rows(context, back)
     return View(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
 
 
@@ -193,6 +194,7 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
 
 NAMING = "session-name"
 _FIRST_WORDS = 200
+_ALL = ("session-all", "sessions:0")
 
 
 def list_sessions(context: BotContext) -> View:
@@ -201,24 +203,24 @@ def list_sessions(context: BotContext) -> View:
 
 
 def _page(context: BotContext, wanted: int) -> View:
-    count = Sessions(context.db, context.bot_id).count(context.place)
+    count = _sessions(context).count(context.place)
     if not count:
-        return menu.message(context.translate("sessions-none"))
-    pages = -(-count // PAGE_SIZE)
-    page = min(wanted, pages - 1)
-    found = Sessions(context.db, context.bot_id).of(context.place, page * PAGE_SIZE, PAGE_SIZE)
-    buttons = [(_entry(context, each),) for each in found]
-    words = context.translate("sessions-list", count=count, page=page + 1, pages=pages)
-    return menu.message(words, *buttons, *menu.page_buttons("sessions", page, count))
+        return menu.say(context, "sessions-none")
+    page = menu.page_number(wanted, count)
+    found = _sessions(context).of(context.place, page * PAGE_SIZE, PAGE_SIZE)
+    entries, turn = [], menu.page_buttons("sessions", page, count)
+    for each in found:
+        when = _moment(context, each.touched_at, " · ")
+        label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}{when}"
+        entries.append(Button(label, f"session:{each.session_id}"))
+    pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
+    return menu.say(context, "sessions-list", *entries, *turn, count=count, **pages)
 
 
-def _entry(context: BotContext, session: Session) -> Button:
-    when = ""
-    if session.touched_at is not None:
-        zone = context.zone
-        when = f" · {i18n.format_moment_briefly(session.touched_at, zone, context.language)}"
-    mark = "▸ " if session.is_open else ""
-    return Button(f"{mark}{titled(session, context)}{when}", f"session:{session.session_id}")
+def _moment(context: BotContext, at: datetime | None, before: str) -> str:
+    if at is None:
+        return ""
+    return before + i18n.format_moment_briefly(at, context.zone, context.language)
 
 
 def titled(session: Session, context: BotContext) -> str:
@@ -231,7 +233,7 @@ def own_session(context: BotContext) -> Session | None:
 
     To be called within the store's work.
     """
-    found = Sessions(context.db, context.bot_id).find(context.place, context.number())
+    found = _sessions(context).find(context.place, context.number())
     return found if found is not None and found.user_id == context.user_id else None
 
 
@@ -241,7 +243,7 @@ def _owned(show: Callable[[BotContext, Session], View]) -> Act:
     def act(context: BotContext) -> View:
         session = own_session(context)
         if session is None:
-            return menu.alert(context.translate("session-not-yours"), is_loud=True)
+            return menu.refuse(context, "session-not-yours")
         return show(context, session)
 
     return act
@@ -255,78 +257,67 @@ def session_card(context: BotContext, session: Session) -> View:
 
 
 def _card(context: BotContext, session: Session) -> View:
-    language, number_ = context.language, session.session_id
-    lines = [text(language, "session-card", title=titled(session, context))]
+    number_, tell = session.session_id, context.translate
+    lines = [tell("session-card", title=titled(session, context))]
     if session.touched_at is not None:
-        at = i18n.format_moment(session.touched_at, context.zone, language)
-        lines.append(text(language, "session-last", at=at))
-    lines.append(
-        text(
-            language, "session-turns", turns=TurnHistory(context.db, context.bot_id).count(number_)
-        )
-    )
+        at = i18n.format_moment(session.touched_at, context.zone, context.language)
+        lines.append(tell("session-last", at=at))
+    turns = TurnHistory(context.db, context.bot_id).count(number_)
+    lines.append(tell("session-turns", turns=turns))
     if session.is_open:
-        lines.append(text(language, "session-open-now"))
-    opening = Button(text(language, "session-open"), f"session-open:{number_}", style="primary")
+        lines.append(tell("session-open-now"))
     return menu.message(
+        context,
         "\n".join(lines),
-        *(() if session.is_open else ((opening,),)),
+        not session.is_open and ("session-open", f"session-open:{number_}", "primary"),
         (
-            Button(text(language, "session-rename"), f"session-name:{number_}"),
-            Button(text(language, "session-delete"), f"session-drop:{number_}"),
+            ("session-rename", f"session-name:{number_}"),
+            ("session-delete", f"session-drop:{number_}"),
         ),
         (
-            Button(text(language, "session-as-text"), f"session-file:{number_}:md"),
-            Button(text(language, "session-as-json"), f"session-file:{number_}:json"),
+            ("session-as-text", f"session-file:{number_}:md"),
+            ("session-as-json", f"session-file:{number_}:json"),
         ),
-        (Button(text(language, "session-all"), "sessions:0"),),
+        _ALL,
     )
 
 
 def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
-    Sessions(context.db, context.bot_id).switch(context.place, session.session_id)
+    _sessions(context).switch(context.place, session.session_id)
     words = context.translate("session-opened", title=titled(session, context))
-    last = [
-        each
-        for each in Turns(context.db, context.bot_id).history(session.session_id, 1)
-        if each.role == "user"
-    ]
-    if last:
-        question = " ".join(last[0].content.split())
-        words = f"{words}\n\n{context.translate('session-asked', question=_cut(question))}"
-    return menu.message(words, (menu.button(context, "session-all", "sessions:0"),))
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= _FIRST_WORDS else f"{words[:_FIRST_WORDS]}…"
+    last = Turns(context.db, context.bot_id).history(session.session_id, 1)
+    question = next((each.content for each in last if each.role == "user"), None)
+    if question is not None:
+        question = menu.cut(" ".join(question.split()), _FIRST_WORDS + 1)
+        words = f"{words}\n\n{context.translate('session-asked', question=question)}"
+    return menu.message(context, words, _ALL)
 
 
 def rename_session(context: BotContext, session: Session) -> View:
     """Ask for a new name."""
-    waits = Dialog(NAMING, {"session": session.session_id})
-    context.wait(waits)
+    context.wait(Dialog(NAMING, {"session": session.session_id}))
     return _asks_name(context, session)
 
 
 def _asks_name(context: BotContext, session: Session) -> View:
-    words = context.translate("session-ask-name", title=titled(session, context))
-    return menu.form(context, words, f"session:{session.session_id}")
+    back, title = f"session:{session.session_id}", titled(session, context)
+    return menu.form(context, "session-ask-name", back, title=title)
 
 
 def session_named(context: BotContext) -> View:
     """Take the name that was written."""
-    wanted = context.dialog.said.get("session") if context.dialog is not None else None
-    session = Sessions(context.db, context.bot_id).find(context.place, int(wanted or 0))
+    wanted = context.dialog_values.get("session")
+    session = _sessions(context).find(context.place, int(wanted or 0))
     if session is None:
         context.stop_waiting()
-        return menu.message(context.translate("session-not-yours"))
+        return menu.say(context, "session-not-yours")
     title = title_of(context.text)
     if not title:
         return _asks_name(context, session)
     context.stop_waiting()
     renamed = replace(session, title=title)
-    Sessions(context.db, context.bot_id).change(renamed)
+    _sessions(context).change(renamed)
     return _card(context, renamed)
 
 
@@ -346,17 +337,15 @@ def file(context: BotContext, session: Session) -> View:
 
 def ask_delete_session(context: BotContext, session: Session) -> View:
     """Ask whether it is meant."""
-    sure = menu.button(
-        context, "session-delete", f"session-drop-yes:{session.session_id}", "danger"
-    )
-    keep = menu.button(context, "session-keep", f"session:{session.session_id}")
-    words = context.translate("session-ask-delete", title=titled(session, context))
-    return menu.message(words, (sure, keep))
+    sure = ("session-delete", f"session-drop-yes:{session.session_id}", "danger")
+    keep = ("session-keep", f"session:{session.session_id}")
+    title = titled(session, context)
+    return menu.say(context, "session-ask-delete", (sure, keep), title=title)
 
 
 def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
-    Sessions(context.db, context.bot_id).delete(context.place, session.session_id)
+    _sessions(context).delete(context.place, session.session_id)
     words = context.translate("session-deleted", title=titled(session, context))
     return replace(_page(context, 0), alert=words)
 
@@ -373,25 +362,36 @@ def bar(share: float) -> str:
 
 def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
-    session = Sessions(context.db, context.bot_id).open(context.place)
+    session = _sessions(context).open(context.place)
     plan = plan_for(context, dataset_of(context, session))
     first = first_candidate(ModelCatalogue(context.db), wish_of(context, session, plan))
     newest = TurnHistory(context.db, context.bot_id).newest(session.session_id)
-    limit = window_of(context, first, plan.window)
+    now, left = answering(context, session), left_lines(context, plan)
+    title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
-        *_gauge_lines(context, session, newest, limit),
-        _model_line(context, session),
+        *_gauge_lines(context, session, newest, window_of(context, first, plan.window)),
+        context.translate(
+            "tokens-model", model=now.title if now else "", is_known="yes" if now else "no"
+        ),
         *_cost_lines(context, session),
-        *_plan_lines(context, plan),
+        *(["", title, *left] if left else []),
     ]
-    return menu.message("\n".join(lines), *_buttons(context, newest))
+    every = context.is_private and _ALL
+    if newest is None:
+        return menu.message(context, "\n".join(lines), every)
+    total = ("bot-button-sum", f"sum:{newest.turn_id}")
+    return menu.message(context, "\n".join(lines), total, (("bot-button-new", "new"), every))
 
 
 def _gauge_lines(
     context: BotContext, session: Session, newest: LastTurn | None, limit: int
 ) -> list[str]:
     is_counted = newest is not None and newest.is_counted and session.used_tokens > 0
-    used = session.used_tokens or _estimate(context, session)
+    used = session.used_tokens
+    if not used:
+        summary = (Message("system", session.summary),) if session.summary else ()
+        history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
+        used = count_window_tokens((*summary, *history))
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
     by = "provider" if is_counted else "estimate"
@@ -402,28 +402,11 @@ def _gauge_lines(
     ]
 
 
-def _estimate(context: BotContext, session: Session) -> int:
-    summary = (Message("system", session.summary),) if session.summary else ()
-    return count_window_tokens(
-        (*summary, *Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS))
-    )
-
-
-def _model_line(context: BotContext, session: Session) -> str:
-    now = answering(context, session)
-    model = now.title if now is not None else ""
-    return context.translate("tokens-model", model=model, is_known="yes" if model else "no")
-
-
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
     here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
-    session_cost = _amounts(
-        TurnHistory(context.db, context.bot_id).of_session(session.session_id), context.language
-    )
-    today = _amounts(
-        TurnHistory(context.db, context.bot_id).since(context.user_id, here.astimezone(UTC)),
-        context.language,
-    )
+    turns = TurnHistory(context.db, context.bot_id)
+    session_cost = _amounts(turns.of_session(session.session_id), context.language)
+    today = _amounts(turns.since(context.user_id, here.astimezone(UTC)), context.language)
     if session_cost and today:
         return [context.translate("tokens-cost", session=session_cost, today=today)]
     if today:
@@ -440,22 +423,6 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
     return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 
-def _plan_lines(context: BotContext, plan: Plan) -> list[str]:
-    lines = left_lines(context, plan)
-    title = plan.titled(context.language)
-    return ["", context.translate("plan-title", title=title), *lines] if lines else []
-
-
-def _buttons(context: BotContext, newest: LastTurn | None) -> list[tuple[Button, ...]]:
-    fresh = menu.button(context, "bot-button-new", "new")
-    every = menu.button(context, "session-all", "sessions:0")
-    kept = (every,) if context.is_private else ()
-    if newest is None:
-        return [kept] if kept else []
-    total = menu.button(context, "bot-button-sum", f"sum:{newest.turn_id}")
-    return [(total,), (fresh, *kept)]
-
-
 _SHOWN = 3
 _MOST = 1000
 
@@ -470,9 +437,11 @@ async def new_session(context: BotContext) -> None:
 
     def prepare() -> Sequence[QueuedMessage]:
         open_in_topic(context, thread_id)
-        made = menu.message(context.translate("session-topic-made"))
-        (told_here,) = letters(context, made)
-        return Outbox(context.db, context.bot_id).put([told_here, _first_words(context, thread_id)])
+        (told_here,) = letters(context, menu.say(context, "session-topic-made"))
+        page = FormattedMessage(context.translate("session-topic-begun"))
+        key = f"update:{context.update_id}:topic"
+        first = OutgoingMessage(key, context.chat_id, page, context.update_id, Target(thread_id))
+        return Outbox(context.db, context.bot_id).put([told_here, first])
 
     ending = context.ending(UpdateState.ANSWERED)
     await context.bot_data.sender.deliver(prepare, ending, context.language)
@@ -480,15 +449,8 @@ async def new_session(context: BotContext) -> None:
 
 def _is_begun(context: BotContext) -> bool:
     """Return whether the answer was stored before a kill."""
-    return context.is_resumed and bool(
-        Outbox(context.db, context.bot_id).of_update(context.update_id)
-    )
-
-
-def _first_words(context: BotContext, thread_id: int) -> OutgoingMessage:
-    page = FormattedMessage(context.translate("session-topic-begun"))
-    key = f"update:{context.update_id}:topic"
-    return OutgoingMessage(key, context.chat_id, page, context.update_id, Target(thread_id))
+    outbox = Outbox(context.db, context.bot_id)
+    return context.is_resumed and bool(outbox.of_update(context.update_id))
 
 
 def fresh(context: BotContext) -> View:
@@ -496,19 +458,18 @@ def fresh(context: BotContext) -> View:
     over = beyond(context)
     if over:
         return _offer(context, over)
-    if Sessions(context.db, context.bot_id).open(context.place).touched_at is None:
+    if _sessions(context).open(context.place).touched_at is None:
         return _begun(context, "bot-new-first")
     return _begun(context, "bot-new" if context.is_private else "groups-new")
 
 
 def _begun(context: BotContext, key: str) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
-    new = Sessions(context.db, context.bot_id).renew(context.place)
     words = [context.translate(key)]
-    choices = chosen(context, new)
+    choices = chosen(context, _sessions(context).renew(context.place))
     if choices:
         words.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
-    return menu.message("\n\n".join(words))
+    return menu.message(context, "\n\n".join(words))
 
 
 def beyond(context: BotContext) -> Sequence[Session]:
@@ -521,29 +482,25 @@ def beyond(context: BotContext) -> Sequence[Session]:
     if (
         not most
         or not context.is_private
-        or Sessions(context.db, context.bot_id).open(context.place).touched_at is None
+        or _sessions(context).open(context.place).touched_at is None
     ):
         return ()
-    return Sessions(context.db, context.bot_id).of(context.place, most - 1, _MOST)
+    return _sessions(context).of(context.place, most - 1, _MOST)
 
 
 def _offer(context: BotContext, over: Sequence[Session]) -> View:
-    language, zone = context.language, context.zone
     most = plan_for(context).sessions or 0
-    lines = [text(language, "sessions-most", most=most, over=len(over))]
+    lines = [context.translate("sessions-most", most=most, over=len(over))]
     for session in over[:_SHOWN]:
-        at = i18n.format_moment(session.touched_at or context.services.clock(), zone, language)
-        lines.append(text(language, "session-oldest", title=titled(session, context), at=at))
+        at = session.touched_at or context.services.clock()
+        told = {"title": titled(session, context)}
+        told["at"] = i18n.format_moment(at, context.zone, context.language)
+        lines.append(context.translate("session-oldest", **told))
     if len(over) > _SHOWN:
-        lines.append(text(language, "session-further", more=len(over) - _SHOWN))
-    sure = Button(
-        text(language, "session-new-instead"),
-        f"new-instead:{over[0].session_id}:{len(over)}",
-        style="danger",
-    )
-    every = Button(text(language, "session-all"), "sessions:0")
-    cancel = Button(text(language, "button-cancel"), "cancel")
-    return menu.message("\n".join(lines), (sure,), (every, cancel))
+        lines.append(context.translate("session-further", more=len(over) - _SHOWN))
+    data = f"new-instead:{over[0].session_id}:{len(over)}"
+    sure = ("session-new-instead", data, "danger")
+    return menu.message(context, "\n".join(lines), sure, (_ALL, menu.CANCEL))
 
 
 def instead(context: BotContext) -> View:
@@ -554,15 +511,15 @@ def instead(context: BotContext) -> View:
     # Renewed first: what is deleted may be what is open, and its choices go on.
     screen = _begun(context, "bot-new-first")
     for session in over:
-        Sessions(context.db, context.bot_id).delete(context.place, session.session_id)
+        _sessions(context).delete(context.place, session.session_id)
     return screen
 
 
 def clear_session(context: BotContext) -> View:
     """Forget what was said in the session: it is deleted, and a new one begins."""
-    old = Sessions(context.db, context.bot_id).open(context.place)
+    old = _sessions(context).open(context.place)
     screen = _begun(context, "bot-clear")
-    Sessions(context.db, context.bot_id).delete(context.place, old.session_id)
+    _sessions(context).delete(context.place, old.session_id)
     return screen
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.account.sign_ins import Login
 from merlin.account.users import Users
 from merlin.app import sign_in
 from merlin.app.inbox import UpdateState
@@ -26,41 +25,33 @@ from merlin.bot.menu import View
 from merlin.core.formatted_text import Button
 
 VERB, YES, NO = "login", "yes", "no"
-_ANSWER, _LOGIN = 0, 1
 
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks, with the digits that stand on its page."""
     login = sign_in.show_login(*performer(context), key) if context.is_private else None
     if login is None:
-        return menu.message(context.translate("bot-login-over"))
-    unknown = context.translate("bot-login-unknown")
-    words = context.translate(
+        return menu.say(context, "bot-login-over")
+    unknown, login_id = context.translate("bot-login-unknown"), login.login_id
+    return menu.say(
+        context,
         "bot-login-ask",
+        ("bot-login-yes", f"{VERB}:{YES}:{login_id}", "success"),
+        ("bot-login-no", f"{VERB}:{NO}:{login_id}"),
         agent=login.agent or unknown,
         place=login.place or unknown,
         number=str(login.number),
     )
-    return menu.message(
-        words, (_button(context, login, YES, "success"),), (_button(context, login, NO),)
-    )
-
-
-def _button(context: BotContext, login: Login, answer: str, style: str = "") -> Button:
-    label = context.translate(f"bot-login-{answer}")
-    return Button(label, f"{VERB}:{answer}:{login.login_id}", style=style)
 
 
 def settle_login(context: BotContext) -> View:
     """Let the browser in, or not; the question takes the answer's words."""
-    is_own = context.arguments[:1] == (YES,)
-    login_id = context.number(_LOGIN)
-    login = None
-    if context.is_private and login_id and context.arguments[_ANSWER] in {YES, NO}:
-        login = sign_in.answer_login(*performer(context), login_id, is_own=is_own)
+    answer, login_id, login = context.argument(0), context.number(1), None
+    if context.is_private and login_id and answer in {YES, NO}:
+        login = sign_in.answer_login(*performer(context), login_id, is_own=answer == YES)
     if login is None:
-        return menu.message(context.translate("bot-login-over"))
-    return menu.message(context.translate("bot-login-done" if is_own else "bot-login-refused"))
+        return menu.say(context, "bot-login-over")
+    return menu.say(context, "bot-login-done" if answer == YES else "bot-login-refused")
 
 
 # Commands that a link may carry out: those that only show something. A link is pressed blindly.
@@ -146,28 +137,21 @@ def start(context: BotContext) -> View:
     if kind == LINK:
         came_by(context, rest)
     if kind == "course" and rest:
-        return _greeted(context, open_course(context, rest))
+        return menu.headed(open_course(context, rest), context.translate("bot-hello"))
     if kind == "plan":
         return plan(context)
     if kind == feedback.LINK and context.is_private:
         return feedback.fix(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
         return open_login(context, rest)
-    return menu.message(context.translate("bot-start"))
-
-
-def _greeted(context: BotContext, screen: View) -> View:
-    if screen.page is None:
-        return screen
-    words = f"{context.translate('bot-hello')}\n\n{screen.page.text}"
-    return replace(screen, page=replace(screen.page, text=words))
+    return menu.say(context, "bot-start")
 
 
 def cancel(context: BotContext) -> View:
     """Wait for nothing any more, whatever was asked for."""
     was_waiting = context.stop_waiting()
     is_news = was_waiting or context.verb
-    return menu.message(context.translate("bot-cancelled" if is_news else "bot-nothing-to-cancel"))
+    return menu.say(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
 
 
 async def unknown(context: BotContext) -> None:
