@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from shop_pages_world import pressed, shop_pages, words
 from site_world import BORIS
 from waiting import wait_until
 
-from merlin.api.pages.admin.page import days_of, how_many_tests, months
+from merlin.api.pages.admin.payments import days_of, how_many_tests, months
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.report import totals
@@ -64,6 +65,11 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     assert "Этот месяц" in said
     assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Осталось 398 ₽" in said
     assert 'class="bars money"' in page.text
+    bars = re.findall(
+        r'class="b" x="[0-9.]+" y="([0-9.]+)" width=".76" height="([0-9.]+)"', page.text
+    )
+    assert {tuple(map(float, bar)) for bar in bars} == {(100, 0), (0, 100)}
+    assert 'class="b t"' not in page.text
     assert "«20 голосовых», 90 дней" in said
     only = words(shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"}))
     assert "«Плюс», 30 дней" in only
@@ -107,6 +113,8 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
     shop.until(order_id, "refunded-in-part")
     wait_until(lambda: "возвращено" in words(shop.admin.get(address)))
     assert [each.amount.minor for each in shop.billing.refunds.of(order_id)] == [4050]
+    # What went back stands in the bar of its day: 40,50 of 398.
+    assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
     # An empty sum is all that is left.
     shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
     shop.until(order_id, "refunded")

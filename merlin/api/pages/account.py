@@ -6,11 +6,9 @@ Every act is a form of its own that leads back here.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
@@ -21,15 +19,13 @@ from merlin.account.api_keys import NEEDS, Scope
 from merlin.api.auth import SIGN_IN, Person, change_password, delete_cookie, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import PageRequest, Visiting, render_page, when
-from merlin.api.pages.plans import MyPlan, my_plan
+from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
-from merlin.app.accounts import KeyView, Me, SignInView
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.quota import Quota, show_quota
-from merlin.billing.quota import Left
+from merlin.app.quota import show_quota
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -43,64 +39,6 @@ Words = Annotated[str, Form(max_length=300)]
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
 _MOST_LABEL, _MOST_DAYS = 80, 3650
 _SHORTEST_NAME, _LONGEST_NAME = 2, 64
-_Mine = tuple[Me, Quota, Sequence[KeyView], Sequence[SignInView], MyPlan]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftRow:
-    """What is left of one format; `share` is the used part in per cent, None: not limited."""
-
-    title: str
-    said: str
-    share: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """One key."""
-
-    key_id: int
-    label: str
-    hint: str
-    scopes: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeChoice:
-    """What a new key may be used for."""
-
-    value: str
-    title: str
-    is_usual: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SignInRow:
-    """One browser."""
-
-    sign_in_id: int
-    agent: str
-    about: str
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MeView:
-    """My account; `secret` is a new key, shown this once; `wrong` says why a form did nothing."""
-
-    me: Me
-    title: str
-    role: str
-    plan: str
-    left: tuple[LeftRow, ...]
-    mine: MyPlan
-    keys: tuple[KeyRow, ...]
-    scopes: tuple[ScopeChoice, ...]
-    sign_ins: tuple[SignInRow, ...]
-    secret: str = ""
-    wrong: str = ""
-    form: str = ""
 
 
 @router.get("/me")
@@ -110,68 +48,34 @@ async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 
 
 
 async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
-    def read(ctx: Context, actor: Actor) -> _Mine:
-        sign_ins = accounts.list_sign_ins(ctx, actor, visit.caller.credential)
-        keys, quota = accounts.list_keys(ctx, actor), show_quota(ctx, actor)
-        return accounts.me(ctx, actor), quota, keys, sign_ins, my_plan(visit)
+    """Return the page; `secret` is a new key, shown this once; `wrong` why `form` did nothing."""
 
-    me, quota, keys, sign_ins, mine = await visit.context.read(read, visit.caller.actor)
-    plan, has_plans = quota.plan, me.plan is not None
-    offered = [each for each in quota.left.values() if not plan.allowance(each.kind).is_closed]
-    view = MeView(
-        me=me,
-        title=me.shown_name or str(me.id),
-        role=visit.say(f"role-{me.role.value}"),
-        plan=plan.titled(visit.language) if has_plans else "",
-        left=tuple(_left(visit, each) for each in offered) if has_plans else (),
-        mine=mine,
-        keys=tuple(_key(visit, key) for key in keys),
-        scopes=tuple(_scopes(visit)),
-        sign_ins=tuple(_sign_in(visit, each) for each in sign_ins),
-        secret=secret,
-        wrong=wrong,
-        form=form,
-    )
-    status = 422 if wrong else 200
-    return render_page(visit, "me.html", v=view, keep=NEVER_KEPT, status=status)
+    def read(ctx: Context, actor: Actor) -> dict[str, Any]:
+        return {
+            "me": accounts.me(ctx, actor),
+            "quota": show_quota(ctx, actor),
+            "keys": accounts.list_keys(ctx, actor),
+            "sign_ins": accounts.list_sign_ins(ctx, actor, visit.caller.credential),
+            "mine": my_plan(visit),
+        }
 
-
-def _left(visit: PageRequest, left: Left) -> LeftRow:
-    title = visit.say(f"format-{left.kind.value}")
-    if left.limit is None or left.remaining is None:
-        return LeftRow(title, visit.say("left-any"), None)
-    until = when(visit, left.resets_at)
-    # Packs and gifts are told apart from it.
-    remaining = left.remaining - left.gifts
-    said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
-    share = min(100, round(100 * left.used / left.limit)) if left.limit else 100
-    return LeftRow(title, said, share)
-
-
-def _key(visit: PageRequest, key: KeyView) -> KeyRow:
-    said = [visit.say("key-made", at=when(visit, key.created_at))]
-    if key.expires_at is not None:
-        said.append(visit.say("key-ends", at=when(visit, key.expires_at)))
-    used = when(visit, key.used_at) if key.used_at else ""
-    said.append(visit.say("key-used", at=used) if used else visit.say("key-unused"))
-    scopes = ", ".join(_scope(visit, each) for each in Scope if each in key.scopes)
-    return KeyRow(key.id, key.label, key.hint, scopes, " · ".join(said))
-
-
-def _scopes(visit: PageRequest) -> list[ScopeChoice]:
-    allowed = (each for each in Scope if each not in NEEDS or visit.caller.may(NEEDS[each]))
-    return [ScopeChoice(each.value, _scope(visit, each), each in _USUAL) for each in allowed]
-
-
-def _scope(visit: PageRequest, scope: Scope) -> str:
-    return visit.say(f"scope-{scope.value.replace(':', '-')}")
-
-
-def _sign_in(visit: PageRequest, sign_in: SignInView) -> SignInRow:
-    how = visit.say(f"how-{sign_in.how.value}")
-    seen = visit.say("seen-at", at=when(visit, sign_in.seen_at))
-    agent = sign_in.agent or visit.say("some-browser")
-    return SignInRow(sign_in.id, agent, f"{how} · {seen}", sign_in.is_current)
+    found = await visit.context.read(read, visit.caller.actor)
+    plan, has_plans = found["quota"].plan, found["me"].plan is not None
+    left = [
+        each for each in found["quota"].left.values() if not plan.allowance(each.kind).is_closed
+    ]
+    view = {
+        **found,
+        "plan": plan.titled(visit.language) if has_plans else "",
+        "left": left if has_plans else [],
+        "scopes": list(Scope),
+        "offered": [each for each in Scope if each not in NEEDS or visit.caller.may(NEEDS[each])],
+        "usual": _USUAL,
+        "secret": secret,
+        "wrong_words": wrong,
+        "form": form,
+    }
+    return render_page(visit, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
 
 @router.post("/me/keys", dependencies=_FROM_HERE)

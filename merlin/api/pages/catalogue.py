@@ -12,8 +12,9 @@ form, and each leads back; with one the same buttons speak to /api/user/courses.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
@@ -27,7 +28,6 @@ from merlin.api.pages.page import (
     SAID_COOKIE,
     PageRequest,
     Visiting,
-    course_href,
     render_fragment,
     render_page,
     same,
@@ -71,71 +71,44 @@ async def favourite(
     return response
 
 
-@dataclass(frozen=True, slots=True)
-class TextPart:
-    """A part of a text; `is_hit`: these letters were found."""
-
-    text: str
-    is_hit: bool = False
+# Parts of a text, and whether their letters were found.
+Pieces = list[tuple[str, bool]]
 
 
-def marked(text: str, found: Found) -> tuple[TextPart, ...]:
+def marked(text: str, found: Found) -> Pieces:
     """Return the text in pieces, those that were found marked."""
     pieces, end = [], 0
     for span in highlight_spans(text, found):
         stop = span.start + span.length
-        pieces += [TextPart(text[end : span.start]), TextPart(text[span.start : stop], is_hit=True)]
+        pieces += [(text[end : span.start], False), (text[span.start : stop], True)]
         end = stop
-    pieces.append(TextPart(text[end:]))
-    return tuple(piece for piece in pieces if piece.text)
+    pieces.append((text[end:], False))
+    return [piece for piece in pieces if piece[0]]
 
 
 # More cards than this nobody reads; a word in the field finds the others.
 MOST = 240
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One course; `is_why`: only its description says why it was found."""
-
-    course_id: int
-    href: str
-    title: str
-    name: tuple[TextPart, ...]
-    about: tuple[TextPart, ...]
-    counts: str
-    is_kept: bool
-    is_why: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One semester; `count` is "4", or "1 из 4" while something is looked for."""
-
-    title: str
-    count: str
-    cards: tuple[Card, ...]
+# A course, its name and description; only the description says why it was found.
+Card = tuple[Course, Pieces, Pieces, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """The list; `said` tells who cannot see it what was found, `meant` what was taken for it."""
+    """The list: semesters with their cards and how many there are ("4", or "1 из 4").
+
+    `said` tells who cannot see it what was found, `meant` what was taken for it.
+    """
 
     query: str
     count: str
-    terms: tuple[Term, ...]
+    terms: list[tuple[int, str, list[Card]]]
+    counts: Callable[[Course], str]
+    favourites: set[int]
     said: str = ""
     meant: str = ""
     more: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueView:
-    """The front page; `list` None while nobody has opened it."""
-
-    query: str
-    count: str
-    list: ListView | None
 
 
 @router.get("/")
@@ -147,8 +120,8 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
         return unchanged
     listed = await listing(visit, query) if query or all else None
     total = str(len(visit.courses.courses))
-    view = CatalogueView(query, listed.count if listed else total, listed)
-    return tagged(render_page(visit, "catalogue.html", v=view), tag)
+    view = {"query": query, "count": listed.count if listed else total, "list": listed}
+    return tagged(render_page(visit, "catalogue.html", view), tag)
 
 
 @router.get("/courses")
@@ -162,7 +135,8 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
-    response = render_fragment(visit, "list_part.html", v=await listing(visit, query))
+    view = {"list": await listing(visit, query)}
+    response = render_fragment(visit, "list_part.html", view)
     response.headers["HX-Replace-Url"] = address
     return tagged(response, tag)
 
@@ -179,6 +153,8 @@ async def listing(visit: PageRequest, query: str) -> ListView:
         query=query,
         count=_count(visit, total, len(every)),
         terms=_terms(visit, here[:MOST], found, is_whole=not query),
+        counts=partial(counts, visit),
+        favourites={each.course_id for each in visit.favourites},
         said=visit.say("found", count=total) if query else "",
         meant=visit.say("meant", query=query, meant=meant) if meant else "",
         more=max(total - MOST, 0),
@@ -187,20 +163,18 @@ async def listing(visit: PageRequest, query: str) -> ListView:
 
 def _terms(
     visit: PageRequest, here: Sequence[Course], found: Found, *, is_whole: bool
-) -> tuple[Term, ...]:
-    totals, kept = visit.courses.semesters, {each.course_id for each in visit.favourites}
-    terms = defaultdict[int, list[Card]](list)
+) -> list[tuple[int, str, list[Card]]]:
+    totals, terms = visit.courses.semesters, defaultdict[int, list[Card]](list)
     for course in here:
-        card = _card(visit, course, found, is_kept=course.course_id in kept)
-        terms[course.semester].append(card)
-    return tuple(
-        Term(
-            title=visit.say("semester", number=number),
-            count=_count(visit, totals[number] if is_whole else len(cards), totals[number]),
-            cards=tuple(cards),
-        )
-        for number, cards in sorted(terms.items())
-    )
+        name = marked(course.title(visit.language), found)
+        about = marked(course.about(visit.language), found)
+        is_why = any(hit for _, hit in about) and not any(hit for _, hit in name)
+        terms[course.semester].append((course, name, about, is_why))
+    listed = []
+    for semester, cards in sorted(terms.items()):
+        total = totals[semester]
+        listed.append((semester, _count(visit, total if is_whole else len(cards), total), cards))
+    return listed
 
 
 def _query(text: str) -> str:
@@ -209,22 +183,6 @@ def _query(text: str) -> str:
 
 def _count(visit: PageRequest, here: int, total: int) -> str:
     return str(total) if here == total else visit.say("some-of", here=here, total=total)
-
-
-def _card(visit: PageRequest, course: Course, found: Found, *, is_kept: bool) -> Card:
-    name = marked(course.title(visit.language), found)
-    about = marked(course.about(visit.language), found)
-    in_name, in_about = (any(piece.is_hit for piece in text) for text in (name, about))
-    return Card(
-        course_id=course.course_id,
-        href=course_href(course),
-        title=course.title(visit.language),
-        name=name,
-        about=about,
-        counts=counts(visit, course),
-        is_kept=is_kept,
-        is_why=in_about and not in_name,
-    )
 
 
 def counts(visit: PageRequest, course: Course) -> str:

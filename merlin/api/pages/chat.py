@@ -6,7 +6,7 @@ whole talk, and the page comes back with the answer. Nothing of the talk is kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
@@ -21,7 +21,8 @@ from merlin.api.openai_compat.quota import asker_of
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page, when
+from merlin.api.pages.formatting import when
+from merlin.api.pages.page import PageRequest, Visiting, bot_href, render_page
 from merlin.api.problems import Problem, Refusal
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
@@ -54,43 +55,11 @@ class Bubble:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatView:
-    """The chat's page; `serving` is the build that answers now, `draft` what was not sent.
-
-    `whose`: the number of who is signed in, whose talk the browser keeps, "" for nobody.
-    `is_over`: the plan has no question left, which is where more of them are offered.
-    """
-
-    href: str
-    course_href: str
-    title: str
-    model: str
-    serving: str
-    since: str
-    left: str
-    is_over: bool
-    has_shop: bool
-    bot_href: str
-    may_ask: bool
-    whose: str
-    bubbles: tuple[Bubble, ...] = ()
-    draft: str = ""
-    wrong: str = ""
-    most: int = MOST_CHARACTERS
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    words: str = ""
-    is_over: bool = False
-
-
 @router.get("/courses/{course_id}/chat")
 async def chat(visit: Visiting, course_id: Number) -> Response:
     """Return the empty chat."""
     course = await course_of(visit, course_id)
-    return render_page(visit, "chat.html", v=await _view(visit, course), keep=NEVER_KEPT)
+    return await _page(visit, course)
 
 
 @router.post("/courses/{course_id}/chat")
@@ -108,21 +77,15 @@ async def ask(
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     before = tuple(one[:SAID_CHARACTERS] for one in (said or [])[-MOST_SAID:])
     bubbles = tuple(Bubble(one, place % 2 == 0) for place, one in enumerate(before))
-    view = replace(await _view(visit, course), bubbles=bubbles)
     question = q.strip()
     if not question or len(question) > MOST_CHARACTERS or len(before) % 2:
         wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if question else ""
-        return render_page(
-            visit, "chat.html", v=replace(view, draft=q, wrong=wrong), keep=NEVER_KEPT
-        )
+        return await _page(visit, course, bubbles, draft=q, wrong=wrong)
     try:
         answer = await _answer(request, visit, course, (*before, question))
     except (Refusal, MerlinError) as error:
-        view = replace(view, draft=question, wrong=_why(visit, error))
-        return render_page(visit, "chat.html", v=view, keep=NEVER_KEPT)
-    asked = Bubble(question, is_mine=True)
-    view = replace(await _view(visit, course), bubbles=(*bubbles, asked, answer))
-    return render_page(visit, "chat.html", v=view, keep=NEVER_KEPT)
+        return await _page(visit, course, bubbles, draft=question, wrong=_why(visit, error))
+    return await _page(visit, course, (*bubbles, Bubble(question, is_mine=True), answer))
 
 
 def _why(visit: PageRequest, error: Refusal | MerlinError) -> str:
@@ -134,9 +97,9 @@ def _why(visit: PageRequest, error: Refusal | MerlinError) -> str:
 @router.get("/courses/{course_id}/chat/left")
 async def left(visit: Visiting, course_id: Number) -> Response:
     """Return what is left of the plan, in words, for the script to say after an answer."""
-    told = await _left(visit, await course_of(visit, course_id))
-    headers = {"Cache-Control": NEVER_KEPT, OVER: "1" if told.is_over else "0"}
-    return PlainTextResponse(told.words, headers=headers)
+    words, is_over = await _left(visit, await course_of(visit, course_id))
+    headers = {"Cache-Control": NEVER_KEPT, OVER: "1" if is_over else "0"}
+    return PlainTextResponse(words, headers=headers)
 
 
 async def _answer(
@@ -159,39 +122,50 @@ def _may_ask(caller: Caller) -> bool:
     return caller.has(Scope.CHAT_WRITE) and caller.may(Permission.ASK)
 
 
-async def _view(visit: PageRequest, course: Course) -> ChatView:
+async def _page(
+    visit: PageRequest,
+    course: Course,
+    bubbles: tuple[Bubble, ...] = (),
+    *,
+    draft: str = "",
+    wrong: str = "",
+) -> Response:
+    """Return the chat; `draft` is what was not sent, `is_over`: more questions are offered."""
     services = visit.services
 
     def read() -> tuple[str, Serving | None]:
         return bot_href(services, course), ModelCatalogue(services.db).serving(course.dataset)
 
     href, serving = await services.store.read(read)
-    told = await _left(visit, course)
-    return ChatView(
-        href=f"{course_href(course)}/chat",
-        course_href=course_href(course),
-        title=course.title(visit.language),
-        model=name_of(course.slug),
-        serving=serving.model.build_version if serving else "",
-        since=when(visit, serving.since) if serving else "",
-        left=told.words,
-        is_over=told.is_over,
-        has_shop=has_shop(visit.services.billing),
-        bot_href=href,
-        may_ask=_may_ask(visit.caller),
-        whose=str(visit.caller.user_id or ""),
-    )
+    left, is_over = await _left(visit, course)
+    view = {
+        "course": course,
+        "model": name_of(course.slug),
+        "serving": serving,
+        "left": left,
+        "is_over": is_over,
+        "has_shop": has_shop(services.billing),
+        "bot_href": href,
+        "may_ask": _may_ask(visit.caller),
+        # Whose talk the browser keeps.
+        "whose": visit.caller.user_id or "",
+        "bubbles": bubbles,
+        "draft": draft,
+        "wrong_words": wrong,
+        "most": MOST_CHARACTERS,
+    }
+    return render_page(visit, "chat.html", view, keep=NEVER_KEPT)
 
 
-async def _left(visit: PageRequest, course: Course) -> _Left:
-    """Return "осталось 12 из 20, обновится …", "" where nothing is counted."""
+async def _left(visit: PageRequest, course: Course) -> tuple[str, bool]:
+    """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     caller = visit.caller
     if caller.user is None:
-        return _Left()
+        return "", False
     found = await visit.context.read(show_quota, caller.actor, course.dataset)
     of_text = found.left[Format.TEXT]
     if of_text.remaining is None:
-        return _Left()
+        return "", False
     until = when(visit, of_text.resets_at)
     words = visit.say("left-questions", remaining=of_text.remaining, until=until)
-    return _Left(words, is_over=of_text.remaining == 0)
+    return words, of_text.remaining == 0

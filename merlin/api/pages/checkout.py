@@ -8,7 +8,6 @@ Pressed twice it is one order: the same wish is the same purchase, asked for und
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
 
@@ -19,16 +18,8 @@ from starlette.responses import Response
 from merlin.account.accounts import is_of_telegram
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PageRequest, Visiting, render_page
-from merlin.api.pages.plans import (
-    PlanLine,
-    Ways,
-    brings,
-    goods,
-    may_be_led_to,
-    takes_roubles,
-    ways,
-)
+from merlin.api.pages.page import PLANS, PageRequest, Visiting, bot_opened, render_page
+from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
 from merlin.app.plans import quote
 from merlin.billing.orders import OrderRequest, sold_plan
@@ -38,7 +29,7 @@ from merlin.billing.purchases import promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.money import MOST_MINOR, Amount
+from merlin.core.money import MOST_MINOR
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway, contact_of
 
@@ -55,60 +46,10 @@ class Bill(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    price: int = Field(ge=0, le=MOST_MINOR)
+    price: int = Field(default=0, ge=0, le=MOST_MINOR)
     code: str = Field(default="", max_length=_MOST)
     contact: str = Field(default="", max_length=_MOST)
     keeps: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CheckoutView:
-    """The page; sums as they are told, "" for what is not there.
-
-    `price` is what the button says in kopecks, so that nobody pays another price than they saw.
-    `consent` is what one agrees to who lets the plan renew itself, "" where that cannot be.
-    """
-
-    plan: str
-    title: str
-    about: str
-    goods: str
-    brings: tuple[PlanLine, ...]
-    full: str
-    saved: str
-    percent: int
-    total: str
-    price: int
-    ways: Ways
-    code: str
-    wrong_code: str
-    needs_contact: bool
-    contact: str
-    wrong_contact: str
-    consent: str
-    keeps: bool
-    is_test: bool
-    wrong: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """What the person typed, and what was wrong with it."""
-
-    code: str = ""
-    contact: str = ""
-    keeps: bool = False
-    wrong_contact: str = ""
-    wrong: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What is read of rows: the code where it is good, why it is not, the ways to pay."""
-
-    promo: Promo | None
-    wrong_code: str
-    ways: Ways
 
 
 @router.get("/checkout/{name}")
@@ -122,7 +63,7 @@ async def show_checkout(
     plan = _plan(visit, name)
     if plan is None:
         return not_sold(visit)
-    return await _page(visit, plan, _Typed(code=code))
+    return await _page(visit, plan, Bill(code=code))
 
 
 @router.post("/checkout/{name}", dependencies=_FROM_HERE)
@@ -133,30 +74,23 @@ async def buy(
     plan = _plan(visit, name)
     if plan is None or not takes_roubles(visit, plan):
         return not_sold(visit)
-    typed = _Typed(bill.code, bill.contact, bill.keeps)
     needs = _needs_contact(visit)
     address = contact_of(bill.contact) if needs else ""
     if needs and not address:
         words = visit.say("contact-wrong" if bill.contact.strip() else "contact-none")
-        return await _page(visit, plan, replace(typed, wrong_contact=words))
-    read = await _read(visit, plan, typed)
-    now = prices(plan, read.promo)[0]
-    if read.wrong_code or now is None or now.minor != bill.price:
-        words = "" if read.wrong_code else visit.say("price-changed")
-        return await _page(visit, plan, replace(typed, wrong=words))
+        return await _page(visit, plan, bill, wrong_contact=words)
+    promo, wrong_code = await _read_code(visit, plan, bill.code)
+    now = prices(plan, promo)[0]
+    if wrong_code or now is None or now.minor != bill.price:
+        words = "" if wrong_code else visit.say("price-changed")
+        return await _page(visit, plan, bill, words)
     code, keeps = bill.code, bill.keeps
     wanted = OrderRequest(caller.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
-    return await _ordered(visit, plan, wanted, typed)
-
-
-async def _ordered(visit: PageRequest, plan: Plan, wanted: OrderRequest, typed: _Typed) -> Response:
+    place = partial(orders.place_order, visit.services.billing, caller.actor, wanted)
     try:
-        billing, actor = visit.services.billing, visit.caller.actor
-        place = partial(orders.place_order, billing, actor, wanted)
         purchase = await visit.services.store.do(place)
     except (NotFound, Refused) as error:
-        words = text(visit.language, error.key, **error.arguments)
-        return await _page(visit, plan, replace(typed, wrong=words))
+        return await _page(visit, plan, bill, text(visit.language, error.key, **error.arguments))
     return await led_to_pay(visit, purchase.purchase_id)
 
 
@@ -178,7 +112,7 @@ async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
 
 def not_sold(visit: PageRequest) -> Response:
     """Return what is said instead of a plan that nobody can buy here."""
-    return render_page(visit, "shop_lost.html", about="plan", status=404, keep=NEVER_KEPT)
+    return render_page(visit, "shop_lost.html", {"about": "plan"}, status=404, keep=NEVER_KEPT)
 
 
 def _plan(visit: PageRequest, name: str) -> Plan | None:
@@ -193,16 +127,12 @@ def _needs_contact(visit: PageRequest) -> bool:
     return shop is not None and shop.receipt is not None
 
 
-async def _read(visit: PageRequest, plan: Plan, typed: _Typed) -> _Read:
-    user_id, code = visit.caller.user_id, typed.code.strip()
-
-    def read() -> _Read:
-        promo, wrong = None, ""
-        if code:
-            promo, wrong = _check_code(visit, plan, code, user_id)
-        return _Read(promo, wrong, ways(visit, plan))
-
-    return await visit.services.store.read(read)
+async def _read_code(visit: PageRequest, plan: Plan, code: str) -> tuple[Promo | None, str]:
+    """Return the code where it makes this plan cheaper, else why it does not."""
+    user_id, code = visit.caller.user_id, code.strip()
+    if not code:
+        return None, ""
+    return await visit.services.store.read(lambda: _check_code(visit, plan, code, user_id))
 
 
 def _check_code(
@@ -233,43 +163,31 @@ def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | No
     return None
 
 
-async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
-    read = await _read(visit, plan, typed)
-    language, full = visit.language, plan.offer.rub
-    total = prices(plan, read.promo)[0]
-    is_rouble = bool(read.ways.roubles) and full is not None and total is not None
+async def _page(
+    visit: PageRequest, plan: Plan, bill: Bill, wrong: str = "", wrong_contact: str = ""
+) -> Response:
+    promo, wrong_code = await _read_code(visit, plan, bill.code)
+    read_href = partial(bot_opened, visit.services, PLANS)
     shop = visit.services.selling.yookassa
-    view = CheckoutView(
-        plan=plan.name,
-        title=plan.titled(language),
-        about=plan.described(language),
-        goods=goods(visit, promise_of(plan)),
-        brings=brings(visit, plan),
-        full=full.format(language) if is_rouble and full else "",
-        saved=_saved(language, full, total) if is_rouble else "",
-        percent=read.promo.percent if read.promo else 0,
-        total=total.format(language) if is_rouble and total else "",
-        price=total.minor if is_rouble and total else 0,
-        ways=read.ways,
-        code=typed.code.strip(),
-        wrong_code=read.wrong_code,
-        needs_contact=_needs_contact(visit),
-        contact=typed.contact,
-        wrong_contact=typed.wrong_contact,
-        consent=_consent(visit, plan),
-        keeps=typed.keeps,
-        is_test=shop is not None and shop.test,
-        wrong=typed.wrong,
-    )
-    is_wrong = typed.wrong or typed.wrong_contact
-    status = 409 if typed.wrong else 422 if is_wrong else 200
-    return render_page(visit, "checkout.html", v=view, keep=NEVER_KEPT, status=status)
-
-
-def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
-    if full is None or total is None or full.minor == total.minor:
-        return ""
-    return Amount(full.minor - total.minor, full.currency).format(language)
+    view = {
+        "plan": plan,
+        "promise": promise_of(plan),
+        "brings": brings(visit, plan),
+        # What the button says in kopecks, so that nobody pays another price than they saw.
+        "total": prices(plan, promo)[0] if takes_roubles(visit, plan) else None,
+        "promo": promo,
+        "bot_href": await visit.services.store.read(read_href) if plan.offer.xtr else "",
+        "typed": bill,
+        "code": bill.code.strip(),
+        "wrong_code": wrong_code,
+        "needs_contact": _needs_contact(visit),
+        "wrong_contact": wrong_contact,
+        "consent": _consent(visit, plan),
+        "is_test": shop is not None and shop.test,
+        "wrong_words": wrong,
+    }
+    status = 409 if wrong else 422 if wrong_contact else 200
+    return render_page(visit, "checkout.html", view, keep=NEVER_KEPT, status=status)
 
 
 def _consent(visit: PageRequest, plan: Plan) -> str:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from fastapi import APIRouter, Path
-from markupsafe import Markup
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import Heading, Rendered, Words, rendered
+from merlin.api.pages.markdown import Rendered, Words, rendered
 from merlin.api.pages.page import (
-    Link,
     PageRequest,
     Visiting,
     bot_href,
@@ -31,7 +29,7 @@ from merlin.api.pages.page import (
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.courses import CourseDetails, MaterialDetails
+from merlin.app.courses import CourseDetails
 from merlin.course.catalogue import KINDS, Course, Material
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -41,55 +39,6 @@ Number = Annotated[int, Path(ge=1, le=MOST_ID)]
 # Letters that somebody reads in a minute: 180 words of a Russian lecture.
 READ_PER_MINUTE = 1200
 _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One part of the type filter; one without materials cannot be pressed."""
-
-    name: str
-    href: str
-    title: str
-    count: int
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One material in the list."""
-
-    href: str
-    title: str
-    kind: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The materials of one kind."""
-
-    kind: str
-    title: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CourseView:
-    """A course's page; `ask_href` leads to the chat, `edit_href` to its files, "" for most."""
-
-    course_id: int
-    href: str
-    title: str
-    about: str
-    place: str
-    is_kept: bool
-    is_active: bool
-    ask_href: str
-    edit_href: str
-    bot_href: str
-    filters: tuple[Filter, ...]
-    groups: tuple[Group, ...]
-    said: str
 
 
 @router.get("/courses/{course_id}")
@@ -105,71 +54,20 @@ async def course(visit: Visiting, course_id: Number, type: str = "") -> Response
     if unchanged is not None:
         return unchanged
     kind = type if type in KINDS else ""
-    return tagged(render_page(visit, "course.html", v=_course_view(visit, told, bot, kind)), tag)
+    view = {
+        "course": told.course,
+        "told": told,
+        "kinds": KINDS,
+        "kind": kind,
+        "about": partial(about, visit),
+        "bot_href": bot,
+    }
+    return tagged(render_page(visit, "course.html", view), tag)
 
 
 async def course_of(visit: PageRequest, course_id: int) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
     return await visit.context.read(courses.get, visit.caller.actor, course_id)
-
-
-def _course_view(visit: PageRequest, told: CourseDetails, bot: str, kind: str) -> CourseView:
-    course, shown_now = told.course, [each for each in told.materials if kind in {"", each.kind}]
-    return CourseView(
-        course_id=course.course_id,
-        href=course_href(course),
-        title=course.title(visit.language),
-        about=course.about(visit.language),
-        place=_place(visit, course),
-        is_kept=course in visit.favourites,
-        is_active=course.is_active,
-        ask_href=f"{course_href(course)}/chat",
-        edit_href=f"{course_href(course)}/edit" if told.is_led else "",
-        bot_href=bot,
-        filters=tuple(_filters(visit, course, told.materials, kind)),
-        groups=tuple(_groups(visit, course, shown_now, told.lengths)),
-        said=visit.say("shown", count=len(shown_now)),
-    )
-
-
-def _place(visit: PageRequest, course: Course) -> str:
-    said = [visit.say("semester", number=course.semester)]
-    if course.teachers:
-        teachers = ", ".join(course.teachers)
-        said.append(visit.say("taught-by", count=len(course.teachers), teachers=teachers))
-    return " · ".join(said)
-
-
-def _filters(
-    visit: PageRequest, course: Course, materials: Sequence[Material], kind: str
-) -> Sequence[Filter]:
-    href = course_href(course)
-    filters = [Filter("all", href, visit.say("kind-all"), len(materials), not kind)]
-    for each in KINDS:
-        count = sum(material.kind == each for material in materials)
-        title, is_current = visit.say(f"kinds-{each}"), kind == each
-        filters.append(Filter(each, f"{href}?type={each}", title, count, is_current))
-    return filters
-
-
-def _groups(
-    visit: PageRequest, course: Course, materials: Sequence[Material], lengths: Mapping[str, int]
-) -> Sequence[Group]:
-    groups = []
-    for kind in KINDS:
-        rows = tuple(
-            Row(
-                href=material_href(course, each),
-                title=each.title(visit.language),
-                kind=kind,
-                about=about(visit, each, lengths.get(each.text, 0)),
-            )
-            for each in materials
-            if each.kind == kind
-        )
-        if rows:
-            groups.append(Group(kind, visit.say(f"kinds-{kind}"), rows))
-    return groups
 
 
 def material_href(course: Course, material: Material) -> str:
@@ -215,32 +113,6 @@ def _parts(url: str) -> SplitResult | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that lies elsewhere."""
-
-    href: str
-    kind: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class MaterialView:
-    """A material's page; `html` is "" where there is no text, or not yet."""
-
-    title: str
-    kind: str
-    lesson: str
-    course: Link
-    minutes: str
-    html: Markup
-    contents: tuple[Heading, ...]
-    file: File | None
-    ask_href: str
-    before: Link | None
-    after: Link | None
-
-
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(visit: Visiting, course_id: Number, material_id: Number) -> Response:
     """Return a material's page; the material must be one of this course."""
@@ -249,26 +121,20 @@ async def material(visit: Visiting, course_id: Number, material_id: Number) -> R
     tag, unchanged = same(visit, found.text)
     if unchanged is not None:
         return unchanged
-    return tagged(render_page(visit, "material.html", v=_material_view(visit, found)), tag)
-
-
-def _material_view(visit: PageRequest, found: MaterialDetails) -> MaterialView:
     course, this, materials = found.course, found.material, found.materials
-    body = _body(visit, course, materials, this, found.text or "")
-    before, after = _neighbours(visit, course, materials, this)
-    return MaterialView(
-        title=this.title(visit.language),
-        kind=this.kind,
-        lesson=visit.say(f"lesson-{this.kind}", lesson=this.lesson),
-        course=Link(course_href(course), course.title(visit.language)),
-        minutes=visit.say("minutes", count=minutes(len(found.text))) if found.text else "",
-        html=body.html,
-        contents=body.contents,
-        file=_file(visit, this),
-        ask_href=f"{course_href(course)}/chat",
-        before=before,
-        after=after,
-    )
+    alike = [each for each in materials if each.kind == this.kind]
+    place = alike.index(this)
+    view = {
+        "course": course,
+        "material": this,
+        "minutes": minutes(len(found.text)) if found.text else 0,
+        "body": _body(visit, course, materials, this, found.text or ""),
+        "host": host_of(this.file_url),
+        "file_kind": file_kind(visit, this.file_url),
+        "before": alike[place - 1] if place else None,
+        "after": alike[place + 1] if place + 1 < len(alike) else None,
+    }
+    return tagged(render_page(visit, "material.html", view), tag)
 
 
 def _body(
@@ -277,24 +143,3 @@ def _body(
     addresses = tuple((each.text, material_href(course, each)) for each in materials if each.text)
     words = Words(*(visit.say(key) for key in ("code", "copy", "copied", "table")))
     return rendered(text, this.text, addresses, words)
-
-
-def _file(visit: PageRequest, this: Material) -> File | None:
-    host = host_of(this.file_url)
-    return File(this.file_url, file_kind(visit, this.file_url), host) if host else None
-
-
-def _neighbours(
-    visit: PageRequest, course: Course, materials: Sequence[Material], this: Material
-) -> tuple[Link | None, Link | None]:
-    """Return the materials of the same kind before and after this one."""
-    alike = [each for each in materials if each.kind == this.kind]
-    place = alike.index(this)
-
-    def link(each: Material) -> Link:
-        lesson = visit.say(f"lesson-{each.kind}", lesson=each.lesson)
-        return Link(material_href(course, each), f"{lesson}. {each.title(visit.language)}")
-
-    before = link(alike[place - 1]) if place else None
-    after = link(alike[place + 1]) if place + 1 < len(alike) else None
-    return before, after

@@ -98,23 +98,18 @@ def _error_page(request: Request, status: int, known: int) -> Response:
         "case": getattr(request.state, "request_id", ""),
         "again": here(request) if known in {429, 500, 503} and request.method == "GET" else "",
     }
-    page = render_template("trouble.html", language, f=_bare(request), **view)
-    response = compressed_response(request, page, HTTPStatus(status))
-    response.headers["Cache-Control"] = NEVER_KEPT
-    return response
-
-
-def _bare(request: Request) -> Layout:
-    return Layout(
+    bare = Layout(
         theme=chosen_theme(request),
         here="/",
         language_href="/",
         light_href="/?theme=light",
         dark_href="/?theme=dark",
         sign_in_href="/sign-in",
-        links=(),
-        kept=(),
     )
+    page = render_template("trouble.html", language, f=bare, **view)
+    response = compressed_response(request, page, HTTPStatus(status))
+    response.headers["Cache-Control"] = NEVER_KEPT
+    return response
 
 
 # The class of every page's route.

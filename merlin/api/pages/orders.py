@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
@@ -24,19 +24,17 @@ from starlette.responses import Response
 
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.checkout import led_to_pay
-from merlin.api.pages.components import Item
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import WAITS, amount_of, order_state, until, when
 from merlin.api.pages.page import (
     PLANS,
     PageRequest,
     Visiting,
-    badge,
     bot_opened,
     render_fragment,
     render_page,
-    when,
 )
-from merlin.api.pages.plans import goods, may_be_led_to, may_be_paid_here, pack_words, until
+from merlin.api.pages.plans import may_be_led_to, may_be_paid_here
 from merlin.app import orders
 from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.billing.payments import reason_key
@@ -46,41 +44,10 @@ from merlin.billing.quota import Given, Quotas
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Badge
 from merlin.providers.payments import Gateway
 
-_SHORT = 8
+# Those whose gateway has not been asked for its page.
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
-_WAITS = (*_UNASKED, PurchaseState.PENDING)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """One order. `lead` says what is so, `granted` and `returned` are a line each.
-
-    `pay_href` leads to the gateway's page; `may_ask`: it is asked for that page first. `again_href`
-    buys the same anew. `live_href` "" where nothing changes by itself any more; it is asked every
-    `live_s` seconds whether this is still what there is `now`.
-    """
-
-    order_id: str
-    number: str
-    title: str
-    chip: Badge
-    lead: str
-    granted: tuple[str, ...]
-    returned: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    pay_href: str
-    may_ask: bool
-    may_check: bool
-    may_cancel: bool
-    again_href: str
-    bot_href: str
-    is_good: bool
-    now: str
-    live_href: str = ""
-    live_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,55 +74,35 @@ def read_order(visit: PageRequest, purchase: Purchase) -> OrderRecords:
     )
 
 
-def order_item(visit: PageRequest, purchase: Purchase, href: str, whose: str = "") -> Item:
-    """Return a line of a list of orders; `whose` is told where the list is not one person's."""
-    about = [when(visit, purchase.created_at), whose, purchase.purchase_id[:_SHORT]]
-    if whose and purchase.order.is_test:
-        about.append(visit.say("is-test"))
-    return Item(
-        title=goods(visit, purchase.order.promise),
-        about=" · ".join(filter(None, about)),
-        href=f"{href}/{purchase.purchase_id}",
-        chip=state_chip(visit, purchase),
-        end=purchase.order.amount.format(visit.language),
-    )
+def order_view(
+    visit: PageRequest, told: OrderRecords, *, is_silent: bool = False
+) -> dict[str, object]:
+    """Return what an order's page shows; `is_silent`: the gateway did not answer just now.
 
-
-def state_chip(visit: PageRequest, purchase: Purchase) -> Badge:
-    """Return where an order stands; one that is too old to be paid is told as expired."""
-    return badge(visit, "page-order", _state(visit, purchase).value)
-
-
-def _state(visit: PageRequest, purchase: Purchase) -> PurchaseState:
-    is_late = purchase.state in _WAITS and not purchase.may_be_paid(visit.services.clock())
-    return PurchaseState.EXPIRED if is_late else purchase.state
-
-
-def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = False) -> OrderView:
-    """Return what an order's page shows; `is_silent`: the gateway did not answer just now."""
+    `lead` says what is so, `granted` what it brought, a line each. `has_page`: there is a page of
+    payment to go to; `may_ask`: the gateway is asked for that page first. `again_href` buys the
+    same anew. `now` is what the page shows, to be compared with what there is later.
+    """
     purchase = told.purchase
-    state, order = _state(visit, purchase), purchase.order
-    waits = state in _WAITS
-    by_card = order.gateway is Gateway.YOOKASSA
+    state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
+    waits = state in WAITS
     has_page = waits and may_be_led_to(visit, purchase)
-    return OrderView(
-        order_id=purchase.purchase_id,
-        number=purchase.purchase_id[:_SHORT],
-        title=goods(visit, order.promise),
-        chip=state_chip(visit, purchase),
-        lead=_lead(visit, told, state, is_silent=is_silent),
-        granted=tuple(_granted(visit, told)) if state.is_paid else (),
-        returned=tuple(_returned(visit, told)),
-        facts=tuple(_facts(visit, purchase)),
-        pay_href=f"/orders/{purchase.purchase_id}/pay" if has_page else "",
-        may_ask=waits and _may_ask(visit, purchase) and not has_page,
-        may_check=by_card and (waits or state is PurchaseState.HELD),
-        may_cancel=waits and order.renewal_id is None,
-        again_href=_again(visit, purchase, state),
-        bot_href=told.bot_href,
-        is_good=state is PurchaseState.PAID and not told.details.is_empty,
-        now=f"{state.value}.{'page' if has_page else 'none'}",
-    )
+    return {
+        "details": told.details,
+        "purchase": purchase,
+        "lead": _lead(visit, told, state, is_silent=is_silent),
+        "granted": _granted(visit, told) if state.is_paid else [],
+        "has_page": has_page,
+        "may_ask": waits and _may_ask(visit, purchase) and not has_page,
+        "may_check": by_card and (waits or state is PurchaseState.HELD),
+        "may_cancel": waits and purchase.order.renewal_id is None,
+        "again_href": _again(visit, purchase, state),
+        "bot_href": told.bot_href,
+        "is_good": state is PurchaseState.PAID and not told.details.is_empty,
+        "now": f"{state.value}.{'page' if has_page else 'none'}",
+        "live_href": "",
+        "live_s": 0,
+    }
 
 
 def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
@@ -214,7 +161,7 @@ def _packed(visit: PageRequest, told: OrderRecords, grants: set[int]) -> list[st
         gift, kind = given.gift, keys.get(given.gift.key or "")
         if kind is None:
             continue
-        what = pack_words(visit, {kind: gift.amount})[0]
+        what = amount_of(visit, kind, gift.amount)
         is_over = gift.expires_at is not None and gift.expires_at <= now
         day = until(visit, gift.expires_at) if gift.expires_at else ""
         state = "over" if is_over else "until" if day else "kept"
@@ -227,35 +174,6 @@ def _title(visit: PageRequest, name: str, purchase: Purchase) -> str:
     plan = plan_named(visit.services.plans, name)
     title = purchase.order.promise.title
     return plan.titled(visit.language) if plan else title.get(visit.language, name)
-
-
-def _returned(visit: PageRequest, told: OrderRecords) -> list[str]:
-    """Return the money that went back, and that is on its way."""
-    lines = [
-        visit.say("refund-done", amount=each.amount.format(visit.language), at=when(visit, each.at))
-        for each in told.details.returned
-    ]
-    lines += [
-        visit.say("refund-on-way", amount=each.amount.format(visit.language))
-        for each in told.details.returning
-    ]
-    return lines
-
-
-def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
-    order = purchase.order
-    facts = [
-        (visit.say("order-sum"), order.amount.format(visit.language)),
-        (visit.say("order-till"), visit.say(f"till-{order.gateway.value}")),
-        (visit.say("order-made"), when(visit, purchase.created_at)),
-    ]
-    if order.promo:
-        facts.append((visit.say("promo"), order.promo))
-    if order.contact:
-        facts.append((visit.say("receipt-to"), order.contact))
-    if order.is_test:
-        facts.append((visit.say("order-kind"), visit.say("order-test")))
-    return facts
 
 
 def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
@@ -291,9 +209,8 @@ async def show_orders(visit: Visiting, caller: Person) -> Response:
     billing = visit.services.billing
     mine = partial(orders.list_orders, billing, caller.actor, _MOST + 1)
     found = await visit.services.store.read(mine)
-    items = [order_item(visit, each, "/orders") for each in found[:_MOST]]
-    more = len(found) > _MOST
-    return render_page(visit, "orders.html", items=items, has_more=more, keep=NEVER_KEPT)
+    view = {"orders": found[:_MOST], "has_more": len(found) > _MOST}
+    return render_page(visit, "orders.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}")
@@ -311,7 +228,7 @@ async def show_order(
     if not is_silent:
         purchase, is_silent = await _looked(visit, purchase)
     view = await _view(visit, purchase, 0, is_silent=is_silent)
-    return render_page(visit, "order.html", v=view, keep=NEVER_KEPT)
+    return render_page(visit, "order.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}/live")
@@ -331,9 +248,9 @@ async def show_live(
         purchase, _ = await _looked(visit, purchase)
     is_silent = was.endswith(SILENT) and was.startswith(f"{purchase.state.value}.")
     view = await _view(visit, purchase, age, is_silent=is_silent)
-    if view.now == was and view.live_href:
+    if view["now"] == was and view["live_href"]:
         return Response(status_code=204, headers={"Cache-Control": NEVER_KEPT})
-    return render_fragment(visit, "order_part.html", v=view)
+    return render_fragment(visit, "order_part.html", view)
 
 
 @router.get("/orders/{order_id}/pay")
@@ -354,7 +271,9 @@ async def lead(
     if not (is_open and may_be_led_to(visit, purchase)):
         return seen_other(f"/orders/{order_id}")
     order = f"/orders/{order_id}"
-    return render_page(visit, "pay.html", address=purchase.pay_url, order=order, keep=NEVER_KEPT)
+    return render_page(
+        visit, "pay.html", {"address": purchase.pay_url, "order": order}, keep=NEVER_KEPT
+    )
 
 
 @router.post("/orders/{order_id}/pay", dependencies=_FROM_HERE)
@@ -414,20 +333,26 @@ async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, boo
 _going_on: set[asyncio.Future[Purchase]] = set()
 
 
-async def _view(visit: PageRequest, purchase: Purchase, age: int, *, is_silent: bool) -> OrderView:
-    """Return what the page shows that has been open for `age` seconds."""
+async def _view(
+    visit: PageRequest, purchase: Purchase, age: int, *, is_silent: bool
+) -> dict[str, object]:
+    """Return what the page shows that has been open for `age` seconds.
+
+    It is asked every `live_s` seconds whether this is still so; `live_href` "": nothing changes by
+    itself any more.
+    """
     told = await visit.services.store.read(lambda: read_order(visit, purchase))
     view = order_view(visit, told, is_silent=is_silent)
-    if not view.may_check or age > _OVER_AFTER_S:
+    if not view["may_check"] or age > _OVER_AFTER_S:
         return view
     wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
-    now = f"{view.now}.{wait}{SILENT if is_silent else ''}"
+    now = f"{view['now']}.{wait}{SILENT if is_silent else ''}"
     since = int(visit.services.clock().timestamp()) - age
     asked = urlencode({"since": since, "was": now})
     href = f"/orders/{purchase.purchase_id}/live?{asked}"
-    return replace(view, now=now, live_href=href, live_s=wait)
+    return {**view, "now": now, "live_href": href, "live_s": wait}
 
 
 def _lost(visit: PageRequest) -> Response:
     """Return what is said of an order that is not this person's, or not there: the same words."""
-    return render_page(visit, "shop_lost.html", about="order", status=404, keep=NEVER_KEPT)
+    return render_page(visit, "shop_lost.html", {"about": "order"}, status=404, keep=NEVER_KEPT)

@@ -16,8 +16,8 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache, partial
+from datetime import tzinfo
+from functools import cache
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -28,6 +28,8 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, AuthMethod, Caller, Person
+from merlin.api.pages.components import compare_lines, diff_lines
+from merlin.api.pages.formatting import formatters
 from merlin.api.problems import Problem, language_of_request
 from merlin.api.services import ApiServices
 from merlin.app import courses
@@ -35,9 +37,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.billing.plan import on_sale
-from merlin.core import i18n
-from merlin.core.i18n import LANGUAGES, format_number, keys, language_of, text
-from merlin.core.money import format_cost
+from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import (
     ASKED_AGAIN,
@@ -60,8 +60,9 @@ from merlin.core.web.browser import (
     requested_language,
     set_preference,
 )
-from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look, Templates
+from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
+from merlin.dataset.changes import format_subject
 
 asset_router = APIRouter()
 
@@ -126,9 +127,18 @@ def is_in_telegram(request: Request) -> bool:
     return request.cookies.get(WITHIN_COOKIE) == "telegram"
 
 
+# What templates call beside texts and icons.
+_FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    "mark": mark,
+    "diff_lines": diff_lines,
+    "compare_lines": compare_lines,
+    "format_subject": format_subject,
+}
+
+
 @cache
 def _templates() -> Templates:
-    return Templates(WEB / "course" / "templates", assets(), "page", {"mark": mark})
+    return Templates(WEB / "course" / "templates", assets(), "page", _FUNCTIONS)
 
 
 def edition() -> str:
@@ -251,116 +261,6 @@ async def course_led(visit: PageRequest, course_id: int) -> Course:
     return await visit.context.read(led_course, visit.caller.actor, course_id)
 
 
-_DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
-
-
-def when(visit: PageRequest, at: datetime | str | None) -> str:
-    """Return a moment in the person's zone, "20 ноя, 13:12", "–" for none."""
-    if at is None:
-        return "–"
-    moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return i18n.format_moment_briefly(moment_at.astimezone(UTC), visit.zone, visit.language)
-
-
-def day(visit: PageRequest, at: date) -> str:
-    """Return a day: "20 ноя"."""
-    month = text(visit.language, "moment-month-brief", month=at.month)
-    return visit.say("day", day=at.day, month=month)
-
-
-def day_of_year(visit: PageRequest, at: date) -> str:
-    """Return a day with its year: "20 ноя 2026"."""
-    return f"{day(visit, at)} {at.year}"
-
-
-def span(visit: PageRequest, length: timedelta) -> str:
-    """Return how long something lasts, in its largest unit: "4 мин"."""
-    seconds = max(int(length.total_seconds()), 0)
-    for unit, name in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
-        if seconds >= unit:
-            return text(visit.language, f"health-{name}", count=seconds // unit)
-    return text(visit.language, "health-seconds", count=seconds)
-
-
-def whole(visit: PageRequest, value: int) -> str:
-    """Return a whole number by thousands."""
-    return format_number(visit.language, value, 0)
-
-
-def money(visit: PageRequest, micro: int, currency: str) -> str:
-    """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
-    return format_cost(visit.language, micro, currency)
-
-
-def state_text(visit: PageRequest, family: str, name: str) -> str:
-    """Return the word of a stored value: `word-held`; one without a text stays as it is."""
-    key = f"{family}-{name}"
-    return text(visit.language, key) if key in keys(visit.language) else name
-
-
-_LOOKS: Mapping[str, Mapping[str, Look]] = {
-    "job": JOB,
-    "word": {
-        "held": WAIT,
-        "built": ("run", "build"),
-        "training": RUN,
-        "serving": OK,
-        "failed": BAD,
-        "rejected": BAD,
-    },
-    "model": {
-        "new": WAIT,
-        "good": ("", "check"),
-        "serves": ("ok", "serve"),
-        "refused": BAD,
-        "gone": ("", "close"),
-        "revoked": BAD,
-    },
-    "page-change": {
-        "waiting": WAIT,
-        "working": RUN,
-        "committed": OK,
-        "conflict": ("bad", "warn"),
-        "parked": ("bad", "warn"),
-        "refused": BAD,
-    },
-    "page-order": {
-        "created": WAIT,
-        "asking": WAIT,
-        "pending": WAIT,
-        "held": RUN,
-        "canceled": ("", "close"),
-        "expired": ("", "clock"),
-        "paid": OK,
-        "refunded-in-part": ("warn", "undo"),
-        "refunded": ("", "undo"),
-    },
-    "page-return": {
-        "wanted": WAIT,
-        "sending": RUN,
-        "done": ("ok", "undo"),
-        "refused": BAD,
-    },
-    "page-asked": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
-}
-
-
-def badge(visit: PageRequest, family: str, state: str) -> Badge:
-    """Return a state of a family: job, word (of a verdict), model, page-<what>."""
-    style, icon = _LOOKS[family].get(state, PLAIN)
-    return Badge(style, icon, state_text(visit, family, state))
-
-
-def formatters(visit: PageRequest) -> Mapping[str, Callable[..., object]]:
-    """Return what templates write raw values by, as `fmt`: in the person's language and zone."""
-    return {
-        "badge": partial(badge, visit),
-        "when": partial(when, visit),
-        "money": partial(money, visit),
-        "word": partial(state_text, visit),
-    }
-
-
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -375,29 +275,12 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCourse:
-    """One line of the Sider."""
-
-    course_id: int
-    href: str
-    name: str
-    is_current: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the last form did; `undo` is the course that it took away, 0 for none."""
-
-    words: str
-    undo: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
     """Header, Sider and the message of one page.
 
     `here` is the page's address to come back to; `language_href`, `light_href` and `dark_href`
     change how it is shown. `person` is what the person is called, "" where nobody is signed in.
+    `message` is what the last form did; `undo` is the course that it took away, 0 for none.
     """
 
     theme: str
@@ -406,11 +289,14 @@ class Layout:
     light_href: str
     dark_href: str
     sign_in_href: str
-    links: tuple[Link, ...]
-    kept: tuple[KeptCourse, ...]
+    links: tuple[Link, ...] = ()
+    rooms: tuple[Link, ...] = ()
+    favourites: tuple[Course, ...] = ()
+    path: str = ""
     is_signed_in: bool = False
     person: str = ""
-    message: Message | None = None
+    message: str = ""
+    undo: int = 0
     is_in_telegram: bool = False
 
 
@@ -426,7 +312,8 @@ def sign_in_href(here: str) -> str:
 
 def layout_of(visit: PageRequest) -> Layout:
     """Return what stands around the page of this visit."""
-    caller, here = visit.caller, visit.here
+    caller, here, path = visit.caller, visit.here, visit.request.scope["path"]
+    message, undo = _message(visit)
     other = next(one for one in LANGUAGES if one != visit.language)
     return Layout(
         theme=visit.theme,
@@ -435,20 +322,36 @@ def layout_of(visit: PageRequest) -> Layout:
         light_href=_with(here, "theme", "light"),
         dark_href=_with(here, "theme", "dark"),
         sign_in_href=sign_in_href(here),
-        links=_links(visit),
-        kept=tuple(_favourite_link(course, visit) for course in visit.favourites),
+        links=_links(visit, "nav", ROOMS) + _shop_link(visit),
+        rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
+        favourites=visit.favourites,
+        path=path,
         is_signed_in=caller.user is not None,
         person=(caller.user.shown_name or str(caller.user_id)) if caller.user else "",
-        message=_message(visit),
+        message=message,
+        undo=undo,
         is_in_telegram=is_in_telegram(visit.request),
     )
 
 
+Room = tuple[str, str, Permission | None]
 # Who sees which room: a link, its text `page-nav-<name>`, and the right it takes.
-ROOMS: tuple[tuple[str, str, Permission | None], ...] = (
+ROOMS: tuple[Room, ...] = (
     ("/", "courses", None),
     ("/teach", "teach", Permission.EDIT_MATERIALS),
     ("/admin", "admin", Permission.WATCH),
+)
+# Those within /admin; their texts are `page-room-<name>`.
+ADMIN_ROOMS: tuple[Room, ...] = (
+    ("/admin", "home", Permission.WATCH),
+    ("/admin/jobs", "jobs", Permission.WATCH),
+    ("/admin/models", "models", Permission.WATCH),
+    ("/admin/builds", "builds", Permission.WATCH),
+    ("/admin/verdicts", "verdicts", Permission.WATCH),
+    ("/admin/users", "users", Permission.USERS),
+    ("/admin/billing", "billing", Permission.REFUNDS),
+    ("/admin/audit", "audit", Permission.USERS),
+    ("/admin/health", "health", Permission.USERS),
 )
 
 
@@ -458,13 +361,16 @@ _SHOP = ("/plans", "/checkout", "/orders")
 _LED = re.compile(r"/changes/|/courses/\d+/(edit|examples|questions)(/|$)")
 
 
-def _links(visit: PageRequest) -> tuple[Link, ...]:
+def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:
+    """Return the rooms that the person may open; the one they stand in is marked."""
     path = visit.request.scope["path"]
+    # The longest address that holds: every admin room lies within the first one.
+    here = max((href for href, _, _ in rooms if _is_within(path, href)), key=len, default="")
     return tuple(
-        Link(href, visit.say(f"nav-{name}"), _is_within(path, href))
-        for href, name, right in ROOMS
+        Link(href, visit.say(f"{family}-{name}"), href == here)
+        for href, name, right in rooms
         if right is None or visit.caller.may(right)
-    ) + _shop_link(visit)
+    )
 
 
 def _shop_link(visit: PageRequest) -> tuple[Link, ...]:
@@ -472,7 +378,7 @@ def _shop_link(visit: PageRequest) -> tuple[Link, ...]:
     if not on_sale(visit.services.plans):
         return ()
     path = visit.request.scope["path"]
-    is_here = any(path == room or path.startswith(f"{room}/") for room in _SHOP)
+    is_here = any(_is_within(path, room) for room in _SHOP)
     return (Link("/plans", visit.say("nav-plans"), is_here),)
 
 
@@ -484,40 +390,36 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def _favourite_link(course: Course, visit: PageRequest) -> KeptCourse:
-    href, path = course_href(course), visit.request.scope["path"]
-    name = course.title(visit.language)
-    return KeptCourse(course.course_id, href, name, path == href)
-
-
 def _with(here: str, name: str, value: str) -> str:
     return f"{here}{'&' if '?' in here else '?'}{urlencode({name: value})}"
 
 
-def _message(visit: PageRequest) -> Message | None:
+def _message(visit: PageRequest) -> tuple[str, int]:
     """Return what a form left to say: "<key>.<course id>"."""
     key, _, number = visit.request.cookies.get(SAID_COOKIE, "").partition(".")
     course = visit.courses.by_id.get(int(number)) if _NUMBER.fullmatch(number) else None
     if key not in {"added", "removed"} or course is None:
-        return None
+        return "", 0
     words = visit.say(f"said-{key}", name=course.title(visit.language))
-    return Message(words, course.course_id if key == "removed" else 0)
+    return words, course.course_id if key == "removed" else 0
 
 
-def render_page(visit: PageRequest, template: str, **view: object) -> Response:
-    """Return a page with its frame.
-
-    `status` and `keep` (a Cache-Control) may be among the view.
-    """
-    status = HTTPStatus(int(str(view.pop("status", 200))))
-    keep = str(view.pop("keep", ASKED_AGAIN))
+def render_page(
+    visit: PageRequest,
+    template: str,
+    view: Mapping[str, object],
+    *,
+    status: int = 200,
+    keep: str = ASKED_AGAIN,
+) -> Response:
+    """Return a page with its frame; `keep` is its Cache-Control."""
     theme = visit.request.query_params.get("theme")
     if theme is not None:
         return _with_theme(visit, theme)
     page = render_template(
         template, visit.language, f=layout_of(visit), fmt=formatters(visit), **view
     )
-    response = compressed_response(visit.request, page, status)
+    response = compressed_response(visit.request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = keep
     response.headers["Content-Language"] = visit.language
     if visit.request.cookies.get(SAID_COOKIE):
@@ -527,7 +429,7 @@ def render_page(visit: PageRequest, template: str, **view: object) -> Response:
     return response
 
 
-def render_fragment(visit: PageRequest, template: str, **view: object) -> Response:
+def render_fragment(visit: PageRequest, template: str, view: Mapping[str, object]) -> Response:
     """Return a part of a page, for a script that puts it in its place."""
     page = render_template(template, visit.language, fmt=formatters(visit), **view)
     response = compressed_response(visit.request, page)

@@ -10,12 +10,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Path, Query
@@ -23,15 +22,14 @@ from starlette.responses import Response
 
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import amount_of, number, until
 from merlin.api.pages.page import (
     PLANS,
     PageRequest,
     Visiting,
     bot_opened,
-    day_of_year,
     is_in_telegram,
     render_page,
-    sign_in_href,
 )
 from merlin.app import plans
 from merlin.app.orders import list_orders
@@ -46,44 +44,33 @@ from merlin.app.plans import (
 )
 from merlin.app.texts import TERMS, Settings, legal_text
 from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, plan_of
-from merlin.billing.purchases import Promise, Purchase
+from merlin.billing.purchases import Purchase
 from merlin.billing.quota import Given
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal
-from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import format_number, language_of, text
+from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway
 
-
-@dataclass(frozen=True, slots=True)
-class PlanLine:
-    """One line of what is bought; `is_there` False: what a plan does not have."""
-
-    words: str
-    is_there: bool = True
+# A line of what is bought, and whether it is there: what a plan does not have is told too.
+Line = tuple[str, bool]
 
 
-def brings(visit: PageRequest, plan: Plan) -> tuple[PlanLine, ...]:
+def brings(visit: PageRequest, plan: Plan) -> list[Line]:
     """Return what a plan brings, or a pack, a line each."""
     if plan.is_pack:
-        return tuple(PlanLine(words) for words in pack_words(visit, plan.offer.pack))
+        return [(amount_of(visit, *each), True) for each in plan.offer.pack.items()]
     lines = (*_formats(visit, plan), *_rest(visit, plan))
-    return tuple(sorted(lines, key=lambda line: not line.is_there))
+    return sorted(lines, key=lambda line: not line[1])
 
 
-def pack_words(visit: PageRequest, pack: Mapping[Format, int]) -> list[str]:
-    """Return what a pack brings, a text a format."""
-    return [_count(visit, kind, amount) for kind, amount in pack.items()]
-
-
-def _formats(visit: PageRequest, plan: Plan) -> Iterator[PlanLine]:
+def _formats(visit: PageRequest, plan: Plan) -> Iterator[Line]:
     allowances = {kind: plan.allowance(kind) for kind in Format}
     if not any(each.is_limited for each in allowances.values()):
-        yield PlanLine(visit.say("brings-any"))
+        yield visit.say("brings-any"), True
         return
     for kind, each in allowances.items():
-        yield PlanLine(_allowed(visit, kind, each), not each.is_closed)
+        yield _allowed(visit, kind, each), not each.is_closed
 
 
 def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
@@ -94,73 +81,27 @@ def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
         return visit.say(f"brings-any-{kind.value}")
     if day is None or month is None:
         period = "day" if month is None else "month"
-        return visit.say(f"brings-{period}", what=_count(visit, kind, (day or 0) + (month or 0)))
-    most = format_number(visit.language, month, 0)
-    return visit.say("brings-both", what=_count(visit, kind, day), most=most)
+        return visit.say(f"brings-{period}", what=amount_of(visit, kind, (day or 0) + (month or 0)))
+    most = number(visit, month)
+    return visit.say("brings-both", what=amount_of(visit, kind, day), most=most)
 
 
-def _count(visit: PageRequest, kind: Format, amount: int) -> str:
-    said = format_number(visit.language, amount, 0)
-    return visit.say(f"brings-{kind.value}", count=amount, said=said)
-
-
-def _rest(visit: PageRequest, plan: Plan) -> Iterator[PlanLine]:
+def _rest(visit: PageRequest, plan: Plan) -> Iterator[Line]:
     if plan.sessions is not None:
-        yield PlanLine(visit.say("brings-sessions", count=plan.sessions))
+        yield visit.say("brings-sessions", count=plan.sessions), True
     if plan.window is not None:
-        yield PlanLine(
-            visit.say("brings-window", said=format_number(visit.language, plan.window, 0))
-        )
+        yield visit.say("brings-window", said=number(visit, plan.window)), True
     if plan.models:
         named = ", ".join(each.replace("*", "…") for each in plan.models)
-        yield PlanLine(visit.say("brings-models", models=named))
+        yield visit.say("brings-models", models=named), True
     if plan.courses:
-        yield PlanLine(visit.say("brings-courses", courses=", ".join(_courses(visit, plan))))
+        yield visit.say("brings-courses", courses=", ".join(_courses(visit, plan))), True
 
 
 def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
     """Return what the plan's courses are called; one that is not shown, by its short name."""
     titles = {each.slug: each.title(visit.language) for each in visit.courses.courses}
     yield from (titles.get(slug, slug) for slug in plan.courses)
-
-
-def titled(promise: Promise, language: str) -> str:
-    """Return what was bought, in a language."""
-    return promise.title.get(language_of(language), promise.plan)
-
-
-def goods(visit: PageRequest, promise: Promise) -> str:
-    """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
-    title = titled(promise, visit.language)
-    if promise.days is None:
-        return visit.say("goods", title=title)
-    return visit.say("goods-for", title=title, days=visit.say("days", count=promise.days))
-
-
-def lasts(visit: PageRequest, plan: Plan) -> str:
-    """Return for how long it is bought."""
-    days = plan.offer.days
-    if days is None:
-        return visit.say("lasts-pack")
-    key = "lasts-pack-days" if plan.is_pack else "lasts"
-    return visit.say(key, days=visit.say("days", count=days))
-
-
-def until(visit: PageRequest, at: datetime) -> str:
-    """Return the day of a moment in the person's own zone, with its year."""
-    return day_of_year(visit, in_zone(at, visit.zone))
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How a plan may be paid for here; prices as they are told, "" for none.
-
-    `bot_href` opens the bot, where Stars are paid; "" where nobody knows its name.
-    """
-
-    roubles: str
-    stars: str
-    bot_href: str
 
 
 def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
@@ -180,14 +121,6 @@ def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
     is_free = plan in selling.not_digital
     is_free = is_free or (selling.yookassa is not None and selling.yookassa.bot_button)
     return is_free or not is_in_telegram(visit.request)
-
-
-def ways(visit: PageRequest, plan: Plan) -> Ways:
-    """Return how a plan may be paid for; reads rows."""
-    offer, language = plan.offer, visit.language
-    roubles = offer.rub.format(language) if offer.rub and takes_roubles(visit, plan) else ""
-    stars = offer.xtr.format(language) if offer.xtr else ""
-    return Ways(roubles, stars, bot_opened(visit.services, PLANS) if stars else "")
 
 
 def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
@@ -211,39 +144,18 @@ def may_be_paid_here(visit: PageRequest, purchase: Purchase) -> bool:
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RenewalRow:
-    """One plan that renews itself."""
-
-    renewal_id: int
-    title: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class MyPlan:
-    """What is told of it on /me; `until` "" for a plan that does not end."""
-
-    until: str
-    others: tuple[str, ...]
-    packs: tuple[str, ...]
-    renewals: tuple[RenewalRow, ...]
-    has_orders: bool
-    has_shop: bool
-
-
-def my_plan(visit: PageRequest) -> MyPlan:
-    """Return it; reads rows."""
+def my_plan(visit: PageRequest) -> dict[str, object]:
+    """Return what is told of it on /me; reads rows."""
     services, actor = visit.services, visit.caller.actor
     mine = current_plan(services, actor)
-    return MyPlan(
-        until=until(visit, mine.until) if mine.until else "",
-        others=tuple(_others(visit, mine)),
-        packs=tuple(_packs(visit, mine.gifts)),
-        renewals=tuple(_renewal(visit, each) for each in mine.renewals),
-        has_orders=bool(list_orders(services.billing, actor, 1)),
-        has_shop=has_shop(services.billing),
-    )
+    return {
+        "ends": mine.until,
+        "others": _others(visit, mine),
+        "packs": _packs(visit, mine.gifts),
+        "renewals": [_renewal(visit, each) for each in mine.renewals],
+        "has_orders": bool(list_orders(services.billing, actor, 1)),
+        "has_shop": has_shop(services.billing),
+    }
 
 
 def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
@@ -267,7 +179,7 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
     return [
         visit.say(
             "pack-left",
-            what=pack_words(visit, {kind: rest})[0],
+            what=amount_of(visit, kind, rest),
             until=day,
             ends="yes" if day else "no",
         )
@@ -275,7 +187,8 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
     ]
 
 
-def _renewal(visit: PageRequest, renewal: Renewal) -> RenewalRow:
+def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
+    """Return a renewal's number, its plan, and what it takes when."""
     plan = plan_named(visit.services.plans, renewal.plan)
     price = plan.offer.rub if plan and renewal.gateway is Gateway.YOOKASSA else None
     if plan and renewal.gateway is Gateway.STARS:
@@ -288,11 +201,7 @@ def _renewal(visit: PageRequest, renewal: Renewal) -> RenewalRow:
         day=until(visit, renewal.next_at - before),
         method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
     )
-    return RenewalRow(
-        renewal_id=renewal.renewal_id,
-        title=plan.titled(visit.language) if plan else renewal.plan,
-        about=about,
-    )
+    return renewal.renewal_id, plan.titled(visit.language) if plan else renewal.plan, about
 
 
 @router.post("/me/renewals/stop", dependencies=[Depends(require_same_origin)])
@@ -309,42 +218,6 @@ async def stop_renewal(
 _FROM_HERE = [Depends(require_same_origin)]
 _MOMENT = timedelta(seconds=30)
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One plan; `mine` says that one has it and until when, "" for one that one has not.
-
-    `trial` is for how long it may be tried, "" for not at all or not any more.
-    """
-
-    name: str
-    title: str
-    about: str
-    brings: tuple[PlanLine, ...]
-    ways: Ways
-    lasts: str
-    is_renewed: bool
-    mine: str
-    is_now: bool
-    is_pack: bool
-    is_free: bool
-    trial: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlansView:
-    """What there is; `tried` is the plan whose trial began a moment ago."""
-
-    plans: tuple[Card, ...]
-    packs: tuple[Card, ...]
-    sign_in_href: str
-    has_shop: bool
-    is_owner: bool
-    tried: str = ""
-    wrong: str = ""
-    code: str = ""
-    wrong_code: str = ""
 
 
 @router.get("/plans")
@@ -400,7 +273,7 @@ async def show_terms(visit: Visiting) -> Response:
     lines = [each.strip() for each in said.split("\n") if each.strip()]
     if lines[0].casefold() == visit.say("terms").casefold():
         lines = lines[1:]  # the page has its title already
-    return render_page(visit, "terms.html", lines=lines)
+    return render_page(visit, "terms.html", {"lines": lines})
 
 
 async def _page(
@@ -409,27 +282,26 @@ async def _page(
     services, actor = visit.services, visit.caller.actor
     billing = services.billing
 
-    def read() -> tuple[list[PlanOffer], Subscriptions, Mapping[str, Ways]]:
-        paid = {each.name: ways(visit, each) for each in services.plans}
-        return list_plans(billing, actor), my_subscriptions(billing, actor), paid
+    def read() -> tuple[list[PlanOffer], Subscriptions, str]:
+        bot_href = bot_opened(services, PLANS)
+        return list_plans(billing, actor), my_subscriptions(billing, actor), bot_href
 
-    offers, mine, paid = await services.store.read(read)
-    cards = [_card(visit, each, mine, paid) for each in _offers_to_show(visit, offers, mine)]
-    packs = {each.name for each in services.plans if each.is_pack}
-    done = next((each for each in cards if each.name == tried and each.mine), None)
-    view = PlansView(
-        plans=tuple(each for each in cards if each.name not in packs),
-        packs=tuple(each for each in cards if each.name in packs),
-        sign_in_href=sign_in_href("/plans"),
-        has_shop=has_shop(billing),
-        is_owner=actor.user_id != 0,
-        tried=visit.say("tried", plan=done.title, until=done.mine) if done else "",
-        wrong=wrong,
-        code=code,
-        wrong_code=wrong_code,
-    )
+    offers, mine, bot_href = await services.store.read(read)
+    cards = [_card(visit, each, mine) for each in _offers_to_show(visit, offers, mine)]
+    done = next((each for each in cards if each["plan"].name == tried and each["mine"]), None)
+    view = {
+        "plans": [each for each in cards if not each["plan"].is_pack],
+        "packs": [each for each in cards if each["plan"].is_pack],
+        "bot_href": bot_href,
+        "has_shop": has_shop(billing),
+        "is_owner": actor.user_id != 0,
+        "tried": done,
+        "wrong_words": wrong,
+        "code": code,
+        "wrong_code": wrong_code,
+    }
     status = 409 if wrong or wrong_code else 200
-    return render_page(visit, "plans.html", v=view, keep=NEVER_KEPT, status=status)
+    return render_page(visit, "plans.html", view, keep=NEVER_KEPT, status=status)
 
 
 def _offers_to_show(
@@ -450,28 +322,21 @@ def _offers_to_show(
     ]
 
 
-def _card(
-    visit: PageRequest, told: PlanOffer, mine: Subscriptions, paid: Mapping[str, Ways]
-) -> Card:
+def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str, Any]:
+    """Return a plan, what it brings, until when the person has it, and whether they may try it."""
     plan, user = told.plan, visit.caller.user
-    offer = plan.offer
     now = plan_of(visit.services.plans, user.plans) if user else None
     # Who is not signed in may try it once they are.
-    may_try = bool(offer.trial_days) if told.may_try is None else told.may_try
-    return Card(
-        name=plan.name,
-        title=plan.titled(visit.language),
-        about=plan.described(visit.language),
-        brings=brings(visit, plan),
-        ways=paid[plan.name],
-        lasts=lasts(visit, plan) if offer.is_sold else "",
-        is_renewed=offer.is_renewed,
-        mine=_mine(visit, plan, mine),
-        is_now=now is plan,
-        is_pack=plan.is_pack,
-        is_free=told.is_default,
-        trial=visit.say("days", count=offer.trial_days) if may_try else "",
-    )
+    may_try = bool(plan.offer.trial_days) if told.may_try is None else told.may_try
+    return {
+        "plan": plan,
+        "brings": brings(visit, plan),
+        "roubles": plan.offer.rub if takes_roubles(visit, plan) else None,
+        "mine": _mine(visit, plan, mine),
+        "is_now": now is plan,
+        "is_free": told.is_default,
+        "may_try": may_try,
+    }
 
 
 def _mine(visit: PageRequest, plan: Plan, mine: Subscriptions) -> str:

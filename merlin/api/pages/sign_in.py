@@ -10,7 +10,6 @@ Forms that need no script.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -34,36 +33,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
 _FROM_HERE = [Depends(require_same_origin)]
 _LONGEST_NAME = 64
-
-
-@dataclass(frozen=True, slots=True)
-class SignInView:
-    """The ways to sign in; `name` was typed before `wrong` came of it.
-
-    `refused` says why the issuer's page let nobody in.
-    """
-
-    next: str
-    has_openid: bool
-    name: str = ""
-    wrong: str = ""
-    refused: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeView:
-    """A login that waits for a yes in the bot.
-
-    `url` opens the bot; where nobody knows its name, `command` is what to write to it. Both are
-    "" once the page was loaded again: the link was shown once.
-    """
-
-    next: str
-    state: str
-    number: str
-    url: str = ""
-    command: str = ""
-    poll_s: int = 2
 
 
 @router.get("/sign-in")
@@ -111,8 +80,14 @@ def _ways(
     refused: str = "",
 ) -> Response:
     has_openid = visit.services.entrance.issuer is not None
-    view = SignInView(back, has_openid, name, wrong, refused)
-    return render_page(visit, "sign_in.html", v=view, status=status, keep=NEVER_KEPT)
+    view = {
+        "next": back,
+        "has_openid": has_openid,
+        "name": name,
+        "wrong_words": wrong,
+        "refused": refused,
+    }
+    return render_page(visit, "sign_in.html", view, status=status, keep=NEVER_KEPT)
 
 
 @router.post("/sign-in/code", dependencies=_FROM_HERE)
@@ -120,15 +95,30 @@ async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Respon
     """Begin a login that is confirmed in the bot, and show its number and link."""
     kept = Response()
     login, key, url = await auth.start_login(request, kept)
-    view = CodeView(
-        next=local_address(next),
-        state=LoginState.PENDING.value,
-        number=str(login.number),
-        url=url or "",
-        command="" if url else f"/start {PAYLOAD}{key}",
-        poll_s=POLL_S,
-    )
-    return _with_cookies(render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT), kept)
+    command = "" if url else f"/start {PAYLOAD}{key}"
+    back, state = local_address(next), LoginState.PENDING
+    response = _code_page(visit, back, state, login.number, url or "", command)
+    for value in kept.headers.getlist("set-cookie"):
+        response.headers.append("set-cookie", value)
+    return response
+
+
+def _code_page(
+    visit: PageRequest, back: str, state: LoginState, number: int, url: str = "", command: str = ""
+) -> Response:
+    """Return a login that waits for a yes in the bot; its link is shown once.
+
+    `url` opens the bot; where nobody knows its name, `command` is what to write to it.
+    """
+    view = {
+        "next": back,
+        "login_state": state.value,
+        "number": number,
+        "url": url,
+        "command": command,
+        "poll_s": POLL_S,
+    }
+    return render_page(visit, "sign_in_code.html", view, keep=NEVER_KEPT)
 
 
 @router.post("/sign-in/code/finish", dependencies=_FROM_HERE)
@@ -140,8 +130,8 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
         return response
     login = await auth.look_at_login(request)
     state = login.state if login is not None else LoginState.EXPIRED
-    view = CodeView(back, state.value, str(login.number) if login is not None else "")
-    return render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT)
+    number = login.number if login is not None else 0
+    return _code_page(visit, back, state, number)
 
 
 @router.post("/sign-out", dependencies=_FROM_HERE)
@@ -154,10 +144,4 @@ async def sign_out(request: Request, visit: Visiting) -> Response:
     delete_cookie(request, response, SIGN_IN)
     # Nothing of a person's pages is left for whoever goes back in this browser.
     response.headers["Clear-Site-Data"] = '"cache"'
-    return response
-
-
-def _with_cookies(response: Response, kept: Response) -> Response:
-    for value in kept.headers.getlist("set-cookie"):
-        response.headers.append("set-cookie", value)
     return response

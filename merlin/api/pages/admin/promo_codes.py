@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Annotated, Literal
@@ -12,19 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import admin_links
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Link, PageRequest, Selling, render_page
-from merlin.api.pages.plans import until
+from merlin.api.pages.page import PageRequest, Selling, render_page
 from merlin.app import payments
-from merlin.billing.plan import plan_named
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.quota import MOST
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Badge
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -42,29 +37,6 @@ class NewCode(BaseModel):
     number: int = Field(ge=1, le=MOST)
     uses: int = Field(default=0, ge=0, le=MOST)
     ends: date | None = Field(default=None, le=date(2999, 12, 31))
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRow:
-    """One code; `ends` "" for one that lasts until it is stopped."""
-
-    code: str
-    gives: str
-    uses: str
-    ends: str
-    chip: Badge
-    is_on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PromosView:
-    """The page; `typed` is what the form said before `wrong` came of it."""
-
-    rooms: tuple[Link, ...]
-    rows: tuple[CodeRow, ...]
-    plans: tuple[tuple[str, str], ...]
-    wrong: str
-    typed: dict[str, str]
 
 
 @router.get("/admin/billing/promos")
@@ -133,40 +105,24 @@ async def _page(
 ) -> Response:
     billing, actor = visit.services.billing, visit.caller.actor
     found = await visit.services.store.read(lambda: payments.list_codes(billing, actor))
-    view = PromosView(
-        rooms=admin_links(visit),
-        rows=tuple(_row(visit, each) for each in found[:_MOST_CODES]),
-        plans=tuple(
-            (each.name, each.titled(visit.language)) for each in payments.plans_for_codes(billing)
-        ),
-        wrong=wrong,
-        typed=typed or {},
-    )
+    now = visit.services.clock()
+    view = {
+        "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
+        "titles": {each.name: each.titled(visit.language) for each in visit.services.plans},
+        "plans": payments.plans_for_codes(billing),
+        "wrong_words": wrong,
+        "typed": typed or {},
+    }
     status = 422 if wrong else 200
-    return render_page(visit, "admin_promos.html", v=view, keep=NEVER_KEPT, status=status)
+    return render_page(visit, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
 
 
-def _row(visit: PageRequest, listed: Listed) -> CodeRow:
-    promo, now = listed.promo, visit.services.clock()
-    plan = plan_named(visit.services.plans, promo.plan)
-    title = plan.titled(visit.language) if plan else promo.plan
-    days = visit.say("days", count=promo.days)
-    is_over = promo.ends_at is not None and promo.ends_at <= now
+def code_state(listed: Listed, now: datetime) -> str:
+    """Return whether a code still counts, or why it does not."""
+    promo = listed.promo
+    if listed.is_stopped:
+        return "stopped"
+    if promo.ends_at is not None and promo.ends_at <= now:
+        return "over"
     is_used_up = promo.most_uses is not None and listed.uses >= promo.most_uses
-    is_on = not (listed.is_stopped or is_over or is_used_up)
-    word = "on" if is_on else "stopped" if listed.is_stopped else "over" if is_over else "used-up"
-    most = "" if promo.most_uses is None else str(promo.most_uses)
-    return CodeRow(
-        code=promo.code,
-        gives=visit.say(
-            "promo-gives",
-            kind="days" if promo.days else "percent",
-            days=days,
-            percent=promo.percent,
-            plan=title,
-        ),
-        uses=visit.say("some-of", here=listed.uses, total=most) if most else str(listed.uses),
-        ends=until(visit, promo.ends_at - timedelta(seconds=1)) if promo.ends_at else "",
-        chip=Badge("ok" if is_on else "", "check" if is_on else "stop", visit.say(f"promo-{word}")),
-        is_on=not listed.is_stopped,
-    )
+    return "used-up" if is_used_up else "on"

@@ -9,7 +9,8 @@ A save is checked too: whoever presses it at once loses nothing but the look.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
@@ -17,13 +18,11 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.components import ProofView, proof_view
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
+from merlin.api.pages.forms import Mark
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.page import (
     PATTERN,
-    Link,
     PageRequest,
     Teaching,
     course_led,
@@ -31,12 +30,12 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.pages.teach.changes import Clash, Noted, NoteView, clashes, note_view
+from merlin.api.pages.teach.changes import Noted, Outcome, clashes, edit, noted_change
 from merlin.api.rest.teaching import MOST_LETTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
-from merlin.app.changes import EditNotGood, Make, StaleEdit
-from merlin.app.teaching import TaughtDetails, TaughtMaterial
+from merlin.app.changes import Make, StaleEdit
+from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
@@ -85,49 +84,6 @@ class CardForm(BaseModel):
         return {visit.say(name): words for name, words in said.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class MaterialRow:
-    """One material; one without `material_id` waits for its first commit."""
-
-    material_id: int | None
-    place: int
-    kind: str
-    title: str
-    about: str
-    revision: str
-    is_first: bool
-    is_last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EditView:
-    """The page; `note` tells of the edit that was just made, `wrong` why one was not.
-
-    `clashes` are what another wrote of the card meanwhile, where somebody did (`is_stale`).
-    """
-
-    course_id: int
-    title: str
-    is_active: bool
-    card: CardForm
-    rows: tuple[MaterialRow, ...]
-    note: NoteView | None = None
-    wrong: str = ""
-    proof: ProofView | None = None
-    is_stale: bool = False
-    clashes: tuple[Clash, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CourseOutcome:
-    """What a form led to, besides a change; `card` is what was typed, None: another form."""
-
-    wrong: str = ""
-    card: CardForm | None = None
-    proof: ProofView | None = None
-    is_stale: bool = False
-
-
 @router.get("/courses/{course_id}/edit")
 async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> Response:
     """Return a course as its files say it, with what waits for its commit."""
@@ -137,13 +93,22 @@ async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> R
 @router.post("/courses/{course_id}/edit")
 async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Form()]) -> Response:
     """Ask for a commit with another card."""
-    await course_led(visit, course_id)
+    course = await course_led(visit, course_id)
+
+    def make() -> Make:
+        return teaching.make_card(form.body().values(), form.revision)
+
     try:
-        make = teaching.make_card(form.body().values(), form.revision)
-    except REFUSALS as error:
-        came = CourseOutcome(refusal_text(visit, error), form)
-        return await _course_page(visit, course_id, came=came)
-    return await _submit(visit, course_id, make, form.model_dump_json(), form)
+        came = await edit(visit, course.dataset, make, form.model_dump_json())
+    except StaleEdit:
+        # Who saves now has seen what lies there.
+        theirs = _card(await visit.context.read(teaching.details, visit.caller.actor, course_id))
+        told = clashes(form.fields(visit), theirs.fields(visit))
+        came = Outcome(visit.say("stale-card"), clashes=told)
+        form = form.model_copy(update={"revision": theirs.revision})
+    if isinstance(came, Outcome):
+        return await _course_page(visit, course_id, came=came, card=form)
+    return seen_other(f"/courses/{course_id}/edit?changed={came.id}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
@@ -155,8 +120,9 @@ async def move_material(
     place: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Ask for a commit in which the material stands at another place."""
-    make = teaching.make_move(material_id, place)
-    return await _submit(visit, course_id, make, f"{once} {material_id} {place}")
+    make = partial(teaching.make_move, material_id, place)
+    follows = f"/courses/{course_id}/edit?changed="
+    return await _rearrange(visit, course_id, make, f"{once} {material_id} {place}", follows)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/remove")
@@ -164,59 +130,42 @@ async def remove_material(
     visit: Teaching, course_id: Id, material_id: Id, once: Mark, revision: Revision
 ) -> Response:
     """Ask for a commit without the material; its page offers the way back."""
-    make = teaching.make_removal(material_id, revision)
-    once = f"{once} {material_id}"
-    return await _submit(visit, course_id, make, once, follows="/changes/{}")
+    make = partial(teaching.make_removal, material_id, revision)
+    return await _rearrange(visit, course_id, make, f"{once} {material_id}", "/changes/")
 
 
-async def _submit(
-    visit: PageRequest,
-    course_id: int,
-    make: Make,
-    once: str,
-    card: CardForm | None = None,
-    follows: str = "",
+async def _rearrange(
+    visit: PageRequest, course_id: int, make: Callable[[], Make], once: str, follows: str
 ) -> Response:
-    """Ask for a commit; return what follows: a page that tells of it, or why nothing was done."""
-    follows = follows or f"/courses/{course_id}/edit?changed={{}}"
+    """Ask for a commit; return the page that tells of it, or why nothing was done."""
+    course = await course_led(visit, course_id)
     try:
-        done = await teaching.submit(visit.context, visit.caller.actor, course_id, make, once)
+        came = await edit(visit, course.dataset, make, once)
     except StaleEdit:
-        wrong = visit.say("stale-card" if card else "stale-course")
-        came = CourseOutcome(wrong, card, is_stale=card is not None)
-    except EditNotGood as error:
-        came = CourseOutcome(visit.say("not-good"), card, proof_view(visit, error.preview))
-    except REFUSALS as error:
-        came = CourseOutcome(refusal_text(visit, error), card)
-    else:
-        return seen_other(follows.format(done.id))
-    return await _course_page(visit, course_id, came=came)
+        came = Outcome(visit.say("stale-course"))
+    if isinstance(came, Outcome):
+        return await _course_page(visit, course_id, came=came)
+    return seen_other(f"{follows}{came.id}")
 
 
 async def _course_page(
-    visit: PageRequest, course_id: int, changed: str = "", came: CourseOutcome | None = None
+    visit: PageRequest,
+    course_id: int,
+    changed: str = "",
+    came: Outcome | None = None,
+    card: CardForm | None = None,
 ) -> Response:
-    came = came or CourseOutcome()
+    """Return the page; `card` is what was typed, `changed` the edit that was just made."""
+    came = came or Outcome()
     told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
-    lying, last = _card(told), len(told.materials) - 1
-    card = came.card or lying
-    if came.is_stale:
-        # Who saves now has seen what lies there.
-        card = card.model_copy(update={"revision": told.revision})
-    view = EditView(
-        course_id=course_id,
-        title=told.name.text(visit.language) or told.slug,
-        is_active=told.active,
-        card=card,
-        rows=tuple(_row(visit, each, last) for each in told.materials),
-        note=await note_view(visit, changed),
-        wrong=came.wrong,
-        proof=came.proof,
-        is_stale=came.is_stale,
-        clashes=clashes(card.fields(visit), lying.fields(visit)) if came.is_stale else (),
-    )
-    status = 422 if came.wrong else 200
-    return render_page(visit, "teach_course.html", v=view, status=status)
+    view = {
+        "course": await course_led(visit, course_id),
+        "told": told,
+        "card": card or _card(told),
+        "note": await noted_change(visit, changed),
+        "came": came,
+    }
+    return render_page(visit, "teach_course.html", view, status=422 if came.wrong else 200)
 
 
 def _card(told: TaughtDetails) -> CardForm:
@@ -229,22 +178,6 @@ def _card(told: TaughtDetails) -> CardForm:
         active=told.active,
         teachers=" ".join(told.teachers),
         revision=told.revision,
-    )
-
-
-def _row(visit: PageRequest, material: TaughtMaterial, last: int) -> MaterialRow:
-    kind = material.type.value
-    said = [visit.say(f"lesson-{kind}", lesson=material.lesson)]
-    said.append(visit.say("text") if material.text is not None else visit.say("file"))
-    return MaterialRow(
-        material_id=material.id,
-        place=material.place,
-        kind=kind,
-        title=material.title.text(visit.language),
-        about=" · ".join(said),
-        revision=material.revision,
-        is_first=material.place == 0,
-        is_last=material.place == last,
     )
 
 
@@ -295,40 +228,11 @@ class MaterialForm(BaseModel):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class MaterialView:
-    """The page; `clashes` are what lies there instead of what the editor saw, where it does."""
-
-    course: Link
-    course_id: int
-    material_id: int | None
-    action: str
-    form: MaterialForm
-    kinds: tuple[tuple[str, str], ...]
-    preview: Markup
-    proof: ProofView | None
-    wrong: str
-    is_stale: bool
-    clashes: tuple[Clash, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MaterialOutcome:
-    """What a form led to, besides a change: what the checker says, or why it was refused.
-
-    `clashes` None: nobody else changed the material meanwhile.
-    """
-
-    proof: ProofView | None = None
-    wrong: str = ""
-    clashes: tuple[Clash, ...] | None = None
-
-
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(visit: Teaching, course_id: Id) -> Response:
     """Return an empty form."""
     course = await course_led(visit, course_id)
-    return _material_page(visit, course, None, MaterialForm(), MaterialOutcome())
+    return _material_page(visit, course, None, MaterialForm(), Outcome())
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
@@ -336,7 +240,7 @@ async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Resp
     """Return the form of a material as its files say it."""
     course = await course_led(visit, course_id)
     form = await _read_form(visit, course_id, material_id)
-    return _material_page(visit, course, material_id, form, MaterialOutcome())
+    return _material_page(visit, course, material_id, form, Outcome())
 
 
 @router.post("/courses/{course_id}/edit/preview")
@@ -346,7 +250,7 @@ async def preview(
     """Return what a text looks like, for a script that shows it while somebody writes."""
     await course_led(visit, course_id)
     html = markdown(visit, text.replace("\r\n", "\n"))
-    return render_fragment(visit, "preview_part.html", html=html)
+    return render_fragment(visit, "preview_part.html", {"html": html})
 
 
 @router.post("/courses/{course_id}/edit/materials")
@@ -370,58 +274,32 @@ async def _check_or_save(
 ) -> Response:
     course = await course_led(visit, course_id)
     if form.lacks():
-        return _material_page(
-            visit, course, material_id, form, MaterialOutcome(wrong=visit.say(form.lacks()))
-        )
+        return _material_page(visit, course, material_id, form, Outcome(visit.say(form.lacks())))
+
+    def make() -> Make:
+        draft = form.body().draft()
+        if material_id is None:
+            return teaching.make_addition(draft)
+        return teaching.make_material(material_id, draft, form.revision)
+
+    # Of a form that is sent again with other words another change comes.
+    once, is_check = form.model_dump_json(), form.act == "check"
     try:
-        return await _save(visit, course, material_id, form)
+        try:
+            came = await edit(visit, course.dataset, make, once, is_check=is_check)
+        except StaleEdit:
+            # Who saves now has seen what lies there.
+            theirs = await _read_form(visit, course_id, material_id or 0)
+            told = clashes(form.fields(visit), theirs.fields(visit))
+            came = Outcome(visit.say("stale"), clashes=told)
+            form = form.model_copy(update={"revision": theirs.revision})
     except NotFound:
         # Removed by somebody meanwhile: the same words make a new one.
-        anew = form.model_copy(update={"revision": ""})
-        return _material_page(
-            visit, course, None, anew, MaterialOutcome(wrong=visit.say("gone-material"))
-        )
-    except REFUSALS as error:
-        return _material_page(
-            visit, course, material_id, form, MaterialOutcome(wrong=refusal_text(visit, error))
-        )
-
-
-async def _save(
-    visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm
-) -> Response:
-    ctx, actor, body = visit.context, visit.caller.actor, form.body()
-    make = teaching.make_addition(body.draft())
-    if material_id is not None:
-        make = teaching.make_material(material_id, body.draft(), form.revision)
-    try:
-        if form.act == "check":
-            seen = await teaching.preview(ctx, actor, course.course_id, make)
-            came = MaterialOutcome(proof_view(visit, seen))
-        else:
-            # Of a form that is sent again with other words another change comes.
-            once = form.model_dump_json()
-            done = await teaching.submit(ctx, actor, course.course_id, make, once)
-            return seen_other(f"/changes/{done.id}")
-    except StaleEdit:
-        if material_id is None:
-            raise
-        theirs = await _read_form(visit, course.course_id, material_id)
-        return _conflict_page(visit, course, material_id, form, theirs)
-    except EditNotGood as error:
-        came = MaterialOutcome(proof_view(visit, error.preview), visit.say("not-good"))
-    return _material_page(visit, course, material_id, form, came)
-
-
-def _conflict_page(
-    visit: PageRequest, course: Course, material_id: int, form: MaterialForm, theirs: MaterialForm
-) -> Response:
-    """Return the form with what lies there instead; who saves now has seen that."""
-    seen = form.model_copy(update={"revision": theirs.revision})
-    told = clashes(form.fields(visit), theirs.fields(visit))
-    return _material_page(
-        visit, course, material_id, seen, MaterialOutcome(wrong=visit.say("stale"), clashes=told)
-    )
+        material_id, form = None, form.model_copy(update={"revision": ""})
+        came = Outcome(visit.say("gone-material"))
+    if isinstance(came, Outcome):
+        return _material_page(visit, course, material_id, form, came)
+    return seen_other(f"/changes/{came.id}")
 
 
 async def _read_form(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
@@ -440,28 +318,17 @@ async def _read_form(visit: PageRequest, course_id: int, material_id: int) -> Ma
 
 
 def _material_page(
-    visit: PageRequest,
-    course: Course,
-    material_id: int | None,
-    form: MaterialForm,
-    came: MaterialOutcome,
+    visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm, came: Outcome
 ) -> Response:
-    base = f"/courses/{course.course_id}/edit"
-    view = MaterialView(
-        course=Link(base, course.title(visit.language)),
-        course_id=course.course_id,
-        material_id=material_id,
-        action=f"{base}/materials" + (f"/{material_id}" if material_id else ""),
-        form=form.model_copy(update={"text": form.words}),
-        kinds=tuple((each, visit.say(f"kind-{each}")) for each in KINDS),
-        preview=markdown(visit, form.words),
-        proof=came.proof,
-        wrong=came.wrong,
-        is_stale=came.clashes is not None,
-        clashes=came.clashes or (),
-    )
-    status = 422 if came.wrong else 200
-    return render_page(visit, "teach_material.html", v=view, status=status)
+    view = {
+        "course": course,
+        "material_id": material_id,
+        "form": form,
+        "kinds": KINDS,
+        "html": markdown(visit, form.words),
+        "came": came,
+    }
+    return render_page(visit, "teach_material.html", view, status=422 if came.wrong else 200)
 
 
 def markdown(visit: PageRequest, text: str) -> Markup:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.components import ProofView, next_href, proof_view
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
+from merlin.api.pages.forms import Mark
 from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
-from merlin.api.pages.teach.changes import Clash, clashes
+from merlin.api.pages.teach.changes import Outcome, clashes, edit
 from merlin.api.rest.examples import ExampleBody
 from merlin.api.schema import USUAL, Id, Page, Sought, cursor, page_of, read_cursor
-from merlin.app import changes, examples
-from merlin.app.changes import EditNotGood, StaleEdit
-from merlin.app.examples import ExampleView
+from merlin.app import examples
+from merlin.app.changes import Make, StaleEdit
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-# Letters of a question that a list shows.
-_SHORT = 300
 ExampleId = Annotated[str, Query(min_length=1, max_length=200)]
 
 
@@ -66,42 +62,6 @@ class ExampleForm(BaseModel):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleRow:
-    """One example in the list; `is_broken`: it cannot be read."""
-
-    href: str
-    question: str
-    answer: str
-    tags: tuple[str, ...]
-    example_id: str
-    is_broken: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ExamplesView:
-    """The list."""
-
-    course_id: int
-    title: str
-    query: str
-    rows: tuple[ExampleRow, ...]
-    next_href: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExamplePage:
-    """The form of one example; `clashes` are what another wrote meanwhile, None: nobody did."""
-
-    course_id: int
-    title: str
-    form: ExampleForm
-    wrong: str
-    proof: ProofView | None
-    clashes: tuple[Clash, ...] | None
-    href: str
-
-
 @router.get("/courses/{course_id}/examples")
 async def show_examples(
     visit: Teaching,
@@ -120,14 +80,14 @@ async def show_examples(
             examples.recent, actor, course.dataset, limit=limit + 1, after=before
         )
     has_more = len(found) > limit
-    view = ExamplesView(
-        course_id=course_id,
-        title=course.title(visit.language),
-        query=query,
-        rows=tuple(_row(course, each) for each in found[:limit]),
-        next_href=next_href(visit, cursor(found[limit - 1].id) if has_more else ""),
-    )
-    return render_page(visit, "teach_examples.html", v=view)
+    more = cursor(found[limit - 1].id) if has_more else ""
+    view = {
+        "course": course,
+        "query": query,
+        "examples": found[:limit],
+        "next_href": next_href(visit, more),
+    }
+    return render_page(visit, "teach_examples.html", view)
 
 
 @router.get("/courses/{course_id}/examples/new")
@@ -152,7 +112,7 @@ async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Re
     course = await course_led(visit, course_id)
     form = await _lying(visit, course, example)
     wrong = "" if form.question else visit.say("example-broken")
-    return _page(visit, course, form, wrong)
+    return _page(visit, course, form, Outcome(wrong))
 
 
 @router.post("/courses/{course_id}/examples")
@@ -162,33 +122,32 @@ async def save_example(
     """Check an example, or ask for the commit that adds or changes it."""
     course = await course_led(visit, course_id)
     if not form.is_whole:
-        return _page(visit, course, form, visit.say("needs-both"))
+        return _page(visit, course, form, Outcome(visit.say("needs-both")))
+
+    def make() -> Make:
+        words = form.words()
+        if not form.example:
+            return examples.make_addition(words)
+        return examples.make_rewording(form.example, words, form.revision)
+
+    # Of a form that is sent again with other words another change comes.
+    once, is_check = form.model_dump_json(), form.act == "check"
     try:
-        return await _saved(visit, course, form)
+        try:
+            came = await edit(visit, course.dataset, make, once, is_check=is_check)
+        except StaleEdit:
+            # Who saves now has seen what lies there.
+            theirs = await _lying(visit, course, form.example)
+            told = clashes(form.fields(visit), theirs.fields(visit))
+            came = Outcome(visit.say("stale-example"), clashes=told)
+            form = form.model_copy(update={"revision": theirs.revision})
     except NotFound:
         # Removed by somebody meanwhile: the same words make a new one.
-        anew = form.model_copy(update={"example": "", "revision": ""})
-        return _page(visit, course, anew, visit.say("gone-example"))
-    except REFUSALS as error:
-        return _page(visit, course, form, refusal_text(visit, error))
-
-
-async def _saved(visit: PageRequest, course: Course, form: ExampleForm) -> Response:
-    ctx, actor, words = visit.context, visit.caller.actor, form.words()
-    make = examples.make_addition(words)
-    if form.example:
-        make = examples.make_rewording(form.example, words, form.revision)
-    try:
-        if form.act == "check":
-            seen = await changes.preview(ctx, actor, course.dataset, make)
-            return _page(visit, course, form, proof=proof_view(visit, seen))
-        # Of a form that is sent again with other words another change comes.
-        done = await changes.submit(ctx, actor, course.dataset, make, form.model_dump_json())
-    except StaleEdit:
-        return _clashing(visit, course, form, await _lying(visit, course, form.example))
-    except EditNotGood as error:
-        return _page(visit, course, form, visit.say("not-good"), proof_view(visit, error.preview))
-    return seen_other(f"/changes/{done.id}")
+        form = form.model_copy(update={"example": "", "revision": ""})
+        came = Outcome(visit.say("gone-example"))
+    if isinstance(came, Outcome):
+        return _page(visit, course, form, came)
+    return seen_other(f"/changes/{came.id}")
 
 
 @router.post("/courses/{course_id}/examples/remove")
@@ -201,19 +160,14 @@ async def remove_example(
 ) -> Response:
     """Ask for a commit without the example; its page offers the way back."""
     course = await course_led(visit, course_id)
-    make, actor = examples.make_removal(example, revision), visit.caller.actor
-    proof = None
+    make = partial(examples.make_removal, example, revision)
     try:
-        done = await changes.submit(visit.context, actor, course.dataset, make, f"{once} {example}")
+        came = await edit(visit, course.dataset, make, f"{once} {example}")
     except StaleEdit:
-        wrong = visit.say("stale-removal")
-    except EditNotGood as error:
-        wrong, proof = visit.say("not-good"), proof_view(visit, error.preview)
-    except REFUSALS as error:
-        wrong = refusal_text(visit, error)
-    else:
-        return seen_other(f"/changes/{done.id}")
-    return _page(visit, course, await _lying(visit, course, example), wrong, proof)
+        came = Outcome(visit.say("stale-removal"))
+    if isinstance(came, Outcome):
+        return _page(visit, course, await _lying(visit, course, example), came)
+    return seen_other(f"/changes/{came.id}")
 
 
 async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleForm:
@@ -228,49 +182,12 @@ async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleFor
     )
 
 
-def _clashing(
-    visit: PageRequest, course: Course, form: ExampleForm, theirs: ExampleForm
-) -> Response:
-    """Return the form with what lies there instead; who saves now has seen that."""
-    seen = form.model_copy(update={"revision": theirs.revision})
-    told = clashes(form.fields(visit), theirs.fields(visit))
-    return _page(visit, course, seen, visit.say("stale-example"), told=told)
-
-
 def _page(
-    visit: PageRequest,
-    course: Course,
-    form: ExampleForm,
-    wrong: str = "",
-    proof: ProofView | None = None,
-    *,
-    told: tuple[Clash, ...] | None = None,
+    visit: PageRequest, course: Course, form: ExampleForm, came: Outcome | None = None
 ) -> Response:
-    view = ExamplePage(
-        course_id=course.course_id,
-        title=course.title(visit.language),
-        form=form,
-        wrong=wrong,
-        proof=proof,
-        clashes=told,
-        href=_href(course, form.example) if form.example else "",
-    )
-    return render_page(visit, "teach_example.html", v=view, status=422 if wrong else 200)
-
-
-def _row(course: Course, told: ExampleView) -> ExampleRow:
-    return ExampleRow(
-        href=_href(course, told.id),
-        question=(told.question or "")[:_SHORT],
-        answer=(told.answer or "")[:_SHORT],
-        tags=tuple(told.tags),
-        example_id=told.id,
-        is_broken=told.question is None,
-    )
-
-
-def _href(course: Course, example: str) -> str:
-    return f"/courses/{course.course_id}/examples/one?{urlencode({'example': example})}"
+    came = came or Outcome()
+    view = {"course": course, "form": form, "came": came}
+    return render_page(visit, "teach_example.html", view, status=422 if came.wrong else 200)
 
 
 def _plain(words: str) -> str:
