@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from course_world import is_at, with_password
+from course_world import is_at, ready, with_password
 from playwright.sync_api import expect
 from sign_in_world import PASSWORD
 
@@ -98,7 +98,7 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
 
 def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
     anna = visitor.person()
-    page = visitor.open("/me", anna)
+    page = ready(visitor.open("/me", anna))
     place = part(page, "Имя и пароль")
     place.get_by_text("Задать имя и пароль").click()
     place.get_by_label("Имя").fill("anna-of-me")
