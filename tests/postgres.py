@@ -97,6 +97,16 @@ class Server:
             self._connection.execute(self.emptying)
             self._connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0)")
 
+    @contextmanager
+    def silent(self):
+        """Let the server be away for a while."""
+        port = self.port
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start(port)
+
     def drop(self, url):
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from fastapi import FastAPI
 
 from merlin import __version__
 from merlin.api.auth import identify_caller
-from merlin.api.hooks import Debouncer
+from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import PathAlias, RequestGuard, Traffic, body_weight_rule, busy_response
 from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openai_compat.routes import LineageCache
@@ -39,10 +42,22 @@ from merlin.api.services import ApiServices
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
+from merlin.core.clock import utc_now
 from merlin.core.connections import Server
 from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.server import ALIVE_S, BodyBudget, BodyLimit, listen, notify_watchdog
+from merlin.core.server import (
+    ALIVE_S,
+    WATCHDOG,
+    BodyBudget,
+    BodyLimit,
+    listen,
+    notify,
+    notify_watchdog,
+)
+from merlin.db.processes import Heartbeats
+from merlin.db.requests import RequestKind
 
 
 @asynccontextmanager
@@ -142,15 +157,13 @@ def create_app(services: ApiServices) -> FastAPI:
 def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        deeds = {
-            "git": services.ask_fetch,
-            "provider": services.ask_poll,
+        kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
+        app.state.bells = {
+            name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
-        app.state.bells = {name: Debouncer(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
-        beside.append(asyncio.create_task(notify_watchdog(services.still_alive)))
-        if services.tell_keys is not None:
-            beside.append(asyncio.create_task(_tell_keys(services.tell_keys)))
+        beside.append(asyncio.create_task(notify_watchdog(partial(notify, WATCHDOG))))
+        beside.append(asyncio.create_task(_beat(services)))
         freshness = app.state.catalogue.freshness
         beside.append(asyncio.create_task(freshness.watch(services)))
         beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
@@ -166,11 +179,17 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
     return lifespan
 
 
-async def _tell_keys(tell: Callable[[], Awaitable[None]]) -> None:
+async def _beat(services: ApiServices) -> None:
+    """Say every second that this api lives, and which keys of people's texts it holds."""
+    heartbeats, host, since = Heartbeats(services.db), socket.gethostname(), utc_now()
+
+    def beat() -> None:
+        heartbeats.beat(Heartbeat("api", host, os.getpid(), since, utc_now(), step="serving"))
+
     while True:
         # A database that is away is told by whoever needs it.
         with suppress(MerlinError):
-            await tell()
+            await services.store.do(beat)
         await asyncio.sleep(ALIVE_S)
 
 

@@ -26,6 +26,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -36,13 +37,14 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.services import ApiServices
-from merlin.app.inbox import Update, read_update
+from merlin.app.inbox import Inbox, Update, read_update
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
 from merlin.core.webhook_signing import is_signed
+from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
@@ -89,6 +91,26 @@ class Debouncer:
             return True
         self._rung.set()
         return False
+
+
+def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awaitable[None]]:
+    """Return what asks the daemon for this, unless what was asked last still waits."""
+    asked: int | None = None
+
+    def ask() -> None:
+        # Noted where it is stored: whoever rang may be gone by the time it is.
+        nonlocal asked
+        requests = Requests(services.db)
+        if asked is not None:
+            with suppress(NotFound):  # old requests are cleared away
+                if requests.get(asked).state is RequestState.WAITING:
+                    return
+        asked = requests.ask(kind, {}, "api:hook")
+
+    async def submit() -> None:
+        await services.store.do(ask)
+
+    return submit
 
 
 _PREFIXED = ("x-hub-signature-256", "x-hub-signature")
@@ -242,13 +264,15 @@ _UPDATE = {
 async def telegram(request: Request) -> Response:
     """Store one update, then answer 200; whatever else is answered, Telegram sends it again."""
     services: ApiServices = request.app.state.services
-    if services.store_update is None or not services.telegram_secret:
+    if services.webhook_bot is None or not services.telegram_secret:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     given = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(given.encode("latin-1"), services.telegram_secret.encode()):
         raise _refused(request, "telegram")
     update = _update_in(await read_body(request, TELEGRAM_BYTES))
-    await services.store_update(update)
+    inbox = Inbox(services.db, services.webhook_bot)
+    # Without an owner: whoever serves the chat is woken.
+    await services.store.do(lambda: inbox.store([update], None))
     kill_point("update.stored")
     return Response(status_code=HTTPStatus.OK)
 

@@ -11,8 +11,6 @@ send the same call tomorrow. Where nobody knows (a bug, a silent database, a kil
 as running, and what comes again after ten minutes carries the same number, by which the effect
 knows whether it happened. An answer in pieces is kept whole once its last word was said, whoever
 has left by then.
-
-`submit_once` asks the daemon for what at most one of a kind need wait for.
 """
 
 from __future__ import annotations
@@ -38,7 +36,6 @@ from merlin.db.idempotency import (
     StartedCall,
     StoredResponse,
 )
-from merlin.db.requests import RequestKind, Requests, RequestState
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -150,17 +147,3 @@ def _clash(request: Request, clash: KeyConflict) -> Response:
     response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
     response.headers["Retry-After"] = str(RETRY_S)
     return response
-
-
-BY = "api:hook"
-
-
-def submit_once(requests: Requests, kind: RequestKind, asked: int | None) -> int:
-    """Return the id of a waiting wish: `asked`, this process's last one, or a new one."""
-    if asked is not None:
-        try:
-            if requests.get(asked).state is RequestState.WAITING:
-                return asked
-        except NotFound:  # old requests are cleared away
-            pass
-    return requests.ask(kind, {}, BY)

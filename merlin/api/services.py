@@ -12,14 +12,11 @@ from dataclasses import dataclass, field
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.context import Context
-from merlin.app.inbox import Update
 from merlin.chat.answer import RetryPolicy
 from merlin.core.connections import Connections
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.training.models import Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +57,20 @@ class Behind:
     aclose: Callable[[], Awaitable[None]] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What the database says at one moment.
-
-    `queues` maps a queue to how much waits in it, `jobs` a state to how many jobs stand there.
-    """
-
-    heartbeats: Sequence[Heartbeat] = ()
-    queues: Mapping[str, int] = field(default_factory=dict)
-    jobs: Mapping[str, int] = field(default_factory=dict)
-    serving: Sequence[Serving] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices(Context):
-    """Functions of the api; each raises MerlinError when the database does not answer.
+    """What the api works with.
 
-    `store_update` returns once the update is safely kept; None: this bot asks Telegram itself,
-    and there is no telegram hook. `telegram_secret` is the word that Telegram repeats.
-    `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
-    unless somebody asked already.
-    `still_alive` tells the service manager, about once a second. `entrance` is how people may sign
-    in, `limits` how many calls they may make. `connections` are those of the server.
-    `tell_keys` says that this process lives and which keys of people's texts it holds, about once
-    a second.
-    `hook_secrets` are those of a hook by its name, each of which proves a call; `monitoring` are
-    the networks that may read /readyz and /metrics.
+    `webhook_bot` is the bot whose updates Telegram brings here, None where the bot asks Telegram
+    itself and there is no telegram hook; `telegram_secret` is the word that Telegram repeats.
+    `entrance` is how people may sign in, `limits` how many calls they may make. `connections` are
+    those of the server. `hook_secrets` are those of a hook by its name, each of which proves a
+    call; `monitoring` are the networks that may read /readyz and /metrics.
     """
 
     store: Store
-    look: Callable[[], Awaitable[Picture]]
-    ask_fetch: Callable[[], Awaitable[None]]
-    ask_poll: Callable[[], Awaitable[None]]
-    store_update: Callable[[Update], Awaitable[None]] | None
-    telegram_secret: str
-    still_alive: Callable[[], object]
+    webhook_bot: int | None = None
+    telegram_secret: str = field(default="", repr=False)
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)

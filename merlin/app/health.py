@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Permission
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notice, Notices
@@ -28,7 +29,9 @@ from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
 from merlin.training.job_store import Launches
 from merlin.training.jobs import JobState
+from merlin.training.models import Serving
 from merlin.training.policy import month_start
+from merlin.training.promotion_store import Promotions
 
 _WAITING_LETTERS = (OutgoingState.PENDING, OutgoingState.SENDING)
 
@@ -90,6 +93,31 @@ class Gauges:
         """Return how many fine-tune jobs stand in each state that some job stands in."""
         counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
         return {row["state"]: int(row["count"]) for row in self.db.rows(counted)}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the database says at one moment.
+
+    `queues` maps a queue to how much waits in it, `jobs` a state to how many jobs stand there.
+    """
+
+    heartbeats: Sequence[Heartbeat] = ()
+    queues: Mapping[str, int] = field(default_factory=dict)
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    serving: Sequence[Serving] = ()
+
+
+def snapshot(ctx: Context) -> Snapshot:
+    """Return what probes and metrics show. Raises MerlinError where the database is silent."""
+    gauges = Gauges(ctx.db)
+    with ctx.db.snapshot():
+        return Snapshot(
+            heartbeats=Heartbeats(ctx.db).all(),
+            queues=gauges.queues(),
+            jobs=gauges.jobs(),
+            serving=list(Promotions(ctx.db).serving().values()),
+        )
 
 
 _DAY = timedelta(days=1)

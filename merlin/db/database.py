@@ -299,7 +299,7 @@ class Database:
             yield
             return
         how = "DEFERRED" if self.dialect == "sqlite" else "REPEATABLE READ"
-        with self._handle.atomic(how):
+        with driver_errors(), self._handle.atomic(how):
             yield
 
     def transact(self, work: Callable[[], T]) -> T:

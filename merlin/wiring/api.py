@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,29 +10,20 @@ from typing import TYPE_CHECKING
 
 from merlin.account.sign_ins import PRODUCTION
 from merlin.api.app import serve
-from merlin.api.idempotency import submit_once
 from merlin.api.rate_limits import Allowed, Entrance
-from merlin.api.services import ApiServices, Behind, Picture
+from merlin.api.services import ApiServices, Behind
 from merlin.app.ask import Means
-from merlin.app.health import Gauges
-from merlin.app.inbox import Inbox, Update
 from merlin.billing.plan import Plan
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.config.settings import AnswerBudget, ApiConfig
 from merlin.config.shop import PaymentsConfig
-from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
-from merlin.core.heartbeat import Heartbeat
-from merlin.core.server import READY, STOPPING, WATCHDOG, notify
-from merlin.db.database import Database
+from merlin.core.server import READY, STOPPING, notify
 from merlin.db.encryption import load_or_make_key
-from merlin.db.processes import Heartbeats
-from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Store, Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
-from merlin.training.promotion_store import Promotions
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
@@ -111,13 +100,8 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         admins=settings.admins,
         plans=settings.plans,
         selling=settings.selling,
-        look=partial(writer.read, _read_picture),
-        ask_fetch=_ask(writer, RequestKind.FETCH),
-        ask_poll=_ask(writer, RequestKind.POLL),
-        store_update=_store_update(settings, writer) if settings.telegram_token else None,
+        webhook_bot=bot_id(settings.telegram_token) if settings.telegram_token else None,
         telegram_secret=settings.telegram_secret,
-        still_alive=partial(notify, WATCHDOG),
-        tell_keys=_tell_keys(writer),
         language=settings.language,
         public_url=settings.listening.public_url,
         answer_budget=settings.caps,
@@ -152,54 +136,3 @@ def _answering(settings: ApiSettings) -> Behind:
     general = [(each.name, each.model) for each in settings.providers]
     means = Means(general, settings.assistant, settings.vision)
     return Behind(answerers, means, settings.patience, KEEP_S, aclose)
-
-
-def _read_picture(db: Database) -> Picture:
-    gauges = Gauges(db)
-    with db.snapshot():
-        return Picture(
-            heartbeats=Heartbeats(db).all(),
-            queues=gauges.queues(),
-            jobs=gauges.jobs(),
-            serving=list(Promotions(db).serving().values()),
-        )
-
-
-def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
-    asked: int | None = None
-
-    def wished(db: Database) -> None:
-        # Noted where it is stored: whoever asked may be gone by the time it is.
-        nonlocal asked
-        asked = submit_once(Requests(db), kind, asked)
-
-    async def ask() -> None:
-        await writer.do(wished)
-
-    return ask
-
-
-def _tell_keys(writer: Writer) -> Callable[[], Awaitable[None]]:
-    """Return what says that this api lives and which keys it holds; called once a second."""
-    heartbeats = Heartbeats(writer.db)
-    since = utc_now()
-
-    def say(_db: Database) -> None:
-        now = utc_now()
-        host = socket.gethostname()
-        heartbeats.beat(Heartbeat("api", host, os.getpid(), since, now, step="serving"))
-
-    async def tell() -> None:
-        await writer.do(say)
-
-    return tell
-
-
-def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], Awaitable[None]]:
-    bot = bot_id(settings.telegram_token)
-
-    async def store(update: Update) -> None:
-        # Without an owner: whoever serves the chat is woken.
-        await writer.do(lambda db: Inbox(db, bot).store([update], None))
-
-    return store

@@ -1,54 +1,34 @@
-"""The api over real HTTP, with a desk in the place of the database."""
+"""Apis over real HTTP and real databases, alone and shared."""
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 from contextlib import contextmanager
 
-import httpx
 import pytest
-from api_world import Desk, services_of, serving
 from door_world import asker, opened
 from pay_world import as_new, market
 from site_world import running
-from waiting import longest
 
-from merlin.api.app import create_app
 from merlin.core.server import free_ports
 
 
 @pytest.fixture
-def desk():
-    return Desk()
-
-
-@pytest.fixture
-def serve_with(desk):
-    """Give a client of an api of its own, whose services differ in the named ones."""
+def serve_with(tmp_path):
+    """Give a client of an api of its own, with these settings."""
 
     @contextmanager
     def client_of(**changes):
-        app = create_app(dataclasses.replace(services_of(desk), **changes))
-        with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
-            yield client
+        with running(tmp_path, **changes) as site:
+            yield site.client
 
     return client_of
 
 
-@pytest.fixture(scope="session")
-def shared_api():
-    """One api for all tests that leave nothing behind in it; a start costs a fifth of a second."""
-    app = create_app(services_of(Desk()))
-    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
-        yield app, client
-
-
 @pytest.fixture
-def client(shared_api, desk):
-    app, client = shared_api
-    app.state.services = services_of(desk)
-    return client
+def client(still_site):
+    """Give a client of an api in which nothing is left behind."""
+    return still_site.client
 
 
 @pytest.fixture

@@ -41,12 +41,10 @@ def test_a_problem_speaks_the_callers_language(client, language, title):
     assert problem["request_id"] == response.headers["x-request-id"]
 
 
-def test_a_bug_leaves_no_trace_in_the_answer_and_one_in_the_log(serve_with):
-    async def broken():
-        raise RuntimeError("inside information")
-
-    with serve_with(look=broken) as client, capture_logs() as logs:
-        response = client.get("/metrics")
+def test_a_bug_leaves_no_trace_in_the_answer_and_one_in_the_log(site):
+    site.app.state.bodies = "inside information"
+    with capture_logs() as logs:
+        response = site.client.get("/metrics")
     assert response.status_code == 500
     assert "inside" not in response.text
     assert "Traceback" not in response.text

@@ -2,100 +2,117 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from api_world import NOW
 from figures import figure
+from served import serve_in
+from site_world import NOT_LIMITED, running
 
-from merlin.api.services import Picture
-from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
-from merlin.training.models import Model, ModelState, Serving
+from merlin.db.processes import Heartbeats
+from merlin.db.requests import RequestKind, Requests
+from merlin.db.tables import HEARTBEAT
 
-pytestmark = pytest.mark.functional
+functional = pytest.mark.functional
 
-
-def heartbeat(process="daemon", age_s=1.0, host="one", **counters):
-    return Heartbeat(
-        process, host, 7, NOW - timedelta(hours=1), NOW - timedelta(seconds=age_s), "poll", counters
-    )
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def serving(dataset, model_id, version):
-    model = Model(1, "engine", model_id, dataset, 7, version, 1, ModelState.GOOD, NOW)
-    return Serving(dataset, model, NOW, 1)
+@pytest.fixture(scope="module")
+def one_site(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("watched")) as site:
+        # It speaks itself too, by a clock of its own.
+        site.app.state.services = replace(site.services, clock=lambda: NOW)
+        yield site
 
 
-def test_healthz_answers_while_the_database_is_silent(client, desk):
-    desk.error = MerlinError("away")
-    assert client.get("/healthz").json() == {"status": "ok"}
+@pytest.fixture
+def watched(one_site):
+    """An api of which no other process has ever spoken."""
+    one_site.db.change(HEARTBEAT.delete())
+    return one_site
 
 
-def test_readyz_tells_of_the_other_processes(client, desk):
-    desk.picture = Picture(heartbeats=[heartbeat(age_s=2.5), heartbeat("bot", age_s=10)])
-    response = client.get("/readyz")
-    assert response.status_code == 200
-    assert response.json() == {
-        "ready": True,
-        "database": "ok",
-        "processes": {
-            "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
-            "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
-        },
+def beat(site, process="daemon", age_s=1.0, host="one", **counters):
+    """Let a process have spoken so many seconds ago."""
+    at = NOW - timedelta(seconds=age_s)
+    began = NOW - timedelta(hours=1)
+    Heartbeats(site.db).beat(Heartbeat(process, host, 7, began, at, "poll", counters))
+
+
+def ready(site):
+    """Return what the api says of the daemon and the bot."""
+    told = site.client.get("/readyz").json()["processes"]
+    return {name: told[name] for name in ("daemon", "bot")}
+
+
+@functional
+def test_readyz_tells_of_the_other_processes(watched):
+    beat(watched, age_s=2.5)
+    beat(watched, "bot", age_s=10)
+    told = watched.client.get("/readyz")
+    assert told.status_code == 200
+    assert (told.json()["ready"], told.json()["database"]) == (True, "ok")
+    assert ready(watched) == {
+        "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
+        "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
     }
 
 
-def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(client, desk):
-    desk.picture = Picture(heartbeats=[heartbeat(age_s=3), heartbeat(age_s=900, host="two")])
-    assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
+@functional
+def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(watched):
+    beat(watched, age_s=3)
+    beat(watched, age_s=900, host="two")
+    assert ready(watched)["daemon"]["alive"] is True
 
 
-def test_readyz_knows_processes_that_never_spoke(client):
-    told = client.get("/readyz").json()["processes"]
-    assert told["bot"] == {"alive": False, "age_s": None, "step": ""}
+@functional
+def test_readyz_knows_processes_that_never_spoke(watched):
+    assert ready(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
 
 
-def test_readyz_is_503_while_the_database_is_silent(client, desk):
-    desk.error = MerlinError("no password=geheim")
-    response = client.get("/readyz")
-    assert response.status_code == 503
-    assert response.json()["ready"] is False
-    assert "geheim" not in response.text
-
-
-def test_metrics_show_what_the_database_says(client, desk):
-    desk.picture = Picture(
-        heartbeats=[heartbeat(fetch_success=3, fetch_error=1, waiting=9)],
-        queues={"requests": 2},
-        jobs={"running": 1},
-        serving=[serving("neuro", 'ft:"a"\\b', "neuro-7")],
-    )
-    page = client.get("/metrics").text
+@functional
+def test_metrics_show_what_the_database_says(watched):
+    beat(watched, fetch_success=3, fetch_error=1, waiting=9)
+    Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
+    serve_in(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
+    page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
     assert figure(page, "merlin_process_up", **process) == 1
     assert figure(page, "merlin_fetch_total", **process, status="success") == 3
     assert figure(page, "merlin_daemon_waiting", **process) == 9
-    assert figure(page, "merlin_queue_depth", queue="requests") == 2
-    assert figure(page, "merlin_jobs", state="running") == 1
+    assert figure(page, "merlin_queue_depth", queue="requests") == 1
+    assert figure(page, "merlin_jobs", state="succeeded") == 1
     serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
     assert figure(page, "merlin_serving_model", **serves) == 1
 
 
-def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(client, desk):
-    desk.picture = Picture(heartbeats=[heartbeat(age_s=60, fetch_success=3)])
-    page = client.get("/metrics").text
+@functional
+def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
+    beat(watched, age_s=60, fetch_success=3)
+    page = watched.client.get("/metrics").text
     assert figure(page, "merlin_process_up", process="daemon", host="one") == 0
     assert "merlin_fetch_total" not in page
 
 
-def test_metrics_answer_while_the_database_is_silent(client, desk):
-    desk.error = MerlinError("away")
-    response = client.get("/metrics")
-    assert response.status_code == 200
-    assert figure(response.text, "merlin_database_up") == 0
+@pytest.mark.integration
+def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
+    url = postgresql.make()
+    with running(tmp_path, url) as site:
+        with postgresql.silent():
+            assert site.client.get("/healthz").json() == {"status": "ok"}
+            told = site.client.get("/readyz")
+            assert (told.status_code, told.json()["ready"]) == (503, False)
+            assert "postgres@" not in told.text
+            page = site.client.get("/metrics")
+            assert page.status_code == 200
+            assert figure(page.text, "merlin_database_up") == 0
+        assert site.client.get("/readyz").status_code == 200
 
 
+@functional
 def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_with):
     with serve_with() as client:
         client.get("/healthz")
@@ -114,6 +131,7 @@ def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_w
 ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 
+@functional
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
 def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(serve_with, path):
     with serve_with() as client:
@@ -123,6 +141,7 @@ def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(ser
             assert answer.status_code == 404
             assert answer.json()["type"] == "urn:merlin:problem:not-found"
         assert client.get("/healthz", headers=ELSEWHERE).status_code == 200
-    with serve_with(monitoring=("203.0.113.0/24",)) as client:
+    watching = NOT_LIMITED.model_copy(update={"monitoring": ("203.0.113.0/24",)})
+    with serve_with(listening=watching) as client:
         assert client.get(path, headers=ELSEWHERE).status_code == 200
         assert client.get(path).status_code == 404

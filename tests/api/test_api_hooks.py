@@ -5,18 +5,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from api_world import SECRET, serving
 from figures import figure
 from openai import OpenAI
+from sign_in_world import BOT, TOKEN
+from site_world import running
+from waiting import wait_until
 
 from merlin.api.hooks import REST_S
 from merlin.api.problems import HOOK_BYTES
+from merlin.app.inbox import Inbox, Owner
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError
 from merlin.core.webhook_signing import headers_of
+from merlin.db.database import open_database
+from merlin.db.requests import Requests, RequestState
+from merlin.db.tables import REQUEST
+from merlin.db.tables import UPDATE as UPDATES
 from merlin.engine.main import create_app as engine_app
 from merlin.engine.settings import EngineSettings, WebhookSettings
 
@@ -29,63 +37,92 @@ UPDATE = {
 }
 
 
+def asked(database):
+    """Return what hooks have asked the daemon for, the oldest first."""
+    rows = database.rows(REQUEST.select().where(REQUEST.by_whom == "api:hook"))
+    return [row["kind"] for row in rows]
+
+
+def wait_for_one(database, kind):
+    """Wait until the daemon is asked for this, and for nothing else."""
+    wait_until(lambda: asked(database) == [kind])
+
+
+@pytest.fixture(scope="module")
+def one_hook(tmp_path_factory):
+    with running(
+        tmp_path_factory.mktemp("hooked"), telegram_token=TOKEN, telegram_secret=SECRET
+    ) as site:
+        yield site
+
+
 @pytest.fixture
-def ringing(serve_with):
-    """Give a client of an api of its own, because a bell rings on after its test."""
-    with serve_with() as client:
-        yield client
+def hooked(one_hook):
+    """An api in webhook mode to which Telegram has brought nothing yet."""
+    one_hook.db.change(UPDATES.delete())
+    return one_hook
 
 
-def test_an_update_is_stored_before_it_is_answered(client, desk):
-    assert client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
-    assert [(one.update_id, one.chat_id, one.body) for one in desk.updates] == [(5, 42, UPDATE)]
+def stored(database):
+    """Return the number, chat and content of each update that is stored."""
+    updates = Inbox(database, BOT).claim(Owner("here", "boot", 1, 1), 10)
+    return [(one.update_id, one.chat_id, one.body) for one in updates]
 
 
-def test_telegram_sends_again_what_could_not_be_stored(client, desk):
-    desk.error = MerlinError("disk full")
-    response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
-    assert response.status_code == 503
-    assert response.headers["retry-after"]
-    desk.error = None
-    assert client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
-    assert len(desk.updates) == 1
+def test_an_update_is_stored_before_it_is_answered(hooked):
+    assert hooked.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+    assert stored(hooked.db) == [(5, 42, UPDATE)]
 
 
 @pytest.mark.parametrize("given", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
-def test_a_forged_update_is_refused(client, desk, given):
+def test_a_forged_update_is_refused(hooked, given):
     headers = {} if given is None else {"X-Telegram-Bot-Api-Secret-Token": given.encode("latin-1")}
-    response = client.post("/hooks/telegram", json=UPDATE, headers=headers)
+    response = hooked.client.post("/hooks/telegram", json=UPDATE, headers=headers)
     assert response.status_code == 401
     assert response.json()["type"] == "urn:merlin:problem:unauthorized"
-    assert desk.updates == []
+    assert stored(hooked.db) == []
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"7", b"null", b'{"message":{}}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_what_is_no_update_is_a_bad_request(client, desk, body):
-    response = client.post("/hooks/telegram", content=body, headers=HEADERS)
+def test_what_is_no_update_is_a_bad_request(hooked, body):
+    response = hooked.client.post("/hooks/telegram", content=body, headers=HEADERS)
     assert response.status_code == 400
-    assert desk.updates == []
+    assert stored(hooked.db) == []
 
 
-@pytest.mark.parametrize("missing", [{"store_update": None}, {"telegram_secret": ""}])
+@pytest.mark.parametrize("missing", ["telegram_token", "telegram_secret"])
 def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
-    with serve_with(**missing) as client:
+    told = {"telegram_token": TOKEN, "telegram_secret": SECRET, missing: ""}
+    with serve_with(**told) as client:
         response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
         assert response.status_code == 404
 
 
-def test_the_git_hook_asks_for_a_fetch(ringing, desk):
-    assert ringing.post("/hooks/git", content=b"anything at all").status_code == 202
-    desk.wait_for(lambda: desk.fetches == 1)
-    assert desk.polls == 0
+def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
+    url = postgresql.make()
+    with running(tmp_path, url, telegram_token=TOKEN, telegram_secret=SECRET) as site:
+        with postgresql.silent():
+            refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            assert site.client.post("/hooks/git").status_code == 202
+        assert site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+        # What this thread read by ended with the server.
+        with open_database(url, cipher=site.db.cipher) as database:
+            assert len(stored(database)) == 1
+            wait_for_one(database, "fetch")
 
 
-def test_the_provider_hook_asks_for_a_look_at_the_jobs(ringing, desk):
-    assert ringing.post("/hooks/provider", json={"forged": True}).status_code == 202
-    desk.wait_for(lambda: desk.polls == 1)
-    assert desk.fetches == 0
+def test_the_git_hook_asks_for_a_fetch(site):
+    assert site.client.post("/hooks/git", content=b"anything at all").status_code == 202
+    wait_for_one(site.db, "fetch")
+
+
+def test_the_provider_hook_asks_for_a_look_at_the_jobs(site):
+    assert site.client.post("/hooks/provider", json={"forged": True}).status_code == 202
+    wait_for_one(site.db, "poll")
 
 
 def from_elsewhere(client, name, **more):
@@ -105,15 +142,15 @@ def refused(client):
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])
-def test_without_a_secret_a_hook_is_called_from_this_machine_alone(ringing, desk, name):
-    answer = from_elsewhere(ringing, name)
+def test_without_a_secret_a_hook_is_called_from_this_machine_alone(site, name):
+    answer = from_elsewhere(site.client, name)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:unauthorized"
-    assert refused(ringing) == {name: 1}
+    assert refused(site.client) == {name: 1}
     forged = {"X-Forwarded-For": "127.0.0.1"}
-    assert ringing.post(f"/hooks/{name}", headers=forged).status_code == 401
-    assert ringing.post(f"/hooks/{name}").status_code == 202
-    desk.wait_for(lambda: desk.fetches + desk.polls == 1)
+    assert site.client.post(f"/hooks/{name}", headers=forged).status_code == 401
+    assert site.client.post(f"/hooks/{name}").status_code == 202
+    wait_for_one(site.db, {"git": "fetch", "provider": "poll"}[name])
 
 
 BODY = b'{"ref": "refs/heads/main"}'
@@ -130,11 +167,19 @@ def standard(secret, at=0, body=BODY):
 
 
 @pytest.fixture
-def guarded(serve_with):
-    """Give a client of an api whose hooks have two secrets each, as while one is changed."""
+def guarded(tmp_path):
+    """Give an api whose hooks have two secrets each, as while one is changed."""
     secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
-    with serve_with(hook_secrets=secrets) as client:
-        yield client
+    with running(tmp_path, hook_secrets=secrets) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def unmoved(tmp_path_factory):
+    """Give such an api to those whom it refuses."""
+    secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
+    with running(tmp_path_factory.mktemp("unmoved"), hook_secrets=secrets) as site:
+        yield site
 
 
 @pytest.mark.parametrize(
@@ -150,18 +195,20 @@ def guarded(serve_with):
     ],
     ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
 )
-def test_a_hook_of_a_git_host_proves_its_secret(guarded, desk, headers):
+def test_a_hook_of_a_git_host_proves_its_secret(guarded, headers):
     given = headers() if callable(headers) else headers
-    assert from_elsewhere(guarded, "git", content=BODY, headers=given).status_code == 202
-    desk.wait_for(lambda: desk.fetches == 1)
+    assert from_elsewhere(guarded.client, "git", content=BODY, headers=given).status_code == 202
+    wait_for_one(guarded.db, "fetch")
 
 
 @pytest.mark.parametrize("at", [0, -240, 240])
-def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, desk, at):
+def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
     headers = standard(SIGNING, at)
     headers["webhook-signature"] = f"v1,AAAA v2,x {headers['webhook-signature']}"
-    assert from_elsewhere(guarded, "provider", content=BODY, headers=headers).status_code == 202
-    desk.wait_for(lambda: desk.polls == 1)
+    assert (
+        from_elsewhere(guarded.client, "provider", content=BODY, headers=headers).status_code == 202
+    )
+    wait_for_one(guarded.db, "poll")
 
 
 @pytest.mark.parametrize(
@@ -188,49 +235,51 @@ def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, desk, at):
     ],
 )
 @pytest.mark.parametrize("name", ["git", "provider"])
-def test_a_forged_hook_is_refused_and_counted(guarded, desk, name, headers):
+def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
+    before = refused(unmoved.client).get(name, 0)
     given = headers() if callable(headers) else headers
     said = {key: value.encode("latin-1") for key, value in given.items()}
-    assert guarded.post(f"/hooks/{name}", content=BODY, headers=said).status_code == 401
-    assert refused(guarded) == {name: 1}
-    assert desk.fetches == desk.polls == 0
+    answer = unmoved.client.post(f"/hooks/{name}", content=BODY, headers=said)
+    assert answer.status_code == 401
+    assert refused(unmoved.client)[name] == before + 1
+    assert asked(unmoved.db) == []
 
 
-def test_the_signature_of_our_own_engine_is_verified(serve_with, desk, tmp_path):
-    with serve_with(hook_secrets={"provider": [SIGNING]}, clock=utc_now) as client:
-        hook = WebhookSettings(f"{client.base_url}/hooks/provider", SIGNING)
-        engine = engine_app(EngineSettings(tmp_path, "127.0.0.1", 0, "key", webhooks=[hook]))
-        with serving(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as openai:
-            file = openai.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
-            openai.fine_tuning.jobs.create(model="recall", training_file=file.id)
-            desk.wait_for(lambda: desk.polls == 1)
-        assert refused(client) == {}
-
-
-def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(ringing, desk, tmp_path):
-    hook = WebhookSettings(f"{ringing.base_url}/hooks/provider", f"whsec_{'c2VjcmV0' * 4}")
-    engine = engine_app(EngineSettings(tmp_path, "127.0.0.1", 0, "key", webhooks=[hook]))
+@contextmanager
+def ended_job(site, folder, secret):
+    """Let a job end at an engine of ours that tells the hook; give the engine's client."""
+    hook = WebhookSettings(f"{site.address}/hooks/provider", secret)
+    engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=[hook]))
     with serving(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
         file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
         client.fine_tuning.jobs.create(model="recall", training_file=file.id)
-        desk.wait_for(lambda: desk.polls == 1)
+        yield client
+
+
+def test_the_signature_of_our_own_engine_is_verified(tmp_path):
+    with (
+        running(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
+        ended_job(site, tmp_path, SIGNING),
+    ):
+        wait_for_one(site.db, "poll")
+        assert refused(site.client) == {}
+
+
+def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(site, tmp_path):
+    with ended_job(site, tmp_path / "engine", f"whsec_{'c2VjcmV0' * 4}") as client:
+        wait_for_one(site.db, "poll")
         (endpoint,) = client.webhooks.list()
         assert endpoint.merlin["state"] == "on"
 
 
-def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(ringing, desk):
+def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(site):
     assert REST_S == 5
     for _ in range(50):
-        assert ringing.post("/hooks/git").status_code == 202
-    desk.wait_for(lambda: desk.fetches == 2)
-
-
-def test_a_hook_is_not_forgotten_while_the_database_is_silent(serve_with, desk):
-    desk.error = MerlinError("away")
-    with serve_with() as client:
-        assert client.post("/hooks/git").status_code == 202
-        desk.error = None
-    assert desk.fetches == 1
+        assert site.client.post("/hooks/git").status_code == 202
+    wait_for_one(site.db, "fetch")
+    requests = Requests(site.db)
+    requests.finish(requests.claim(["fetch"]).request_id, RequestState.DONE, {})
+    wait_until(lambda: asked(site.db) == ["fetch", "fetch"])
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])

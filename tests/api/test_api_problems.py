@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 
 import pytest
-from api_world import Desk, services_of, serving
+from api_world import serving
 from fastapi import FastAPI
 
 from merlin.api.problems import Problem, add_problems, components, problems, wrong_values
 from merlin.api.schema import cursor, read_cursor
+from merlin.api.services import ApiServices
 from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
+from merlin.db.writer import Store
 
 pytestmark = pytest.mark.functional
 
@@ -35,7 +37,7 @@ ERRORS = [
 def failing():
     """Yield the address of an api with a route for each of the errors."""
     app = FastAPI()
-    app.state.services = services_of(Desk())
+    app.state.services = ApiServices(db=None, store=Store())
     add_problems(app)
 
     @app.get("/{place}")

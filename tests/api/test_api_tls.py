@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from waiting import longest
+from forked import code_of, start
+from waiting import longest, wait_until
 
 from merlin.api.app import tls_context
 from merlin.config import load
@@ -20,21 +17,6 @@ from merlin.core.errors import ConfigError
 from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.functional
-
-PROGRAM = """
-import sys
-from pathlib import Path
-sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
-from api_world import Desk, services_of
-from merlin.api.app import serve
-from merlin.config.settings import ApiConfig, TlsConfig
-from merlin.core.log import set_up_logging
-set_up_logging("api")
-folder = Path(sys.argv[3])
-tls = TlsConfig(certificate=folder / "cert.pem", key=folder / "key.pem")
-where = ApiConfig(listen=f"127.0.0.1:{sys.argv[2]}", tls=tls)
-serve(services_of(Desk()), where, lambda: print("ready", flush=True))
-"""
 
 
 @pytest.fixture
@@ -47,12 +29,15 @@ def files(tmp_path):
 
 @pytest.fixture
 def port(files, free_port):
-    words = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(free_port), str(files)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        yield free_port
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(longest()) == 0
+    (files / "config.yaml").write_text(
+        f"state_dir: state\napi: {{listen: '127.0.0.1:{free_port}',"
+        " tls: {certificate: cert.pem, key: key.pem}}\n"
+    )
+    process = start("api", files / "config.yaml", files / "log")
+    wait_until(lambda: "api listens" in (files / "log").read_text("utf-8"))
+    yield free_port
+    process.terminate()
+    assert code_of(process) == 0
 
 
 def test_the_api_speaks_https_by_its_own_certificate(files, port):
@@ -65,10 +50,6 @@ def test_the_api_speaks_https_by_its_own_certificate(files, port):
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
     with pytest.raises(httpx.HTTPError), httpx.Client(timeout=longest()) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
-    (files / "config.yaml").write_text(
-        f"state_dir: state\napi: {{listen: '127.0.0.1:{port}',"
-        " tls: {certificate: cert.pem, key: key.pem}}\n"
-    )
     assert illness(load(files / "config.yaml"), "api") is None
     assert _version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
     assert _version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"

@@ -18,12 +18,13 @@ from typer.main import get_command
 
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
-from api_world import Desk, services_of
 from house import PEOPLE
 from plain import Pages
 
 from merlin.api.app import create_app
+from merlin.api.services import ApiServices
 from merlin.cli import app, main
+from merlin.db.writer import Store
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
 HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
@@ -46,7 +47,7 @@ LEFT_OUT = {"/metrics", "/openapi.json", "/static/{name}", "/api/docs/{name}"}
 
 def routes():
     """Return the paths of every GET route, as the application has them."""
-    return sorted(set(_paths(create_app(services_of(Desk())).routes)) - LEFT_OUT)
+    return sorted(set(_paths(create_app(ApiServices(db=None, store=Store())).routes)) - LEFT_OUT)
 
 
 def _paths(found):

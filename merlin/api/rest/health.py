@@ -29,7 +29,7 @@ from merlin.api.permissions import Caring, Watching, context_of
 from merlin.api.problems import Problem, language_of_request, problems
 from merlin.api.rest.views import said
 from merlin.api.schema import Shape
-from merlin.api.services import ApiServices, Picture
+from merlin.api.services import ApiServices
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import (
@@ -37,9 +37,11 @@ from merlin.app.health import (
     DiskView,
     ProcessView,
     QueueView,
+    Snapshot,
     SunsetView,
     health,
     processes,
+    snapshot,
 )
 from merlin.app.status import status
 from merlin.core.errors import MerlinError
@@ -60,22 +62,20 @@ _NO_LABELS: dict[str, str] = {}
 
 
 def metrics_of(
-    picture: Picture, traffic: Traffic, now: datetime, *, database_is_up: bool = True
+    shown: Snapshot, traffic: Traffic, now: datetime, *, database_is_up: bool = True
 ) -> list[Metric]:
     """Return everything that /metrics shows."""
-    heard = [
-        beat for beat in picture.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S
-    ]
+    heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
     is_up = (database_is_up, _NO_LABELS)
-    queues = ((depth, {"queue": name}) for name, depth in sorted(picture.queues.items()))
-    jobs = ((count, {"state": state}) for state, count in sorted(picture.jobs.items()))
+    queues = ((depth, {"queue": name}) for name, depth in sorted(shown.queues.items()))
+    jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
     return [
         gauge("merlin_database_up", "1 while the database answers the api.", is_up),
         *_of_processes(heard, now),
         *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
         gauge("merlin_queue_depth", "What waits in each queue.", *queues),
         gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
-        *_of_serving(picture.serving),
+        *_of_serving(shown.serving),
         *_of_traffic(traffic),
     ]
 
@@ -284,11 +284,11 @@ async def readyz(request: Request) -> Response:
     services: ApiServices = request.app.state.services
     _refuse_strangers(request)
     try:
-        picture = await asyncio.wait_for(services.look(), ANSWER_S)
+        shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
         log.warning("the database did not answer", reason=redact(str(error)))
         return JSONResponse({"ready": False, "database": "silent", "processes": {}}, 503)
-    told = _ready_processes(picture.heartbeats, services.clock())
+    told = _ready_processes(shown.heartbeats, services.clock())
     return JSONResponse({"ready": True, "database": "ok", "processes": told})
 
 
@@ -319,11 +319,11 @@ async def metrics(request: Request) -> Response:
     _refuse_strangers(request)
     state = request.app.state
     try:
-        picture = await asyncio.wait_for(state.services.look(), ANSWER_S)
+        shown = await asyncio.wait_for(state.services.read(snapshot), ANSWER_S)
         is_up = True
     except (MerlinError, TimeoutError):
-        picture, is_up = Picture(), False
-    told = metrics_of(picture, state.traffic, state.services.clock(), database_is_up=is_up)
+        shown, is_up = Snapshot(), False
+    told = metrics_of(shown, state.traffic, state.services.clock(), database_is_up=is_up)
     told += state.services.connections.metrics("merlin", "http")
     told += state.bodies.metrics("merlin", "http")
     return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)
