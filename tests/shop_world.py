@@ -10,10 +10,9 @@ from config_plans import plans_of
 from merlin.account.users import Users
 from merlin.billing import orders, payments
 from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
-from merlin.billing.orders import OrderRequest
+from merlin.billing.orders import OrderRequest, billing_of
 from merlin.billing.plan import plan_of
 from merlin.billing.quota import Quotas
-from merlin.billing.repository import billing_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.db.notices import Notices

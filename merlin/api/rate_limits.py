@@ -28,12 +28,12 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from merlin.account.openid import Issuer
 from merlin.account.sign_ins import PRODUCTION
 from merlin.api.problems import Problem, answer
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
+from merlin.providers.openid import Issuer
 
 WINDOW_S = 60.0
 # Sums of sixtieths are not exact.

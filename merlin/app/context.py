@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from merlin.account.roles import Roles
+from merlin.account.users import Roles
+from merlin.billing.orders import Billing, billing_of
 from merlin.billing.plan import Plan
-from merlin.billing.repository import Billing, billing_of
 from merlin.chat.model_catalogue import KnownModels
 from merlin.config.settings import AnswerBudget
 from merlin.config.shop import PaymentsConfig

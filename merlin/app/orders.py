@@ -22,14 +22,13 @@ from functools import partial
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.renewals import record_failed_renewal
+from merlin.app.plans import record_failed_renewal
 from merlin.billing import orders, payments
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.orders import OrderRequest
+from merlin.billing.orders import Billing, OrderRequest
 from merlin.billing.payments import Outcome, mismatch
 from merlin.billing.purchases import Purchase, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund
-from merlin.billing.repository import Billing
 from merlin.billing.subscriptions import Term
 from merlin.core.errors import (
     GatewayUnavailable,

@@ -31,12 +31,12 @@ from merlin.app.orders import (
     note_failure,
     sync_status,
 )
+from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.app.reconciliation import EVERY, reconcile
-from merlin.app.renewals import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.billing import payments
+from merlin.billing.orders import Billing
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import Refund
-from merlin.billing.repository import Billing
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
 from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError

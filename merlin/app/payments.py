@@ -11,13 +11,12 @@ from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.orders import sold_plan
+from merlin.billing.orders import Billing, sold_plan
 from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Listed, Promo, normal_code
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import UNDER_WAY, Refund
 from merlin.billing.report import Sum, sums
-from merlin.billing.repository import Billing
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.core.permissions import Permission

@@ -1,23 +1,38 @@
-"""What people do with plans: see what there is, try one, use a code, stop a renewal."""
+"""What people do with plans: see what there is, try one, use a code, stop a renewal; renewals.
+
+Whose plan is paid again by a saved method is reminded three days before, the payment is asked for
+a day before the plan ends and on the two days after that, and then no more. An order of its own is
+written for each try in the step that claims it, so that a kill neither forgets nor doubles one.
+Everything runs within the store's work.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
+from merlin.account.accounts import is_of_telegram
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing import orders
-from merlin.billing.plan import UNLIMITED, Plan, on_sale, plan_of
+from merlin.billing.orders import Billing
+from merlin.billing.payments import plan_ends, reason_key
+from merlin.billing.plan import UNLIMITED, Plan, on_sale, plan_named, plan_of
 from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.purchases import Purchase
 from merlin.billing.quota import Given, Quotas
-from merlin.billing.repository import Billing
-from merlin.billing.subscriptions import Renewal, RenewalState, Term
-from merlin.core.errors import NotFound
+from merlin.billing.subscriptions import MOST_TRIES, PAY_BEFORE, Renewal, RenewalState, Term
+from merlin.core.clock import in_zone, iso, zone_of
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES
+from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
+from merlin.db.writer import Store
+from merlin.providers.payments import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +186,127 @@ def stop_renewal(billing: Billing, actor: Actor, renewal_id: int) -> Renewal:
     told = {"plan": found.plan, "till": found.gateway.value}
     billing.audit.note(actor.name, "renewal.stop", audit.person_reference(actor.user_id), told)
     return found
+
+
+log = get_logger(__name__)
+
+ENDS_BEFORE = timedelta(days=1)
+# After these words of YooKassa no other try would be any better.
+_NEVER_AGAIN = frozenset({"permission_revoked"})
+
+
+def notify_renewals(billing: Billing, users: Users, timezone: str, now: datetime) -> None:
+    """Tell everybody whose plan is paid again in the next days what will be taken, and when."""
+    for renewal in billing.renewals.to_remind(now):
+        price = _price(billing, renewal)
+        if price is None:
+            continue
+        is_ours = renewal.gateway is Gateway.YOOKASSA
+        at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
+        told = {
+            **_titles(billing, renewal.plan),
+            "amount": f"{price.decimal} {price.currency.value}",
+            "at": _moment(users, timezone, renewal.user_id, max(at, now)),
+        }
+        once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
+        key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
+        _tell(billing, renewal.user_id, key, told, once)
+
+
+def _price(billing: Billing, renewal: Renewal) -> Amount | None:
+    plan = plan_named(billing.plans, renewal.plan)
+    if plan is None:
+        return None
+    return plan.offer.xtr if renewal.gateway is Gateway.STARS else plan.offer.rub
+
+
+def notify_expiry(
+    billing: Billing, users: Users, timezone: str, now: datetime, told_at: datetime | None = None
+) -> None:
+    """Tell everybody whose plan ends tomorrow, and is not renewed, that it does; once.
+
+    `told_at` is when this was done last: who was told then is not asked about again.
+    """
+    after = now if told_at is None else max(now, told_at + ENDS_BEFORE)
+    for term in billing.terms.ending(after, now + ENDS_BEFORE):
+        renewals = billing.renewals.of(term.user_id)
+        if any(each.plan == term.plan and each.state is RenewalState.ON for each in renewals):
+            continue
+        at = _moment(users, timezone, term.user_id, term.ends_at)
+        told = {**_titles(billing, term.plan), "at": at}
+        once = f"ends:{term.term_id}:{iso(term.ends_at)}"
+        _tell(billing, term.user_id, "notice-plan-ends", told, once)
+
+
+def renewal_of(billing: Billing, purchase: Purchase) -> Renewal | None:
+    """Return the renewal that an order was made for, None where there is none any more."""
+    mine = billing.renewals.of(purchase.user_id) if purchase.user_id else []
+    wanted = purchase.order.renewal_id
+    return next((each for each in mine if each.renewal_id == wanted), None)
+
+
+def record_failed_renewal(billing: Billing, purchase: Purchase, reason: str) -> None:
+    """Tell why a plan was not paid again; after the last try nobody tries any more."""
+    renewal = renewal_of(billing, purchase) if purchase.order.renewal_id is not None else None
+    if renewal is None or renewal.state is not RenewalState.ON:
+        return
+    is_last = renewal.tries >= MOST_TRIES or reason in _NEVER_AGAIN
+    if is_last:
+        billing.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+    key = "notice-renewal-over" if is_last else "notice-renewal-failed"
+    why = {"key": reason_key(reason), "arguments": {}}
+    told = {**_titles(billing, renewal.plan), "reason": why}
+    _tell(billing, renewal.user_id, key, told, f"not-renewed:{purchase.purchase_id}")
+
+
+def order_due(billing: Billing, store: Store, now: datetime) -> int:
+    """Write the orders of the renewals that are due, to be asked for at once; return how many."""
+    due = billing.renewals.due(now)
+    for renewal in due:
+        try:
+            store.apart(partial(_order, billing, renewal))
+        except Exception:  # Nobody else's plan waits for this one, which is tried again in a day.
+            log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
+    return len(due)
+
+
+def _order(billing: Billing, renewal: Renewal) -> None:
+    ends = plan_ends(billing, renewal.user_id, renewal.plan)
+    if ends is not None and ends > renewal.next_at:
+        # It was paid in another way, or given: the next time is when that ends.
+        billing.renewals.paid(renewal.renewal_id, ends)
+        return
+    attempt = renewal.tries + 1
+    try:
+        order = orders.place_renewal_order(billing, renewal, attempt)
+    except (NotFound, Refused) as error:
+        log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
+        billing.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+        once = f"renewal-gone:{renewal.renewal_id}:{attempt}"
+        told = _titles(billing, renewal.plan)
+        _tell(billing, renewal.user_id, "notice-renewal-gone", told, once)
+        return
+    billing.purchases.look(order.purchase_id, billing.clock())
+
+
+def _tell(
+    billing: Billing, user_id: int, key: str, arguments: Mapping[str, object], once: str
+) -> None:
+    """Tell somebody whom the bot can reach, once."""
+    if is_of_telegram(user_id):
+        billing.notices.tell(str(user_id), key, arguments, once)
+
+
+def _titles(billing: Billing, name: str) -> dict[str, object]:
+    """Return a plan's title in each language, as texts of notices take it."""
+    plan = plan_named(billing.plans, name)
+    return {each: name if plan is None else plan.titled(each) for each in LANGUAGES}
+
+
+def _moment(users: Users, timezone: str, user_id: int, at: datetime) -> dict[str, object]:
+    """Return a moment in somebody's time zone, as a text within a text."""
+    user = users.get(user_id)
+    here = in_zone(at, zone_of((user.zone if user else None) or timezone))
+    month = {"key": "moment-month", "arguments": {"month": here.month}}
+    said = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
+    return {"key": "moment-told", "arguments": said}

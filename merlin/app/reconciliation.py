@@ -22,11 +22,11 @@ from typing import Any
 
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, faults
+from merlin.billing.orders import Billing
 from merlin.billing.payments import Outcome, money_text, receive_payment, receive_refund
 from merlin.billing.plan import on_sale
 from merlin.billing.purchases import Purchase
 from merlin.billing.report import Found, compare, missing
-from merlin.billing.repository import Billing
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger

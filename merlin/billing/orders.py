@@ -1,22 +1,68 @@
-"""Placing an order: what somebody wants becomes a purchase; the first step at every gateway.
+"""Billing: its repositories over one database, what is on sale, and the placing of orders.
 
-Everything here is called within the store's work.
+What somebody wants becomes a purchase: the first step at every gateway. Everything here is called
+within the store's work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from merlin.billing.ledger import Ledger
 from merlin.billing.plan import Plan, Source, plan_named
-from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.purchases import Order, Purchase, PurchaseState, promise_of
-from merlin.billing.repository import Billing
-from merlin.billing.subscriptions import Renewal
-from merlin.core.clock import iso
+from merlin.billing.promo_codes import Promo, Promos, prices
+from merlin.billing.purchases import Order, Purchase, Purchases, PurchaseState, promise_of
+from merlin.billing.refunds import Refunds
+from merlin.billing.subscriptions import Renewal, Renewals, Terms
+from merlin.config.shop import PaymentsConfig
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
+from merlin.db.audit import Audit
+from merlin.db.database import Database
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """What the acts of billing work on; called within the store's work."""
+
+    purchases: Purchases
+    ledger: Ledger
+    terms: Terms
+    refunds: Refunds
+    renewals: Renewals
+    promos: Promos
+    notices: Notices
+    audit: Audit
+    plans: Sequence[Plan]
+    selling: PaymentsConfig
+    clock: Clock
+
+
+def billing_of(
+    database: Database,
+    clock: Clock = utc_now,
+    plans: Sequence[Plan] = (),
+    selling: PaymentsConfig | None = None,
+) -> Billing:
+    """Return the billing of one database."""
+    return Billing(
+        purchases=Purchases(database, clock),
+        ledger=Ledger(database, clock),
+        terms=Terms(database, clock),
+        refunds=Refunds(database, clock),
+        renewals=Renewals(database),
+        promos=Promos(database, clock),
+        notices=Notices(database, clock),
+        audit=Audit(database, clock),
+        plans=plans,
+        selling=selling or PaymentsConfig(),
+        clock=clock,
+    )
 
 
 @dataclass(frozen=True, slots=True)

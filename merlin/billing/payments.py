@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from merlin.billing.ledger import Entry, EntryKind, PaymentEntry, RefundEntry
-from merlin.billing.orders import orders_with_code
+from merlin.billing.orders import Billing, orders_with_code
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund
-from merlin.billing.repository import Billing
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused

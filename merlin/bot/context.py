@@ -34,8 +34,7 @@ from telegram.ext import (
     filters,
 )
 
-from merlin.account.roles import Roles
-from merlin.account.users import User, Users
+from merlin.account.users import Roles, User, Users
 from merlin.app.inbox import (
     Dialog,
     Dialogs,
@@ -47,8 +46,8 @@ from merlin.app.inbox import (
     json_object,
 )
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
+from merlin.billing.orders import Billing
 from merlin.billing.quota import Quotas
-from merlin.billing.repository import Billing
 from merlin.bot.bot_api import BotApi
 from merlin.bot.entities import split
 from merlin.bot.files import Files, Sent, sent_of

@@ -23,7 +23,7 @@ from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.server import READY, STOPPING, notify
 from merlin.db.encryption import load_or_make_key
 from merlin.db.writer import Store, Writer
-from merlin.providers.openid import HttpIssuer, OpenIdSettings
+from merlin.providers.openid import Issuer, OpenIdSettings
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.context import context_values
 from merlin.wiring.database import opened_whole
@@ -115,7 +115,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
             token=settings.telegram_token,
             link_url=settings.link_url,
             allows_plain=settings.allows_plain,
-            issuer=HttpIssuer(settings.openid) if settings.openid else None,
+            issuer=Issuer(settings.openid) if settings.openid else None,
         ),
         limits=Allowed(where.limits.anonymous_per_min, where.limits.person_per_min),
         connections=Connections(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from merlin.app.texts import Settings
+from merlin.billing.orders import Billing, billing_of
 from merlin.billing.plan import read_plans
-from merlin.billing.repository import Billing, billing_of
 from merlin.config import Config, credential
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now

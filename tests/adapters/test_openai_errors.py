@@ -15,8 +15,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderU
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, LaunchOrder
-from merlin.providers.openai_client import provider_errors
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
 ORDER = LaunchOrder("recall", "file-1", None, "supervised", {}, "", {LAUNCH_KEY: "k" * 32})

@@ -8,7 +8,7 @@ from bot_world import rows, settings_of
 from configured import config_of
 from waiting import DEADLINE_S
 
-from merlin.account.roles import Roles
+from merlin.account.users import Roles
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER

@@ -9,7 +9,7 @@ from bot_talk import Talk
 from bot_world import RunningBot, rows, settings_of
 from config_plans import plans_of
 
-from merlin.billing.repository import billing_of
+from merlin.billing.orders import billing_of
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate

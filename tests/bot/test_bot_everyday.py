@@ -10,7 +10,7 @@ from bot_talk import Talk
 from bot_world import AT, RunningBot, let_serve, rows, settings_of
 from served import holds
 
-from merlin.account.roles import Roles
+from merlin.account.users import Roles
 from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
 from merlin.core.permissions import Role

@@ -9,8 +9,7 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 from media_world import PHOTO
 
-from merlin.account.roles import Roles
-from merlin.account.users import ConsentKind, Consents
+from merlin.account.users import ConsentKind, Consents, Roles
 from merlin.app.texts import Settings
 from merlin.config.settings import Retention
 from merlin.core.permissions import Role

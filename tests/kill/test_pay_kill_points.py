@@ -14,7 +14,7 @@ from waiting import longest, wait_until
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, faults
-from merlin.billing.repository import billing_of
+from merlin.billing.orders import billing_of
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS

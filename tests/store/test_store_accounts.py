@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.roles import Roles
-from merlin.account.users import ConsentKind, Consents, User, Users
+from merlin.account.users import ConsentKind, Consents, Roles, User, Users
 from merlin.billing.plan import Source
 from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound, Refused

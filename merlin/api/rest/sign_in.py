@@ -19,8 +19,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.openid import LIFE as SIGN_IN_LIFE
-from merlin.account.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 from merlin.account.sign_ins import MOST_BYTES, LoginState, TelegramKeys, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
@@ -47,6 +45,8 @@ from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
+from merlin.providers.openid import LIFE as SIGN_IN_LIFE
+from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
 router = APIRouter(
     prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(require_same_origin)]
