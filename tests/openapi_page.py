@@ -9,12 +9,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from merlin.api.app import create_app
-from merlin.api.rate_limits import Allowed
-from merlin.api.services import USUAL, ApiServices, Behind
+from merlin.api.services import ApiServices
+from merlin.db.writer import Store
+
+if TYPE_CHECKING:
+    from merlin.db.database import Database
 
 ROOT = Path(__file__).parents[1]
 OPENAPI, POSTMAN = ROOT / "docs" / "openapi.json", ROOT / "docs" / "postman.json"
@@ -26,9 +28,7 @@ Json = dict[str, Any]
 
 def described() -> Json:
     """Return the description of all routes; nothing of a running api is needed for it."""
-    return create_app(
-        cast("ApiServices", SimpleNamespace(limits=Allowed(), door=Behind(), bounds=USUAL))
-    ).openapi()
+    return create_app(ApiServices(db=cast("Database", None), store=Store())).openapi()
 
 
 def written() -> Json:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from dataclasses import replace
 
 import httpx
 import pytest
-from api_world import serving
 from shelf_world import COURSES
 from site_world import ANNA, running
 from waiting import longest
 
 from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import SignIns
-from merlin.api.app import create_app
 from merlin.api.pages.page import assets
-from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, Assets, local_address
 from merlin.course.catalogue import Catalogue
@@ -263,19 +259,9 @@ def test_nobody_ends_what_is_anothers(shelf):
         assert ApiKeys(shelf.db).of(anna) == []
 
 
-def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path):
-    class Away:
-        async def read(self, _work):
-            raise MerlinError("away")
-
-        do = read
-
-    with running(tmp_path) as site:
-        broken = replace(site.services, store=Away())
-        with serving(create_app(broken)) as address:
-            page = httpx.get(
-                f"{address}/?all=1", headers={"Accept": "text/html"}, timeout=longest()
-            )
+def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
+    with running(tmp_path, postgresql.emptied()) as site, postgresql.silent():
+        page = site.client.get("/?all=1", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"
     assert "Merlin сейчас не отвечает" in said(page)
