@@ -10,7 +10,7 @@ is handed over by the same transaction. Messages left over from before a kill go
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 
@@ -18,7 +18,7 @@ from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMess
 from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.entities import split
-from merlin.bot.handlers.admin import ANEW, short
+from merlin.bot.handlers.admin import ANEW, act_button
 from merlin.bot.handlers.changes import solving
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.outbox import OutboxSender
@@ -29,137 +29,6 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference
 from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices
-
-Told = Mapping[str, object]
-
-
-def _job(told: Told) -> tuple[str, str]:
-    job = str(told.get("job", ""))
-    return "admin-to-job", f"a-job:{job}:{ANEW}" if job.isdecimal() else f"a-jobs:0:{ANEW}"
-
-
-def _jobs(_told: Told) -> tuple[str, str]:
-    return "admin-jobs", f"a-jobs:0:{ANEW}"
-
-
-def _models(told: Told) -> tuple[str, str]:
-    dataset = told.get("dataset")
-    if not isinstance(dataset, str):
-        return "admin-models", f"a-models:{ANEW}"
-    return "admin-models", f"a-set:{short(dataset)}:0:{ANEW}"
-
-
-def _health(_told: Told) -> tuple[str, str]:
-    return "admin-health", f"a-health:{ANEW}"
-
-
-def _undo(told: Told) -> tuple[str, str]:
-    return "examples-undo", f"ex:undo:{told.get('commit', '')}:{ANEW}"
-
-
-def _changes(_told: Told) -> tuple[str, str]:
-    return "examples-changes", f"ex:changes:0:{ANEW}"
-
-
-def _change(told: Told) -> tuple[str, str]:
-    return "examples-changes", f"ex:change:{told.get('change', '')}:{ANEW}"
-
-
-def _proposals(_told: Told) -> tuple[str, str]:
-    return "admin-examples", f"ex:queue:0:{ANEW}"
-
-
-def _person(told: Told) -> tuple[str, str]:
-    number = str(told.get("to", "")).removeprefix("user:")
-    return "admin-users", f"a-user:{number}:{ANEW}" if number.isdecimal() else f"a-users:0:{ANEW}"
-
-
-def _plan(_told: Told) -> tuple[str, str]:
-    return "bot-button-plan", "plan"
-
-
-def _purchase(told: Told) -> tuple[str, str]:
-    return "pay-button-order-of", f"a-buy:{told.get('purchase', '')}:{ANEW}"
-
-
-def _payments(_told: Told) -> tuple[str, str]:
-    return "admin-payments", f"a-pay:{ANEW}"
-
-
-def _buyer(told: Told) -> tuple[str, str]:
-    return "pay-button-purchases", f"a-buys:{told.get('user', '')}:0:{ANEW}"
-
-
-_WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
-    "notice-failed": _job,
-    "notice-late": _job,
-    "notice-status": _job,
-    "notice-no-provider": _job,
-    "notice-forbidden": _job,
-    "notice-serving": _models,
-    "notice-gone": _models,
-    "notice-answer-gone": _models,
-    "notice-sunset": _models,
-    "notice-rejected": _jobs,
-    "notice-findings": _jobs,
-    "notice-answer-spent": _health,
-    "notice-answer-refused": _health,
-    "notice-provider": _health,
-    "notice-repository": _health,
-    "notice-no-branch": _health,
-    "notice-rewritten": _health,
-    "notice-disk": _health,
-    "notice-failing": _health,
-    "notice-conflict": _health,
-    "notice-unconfirmed": _health,
-    "notice-change-waits": _health,
-    "notice-deed-grant": _person,
-    "notice-deed-revoke": _person,
-    "notice-deed-block": _person,
-    "notice-deed-unblock": _person,
-    "notice-deed-promote": _models,
-    "notice-deed-rollback": _models,
-    "notice-deed-pin": _models,
-    "notice-deed-unpin": _models,
-    "notice-deed-cancel": _job,
-    "notice-change-committed": _undo,
-    "notice-change-refused": _changes,
-    "notice-change-parked": _change,
-    "notice-change-parked-of": _health,
-    "notice-proposal": _proposals,
-    "notice-paid": _plan,
-    "notice-payment-canceled": _plan,
-    "notice-refunded": _plan,
-    "notice-code-taken": _plan,
-    "notice-plan-gift": _plan,
-    "notice-plan-ends": _plan,
-    "notice-renewal-soon": _plan,
-    "notice-renewal-soon-stars": _plan,
-    "notice-renewal-failed": _plan,
-    "notice-renewal-over": _plan,
-    "notice-renewal-gone": _plan,
-    "notice-paid-nobody": _purchase,
-    "notice-code-taken-admins": _purchase,
-    "notice-payment-wrong": _purchase,
-    "notice-refund-refused": _purchase,
-    "notice-stars-refused": _purchase,
-    "notice-stars-unknown": _buyer,
-    "notice-stars-left": _buyer,
-    "notice-stars-missing": _payments,
-    "notice-payment-unread": _buyer,
-    "notice-sunset-assistant": _health,
-    "notice-sunset-transcription": _health,
-    "notice-sunset-vision": _health,
-}
-
-
-def act_button(notice: Notice, language: str) -> Button | None:
-    """Return the button to act on a notice, None where there is nothing to do."""
-    way = _WAYS.get(notice.key)
-    if way is None:
-        return None
-    key, data = way(notice.arguments)
-    return Button(text(language, key), data)
 
 
 def act_buttons(notice: Notice, language: str) -> tuple[tuple[Button, ...], ...]:
@@ -177,65 +46,59 @@ MOST_TOLD = 8
 _TO_ADMINS = (ADMINS, OTHERS)
 
 
-class NoticeRenderer:
-    """What notices become; every method runs within the store's work."""
-
-    def __init__(self, services: BotServices) -> None:
-        self._services = services
-
-    def letters(self, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
-        """Yield the messages to everybody whom these notices are for."""
-        for group in _grouped(notices):
-            told = [
-                editors_told_separately(EditorNewsFeed(self._services.db), each.key, each.arguments)
-                for each in group
+def letters_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
+    """Yield the messages to everybody whom these notices are for; within the store's work."""
+    for group in _grouped(notices):
+        told = [
+            editors_told_separately(EditorNewsFeed(services.db), each.key, each.arguments)
+            for each in group
+        ]
+        for chat_id in _readers(services, group):
+            # Who made the edit hears of it by itself, and not a second time as an admin.
+            news = [
+                each for each, heard in zip(group, told, strict=True) if str(chat_id) not in heard
             ]
-            for chat_id in self._readers(group):
-                # Who made the edit hears of it by itself, and not a second time as an admin.
-                news = [
-                    each
-                    for each, heard in zip(group, told, strict=True)
-                    if str(chat_id) not in heard
-                ]
-                if not news:
-                    continue
-                pages = split(self._page(news, self._services.language_of(chat_id)))
-                for place, page in enumerate(pages):
-                    more = f":{place}" if place else ""
-                    yield OutgoingMessage(
-                        f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page
-                    )
+            pages = split(_page(services, news, services.language_of(chat_id))) if news else ()
+            for place, page in enumerate(pages):
+                more = f":{place}" if place else ""
+                key = f"notice:{group[0].notice_id}:{chat_id}{more}"
+                yield OutgoingMessage(key, chat_id, page)
 
-    def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
-        notice = group[0]
-        if notice.to in _TO_ADMINS:
-            admins = self._services.roles.admins()
-            # Whom it was done to is told by a message of their own.
-            concerned = {str(each.arguments.get("to", "")) for each in group}
-            known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
-            return [each for each in admins if person_reference(each) not in known]
-        return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
-    def _page(self, group: Sequence[Notice], language: str) -> FormattedMessage:
-        told = list(dict.fromkeys(self._rendered(notice, language) for notice in group))
-        words = told[:MOST_TOLD]
-        if len(group) > 1:
-            words.insert(0, text(language, "admin-grouped", count=len(group)))
-        if len(told) > MOST_TOLD:
-            words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
-        return FormattedMessage("\n\n".join(words), buttons=act_buttons(group[0], language))
+def _readers(services: BotServices, group: Sequence[Notice]) -> Sequence[int]:
+    notice = group[0]
+    if notice.to in _TO_ADMINS:
+        # Whom it was done to is told by a message of their own.
+        concerned = {str(each.arguments.get("to", "")) for each in group}
+        known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
+        return [each for each in services.roles.admins() if person_reference(each) not in known]
+    return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
-    def _rendered(self, notice: Notice, language: str) -> str:
-        told = _spoken(notice.arguments, language)
-        if notice.to == OTHERS:
-            whom = {name: str(told[name]) for name in ("by", "to") if name in told}
-            named_ = {name: named(self._services, word, language) for name, word in whom.items()}
-            told = {**told, **named_}
-        try:
-            return text(language, notice.key, **told)
-        except (KeyError, ValueError, TypeError):
-            log.exception("a notice has no text", key=notice.key)
-            return text(language, "notice-untranslated", name=notice.key)
+
+def _page(services: BotServices, group: Sequence[Notice], language: str) -> FormattedMessage:
+    told = list(dict.fromkeys(_rendered(services, notice, language) for notice in group))
+    words = told[:MOST_TOLD]
+    if len(group) > 1:
+        words.insert(0, text(language, "admin-grouped", count=len(group)))
+    if len(told) > MOST_TOLD:
+        words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
+    return FormattedMessage("\n\n".join(words), buttons=act_buttons(group[0], language))
+
+
+def _rendered(services: BotServices, notice: Notice, language: str) -> str:
+    told = dict(notice.arguments)
+    amount = read_amount(str(told.get("amount", "")))
+    if amount is not None:
+        # As people say it: "299.00 RUB" is 299 ₽.
+        told["amount"] = amount.format(language)
+    if notice.to == OTHERS:
+        for name in told.keys() & {"by", "to"}:
+            told[name] = named(services, str(told[name]), language)
+    try:
+        return text(language, notice.key, **told)
+    except (KeyError, ValueError, TypeError):
+        log.exception("a notice has no text", key=notice.key)
+        return text(language, "notice-untranslated", name=notice.key)
 
 
 def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
@@ -254,12 +117,6 @@ def _doer(notice: Notice) -> str:
     return str(notice.arguments.get("by", "")) if notice.to == OTHERS else ""
 
 
-def _spoken(told: Mapping[str, object], language: str) -> Mapping[str, object]:
-    """Return the arguments with the amount as people say it: "299.00 RUB" is 299 ₽."""
-    amount = read_amount(str(told.get("amount", "")))
-    return told if amount is None else {**told, "amount": amount.format(language)}
-
-
 AT_ONCE = 100
 
 
@@ -269,7 +126,6 @@ class NoticeSender:
     def __init__(self, services: BotServices, sender: OutboxSender) -> None:
         self._services = services
         self._sender = sender
-        self._bulletin = NoticeRenderer(services)
         self._on_the_way: dict[int, asyncio.Task[None]] = {}
 
     async def round(self) -> None:
@@ -295,12 +151,9 @@ class NoticeSender:
         return Notices(self._services.db).waiting(AT_ONCE, lately)
 
     def _hand_over(self) -> None:
-        mine = [
-            notice
-            for notice in self._waiting()
-            if Notices(self._services.db).handed_over(notice.notice_id)
-        ]
-        Outbox(self._services.db, self._services.bot_id).put(list(self._bulletin.letters(mine)))
+        services, notices = self._services, Notices(self._services.db)
+        mine = [each for each in self._waiting() if notices.handed_over(each.notice_id)]
+        Outbox(services.db, services.bot_id).put(list(letters_of(services, mine)))
 
     async def _deliver(self, chat_id: int, waiting: Sequence[QueuedMessage]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""/admin and what the admins' screens are made of, and who may see which.
+"""/admin, health, and what the admins' screens are made of; who may see which.
 
     home -> examples | jobs | models | users | payments | broadcast | health
 
@@ -9,23 +9,29 @@ button's data, so that what is asked for is checked where it is carried out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.datasets import ServingView, names, serving
+from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, SunsetView, health
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.menu import View
-from merlin.core import i18n
+from merlin.core import i18n, money
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button, button_rows
-from merlin.core.i18n import keys
+from merlin.core.formatted_text import Button, FormattedMessage, button_rows
+from merlin.core.heartbeat import describe_step
+from merlin.core.i18n import keys, text
 from merlin.core.permissions import Authority, Permission
 from merlin.db import audit
+from merlin.db.notices import Notice
+
+T = TypeVar("T")
 
 # The mark of a button under a message that is to stay: what it shows comes as a new one.
 ANEW = "n"
@@ -56,6 +62,31 @@ def require_role(permission: Permission, act: Act) -> Act:
         return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
 
     return checked
+
+
+async def follow(context: BotContext, permission: Permission, act: Act, again: Act) -> None:
+    """Show what `act` says; keep it up to date by `again` while it has a button to refresh it."""
+    seen: list[View] = []
+
+    def first(context: BotContext) -> View:
+        seen.append(act(context))
+        return seen[-1]
+
+    def is_open(page: FormattedMessage) -> bool:
+        refresh = context.translate("admin-refresh")
+        return any(each.label == refresh for row in page.buttons for each in row)
+
+    def look() -> tuple[FormattedMessage, bool] | None:
+        try:
+            page = again(context).page if authority(context).may(permission) else None
+        except MerlinError:
+            return None
+        return None if page is None else (page, is_open(page))
+
+    await context.show(lambda: require_role(permission, first)(context))
+    page = seen[-1].page if seen else None
+    if page is not None and context.arguments[-1:] != (ANEW,) and is_open(page):
+        context.bot_data.watches.add(context.chat_id, context.message_id, look, page)
 
 
 def add_admin_handlers(
@@ -106,12 +137,23 @@ def short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:_SHORT]
 
 
-def dataset_of(context: BotContext, permission: Permission, place: int = 0) -> str:
+def marked(
+    context: BotContext,
+    found: Iterable[T],
+    name: Callable[[T], str] = str,
+    place: int = 0,
+    key: str = "bot-button-old",
+) -> T:
+    """Return which of these a button names by the short form of its name. Raises NotFound."""
+    for each in found:
+        if short(name(each)) == context.argument(place):
+            return each
+    raise NotFound("nothing of this name", key)
+
+
+def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    for name in datasets(context, permission):
-        if short(name) == context.argument(place):
-            return name
-    raise NotFound("no such dataset", "admin-no-dataset")
+    return marked(context, datasets(context, permission), key="admin-no-dataset")
 
 
 def datasets(context: BotContext, permission: Permission) -> list[str]:
@@ -188,6 +230,175 @@ def to_admin_home(context: BotContext) -> tuple[Button, ...]:
     return (menu.button(context, *HOME),)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A button under some notices; its data may name the argument that the notice must have."""
+
+    label: str
+    data: str
+    notices: str
+    otherwise: str = ""
+
+
+_WAYS = (
+    _Way(
+        "admin-to-job",
+        "a-job:{job}",
+        "failed late status no-provider forbidden deed-cancel",
+        "a-jobs:0",
+    ),
+    _Way("admin-jobs", "a-jobs:0", "rejected findings"),
+    _Way(
+        "admin-models",
+        "a-set:{dataset}:0",
+        "serving gone answer-gone sunset deed-promote deed-rollback deed-pin deed-unpin",
+        "a-models",
+    ),
+    _Way(
+        "admin-health",
+        "a-health",
+        "answer-spent answer-refused provider repository no-branch rewritten disk failing conflict"
+        " unconfirmed change-waits change-parked-of sunset-assistant sunset-transcription"
+        " sunset-vision",
+    ),
+    _Way(
+        "admin-users",
+        "a-user:{to}",
+        "deed-grant deed-revoke deed-block deed-unblock",
+        "a-users:0",
+    ),
+    _Way("examples-undo", "ex:undo:{commit}", "change-committed"),
+    _Way("examples-changes", "ex:changes:0", "change-refused"),
+    _Way("examples-changes", "ex:change:{change}", "change-parked"),
+    _Way("admin-examples", "ex:queue:0", "proposal"),
+    _Way(
+        "bot-button-plan",
+        "plan",
+        "paid payment-canceled refunded code-taken plan-gift plan-ends renewal-soon"
+        " renewal-soon-stars renewal-failed renewal-over renewal-gone",
+    ),
+    _Way(
+        "pay-button-order-of",
+        "a-buy:{purchase}",
+        "paid-nobody code-taken-admins payment-wrong refund-refused stars-refused",
+    ),
+    _Way("pay-button-purchases", "a-buys:{user}:0", "stars-unknown stars-left payment-unread"),
+    _Way("admin-payments", "a-pay", "stars-missing"),
+)
+_WAY_BY_KEY = {f"notice-{name}": way for way in _WAYS for name in way.notices.split()}
+
+
+def act_button(notice: Notice, language: str) -> Button | None:
+    """Return the button to act on a notice, None where there is nothing to do."""
+    way, told = _WAY_BY_KEY.get(notice.key), notice.arguments
+    if way is None:
+        return None
+    dataset, data = told.get("dataset"), way.data
+    fields = {name: str(told.get(name, "")) for name in ("commit", "change", "purchase", "user")}
+    fields |= {"job": str(told.get("job", "")), "to": str(told.get("to", ""))}
+    fields["to"] = fields["to"].removeprefix("user:")
+    is_known = {
+        "a-job:{job}": fields["job"].isdecimal(),
+        "a-user:{to}": fields["to"].isdecimal(),
+        "a-set:{dataset}:0": isinstance(dataset, str),
+    }
+    data = data if is_known.get(data, True) else way.otherwise
+    data = data.format(**fields, dataset=short(str(dataset)))
+    return Button(text(language, way.label), data if data == "plan" else f"{data}:{ANEW}")
+
+
+_MOST_ALARMS = 5
+_GIB = 2**30
+
+
+def show_health(context: BotContext) -> View:
+    """Show how Merlin does, and what was told last."""
+    told = health(*performer(context), _MOST_ALARMS)
+    parts = (
+        "\n".join(_process(context, each, told.now) for each in told.processes),
+        "\n".join(_queues(context, told)),
+        "\n".join(_budget(context, each) for each in told.budget),
+        "\n".join(_sunset(context, each) for each in told.sunsets),
+        _disk(context, told.disk),
+        "\n".join(_alarms(context, told.alarms)),
+    )
+    # The buttons to act on the newest alarms, each once.
+    found = [act_button(notice, context.language) for notice in reversed(told.alarms)]
+    ways = {each.label: each for each in found if each and "a-health" not in each.data}
+    acts = tuple(ways.values())[-3:]
+    rows = menu.rows(context, acts, ("admin-refresh", "a-health"), HOME)
+    return menu.card(context.translate("admin-health"), *parts, rows=rows)
+
+
+def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:
+    name = f"{seen.process} ({seen.host})"
+    if seen.alive:
+        step, up = describe_step(context.language, seen.step), _long(context, now - seen.since)
+        return context.translate("health-alive", sign="🟢", name=name, step=step, up=up)
+    ago = _long(context, now - seen.at)
+    return context.translate("health-silent", sign="🔴", name=name, ago=ago)
+
+
+def _long(context: BotContext, span: timedelta) -> str:
+    """Return a length of time in its largest unit."""
+    seconds = max(int(span.total_seconds()), 0)
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return context.translate(f"health-{unit}", count=seconds // length)
+    return context.translate("health-seconds", count=seconds)
+
+
+def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
+    waiting = [
+        context.translate(
+            "health-waits",
+            queue=context.translate(f"health-queue-{each.name}"),
+            count=each.waiting,
+            age=_long(context, told.now - (each.oldest or told.now)),
+        )
+        for each in told.queues
+        if each.waiting
+    ]
+    yield from waiting or [context.translate("health-nothing-waits")]
+    yield context.translate("health-failures", **told.failures)
+
+
+def _budget(context: BotContext, seen: BudgetView) -> str:
+    spent = money.format_cost(context.language, seen.spent_micro, seen.currency)
+    told = {"provider": seen.provider, "spent": spent}
+    if seen.cap_micro is None:
+        return context.translate("health-spent", **told)
+    left = money.format_cost(
+        context.language, max(seen.cap_micro - seen.spent_micro, 0), seen.currency
+    )
+    return context.translate("health-spent-of", **told, left=left)
+
+
+def _sunset(context: BotContext, seen: SunsetView) -> str:
+    told = {"model": seen.model, "used": seen.used_for, "date": seen.ends.isoformat()}
+    return context.translate("health-sunset", **told, days=seen.days_left)
+
+
+def _disk(context: BotContext, disk: DiskView | None) -> str:
+    if disk is None:
+        return ""
+    free, share = f"{disk.free / _GIB:.1f}", f"{disk.free / disk.total * 100:.0f}"
+    return context.translate("health-disk", free=free, share=share)
+
+
+def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
+    if alarms:
+        yield context.translate("health-alarms")
+    for notice in alarms:
+        at = when(context, notice.created_at)
+        try:
+            words = context.translate(notice.key, **notice.arguments)
+        except (KeyError, ValueError, TypeError):
+            words = notice.key
+        yield f"{at}  {cut(words)}"
+
+
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(application, commands={"admin": admin_home}, buttons={"a-home": admin_home})
+    add_admin_handlers(application, Permission.USERS, {"a-health": show_health})

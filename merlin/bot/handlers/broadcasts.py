@@ -11,15 +11,15 @@ from functools import partial
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
 from merlin.app.inbox import Dialog
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.entities import PART_UNITS
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, require_role
+from merlin.bot.handlers.admin import add_admin_handlers, follow
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 from merlin.db.audit import Audit
@@ -133,39 +133,6 @@ def progress_screen(context: BotContext) -> View:
     return menu.card(context.translate("admin-broadcast"), words, rows=rows)
 
 
-async def watched(context: BotContext) -> None:
-    """Show how far a broadcast is, and keep that up to date for a while."""
-    await _show_and_follow(context, progress_screen)
-
-
-async def sent(context: BotContext) -> None:
-    """Begin to send, and show how far it is."""
-    await _show_and_follow(context, send)
-
-
-async def _show_and_follow(context: BotContext, act: Act) -> None:
-    seen: list[View] = []
-
-    def keep(context: BotContext) -> View:
-        seen.append(act(context))
-        return seen[-1]
-
-    await context.show(lambda: require_role(Permission.BROADCAST, keep)(context))
-    page = seen[-1].page if seen else None
-    if page is not None:
-        context.bot_data.watches.add(
-            context.chat_id, context.message_id, partial(_look, context), page
-        )
-
-
-def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
-    if not admin.authority(context).may(Permission.BROADCAST):
-        return None
-    page = progress_screen(context).page
-    is_open = _cast(context).state is BroadcastState.RUNNING
-    return None if page is None else (page, is_open)
-
-
 def ask_stop(context: BotContext) -> View:
     """Ask whether it is to be stopped."""
     number_ = _cast(context).broadcast_id
@@ -192,4 +159,9 @@ def register(application: BotApplication) -> None:
         "a-cast-stop-yes": stop,
     }
     add_admin_handlers(application, Permission.BROADCAST, buttons, {WRITING: written})
-    add_handlers(application, buttons={"a-cast": watched, "a-cast-yes": sent})
+    # How far it is, is kept up to date for a while.
+    watch = partial(follow, permission=Permission.BROADCAST, again=progress_screen)
+    shown = {"a-cast": progress_screen, "a-cast-yes": send}
+    add_handlers(
+        application, buttons={verb: partial(watch, act=act) for verb, act in shown.items()}
+    )

@@ -23,7 +23,7 @@ from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, performer, require_role, short
+from merlin.bot.handlers.admin import add_admin_handlers, follow, performer, require_role, short
 from merlin.bot.menu import View
 from merlin.bot.rendering import sparkline
 from merlin.core import money
@@ -213,35 +213,6 @@ def _title(context: BotContext, job: JobDetails) -> str:
     return context.translate("admin-job", job=job.id, build=job.build)
 
 
-async def watch_job(context: BotContext) -> None:
-    """Show one job, and keep it up to date for a while."""
-    seen: list[View] = []
-
-    def act(context: BotContext) -> View:
-        seen.append(show_job(context))
-        return seen[-1]
-
-    await context.show(lambda: require_role(Permission.WATCH, act)(context))
-    page = seen[-1].page if seen else None
-    if page is not None and context.arguments[-1:] != (admin.ANEW,) and _is_open(page, context):
-        context.bot_data.watches.add(
-            context.chat_id, context.message_id, partial(_look, context), page
-        )
-
-
-def _look(context: BotContext) -> tuple[FormattedMessage, bool] | None:
-    """Return how the job stands now, None where the person may not see it any more."""
-    try:
-        page = show_job(context).page
-    except MerlinError:
-        return None
-    return None if page is None else (page, _is_open(page, context))
-
-
-def _is_open(page: FormattedMessage, context: BotContext) -> bool:
-    return (menu.button(context, "admin-refresh", f"a-job:{context.number()}"),) in page.buttons
-
-
 async def pictured(context: BotContext) -> None:
     """Send a job's losses as a picture; it is drawn beside the database's work."""
 
@@ -298,6 +269,8 @@ def register(application: BotApplication) -> None:
         "a-cancel": ask_cancel_job,
         "a-cancel-yes": cancel_job,
     }
+    # A job that goes on is kept up to date for a while.
+    watch = partial(follow, permission=Permission.WATCH, act=show_job, again=show_job)
     add_admin_handlers(application, Permission.WATCH, watching)
     add_admin_handlers(application, Permission.LAUNCH, launching)
-    add_handlers(application, buttons={"a-job": watch_job, "a-losses": pictured})
+    add_handlers(application, buttons={"a-job": watch, "a-losses": pictured})

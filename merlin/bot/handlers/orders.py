@@ -82,7 +82,7 @@ async def pay(context: BotContext) -> None:
 
 def _ordered(context: BotContext) -> Asked:
     """Store the order. Raises NotFound, Refused."""
-    plan, mark = plan_at(context, context.argument(0)), context.argument(1)
+    plan, mark = plan_at(context), context.argument(1)
     promo = promo_at(context, mark) if mark else None
     if mark and promo is None:
         raise NotFound("no such code", "promo-unknown")

@@ -10,10 +10,10 @@ Stars go back whole. What was granted is taken back by the ledger, with the mone
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from merlin.account.users import User, Users
@@ -23,7 +23,7 @@ from merlin.app.payments import PaymentDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
-from merlin.billing.plan import Plan, plan_named
+from merlin.billing.plan import plan_named
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
@@ -70,10 +70,8 @@ def _gives(context: BotContext, promo: Promo) -> str:
 
 def _of(context: BotContext) -> Listed:
     """Return the code that a button names. Raises NotFound."""
-    for each in payments.list_codes(context.billing, admin.actor(context)):
-        if short(each.promo.code) == context.argument(0):
-            return each
-    raise NotFound("no such code", "promo-unknown")
+    found = payments.list_codes(context.billing, admin.actor(context))
+    return admin.marked(context, found, lambda each: each.promo.code, key="promo-unknown")
 
 
 def show_code(context: BotContext) -> View:
@@ -124,24 +122,18 @@ def choose_code_plan(context: BotContext) -> View:
 
 def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
-    plan = _plan(context, short, context.argument(0))
+    plan = admin.marked(context, context.services.plans[1:], attrgetter("name"))
     context.wait(Dialog(ADDING, {"plan": plan.name}))
     title = plan.titled(context.language)
     return menu.form(context, "pay-admin-code-write", "a-codes:0", title=title)
 
 
-def _plan(context: BotContext, name: Callable[[str], str], wanted: object) -> Plan:
-    """Return the plan whose name reads so. Raises NotFound; the first one everybody has."""
-    for each in context.services.plans[1:]:
-        if name(each.name) == wanted:
-            return each
-    raise NotFound("no such plan", "bot-button-old")
-
-
 def add_code(context: BotContext) -> View:
     """Make the code that was written. Raises Refused for one that is none."""
     found = _WRITTEN.fullmatch(context.text.strip())
-    plan = _plan(context, str, context.dialog_values.get("plan"))
+    plan = plan_named(context.services.plans[1:], context.dialog_values.get("plan", ""))
+    if plan is None:
+        raise NotFound("no such plan", "bot-button-old")
     if found is None:
         raise Refused("not understood", "pay-admin-code-wrong")
     code, count, percent, most = found.groups()

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
+from operator import attrgetter
+from typing import TypeVar
 
 from merlin.app import users
 from merlin.app.inbox import Dialog
@@ -29,6 +32,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
 
+E = TypeVar("E", bound=StrEnum)
 FINDING = f"{admin.STEP}find"
 _DEEDS = 5
 
@@ -224,7 +228,7 @@ def choose_format(context: BotContext) -> View:
 
 def choose_amount(context: BotContext) -> View:
     """Ask how many; a number may be written too."""
-    person, kind = person_of(context), _format(context)
+    person, kind = person_of(context), _named(context, Format)
     context.wait(Dialog(AMOUNT, {"user": person.id, "format": kind.value}))
     return _asks_amount(context, person, kind, "people-ask-amount")
 
@@ -237,19 +241,18 @@ def _asks_amount(context: BotContext, person: UserView, kind: Format, key: str) 
     return menu.card(called(context, person), context.translate(key, most=MOST), rows=rows)
 
 
-def _format(context: BotContext) -> Format:
-    """Return the format that a button names. Raises NotFound."""
+def _named(context: BotContext, kind: type[E]) -> E:
+    """Return the format or role that a button names. Raises NotFound."""
     try:
-        return Format(context.argument(1))
+        return kind(context.argument(1))
     except ValueError:
-        raise NotFound("no such format", "bot-button-old") from None
+        raise NotFound(f"no such {kind.__name__}", "bot-button-old") from None
 
 
 def written_amount(context: BotContext) -> View:
     """Take the amount that was written."""
-    said = context.dialog_values
-    person = users.get(*performer(context), int(said.get("user", 0)))
-    kind, words = Format(said["format"]), context.text.strip()
+    said, words = context.dialog_values, context.text.strip()
+    person, kind = users.get(*performer(context), int(said.get("user", 0))), Format(said["format"])
     is_number = words.isascii() and words.isdecimal() and len(words) < len(str(MOST)) + 1
     if not is_number or not 1 <= int(words) <= MOST:
         return _asks_amount(context, person, kind, "people-amount-wrong")
@@ -259,7 +262,7 @@ def written_amount(context: BotContext) -> View:
 
 def choose_question_days(context: BotContext) -> View:
     """Ask for how long."""
-    return _asks_days(context, person_of(context), _format(context), _amount(context))
+    return _asks_days(context, person_of(context), _named(context, Format), _amount(context))
 
 
 def _amount(context: BotContext) -> int:
@@ -286,7 +289,7 @@ def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[Button
 
 def ask_gift(context: BotContext) -> View:
     """Ask whether the gift is meant."""
-    person, kind, amount = person_of(context), _format(context), _amount(context)
+    person, kind, amount = person_of(context), _named(context, Format), _amount(context)
     days = _question_days(context)
     words = context.translate(
         "people-ask-gift",
@@ -306,7 +309,7 @@ def _question_days(context: BotContext) -> int:
 
 def give_questions(context: BotContext) -> View:
     """Give the questions, and tell the person."""
-    user_id, kind, amount = context.number(), _format(context), _amount(context)
+    user_id, kind, amount = context.number(), _named(context, Format), _amount(context)
     days, once = _question_days(context), f"update:{context.number(4) or context.update_id}"
     users.give_questions(*performer(context), user_id, kind, amount, days, once=once)
     return _card(context, user_id, "people-given")
@@ -330,11 +333,8 @@ def choose_gift_plan(context: BotContext) -> View:
 
 def _plan(context: BotContext) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
-    mark = context.argument(1)
-    for each in context.services.plans[1:]:
-        if not each.is_pack and short(each.name) == mark:
-            return each
-    raise NotFound("no such plan", "bot-button-old")
+    plans = [each for each in context.services.plans[1:] if not each.is_pack]
+    return admin.marked(context, plans, attrgetter("name"), 1)
 
 
 def choose_plan_days(context: BotContext) -> View:
@@ -406,24 +406,13 @@ def _datasets(context: BotContext) -> list[str]:
 
 def _scope(context: BotContext, place: int, known: Sequence[str] = ()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
-    mark = context.argument(place)
-    for name in {*_datasets(context), *known}:
-        if short(name) == mark:
-            return name
-    raise NotFound("no such dataset", "admin-no-dataset")
-
-
-def _role(context: BotContext) -> Role:
-    """Return the role that a button names. Raises NotFound."""
-    try:
-        return Role(context.argument(1))
-    except ValueError:
-        raise NotFound("no such role", "bot-button-old") from None
+    found = {*_datasets(context), *known}
+    return admin.marked(context, found, place=place, key="admin-no-dataset")
 
 
 def ask_role(context: BotContext) -> View:
     """Ask whether the role is meant."""
-    person, role = another(context), _role(context)
+    person, role = another(context), _named(context, Role)
     scope = _scope(context, 2) if role is Role.TEACHER else None
     told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
     words = context.translate("people-ask-grant", who=called(context, person), role=told)
@@ -433,7 +422,7 @@ def ask_role(context: BotContext) -> View:
 
 def grant(context: BotContext) -> View:
     """Give the role."""
-    role = _role(context)
+    role = _named(context, Role)
     scope = _scope(context, 2) if role is Role.TEACHER else None
     users.grant_role(*performer(context), context.number(), role, scope)
     return _card(context, context.number(), "people-granted")

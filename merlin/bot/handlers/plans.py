@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
@@ -27,7 +28,7 @@ from merlin.billing.quota import Gift, Quotas
 from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.admin import marked, short
 from merlin.bot.handlers.answering import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines
 from merlin.bot.menu import View
@@ -50,13 +51,11 @@ def buyer(context: BotContext) -> Actor:
     return Actor.person(context.user_id, Authority())
 
 
-def plan_at(context: BotContext, mark: str) -> Plan:
-    """Return what may be bought or tried and is named so by a button. Raises NotFound."""
-    for plan in context.services.plans:
-        is_there = plan.offer.is_sold or plan.offer.trial_days
-        if is_there and short(plan.name) == mark:
-            return plan
-    raise NotFound("no such plan", "bot-button-old")
+def plan_at(context: BotContext) -> Plan:
+    """Return what may be bought or tried and is named by a button. Raises NotFound."""
+    plans = context.services.plans
+    found = [each for each in plans if each.offer.is_sold or each.offer.trial_days]
+    return marked(context, found, attrgetter("name"))
 
 
 def my_plan(context: BotContext) -> CurrentPlan:
@@ -232,9 +231,7 @@ def _renewal_button(context: BotContext, of: Plan, renewal: Renewal) -> Button:
 def offer(context: BotContext) -> View:
     """Show one plan or pack. Raises NotFound for one that is not offered any more."""
     mark = context.argument(1)
-    return offered(
-        context, plan_at(context, context.argument(0)), promo_at(context, mark) if mark else None
-    )
+    return offered(context, plan_at(context), promo_at(context, mark) if mark else None)
 
 
 def promo_at(context: BotContext, mark: str) -> Promo | None:
@@ -328,7 +325,7 @@ def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
 
 def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
-    of = plan_at(context, context.argument(0))
+    of = plan_at(context)
     days = start_trial(context.billing, buyer(context), of.name)
     title = of.titled(context.language)
     words = context.translate("pay-tried", title=title, days=days)
