@@ -33,22 +33,20 @@ from merlin.bot.context import (
     is_awaited,
 )
 from merlin.bot.handlers import (
-    about,
     admin,
     broadcasts,
     examples,
     feedback,
     groups,
     jobs,
-    model_choice,
     models,
     orders,
     payments,
     people,
     plans,
-    presets,
     profile,
     questions,
+    session_choices,
     sessions,
     start,
 )
@@ -64,12 +62,12 @@ _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 _HANDLERS = (
     start,
+    session_choices,
     sessions,
     groups,
     profile,
     plans,
     orders,
-    about,
     feedback,
     admin,
     examples,
@@ -78,8 +76,6 @@ _HANDLERS = (
     people,
     payments,
     broadcasts,
-    model_choice,
-    presets,
     questions,
 )
 

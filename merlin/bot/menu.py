@@ -5,7 +5,7 @@ A screen is a `View`. Its buttons are declared with it, and their data leads to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
@@ -13,7 +13,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
 if TYPE_CHECKING:
-    from merlin.bot.context import BotContext
+    from merlin.bot.context import Act, BotContext
 
 PAGE_SIZE = 8
 CANCEL = ("button-cancel", "cancel")
@@ -94,6 +94,11 @@ def error_view(context: BotContext, error: MerlinError, *wanted: Entry | Sequenc
     """Return a view of an error's reason: over the chat for a button, else with rows."""
     words = context.translate(error.key, **error.arguments)
     return alert(words, is_loud=True) if context.verb else message(context, words, *wanted)
+
+
+def by_argument(acts: Mapping[str, Act], usual: str = "") -> Act:
+    """Return the act of a button that does what its first argument says, `usual` without one."""
+    return lambda context: acts.get(context.argument(0) or usual, outdated)(context)
 
 
 def choice(label: str, data: str, *, is_chosen: bool) -> Button:

@@ -60,7 +60,7 @@ async def membership(context: BotContext) -> None:
     change = json_object(context.stored.body, "my_chat_member")
     status = json_object(change, "new_chat_member").get("status")
     if context.is_private:
-        await context.store.do(lambda: _blocked_or_not(context, status))
+        await context.store.do(lambda: _gone(context, status))
     elif json_object(change, "chat").get("type") not in _GROUPS:
         await context.end(UpdateState.REFUSED, "not a group")
     elif status in _PRESENT:
@@ -68,13 +68,6 @@ async def membership(context: BotContext) -> None:
         await context.show(lambda: _come(context))
     else:
         await context.store.do(lambda: _gone(context, status))
-
-
-def _blocked_or_not(context: BotContext, status: object) -> None:
-    if status in {"kicked", "left"}:
-        Users(context.db).unreachable(context.user_id)
-        Outbox(context.db, context.bot_id).drop(context.chat_id)
-    context.finish(UpdateState.ANSWERED, "membership")
 
 
 def _groups(context: BotContext) -> Groups:
@@ -100,9 +93,12 @@ def _come(context: BotContext) -> View:
 def _gone(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         Outbox(context.db, context.bot_id).drop(context.chat_id)
-        if _groups(context).get(context.chat_id) is None:
-            _groups(context).put(Group(context.chat_id))
-        _groups(context).left(context.chat_id)
+        if context.is_private:
+            Users(context.db).unreachable(context.user_id)
+        else:
+            if _groups(context).get(context.chat_id) is None:
+                _groups(context).put(Group(context.chat_id))
+            _groups(context).left(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
@@ -117,25 +113,24 @@ _MARK_LENGTH = 12
 
 
 async def settings(context: BotContext) -> None:
-    """Show the settings of the group to one of its administrators. Raises ChatUnreachable."""
-    if context.is_private:
+    """Show the settings of the group to one of its administrators, or do what a button says.
+
+    Raises ChatUnreachable.
+    """
+    if context.is_private and not context.verb:
         await context.say(context.translate("groups-settings-private"))
-        return
-    if not await _leads(context):
+    elif await _leads(context):
+        # Whether Telegram shows the bot every message of this group.
+        await context.calls.refresh_bot()
+        hears_all = context.bot.can_read_all_group_messages
+        hears_all = hears_all or await context.is_admin(context.bot.id)
+        show = _done if context.verb else _page
+        await context.show(lambda: show(context, hears_all=hears_all))
+    elif context.verb:
+        await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
+    else:
         words = context.translate("groups-leaders-only")
         await context.say(words, UpdateState.REFUSED, "not an administrator")
-        return
-    hears_all = await _hears_all(context)
-    await context.show(lambda: _page(context, hears_all=hears_all))
-
-
-async def pressed(context: BotContext) -> None:
-    """Do what a button of the settings says, if an administrator pressed it."""
-    if not await _leads(context):
-        await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
-        return
-    hears_all = await _hears_all(context)
-    await context.show(lambda: _done(context, hears_all=hears_all))
 
 
 async def _leads(context: BotContext) -> bool:
@@ -144,12 +139,6 @@ async def _leads(context: BotContext) -> bool:
         if address.is_anonymous:
             return True
     return await context.is_admin(context.user_id)
-
-
-async def _hears_all(context: BotContext) -> bool:
-    """Return whether Telegram shows the bot every message of this group."""
-    await context.calls.refresh_bot()
-    return context.bot.can_read_all_group_messages or await context.is_admin(context.bot.id)
 
 
 def _done(context: BotContext, *, hears_all: bool) -> View:
@@ -373,7 +362,12 @@ async def in_group(context: BotContext) -> bool:
         return True
     old_id, new_id = _migrated(context, "from"), _migrated(context, "to")
     if old_id or new_id:
-        await _move(context, old_id or context.chat_id, new_id or context.chat_id)
+
+        def move() -> None:
+            _groups(context).move(old_id or context.chat_id, new_id or context.chat_id)
+            context.finish(UpdateState.ANSWERED, "migrated")
+
+        await context.store.do(move)
         return False
     await context.learn_bot()
     group = at_home(context, await context.store.read(lambda: _group(context)))
@@ -391,14 +385,6 @@ async def in_group(context: BotContext) -> bool:
         await context.store.do(lambda: Users(context.db).met(asker))
         return await (_commanded(context) if context.command else _ask(context, address))
     return False
-
-
-async def _move(context: BotContext, old_id: int, new_id: int) -> None:
-    def work() -> None:
-        _groups(context).move(old_id, new_id)
-        context.finish(UpdateState.ANSWERED, "migrated")
-
-    await context.store.do(work)
 
 
 def at_home(context: BotContext, group: Group) -> Group:
@@ -491,4 +477,4 @@ def register(application: BotApplication) -> None:
     application.add_handler(InlineQueryHandler(callback_of(answer_inline)))
     mine = ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(ChatMemberHandler(callback_of(membership), mine))
-    add_handlers(application, commands={"settings": settings}, buttons={"group": pressed})
+    add_handlers(application, commands={"settings": settings}, buttons={"group": settings})

@@ -87,8 +87,9 @@ def _ordered(context: BotContext) -> Asked:
     if mark and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    if plan.offer.is_renewed:
-        _check_unrenewed(context, plan.name)
+    mine = plans.my_subscriptions(context.billing, buyer(context))
+    if plan.offer.is_renewed and any(each.plan == plan.name for each in mine.running):
+        raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
     purchase = acts.place_order(context.billing, buyer(context), wanted)
@@ -102,21 +103,14 @@ def expire(context: BotContext) -> None:
             payments.expire(context.billing, each)
 
 
-def _check_unrenewed(context: BotContext, name: str) -> None:
-    mine = plans.my_subscriptions(context.billing, buyer(context))
-    if any(each.plan == name for each in mine.running):
-        raise Refused(f"{name} renews itself", "pay-renews-already")
-
-
 def _again(context: BotContext) -> Asked:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
     purchase = acts.show_order(context.billing, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
-        raise Refused(
-            "not open", "pay-refused-paid" if purchase.state.is_paid else "pay-refused-old"
-        )
+        key = "pay-refused-paid" if purchase.state.is_paid else "pay-refused-old"
+        raise Refused("not open", key)
     return _claim(context, purchase)
 
 
@@ -144,13 +138,13 @@ async def _invoice(context: BotContext, asked: Asked) -> None:
     if asked.is_shown:
         await context.show(lambda: menu.alert(context.translate("pay-invoice-above")))
         return
-    key, request = "pay-invoice-below", stars_request(asked.purchase, context.language)
+    request = stars_request(asked.purchase, context.language)
     try:
         await StarsGateway(context.calls).send_invoice(context.place, request)
     except PaymentError:
-        key = "pay-no-invoice"
-    words, is_loud = context.translate(key), key == "pay-no-invoice"
-    await context.show(lambda: menu.alert(words, is_loud=is_loud))
+        await context.show(lambda: menu.refuse(context, "pay-no-invoice"))
+    else:
+        await context.show(lambda: menu.alert(context.translate("pay-invoice-below")))
 
 
 async def _link(context: BotContext, asked: Asked) -> None:

@@ -25,7 +25,6 @@ from merlin.billing.orders import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift, Quotas
-from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import marked, short
@@ -144,16 +143,22 @@ def plan(context: BotContext) -> View:
     if context.dialog is not None and context.verb:
         context.stop_waiting()
     goods = good_buttons(context)
-    renewed = [(each, renewal) for each in plans if (renewal := mine.renewal(each)) is not None]
+    renewals, renewed = [], []
+    for each in plans:
+        renewal, title = mine.renewal(each), each.titled(context.language)
+        if renewal is not None:
+            at = _moment(context, renewal.next_at)
+            renewed.append(context.translate("pay-renews", title=title, at=at))
+            label = context.translate("pay-button-renewal", title=title)
+            renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     parts = [*_mine(context, mine), _here(context, mine), _others(context, mine)]
-    parts.append("\n".join(_renewal_line(context, *each) for each in renewed))
-    parts.append(context.translate("pay-choose") if goods else "")
+    parts += ["\n".join(renewed), context.translate("pay-choose") if goods else ""]
     has_orders = bool(list_orders(context.billing, buyer(context), 1))
     return menu.message(
         context,
         "\n\n".join(filter(None, parts)),
         *goods,
-        *(_renewal_button(context, *each) for each in renewed),
+        *renewals,
         are_invites_on(context) and mine.plan is not UNLIMITED and ("invite-button", "invite"),
         (
             len(plans) > 1 and ("pay-button-code", "code"),
@@ -216,16 +221,6 @@ def _others(context: BotContext, mine: CurrentPlan) -> str:
             at, title = _moment(context, ends), each.titled(context.language)
             lines.append(context.translate("pay-other", title=title, at=at))
     return "\n".join(lines)
-
-
-def _renewal_line(context: BotContext, of: Plan, renewal: Renewal) -> str:
-    at, title = _moment(context, renewal.next_at), of.titled(context.language)
-    return context.translate("pay-renews", title=title, at=at)
-
-
-def _renewal_button(context: BotContext, of: Plan, renewal: Renewal) -> Button:
-    label = context.translate("pay-button-renewal", title=of.titled(context.language))
-    return Button(label, f"renewal:{renewal.renewal_id}")
 
 
 def offer(context: BotContext) -> View:

@@ -27,12 +27,12 @@ from merlin.bot.handlers.answering import (
     window_of,
     wish_of,
 )
-from merlin.bot.handlers.presets import chosen
 from merlin.bot.handlers.questions import own_turn
 from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, settle
+from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.streaming import TypingIndicator
-from merlin.chat.answer import AnswerObserver, Reply
+from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import (
     Candidate,
     ModelCatalogue,
@@ -71,7 +71,6 @@ class _Task:
     history: Sequence[Message]
     wish: ModelRequest
     first: Candidate | None
-    room_tokens: int
 
 
 async def sum_up(context: BotContext) -> None:
@@ -86,8 +85,14 @@ async def sum_up(context: BotContext) -> None:
     async with TypingIndicator(
         context.calls, context.place, context.services.pace.typing_s
     ) as typing:
-        summing = Summarizer(lambda asked: _ask(context, task, asked, typing), context.language)
-        summary = await summing.of(task.history, task.session.summary, task.room_tokens)
+
+        async def ask(asked: Message) -> Reply:
+            route = candidates(ModelCatalogue(context.db), context.store, task.wish, task.first)
+            return await context.bot_data.desk.reply(route, (asked,), typing)
+
+        summing = Summarizer(ask, context.language)
+        room_tokens = window_of(context, task.first) // _ROOM_SHARE
+        summary = await summing.of(task.history, task.session.summary, room_tokens)
 
     def prepare() -> Sequence[QueuedMessage]:
         _account(context, task.session, summing.replies, is_done=bool(summary))
@@ -116,35 +121,19 @@ def _open(context: BotContext) -> _Task | View:
     if refusal is not None:
         rows = rendering.answer_buttons(refusal.offer, 0, context.language)
         return replace(menu.message(context, refusal.note, *rows), is_new=True)
-    return _task(context, session)
+    wish = ModelRequest(
+        dataset=None,
+        chosen=None,
+        general=context.services.general,
+        system=context.translate("sum-system"),
+        assistant=context.services.assistant,
+    )
+    history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
+    return _Task(session, history, wish, first_candidate(ModelCatalogue(context.db), wish))
 
 
 def _sessions(context: BotContext) -> Sessions:
     return Sessions(context.db, context.bot_id)
-
-
-def _task(context: BotContext, session: Session) -> _Task:
-    services = context.services
-    wish = ModelRequest(
-        dataset=None,
-        chosen=None,
-        general=services.general,
-        system=context.translate("sum-system"),
-        assistant=services.assistant,
-    )
-    first = first_candidate(ModelCatalogue(context.db), wish)
-    return _Task(
-        session,
-        Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS),
-        wish,
-        first,
-        window_of(context, first) // _ROOM_SHARE,
-    )
-
-
-async def _ask(context: BotContext, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
-    route = candidates(ModelCatalogue(context.db), context.store, task.wish, task.first)
-    return await context.bot_data.desk.reply(route, (asked,), onlooker)
 
 
 def _goes_on(context: BotContext, old: Session, summary: str) -> View:

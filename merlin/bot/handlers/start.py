@@ -1,28 +1,47 @@
-"""/start with its deep links, /cancel, unknown commands; sign-in; who is blocked.
+"""/start with its deep links, /cancel, /help, /info, /privacy, /terms; sign-in; who is blocked.
 
     t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn>
     t.me/<bot>?start=go_<command> | ask_<token>
+    /info -> texts -> one of them -> its new words (a step) | taken away
 
 A browser that asks to be signed in needs a yes: only the person who opened the link can give it, in
 the private chat, once; what a button brings is a number, and the row says whose it is. Whom an
 admin has blocked gets no answers, but keeps the right to their own data.
+
+/help lists the commands in groups; those of admins and editors are listed for them alone. What
+changes by itself is told by the bot in any case: who answers, how long what is kept, and what the
+person has allowed. The rest are the operator's own words, by language.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
+from merlin import __version__
 from merlin.account.users import Users
 from merlin.app import sign_in
-from merlin.app.inbox import UpdateState
+from merlin.app.inbox import Dialog, UpdateState
+from merlin.app.proposals import has_consent
+from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
+from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, GuardGroup, add_guard, add_handlers
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.model_choice import open_course
+from merlin.bot.handlers.answering import answering, company, dataset_of
+from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
+from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
-from merlin.core.formatted_text import Button
+from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models
+from merlin.chat.sessions import Session, Sessions
+from merlin.core import i18n
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.permissions import Permission
+from merlin.db import audit
+from merlin.db.audit import Audit
 
 VERB, YES, NO = "login", "yes", "no"
 
@@ -159,11 +178,221 @@ async def unknown(context: BotContext) -> None:
     await context.say(context.translate("bot-unknown-command", command=f"/{context.command[:32]}"))
 
 
+_VERSION_LENGTH = 12
+
+
+def privacy(context: BotContext) -> View:
+    """Tell what is stored, who answers, and what the person has allowed."""
+    kept, is_given = context.services.retention, has_consent(*performer(context))
+    letters = max(kept.updates_days, kept.outgoing_days)
+    providers = [f"• {company(context, name)}" for name in context.services.answerers]
+    if providers:
+        providers.insert(0, context.translate("privacy-providers"))
+    parts = [
+        legal_text(Settings(context.db), PRIVACY, context.language),
+        context.translate("privacy-kept", turns=kept.turns_days, letters=letters),
+        "\n".join(providers),
+        _privacy_session(context),
+        context.translate("privacy-consent", state="given" if is_given else "none"),
+    ]
+    give, revoke = (
+        ("privacy-button-give", "consent:show"),
+        ("privacy-button-revoke", "consent:revoke"),
+    )
+    return menu.message(context, "\n\n".join(filter(None, parts)), revoke if is_given else give)
+
+
+def _privacy_session(context: BotContext) -> str:
+    session = Sessions(context.db, context.bot_id).open(context.place)
+    now = answering(context, session)
+    if now is None:
+        return ""
+    provider = company(context, now.provider)
+    by = "person" if session.provider else "bot"
+    return context.translate("privacy-session", model=now.title, provider=provider, by=by)
+
+
+def terms(context: BotContext) -> View:
+    """Tell the terms, and note which version of them the person was shown."""
+    words = legal_text(Settings(context.db), TERMS, context.language)
+    version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
+    Users(context.db).saw_terms(context.user_id, version)
+    return menu.message(context, words)
+
+
+INFO = "info"
+TEXTS = (INFO, PRIVACY, TERMS)
+WRITING = "own-words"
+
+
+def operator_text(context: BotContext, name: str) -> str:
+    """Return the operator's text, of another language where there is none in the person's."""
+    languages = (context.language, *LANGUAGES)
+    found = (Settings(context.db).get(f"{name}.{each}") for each in languages)
+    return next(filter(None, found), "")
+
+
+def _may_edit(context: BotContext) -> bool:
+    standing = context.roles.authority(context.user_id)
+    return context.is_private and standing.may(Permission.EDIT_TEXTS)
+
+
+def choose_text(context: BotContext) -> View:
+    """Show the texts, or ask for the new words of the one that a button names."""
+    if not _may_edit(context):
+        return menu.outdated(context)
+    if _is_text(context.arguments):
+        context.wait(Dialog(WRITING, {"text": list(context.arguments)}))
+        return _asks(context, ".".join(context.arguments))
+    context.stop_waiting()
+    rows = [
+        [Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES] for name in TEXTS
+    ]
+    return menu.say(context, "own-words-choose", *rows)
+
+
+def _is_text(words: object) -> bool:
+    return words in [(name, language) for name in TEXTS for language in LANGUAGES]
+
+
+def _asks(context: BotContext, name: str) -> View:
+    now = Settings(context.db).get(name)
+    words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
+    if now:
+        words = f"{words}\n\n{context.translate('own-words-now')}\n{now}"
+    drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
+    return menu.message(context, words, bool(now) and drop, menu.back_or_cancel("own"))
+
+
+def text_written(context: BotContext) -> View:
+    """Keep the words that were written."""
+    wanted = tuple(context.dialog_values.get("text", ()))
+    if not _may_edit(context) or not _is_text(wanted):
+        context.stop_waiting()
+        return menu.say(context, "bot-cancelled")
+    words = context.text.strip()
+    if not 0 < len(words) <= MOST_CHARACTERS:
+        return _asks(context, ".".join(wanted))
+    return _put(context, ".".join(wanted), words)
+
+
+def drop_text(context: BotContext) -> View:
+    """Take a text away; what it was stays in the audit."""
+    if not _may_edit(context) or not _is_text(context.arguments):
+        return menu.outdated(context)
+    return _put(context, ".".join(context.arguments), "")
+
+
+def _put(context: BotContext, name: str, words: str) -> View:
+    by = audit.person_reference(context.user_id)
+    before = Settings(context.db).get(name)
+    context.stop_waiting()
+    Settings(context.db).put(name, words, by)
+    Audit(context.db).note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
+    key = "own-words-kept" if words else "own-words-dropped"
+    return menu.say(context, key, menu.back("own"))
+
+
+def info(context: BotContext) -> View:
+    """Tell what there is to know, first of what answers here."""
+    session = Sessions(context.db, context.bot_id).open(context.place)
+    shown = list_serving_models(ModelCatalogue(context.db), dataset_of(context, session))
+    models = [_exhibit(context, each) for each in shown]
+    if not models:
+        general = "yes" if context.services.general else "no"
+        models = [context.translate("bot-info-no-model", general=general)]
+    version = context.translate("bot-info-version", version=__version__)
+    own = operator_text(context, INFO)
+    parts = [version, *models, _info_session(context, session), own]
+    parts.append(context.translate("bot-info-commands"))
+    edit = _may_edit(context) and ("own-words-edit", "own")
+    return menu.message(context, "\n\n".join(filter(None, parts)), edit)
+
+
+def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
+    serving, zone = exhibit.serving, context.zone
+    model = context.translate(
+        "bot-info-model",
+        dataset=serving.dataset,
+        build=serving.model.build_version,
+        model=serving.model.model_id,
+        trained=i18n.format_moment(serving.model.created_at, zone, context.language),
+        since=i18n.format_moment(serving.since, zone, context.language),
+    )
+    return "\n".join(
+        filter(
+            None,
+            [
+                model,
+                evaluation_words(exhibit.evaluation, context.language),
+                _against(context, exhibit),
+            ],
+        )
+    )
+
+
+def _against(context: BotContext, exhibit: ServingModel) -> str:
+    """Return how the model did beside the one before it, where both were asked the same."""
+    model, mine, catalogue = exhibit.serving.model, exhibit.evaluation, ModelCatalogue(context.db)
+    before = next(iter(catalogue.earlier(model.dataset)), None)
+    if mine is None or before is None:
+        return ""
+    other = catalogue.evaluation(before.model_row)
+    if other is None or not catalogue.overlap(model, before).is_same:
+        return ""
+    by = f"{mine.chrf - other.chrf:+.1f}".replace("-", "−")
+    return context.translate("bot-info-against", model=before.build_version, by=by)
+
+
+def _info_session(context: BotContext, session: Session) -> str:
+    now = answering(context, session)
+    dataset = dataset_of(context, session)
+    choices = {
+        "bot-info-session-model": now.title if now else "",
+        "bot-info-session-dataset": dataset or "",
+        "bot-info-session-preset": preset_name(context, session) if session.preset else "",
+        "bot-info-session-own": "yes" if session.system and not session.preset else "",
+    }
+    lines = [context.translate(key, name=name) for key, name in choices.items() if name]
+    return "\n".join([context.translate("bot-info-session"), *lines]) if lines else ""
+
+
+def show_help(context: BotContext) -> View:
+    """List the commands, those of the staff for them alone."""
+    language = context.language
+    groups = list(HELP_GROUPS)
+    staff = staff_commands(context.roles.authority(context.user_id))
+    if staff:
+        groups.append(("help-staff", staff))
+    shown, marks = text(language, "bot-help"), []
+    for key, names in groups:
+        head = text(language, key)
+        marks.append(Entity("bold", utf16_length(shown) + 2, utf16_length(head)))
+        lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
+        shown = "\n".join([f"{shown}\n\n{head}", *lines])
+    return View(FormattedMessage(f"{shown}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
+
+
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_guard(application, turn_away, GuardGroup.BLOCKED)
     add_handlers(
         application,
-        commands={"start": start, "cancel": cancel},
-        buttons={VERB: settle_login, "cancel": cancel},
+        commands={
+            "start": start,
+            "cancel": cancel,
+            "help": show_help,
+            "info": info,
+            "privacy": privacy,
+            "terms": terms,
+        },
+        buttons={
+            VERB: settle_login,
+            "cancel": cancel,
+            "privacy": privacy,
+            "terms": terms,
+            "own": choose_text,
+            "own-drop": drop_text,
+        },
+        steps={WRITING: text_written},
     )
