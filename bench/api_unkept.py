@@ -14,13 +14,14 @@ from fastapi import FastAPI
 
 from merlin.api.app import server_config
 from merlin.api.response_cache import ResponseCache
+from merlin.config import Config
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.connections import Server
 from merlin.core.log import set_up_logging
 from merlin.core.server import listen
 from merlin.db.database import open_database
 from merlin.db.writer import Writer
-from merlin.wiring.api import ApiSettings, services_of
+from merlin.wiring.api import services_of
 
 
 def main(state: Path, port: int) -> None:
@@ -31,7 +32,7 @@ def main(state: Path, port: int) -> None:
     )
     url = f"sqlite://{state}/merlin.db"
     with open_database(url) as database:
-        settings = ApiSettings(database=url, state_dir=state, listening=where)
+        settings = Config(database=url, state_dir=state, api=where)
         config = server_config(services_of(settings, Writer(database)), where)
         cast("FastAPI", config.app).state.catalogue.kept = ResponseCache(most_bytes=0)
         server = Server(config, lambda: None)

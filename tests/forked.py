@@ -12,13 +12,14 @@ import os
 import sys
 from pathlib import Path
 
+import uvloop
 from waiting import longest
 
 from merlin.cli import GROUPS
 
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (
-    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.models"),
+    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.context"),
     *("engine.main", "engine.trainers.recall.train"),
 )
 _OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")
@@ -90,9 +91,19 @@ def run(words, environment, log):
 
 def _serve(settings, environment, log):
     become(environment, log)
-    from merlin.wiring.bot import run_bot
+    from merlin.core.log import set_up_logging
 
-    run_bot(settings)
+    set_up_logging("bot")
+    uvloop.run(_until_signal(settings))
+
+
+async def _until_signal(settings):
+    from set_up import serve_bot
+
+    from merlin.core.server import notify
+    from merlin.wiring.bot import stop_on_signal
+
+    await serve_bot(settings, stop_on_signal(), notify)
 
 
 def become(environment, log):

@@ -12,8 +12,7 @@ import pytest
 import yaml
 from everything import everything
 
-from merlin.config import load
-from merlin.wiring.processes import credentials_of
+from merlin.config import credentials_of, load
 
 pytestmark = pytest.mark.unit
 

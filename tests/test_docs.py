@@ -20,10 +20,10 @@ from merlin import config
 from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
 from merlin.cli import GROUPS
+from merlin.config import process_names
 from merlin.dataset.schema import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine.pages import jobs as engine_pages
-from merlin.wiring.processes import names
 
 LANGUAGES = ("en", "ru")
 NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
@@ -122,7 +122,7 @@ def test_printed_sample_is_a_configuration_to_start_with(sample, tmp_path):
     (tmp_path / "config.yaml").write_text(sample, "utf-8")
     told = config.load(tmp_path / "config.yaml")
     assert told.repository.url == str(tmp_path / "merlin-datasets")
-    assert names(told) == ["engine", "daemon", "bot", "api"]
+    assert process_names(told) == ["engine", "daemon", "bot", "api"]
     assert [told.plans, told.telegram.admins, told.named_models] == [{}, (), ()]
 
 

@@ -15,10 +15,10 @@ from waiting import Deadline, longest, wait_until
 from world import Lab
 
 from merlin import __version__
+from merlin.cli.doctor import illness
 from merlin.core.server import free_ports
 from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.supervisor import Child, Supervisor
-from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.integration
 

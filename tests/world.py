@@ -17,9 +17,8 @@ from merlin.cli.status import status_record
 from merlin.config import load
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
+from merlin.wiring.context import opened, reading_context
 from merlin.wiring.daemon import services_of
-from merlin.wiring.database import opened
-from merlin.wiring.reading import reading_context
 
 KEY = "STAND_IN_KEY"
 DATASET = {

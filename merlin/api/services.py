@@ -74,7 +74,6 @@ class ApiServices(Context):
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
     limits: Allowed = field(default_factory=Allowed)
-    tell_keys: Callable[[], Awaitable[None]] | None = None
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)

@@ -56,8 +56,10 @@ GROUPS = {
     "provider": ("provider",),
     "users": ("users",),
     "billing": ("billing",),
-    "status": ("status", "health", "doctor"),
-    "setup": ("key", "config"),
+    "status": ("status",),
+    "doctor": ("health", "doctor"),
+    "key": ("key",),
+    "setup": ("config",),
 }
 
 app = typer.Typer(

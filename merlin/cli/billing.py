@@ -23,7 +23,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import UNDER_WAY, RefundState
 from merlin.billing.report import COLUMNS, Sum, export_rows, signed
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, configuration, reading
 from merlin.cli.output import (
     Since,
     Until,
@@ -39,12 +39,13 @@ from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles, stars
 
 if TYPE_CHECKING:
+    from merlin.app.actor import Actor
+    from merlin.app.context import Context
     from merlin.app.reconciliation import Reconciliation
     from merlin.billing.ledger import Entry
     from merlin.billing.promo_codes import Listed, Promo
     from merlin.billing.purchases import Purchase
     from merlin.billing.refunds import Refund
-    from merlin.wiring.billing import OpenBilling
 
 
 _BOM = "\ufeff"
@@ -64,15 +65,12 @@ def report(
 ) -> None:
     """Show what came in and went back by month, till and plan; payments of a test shop apart."""
     from merlin.app import payments
-    from merlin.app.actor import Actor
     from merlin.core.clock import zone_of
-    from merlin.wiring.billing import read_billing
 
-    settings = configuration(config)
-    zone = zone_of(settings.timezone)
-    first, last = day_bounds(settings, since, until)
-    with read_billing(settings) as opened:
-        found = payments.list_sums(opened.billing, Actor.operator(), first, last, zone)
+    with reading(config) as (ctx, actor):
+        zone = zone_of(ctx.timezone)
+        first, last = day_bounds(zone, since, until)
+        found = payments.list_sums(ctx.billing, actor, first, last, zone)
     if json:
         print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
@@ -118,13 +116,10 @@ def orders(
 ) -> None:
     """List orders, newest first."""
     from merlin.app import payments
-    from merlin.app.actor import Actor
-    from merlin.wiring.billing import read_billing
 
     named = state.value if state else ""
-    with read_billing(configuration(config)) as opened:
-        actor = Actor.operator()
-        found = payments.list_payments(opened.billing, actor, limit, "", named, user)
+    with reading(config) as (ctx, actor):
+        found = payments.list_payments(ctx.billing, actor, limit, "", named, user)
     shown = [_order_json(each) for each in found]
     if json:
         print_json({"orders": shown})
@@ -152,17 +147,13 @@ def export(
 ) -> None:
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
     from merlin.app import payments
-    from merlin.app.actor import Actor
     from merlin.core.clock import zone_of
-    from merlin.wiring.billing import read_billing
 
-    settings = configuration(config)
-    shop = settings.payments.yookassa
+    with reading(config) as (ctx, actor):
+        zone, shop = zone_of(ctx.timezone), ctx.selling.yookassa
+        rows = payments.list_entries(ctx.billing, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
-    with read_billing(settings) as opened:
-        ends = day_bounds(settings, since, until)
-        rows = payments.list_entries(opened.billing, Actor.operator(), *ends)
-    told = [*export_rows(rows, zone_of(settings.timezone), vat_code)]
+    told = [*export_rows(rows, zone, vat_code)]
     page = io.StringIO()
     writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
@@ -189,12 +180,10 @@ WAIT_S, LOOK_S = 30.0, 0.2
 
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
-    from merlin.app.actor import Actor
     from merlin.app.payments import show_payment
-    from merlin.wiring.billing import read_billing
 
-    with read_billing(configuration(config)) as opened:
-        found = show_payment(opened.billing, Actor.operator(), order)
+    with reading(config) as (ctx, actor):
+        found = show_payment(ctx.billing, actor, order)
     told = _order_json(found.purchase)
     told["ledger"] = [_entry_json(each) for each in found.entries]
     told["refunds"] = [_refund_json(each) for each in found.refunds]
@@ -257,16 +246,19 @@ def refund(
     json: AsJson = False,
 ) -> None:
     """Send money back, and take back what it bought; the api or the bot carries it out."""
-    from merlin.wiring.billing import change_billing
+    from merlin.app.actor import Actor
+    from merlin.wiring.context import command_context, opened
 
     if not reason.strip():
         raise Refused("no reason", "billing-refund-reason")
-    with change_billing(configuration(config)) as opened:
-        made = _wanted(opened, (order, grant), amount, reason, is_sure=yes)
+    settings = configuration(config)
+    with opened(settings) as database:
+        ctx, actor = command_context(settings, database), Actor.operator()
+        made = _wanted(ctx, actor, (order, grant), amount, reason, is_sure=yes)
         print_message(
             "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency
         )
-        now = made if no_wait else _outcome(opened, made)
+        now = made if no_wait else _outcome(ctx, made)
     if json:
         print_json(_refund_json(now))
     if now.state is RefundState.REFUSED:
@@ -276,7 +268,8 @@ def refund(
 
 
 def _wanted(
-    opened: OpenBilling,
+    ctx: Context,
+    actor: Actor,
     which: tuple[str, int | None],
     said: str | None,
     reason: str,
@@ -284,9 +277,8 @@ def _wanted(
     is_sure: bool,
 ) -> Refund:
     from merlin.app import payments
-    from merlin.app.actor import Actor
 
-    billing, actor = opened.billing, Actor.operator()
+    billing = ctx.billing
     details = payments.show_payment(billing, actor, which[0])
     if not details.rests:
         raise NotFound(f"{which[0]} is not paid", "billing-not-paid")
@@ -295,7 +287,7 @@ def _wanted(
     amount = None if said is None else _amount(said, rest.currency)
     if not is_sure:
         _ask(details.purchase, said or rest.decimal, rest.currency)
-    return opened.db.transact(
+    return ctx.db.transact(
         lambda: payments.request_refund(billing, actor, details, grant, amount, reason)
     )
 
@@ -316,11 +308,11 @@ def _ask(purchase: Purchase, amount: str, currency: Currency) -> None:
         raise Refused("not confirmed", "billing-refund-not-sure")
 
 
-def _outcome(opened: OpenBilling, refund: Refund) -> Refund:
+def _outcome(ctx: Context, refund: Refund) -> Refund:
     """Return a refund as it stands when it ended, or after `WAIT_S`."""
     until = time.monotonic() + WAIT_S
     while True:
-        rows = opened.billing.refunds.of(refund.purchase_id)
+        rows = ctx.billing.refunds.of(refund.purchase_id)
         now = next(each for each in rows if each.refund_id == refund.refund_id)
         if now.state not in UNDER_WAY or time.monotonic() >= until:
             return now
@@ -406,18 +398,15 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Make a code; each person may use it once."""
-    from merlin.app.actor import Actor
     from merlin.app.payments import add_code
     from merlin.billing.promo_codes import Promo
     from merlin.billing.report import day_start
     from merlin.core.clock import zone_of
-    from merlin.wiring.billing import change_billing
 
-    settings, actor = configuration(config), Actor.operator()
-    ends = day_start(until.date(), zone_of(settings.timezone)) if until else None
-    promo = Promo(code, plan, days, percent, uses, ends, actor.name)
-    with change_billing(settings) as opened:
-        made = opened.db.transact(lambda: add_code(opened.billing, actor, promo))
+    with changing(config) as (ctx, actor):
+        ends = day_start(until.date(), zone_of(ctx.timezone)) if until else None
+        promo = Promo(code, plan, days, percent, uses, ends, actor.name)
+        made = add_code(ctx.billing, actor, promo)
     if json:
         print_json(_code_values(made))
         return
@@ -427,13 +416,9 @@ def add(
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
     from merlin.app import payments
-    from merlin.app.actor import Actor
-    from merlin.wiring.billing import read_billing
 
-    with read_billing(configuration(config)) as opened:
-        codes = [
-            _code_values(each) for each in payments.list_codes(opened.billing, Actor.operator())
-        ]
+    with reading(config) as (ctx, actor):
+        codes = [_code_values(each) for each in payments.list_codes(ctx.billing, actor)]
     if json:
         print_json({"promos": codes})
         return
@@ -443,12 +428,10 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let nobody use a code any more; what was given stays."""
-    from merlin.app.actor import Actor
     from merlin.app.payments import stop_code
-    from merlin.wiring.billing import change_billing
 
-    with change_billing(configuration(config)) as opened:
-        opened.db.transact(lambda: stop_code(opened.billing, Actor.operator(), code))
+    with changing(config) as (ctx, actor):
+        stop_code(ctx.billing, actor, code)
     if json:
         print_json({"code": code.strip().upper(), "stopped": True})
         return
@@ -490,14 +473,15 @@ def reconcile(
     Changes nothing; exits with 1 where anything differs.
     """
     from merlin.app.reconciliation import compare_all
-    from merlin.wiring.billing import read_billing, yookassa_gateway
+    from merlin.app.texts import Settings
+    from merlin.core.clock import zone_of
+    from merlin.wiring.context import yookassa_gateway
 
-    settings = configuration(config)
-    first, last = day_bounds(settings, since, until)
-    shop = settings.payments.yookassa
-    with read_billing(settings) as opened:
+    with reading(config) as (ctx, _):
+        first, last = day_bounds(zone_of(ctx.timezone), since, until)
+        shop = ctx.selling.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
-        came = asyncio.run(compare_all(opened.billing, opened.settings, gateway, first, last))
+        came = asyncio.run(compare_all(ctx.billing, Settings(ctx.db), gateway, first, last))
     if json:
         print_json({"since": first, "until": last, **_compared(came)})
     else:

@@ -116,7 +116,7 @@ def _sum(seen: Sequence[tuple[int, int, list[Finding]]]) -> Outcome:
 
 
 def _of_commit(revision: str, path: Path) -> Outcome:
-    from merlin.wiring.reading import source_of
+    from merlin.wiring.context import source_of
 
     config = configuration(path)
     if config.repository is None:

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json as json_
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,9 +22,12 @@ from merlin.cli import engine_models, language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import format_table, print_json, print_message, print_table, translate_word
 from merlin.core.clock import iso
+from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import format_number
+from merlin.core.loopback import url_place
 
 if TYPE_CHECKING:
+    from merlin.config import Config
     from merlin.engine.clients import Client, Clients
 
 
@@ -64,7 +71,7 @@ def add(
 ) -> None:
     """Make a key, shown this once; a revoked name gets a new key and finds its things again."""
     from merlin.engine.clients import Limits
-    from merlin.wiring.engine_keys import clients_of
+    from merlin.wiring.engine import clients_of
 
     limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
     with clients_of(configuration(config)) as clients:
@@ -78,7 +85,7 @@ def add(
 
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys by their beginnings, with what each used today and holds now."""
-    from merlin.wiring.engine_keys import clients_of
+    from merlin.wiring.engine import clients_of
 
     with clients_of(configuration(config)) as clients:
         found = [_client_values(clients, client) for client in clients.list_all()]
@@ -90,7 +97,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let a key count no more, at once; what was made with it stays."""
-    from merlin.wiring.engine_keys import clients_of
+    from merlin.wiring.engine import clients_of
 
     with clients_of(configuration(config)) as clients:
         clients.revoke(name)
@@ -134,7 +141,7 @@ def _of(used: int, limit: int) -> str:
 
 Rows = Sequence[Sequence[str]]
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S, ANSWER_S = 1.0, 10.0
 GB, PER_CENT = 1e9, 100
 JOBS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
 HEADINGS = [f"col-{name}" for name in JOBS]
@@ -148,15 +155,13 @@ def jobs(
     json: AsJson = False,
 ) -> None:
     """Show the engine's jobs, newest first: state, progress, losses, pace, why one failed."""
-    from merlin.wiring.engine_told import engine_told
-
     if watch and json:
         raise typer.BadParameter("--watch and --json are for people and for programs: take one")
     read = configuration(config)
     if watch:
-        _watched(lambda: [_job_row(job) for job in engine_told(read)["jobs"]])
+        _watched(lambda: [_job_row(job) for job in _engine_view(read)["jobs"]])
         return
-    found = engine_told(read)["jobs"]
+    found = _engine_view(read)["jobs"]
     if json:
         print_json({"jobs": found})
         return
@@ -168,9 +173,7 @@ def jobs(
 
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show the engine's bases with their queues, its jobs by state, and what it takes."""
-    from merlin.wiring.engine_told import engine_told
-
-    told = engine_told(configuration(config))
+    told = _engine_view(configuration(config))
     if json:
         print_json({name: value for name, value in told.items() if name != "jobs"})
         return
@@ -262,3 +265,30 @@ def _span(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _engine_view(config: Config) -> dict[str, Any]:
+    """Return jobs, bases, models and machine of the engine of this configuration.
+
+    Raises Refused where nobody answers, ConfigError where the key is another engine's.
+    """
+    from merlin.config import credential
+
+    url = f"http://{url_place(config.engine.address)}/view"
+    key = credential(config.engine.credential)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
+            told: dict[str, Any] = json_.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
+        raise _silent(url, error) from error
+    except (OSError, ValueError) as error:
+        raise _silent(url, error) from error
+    return told
+
+
+def _silent(url: str, error: Exception) -> Refused:
+    return Refused("engine does not answer", "engine-view-silent", place=url, reason=str(error))

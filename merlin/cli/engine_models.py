@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +12,14 @@ import typer
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
-    from merlin.engine.model_store.catalogue import Entry
+    from merlin.config import Config
+    from merlin.engine.model_store.catalogue import Devices, Entry
     from merlin.engine.model_store.store import Progress
-    from merlin.wiring.library import BaseModels
+    from merlin.engine.settings import ModelSettings
 
 
 COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")
@@ -43,20 +45,25 @@ def pull(
     json: AsJson = False,
 ) -> None:
     """Bring bases: from the hub, out of a .gguf file; goes on where it broke off."""
-    shelf = _model_store(config)
-    wanted = shelf.named(names or [])
+    from merlin.engine.model_store.catalogue import files_of, library_of
+    from merlin.engine.model_store.catalogue import pull as pull_base
+    from merlin.wiring.engine import engine_folder
+
+    settings = configuration(config)
+    wanted, engine = _bases(settings, names or []), engine_folder(settings)
     if not wanted:
         print_message("library-none")
     for model in wanted:
         print_message("library-pulling", name=model.name, source=model.source)
         with _progress() as tell:
-            folder, is_new = shelf.pull(model, tell)
+            _, is_new = pull_base(model, engine, tell)
+        folder = files_of(model, library_of(engine))
         print_message(
             "library-pulled" if is_new else "library-here", name=model.name, folder=str(folder)
         )
     if json:
         pulled = {model.name for model in wanted}
-        print_json({"models": [_plain(each) for each in shelf.listed() if each.name in pulled]})
+        print_json({"models": [_plain(each) for each in _entries(settings) if each.name in pulled]})
 
 
 def list_bases(
@@ -67,13 +74,13 @@ def list_bases(
     json: AsJson = False,
 ) -> None:
     """List bases: licence, size, memory they need, and what stands on them."""
-    shelf = _model_store(config)
-    found = shelf.listed(is_thorough=verify)
+    settings = configuration(config)
+    found = _entries(settings, is_thorough=verify)
     if json:
         print_json({"models": [_plain(each) for each in found]})
     elif found:
         print_table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
-        devices = shelf.devices
+        devices = _devices(settings)
         print_message("library-estimates", training=devices.training, answering=devices.answering)
     else:
         print_message("library-none")
@@ -93,20 +100,46 @@ def remove(
     json: AsJson = False,
 ) -> None:
     """Take a base's files away; refused while tuned models or jobs stand on it."""
-    shelf = _model_store(config)
-    freed, is_kept = shelf.remove(name, is_forced=force)
+    from merlin.engine.model_store import catalogue
+    from merlin.wiring.engine import engine_folder
+
+    settings = configuration(config)
+    bases, engine = _bases(settings), engine_folder(settings)
+    freed, is_kept = catalogue.remove(name, bases, engine, is_forced=force)
     if json:
         print_json({"name": name, "freed_bytes": freed})
     elif is_kept:
-        print_message("library-stays", name=name, folder=shelf.named([name])[0].source)
+        print_message("library-stays", name=name, folder=_bases(settings, [name])[0].source)
     else:
         print_message("library-removed", name=name, freed=_size(freed))
 
 
-def _model_store(config: ConfigPath) -> BaseModels:
-    from merlin.wiring.library import BaseModels
+def _bases(config: Config, names: Sequence[str] = ()) -> Sequence[ModelSettings]:
+    """Return the bases of these names, all where none is given. Raises NotFound."""
+    from merlin.wiring.engine import model_settings
 
-    return BaseModels(configuration(config))
+    by_name = {model.name: model for model in model_settings(config)}
+    for name in names:
+        if name not in by_name:
+            told = {"name": name, "known": ", ".join(by_name) or "–"}
+            raise NotFound(f"no base {name}", "library-unknown", **told)
+    return [by_name[name] for name in names or by_name]
+
+
+def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
+    """Return every base of the configuration, and what lies there besides."""
+    from merlin.engine.model_store.catalogue import list_bases
+    from merlin.wiring.engine import engine_folder
+
+    folder, devices = engine_folder(config), _devices(config)
+    return list(list_bases(_bases(config), folder, devices, is_thorough=is_thorough))
+
+
+def _devices(config: Config) -> Devices:
+    """Return where bases are trained and where they answer."""
+    from merlin.engine.model_store.catalogue import Devices
+
+    return Devices(config.engine.training.devices[0][0], config.engine.answering.device)
 
 
 @contextmanager

@@ -29,9 +29,9 @@ from merlin.dataset.example_yaml import write_turns
 if TYPE_CHECKING:
     from merlin.app.changes import PreviewView
     from merlin.app.examples import ExampleView
+    from merlin.cli.daemon_requests import EditSession
     from merlin.dataset.changes import Edit
     from merlin.dataset.finding import Finding
-    from merlin.wiring.editing import EditSession
 
 
 Question = Annotated[str | None, typer.Option(help="What the user says.")]
@@ -166,7 +166,7 @@ def find(
     from merlin.app import examples
     from merlin.app.actor import Actor
     from merlin.dataset.example_yaml import question_preview
-    from merlin.wiring.reading import reading_context
+    from merlin.wiring.context import reading_context
 
     with reading_context(configuration(config)) as ctx:
         found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
@@ -271,7 +271,7 @@ def open_editor(text: str) -> str:
 @contextmanager
 def open_editing(path: Path) -> Iterator[EditSession]:
     """Yield what an editor needs by the configuration at `path`, after a fetch."""
-    from merlin.wiring.editing import editing
+    from merlin.cli.daemon_requests import editing
 
     with editing(configuration(path), print_message) as session:
         yield session

@@ -159,7 +159,7 @@ def export(
     from merlin.app import examples
     from merlin.app.actor import Actor
     from merlin.dataset.import_export import export_examples as written
-    from merlin.wiring.reading import reading_context
+    from merlin.wiring.context import reading_context
 
     with reading_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)

@@ -46,7 +46,7 @@ def ask_daemon(
     path: Path, act: Callable[[Context, Actor], Request], *, is_waiting: bool = True
 ) -> Mapping[str, object]:
     """Return what the daemon answered to an act that asks it. Raises what it refused with."""
-    from merlin.wiring.cli import ask
+    from merlin.cli.daemon_requests import ask
 
     return ask(configuration(path), act, print_message, is_waiting=is_waiting)
 
@@ -58,7 +58,7 @@ def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, A
     Raises NotFound before anything was recorded, and for a dataset that was never seen.
     """
     from merlin.app.actor import Actor
-    from merlin.wiring.reading import reading_context
+    from merlin.wiring.context import reading_context
 
     with reading_context(configuration(path), dataset or "") as ctx:
         yield ctx, Actor.operator()

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,8 +20,6 @@ from merlin.core.i18n import keys, text
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from merlin.config import Config
 
 
 def print_json(value: object) -> None:
@@ -124,13 +122,11 @@ _USUAL_DAYS = 366
 
 
 def day_bounds(
-    config: Config, since: datetime | None, until: datetime | None
+    zone: tzinfo, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
-    """Return the two ends of a time; days are those of the config's time zone."""
+    """Return the two ends of a time; days are those of a time zone, the config's."""
     from merlin.billing.report import day_start
-    from merlin.core.clock import zone_of
 
-    zone = zone_of(config.timezone)
     last = day_start(until.date(), zone) if until else datetime.now(UTC)
     day: date = since.date() if since else (last - timedelta(days=_USUAL_DAYS)).date()
     return day_start(day, zone), last

@@ -26,13 +26,13 @@ def register(app: typer.Typer) -> None:
 
 def run(config: ConfigPath = DEFAULT) -> None:
     """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
+    from merlin.config import need_credentials, process_names
     from merlin.core.log import set_up_logging
     from merlin.supervisor import Child, Supervisor
-    from merlin.wiring.processes import names, need_credentials
 
     told = configuration(config)
     need_credentials(told)
-    wanted = names(told)
+    wanted = process_names(told)
     set_up_logging("run")
     sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
 
@@ -46,16 +46,22 @@ def daemon(config: ConfigPath = DEFAULT) -> None:
 
 def bot(config: ConfigPath = DEFAULT) -> None:
     """Answer people in Telegram."""
-    from merlin.wiring.processes import start_bot
+    from merlin.config import BOT_TOKEN, bot_id, credential
+    from merlin.db.drivers import skip_unused_driver
 
-    start_bot(configuration(config))
+    told = configuration(config)
+    bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
+    skip_unused_driver(told.database)
+    from merlin.wiring.bot import run_bot
+
+    run_bot(told)
 
 
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the open api, /v1 for programs, health, metrics and hooks."""
-    from merlin.wiring.processes import start_api
+    from merlin.wiring.api import run_api
 
-    start_api(configuration(config))
+    run_api(configuration(config))
 
 
 class EngineKind(StrEnum):

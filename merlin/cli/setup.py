@@ -1,8 +1,4 @@
-"""`merlin config check|sample|schema` and `merlin key list|rotate`: what an operator sets up.
-
-A configuration is judged or printed to start with; the key is the one under which people's words
-lie in the database.
-"""
+"""`merlin config check|sample|schema`: a configuration is judged, or printed to start with."""
 
 from __future__ import annotations
 
@@ -13,8 +9,8 @@ from typing import Any
 import typer
 import yaml
 
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.options import DEFAULT, ConfigPath
+from merlin.cli.output import print_json, print_message
 from merlin.config.faults import entry_of, resolved
 
 _HEAD = (
@@ -25,11 +21,7 @@ _HEAD = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add both groups to the command line."""
-    keys = typer.Typer(no_args_is_help=True, help="The key of people's texts.")
-    keys.command("list")(list_keys)
-    keys.command()(rotate)
-    app.add_typer(keys, name="key")
+    """Add the group to the command line."""
     group = typer.Typer(no_args_is_help=True, help="Judge a configuration, or print a sample.")
     group.command("check")(check)
     group.command("sample")(sample)
@@ -116,34 +108,3 @@ def _starts(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
 def _written(value: object) -> str:
     plain: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
     return plain.removesuffix("\n").removesuffix("\n...")
-
-
-COLUMNS = ("key", "state", "sealed")
-
-
-def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List the keys by their names, with how many texts each has sealed."""
-    from merlin.wiring.key import listed
-
-    found = listed(configuration(config))
-    if json:
-        print_json({"keys": found})
-        return
-    lines = [
-        [each["key"], translate_word("key-state", each["state"]), each["sealed"]] for each in found
-    ]
-    print_table([f"key-col-{name}" for name in COLUMNS], lines)
-
-
-def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Make a new key and seal every text anew; may be stopped and begun again."""
-    from merlin.wiring import key
-
-    def progress(done: int, total: int) -> None:
-        print_message("key-progress", done=done, total=total)
-
-    told = key.rotate(configuration(config), progress)
-    if json:
-        print_json(told)
-        return
-    print_message("key-rotated", name=told["key"], unreadable=told["unreadable"])

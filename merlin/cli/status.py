@@ -1,36 +1,40 @@
-"""`merlin status|health|doctor`: how Merlin does."""
+"""`merlin status`: how the pipeline stands, what lies on the disk, who is alive."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from merlin.cli import sentence
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, reading
+from merlin.cli import options
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
+from merlin.core.clock import utc_now
 
 if TYPE_CHECKING:
+    from merlin.app.retention import RemovableFiles
     from merlin.app.status import DatasetStatus, Status
-    from merlin.wiring.doctor import Examined
+    from merlin.config import Config
+    from merlin.core.heartbeat import Heartbeat
 
 
 SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in (status, health, doctor):
-        app.command()(verb)
+    """Add the verb to the command line."""
+    app.command()(status)
 
 
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and serving model, what waits, and who is alive."""
     from merlin.app.status import status as read
-    from merlin.wiring.reading import surroundings
 
-    with reading(config) as (ctx, actor):
+    with options.reading(config) as (ctx, actor):
         found = read(ctx, actor)
     told = surroundings(configuration(config))
     if json:
@@ -86,39 +90,62 @@ def _row(name: str, told: DatasetStatus) -> list[object]:
     return [name, verdict.commit[:SHORT], said, verdict.build, serving, job]
 
 
-def health(
-    process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
-    config: ConfigPath = DEFAULT,
-) -> None:
-    """Say whether a process is well: exit 0, or 1 with the reason."""
-    from merlin.wiring.health import illness
+def surroundings(config: Config) -> dict[str, Any]:
+    """Return what lies on the disk, who is alive, and the providers' names and addresses."""
+    from merlin.app.retention import RemovableFiles
+    from merlin.db.processes import Heartbeats
+    from merlin.wiring.context import reading
 
-    reason = illness(configuration(config), process)
-    if reason is None:
-        print_message("health-good", process=process)
-        return
-    told = sentence(reason.key, reason.arguments)
-    print_message("health-bad", process=process, reason=told)
-    sys.exit(1)
-
-
-def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Look at everything that Merlin needs: configuration, credentials, places, services."""
-    from merlin.wiring.doctor import examine
-
-    found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
-    if json:
-        print_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])
-    else:
-        lines = [[_mark(one), one.what, told] for one, told in found]
-        print_table(["col-good", "col-what", "col-detail"], lines)
-    if not all(one.is_good for one, _ in found):
-        sys.exit(1)
-    if any(one.is_idle for one, _ in found):
-        print_message("doctor-start")
+    with reading(config) as database:
+        stored, beats = _stored(config, RemovableFiles(database)), Heartbeats(database).all()
+    return {
+        "stored": stored,
+        "processes": {beat.process: _shown_beat(beat) for beat in beats},
+        "providers": {
+            each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
+            for each in config.providers
+        },
+    }
 
 
-def _mark(found: Examined) -> str:
-    if found.is_idle:
-        return "–"
-    return "✔" if found.is_good else "✘"
+def _stored(config: Config, rows: RemovableFiles) -> dict[str, Any]:
+    """Return what lies on the disk, and how much of it `retention` lets go at the next look."""
+    kept, now = config.retention, utc_now()
+
+    def old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
+        return len(find(now - timedelta(days=days))) if days else 0
+
+    builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
+    gone = rows.builds(now - timedelta(days=kept.builds_days)) if kept.builds_days else []
+    there = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
+    return {
+        "builds": {
+            "count": len(builds),
+            "bytes": sum(map(_size, builds)),
+            "to_remove": len(there & {build.folder for build in gone}),
+            "days": kept.builds_days,
+        },
+        "files": {"to_remove": old(kept.files_days, rows.files), "days": kept.files_days},
+        "models": {"to_remove": old(kept.models_days, rows.models), "days": kept.models_days},
+        "mirror": {"bytes": _size(config.state_dir / "mirror.git"), "days": kept.mirror_days},
+    }
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder; what goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _shown_beat(beat: Heartbeat) -> Mapping[str, object]:
+    return {
+        "alive": beat.is_alive(utc_now()),
+        "host": beat.host,
+        "pid": beat.pid,
+        "since": beat.since,
+        "at": beat.at,
+        "counters": dict(beat.counters),
+    }

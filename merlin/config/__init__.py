@@ -7,12 +7,14 @@ them, `NAME_FILE` or systemd's credentials folder.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
@@ -22,6 +24,7 @@ from merlin.config.engine import EngineConfig
 from merlin.config.faults import broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, setting
 from merlin.config.settings import (
+    TEXT_KEY,
     ApiConfig,
     BudgetConfig,
     ChatConfig,
@@ -37,6 +40,9 @@ from merlin.config.settings import (
 from merlin.config.shop import PaymentsConfig, PlanConfig, PlanName
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
+from merlin.core.loopback import is_loopback
+
+BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
 
 
 class Config(Section):
@@ -192,3 +198,65 @@ def _from_file(name: str) -> str:
             if Path(place).is_file():
                 return Path(place).read_text(encoding="utf-8").strip()
     return ""
+
+
+def process_names(config: Config) -> list[str]:
+    """Return the processes of `merlin run`: the engine where a provider points at it."""
+    wanted = ["engine"] if any(is_engine(config, each) for each in config.providers) else []
+    wanted += ["daemon"] if config.repository is not None else []
+    return [*wanted, "bot", "api"]
+
+
+def need_credentials(config: Config) -> None:
+    """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
+    asked = [credentials_of(config, process) for process in process_names(config)]
+    needed = [name for each in asked for name, is_needed in each.items() if is_needed]
+    missing = [name for name in dict.fromkeys(needed) if not credential(name, is_needed=False)]
+    if missing:
+        raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
+
+
+def credentials_of(config: Config, process: str) -> dict[str, bool]:
+    """Return the credentials that a process asks for; False: it starts without this one too.
+
+    Units and compose file load what this names where everything is switched on.
+    """
+    providers = [each.credential for each in config.providers]
+    text_key = {TEXT_KEY: False}
+    if process == "engine":
+        models = [each.credential for each in config.engine.models.values()]
+        webhooks = [each.credential for each in config.engine.webhooks]
+        return dict.fromkeys([config.engine.credential, *filter(None, models), *webhooks], True)
+    if process == "daemon":
+        return dict.fromkeys(providers, True) | text_key
+    if process == "bot":
+        return dict.fromkeys([BOT_TOKEN, *providers], True) | text_key
+    needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
+    shop, openid = config.payments.yookassa, config.api.openid
+    needed += [shop.shop_id, shop.secret_key] if shop is not None else []
+    needed += [openid.credential] if openid is not None else []
+    needed += config.api.hooks.credentials.values()
+    return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
+
+
+def is_engine(config: Config, provider: ProviderConfig) -> bool:
+    """Return whether a provider is the engine of this very configuration."""
+    host, port = config.engine.address
+    asked = urlsplit(provider.base_url)
+    return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)
+
+
+def bot_id(token: str) -> int:
+    """Return the id that a token begins with. Raises ConfigError, whose words hide the token."""
+    number, _, rest = token.partition(":")
+    if not number.isdecimal() or not rest:
+        raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
+    return int(number)
+
+
+def webhook_secret(token: str) -> str:
+    """Return the word that Telegram repeats with every update.
+
+    It follows from the token, so bot and api agree on it without one more credential to keep.
+    """
+    return hashlib.sha256(f"merlin webhook {token}".encode()).hexdigest()

@@ -39,6 +39,8 @@ from merlin.core.loopback import LOOPBACK
 from merlin.core.money import MICRO, Price
 
 MEGABYTE = 1024 * 1024
+# The credential with the keys of people's texts; without it they lie in a file.
+TEXT_KEY = "MERLIN_TEXT_KEY"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from merlin.config.settings import TEXT_KEY
 from merlin.core import durable_files
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
@@ -29,7 +30,6 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 KEY_BYTES, NONCE_BYTES = 32, 12
-CREDENTIAL = "MERLIN_TEXT_KEY"
 LOOK_S = 1.0
 _VERSION = "1"
 _BETWEEN_KEYS = re.compile(r"[\s,]+")
@@ -137,7 +137,7 @@ class KeyFile:
 
     def __init__(self, path: Path, given: str | None = None) -> None:
         self._path = path
-        self._given = [] if given is None else _keys(given, CREDENTIAL)
+        self._given = [] if given is None else _keys(given, TEXT_KEY)
         self._seen: tuple[int, int] | None = None
         self._told: tuple[int, int] | None = None
 

@@ -1,72 +1,121 @@
-"""The context of a process: its database and what its configuration says."""
+"""What processes and commands work with: the database of a configuration, contexts over it.
+
+What a configuration says of models, providers and budgets becomes the fields of a Context here,
+once for every process.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
-from typing import TypedDict
+from typing import TYPE_CHECKING, Any
 
+from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.datasets import names
 from merlin.billing.plan import read_plans
-from merlin.chat.model_catalogue import KnownModels
-from merlin.config import Config
-from merlin.config.settings import ProviderConfig
+from merlin.chat.model_catalogue import General, KnownModels
+from merlin.config import Config, credential
+from merlin.config.settings import TEXT_KEY, ProviderConfig, RepositoryConfig
+from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError, NotFound
 from merlin.dataset.preview import EditChecker
-from merlin.db.database import Database
+from merlin.db.connections import sqlite_path
+from merlin.db.database import Database, DatabaseDamaged, open_database
+from merlin.db.encryption import Cipher, key_path, load_or_make_key
+from merlin.db.migrations import migrate, pending
+from merlin.providers.openai_chat import OpenAIChat
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
 from merlin.training.policy import Caps, Decision
 from merlin.training.sunset import NamedModel
-from merlin.wiring.database import make_cipher, opened
-from merlin.wiring.models import example_tokens, known_models, named_models
+
+if TYPE_CHECKING:
+    from merlin.git.repository import GitSource
+    from merlin.providers.yookassa import YooKassaGateway
 
 
-class ContextValues(TypedDict, total=False):
-    """The fields of a Context that the configuration of providers and budgets gives."""
+@contextmanager
+def opened(config: Config) -> Iterator[Database]:
+    """Yield the database with its cipher, its schema up to date; closed at the end.
 
-    terms: Mapping[str, Terms]
-    caps: Caps
-    currencies: Mapping[str, str]
-    sunsets: Mapping[str, date]
-    named_models: Sequence[NamedModel]
-    known: KnownModels
-    checker: EditChecker
+    Raises ConfigError for a key that is none.
+    """
+    with open_database(config.database, cipher=_existing_cipher(config)) as database:
+        migrate(database)
+        yield database
 
 
-def context_values(config: Config | None) -> ContextValues:
-    """Return what a configuration says of providers and budgets; nothing without one."""
-    if config is None:
-        return ContextValues()
-    models = known_models(config)
-    own = {provider: price.currency for (provider, _), price in models.own.items()}
-    every = {price.currency for price in models.prices.values()}
-    usual = next(iter(every)) if len(every) == 1 else "USD"
-    return ContextValues(
-        terms={each.name: _terms(config, models, each) for each in config.providers},
-        caps=_caps(config),
-        currencies={each.name: own.get(each.name, usual) for each in config.providers},
-        sunsets=_sunsets(config),
-        named_models=named_models(config),
-        known=models,
-        checker=EditChecker(example_tokens(config)),
-    )
+def _existing_cipher(config: Config) -> Cipher | None:
+    """Return the cipher of people's texts; where no key was made yet, none was encrypted."""
+    is_made = text_key() is not None or key_path(config.state_dir).exists()
+    return make_cipher(config) if is_made else None
+
+
+def make_cipher(config: Config) -> Cipher:
+    """Return the cipher of people's texts, its key made where there is none. Raises ConfigError."""
+    return load_or_make_key(config.state_dir, text_key())
+
+
+def text_key() -> str | None:
+    """Return the credential with the keys of people's texts, None where they lie in a file."""
+    return credential(TEXT_KEY, is_needed=False) or None
+
+
+@contextmanager
+def opened_whole(config: Config) -> Iterator[Database]:
+    """Yield the database of a process: looked through for damage, its schema up to date.
+
+    A process that went on with a damaged file would damage more of it. Raises DatabaseDamaged.
+    """
+    url = config.database
+    try:
+        with open_database(url) as database:
+            database.quick_check()
+            migrate(database)
+            yield database
+    except DatabaseDamaged as fault:
+        told = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}
+        raise DatabaseDamaged(str(fault), "store-damaged-start", **told) from fault
+
+
+@contextmanager
+def reading(config: Config) -> Iterator[Database]:
+    """Yield the database for reading only. Raises NotFound when there is nothing to read yet."""
+    path, url = config.state_dir / "merlin.db", config.database
+    if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
+        raise _nothing_recorded()
+    with open_database(url, read_only=True, cipher=_existing_cipher(config)) as database:
+        if pending(database):
+            raise _nothing_recorded()
+        yield database
+
+
+def _nothing_recorded() -> NotFound:
+    return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
 def command_context(config: Config, database: Database) -> Context:
     """Return the context of a command over its database."""
-    return Context(
-        db=database,
-        state_dir=config.state_dir,
-        admins=config.telegram.admins,
-        plans=read_plans(config.plans),
-        language=config.language,
-        timezone=config.timezone,
-        known=known_models(config),
-        checker=EditChecker(example_tokens(config)),
-    )
+    return Context(db=database, **context_fields(config))
+
+
+@contextmanager
+def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
+    """Yield a context for reading only.
+
+    Raises NotFound before anything was recorded, and for a dataset that was never seen.
+    """
+    with reading(config) as database:
+        ctx = command_context(config, database)
+        known = names(ctx, Actor.operator()) if dataset else ()
+        if dataset and dataset not in known:
+            told = {"dataset": dataset, "known": ", ".join(known) or "none"}
+            raise NotFound(f"no dataset {dataset}", "dataset-unknown", **told)
+        yield ctx
 
 
 @contextmanager
@@ -81,25 +130,126 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
         yield command_context(config, database)
 
 
+def context_fields(config: Config) -> dict[str, Any]:
+    """Return the fields of a Context that a configuration gives."""
+    models = known_models(config)
+    sunsets = {name: each.sunset for name, each in config.base_models.items() if each.sunset}
+    own = {provider: price.currency for (provider, _), price in models.own.items()}
+    every = {price.currency for price in models.prices.values()}
+    usual = next(iter(every)) if len(every) == 1 else "USD"
+    return {
+        "state_dir": config.state_dir,
+        "language": config.language,
+        "timezone": config.timezone,
+        "public_url": config.api.public_url,
+        "default_dataset": config.datasets.default or None,
+        "admins": config.telegram.admins,
+        "plans": read_plans(config.plans),
+        "selling": config.payments,
+        "answer_budget": config.budget.answers,
+        "terms": {each.name: terms_of(config, each, sunsets.get) for each in config.providers},
+        "caps": _caps(config),
+        "currencies": {each.name: own.get(each.name, usual) for each in config.providers},
+        "sunsets": sunsets,
+        "named_models": named_models(config),
+        "known": models,
+        "checker": EditChecker(example_tokens(config)),
+    }
+
+
+def terms_of(
+    config: Config, provider: ProviderConfig, sunset: Callable[[str], date | None]
+) -> Terms:
+    """Return the provider's terms for launches; `sunset` says when a base model goes dark."""
+
+    def refusal(base_model: str) -> Decision | None:
+        return policy.refuse_fading_base(base_model, sunset(base_model), utc_now().date())
+
+    return Terms(
+        price=partial(known_models(config).price, provider.name),
+        active_jobs=provider.limits.active_jobs,
+        caps=_caps(config),
+        sunset_refusal=refusal,
+        sunset=sunset,
+        quiet_s=config.daemon.quiet_s,
+    )
+
+
 def _caps(config: Config) -> Caps:
     return Caps(config.budget.per_job_micro, config.budget.per_month_micro)
 
 
-def _sunsets(config: Config) -> dict[str, date]:
-    return {name: each.sunset for name, each in config.base_models.items() if each.sunset}
+def answerers_of(
+    config: Config, *, all_needed: bool = True, in_pieces: bool = True
+) -> dict[str, OpenAIChat]:
+    """Return a client for each provider, in order; to be closed in the loop that asks.
+
+    Where not all are needed, for those with a credential. Raises ConfigError for a credential
+    that is needed and missing.
+    """
+    keys = [credential(each.credential, is_needed=all_needed) for each in config.providers]
+    return {
+        each.name: OpenAIChat(each.base_url, key, in_pieces=in_pieces)
+        for each, key in zip(config.providers, keys, strict=True)
+        if key
+    }
 
 
-def _terms(config: Config, models: KnownModels, provider: ProviderConfig) -> Terms:
-    """Return a provider's terms as far as the configuration knows them; nobody is asked."""
-    sunsets = _sunsets(config)
+def general_models(config: Config, answerers: dict[str, OpenAIChat]) -> Sequence[General]:
+    """Return each provider that answers with the model that is configured for it."""
+    return [(each.name, each.model) for each in config.providers if each.name in answerers]
 
-    def refusal(base_model: str) -> Decision | None:
-        return policy.refuse_fading_base(base_model, sunsets.get(base_model), utc_now().date())
 
-    return Terms(
-        price=partial(models.price, provider.name),
-        active_jobs=provider.limits.active_jobs,
-        caps=_caps(config),
-        sunset_refusal=refusal,
-        sunset=sunsets.get,
+def known_models(config: Config) -> KnownModels:
+    """Return windows and prices of models by their names."""
+    return KnownModels(
+        windows={name: each.context for name, each in config.base_models.items() if each.context},
+        prices={name: each.price for name, each in config.base_models.items() if each.price},
+        own={
+            (provider.name, model): price
+            for provider in config.providers
+            for model, price in provider.prices.items()
+        },
     )
+
+
+def example_tokens(config: Config) -> dict[str, int]:
+    """Return how many tokens one training example may have, by base model."""
+    models = config.base_models.items()
+    return {name: one.training_example for name, one in models if one.training_example}
+
+
+def named_models(config: Config) -> tuple[NamedModel, ...]:
+    """Return the models that are relied on as they are, as far as they are named."""
+    return tuple(NamedModel(name, each.provider, each.model) for name, each in config.named_models)
+
+
+def assistant(config: Config) -> General | None:
+    """Return the general model for summaries and presets, None without any provider."""
+    if config.chat.assistant is not None:
+        return config.chat.assistant.pair
+    named = [(each.name, each.model) for each in config.providers if each.model]
+    first = [(each.name, each.model) for each in config.providers]
+    return next(iter([*named, *first]), None)
+
+
+def yookassa_gateway(shop: YooKassaConfig) -> YooKassaGateway:
+    """Return the gateway of a shop at YooKassa. Raises ConfigError without its credentials."""
+    from merlin.providers.yookassa import YooKassaGateway
+
+    return YooKassaGateway(shop, credential(shop.shop_id), credential(shop.secret_key))
+
+
+def source_of(config: Config) -> GitSource:
+    """Return the repository's mirror. Raises ConfigError without a repository."""
+    from merlin.git.repository import GitSource
+
+    said, mirror = needed_repository(config), config.state_dir / "mirror.git"
+    return GitSource(said.url, said.branch, said.directory, mirror, push_notes=said.push)
+
+
+def needed_repository(config: Config) -> RepositoryConfig:
+    """Return what is said of the repository. Raises ConfigError where there is none."""
+    if config.repository is None:
+        raise ConfigError("config.yaml names no repository", "config-no-repository")
+    return config.repository

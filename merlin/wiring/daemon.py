@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import date
 from functools import partial
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
-from merlin.config import Config
+from merlin.config import Config, credential, is_engine
+from merlin.config.settings import ProviderConfig
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import change_processor
 from merlin.daemon.main import TickCounts, event_on_signal, run
-from merlin.daemon.services import DaemonServices, Pace
+from merlin.daemon.services import DaemonServices, EngineLook, Pace
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
 from merlin.dataset.commits import CommitHistory
@@ -26,6 +32,7 @@ from merlin.db.intents import Intents
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.training.job_store import Jobs, Launches
 from merlin.training.launch import Launcher
 from merlin.training.launch_plan import LaunchPlanner
@@ -33,12 +40,19 @@ from merlin.training.model_store import Models
 from merlin.training.poll import Poller
 from merlin.training.promotion_store import Promotions
 from merlin.training.prove import Evaluator, ModelInventory
-from merlin.wiring.database import make_cipher, opened_whole
-from merlin.wiring.health import engine_look
-from merlin.wiring.models import example_tokens, named_models
-from merlin.wiring.providers import asker, terms, trainer
+from merlin.wiring.context import (
+    example_tokens,
+    make_cipher,
+    named_models,
+    needed_repository,
+    opened_whole,
+    source_of,
+    terms_of,
+)
 
 log = get_logger(__name__)
+DAY_S, AGAIN_S = 86_400.0, 60.0
+ENGINE_S = 2.0
 LEAD_LOOK_S = 1.0
 
 
@@ -49,7 +63,7 @@ def run_daemon(config: Config) -> None:
     lead = Lead(config.state_dir, config.database)
     still_leads = partial(_still_leads, lead, stop)
     with (
-        opened_whole(config.database) as database,
+        opened_whole(config) as database,
         services_of(config, database, still_leads) as services,
     ):
         notify(READY)
@@ -110,9 +124,7 @@ def services_of(
 
     Without providers no credential is needed, and nothing may be launched.
     """
-    repository = config.repository
-    if repository is None:
-        raise ConfigError("config.yaml names no repository", "config-no-repository")
+    source = source_of(config)
     with ExitStack() as stack:
         providers = {each.name: each for each in config.providers if has_providers}
         trainers = {
@@ -123,20 +135,16 @@ def services_of(
         jobs, builds = Jobs(database), config.state_dir / "builds"
         intents, evaluator = Intents(database), Evaluator(Models(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
-        source = GitSource(
-            repository.url,
-            repository.branch,
-            repository.directory,
-            config.state_dir / "mirror.git",
-            push_notes=repository.push,
-        )
         database.cipher = make_cipher(config)
         yield DaemonServices(
             db=database,
             build_settings=_build_settings(config, database, source),
             planner=LaunchPlanner(
                 Launches(database),
-                {name: terms(config, providers[name], each) for name, each in trainers.items()},
+                {
+                    name: terms_of(config, providers[name], _sunset_of(config, each))
+                    for name, each in trainers.items()
+                },
                 utc_now,
             ),
             launchers={
@@ -152,7 +160,7 @@ def services_of(
             evaluator=evaluator,
             inventory=ModelInventory(evaluator, trainers, settle_s),
             heartbeats=Heartbeats(database),
-            pace=Pace(repository.interval_s, config.daemon.tick_s),
+            pace=Pace(needed_repository(config).interval_s, config.daemon.tick_s),
             still_alive=still_alive,
             changing=change_processor(database, source.branch, utc_now),
             retention=config.retention,
@@ -173,3 +181,63 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         limit_tokens=example_tokens(config),
         limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )
+
+
+def engine_look(config: Config) -> EngineLook | None:
+    """Return what asks Merlin's own engine whether it lives; None where no provider is one.
+
+    It may run on another machine or in another container: it is the provider with its key.
+    """
+    for provider in config.providers:
+        if is_engine(config, provider) or provider.credential == config.engine.credential:
+            asked = urlsplit(provider.base_url)
+            url = f"{asked.scheme}://{asked.netloc}/healthz"
+            return EngineLook(asked.hostname or "", partial(_answers, url))
+    return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=ENGINE_S):  # noqa: S310 - judged with the configuration
+            return True
+    except (OSError, HTTPException):
+        return False
+
+
+def trainer(
+    provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
+) -> OpenAIProvider:
+    """Return the provider's files, jobs and models, its words in a language where it has several.
+
+    Raises ConfigError without its credential.
+    """
+    key = credential(provider.credential)
+    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
+
+
+def asker(provider: ProviderConfig) -> OpenAIAsker:
+    """Return what asks the provider's models. Raises ConfigError without its credential."""
+    return OpenAIAsker(provider.base_url, credential(provider.credential))
+
+
+def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
+    """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
+    told: dict[str, date | None] = {}
+    ask_at = 0.0
+
+    def ends(base_model: str) -> date | None:
+        nonlocal ask_at
+        known = config.base_models.get(base_model)
+        if known is not None and known.sunset is not None:
+            return known.sunset
+        if time.monotonic() >= ask_at:
+            try:
+                told.update({card.model_id: card.shutdown_date for card in service.models()})
+                ask_at = time.monotonic() + DAY_S
+            except ProviderError as error:
+                # A provider that cannot answer now will refuse the launch itself.
+                log.warning("sunsets cannot be read", reason=str(error))
+                ask_at = time.monotonic() + AGAIN_S
+        return told.get(base_model)
+
+    return ends

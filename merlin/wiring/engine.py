@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from merlin.config import Config, credential
 from merlin.core.log import set_up_logging
 
 if TYPE_CHECKING:
+    from merlin.engine.clients import Clients
     from merlin.engine.settings import EngineSettings, ModelSettings, TrainingSettings
 
 GB = 10**9
@@ -85,3 +87,15 @@ def training_settings(config: Config) -> TrainingSettings:
 
     said = config.engine.training
     return TrainingSettings(said.devices, said.cluster, said.workers, round(said.quota_gb * GB))
+
+
+@contextmanager
+def clients_of(config: Config) -> Iterator[Clients]:
+    """Yield the engine's clients; it may run (it reads their rows at every call), or never have."""
+    from merlin.engine.clients import Clients
+    from merlin.engine.database import Rows
+
+    place = engine_folder(config)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with closing(Rows(place / "engine.db")) as rows:
+        yield Clients(rows)

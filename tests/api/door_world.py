@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 import openai
 from served import serve_in
+from set_up import Provider
 from site_world import ANNA, running
 from waiting import longest
 
@@ -15,7 +16,6 @@ from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.models import ProviderSettings
 
 MODEL = "stand-in-base"
 TWO_A_DAY = Plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
@@ -25,7 +25,7 @@ TWO_A_DAY = Plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(da
 def opened(folder, **settings):
     """Run an api whose course `algorithms` has a model; yield site and provider."""
     with ProviderStandIn() as provider:
-        said = (ProviderSettings("chat", provider.base_url, "sk-of-the-tests"),)
+        said = (Provider("chat", provider.base_url, "sk-of-the-tests"),)
         patience = RetryPolicy(first_pause_s=0.05, total_s=0.5)
         with running(folder, **{"providers": said, "patience": patience, **settings}) as site:
             serve_in(site.database, MODEL, dataset="algorithms")

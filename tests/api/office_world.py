@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from api_world import serving
+from set_up import SetUp, api_services
 from site_world import NOT_LIMITED, VERA, Site
 from world import Lab
 
@@ -14,7 +15,6 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.api import ApiSettings, services_of
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 
@@ -45,7 +45,7 @@ def office(folder, **changes):
         lab.repository.commit()
         lab.tick("fetch", "launch")
         config = lab.config
-        made = ApiSettings(
+        made = SetUp(
             database=config.database,
             state_dir=config.state_dir,
             listening=NOT_LIMITED,
@@ -55,7 +55,7 @@ def office(folder, **changes):
             migrate(database)
             writer = Writer(database)
             try:
-                app = create_app(services_of(made, writer))
+                app = create_app(api_services(made, writer))
                 with serving(app) as address:
                     site = Office(lab, database, app, address)
                     with site.client, site.admin:

@@ -10,6 +10,7 @@ import httpx
 from api_world import serving
 from dataset_tree import DATASET_YAML, Tree
 from migrated import put_migrated
+from set_up import SetUp, api_services
 from waiting import longest
 
 from merlin.account.api_keys import ApiKeys, Scope
@@ -27,7 +28,6 @@ from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
-from merlin.wiring.api import ApiSettings, services_of
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 # On a machine with a crowd of tests.
@@ -160,13 +160,13 @@ class Site:
 def running(folder, database_url="", bounds=USUAL, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
-    made = ApiSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
+    made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)
     put_migrated(url)
     with open_database(url) as database:
         migrate(database)
         writer = Writer(database)
         try:
-            services = services_of(replace(made, **settings), writer)
+            services = api_services(replace(made, **settings), writer)
             app = create_app(replace(services, bounds=bounds))
             with serving(app) as address:
                 site = Site(folder, database, app, address)

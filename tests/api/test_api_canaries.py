@@ -75,7 +75,7 @@ def scanned(secrets, content):
 def test_no_secret_is_readable_in_database_backup_or_log(tmp_path, log):
     folder, backup = tmp_path / "state", tmp_path / "backup"
     folder.mkdir()
-    with running(folder, telegram_keys=(PUBLIC,), telegram_token=TOKEN) as site:
+    with running(folder, telegram_keys=(PUBLIC,), token=TOKEN) as site:
         with_bot(site)
         secrets = every_secret(site)
         # While it runs: what the write-ahead log holds lies there too.

@@ -14,6 +14,7 @@ import pytest
 from api_world import serving
 from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from served import serve_in
+from set_up import Provider
 from site_world import ANNA
 from starlette.responses import Response
 from waiting import longest, wait_until
@@ -26,7 +27,6 @@ from merlin.billing.quota import Quotas
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.wiring.models import ProviderSettings
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
@@ -52,7 +52,7 @@ def provider_that_falls_silent(said=b""):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         thread = threading.Thread(target=silent_until_left, args=(listener, left, said))
         thread.start()
-        yield {"providers": (ProviderSettings("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, left
+        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, left
         thread.join()
 
 

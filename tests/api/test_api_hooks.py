@@ -50,9 +50,7 @@ def wait_for_one(database, kind):
 
 @pytest.fixture(scope="module")
 def one_hook(tmp_path_factory):
-    with running(
-        tmp_path_factory.mktemp("hooked"), telegram_token=TOKEN, telegram_secret=SECRET
-    ) as site:
+    with running(tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET) as site:
         yield site
 
 
@@ -92,9 +90,9 @@ def test_what_is_no_update_is_a_bad_request(hooked, body):
     assert stored(hooked.db) == []
 
 
-@pytest.mark.parametrize("missing", ["telegram_token", "telegram_secret"])
+@pytest.mark.parametrize("missing", ["token", "webhook_secret"])
 def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
-    told = {"telegram_token": TOKEN, "telegram_secret": SECRET, missing: ""}
+    told = {"token": TOKEN, "webhook_secret": SECRET, missing: ""}
     with serve_with(**told) as client:
         response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
         assert response.status_code == 404
@@ -102,7 +100,7 @@ def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
 
 def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
     url = postgresql.make()
-    with running(tmp_path, url, telegram_token=TOKEN, telegram_secret=SECRET) as site:
+    with running(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
         with postgresql.silent():
             refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
             assert refused.status_code == 503

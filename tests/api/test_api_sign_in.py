@@ -123,7 +123,7 @@ def test_without_a_word_of_the_bot_no_signature_counts(site):
 
 
 def test_an_api_that_has_the_token_takes_data_without_a_signature(tmp_path):
-    with running(tmp_path, telegram_token=TOKEN) as site:
+    with running(tmp_path, token=TOKEN) as site:
         for token, status in (("17:another-bot", 401), (TOKEN, 200)):
             data = {"init_data": signed(key=None, token=token)}
             assert site.client.post("/api/auth/telegram", json=data).status_code == status

@@ -7,6 +7,7 @@ from api_world import serving
 from figures import figure
 from httpx import Client
 from migrated import put_migrated
+from set_up import SetUp, api_services
 
 from merlin.api.app import create_app
 from merlin.app.inbox import Inbox
@@ -18,7 +19,6 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Writer
-from merlin.wiring.api import ApiSettings, services_of
 
 pytestmark = pytest.mark.integration
 
@@ -28,11 +28,11 @@ HEADERS = {"X-Telegram-Bot-Api-Secret-Token": "word"}
 
 @pytest.fixture
 def settings(tmp_path):
-    return ApiSettings(
+    return SetUp(
         database=f"sqlite://{tmp_path}/merlin.db",
         state_dir=tmp_path,
-        telegram_token=TOKEN,
-        telegram_secret="word",
+        token=TOKEN,
+        webhook_secret="word",
     )
 
 
@@ -53,7 +53,7 @@ def writer(database):
 
 @pytest.fixture
 def client(settings, writer):
-    app = create_app(services_of(settings, writer))
+    app = create_app(api_services(settings, writer))
     with serving(app) as address, Client(base_url=address) as client:
         yield client
 
@@ -90,7 +90,7 @@ def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings,
 
 def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
     for _ in range(2):
-        app = create_app(services_of(settings, writer))
+        app = create_app(api_services(settings, writer))
         with serving(app) as address, Client(base_url=address) as client:
             for _ in range(20):
                 client.post("/hooks/git")
@@ -98,7 +98,7 @@ def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
-    settings = ApiSettings("sqlite:///x", tmp_path, telegram_token="geheim")
+    settings = SetUp(database="sqlite:///x", state_dir=tmp_path, token="geheim")
     with pytest.raises(ConfigError) as caught:
-        services_of(settings, writer)
+        api_services(settings, writer)
     assert "geheim" not in str(caught.value)

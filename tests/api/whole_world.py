@@ -9,6 +9,7 @@ from api_world import SECRET, serving
 from dataset_tree import good_files
 from office_world import PRICED, Office
 from pay_world import PACK, PLUS, selling_at
+from set_up import Provider, SetUp, api_services
 from sign_in_world import TOKEN, with_bot, with_password
 from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
 from talks_world import Talk
@@ -33,8 +34,6 @@ from merlin.db.writer import Writer
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.wiring.api import ApiSettings, services_of
-from merlin.wiring.models import ProviderSettings
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.
@@ -136,13 +135,13 @@ def whole(folder, models=1):
 @contextmanager
 def _over(lab, provider, selling, till):
     config = lab.config
-    made = ApiSettings(
+    made = SetUp(
         database=config.database,
         state_dir=config.state_dir,
         listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
-        telegram_token=TOKEN,
-        telegram_secret=SECRET,
-        providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
+        token=TOKEN,
+        webhook_secret=SECRET,
+        providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
         patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
         config=config,
@@ -154,7 +153,7 @@ def _over(lab, provider, selling, till):
         migrate(database)
         writer = Writer(database)
         try:
-            app = create_app(services_of(made, writer))
+            app = create_app(api_services(made, writer))
             with serving(app) as address:
                 site = Whole(lab, database, app, address)
                 site.folder = config.state_dir

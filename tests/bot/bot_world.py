@@ -9,14 +9,13 @@ from dataclasses import replace
 
 from migrated import put_migrated
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
+from set_up import Provider, SetUp, serve_bot
 from waiting import longest
 
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import TelegramLimits
 from merlin.db.database import open_database
-from merlin.wiring.bot import BotSettings, serve
-from merlin.wiring.models import ProviderSettings
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 
@@ -24,8 +23,8 @@ QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longes
 def settings_of(tmp_path, telegram, provider=None, **more):
     """Return settings without limits, with the provider if any, and an empty database."""
     put_migrated(f"sqlite://{tmp_path}/merlin.db")
-    services = (ProviderSettings("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
-    base = BotSettings(
+    services = (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
+    base = SetUp(
         state_dir=tmp_path,
         database=f"sqlite://{tmp_path}/merlin.db",
         token=telegram.token,
@@ -54,7 +53,7 @@ class RunningBot:
     def _run(self):
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve(self.settings, self._stop, self._hear))
+                runner.run(serve_bot(self.settings, self._stop, self._hear))
         except Exception as error:  # noqa: BLE001 - raised again where the test waits
             self.error = error
         finally:

@@ -8,6 +8,7 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 from media_world import PHOTO
+from set_up import Provider
 
 from merlin.account.users import ConsentKind, Consents, Roles
 from merlin.app.texts import Settings
@@ -15,7 +16,6 @@ from merlin.config.settings import Retention
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 
@@ -55,7 +55,7 @@ def test_privacy_tells_how_long_things_are_kept(telegram, settings):
 
 
 def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
-    far = ProviderSettings("far", "https://models.example.com/v1", "sk-far", "far-1")
+    far = Provider("far", "https://models.example.com/v1", "sk-far", "far-1")
     with RunningBot(replace(settings, providers=(*settings.providers, far))):
         talk = Talk(telegram, settings)
         assert "• поставщик far (models.example.com)" in talk.say("/privacy").text

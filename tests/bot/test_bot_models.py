@@ -11,11 +11,11 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 from configured import priced
+from set_up import Provider
 
 from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.db.database import open_database
-from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 
@@ -84,7 +84,7 @@ def elsewhere():
 def settings(tmp_path, telegram, provider, elsewhere):
     made = settings_of(tmp_path, telegram, provider)
     let_serve(made, "stand-in-base")
-    other = ProviderSettings("elsewhere", elsewhere.base_url, "sk-other", SMALL)
+    other = Provider("elsewhere", elsewhere.base_url, "sk-other", SMALL)
     config = priced(LARGE, input=0.3, cached_input=0.15, output=1.2)
     return replace(made, providers=(*made.providers, other), config=config)
 

@@ -9,13 +9,13 @@ from bot_world import RunningBot, rows, settings_of
 
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.config import bot_id
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.wiring.bot_token import bot_id
 
 pytestmark = pytest.mark.functional
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import RunningBot, let_serve, rows, settings_of, states
+from set_up import Provider
 
 from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.wiring.models import ProviderSettings
 
 pytestmark = pytest.mark.functional
 
@@ -74,7 +74,7 @@ def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
 
 
 def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
-    named = ProviderSettings("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
+    named = Provider("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
     settings = settings_of(tmp_path, telegram, providers=(named,))
     ask(telegram, settings, "вопрос")
     (call,) = provider.calls("chat.create")

@@ -13,11 +13,11 @@ from forked import start
 from waiting import longest, wait_until
 
 from merlin.app.inbox import LEASE_S, process
+from merlin.config import bot_id, webhook_secret
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
-from merlin.wiring.bot_token import bot_id, webhook_secret
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,7 @@ from merlin.config import load
 from merlin.config.settings import ChatConfig
 from merlin.core.errors import ConfigError
 from merlin.training.sunset import NamedModel
-from merlin.wiring.models import named_models
+from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit
 

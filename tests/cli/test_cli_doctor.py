@@ -18,7 +18,7 @@ from merlin.core.server import free_ports
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
-from merlin.wiring.database import opened
+from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.functional
 

@@ -10,7 +10,7 @@ from merlin.cli import main
 from merlin.config import load
 from merlin.engine.clients import TokenReservation
 from merlin.openai_protocol.errors import ApiError
-from merlin.wiring.engine_keys import clients_of
+from merlin.wiring.engine import clients_of
 
 pytestmark = pytest.mark.functional
 

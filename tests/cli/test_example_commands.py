@@ -11,7 +11,7 @@ import yaml
 from world import KEY
 
 from merlin.dataset.change_queue import Changes
-from merlin.wiring.database import make_cipher, opened
+from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
 

@@ -27,7 +27,7 @@ from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import sync_files
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
-from merlin.wiring.database import make_cipher, opened
+from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ import yaml
 
 from merlin.app.courses import active
 from merlin.course.catalogue import Catalogue, mark_incomplete
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading_context
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from merlin.git.repository import COMMIT_LIMIT
 from merlin.training.job_store import Jobs
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.promotion_store import Promotions
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading_context
 
 pytestmark = pytest.mark.integration
 

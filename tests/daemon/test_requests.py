@@ -12,6 +12,7 @@ import pytest
 
 from merlin.app import builds
 from merlin.cli import main
+from merlin.cli.daemon_requests import ask
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
@@ -22,7 +23,6 @@ from merlin.training.job_store import Jobs
 from merlin.training.model_store import Models
 from merlin.training.promotion_store import Promotions
 from merlin.training.prove import prove_new
-from merlin.wiring.cli import ask
 
 pytestmark = pytest.mark.integration
 

@@ -9,14 +9,14 @@ from shutil import copytree
 import pytest
 from world import Lab
 
+from merlin.cli.status import surroundings
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promotion_store import Promotions
-from merlin.wiring.database import opened
-from merlin.wiring.reading import source_of, surroundings
+from merlin.wiring.context import opened, source_of
 
 pytestmark = pytest.mark.integration
 

@@ -23,7 +23,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
 from merlin.training.job_store import Jobs
 from merlin.training.promotion_store import Promotions
-from merlin.wiring.database import opened
+from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.integration
 

@@ -11,6 +11,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from waiting import longest, wait_until
 
+from merlin.cli.doctor import illness
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
@@ -21,7 +22,6 @@ from merlin.daemon.ticks import ticks_of
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.job_store import Jobs
-from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.functional
 

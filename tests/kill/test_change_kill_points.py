@@ -14,7 +14,7 @@ from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes, telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.database import make_cipher, opened
+from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.integration
 

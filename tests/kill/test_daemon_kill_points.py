@@ -12,7 +12,7 @@ from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.database import opened, reading
+from merlin.wiring.context import opened, reading
 
 pytestmark = pytest.mark.integration
 

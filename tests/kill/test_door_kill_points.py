@@ -19,7 +19,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.database import make_cipher, opened, reading
+from merlin.wiring.context import make_cipher, opened, reading
 
 pytestmark = pytest.mark.integration
 

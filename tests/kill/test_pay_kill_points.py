@@ -20,7 +20,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.wiring.database import make_cipher, opened, reading
+from merlin.wiring.context import make_cipher, opened, reading
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,9 @@ import pytest
 from everything import CREDENTIALS, everything
 from machine import needed
 
-from merlin.config import load
+from merlin.config import credentials_of, load
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import AT_ONCE
-from merlin.wiring.processes import credentials_of
 
 pytestmark = pytest.mark.unit
 

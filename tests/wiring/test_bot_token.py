@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from merlin.config import bot_id, webhook_secret
 from merlin.core.errors import ConfigError
-from merlin.wiring.bot_token import bot_id, webhook_secret
 
 pytestmark = pytest.mark.unit
 

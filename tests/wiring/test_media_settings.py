@@ -12,7 +12,7 @@ from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
 from merlin.training.sunset import NamedModel, sunset_warnings
-from merlin.wiring.models import named_models
+from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit
 

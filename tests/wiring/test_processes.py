@@ -9,9 +9,8 @@ import sys
 import pytest
 from everything import CREDENTIALS, PROCESSES, everything
 
-from merlin.config import credential, load, schema
+from merlin.config import credential, credentials_of, load, need_credentials, process_names, schema
 from merlin.core.errors import ConfigError
-from merlin.wiring.processes import credentials_of, names, need_credentials
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.unit
 def wanted(tmp_path, *lines):
     path = tmp_path / "config.yaml"
     path.write_text("\n".join(["state_dir: state", *lines]), encoding="utf-8")
-    return names(load(path))
+    return process_names(load(path))
 
 
 @pytest.mark.parametrize(
@@ -98,13 +97,13 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
     ("module", "foreign"),
     [
         ("merlin.cli.processes", {"peewee", "cryptography"}),
-        ("merlin.wiring.processes", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
+        ("merlin.config", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
         (
             "merlin.wiring.bot",
             {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
         ),
         ("merlin.wiring.daemon", {"prometheus_client"}),
-        ("merlin.wiring.billing", {"yookassa", "requests"}),
+        ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
     ],
 )
 def test_a_process_loads_no_library_that_is_anothers(module, foreign):

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.models import providers_of
+from merlin.wiring.context import answerers_of, general_models
 
 pytestmark = pytest.mark.unit
 
@@ -27,17 +27,17 @@ def config(tmp_path, monkeypatch):
 
 def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
     with pytest.raises(ConfigError, match="THERE_KEY"):
-        providers_of(config)
+        answerers_of(config)
 
 
 def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
-    (found,) = providers_of(config, all_needed=False)
-    assert (found.name, found.key, found.model) == ("here", "sk-here", "small")
+    found = answerers_of(config, all_needed=False)
+    assert general_models(config, found) == [("here", "small")]
 
 
 def test_providers_keep_the_order_of_the_config(config, monkeypatch):
     monkeypatch.setenv("THERE_KEY", "sk-there")
-    assert [(each.name, each.model) for each in providers_of(config)] == [
+    assert general_models(config, answerers_of(config)) == [
         ("here", "small"),
         ("there", None),
     ]

@@ -8,11 +8,11 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.app import changes, examples
+from merlin.cli.daemon_requests import editing
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.editing import editing
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import ConfigError
-from merlin.wiring.billing import yookassa_gateway
+from merlin.wiring.context import yookassa_gateway
 
 pytestmark = pytest.mark.unit
 

@@ -21,8 +21,7 @@ from merlin.core.errors import MerlinError
 from merlin.sandbox.deadlines import Deadline, longest
 from merlin.sandbox.demo.place import Place, commit
 from merlin.sandbox.demo.story import Story
-from merlin.wiring.database import reading
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading, reading_context
 
 SERVE_S = 120.0
 

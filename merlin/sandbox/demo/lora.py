@@ -38,7 +38,7 @@ from merlin.sandbox.demo.check import (
 from merlin.sandbox.demo.place import Place, commit, samples
 from merlin.sandbox.demo.smollm2 import BASE, unpack
 from merlin.sandbox.demo.story import Story, relative_path
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading_context
 
 DATASET = "english"
 QUESTION = "How fast is binary search?"

@@ -19,7 +19,7 @@ from merlin.sandbox.provider.app import ProviderApp
 from merlin.sandbox.server import ServerThread
 from merlin.sandbox.telegram.server import TelegramSettings, create_app
 from merlin.sandbox.yookassa.server import ShopApp, ShopSettings
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading_context
 
 
 def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int) -> None:

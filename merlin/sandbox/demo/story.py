@@ -20,7 +20,7 @@ from merlin.core.i18n import text
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
-from merlin.wiring.reading import reading_context
+from merlin.wiring.context import reading_context
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
 _BAR = 10

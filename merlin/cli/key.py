@@ -1,0 +1,148 @@
+"""`merlin key list|rotate`: the key under which people's words lie in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.core.errors import Refused
+
+if TYPE_CHECKING:
+    from merlin.config import Config
+    from merlin.db.database import Database
+    from merlin.db.keyring import KeyHolder, Progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    keys = typer.Typer(no_args_is_help=True, help="The key of people's texts.")
+    keys.command("list")(list_keys)
+    keys.command()(rotate)
+    app.add_typer(keys, name="key")
+
+
+COLUMNS = ("key", "state", "sealed")
+
+
+COLUMNS = ("key", "state", "sealed")
+
+
+def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List the keys by their names, with how many texts each has sealed."""
+    from merlin.db.encryption import key_path
+    from merlin.db.keyring import Reencryption, key_ids
+    from merlin.wiring.context import make_cipher, opened, text_key
+
+    settings = configuration(config)
+    with opened(settings) as database:
+        database.cipher = make_cipher(settings)
+        counts = Reencryption(database).counts()
+    here = key_ids(key_path(settings.state_dir), text_key())
+    missing = sorted(counts.keys() - set(here))
+    found = [_key_values(key, counts, here) for key in dict.fromkeys([*here, *missing])]
+    if json:
+        print_json({"keys": found})
+        return
+    lines = [
+        [each["key"], translate_word("key-state", each["state"]), each["sealed"]] for each in found
+    ]
+    print_table([f"key-col-{name}" for name in COLUMNS], lines)
+
+
+def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> dict[str, Any]:
+    state = "missing" if key not in here else "seals" if key == here[0] else "opens"
+    return {"key": key, "state": state, "sealed": counts.get(key, 0)}
+
+
+def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Make a new key and seal every text anew; may be stopped and begun again."""
+    from merlin.wiring.context import make_cipher, opened, text_key
+
+    def progress(done: int, total: int) -> None:
+        print_message("key-progress", done=done, total=total)
+
+    settings = configuration(config)
+    # A credential is not ours to change: there everything is sealed by the first key it holds.
+    # Where that leaves nothing to be done, or a process does not take the key that is to seal,
+    # no key goes, and every text can be read as before.
+    is_given = text_key() is not None
+    with opened(settings) as database:
+        database.cipher = make_cipher(settings)
+        if is_given:
+            unreadable = _sealed_by_credential(database, progress)
+        else:
+            unreadable = _sealed_by_new(settings, database, progress)
+    told = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_given}
+    if json:
+        print_json(told)
+        return
+    print_message("key-rotated", name=told["key"], unreadable=unreadable)
+
+
+def _sealed_by_credential(database: Database, progress: Progress) -> int:
+    from merlin.config.settings import TEXT_KEY
+    from merlin.db.keyring import Reencryption
+
+    if not Reencryption(database).left():
+        raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
+    _need_sealing(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
+    return _sealed_anew(database, progress)
+
+
+def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:
+    """Give the database a new key; return how many texts no key here opens."""
+    from merlin.db import keyring
+    from merlin.db.encryption import key_path
+    from merlin.wiring.context import make_cipher
+
+    path, counts = key_path(config.state_dir), keyring.Reencryption(database).counts()
+    # Who seals by another key now would go on with it.
+    _need_sealing(database, database.cipher.newest, "key-seals-other", str(path))
+    is_under_way = any(counts.get(key) for key in database.cipher.holds[1:])
+    if not is_under_way:
+        # One that was added and has never sealed goes: nobody knows who holds it.
+        keyring.remove_old_keys(path)
+        name = keyring.add_key(path)
+        try:
+            late = keyring.KeyHolders(database).wait(lambda each: name in each.holds)
+            _need_nobody(late, "key-not-read", str(path))
+        except BaseException:
+            keyring.withdraw_key(path, name)
+            raise
+        keyring.promote_key(path, name)
+        database.cipher = make_cipher(config)
+        _need_sealing(database, name, "key-not-sealing", str(path))
+    unreadable = _sealed_anew(database, progress)
+    keyring.remove_old_keys(path)
+    return unreadable
+
+
+def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
+    """Wait until every living process seals by a key. Raises Refused where one does not."""
+    from merlin.db.keyring import KeyHolders
+
+    late = KeyHolders(database).wait(lambda each: each.holds[:1] == (name,))
+    _need_nobody(late, key, where)
+
+
+def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
+    if late:
+        told = {"processes": ", ".join(map(str, late)), "name": where}
+        raise Refused(f"{told['processes']}: {key}", key, **told)
+
+
+def _sealed_anew(database: Database, progress: Progress) -> int:
+    """Seal anew until nothing is left but what no key here opens; return how much that is."""
+    from merlin.app.actor import Actor
+    from merlin.db.audit import Audit
+    from merlin.db.keyring import Reencryption
+
+    work = Reencryption(database)
+    while (unreadable := work.run(progress)) != work.left():
+        continue  # somebody has sealed by an old key in the meantime
+    Audit(database).note(Actor.operator().name, "key.rotate", f"key:{database.cipher.newest}")
+    return unreadable

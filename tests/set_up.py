@@ -1,0 +1,188 @@
+"""What a bot or an api of a test is started with, flat, so that a test changes one thing of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from merlin.account.sign_ins import PRODUCTION
+from merlin.billing.plan import Plan
+from merlin.bot.main import run
+from merlin.bot.services import Pace
+from merlin.chat.answer import RetryPolicy
+from merlin.chat.presets import Preset
+from merlin.config import Config
+from merlin.config.settings import (
+    AnswerBudget,
+    ApiConfig,
+    BudgetConfig,
+    ChatConfig,
+    DatasetsConfig,
+    MediaLimits,
+    ModelChoice,
+    ProviderConfig,
+    Retention,
+    TelegramConfig,
+    TelegramLimits,
+    TranscriptionChoice,
+)
+from merlin.config.shop import PaymentsConfig
+from merlin.providers.openid import Issuer, OpenIdSettings
+from merlin.providers.yookassa import YooKassaGateway
+from merlin.wiring import api, bot
+from merlin.wiring.context import context_fields
+
+# What a test gives by another configuration: prices and providers that nobody is asked at.
+_KNOWN = ("terms", "caps", "currencies", "sunsets", "named_models", "known", "checker")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One service of the OpenAI protocol; `model` None: the first that it lists."""
+
+    name: str
+    base_url: str
+    key: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetUp:
+    """A configuration with its credentials, and what no configuration says."""
+
+    state_dir: Path
+    database: str
+    token: str = ""
+    telegram_url: str = "https://api.telegram.org"
+    mode: str = "polling"
+    webhook_url: str = ""
+    webhook_secret: str | None = None
+    admins: tuple[int, ...] = ()
+    limits: TelegramLimits = field(default_factory=TelegramLimits)
+    streaming: str = "edits"
+    plans: tuple[Plan, ...] = ()
+    selling: PaymentsConfig = field(default_factory=PaymentsConfig)
+    caps: AnswerBudget = field(default_factory=AnswerBudget)
+    public_url: str = ""
+    timezone: str = "UTC"
+    default_dataset: str | None = None
+    providers: tuple[Provider, ...] = ()
+    assistant: tuple[str, str] | None = None
+    transcription: tuple[str, str] | None = None
+    vision: tuple[str, str] | None = None
+    media_limits: MediaLimits = field(default_factory=MediaLimits)
+    presets: tuple[Preset, ...] = ()
+    text_key: str | None = None
+    retention: Retention = field(default_factory=Retention)
+    config: Config | None = None
+    pace: Pace = field(default_factory=Pace)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    listening: ApiConfig = field(default_factory=ApiConfig)
+    telegram_keys: tuple[str, ...] = (PRODUCTION,)
+    openid: OpenIdSettings | None = None
+    till: YooKassaGateway | None = None
+    hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """Return the environment's secrets by their names."""
+        keys = {f"KEY_OF_{each.name}": each.key for each in self.providers}
+        own = {"TELEGRAM_BOT_TOKEN": self.token, "MERLIN_TEXT_KEY": self.text_key}
+        return keys | {name: value for name, value in own.items() if value}
+
+    @contextmanager
+    def in_environment(self):
+        """Let the credentials stand in the environment meanwhile."""
+        before = dict(os.environ)
+        os.environ.update(self.credentials)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    @property
+    def written(self) -> Config:
+        """Return the configuration that says this."""
+        hears, public_url = self.transcription, self.public_url or self.listening.public_url
+        return Config(
+            state_dir=self.state_dir,
+            database=self.database,
+            timezone=self.timezone,
+            providers=tuple(
+                ProviderConfig(
+                    name=each.name,
+                    base_url=each.base_url,
+                    credential=f"KEY_OF_{each.name}",
+                    **({"model": each.model} if each.model else {}),
+                )
+                for each in self.providers
+            ),
+            budget=BudgetConfig(answers=self.caps),
+            telegram=TelegramConfig(
+                base_url=self.telegram_url,
+                mode=self.mode,
+                webhook_url=self.webhook_url,
+                admins=self.admins,
+                limits=self.limits,
+            ),
+            chat=ChatConfig.model_construct(
+                **{
+                    **dict(ChatConfig()),
+                    "streaming": self.streaming,
+                    "assistant": _choice(self.assistant),
+                    "transcription": _choice(hears, TranscriptionChoice),
+                    "vision": _choice(self.vision),
+                    "limits": self.media_limits,
+                }
+            ),
+            datasets=DatasetsConfig(default=self.default_dataset or ""),
+            payments=self.selling.model_copy(update={"yookassa": None}),
+            retention=self.retention,
+            api=self.listening.model_copy(update={"public_url": public_url}),
+        )
+
+    @property
+    def changes(self) -> Mapping[str, object]:
+        """Return the fields of the services that are not as the configuration says."""
+        made = {"plans": self.plans, "selling": self.selling}
+        known = context_fields(self.config) if self.config else {}
+        return made | {name: known[name] for name in _KNOWN if known}
+
+
+def _choice(said, kind=ModelChoice):
+    return None if said is None else kind(provider=said[0], model=said[1])
+
+
+async def serve_bot(settings, stop, told=None):
+    """Serve until the event `stop` is set."""
+    with settings.in_environment():
+        made = bot.services_of(settings.written, told)
+        services = await made.__aenter__()
+    try:
+        more = {"presets": settings.presets, "pace": settings.pace, "patience": settings.patience}
+        if settings.webhook_secret is not None:
+            more["webhook"] = (settings.webhook_url, settings.webhook_secret)
+        await run(replace(services, **settings.changes, **more), stop)
+    finally:
+        await made.__aexit__(None, None, None)
+
+
+def api_services(settings, writer):
+    """Return the services of an api; with a token updates of Telegram come to it."""
+    if settings.token:
+        settings = replace(settings, mode="webhook")
+    with settings.in_environment():
+        services = api.services_of(settings.written, writer)
+    entrance = replace(services.entrance, keys=settings.telegram_keys)
+    if settings.openid is not None:
+        entrance = replace(entrance, issuer=Issuer(settings.openid))
+    more = {"entrance": entrance, "door": replace(services.door, patience=settings.patience)}
+    more |= {"gateway": settings.till, "polled": settings.till}
+    more["hook_secrets"] = settings.hook_secrets
+    if settings.webhook_secret is not None:
+        more["telegram_secret"] = settings.webhook_secret
+    return replace(services, **settings.changes, **more)
