@@ -20,7 +20,6 @@ from merlin.dataset.changes import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
 from merlin.db.database import CHUNK, Database, Row, lock_known_user, transaction
-from merlin.db.keyring import SEALED, key_of
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json
@@ -43,7 +42,7 @@ class PersonalRecords:
         return {name: count for name, count in counts.items() if count}
 
     def _count(self, traces: PersonalData, user_id: int) -> int:
-        column = getattr(traces.table, key_of(traces.table)[0])
+        column = getattr(traces.table, traces.table.row_key[0])
         query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
         return int(self.db.value(query))
 
@@ -63,11 +62,11 @@ class PersonalRecords:
     def _export_rows(self, traces: PersonalData, user_id: int) -> list[Row]:
         table = traces.table
         rows = table.select().where(_theirs(traces, user_id))
-        order = [getattr(table, name) for name in key_of(table)]
+        order = [getattr(table, name) for name in table.row_key]
         return [self._opened(traces, row) for row in self.db.rows(rows.order_by(*order))]
 
     def _opened(self, traces: PersonalData, row: Row) -> Row:
-        sealed = {name: row[name] for name in SEALED.get(traces.table, ()) if row[name]}
+        sealed = {name: row[name] for name in traces.table.sealed if row[name]}
         words = {name: decrypt(self.db.cipher, text) for name, text in sealed.items()}
         papers = {name: load_json(row[name] or None) for name in traces.papers}
         told = {name: value for name, value in row.items() if name not in traces.secrets}
@@ -157,7 +156,7 @@ class PersonalRecords:
         if not new:
             return 0
         table = traces.table
-        same = [getattr(table, name) == row[name] for name in key_of(table)]
+        same = [getattr(table, name) == row[name] for name in table.row_key]
         return self.db.change(table.update(new).where(*same))
 
     def _forget_author(self, user_id: int) -> int:

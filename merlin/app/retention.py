@@ -18,36 +18,11 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
+from merlin.db import tables as t
 from merlin.db.database import CHUNK, Database, in_portions, transaction
 from merlin.db.intents import IntentState
-from merlin.db.keyring import key_of
 from merlin.db.requests import RequestState
-from merlin.db.tables import (
-    AUDIT,
-    BUILD,
-    BUILD_EXAMPLE,
-    CHECKPOINT,
-    DIALOG,
-    EXAMPLE_TEXT,
-    GROUP_SETTING,
-    INLINE_QUESTION,
-    INTENT,
-    JOB,
-    LEFT_BEHIND,
-    MODEL,
-    NOTICE,
-    OUTGOING,
-    PROMOTION,
-    PROPOSAL,
-    QUOTA_USE,
-    REQUEST,
-    SERVING,
-    SESSION,
-    TURN,
-    UPDATE,
-    VERDICT,
-    Table,
-)
+from merlin.db.tables import Table
 from merlin.training.jobs import FINAL
 from merlin.training.model_store import Models, models
 from merlin.training.models import ModelState, model_of
@@ -77,7 +52,7 @@ class OldRows:
 
     @transaction
     def _delete(self, table: Table, these: Any, at_once: int) -> int:
-        keys = [getattr(table, name) for name in key_of(table)]
+        keys = [getattr(table, name) for name in table.row_key]
         some = table.select(*keys).where(these).limit(at_once)
         return sum(self._drop(table, row) for row in self.db.rows(some))
 
@@ -92,21 +67,21 @@ class OldRows:
             yield from _finished(before)
         if before := self._before(days.outgoing_days):
             settled = (OutgoingState.SENT.value, OutgoingState.DROPPED.value)
-            yield OUTGOING, OUTGOING.state.in_(settled) & (OUTGOING.settled_at < before)
+            yield t.OUTGOING, t.OUTGOING.state.in_(settled) & (t.OUTGOING.settled_at < before)
             # A word that is told only once is kept, so that it is never told again.
-            yield NOTICE, NOTICE.once.is_null() & (NOTICE.handed_over_at < before)
+            yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
         if before := self._before(days.turns_days):
-            yield TURN, (TURN.state == TurnState.TOLD.value) & (TURN.asked_at < before)
-            last = (SESSION.touched_at != "") & (SESSION.touched_at < before)
-            yield SESSION, last & (SESSION.is_open == 0) & SESSION.id.not_in(_with_turns())
+            yield t.TURN, (t.TURN.state == TurnState.TOLD.value) & (t.TURN.asked_at < before)
+            last = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
+            yield t.SESSION, last & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
         if before := self._before(days.audit_days):
-            yield AUDIT, AUDIT.at < before
-        uses = QUOTA_USE.gift_id.is_null() & (QUOTA_USE.at < self._before(USES_DAYS))
-        yield QUOTA_USE, uses
-        gone = GROUP_SETTING.gone_at < self._before(GONE_DAYS)
-        yield GROUP_SETTING, gone
-        yield INLINE_QUESTION, INLINE_QUESTION.at < self._before(GONE_DAYS)
-        yield LEFT_BEHIND, LEFT_BEHIND.until < iso(self._clock())
+            yield t.AUDIT, t.AUDIT.at < before
+        uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < self._before(USES_DAYS))
+        yield t.QUOTA_USE, uses
+        gone = t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
+        yield t.GROUP_SETTING, gone
+        yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < self._before(GONE_DAYS)
+        yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(self._clock())
 
     def _before(self, days: int) -> str:
         """Return the time so many days ago, "" for 0."""
@@ -116,11 +91,13 @@ class OldRows:
     def _blank(self, at_once: int) -> int:
         """Forget what was said in notices that are kept for their word."""
         before = self._before(self._retention.outgoing_days)
-        old = (NOTICE.handed_over_at < before) & (NOTICE.arguments != _NOTHING)
-        some = self.db.rows(NOTICE.select(NOTICE.id).where(old).limit(at_once)) if before else []
+        old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NOTHING)
+        some = (
+            self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(at_once)) if before else []
+        )
         ids = [row["id"] for row in some]
-        blank = NOTICE.update({"arguments": _NOTHING, "to_whom": ""})
-        return self.db.change(blank.where(NOTICE.id.in_(ids))) if ids else 0
+        blank = t.NOTICE.update({"arguments": _NOTHING, "to_whom": ""})
+        return self.db.change(blank.where(t.NOTICE.id.in_(ids))) if ids else 0
 
 
 class RemovableFiles:
@@ -132,18 +109,18 @@ class RemovableFiles:
 
     def builds(self, before: datetime) -> list[Build]:
         """Return builds that were made, and last launched, before this time."""
-        old = (BUILD.created_at < iso(before)) & _is_unneeded(BUILD.id, before)
-        return [build_from_row(row) for row in self.db.rows(BUILD.select().where(old))]
+        old = (t.BUILD.created_at < iso(before)) & _is_unneeded(t.BUILD.id, before)
+        return [build_from_row(row) for row in self.db.rows(t.BUILD.select().where(old))]
 
     def folders(self) -> frozenset[str]:
         """Return the folders of all builds, also of those being written."""
-        return frozenset(row["folder"] for row in self.db.rows(BUILD.select(BUILD.folder)))
+        return frozenset(row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder)))
 
     def files(self, before: datetime) -> list[OldFiles]:
         """Return the files of such builds that were not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
-        newest = JOB.select(JOB.provider, JOB.build_id, fn.MAX(JOB.id).alias("newest"))
-        rows = self.db.rows(newest.group_by(JOB.provider, JOB.build_id))
+        newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
+        rows = self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id))
         found = [
             OldFiles(row["provider"], row["newest"], builds[row["build_id"]])
             for row in rows
@@ -154,20 +131,22 @@ class RemovableFiles:
 
     def models(self, before: datetime) -> list[OldModel]:
         """Return the models of such builds that never served and were not removed yet."""
-        rows = self.db.rows(MODEL.select().where(_is_old_model(before)).order_by(MODEL.id))
+        rows = self.db.rows(t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id))
         settled = self._settled()
         found = [self._old_model(row) for row in rows]
         return [old for old in found if old.key not in settled]
 
     def _old_model(self, row: dict[str, Any]) -> OldModel:
-        mine = CHECKPOINT.select(CHECKPOINT.model_id).where(CHECKPOINT.job_id == row["job_id"])
+        mine = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(
+            t.CHECKPOINT.job_id == row["job_id"]
+        )
         names = tuple(each["model_id"] for each in self.db.rows(mine))
         return OldModel(row["provider"], row["id"], row["model_id"], names)
 
     def _settled(self) -> set[str]:
-        ended = INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
-        removals = INTENT.key.startswith("remove-")
-        return {row["key"] for row in self.db.rows(INTENT.select().where(ended & removals))}
+        ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
+        removals = t.INTENT.key.startswith("remove-")
+        return {row["key"] for row in self.db.rows(t.INTENT.select().where(ended & removals))}
 
     @transaction
     def give_up(self, model: OldModel, before: datetime) -> bool:
@@ -175,7 +154,7 @@ class RemovableFiles:
 
         One that is listed by its provider later on is good again.
         """
-        asked = models().where((MODEL.id == model.model_row) & _is_old_model(before))
+        asked = models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
         row = self.db.row(self.db.locked(asked))
         if row is None:
             return False
@@ -184,59 +163,63 @@ class RemovableFiles:
 
     def needed_commits(self) -> list[str]:
         """Return commits off the line from which a build that is kept is made anew."""
-        off_line = VERDICT.position.is_null() & VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
-        needed = reduce(or_, (VERDICT.build_id.in_(each) for each in _needed_builds()))
-        found = VERDICT.select(VERDICT.commit_sha).where(off_line & needed).distinct()
+        off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
+        needed = reduce(or_, (t.VERDICT.build_id.in_(each) for each in _needed_builds()))
+        found = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
         return [row["commit_sha"] for row in self.db.rows(found)]
 
     def drop_texts(self) -> int:
         """Forget texts of examples that no build teaches; return how many. Nobody may build."""
-        taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.text_digest)
-        alone = EXAMPLE_TEXT.select(EXAMPLE_TEXT.digest).where(EXAMPLE_TEXT.digest.not_in(taught))
+        taught = t.BUILD_EXAMPLE.select(t.BUILD_EXAMPLE.text_digest)
+        alone = t.EXAMPLE_TEXT.select(t.EXAMPLE_TEXT.digest).where(
+            t.EXAMPLE_TEXT.digest.not_in(taught)
+        )
         free = [row["digest"] for row in self.db.rows(alone)]
         for portion in in_portions(free, CHUNK):
-            self.db.change(EXAMPLE_TEXT.delete().where(EXAMPLE_TEXT.digest.in_(portion)))
+            self.db.change(t.EXAMPLE_TEXT.delete().where(t.EXAMPLE_TEXT.digest.in_(portion)))
         return len(free)
 
 
 def _needed_builds() -> Iterator[Select]:
     """Yield SELECTs of the builds that serve, served, wait, train, or are a dataset's newest."""
-    served = MODEL.id.in_(SERVING.select(SERVING.model_row))
-    for name in (PROMOTION.to_model, PROMOTION.from_model):
-        served |= MODEL.model_id.in_(PROMOTION.select(name))
-    yield MODEL.select(MODEL.build_id).where(served)
-    under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
-    has_build = VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
-    yield VERDICT.select(VERDICT.build_id).where(under_way & has_build)
-    unfinished = JOB.state.not_in([state.value for state in FINAL])
-    yield JOB.select(JOB.build_id).where(unfinished)
-    yield BUILD.select(fn.MAX(BUILD.id)).where(BUILD.is_whole == 1).group_by(BUILD.dataset)
-    yield BUILD.select(BUILD.id).where(BUILD.is_whole == 0)
+    served = t.MODEL.id.in_(t.SERVING.select(t.SERVING.model_row))
+    for name in (t.PROMOTION.to_model, t.PROMOTION.from_model):
+        served |= t.MODEL.model_id.in_(t.PROMOTION.select(name))
+    yield t.MODEL.select(t.MODEL.build_id).where(served)
+    under_way = t.VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
+    has_build = t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
+    yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
+    unfinished = t.JOB.state.not_in([state.value for state in FINAL])
+    yield t.JOB.select(t.JOB.build_id).where(unfinished)
+    yield t.BUILD.select(fn.MAX(t.BUILD.id)).where(t.BUILD.is_whole == 1).group_by(t.BUILD.dataset)
+    yield t.BUILD.select(t.BUILD.id).where(t.BUILD.is_whole == 0)
 
 
 def _is_unneeded(build_id: Any, before: datetime) -> Any:
     """Return the condition of builds that nobody needs, and no job touched since `before`."""
-    young = JOB.select(JOB.build_id).where(JOB.updated_at >= iso(before))
+    young = t.JOB.select(t.JOB.build_id).where(t.JOB.updated_at >= iso(before))
     return reduce(and_, (build_id.not_in(each) for each in (young, *_needed_builds())))
 
 
 def _is_old_model(before: datetime) -> Any:
-    is_settled = (MODEL.state != ModelState.NEW.value) & (MODEL.created_at < iso(before))
-    return is_settled & _is_unneeded(MODEL.build_id, before)
+    is_settled = (t.MODEL.state != ModelState.NEW.value) & (t.MODEL.created_at < iso(before))
+    return is_settled & _is_unneeded(t.MODEL.build_id, before)
 
 
 def _finished(before: str) -> Iterator[tuple[Table, Any]]:
-    over = UPDATE.state != UpdateState.WAITING.value
-    yield UPDATE, over & (UPDATE.finished_at < before)
+    over = t.UPDATE.state != UpdateState.WAITING.value
+    yield t.UPDATE, over & (t.UPDATE.finished_at < before)
     done = (RequestState.DONE.value, RequestState.FAILED.value)
-    yield REQUEST, REQUEST.state.in_(done) & (REQUEST.created_at < before)
-    yield DIALOG, DIALOG.at < before
-    unused = (SESSION.touched_at == "") & (SESSION.is_open == 0) & (SESSION.created_at < before)
-    yield SESSION, unused & SESSION.id.not_in(_with_turns())
+    yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
+    yield t.DIALOG, t.DIALOG.at < before
+    unused = (
+        (t.SESSION.touched_at == "") & (t.SESSION.is_open == 0) & (t.SESSION.created_at < before)
+    )
+    yield t.SESSION, unused & t.SESSION.id.not_in(_with_turns())
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
-    gone = PROPOSAL.state.in_(ended) & (PROPOSAL.example_id == "")
-    yield PROPOSAL, gone & (PROPOSAL.at < before)
+    gone = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_id == "")
+    yield t.PROPOSAL, gone & (t.PROPOSAL.at < before)
 
 
 def _with_turns() -> Select:
-    return TURN.select(TURN.session_id)
+    return t.TURN.select(t.TURN.session_id)

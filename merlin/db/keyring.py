@@ -1,4 +1,4 @@
-"""The keys of people's texts: which columns they encrypt, and how they are rotated.
+"""The keys of people's texts, and how they are rotated.
 
     add a key, which opens -> every process holds it -> let it seal -> every process seals by it
     -> seal anew, a handful at a time -> drop the old keys
@@ -6,7 +6,7 @@
 It may be stopped anywhere and begun again: a key file with several keys is a change under way.
 Old keys stay in the file until nothing is sealed by them and no living process seals by them.
 Which keys a process holds it says itself (`KeyHolders`): a file that it should be able to read is
-no proof that it did. Whoever adds an encrypted column names it here.
+no proof that it did.
 """
 
 from __future__ import annotations
@@ -36,76 +36,7 @@ from merlin.db.encryption import (
     new_key,
     write_key_draft,
 )
-from merlin.db.tables import (
-    ACCOUNT,
-    ANSWER_COST,
-    API_KEY,
-    BROADCAST,
-    CHANGE,
-    DIALOG,
-    ERRAND,
-    GROUP_SETTING,
-    IDEMPOTENCY,
-    INLINE_QUESTION,
-    KEY_HOLDER,
-    LEASE,
-    LEFT_BEHIND,
-    LOGIN_CODE,
-    OUTGOING,
-    PRESET,
-    PROPOSAL,
-    PURCHASE,
-    RATING,
-    RENEWAL,
-    SESSION,
-    SETTING,
-    SIGN_IN,
-    TURN,
-    UPDATE,
-    USER,
-    Table,
-)
-
-_KEYS: Mapping[Table, tuple[str, ...]] = {
-    ACCOUNT: ("user_id",),
-    ANSWER_COST: ("day", "mark", "currency"),
-    DIALOG: ("bot_id", "chat_id", "user_id"),
-    GROUP_SETTING: ("bot_id", "chat_id"),
-    ERRAND: ("bot_id", "request_id"),
-    LEASE: ("bot_id", "chat_id"),
-    LEFT_BEHIND: ("mark", "format"),
-    RATING: ("turn_id", "user_id"),
-    SETTING: ("name",),
-    USER: ("user_id",),
-}
-
-
-def key_of(table: Table) -> tuple[str, ...]:
-    """Return the columns that tell a table's rows apart."""
-    return _KEYS.get(table, ("id",))
-
-
-# Table -> its sealed columns; "" and NULL in them are words that were forgotten.
-SEALED: Mapping[Table, tuple[str, ...]] = {
-    UPDATE: ("body",),
-    OUTGOING: ("body",),
-    SESSION: ("title", "system", "summary"),
-    TURN: ("question", "answer", "note", "asker"),
-    INLINE_QUESTION: ("question",),
-    DIALOG: ("said",),
-    PRESET: ("name", "prompt"),
-    USER: ("shown_name",),
-    CHANGE: ("text", "theirs"),
-    PROPOSAL: ("question", "answer", "reason"),
-    BROADCAST: ("body",),
-    SIGN_IN: ("agent",),
-    LOGIN_CODE: ("agent", "place"),
-    API_KEY: ("label",),
-    IDEMPOTENCY: ("body",),
-    PURCHASE: ("contact",),
-    RENEWAL: ("method", "contact"),
-}
-
+from merlin.db.tables import KEY_HOLDER, Table, all_tables
 
 AT_ONCE = 200
 # How long a process that lives may take to say that it holds a key: a daemon's step may be long.
@@ -302,7 +233,7 @@ class Reencryption:
 
     def _next(self, table: Table, name: str, after: Row | None) -> list[Row]:
         """Return the next rows that another key sealed, in the order of their key."""
-        column, keys = getattr(table, name), [getattr(table, each) for each in key_of(table)]
+        column, keys = getattr(table, name), [getattr(table, each) for each in table.row_key]
         is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:
@@ -318,22 +249,23 @@ class Reencryption:
                 unread += 1
                 continue
             # Only where nobody wrote other words in between: those are sealed by the new key.
-            same = [getattr(table, each) == row[each] for each in (*key_of(table), name)]
+            same = [getattr(table, each) == row[each] for each in (*table.row_key, name)]
             new = {name: self.db.cipher.seal(words)}
             changed += self.db.change(table.update(new).where(*same))
         return changed, unread
 
 
 def _columns() -> Iterator[tuple[Table, str]]:
-    for table, names in SEALED.items():
-        for name in names:
+    """Yield each encrypted column; "" and NULL in one are words that were forgotten."""
+    for table in all_tables():
+        for name in table.sealed:
             yield table, name
 
 
 def _behind(table: Table, row: Row) -> Any:
     """Return the condition of rows that come after `row` in the order of their key."""
     condition: Any = None
-    for name in reversed(key_of(table)):
+    for name in reversed(table.row_key):
         column, value = getattr(table, name), row[name]
         here = column > value
         condition = here if condition is None else here | ((column == value) & condition)

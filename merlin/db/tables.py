@@ -16,6 +16,10 @@ class Table(peewee.Table):
 
         def alias(self, name: str) -> Table: ...
 
+        # What tells its rows apart, and its encrypted columns.
+        row_key: tuple[str, ...]
+        sealed: tuple[str, ...]
+
     def update(self, update: Any = None, **values: object) -> peewee.Update:
         """Return an UPDATE; names of columns stand for columns, as in an INSERT."""
         named = {**(update or {}), **values}
@@ -28,15 +32,19 @@ class Table(peewee.Table):
         return [getattr(self, name) for name in self._columns]
 
 
-def _table(name: str, columns: str, key: str | None = None) -> Table:
-    return Table(name, tuple(columns.split()), primary_key=key)
+def _table(name: str, columns: str, *, key: str = "id", sealed: str = "") -> Table:
+    """Return a table; `key` tells its rows apart, `sealed` are its encrypted columns."""
+    named = columns.split()
+    made = Table(name, named, primary_key="id" if named[0] == "id" else None)
+    made.row_key, made.sealed = tuple(key.split()), tuple(sealed.split())
+    return made
 
 
 MIGRATION = _table("migration", "name applied_at")
 WAKE = _table("wake", "id counter")
 INTENT = _table("intent", "key kind state outside_id sent_at empty_finds")
-REQUEST = _table("request", "id kind arguments by_whom state created_at result", "id")
-NOTICE = _table("notice", "id to_whom key arguments once created_at handed_over_at", "id")
+REQUEST = _table("request", "id kind arguments by_whom state created_at result")
+NOTICE = _table("notice", "id to_whom key arguments once created_at handed_over_at")
 HEARTBEAT = _table("heartbeat", "process host pid since at step counters failing")
 KEY_HOLDER = _table("key_holder", "process host pid at holds")
 
@@ -48,15 +56,13 @@ VERDICT = _table(
     "verdict",
     "id commit_sha dataset position word wish spec reason arguments build_id job_id"
     " seen_at updated_at",
-    "id",
 )
 NOTED = _table("noted", "commit_sha words at")
-FINDING = _table("finding", "id verdict_id path line col rule severity arguments", "id")
+FINDING = _table("finding", "id verdict_id path line col rule severity arguments")
 BUILD = _table(
     "build",
     "id dataset number digest folder system train test train_tokens test_tokens manifest"
     " created_at is_whole",
-    "id",
 )
 EXAMPLE = _table("example", "dataset example_id blob commit_sha author")
 EXAMPLE_TEXT = _table("example_text", "digest messages words")
@@ -69,74 +75,74 @@ JOB = _table(
     "job",
     "id launch_key wish dataset build_id provider recipe attempt state provider_job_id status"
     " model_id trained_tokens estimate_micro currency error not_before created_at updated_at",
-    "id",
 )
-JOB_CHANGE = _table("job_change", "id job_id from_state to_state at", "id")
-JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data", "id")
+JOB_CHANGE = _table("job_change", "id job_id from_state to_state at")
+JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data")
 CHECKPOINT = _table("checkpoint", "job_id model_id step metrics")
 
 MODEL = _table(
     "model",
     "id provider model_id dataset build_id job_id state probes not_before note created_at",
-    "id",
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
 SERVING = _table("serving", "dataset model_row since position is_pinned")
-PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at", "id")
+PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
 
 
 USER = _table(
     "users",
     "user_id language_code is_reachable first_seen_at language zone plan is_blocked shown_name"
     " terms_seen",
+    sealed="shown_name",
+    key="user_id",
 )
-ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at", "id")
-AUDIT = _table("audit", "id at by_whom action target arguments", "id")
-CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at", "id")
+ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at")
+AUDIT = _table("audit", "id at by_whom action target arguments")
+CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at")
 QUOTA_USE = _table(
-    "quota_use", "id bot_id update_id user_id format state gift_id scope day month at", "id"
+    "quota_use", "id bot_id update_id user_id format state gift_id scope day month at"
 )
-QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at", "id")
+QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at")
 
 
 BROADCAST = _table(
     "broadcast",
     "id bot_id by_user body state language cursor_id total is_whole moved_at created_at"
     " started_at ended_at",
-    "id",
+    sealed="body",
 )
-ERRAND = _table("errand", "bot_id request_id chat_id message_id update_id back")
+ERRAND = _table(
+    "errand", "bot_id request_id chat_id message_id update_id back", key="bot_id request_id"
+)
 
 
 PURCHASE = _table(
     "purchase",
     "id user_id till plan promise amount currency is_test contact promo keeps_method renewal_id"
     " state outside_id pay_url reason created_at expires_at asked_at look_at looks",
-    "id",
+    sealed="contact",
 )
 LEDGER = _table(
     "ledger",
     "id key kind purchase_id till refers amount currency outside_id at by_what reason is_test",
-    "id",
 )
-TERM = _table("plan_term", "id user_id plan starts_at ends_at source key grant_id by_whom at", "id")
+TERM = _table("plan_term", "id user_id plan starts_at ends_at source key grant_id by_whom at")
 REFUND = _table(
     "refund",
     "id purchase_id grant_id till payment_id amount currency reason by_whom state at look_at looks"
     " outside_id trouble",
-    "id",
 )
 RENEWAL = _table(
     "renewal",
     "id user_id plan till method method_title contact state consented_at next_at tries"
     " reminded_for",
-    "id",
+    sealed="method contact",
 )
-PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at", "id")
+PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at")
 # Under a keyed hash instead of a name: what answers cost a day.
-ANSWER_COST = Table("answer_cost", ("day", "mark", "currency", "micro"))
-PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at", "id")
+ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")
+PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at")
 
 
 CHANGE = _table(
@@ -144,7 +150,7 @@ CHANGE = _table(
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
     " state reason arguments commit_sha theirs theirs_blob told_word is_told created_at updated_at"
     " left_blob refusals",
-    "id",
+    sealed="text theirs",
 )
 DATASET_TREE = _table("dataset_tree", "dataset tree")
 DATASET_FILE = _table("dataset_file", "dataset path blob")
@@ -155,31 +161,33 @@ UPDATE = _table(
     "updates",
     "id bot_id update_id kind chat_id user_id language_code body state reason received_at"
     " finished_at",
-    "id",
+    sealed="body",
 )
-LEASE = _table("chat_lease", "bot_id chat_id owner until")
+LEASE = _table("chat_lease", "bot_id chat_id owner until", key="bot_id chat_id")
 OUTGOING = _table(
     "outgoing",
     "id bot_id key chat_id update_id body state tries owner message_id created_at settled_at",
-    "id",
+    sealed="body",
 )
 SESSION = _table(
     "chat_session",
     "id bot_id chat_id user_id thread_id dataset provider model_id title preset system summary"
     " used_tokens is_warned is_full is_open created_at touched_at",
-    "id",
+    sealed="title system summary",
 )
 TURN = _table(
     "turn",
     "id bot_id update_id session_id user_id question_id format state question answer note ending"
     " offer standing placeholder_id provider model_id input_tokens output_tokens cost_micro"
     " currency is_replaced asked_at written_at asker",
-    "id",
+    sealed="question answer note asker",
 )
-DIALOG = _table("dialog", "bot_id chat_id user_id step said at")
-PRESET = _table("preset", "id user_id name prompt created_at", "id")
+DIALOG = _table(
+    "dialog", "bot_id chat_id user_id step said at", sealed="said", key="bot_id chat_id user_id"
+)
+PRESET = _table("preset", "id user_id name prompt created_at", sealed="name prompt")
 WINDOW = _table("model_window", "provider model_id tokens at")
-SETTING = _table("setting", "name value by_whom at")
+SETTING = _table("setting", "name value by_whom at", key="name")
 
 
 # `lecture`, `seminar` and `lab` are how many materials of each kind it has now.
@@ -187,51 +195,65 @@ COURSE = _table(
     "course",
     "id slug semester name_ru name_en description_ru description_en is_active indexed_at"
     " lecture seminar lab",
-    "id",
 )
 COURSE_TEACHER = _table("course_teacher", "course_id place teacher")
 # A material that its course.yaml names no longer has no place.
-MATERIAL = _table(
-    "material", "id course_id place lesson kind title_ru title_en text_path file_url", "id"
-)
+MATERIAL = _table("material", "id course_id place lesson kind title_ru title_en text_path file_url")
 # One row: whether every dataset of the line's head has been looked at, and the number of the
 # newest change of anything that the catalogue says.
 COURSE_INDEX = _table("course_index", "id is_whole version")
 # What search finds: `id` is a material's number, or a course's with a minus before it. `name` and
 # `body` hold words with their stems, `letters` the folded words as they stand.
-SEARCH_ENTRY = _table("search_entry", "id course_id name body letters", "id")
+SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
 
 
 GROUP_SETTING = _table(
-    "group_setting", "bot_id chat_id hears dataset language is_open moved_to gone_at"
+    "group_setting",
+    "bot_id chat_id hears dataset language is_open moved_to gone_at",
+    key="bot_id chat_id",
 )
-INLINE_QUESTION = _table("inline_question", "id bot_id token user_id question at", "id")
+INLINE_QUESTION = _table(
+    "inline_question", "id bot_id token user_id question at", sealed="question"
+)
 
 
-RATING = _table("rating", "turn_id user_id value at")
+RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
     " reviewed_by reason is_thanked at reviewed_at",
-    "id",
+    sealed="question answer reason",
 )
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
-LEFT_BEHIND = _table("left_behind", "mark format day day_used month month_used until")
+LEFT_BEHIND = _table(
+    "left_behind", "mark format day day_used month month_used until", key="mark format"
+)
 # Examples whose person took the consent back: no model whose build holds one may serve.
 REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
 
 
-FAVOURITE = _table("favourite", "id user_id course_id at", "id")
-ACCOUNT = _table("account", "user_id name password browsers changed_at")
-SIGN_IN = _table("sign_in", "id token_hash source user_id how agent at seen_at expires_at", "id")
+FAVOURITE = _table("favourite", "id user_id course_id at")
+ACCOUNT = _table("account", "user_id name password browsers changed_at", key="user_id")
+SIGN_IN = _table(
+    "sign_in", "id token_hash source user_id how agent at seen_at expires_at", sealed="agent"
+)
 LOGIN_CODE = _table(
     "login_code",
     "id code_hash browser_hash number agent place state user_id at expires_at",
-    "id",
+    sealed="agent place",
 )
 API_KEY = _table(
-    "api_key", "id key_hash hint user_id label scopes at expires_at used_at revoked_at", "id"
+    "api_key",
+    "id key_hash hint user_id label scopes at expires_at used_at revoked_at",
+    sealed="label",
 )
 IDEMPOTENCY = _table(
-    "idempotency", "id user_id key_hash request_hash number status media_type headers body at", "id"
+    "idempotency",
+    "id user_id key_hash request_hash number status media_type headers body at",
+    sealed="body",
 )
+
+
+def all_tables() -> list[Table]:
+    """Return every table, in the order of this page."""
+    return [each for each in globals().values() if isinstance(each, Table)]

@@ -16,7 +16,6 @@ from merlin.billing.quota import Gift, Quotas, Spent
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.encryption import Cipher
-from merlin.db.keyring import SEALED
 from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
 from merlin.db.tables import (
     AUDIT,
@@ -98,7 +97,7 @@ def value(cipher, table, column, who, *, is_number):
     known |= dict.fromkeys(("once", "reason", "why"), f"for {who}, by user:{who}.")
     if table is BROADCAST and column == "body":
         return cipher.seal("what an admin wrote to everybody stays said")
-    if column in SEALED.get(table, ()):
+    if column in table.sealed:
         return cipher.seal(f"words of {who}")
     return known.get(column, "2026-11-20")
 
@@ -149,7 +148,7 @@ def everything(database, cipher):
     for table in every_table():
         for row in database.rows(table.select()):
             for column, held in row.items():
-                is_sealed = column in SEALED.get(table, ()) and held
+                is_sealed = column in table.sealed and held
                 yield table.__name__, column, cipher.open(held) if is_sealed else str(held)
 
 
