@@ -23,12 +23,21 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import UNDER_WAY, RefundState
 from merlin.billing.report import COLUMNS, Sum, export_rows, signed
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, configuration, reading
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    changing,
+    configuration,
+    print_result,
+    reading,
+)
 from merlin.cli.output import (
     Since,
     Until,
     day_bounds,
     print_json,
+    print_list,
     print_message,
     print_pairs,
     print_table,
@@ -120,18 +129,8 @@ def orders(
     named = state.value if state else ""
     with reading(config) as (ctx, actor):
         found = payments.list_payments(ctx.billing, actor, limit, "", named, user)
-    shown = [_order_json(each) for each in found]
-    if json:
-        print_json({"orders": shown})
-        return
-    names = ("order", "created", "user", "plan", "till", "amount", "state")
-    print_table([f"billing-col-{name}" for name in names], [_order(each) for each in shown])
-
-
-def _order(told: dict[str, Any]) -> list[object]:
-    amount = f"{told['amount']} {told['currency']}"
-    till, state = translate_word("till", told["till"]), translate_word("purchase", told["state"])
-    return [told["order"], told["created_at"], told["user"], told["plan"], till, amount, state]
+    columns = "order created=created_at user plan till=till:till amount state=state:purchase"
+    _table([_order_json(each) for each in found], columns, json=json, under="orders")
 
 
 def export(
@@ -207,28 +206,21 @@ def _tell_order(told: dict[str, Any]) -> None:
         "reason": told["reason"],
     }
     print_pairs({f"billing-col-{name}": value for name, value in shown.items()})
-    _table("row kind amount at till-id by", [_entry(each) for each in told["ledger"]])
+    _table(told["ledger"], "row kind=kind:entry amount at till-id=till_id by")
     if told["refunds"]:
-        rows = [_refund(each) for each in told["refunds"]]
-        _table("refund amount state at by reason trouble", rows)
+        refunds = [{**each, "refund": each["refund"][:8]} for each in told["refunds"]]
+        _table(refunds, "refund amount state=state:refund-state at by reason trouble")
 
 
-def _table(names: str, rows: list[list[object]]) -> None:
-    print_table([f"billing-col-{name}" for name in names.split()], rows)
+def _table(
+    told: list[dict[str, Any]], columns: str, *, json: bool = False, under: str = ""
+) -> None:
+    """Print records of money; an amount is told with its currency."""
 
+    def amount(each: dict[str, Any]) -> str:
+        return f"{each['amount']} {each['currency']}"
 
-def _entry(each: dict[str, Any]) -> list[object]:
-    kind, amount = translate_word("entry", each["kind"]), f"{each['amount']} {each['currency']}"
-    return [each["row"], kind, amount, each["at"], each["till_id"], each["by"]]
-
-
-def _refund(each: dict[str, Any]) -> list[object]:
-    state, amount = (
-        translate_word("refund-state", each["state"]),
-        f"{each['amount']} {each['currency']}",
-    )
-    rest = [each[name] for name in ("at", "by", "reason", "trouble")]
-    return [each["refund"][:8], amount, state, *rest]
+    print_list(told, columns, json=json, under=under, prefix="billing-col", amount=amount)
 
 
 def refund(
@@ -407,10 +399,8 @@ def add(
         ends = day_start(until.date(), zone_of(ctx.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
         made = add_code(ctx.billing, actor, promo)
-    if json:
-        print_json(_code_values(made))
-        return
-    print_message("promo-did-add", code=made.promo.code, plan=plan)
+    code = made.promo.code
+    print_result(_code_values(made), "promo-did-add", json=json, code=code, plan=plan)
 
 
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -419,11 +409,16 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     with reading(config) as (ctx, actor):
         codes = [_code_values(each) for each in payments.list_codes(ctx.billing, actor)]
-    if json:
-        print_json({"promos": codes})
-        return
-    names = ("code", "plan", "gives", "uses", "until", "promo-state")
-    print_table([f"billing-col-{name}" for name in names], [_code_row(each) for each in codes])
+    print_list(
+        codes,
+        "code plan gives uses until=ends_at promo-state",
+        json=json,
+        under="promos",
+        prefix="billing-col",
+        gives=_gain,
+        uses=_uses,
+        promo_state=lambda each: translate_word("billing", "stopped") if each["stopped"] else "",
+    )
 
 
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -432,10 +427,8 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
 
     with changing(config) as (ctx, actor):
         stop_code(ctx.billing, actor, code)
-    if json:
-        print_json({"code": code.strip().upper(), "stopped": True})
-        return
-    print_message("promo-did-stop", code=code.strip().upper())
+    told = {"code": code.strip().upper(), "stopped": True}
+    print_result(told, "promo-did-stop", json=json)
 
 
 def _code_values(each: Listed) -> dict[str, Any]:
@@ -454,15 +447,15 @@ def _code_values(each: Listed) -> dict[str, Any]:
     }
 
 
-def _code_row(told: dict[str, Any]) -> list[object]:
-    gives = (
-        f"−{told['percent']} %"
-        if told["percent"]
-        else f"{told['days']} {translate_word('billing', 'days')}"
-    )
+def _gain(told: dict[str, Any]) -> str:
+    if told["percent"]:
+        return f"−{told['percent']} %"
+    return f"{told['days']} {translate_word('billing', 'days')}"
+
+
+def _uses(told: dict[str, Any]) -> str:
     most = "∞" if told["most_uses"] is None else told["most_uses"]
-    state = translate_word("billing", "stopped") if told["stopped"] else ""
-    return [told["code"], told["plan"], gives, f"{told['uses']} / {most}", told["ends_at"], state]
+    return f"{told['uses']} / {most}"
 
 
 def reconcile(

@@ -23,8 +23,8 @@ from merlin.cli.output import (
     format_cell,
     format_local_time,
     print_json,
+    print_list,
     print_pairs,
-    print_table,
     record,
     translate_word,
 )
@@ -69,22 +69,12 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
 
     with reading(config, dataset) as (ctx, actor):
         found = acts.recent(ctx, actor, dataset or "")
-    if json:
-        print_json([record(each, **_JSON) for each in found])
-        return
-    lines = [
-        [
-            each.version,
-            each.train,
-            each.test,
-            each.train_tokens,
-            format_local_time(each.created_at),
-            each.digest[:10],
-        ]
-        for each in found
-    ]
-    names = ("build", "train", "test", "tokens", "created-at", "digest")
-    print_table([f"col-{name}" for name in names], lines)
+    print_list(
+        [record(each, **_JSON) for each in found],
+        "build train test tokens=train_tokens created-at=created_at digest",
+        json=json,
+        digest=lambda each: each["digest"][:10],
+    )
 
 
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -93,14 +83,14 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
 
     with reading(config) as (ctx, actor):
         found = builds.get(ctx, actor, version)
-    told = record(found, examples="", **_JSON)
+    told = record(found, **_JSON)
+    examples = told.pop("examples")
     if json:
-        print_json({**told, "authors": {each.id: each.author for each in found.examples}})
+        print_json({**told, "authors": {each["id"]: each["author"] for each in examples}})
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
     print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
-    lines = [[each.id, each.split, each.tokens, each.author] for each in found.examples]
-    print_table(["col-example", "col-split", "col-tokens", "col-author"], lines)
+    print_list(examples, "example=id split tokens author", json=False)
 
 
 def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:

@@ -19,8 +19,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import engine_models, language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import format_table, print_json, print_message, print_table, translate_word
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, print_result
+from merlin.cli.output import (
+    format_table,
+    print_json,
+    print_list,
+    print_message,
+    print_table,
+    translate_word,
+)
 from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import format_number
@@ -56,7 +63,6 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         raise typer.BadParameter(f"put --config after {context.invoked_subcommand} …")
 
 
-COLUMNS = ("name", "key", "state", "made", "used", "answers", "tokens", "jobs", "bytes", "pace")
 Name = Annotated[str, typer.Argument(help="Who it is for: a program, a course, a person.")]
 
 
@@ -76,11 +82,10 @@ def add(
     limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
     with clients_of(configuration(config)) as clients:
         key = clients.add(name, limits)
-    if json:
-        print_json({"name": name, "key": key, "limits": asdict(limits)})
-        return
-    print_message("engine-key-made", name=name)
-    sys.stdout.write(f"{key}\n")
+    told = {"name": name, "key": key, "limits": asdict(limits)}
+    print_result(told, "engine-key-made", json=json, name=name)
+    if not json:
+        sys.stdout.write(f"{key}\n")
 
 
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -89,10 +94,20 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     with clients_of(configuration(config)) as clients:
         found = [_client_values(clients, client) for client in clients.list_all()]
-    if json:
-        print_json({"keys": found})
-        return
-    print_table([f"engine-key-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+    print_list(
+        found,
+        "name key state=state:engine-key-state made used=used_on answers tokens jobs bytes pace",
+        json=json,
+        under="keys",
+        prefix="engine-key-col",
+        key=lambda each: f"{each['hint']}…",
+        made=lambda each: each["created"][:10],
+        answers=lambda each: each["use"]["answers"],
+        tokens=lambda each: _of(each["use"]["tokens"], each["limits"]["tokens_per_day"]),
+        jobs=lambda each: _of(each["use"]["jobs"], each["limits"]["jobs"]),
+        bytes=lambda each: _of(each["use"]["bytes"], each["limits"]["bytes"]),
+        pace=lambda each: each["limits"]["requests_per_minute"] or "∞",
+    )
 
 
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -101,10 +116,7 @@ def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
 
     with clients_of(configuration(config)) as clients:
         clients.revoke(name)
-    if json:
-        print_json({"name": name, "state": "revoked"})
-        return
-    print_message("engine-key-revoked", name=name)
+    print_result({"name": name, "state": "revoked"}, "engine-key-revoked", json=json)
 
 
 def _client_values(clients: Clients, client: Client) -> dict[str, Any]:
@@ -117,22 +129,6 @@ def _client_values(clients: Clients, client: Client) -> dict[str, Any]:
         "limits": asdict(client.limits),
         "use": asdict(clients.use(client)),
     }
-
-
-def _row(each: dict[str, Any]) -> list[object]:
-    use, limits = each["use"], each["limits"]
-    return [
-        each["name"],
-        f"{each['hint']}…",
-        translate_word("engine-key-state", each["state"]),
-        each["created"][:10],
-        each["used_on"],
-        use["answers"],
-        _of(use["tokens"], limits["tokens_per_day"]),
-        _of(use["jobs"], limits["jobs"]),
-        _of(use["bytes"], limits["bytes"]),
-        limits["requests_per_minute"] or "∞",
-    ]
 
 
 def _of(used: int, limit: int) -> str:

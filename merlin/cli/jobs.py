@@ -17,10 +17,9 @@ from merlin.cli.options import (
     reading,
 )
 from merlin.cli.output import (
-    format_local_time,
     print_json,
+    print_list,
     print_pairs,
-    print_table,
     record,
     translate_word,
 )
@@ -44,15 +43,12 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
 
     with reading(config, dataset) as (ctx, actor):
         found = jobs.recent(ctx, actor, dataset or "")
-    if json:
-        print_json([record(job, id="job") for job in found])
-        return
-    names = ("job", "build", "state", "provider", "outcome")
-    lines = [
-        [job.id, job.build, translate_word("job", job.state), job.provider, job.model or job.error]
-        for job in found
-    ]
-    print_table([f"col-{name}" for name in names], lines)
+    print_list(
+        [record(job, id="job") for job in found],
+        "job build state=state:job provider outcome",
+        json=json,
+        outcome=lambda job: job["model"] or job["error"],
+    )
 
 
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -69,16 +65,9 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     more = ("trained_tokens", "error", "created_at", "updated_at")
     told["state"] = translate_word("job", found.state)
     print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
-    changes = [
-        [
-            format_local_time(each.at),
-            *(translate_word("job", state or "") for state in (each.before, each.to)),
-        ]
-        for each in found.changes
-    ]
-    print_table(["col-at", "col-from", "col-to"], changes)
-    metrics = [[each.step, each.model, _figures(each.metrics)] for each in found.checkpoints]
-    print_table(["col-step", "col-model", "col-metrics"], metrics)
+    print_list(told["changes"], "at from=from:job to=to:job", json=False)
+    metrics = lambda each: _figures(each["metrics"])  # noqa: E731
+    print_list(told["checkpoints"], "step model metrics", json=False, metrics=metrics)
 
 
 def _figures(metrics: dict[str, float | None]) -> str:
@@ -92,11 +81,7 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
 
     with reading(config) as (ctx, actor):
         diary = jobs.get(ctx, actor, job).events
-    if json:
-        print_json([record(each) for each in diary])
-        return
-    lines = [[format_local_time(each.at), each.level, each.message] for each in diary]
-    print_table(["col-at", "col-level", "col-message"], lines)
+    print_list([record(each) for each in diary], "at level message", json=json)
 
 
 def launch(

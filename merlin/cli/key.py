@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.output import print_json, print_list, print_message
 from merlin.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="key")
 
 
-COLUMNS = ("key", "state", "sealed")
-
-
-COLUMNS = ("key", "state", "sealed")
-
-
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys by their names, with how many texts each has sealed."""
     from merlin.db.encryption import key_path
@@ -44,13 +38,8 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     here = key_ids(key_path(settings.state_dir), text_key())
     missing = sorted(counts.keys() - set(here))
     found = [_key_values(key, counts, here) for key in dict.fromkeys([*here, *missing])]
-    if json:
-        print_json({"keys": found})
-        return
-    lines = [
-        [each["key"], translate_word("key-state", each["state"]), each["sealed"]] for each in found
-    ]
-    print_table([f"key-col-{name}" for name in COLUMNS], lines)
+    columns = "key state=state:key-state sealed"
+    print_list(found, columns, json=json, under="keys", prefix="key-col")
 
 
 def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from merlin.cli.options import (
     reading,
 )
 from merlin.cli.output import (
-    format_local_time,
     print_json,
+    print_list,
     print_message,
     print_table,
     record,
@@ -122,20 +122,14 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         found = models.recent(ctx, actor, dataset or "", 1000)
-    if json:
-        print_json([record(each, id="") for each in promotions])
-        return
     builds = {each.model: each.build for each in found}
-    lines = [
-        [
-            format_local_time(each.at),
-            *(builds.get(name, name) for name in (each.to, each.before or "")),
-            translate_word("why", each.why),
-            each.by,
-        ]
-        for each in promotions
-    ]
-    print_table(["col-at", "col-to", "col-from", "col-why", "col-by"], lines)
+    print_list(
+        [record(each, id="") for each in promotions],
+        "at to from why=why:why by",
+        json=json,
+        to=lambda each: builds.get(each["to"], each["to"]),
+        **{"from": lambda each: builds.get(each["from"], each["from"])},
+    )
 
 
 def ask(

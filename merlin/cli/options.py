@@ -77,11 +77,10 @@ def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, 
         yield ctx, Actor.operator()
 
 
-def print_result(result: Mapping[str, object], key: str, *, json: bool) -> None:
-    """Show a result: one JSON document, or the sentence `key` with its values."""
+def print_result(result: Mapping[str, object], key: str, *, json: bool, **shown: object) -> None:
+    """Show a result: one JSON document, or the sentence `key` with its values, or with `shown`."""
     if json:
         print_json(result)
-    else:
-        print_message(
-            key, **{name: "" if value is None else value for name, value in result.items()}
-        )
+        return
+    values = shown or result
+    print_message(key, **{name: "" if each is None else each for name, each in values.items()})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,6 +52,35 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return iso(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def print_list(
+    told: Sequence[Mapping[str, Any]],
+    columns: str,
+    *,
+    json: bool,
+    under: str = "",
+    prefix: str = "col",
+    **cells: Callable[[Any], object],
+) -> None:
+    """Print records: one JSON document, `under` a name where it has one; or a table.
+
+    A column is "heading", "heading=field" or "heading=field:family", whose words are translated.
+    What else a column shows, `cells` say by its heading, of a record.
+    """
+    if json:
+        print_json({under: told} if under else told)
+        return
+    headings, rows = [], [list[object]() for _ in told]
+    for column in columns.split():
+        heading, _, source = column.partition("=")
+        name, _, family = (source or heading).partition(":")
+        headings.append(f"{prefix}-{heading}")
+        cell = cells.get(heading.replace("-", "_"))
+        for row, each in zip(rows, told, strict=True):
+            value = cell(each) if cell else each[name]
+            row.append(translate_word(family, str(value or "")) if family else value)
+    print_table(headings, rows)
 
 
 WIDE = 400

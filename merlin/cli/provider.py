@@ -10,7 +10,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import AsJson
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.output import print_list, print_message, translate_word
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 
@@ -60,11 +60,8 @@ def probe(
 
 
 def _list(checks: Sequence[Check], json: bool) -> None:
-    if json:
-        print_json({"checks": [{"name": each.name, "title": _title(each.name)} for each in checks]})
-        return
-    headings = [f"{FAMILY}-col-{name}" for name in ("check", "title")]
-    print_table(headings, [[each.name, _title(each.name)] for each in checks])
+    told = [{"name": each.name, "title": _title(each.name)} for each in checks]
+    print_list(told, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
 
 
 def _run(
@@ -90,23 +87,14 @@ def _run(
 
 
 def _show(outcomes: Sequence[Outcome], json: bool) -> None:
-    if json:
-        told = [
-            {"name": each.name, "result": each.result, "detail": _detail(each)} for each in outcomes
-        ]
-        print_json({"checks": told})
-    else:
-        headings = [f"{FAMILY}-col-{name}" for name in ("check", "title", "result", "detail")]
-        rows = [
-            [
-                each.name,
-                _title(each.name),
-                translate_word(f"{FAMILY}-result", each.result),
-                _detail(each),
-            ]
-            for each in outcomes
-        ]
-        print_table(headings, rows)
+    print_list(
+        [{"name": each.name, "result": each.result, "detail": _detail(each)} for each in outcomes],
+        f"check=name title result=result:{FAMILY}-result detail",
+        json=json,
+        under="checks",
+        prefix=f"{FAMILY}-col",
+        title=lambda each: _title(each["name"]),
+    )
     results = [each.result for each in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}
     print_message(f"{FAMILY}-sum", **counts)

@@ -17,10 +17,11 @@ from merlin.account.api_keys import Scope
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, reading
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
 from merlin.cli.output import (
-    format_local_time,
+    format_cell,
     print_json,
+    print_list,
     print_message,
     print_pairs,
     print_table,
@@ -107,12 +108,11 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     print_pairs(
         dict(zip([f"account-col-{name}" for name in (*SHOWN, "zone")], values, strict=True))
     )
-    left = [_left(kind, each) for kind, each in told["left"].items()]
-    print_table(
-        [f"account-col-{name}" for name in ("format", "used", "limit", "gifts", "resets")], left
-    )
-    names = ("at", "format", "amount", "used", "until", "by", "reason")
-    print_table([f"account-col-{name}" for name in names], [_gift(each) for each in told["gifts"]])
+    left = [{"format": kind, **each} for kind, each in told["left"].items()]
+    columns = "format=format:format used limit gifts resets=resets_at"
+    print_list(left, columns, json=False, prefix="account-col", limit=_limit)
+    columns = "at format=format:format amount used until=expires_at by reason"
+    print_list(told["gifts"], columns, json=False, prefix="account-col")
 
 
 def _card(user: UserDetails) -> dict[str, Any]:
@@ -144,17 +144,10 @@ def _given(given: Given) -> dict[str, Any]:
     }
 
 
-def _left(kind: str, left: dict[str, Any]) -> list[object]:
-    limit = text(language(), "account-unlimited")
-    if left["limit"] is not None:
-        limit = f"{left['limit']} {translate_word('account', left['period'])}"
-    return [translate_word("format", kind), left["used"], limit, left["gifts"], left["resets_at"]]
-
-
-def _gift(gift: dict[str, Any]) -> list[object]:
-    kind = translate_word("format", gift["format"])
-    names = ("amount", "used", "expires_at", "by", "reason")
-    return [gift["at"], kind, *(gift[name] for name in names)]
+def _limit(left: dict[str, Any]) -> str:
+    if left["limit"] is None:
+        return text(language(), "account-unlimited")
+    return f"{left['limit']} {translate_word('account', left['period'])}"
 
 
 def role(
@@ -169,11 +162,9 @@ def role(
 
     with changing(config) as (ctx, actor):
         told = users.grant_role(ctx, actor, user, name, scope)
-    if json:
-        print_json({"user": user, "role": told.role.value, "scopes": told.scopes})
-        return
+    made = {"user": user, "role": told.role.value, "scopes": told.scopes}
     shown = " ".join([translate_word("role", told.role.value), *told.scopes])
-    print_message("account-did-role", user=str(user), role=shown)
+    print_result(made, "account-did-role", json=json, user=str(user), role=shown)
 
 
 def block(
@@ -187,10 +178,8 @@ def block(
 
     with changing(config) as (ctx, actor):
         (users.unblock if undo else users.block)(ctx, actor, user)
-    if json:
-        print_json({"user": user, "blocked": not undo})
-        return
-    print_message("account-did-unblock" if undo else "account-did-block", user=str(user))
+    key = "account-did-unblock" if undo else "account-did-block"
+    print_result({"user": user, "blocked": not undo}, key, json=json, user=str(user))
 
 
 def plan(
@@ -204,10 +193,8 @@ def plan(
 
     with changing(config) as (ctx, actor):
         users.set_plan(ctx, actor, user, name)
-    if json:
-        print_json({"user": user, "plan": name})
-        return
-    print_message("account-did-plan", user=str(user), plan=name)
+    told = {"user": user, "plan": name}
+    print_result(told, "account-did-plan", json=json, user=str(user), plan=name)
 
 
 def give_plan(
@@ -222,15 +209,9 @@ def give_plan(
 
     with changing(config) as (ctx, actor):
         ends = users.give_plan(ctx, actor, user, name, days).ends_at
-    if json:
-        print_json({"user": user, "plan": name, "days": days, "ends_at": ends})
-        return
-    print_message(
-        "account-did-give-plan",
-        user=str(user),
-        plan=name,
-        until=format_local_time(ends.isoformat()),
-    )
+    told = {"user": user, "plan": name, "days": days, "ends_at": ends}
+    shown = {"user": str(user), "plan": name, "until": format_cell(ends)}
+    print_result(told, "account-did-give-plan", json=json, **shown)
 
 
 def gift(
@@ -247,12 +228,9 @@ def gift(
 
     with changing(config) as (ctx, actor):
         given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
-    if json:
-        print_json(given)
-        return
-    until = format_local_time(given["expires_at"].isoformat()) if given["expires_at"] else ""
-    told = {"format": translate_word("format", kind.value), "until": until}
-    print_message("account-did-gift", user=str(user), amount=amount, **told)
+    shown = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
+    kind_shown = translate_word("format", kind.value)
+    print_result(given, "account-did-gift", json=json, format=kind_shown, **shown)
 
 
 UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
@@ -290,10 +268,8 @@ def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = 
 
     with changing(config) as (ctx, actor):
         given = users.set_name(ctx, actor, user, name)
-    if json:
-        print_json({"user": user, "name": given})
-        return
-    print_message("account-did-name", user=str(user), name=given)
+    told = {"user": user, "name": given}
+    print_result(told, "account-did-name", json=json, user=str(user), name=given)
 
 
 def password(
