@@ -30,7 +30,7 @@ from merlin.config.settings import (
     TranscriptionChoice,
 )
 from merlin.config.shop import PaymentsConfig
-from merlin.providers.openid import Issuer, OpenIdSettings
+from merlin.providers.openid import Issuer
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.wiring import api, bot
 from merlin.wiring.context import context_fields
@@ -82,7 +82,7 @@ class SetUp:
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     listening: ApiConfig = field(default_factory=ApiConfig)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
-    openid: OpenIdSettings | None = None
+    openid: Issuer | None = None
     till: YooKassaGateway | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -179,7 +179,7 @@ def api_services(settings, writer):
         services = api.services_of(settings.written, writer)
     entrance = replace(services.entrance, keys=settings.telegram_keys)
     if settings.openid is not None:
-        entrance = replace(entrance, issuer=Issuer(settings.openid))
+        entrance = replace(entrance, issuer=settings.openid)
     more = {"entrance": entrance, "door": replace(services.door, patience=settings.patience)}
     more |= {"gateway": settings.till, "polled": settings.till}
     more["hook_secrets"] = settings.hook_secrets

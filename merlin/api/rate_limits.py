@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.account.sign_ins import PRODUCTION
 from merlin.api.problems import Problem, answer
+from merlin.config.settings import ApiLimits
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
@@ -152,18 +153,10 @@ _CREDENTIALS = frozenset({b"authorization", b"cookie"})
 _IS_IN_STATE = "charge"
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """How many calls of the api a minute; 0 lifts a limit."""
-
-    anonymous_per_min: int = 0
-    person_per_min: int = 0
-
-
 class Limits:
     """The limits of one process."""
 
-    def __init__(self, allowed: Allowed, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, allowed: ApiLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
         self._person = Policy("person", allowed.person_per_min)

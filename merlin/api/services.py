@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from merlin.api.rate_limits import Allowed, Entrance
+from merlin.api.rate_limits import Entrance
 from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.chat.answer import RetryPolicy
+from merlin.config.settings import ApiLimits
 from merlin.core.connections import Connections
 from merlin.core.loopback import LOOPBACK
 from merlin.db.writer import Store
@@ -73,7 +74,7 @@ class ApiServices(Context):
     telegram_secret: str = field(default="", repr=False)
     door: Behind = field(default_factory=Behind)
     entrance: Entrance = field(default_factory=Entrance)
-    limits: Allowed = field(default_factory=Allowed)
+    limits: ApiLimits = field(default_factory=ApiLimits)
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)

@@ -6,7 +6,7 @@ Gauges: how much waits in every queue and how many jobs stand in every state; re
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,6 +36,18 @@ from merlin.training.promotion_store import Promotions
 _WAITING_LETTERS = (OutgoingState.PENDING, OutgoingState.SENDING)
 
 
+def _waiting() -> Iterator[tuple[str, Table, Any]]:
+    """Yield each queue with the condition of the rows that wait in it."""
+    yield "requests", REQUEST, REQUEST.state == RequestState.WAITING.value
+    yield "notices", NOTICE, NOTICE.handed_over_at.is_null()
+    yield "updates", UPDATE, UPDATE.state == UpdateState.WAITING.value
+    yield "letters", OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
+
+
+def _since(table: Table) -> Any:
+    return table.received_at if table is UPDATE else table.created_at
+
+
 class Gauges:
     """Counts over the whole database, for those who watch it."""
 
@@ -44,32 +56,15 @@ class Gauges:
 
     def queues(self) -> dict[str, int]:
         """Return what waits: requests of processes, notices, updates and letters of Telegram."""
-        return {
-            "requests": self._count(REQUEST, REQUEST.state == RequestState.WAITING.value),
-            "notices": self._count(NOTICE, NOTICE.handed_over_at.is_null()),
-            "updates": self._count(UPDATE, UPDATE.state == UpdateState.WAITING.value),
-            "letters": self._count(
-                OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
-            ),
-        }
+        return {name: self._count(table, waits) for name, table, waits in _waiting()}
 
     def oldest(self) -> dict[str, datetime]:
         """Return since when the oldest of each queue of `queues` waits; no more than wait."""
         found = {
-            "requests": self._first(REQUEST, REQUEST.state == RequestState.WAITING.value),
-            "notices": self._first(NOTICE, NOTICE.handed_over_at.is_null()),
-            "updates": self._first(
-                UPDATE, UPDATE.state == UpdateState.WAITING.value, "received_at"
-            ),
-            "letters": self._first(
-                OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
-            ),
+            name: self.db.value(table.select(fn.MIN(_since(table))).where(waits))
+            for name, table, waits in _waiting()
         }
         return {name: from_iso(at) for name, at in found.items() if at is not None}
-
-    def _first(self, table: Table, where: Any, column: str = "created_at") -> str | None:
-        found = self.db.value(table.select(fn.MIN(getattr(table, column))).where(where))
-        return None if found is None else str(found)
 
     def failures(self, since: datetime) -> dict[str, int]:
         """Return what failed since then: updates of Telegram, requests, fine-tune jobs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from merlin.account.users import Users
 from merlin.app.context import Context
@@ -13,7 +12,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.model_catalogue import General
 from merlin.chat.presets import Preset
 from merlin.config.settings import MediaLimits, Retention, TelegramLimits
-from merlin.db.processes import Heartbeats
+from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
 from merlin.providers.documents import ChildReader
@@ -22,16 +21,6 @@ from merlin.providers.openai_chat import OpenAIAudio
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
 EDITS, DRAFTS, OFF = "edits", "drafts", "off"
-
-
-class Lead(Protocol):
-    """The right to be the one bot that polls."""
-
-    async def keep(self) -> bool:
-        """Return whether this process leads, taking the lead where it is free."""
-
-    async def release(self) -> None:
-        """Give the lead back; harmless when it is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ class BotServices(Context):
     base_url: str
     store: Store
     heartbeats: Heartbeats
-    lead: Lead
+    lead: AsyncLead
     owner: Owner
     answerers: Mapping[str, Answerer]
     general: Sequence[General] = ()

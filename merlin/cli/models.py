@@ -122,14 +122,12 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         found = models.recent(ctx, actor, dataset or "", 1000)
-    builds = {each.model: each.build for each in found}
-    print_list(
-        [record(each, id="") for each in promotions],
-        "at to from why=why:why by",
-        json=json,
-        to=lambda each: builds.get(each["to"], each["to"]),
-        **{"from": lambda each: builds.get(each["from"], each["from"])},
-    )
+    told = [record(each, id="") for each in promotions]
+    if not json:
+        builds = {each.model: each.build for each in found}
+        for each in told:
+            each |= {name: builds.get(each[name], each[name]) for name in ("to", "from")}
+    print_list(told, "at to from why=why:why by", json=json)
 
 
 def ask(

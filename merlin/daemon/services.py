@@ -18,14 +18,6 @@ from merlin.training.prove import Evaluator, ModelInventory
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between two runs of the ticks."""
-
-    fetch_s: float = 30.0
-    tick_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class EngineLook:
     """Merlin's own engine from outside: `host` names it, `answers` asks whether it lives."""
 
@@ -37,6 +29,7 @@ class EngineLook:
 class DaemonServices(Context):
     """What the ticks work with; `launchers`, `pollers` and `models` are by provider name.
 
+    `fetch_s` and `tick_s` are the seconds between two looks at the repository, and at all else.
     `engine` asks Merlin's own engine whether it lives, where it is a provider. The sunsets of
     `named_models` are watched too: nobody tunes them and yet the bot needs them.
     """
@@ -48,7 +41,8 @@ class DaemonServices(Context):
     evaluator: Evaluator
     inventory: ModelInventory
     heartbeats: Heartbeats
-    pace: Pace
+    fetch_s: float
+    tick_s: float
     still_alive: Callable[[], None]
     changing: ChangeProcessor
     retention: Retention

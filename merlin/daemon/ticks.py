@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +20,6 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
 from merlin.daemon.alarms import warn_of_problems, warn_of_sunsets
 from merlin.daemon.main import Tick, TickCounts
-from merlin.daemon.notes import NoteWriter
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
@@ -45,15 +45,16 @@ from merlin.training.sunset import warning_due
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
+FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
-    step = services.pace.tick_s
+    step = services.tick_s
     engine = [] if services.engine is None else [Tick("engine", _engine(services), ENGINE_S)]
     return [
         *engine,
-        Tick("fetch", partial(fetch, services), services.pace.fetch_s, wakes="launch"),
+        Tick("fetch", partial(fetch, services), services.fetch_s, wakes="launch"),
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
@@ -236,6 +237,53 @@ def _proof(proof: Evaluation | None) -> Mapping[str, object]:
         return {"key": "proof-none", "arguments": {}}
     right = round(proof.equal_share * proof.questions)
     return {"key": "proof-told", "arguments": {"right": right, "questions": proof.questions}}
+
+
+class NoteWriter:
+    """Writes final verdicts as git notes; a lost database can be told by them what was.
+
+    A push that fails stands in nobody's way: notes are written all the same, and the push is
+    tried again after a pause that doubles.
+    """
+
+    def __init__(self, services: DaemonServices) -> None:
+        self._services = services
+        self._is_owed = True  # who was here before may have died before the push
+        self._pause_s = FIRST_PUSH_PAUSE_S
+        self._share_at = 0.0
+
+    def __call__(self) -> bool:
+        """Write and push; return whether a note was written. Raises SourceError at the end."""
+        failures: list[SourceError] = []
+        count = self._write(failures)
+        self._is_owed = self._is_owed or count > 0
+        if self._is_owed and time.monotonic() >= self._share_at:
+            self._share()
+        if failures:
+            raise failures[0]
+        return count > 0
+
+    def _write(self, failures: list[SourceError]) -> int:
+        """Write the notes that can be written; return how many, add why others could not be."""
+        count = 0
+        for commit, words in PipelineHistory(self._services.db).unnoted():
+            try:
+                self._services.build_settings.source.note(commit, words)
+            except SourceError as failure:
+                failures.append(failure)
+                continue
+            PipelineHistory(self._services.db).noted(commit, words)
+            count += 1
+        return count
+
+    def _share(self) -> None:
+        try:
+            self._services.build_settings.source.share_notes()
+        except SourceError:
+            self._share_at = time.monotonic() + self._pause_s
+            self._pause_s = min(LONGEST_PUSH_PAUSE_S, 2 * self._pause_s)
+            raise
+        self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
 
 
 def check_inventory(services: DaemonServices) -> bool:

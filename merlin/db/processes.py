@@ -11,8 +11,10 @@ processes learn within a second that something waits for them.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,15 +26,20 @@ from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import CONNECT_S
-from merlin.db.database import Database, DatabaseAway, Row, driver_errors, transaction
+from merlin.db.database import (
+    Database,
+    DatabaseAway,
+    Prepared,
+    Row,
+    driver_errors,
+    transaction,
+)
 from merlin.db.keyring import KeyHolders
-from merlin.db.tables import HEARTBEAT
+from merlin.db.tables import HEARTBEAT, WAKE
 from merlin.db.values import dump_json, load_json
 
 if TYPE_CHECKING:
     import psycopg
-from merlin.db.database import Prepared
-from merlin.db.tables import WAKE
 
 
 class Heartbeats:
@@ -196,6 +203,30 @@ class Lead:
         _trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+class AsyncLead:
+    """A lead for an event loop: its calls, which may wait for the database, have a thread."""
+
+    def __init__(self, lead: Lead) -> None:
+        self._lead = lead
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merlin-lead")
+
+    async def keep(self) -> bool:
+        """Return whether this process leads, taking the lead where it is free.
+
+        Raises DatabaseAway when nobody can say.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.keep)
+
+    async def release(self) -> None:
+        """Give the lead back; harmless when it is not ours."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.release)
+
+    def close(self) -> None:
+        """Give the lead back, and end the thread."""
+        self._thread.submit(self._lead.release).result()
+        self._thread.shutdown()
 
 
 def _number(name: str) -> int:

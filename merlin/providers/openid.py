@@ -19,7 +19,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -28,6 +28,7 @@ import aiohttp
 import jwt
 
 from merlin.account.sign_ins import MOST_ID
+from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.loopback import is_loopback
@@ -122,24 +123,17 @@ _ALGORITHMS = ("RS256", "ES256", "EdDSA")
 _WANTED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenIdSettings:
-    """The issuer's address, and who we are to it.
+class Issuer:
+    """One issuer; what it says of itself is asked again each hour.
 
-    `again_s`: how soon its keys are asked for again because one is not known.
+    `secret` is ours there; `again_s`: how soon its keys are asked for again because one is not
+    known.
     """
 
-    issuer: str
-    client_id: str
-    secret: str = field(repr=False)
-    again_s: float = 30.0
-
-
-class Issuer:
-    """One issuer; what it says of itself is asked again each hour."""
-
-    def __init__(self, settings: OpenIdSettings) -> None:
-        self._settings = settings
+    def __init__(self, said: OpenIdConfig, secret: str, again_s: float = 30.0) -> None:
+        self._said = said
+        self._secret = secret
+        self._again_s = again_s
         self._told: Mapping[str, Any] = {}
         self._told_at = 0.0
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -150,7 +144,7 @@ class Issuer:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
         asked = {
             "response_type": "code",
-            "client_id": self._settings.client_id,
+            "client_id": self._said.client_id,
             "redirect_uri": redirect_uri,
             "scope": "openid profile",
             "state": sign_in.state,
@@ -169,7 +163,7 @@ class Issuer:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
-            "client_id": self._settings.client_id,
+            "client_id": self._said.client_id,
             "code_verifier": sign_in.verifier,
         }
         answer = await self._post(told["token_endpoint"], sent)
@@ -182,8 +176,8 @@ class Issuer:
                 token,
                 key,
                 algorithms=_ALGORITHMS,
-                audience=self._settings.client_id,
-                issuer=self._settings.issuer,
+                audience=self._said.client_id,
+                issuer=self._said.issuer,
                 leeway=_LEEWAY_S,
                 options={"require": ["iss", "aud", "exp", "iat"]},
             )
@@ -196,7 +190,7 @@ class Issuer:
     async def _key(self, kid: str) -> jwt.PyJWK:
         async with self._lock:
             age_s = time.monotonic() - self._keys_at
-            is_due = kid not in self._keys and age_s >= self._settings.again_s
+            is_due = kid not in self._keys and age_s >= self._again_s
             if is_due or age_s > KNOWN_S or not self._keys:
                 told = await self._description()
                 found = await self._get(told["jwks_uri"])
@@ -209,9 +203,9 @@ class Issuer:
 
     async def _description(self) -> Mapping[str, Any]:
         if not self._told or time.monotonic() - self._told_at > KNOWN_S:
-            root = self._settings.issuer.rstrip("/")
+            root = self._said.issuer.rstrip("/")
             told = await self._get(f"{root}/.well-known/openid-configuration")
-            _check(told, self._settings.issuer)
+            _check(told, self._said.issuer)
             self._told, self._told_at = told, time.monotonic()
         return self._told
 
@@ -220,7 +214,7 @@ class Issuer:
 
     async def _post(self, url: str, sent: Mapping[str, str]) -> Mapping[str, Any]:
         # RFC 6749, 2.3.1: both are written as in a form before they are joined.
-        who = f"{quote_plus(self._settings.client_id)}:{quote_plus(self._settings.secret)}"
+        who = f"{quote_plus(self._said.client_id)}:{quote_plus(self._secret)}"
         basic = base64.b64encode(who.encode()).decode()
         return await self._answer(
             "POST", url, data=sent, headers={"Authorization": f"Basic {basic}"}

@@ -6,7 +6,7 @@ from contextlib import closing
 from functools import partial
 
 from merlin.api.app import serve
-from merlin.api.rate_limits import Allowed, Entrance
+from merlin.api.rate_limits import Entrance
 from merlin.api.services import ApiServices, Behind
 from merlin.app.ask import Means
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
@@ -16,7 +16,7 @@ from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import key_of
 from merlin.db.writer import Store, Writer
-from merlin.providers.openid import Issuer, OpenIdSettings
+from merlin.providers.openid import Issuer
 from merlin.wiring.context import (
     answerers_of,
     assistant,
@@ -63,7 +63,7 @@ def services_of(config: Config, writer: Writer) -> ApiServices:
             allows_plain=config.allow_plain_http,
             issuer=_issuer(config),
         ),
-        limits=Allowed(said.limits.anonymous_per_min, said.limits.person_per_min),
+        limits=said.limits,
         connections=Connections(
             ConnectionLimits(per_address=said.limits.connections_per_address), said.proxies
         ),
@@ -86,9 +86,7 @@ def _answering(config: Config) -> Behind:
 
 def _issuer(config: Config) -> Issuer | None:
     said = config.api.openid
-    if said is None:
-        return None
-    return Issuer(OpenIdSettings(said.issuer, said.client_id, credential(said.credential)))
+    return None if said is None else Issuer(said, credential(said.credential))
 
 
 def _secrets(name: str) -> list[str]:

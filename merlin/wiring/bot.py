@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.log import get_logger, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
-from merlin.db.processes import Heartbeats, Lead
+from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store, Writer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
@@ -34,31 +33,6 @@ from merlin.wiring.context import (
     make_cipher,
     opened_whole,
 )
-
-
-class Leading:
-    """The lead of a bot by the lock of one name."""
-
-    def __init__(self, lead: Lead) -> None:
-        self._lead = lead
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merlin-lead")
-
-    async def keep(self) -> bool:
-        """Return whether this process leads, taking the lead where it is free.
-
-        Raises DatabaseAway when nobody can say.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.keep)
-
-    async def release(self) -> None:
-        """Give the lead back; harmless when it is not ours."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.release)
-
-    def close(self) -> None:
-        """Give the lead back, and end the thread."""
-        self._thread.submit(self._lead.release).result()
-        self._thread.shutdown()
-
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001
@@ -118,7 +92,7 @@ async def services_of(
             stack.push_async_callback(answerer.aclose)
         if transcriber is not None:
             stack.push_async_callback(transcriber.aclose)
-        leading = Leading(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
+        leading = AsyncLead(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
         stack.callback(leading.close)
         is_webhook = telegram.mode == "webhook"
         yield BotServices(

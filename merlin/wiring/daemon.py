@@ -21,7 +21,7 @@ from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import change_processor
 from merlin.daemon.main import TickCounts, event_on_signal, run
-from merlin.daemon.services import DaemonServices, EngineLook, Pace
+from merlin.daemon.services import DaemonServices, EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
 from merlin.dataset.commits import CommitHistory
@@ -160,7 +160,8 @@ def services_of(
             evaluator=evaluator,
             inventory=ModelInventory(evaluator, trainers, settle_s),
             heartbeats=Heartbeats(database),
-            pace=Pace(needed_repository(config).interval_s, config.daemon.tick_s),
+            fetch_s=needed_repository(config).interval_s,
+            tick_s=config.daemon.tick_s,
             still_alive=still_alive,
             changing=change_processor(database, source.branch, utc_now),
             retention=config.retention,

@@ -13,8 +13,9 @@ from site_world import ANNA, BORIS, NOT_LIMITED, running
 
 from merlin.account.users import Users
 from merlin.config import load
+from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import ConfigError
-from merlin.providers.openid import MOST_BYTES, OpenIdSettings
+from merlin.providers.openid import MOST_BYTES, Issuer
 
 pytestmark = pytest.mark.functional
 
@@ -29,7 +30,7 @@ def issuer():
 
 @pytest.fixture
 def site(tmp_path, issuer):
-    openid = OpenIdSettings(issuer.url, CLIENT, SECRET)
+    openid = Issuer(OpenIdConfig(client_id=CLIENT, issuer=issuer.url), SECRET)
     where = NOT_LIMITED.model_copy(update={"public_url": PUBLIC})
     with running(tmp_path, openid=openid, listening=where) as site:
         yield site
@@ -195,7 +196,8 @@ def test_keys_are_not_asked_for_at_every_call(site, issuer):
 
 
 def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
-    openid = OpenIdSettings(issuer.url, CLIENT, SECRET, again_s=0)
+    said = OpenIdConfig(client_id=CLIENT, issuer=issuer.url)
+    openid = Issuer(said, SECRET, again_s=0)
     with running(tmp_path, openid=openid) as site:
         assert arrived(site, issuer)[0].status_code == 303
         issuer.keys["two"], issuer.signs_by = TWO, "two"
