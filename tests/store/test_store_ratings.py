@@ -323,7 +323,6 @@ def test_every_column_that_somebody_seals_is_known():
         "api_keys",
         "broadcasts",
         "change_queue",
-        "dialogs",
         "groups",
         "idempotency",
         "inbox",
