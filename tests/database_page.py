@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 from merlin.db import tables
 from merlin.db.database import Database, open_database
-from merlin.db.keyring import SEALED
 from merlin.db.migrations import migrate
 from merlin.db.personal_data import NOBODY
 from merlin.db.tables import Table
@@ -202,7 +201,7 @@ def page(db: Database) -> str:
 
 
 def _row(table: Table, column: Column) -> str:
-    marks = ["PK"] * column.is_key + ["🔒"] * (column.name in SEALED.get(table, ()))
+    marks = ["PK"] * column.is_key + ["🔒"] * (column.name in table.sealed)
     leads = f"{column.target[0]}.{column.target[1]}" if column.target else ""
     return f"| {column.name} | {column.type} | {' '.join(marks)} | {leads} |"
 
