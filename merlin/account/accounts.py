@@ -26,12 +26,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from merlin.account.api_keys import digest
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, transaction
 from merlin.db.tables import ACCOUNT, USER
+from merlin.db.values import read_row
 
 # Numbers that JavaScript can still count with.
 FIRST_ID, LAST_ID = 2**52, 2**53 - 1
@@ -265,8 +266,4 @@ class Accounts:
 
     def _found(self, this: Any) -> Account | None:
         row = self.db.row(ACCOUNT.select().where(this))
-        return None if row is None else _account(row)
-
-
-def _account(row: Row) -> Account:
-    return Account(row["user_id"], row["name"], row["password"], from_iso(row["changed_at"]))
+        return None if row is None else read_row(Account, row)

@@ -20,14 +20,14 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Permission
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, transaction
 from merlin.db.tables import API_KEY
-from merlin.db.values import decrypt
+from merlin.db.values import RowMap
 
 PREFIX = "mrl_"
 _RANDOM, _CHECK = 32, 6
@@ -115,6 +115,7 @@ def _checksum(random: str) -> str:
 
 
 MOST_KEYS, MOST_LABEL = 50, 80
+_KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed={"label"})
 _HINT = len(PREFIX) + 4
 
 
@@ -152,7 +153,7 @@ class ApiKeys:
             "expires_at": iso(expires_at) if expires_at else None,
             "used_at": None,
         }
-        key = self._key({"id": self.db.add(API_KEY, row), **row})
+        key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
         told = {"key": key.key_id, "scopes": row["scopes"]}
         self._audit.note(told_user(user_id), "key.make", told_user(user_id), told)
         return key, secret
@@ -160,7 +161,7 @@ class ApiKeys:
     def find(self, secret: str) -> ApiKey | None:
         """Return the key that counts now, None for one that is unknown, revoked or expired."""
         row = self.db.row(API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._on()))
-        return None if row is None else self._key(row)
+        return None if row is None else _KEYS.read(row, self.db)
 
     @transaction
     def used(self, key_id: int) -> None:
@@ -171,7 +172,7 @@ class ApiKeys:
     def of(self, user_id: int) -> list[ApiKey]:
         """Return a person's keys that count, newest first."""
         mine = API_KEY.select().where(self._mine(user_id))
-        return [self._key(row) for row in self.db.rows(mine.order_by(API_KEY.id.desc()))]
+        return _KEYS.read_all(self.db.rows(mine.order_by(API_KEY.id.desc())), self.db)
 
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:
@@ -190,15 +191,3 @@ class ApiKeys:
 
     def _mine(self, user_id: int) -> Any:
         return (API_KEY.user_id == user_id) & self._on()
-
-    def _key(self, row: Row) -> ApiKey:
-        return ApiKey(
-            key_id=row["id"],
-            user_id=row["user_id"],
-            label=decrypt(self.db.cipher, row["label"]) or "",
-            hint=row["hint"],
-            scopes=frozenset(Scope(word) for word in row["scopes"].split()),
-            created_at=from_iso(row["at"]),
-            expires_at=from_iso(row["expires_at"]) if row["expires_at"] else None,
-            used_at=from_iso(row["used_at"]) if row["used_at"] else None,
-        )

@@ -37,9 +37,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.formatted_text import join_surrogates
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
-from merlin.db.values import decrypt
+from merlin.db.values import RowMap
 
 # The first word found counts: newer browsers name the older ones too.
 _PROGRAMS = (
@@ -288,6 +288,7 @@ def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
     )
 
 
+_LOGINS = RowMap(Login, columns={"login_id": "id"}, sealed={"agent", "place"})
 _KEY_BYTES, _BROWSER_BYTES = 16, 32
 _FIRST_NUMBER, _NUMBERS = 10, 90
 
@@ -316,7 +317,9 @@ class Logins:
             "at": iso(now),
             "expires_at": iso(now + LIFE),
         }
-        return StartedLogin(self._login({"id": self.db.add(LOGIN_CODE, row), **row}), key, browser)
+        return StartedLogin(
+            _LOGINS.read({"id": self.db.add(LOGIN_CODE, row), **row}, self.db), key, browser
+        )
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the one that a browser asked for."""
@@ -354,23 +357,13 @@ class Logins:
 
     def _found(self, this: Any) -> Login | None:
         row = self.db.row(LOGIN_CODE.select().where(this & self._counts()))
-        return None if row is None else self._login(row)
+        return None if row is None else _LOGINS.read(row, self.db)
 
     def _counts(self) -> Any:
         return LOGIN_CODE.expires_at > iso(self._clock())
 
-    def _login(self, row: Row) -> Login:
-        return Login(
-            login_id=row["id"],
-            number=row["number"],
-            agent=decrypt(self.db.cipher, row["agent"]) or "",
-            place=decrypt(self.db.cipher, row["place"]) or "",
-            state=LoginState(row["state"]),
-            expires_at=from_iso(row["expires_at"]),
-            user_id=row["user_id"],
-        )
 
-
+_SIGN_INS = RowMap(SignIn, columns={"sign_in_id": "id"}, sealed={"agent"})
 _TOKEN_BYTES = 32
 
 
@@ -419,7 +412,7 @@ class SignIns:
         """Return the one that counts now; None for an unknown token and one that has ended."""
         this = (SIGN_IN.token_hash == digest(token)) & self._counts()
         row = self.db.row(SIGN_IN.select().where(this))
-        return None if row is None else self._sign_in(row)
+        return None if row is None else _SIGN_INS.read(row, self.db)
 
     @transaction
     def seen(self, sign_in_id: int) -> None:
@@ -435,7 +428,7 @@ class SignIns:
         """Return a person's, the newest used first."""
         mine = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
         rows = self.db.rows(mine.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
-        return [self._sign_in(row) for row in rows]
+        return _SIGN_INS.read_all(rows, self.db)
 
     @transaction
     def close(self, user_id: int, sign_in_id: int) -> bool:
@@ -453,17 +446,6 @@ class SignIns:
 
     def _counts(self) -> Any:
         return SIGN_IN.expires_at > iso(self._clock())
-
-    def _sign_in(self, row: Row) -> SignIn:
-        return SignIn(
-            sign_in_id=row["id"],
-            user_id=row["user_id"],
-            how=SignInMethod(row["how"]),
-            agent=decrypt(self.db.cipher, row["agent"]) or "",
-            at=from_iso(row["at"]),
-            seen_at=from_iso(row["seen_at"]),
-            expires_at=from_iso(row["expires_at"]),
-        )
 
 
 def _end(how: SignInMethod, began: datetime, now: datetime) -> datetime:

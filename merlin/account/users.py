@@ -14,7 +14,7 @@ from typing import Any
 from peewee import chunked, fn
 
 from merlin.billing.tombstones import LeavingRows
-from merlin.core.clock import Clock, from_iso, is_zone, iso, utc_now, zone_of
+from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.permissions import Authority, Grant, Role
@@ -22,7 +22,7 @@ from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
-from merlin.db.values import decrypt, load_time, storable_text
+from merlin.db.values import RowMap, decrypt, read_row, storable_text
 
 _ORDER = tuple(Role)
 _STANDING = Prepared(
@@ -127,14 +127,11 @@ def _of_scope(scope: str) -> Any:
     return ROLE_GRANT.scope == storable_text(scope)
 
 
+_GRANTS = RowMap(Grant, columns={"by": "by_whom"})
+
+
 def _grant(row: Row) -> Grant:
-    return Grant(
-        user_id=row["user_id"],
-        role=Role(row["role"]),
-        scope=row["scope"] or None,
-        by=row["by_whom"],
-        at=from_iso(row["at"]),
-    )
+    return _GRANTS.read(row, scope=row["scope"] or None)
 
 
 class ConsentKind(StrEnum):
@@ -243,7 +240,7 @@ class Consents:
     def of(self, user_id: int) -> list[Consent]:
         """Return everything the person ever answered, oldest first."""
         answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
-        return [_consent(row) for row in self.db.rows(answers)]
+        return [read_row(Consent, row) for row in self.db.rows(answers)]
 
 
 def _of(user_id: int, kind: ConsentKind) -> Any:
@@ -252,15 +249,6 @@ def _of(user_id: int, kind: ConsentKind) -> Any:
 
 def _consent_counts(user_id: int, kind: ConsentKind) -> Any:
     return _of(user_id, kind) & CONSENT.revoked_at.is_null()
-
-
-def _consent(row: Row) -> Consent:
-    return Consent(
-        kind=ConsentKind(row["kind"]),
-        text_version=row["text_version"],
-        given_at=load_time(row["given_at"]),
-        revoked_at=load_time(row["revoked_at"]),
-    )
 
 
 _GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
@@ -426,17 +414,7 @@ class Users:
         self.db.change(USER.update(values).where(USER.user_id == user_id))
 
     def _user(self, row: Row) -> User:
-        return User(
-            user_id=row["user_id"],
-            language_code=row["language_code"],
-            is_reachable=bool(row["is_reachable"]),
-            language=row["language"],
-            zone=row["zone"],
-            plan=row["plan"],
-            is_blocked=bool(row["is_blocked"]),
-            shown_name=self._opened(row["shown_name"]),
-            terms_seen=row["terms_seen"],
-        )
+        return read_row(User, row, shown_name=self._opened(row["shown_name"]))
 
     def _opened(self, sealed: str) -> str:
         return (decrypt(self.db.cipher, sealed) or "") if self.db.has_cipher else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_of_telegram
 from merlin.account.api_keys import ApiKey, ApiKeys, Scope, ScopeBeyondRole, useless_scopes
-from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
+from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -17,9 +17,9 @@ from merlin.app.permissions import leads
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.quota import show_quota
 from merlin.app.sessions import spent_since
-from merlin.app.views import described
+from merlin.app.views import described, view_of
 from merlin.billing.plan import Format, Source, plan_of
-from merlin.billing.quota import Left, today
+from merlin.billing.quota import today
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
@@ -32,6 +32,7 @@ from merlin.db.audit import Audit
 __all__ = ["Scope", "SignInMethod"]
 
 # Who has just signed in by another way may set a password that replaces a forgotten one.
+K = TypeVar("K", bound="KeyView")
 JUST_NOW = timedelta(minutes=10)
 _ONE_DAY = timedelta(hours=24)
 
@@ -206,7 +207,7 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
 
 def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
     """Return the actor's keys that count, newest first."""
-    return [KeyView(**_key_values(each)) for each in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)]
+    return [_key(KeyView, each) for each in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)]
 
 
 def make_key(
@@ -217,7 +218,7 @@ def make_key(
     Raises ScopeBeyondRole, Refused for a key that cannot be.
     """
     key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
-    return NewKey(**_key_values(key), secret=secret)
+    return _key(NewKey, key, secret=secret)
 
 
 def create_key(
@@ -246,34 +247,17 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
         raise NotFound("no such key", "account-no-key")
 
 
-def _key_values(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.key_id,
-        "label": key.label,
-        "hint": key.hint,
-        "scopes": sorted(key.scopes),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "used_at": key.used_at,
-    }
+def _key(kind: type[K], key: ApiKey, **more: object) -> K:
+    return view_of(kind, key, id=key.key_id, scopes=sorted(key.scopes), **more)
 
 
 def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:
     """Return the browsers that the actor is signed in with, the newest used first."""
     found = SignIns(ctx.db, ctx.clock).of(actor.user_id)
-    return [_sign_in(each, current_sign_in) for each in found]
-
-
-def _sign_in(sign_in: SignIn, current_sign_in: int) -> SignInView:
-    return SignInView(
-        id=sign_in.sign_in_id,
-        how=sign_in.how,
-        agent=sign_in.agent,
-        at=sign_in.at,
-        seen_at=sign_in.seen_at,
-        expires_at=sign_in.expires_at,
-        is_current=sign_in.sign_in_id == current_sign_in,
-    )
+    return [
+        view_of(SignInView, each, id=each.sign_in_id, is_current=each.sign_in_id == current_sign_in)
+        for each in found
+    ]
 
 
 def close_sign_in(ctx: Context, actor: Actor, sign_in_id: int) -> None:
@@ -299,7 +283,10 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
         plan=found.plan.name,
         title=found.plan.titled(language),
         terms=_terms(ctx, Terms(ctx.db, ctx.clock).of(actor.user_id), now, language),
-        formats={kind: _left(each) for kind, each in found.left.items()},
+        formats={
+            kind: view_of(LeftView, each, period=each.period.value)
+            for kind, each in found.left.items()
+        },
         month=MonthView(
             since=since, questions=spent.questions, usage=spent.usage, costs=spent.costs
         ),
@@ -310,26 +297,9 @@ def _terms(ctx: Context, terms: Sequence[Term], now: datetime, language: str) ->
     titles = {each.name: each.titled(language) for each in ctx.plans}
     counting = (each for each in terms if each.ends_at > max(now, each.starts_at))
     return [
-        TermView(
-            plan=each.plan,
-            title=titles.get(each.plan, each.plan),
-            starts_at=each.starts_at,
-            ends_at=each.ends_at,
-            source=each.source,
-        )
+        view_of(TermView, each, title=titles.get(each.plan, each.plan))
         for each in sorted(counting, key=lambda term: (term.ends_at, term.term_id))
     ]
-
-
-def _left(left: Left) -> LeftView:
-    return LeftView(
-        used=left.used,
-        limit=left.limit,
-        period=left.period.value,
-        remaining=left.remaining,
-        gifts=left.gifts,
-        resets_at=left.resets_at,
-    )
 
 
 def export(ctx: Context, actor: Actor) -> Mapping[str, object]:

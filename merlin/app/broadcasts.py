@@ -23,7 +23,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.i18n import language_of
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
-from merlin.db.values import decrypt, storable_text
+from merlin.db.values import RowMap, storable_text
 
 
 class BroadcastState(StrEnum):
@@ -75,6 +75,7 @@ class Delivered:
         return self.sent + self.blocked + self.failed + self.waiting
 
 
+_BROADCASTS = RowMap(Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed={"text"})
 EVERY = timedelta(seconds=1)
 _CHUNK = 200
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
@@ -108,7 +109,7 @@ class Broadcasts:
     def get(self, broadcast_id: int) -> Broadcast | None:
         """Return a broadcast, None where there is none."""
         row = self.db.row(BROADCAST.select().where(self._this(broadcast_id)))
-        return None if row is None else self._broadcast(row)
+        return None if row is None else _BROADCASTS.read(row, self.db)
 
     def receivers(self) -> Mapping[str, int]:
         """Return how many people can be written to, by language."""
@@ -155,13 +156,13 @@ class Broadcasts:
         """Return those that were begun, newest first."""
         begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(begun).order_by(BROADCAST.id.desc()).limit(limit)
-        return [self._broadcast(row) for row in self.db.rows(query)]
+        return _BROADCASTS.read_all(self.db.rows(query), self.db)
 
     def open(self) -> list[Broadcast]:
         """Return those that were begun and whose end was not told, oldest first."""
         begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(begun & BROADCAST.ended_at.is_null())
-        return [self._broadcast(row) for row in self.db.rows(query.order_by(BROADCAST.id))]
+        return _BROADCASTS.read_all(self.db.rows(query.order_by(BROADCAST.id)), self.db)
 
     def waiting(self) -> int:
         """Return how many messages that answer nobody wait to be sent, of whatever kind."""
@@ -230,17 +231,6 @@ class Broadcasts:
 
     def _mine(self) -> Any:
         return BROADCAST.bot_id == self._bot_id
-
-    def _broadcast(self, row: Row) -> Broadcast:
-        return Broadcast(
-            broadcast_id=row["id"],
-            by_user=row["by_user"],
-            text=decrypt(self.db.cipher, row["body"]) or "",
-            state=BroadcastState(row["state"]),
-            language=row["language"],
-            total=row["total"],
-            is_whole=bool(row["is_whole"]),
-        )
 
 
 def _can_hear() -> Any:

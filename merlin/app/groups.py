@@ -26,7 +26,7 @@ from merlin.db.tables import (
     SESSION,
     TURN,
 )
-from merlin.db.values import decrypt, messages_of, storable_text
+from merlin.db.values import RowMap, decrypt, messages_of
 
 
 class Hears(StrEnum):
@@ -55,6 +55,7 @@ class Group:
     is_gone: bool = False
 
 
+_GROUPS = RowMap(Group)
 # How many words of a question must stand in what is close to it.
 CLOSE_SHARE = 0.6
 _SHORT = 3
@@ -108,27 +109,12 @@ class Groups:
         row = self.db.row(GROUP_SETTING.select().where(self._of(chat_id)))
         if row is None:
             return None
-        return Group(
-            chat_id=row["chat_id"],
-            hears=Hears(row["hears"]),
-            dataset=row["dataset"],
-            language=row["language"],
-            is_open=bool(row["is_open"]),
-            moved_to=row["moved_to"],
-            is_gone=row["gone_at"] is not None,
-        )
+        return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
 
     @transaction
     def put(self, group: Group) -> None:
         """Keep a group that the bot is in."""
-        newest: Row = {
-            "hears": group.hears.value,
-            "dataset": None if group.dataset is None else storable_text(group.dataset),
-            "language": group.language,
-            "is_open": int(group.is_open),
-            "moved_to": group.moved_to,
-            "gone_at": None,
-        }
+        newest = {**_GROUPS.write(group, but=("chat_id", "is_gone")), "gone_at": None}
         key = {"bot_id": self._bot_id, "chat_id": group.chat_id}
         new = GROUP_SETTING.insert({**key, **newest})
         self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))

@@ -15,6 +15,7 @@ same payment, and once YooKassa has forgotten the key, its list says whether the
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +41,7 @@ from merlin.core.errors import (
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
+from merlin.core.money import Amount
 from merlin.db.notices import ADMINS
 from merlin.providers.payments import (
     Gateway,
@@ -71,12 +73,12 @@ _WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
 
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
-    """An order with what it brought and what went back."""
+    """An order with what it brought and what went back; `terms` are its person's."""
 
     purchase: Purchase
     entries: Sequence[Entry]
     refunds: Sequence[Refund]
-    terms: Sequence[Term]
+    terms: Sequence[Term] = ()
 
     @property
     def grants(self) -> list[Entry]:
@@ -97,6 +99,27 @@ class OrderDetails:
     def returning(self) -> list[Refund]:
         """Return the refunds under way."""
         return [each for each in self.refunds if each.state in UNDER_WAY]
+
+    @property
+    def rests(self) -> dict[int, Amount]:
+        """Return what has not gone back of each grant, by its row."""
+        back = Counter[int | None]()
+        for each in self.returned:
+            back[each.refers] += each.amount.minor
+        return {
+            each.entry_id: Amount(each.amount.minor - back[each.entry_id], each.amount.currency)
+            for each in self.grants
+        }
+
+    @property
+    def refundable(self) -> dict[int, Amount]:
+        """Return what may go back now of each grant, by its row."""
+        moving = {each.grant_id for each in self.returning}
+        return {
+            number: rest
+            for number, rest in self.rests.items()
+            if rest.minor > 0 and number not in moving
+        }
 
 
 def place_order(billing: Billing, actor: Actor, request: OrderRequest) -> Purchase:

@@ -5,17 +5,16 @@ Whoever may not gets NotFound, as for what is not there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.app.orders import OrderDetails
+from merlin.billing.ledger import Entry
 from merlin.billing.orders import Billing, sold_plan
 from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Listed, Promo, normal_code
 from merlin.billing.purchases import Purchase
-from merlin.billing.refunds import UNDER_WAY, Refund
+from merlin.billing.refunds import Refund
 from merlin.billing.report import Sum, sums
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
@@ -23,34 +22,6 @@ from merlin.core.permissions import Permission
 
 # One person's orders, which are not many.
 MOST_OF_ONE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentDetails:
-    """One order with its rows of the ledger and its refunds.
-
-    `rests` is what has not gone back of each grant, by its row.
-    """
-
-    purchase: Purchase
-    entries: Sequence[Entry]
-    refunds: Sequence[Refund]
-    rests: Mapping[int, Amount]
-
-    @property
-    def is_moving(self) -> bool:
-        """Return whether a refund is under way."""
-        return any(each.state in UNDER_WAY for each in self.refunds)
-
-    @property
-    def refundable(self) -> dict[int, Amount]:
-        """Return what may go back now of each grant, by its row."""
-        moving = {each.grant_id for each in self.refunds if each.state in UNDER_WAY}
-        return {
-            number: rest
-            for number, rest in self.rests.items()
-            if rest.minor > 0 and number not in moving
-        }
 
 
 def list_payments(
@@ -78,18 +49,16 @@ def list_payments(
     return mine[first : first + limit]
 
 
-def show_payment(billing: Billing, actor: Actor, purchase_id: str) -> PaymentDetails:
+def show_payment(billing: Billing, actor: Actor, purchase_id: str) -> OrderDetails:
     """Return one order with all that became of it. Raises NotFound."""
     _require(actor)
     purchase = billing.purchases.get(purchase_id)
     entries = billing.ledger.entries(purchase_id)
-    grants = [each.entry_id for each in entries if each.kind is EntryKind.GRANT]
-    rests = {each: billing.ledger.rest(each) for each in grants}
-    return PaymentDetails(purchase, entries, billing.refunds.of(purchase_id), rests)
+    return OrderDetails(purchase, entries, billing.refunds.of(purchase_id))
 
 
 def grant_to_refund(
-    details: PaymentDetails, grant_id: int | None = None, *, is_newest: bool = False
+    details: OrderDetails, grant_id: int | None = None, *, is_newest: bool = False
 ) -> int:
     """Return the grant whose money is to go back: the one that is named, or has money left.
 
@@ -112,7 +81,7 @@ def grant_to_refund(
 def request_refund(
     billing: Billing,
     actor: Actor,
-    details: PaymentDetails,
+    details: OrderDetails,
     grant_id: int,
     amount: Amount | None,
     reason: str,

@@ -6,7 +6,7 @@ words too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,13 @@ from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
 from merlin.chat.sessions import SUMMARY, delete_session
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.database import Row
 from merlin.db.tables import RATING, SESSION, TURN
-from merlin.db.values import decrypt
+from merlin.db.values import RowMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,8 @@ class Spending:
     costs: tuple[Cost, ...] = ()
 
 
+_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed={"title"})
+_TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed={"question", "answer"})
 # A turn that was asked anew, or holds no words but what summing up has cost, is not shown.
 _SHOWN = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
 _SUMS = (
@@ -157,31 +159,14 @@ def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:
 
 
 def _session(ctx: Context, row: Row, spent: Spending) -> SessionView:
-    return SessionView(
-        id=row["id"],
-        title=decrypt(ctx.db.cipher, row["title"]) or "",
-        dataset=row["dataset"],
-        model=row["model_id"],
-        preset=row["preset"],
-        is_open=bool(row["is_open"]),
-        created_at=from_iso(row["created_at"]),
-        touched_at=from_iso(row["touched_at"]),
-        turns=spent.questions,
-        usage=spent.usage,
-        costs=spent.costs,
-    )
+    sums = {"turns": spent.questions, "usage": spent.usage, "costs": spent.costs}
+    return _VIEWS.read(row, ctx.db, **sums)
 
 
-def _turn(ctx: Context, row: Mapping[str, Any]) -> TurnView:
-    return TurnView(
-        id=row["id"],
-        asked_at=from_iso(row["asked_at"]),
-        format=row["format"],
-        question=decrypt(ctx.db.cipher, row["question"]) or "",
-        answer=decrypt(ctx.db.cipher, row["answer"]) or "",
-        provider=row["provider"],
-        model=row["model_id"],
-        standing=row["standing"],
+def _turn(ctx: Context, row: Row) -> TurnView:
+    return _TURNS.read(
+        row,
+        ctx.db,
         usage=Usage(row["input_tokens"], row["output_tokens"]),
         cost=Cost(row["cost_micro"], row["currency"]) if row["currency"] else None,
         rating=Rating(row["rating"]) if row["rating"] else None,

@@ -20,7 +20,7 @@ from merlin.app import datasets
 from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.app.views import INTERNAL, described, finite
+from merlin.app.views import INTERNAL, described, finite, view_of
 from merlin.billing.plan import Format, Source, plan_named, plan_of
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import Gift, Given, Left, Quotas
@@ -132,12 +132,10 @@ def audit_log(
     found = Audit(ctx.db).newest(limit, target or None, by or None, before)
     called = display_names(ctx, [each for entry in found for each in (entry.by, entry.target)])
     return [
-        AuditEntry(
+        view_of(
+            AuditEntry,
+            each,
             id=each.number,
-            at=each.at,
-            by=each.by,
-            action=each.action,
-            target=each.target,
             arguments=finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),

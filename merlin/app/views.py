@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+V = TypeVar("V", bound="DataclassInstance")
 
 
 def described(words: str) -> Any:
@@ -47,3 +52,9 @@ def finite(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [finite(each) for each in value]
     return value
+
+
+def view_of(kind: type[V], value: object, **more: object) -> V:
+    """Return a view whose fields are the value's attributes of the same names, and `more`."""
+    names = (each.name for each in fields(kind) if each.name not in more)
+    return kind(**{name: getattr(value, name) for name in names}, **more)

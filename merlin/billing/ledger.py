@@ -23,12 +23,12 @@ from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Gift, Gifts
 from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Amount, Currency
-from merlin.db.database import Database, Row, lock_known_user, transaction
+from merlin.core.money import Amount
+from merlin.db.database import Database, lock_known_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
-from merlin.db.values import storable_text
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
 
 # The reason of a grant that grants nothing: its payment came when the use of the code was taken.
@@ -142,6 +142,7 @@ def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
 
 
 BY = "billing"
+_ENTRIES = RowMap(Entry, columns={"entry_id": "id", "gateway": "till", "by": "by_what"})
 _MOST_TEXT = 250
 _REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
 
@@ -294,7 +295,7 @@ class Ledger:
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
         mine = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
-        return [_entry(row) for row in self.db.rows(mine.order_by(LEDGER.id))]
+        return _ENTRIES.read_all(self.db.rows(mine.order_by(LEDGER.id)))
 
     def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
         """Return the rows of a time with their purchases, oldest first."""
@@ -304,7 +305,7 @@ class Ledger:
         for row in rows:
             purchase_id = row["purchase_id"]
             known[purchase_id] = known.get(purchase_id) or self._purchases.get(purchase_id)
-        return [(_entry(row), known[row["purchase_id"]]) for row in rows]
+        return [(_ENTRIES.read(row), known[row["purchase_id"]]) for row in rows]
 
     def rest(self, grant_id: int) -> Amount:
         """Return what of a grant's money has not gone back. Raises NotFound."""
@@ -370,20 +371,4 @@ class Ledger:
         row = self.db.row(LEDGER.select().where(LEDGER.id == entry_id))
         if row is None:
             raise NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
-        return _entry(row)
-
-
-def _entry(row: Row) -> Entry:
-    return Entry(
-        entry_id=row["id"],
-        kind=EntryKind(row["kind"]),
-        purchase_id=row["purchase_id"],
-        gateway=Gateway(row["till"]),
-        amount=Amount(row["amount"], Currency(row["currency"])),
-        at=from_iso(row["at"]),
-        refers=row["refers"],
-        outside_id=row["outside_id"],
-        by=row["by_what"],
-        reason=row["reason"],
-        is_test=bool(row["is_test"]),
-    )
+        return _ENTRIES.read(row)

@@ -19,6 +19,7 @@ from merlin.billing.refunds import UNDER_WAY, Refund
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES, keys
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
@@ -33,31 +34,6 @@ WHY_CODE_TAKEN = "the code was used before"
 # Who sent money back that we did not, by gateway.
 BY_HAND = {Gateway.YOOKASSA: "yookassa", Gateway.STARS: "telegram"}
 _STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
-# Words of YooKassa for why a payment was canceled that have a text of their own.
-REASONS = frozenset(
-    {
-        "3d_secure_failed",
-        "call_issuer",
-        "canceled_by_merchant",
-        "card_expired",
-        "country_forbidden",
-        "deal_expired",
-        "expired_on_capture",
-        "expired_on_confirmation",
-        "fraud_suspected",
-        "general_decline",
-        "identification_required",
-        "insufficient_funds",
-        "internal_timeout",
-        "invalid_card_number",
-        "invalid_csc",
-        "issuer_unavailable",
-        "payment_method_limit_exceeded",
-        "payment_method_restricted",
-        "permission_revoked",
-        "unsupported_mobile_operator",
-    }
-)
 
 
 class Outcome(StrEnum):
@@ -365,8 +341,9 @@ def notify_wrong(billing: Billing, purchase: Purchase, outside_id: str, wrong: M
 
 
 def reason_key(reason: str) -> str:
-    """Return the Fluent key of why a payment was canceled."""
-    return f"payment-reason-{reason.replace('_', '-')}" if reason in REASONS else "payment-reason"
+    """Return the Fluent key of why a payment was canceled; not every word has a text of its own."""
+    key = f"payment-reason-{reason.replace('_', '-')}"
+    return key if key in keys(LANGUAGES[0]) else "payment-reason"
 
 
 def money_text(amount: Amount) -> str:

@@ -6,7 +6,7 @@ Promo: codes that make a plan cheaper, or give some days of it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from merlin.core.money import Amount
 from merlin.db.audit import Audit
 from merlin.db.database import Database, Row, lock_known_user, transaction
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
-from merlin.db.values import dump_time, load_time, storable_text
+from merlin.db.values import RowMap
 
 MOST_DAYS = 3650
 MOST_PERCENT = 99
@@ -86,6 +86,7 @@ def _less(price: Amount | None, percent: int) -> Amount | None:
     return Amount(max(price.minor * (100 - percent) // 100, 1), price.currency)
 
 
+_PROMOS = RowMap(Promo, columns={"by": "by_whom"})
 # For these no money came: their person may use the code for another order instead.
 _UNPAID = tuple(
     each.value for each in PurchaseState if not each.is_paid and each is not PurchaseState.HELD
@@ -116,17 +117,8 @@ class Promos:
             raise Refused(f"no code {promo.code}", "promo-no-code")
         if not is_sound(promo, self._clock()):
             raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
-        row = {
-            "code": code,
-            "plan": storable_text(promo.plan),
-            "days": promo.days,
-            "percent": promo.percent,
-            "most_uses": promo.most_uses,
-            "ends_at": dump_time(promo.ends_at),
-            "by_whom": storable_text(promo.by),
-            "at": iso(self._clock()),
-            "stopped_at": None,
-        }
+        row = _PROMOS.write(replace(promo, code=code))
+        row |= {"at": iso(self._clock()), "stopped_at": None}
         if not self.db.put(PROMO.insert(row).on_conflict_ignore()):
             raise Refused(f"{code} is there", "promo-there", code=code)
         told = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
@@ -147,7 +139,9 @@ class Promos:
         query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
         rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()))
         return [
-            Listed(_promo(row), from_iso(row["at"]), int(row["uses"]), bool(row["stopped_at"]))
+            Listed(
+                _PROMOS.read(row), from_iso(row["at"]), int(row["uses"]), bool(row["stopped_at"])
+            )
             for row in rows
         ]
 
@@ -155,7 +149,7 @@ class Promos:
     def redeem(self, user_id: int, code: str) -> Promo:
         """Use up a code that gives days, and give them."""
         row = self._usable(user_id, code)
-        promo = _promo(row)
+        promo = _PROMOS.read(row)
         if not promo.days:
             raise Refused("a code for a lower price", "promo-is-percent", plan=promo.plan)
         self._use(row, user_id, None)
@@ -168,7 +162,7 @@ class Promos:
 
         One that an unpaid order of theirs holds may be used: for that order, or in its place.
         """
-        promo = _promo(self._usable(user_id, code, _unpaid(user_id)))
+        promo = _PROMOS.read(self._usable(user_id, code, _unpaid(user_id)))
         if plan and promo.plan != plan:
             raise Refused("a code of another plan", "promo-other-plan", plan=promo.plan)
         return promo
@@ -270,15 +264,3 @@ def _unpaid(user_id: int) -> Select:
     """Return the query of the orders of somebody for which no money came."""
     mine = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
     return PURCHASE.select(PURCHASE.id).where(mine)
-
-
-def _promo(row: Row) -> Promo:
-    return Promo(
-        code=row["code"],
-        plan=row["plan"],
-        days=row["days"],
-        percent=row["percent"],
-        most_uses=row["most_uses"],
-        ends_at=load_time(row["ends_at"]),
-        by=row["by_whom"],
-    )

@@ -26,10 +26,10 @@ from typing import Any
 from merlin.billing.plan import Format, Plan
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Amount, Currency
+from merlin.core.money import Amount
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import PROMO_USE, PURCHASE
-from merlin.db.values import decrypt, dump_json, dump_time, load_json, load_time, storable_text
+from merlin.db.values import RowMap, dump_time, storable_text
 from merlin.providers.payments import Gateway
 
 ID_LENGTH = 32
@@ -172,6 +172,12 @@ def next_poll_delay(looks: int) -> timedelta:
     return LOOKS[min(looks, len(LOOKS) - 1)]
 
 
+_PURCHASES = RowMap(
+    Purchase,
+    columns={"purchase_id": "id", "gateway": "till"},
+    sealed={"contact"},
+    json={"promise": read_promise},
+)
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
 _GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
@@ -215,44 +221,24 @@ class Purchases:
 
     def _open(self, user_id: int) -> list[Purchase]:
         rows = self.db.rows(_of(user_id).where(PURCHASE.state.in_(_OPEN)))
-        return [self._purchase(row) for row in rows]
+        return _PURCHASES.read_all(rows, self.db)
 
     def _new(self, purchase_id: str, order: Order, lasts: timedelta) -> Row:
         now = self._clock()
-        return {
-            "id": purchase_id,
-            "user_id": order.user_id,
-            "till": order.gateway.value,
-            "plan": order.promise.plan,
-            "promise": dump_json(order.promise.as_json()),
-            "amount": order.amount.minor,
-            "currency": order.amount.currency.value,
-            "is_test": int(order.is_test),
-            "contact": self.db.cipher.seal(order.contact) if order.contact else "",
-            "promo": order.promo,
-            "keeps_method": int(order.keeps_method),
-            "renewal_id": order.renewal_id,
-            "state": PurchaseState.CREATED.value,
-            "outside_id": "",
-            "pay_url": "",
-            "reason": "",
-            "created_at": iso(now),
-            "expires_at": iso(now + lasts),
-            "asked_at": None,
-            "look_at": iso(now + lasts),
-            "looks": 0,
-        }
+        ends = now + lasts
+        new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, look_at=ends)
+        return {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
 
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
         row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
         if row is None:
             raise NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
-        return self._purchase(row)
+        return _PURCHASES.read(row, self.db)
 
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return somebody's purchases, newest first."""
-        return [self._purchase(row) for row in self.db.rows(_of(user_id).limit(limit))]
+        return _PURCHASES.read_all(self.db.rows(_of(user_id).limit(limit)), self.db)
 
     def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
         """Return everybody's purchases, newest first; those after a purchase, of a state."""
@@ -263,7 +249,7 @@ class Purchases:
             query = query.where((PURCHASE.created_at < at) | is_older)
         if state:
             query = query.where(PURCHASE.state == state)
-        return [self._purchase(row) for row in self.db.rows(query.limit(limit))]
+        return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
     def by_outside(self, gateway: Gateway, outside_id: str) -> Purchase | None:
         """Return the purchase of a gateway's payment, None for an unknown one."""
@@ -271,7 +257,7 @@ class Purchases:
             return None
         this = (PURCHASE.till == gateway.value) & (PURCHASE.outside_id == storable_text(outside_id))
         row = self.db.row(PURCHASE.select().where(this))
-        return None if row is None else self._purchase(row)
+        return None if row is None else _PURCHASES.read(row, self.db)
 
     @transaction
     def give_up(
@@ -358,7 +344,7 @@ class Purchases:
         # In one order everywhere, so that two who take the same rows never wait for each other.
         query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
         rows = self.db.rows(query.limit(limit))
-        return [self._purchase(row) for row in rows if self._is_mine(row, now)]
+        return [_PURCHASES.read(row, self.db) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         """Take one look; False where another process took it, or nobody looks any more."""
@@ -392,32 +378,6 @@ class Purchases:
         """Let the next look at every purchase be at `at` where it would be later."""
         is_later = PURCHASE.look_at > iso(at)
         self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
-
-    def _purchase(self, row: Row) -> Purchase:
-        order = Order(
-            user_id=row["user_id"],
-            gateway=Gateway(row["till"]),
-            promise=read_promise(load_json(row["promise"])),
-            amount=Amount(row["amount"], Currency(row["currency"])),
-            is_test=bool(row["is_test"]),
-            contact=(decrypt(self.db.cipher, row["contact"]) or "") if row["contact"] else "",
-            promo=row["promo"],
-            keeps_method=bool(row["keeps_method"]),
-            renewal_id=row["renewal_id"],
-        )
-        return Purchase(
-            purchase_id=row["id"],
-            order=order,
-            state=PurchaseState(row["state"]),
-            created_at=from_iso(row["created_at"]),
-            expires_at=from_iso(row["expires_at"]),
-            outside_id=row["outside_id"],
-            pay_url=row["pay_url"],
-            reason=row["reason"],
-            asked_at=load_time(row["asked_at"]),
-            look_at=load_time(row["look_at"]),
-            looks=row["looks"],
-        )
 
 
 def _of(user_id: int) -> Any:

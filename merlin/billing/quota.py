@@ -25,7 +25,7 @@ from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
-from merlin.db.values import dump_time, load_time, storable_text
+from merlin.db.values import RowMap
 
 # Above what anybody means, below what a database holds.
 MOST = 1_000_000
@@ -186,7 +186,7 @@ class Gifts:
         if not 1 <= gift.amount <= MOST:
             raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MOST)
         told = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
-        row = self._row(gift)
+        row = {**_GIFTS.write(gift), "key": gift.key or None, "at": iso(self._clock())}
         if not row["key"]:
             self._audit.note(gift.by, "quota.gift", told_user(gift.user_id), told)
             return self.db.add(QUOTA_GIFT, row)
@@ -194,18 +194,6 @@ class Gifts:
             self._audit.note(gift.by, "quota.gift", told_user(gift.user_id), told)
         same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
         return int(self.db.value(same))
-
-    def _row(self, gift: Gift) -> Row:
-        return {
-            "user_id": gift.user_id,
-            "format": gift.kind.value,
-            "amount": gift.amount,
-            "expires_at": dump_time(gift.expires_at),
-            "by_whom": storable_text(gift.by),
-            "reason": storable_text(gift.reason),
-            "key": storable_text(gift.key) if gift.key else None,
-            "at": iso(self._clock()),
-        }
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:
         """Return the gift to use next: of those with something left the one that ends first."""
@@ -230,6 +218,7 @@ class Gifts:
         return [_given(row) for row in self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc()))]
 
 
+_GIFTS = RowMap(Gift, columns={"kind": "format", "by": "by_whom"})
 _GIFTS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
 
@@ -242,16 +231,7 @@ def _gifts(user_id: int) -> Select:
 
 
 def _given(row: Row) -> Given:
-    gift = Gift(
-        user_id=row["user_id"],
-        kind=Format(row["format"]),
-        amount=row["amount"],
-        by=row["by_whom"],
-        reason=row["reason"],
-        expires_at=load_time(row["expires_at"]),
-        key=row["key"],
-    )
-    return Given(row["id"], gift, from_iso(row["at"]), int(row["used"]))
+    return Given(row["id"], _GIFTS.read(row), from_iso(row["at"]), int(row["used"]))
 
 
 # Every question passes these: as storable_text statements they take a tenth of the time.

@@ -18,14 +18,14 @@ from typing import Any
 
 from merlin.billing.ledger import Entry, EntryKind, Ledger, RefundEntry
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Amount, Currency
+from merlin.core.money import Amount
 from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
-from merlin.db.values import storable_text
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
 
 MOST_REASON = 250
@@ -62,6 +62,7 @@ class Refund:
     trouble: str = ""
 
 
+_REFUNDS = RowMap(Refund, columns={"refund_id": "id", "gateway": "till", "by": "by_whom"})
 UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 # Who sends a refund has so long; then another process asks what became of it.
@@ -205,21 +206,7 @@ class Refunds:
         return int(self.db.value(whose))
 
     def _refund(self, row: Row) -> Refund:
-        return Refund(
-            refund_id=row["id"],
-            purchase_id=row["purchase_id"],
-            grant_id=row["grant_id"],
-            gateway=Gateway(row["till"]),
-            payment_id=row["payment_id"],
-            user_id=self._payer(row["purchase_id"]),
-            amount=Amount(row["amount"], Currency(row["currency"])),
-            reason=row["reason"],
-            by=row["by_whom"],
-            state=RefundState(row["state"]),
-            at=from_iso(row["at"]),
-            outside_id=row["outside_id"],
-            trouble=row["trouble"],
-        )
+        return _REFUNDS.read(row, user_id=self._payer(row["purchase_id"]))
 
 
 def _due(gateway: Gateway, now: datetime) -> Any:

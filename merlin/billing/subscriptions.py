@@ -25,7 +25,7 @@ from merlin.db.audit import Audit
 from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import RENEWAL, TERM
-from merlin.db.values import decrypt, storable_text
+from merlin.db.values import RowMap
 from merlin.providers.payments import Gateway
 
 REMIND_BEFORE = timedelta(days=3)
@@ -121,6 +121,10 @@ def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term
     ]
 
 
+_RENEWALS = RowMap(
+    Renewal, columns={"renewal_id": "id", "gateway": "till"}, sealed={"method", "contact"}
+)
+_TERMS = RowMap(Term, columns={"term_id": "id", "by": "by_whom"})
 _IS_ON = RENEWAL.state == RenewalState.ON.value
 
 
@@ -133,17 +137,8 @@ class Renewals:
     @transaction
     def begin(self, renewal: Renewal) -> int:
         """Store a renewal and return its id; the one of the same person and plan is replaced."""
-        row = {
-            "till": renewal.gateway.value,
-            "method": self.db.cipher.seal(renewal.method),
-            "method_title": storable_text(renewal.method_title),
-            "contact": self.db.cipher.seal(renewal.contact) if renewal.contact else "",
-            "state": renewal.state.value,
-            "consented_at": iso(renewal.consented_at),
-            "next_at": iso(renewal.next_at),
-            "tries": renewal.tries,
-            "reminded_for": "",
-        }
+        row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
+        row["reminded_for"] = ""
         mine = {"user_id": renewal.user_id, "plan": renewal.plan}
         new = RENEWAL.insert({**mine, **row})
         self.db.put(new.on_conflict(conflict_target=tuple(mine), update=row))
@@ -153,7 +148,9 @@ class Renewals:
     def of(self, user_id: int) -> list[Renewal]:
         """Return somebody's renewals, those that are on first."""
         rows = self.db.rows(RENEWAL.select().where(RENEWAL.user_id == user_id))
-        found = sorted(map(self._renewal, rows), key=lambda each: each.renewal_id)
+        found = sorted(
+            (_RENEWALS.read(row, self.db) for row in rows), key=lambda each: each.renewal_id
+        )
         return sorted(found, key=lambda each: each.state is not RenewalState.ON)
 
     @transaction
@@ -174,7 +171,7 @@ class Renewals:
         is_asked = RENEWAL.state == RenewalState.STOPPING.value
         is_asked &= RENEWAL.till == gateway.value
         rows = self.db.rows(RENEWAL.select().where(is_asked).order_by(RENEWAL.id).limit(limit))
-        return [self._renewal(row) for row in rows]
+        return _RENEWALS.read_all(rows, self.db)
 
     @transaction
     def stopped(self, renewal_id: int) -> bool:
@@ -189,7 +186,7 @@ class Renewals:
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MOST_TRIES)
         query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
         rows = self.db.rows(query.limit(limit))
-        return [self._renewal(row) for row in rows if self._is_mine(row, now)]
+        return [_RENEWALS.read(row, self.db) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         # After a long sleep too a day lies between two tries.
@@ -213,7 +210,7 @@ class Renewals:
         rows = self.db.rows(
             RENEWAL.select().where(is_near & is_new).order_by(RENEWAL.id).limit(limit)
         )
-        return [self._renewal(row) for row in rows if self._is_untold(row)]
+        return [_RENEWALS.read(row, self.db) for row in rows if self._is_untold(row)]
 
     def _is_untold(self, row: Row) -> bool:
         """Note that somebody is reminded; False where another process did it."""
@@ -221,21 +218,6 @@ class Renewals:
         told = {"reminded_for": row["next_at"]}
         query = RENEWAL.update(told).where((RENEWAL.id == row["id"]) & is_before)
         return self.db.change(query) > 0
-
-    def _renewal(self, row: Row) -> Renewal:
-        return Renewal(
-            renewal_id=row["id"],
-            user_id=row["user_id"],
-            plan=row["plan"],
-            gateway=Gateway(row["till"]),
-            method=decrypt(self.db.cipher, row["method"]) or "",
-            state=RenewalState(row["state"]),
-            consented_at=from_iso(row["consented_at"]),
-            next_at=from_iso(row["next_at"]),
-            tries=row["tries"],
-            method_title=row["method_title"],
-            contact=(decrypt(self.db.cipher, row["contact"]) or "") if row["contact"] else "",
-        )
 
 
 class Terms:
@@ -250,17 +232,7 @@ class Terms:
     @transaction
     def give(self, term: Term) -> bool:
         """Store a term from its own start; False for one whose key was given before."""
-        row = {
-            "user_id": term.user_id,
-            "plan": term.plan,
-            "starts_at": iso(term.starts_at),
-            "ends_at": iso(term.ends_at),
-            "source": term.source.value,
-            "key": storable_text(term.key),
-            "grant_id": term.grant_id,
-            "by_whom": storable_text(term.by),
-            "at": iso(self._clock()),
-        }
+        row = {**_TERMS.write(term, but=("term_id",)), "at": iso(self._clock())}
         return self.db.put(TERM.insert(row).on_conflict_ignore())
 
     @transaction
@@ -278,14 +250,14 @@ class Terms:
     def of(self, user_id: int) -> list[Term]:
         """Return every term of somebody, newest first."""
         rows = self.db.rows(TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc()))
-        return [_term(row) for row in rows]
+        return _TERMS.read_all(rows)
 
     def ending(self, after: datetime, before: datetime) -> list[Term]:
         """Return the terms that end between two moments with none of the same plan behind."""
         is_then = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
         is_any = TERM.ends_at > TERM.starts_at
         rows = self.db.rows(TERM.select().where(is_then & is_any).order_by(TERM.ends_at))
-        return [term for term in map(_term, rows) if not self._goes_on(term)]
+        return [term for term in map(_TERMS.read, rows) if not self._goes_on(term)]
 
     def _goes_on(self, term: Term) -> bool:
         later = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
@@ -307,22 +279,8 @@ class Terms:
         row = self.db.row(TERM.select().where(TERM.grant_id == grant_id))
         if row is None:
             return
-        before, now = _term(row), self._clock()
+        before, now = _TERMS.read(row), self._clock()
         after = shorten(before, length, paid, rest, now)
         for term in [after, *bring_forward(self.of(before.user_id), before, after)]:
             told = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
             self.db.change(TERM.update(told).where(TERM.id == term.term_id))
-
-
-def _term(row: Row) -> Term:
-    return Term(
-        term_id=row["id"],
-        user_id=row["user_id"],
-        plan=row["plan"],
-        starts_at=from_iso(row["starts_at"]),
-        ends_at=from_iso(row["ends_at"]),
-        source=Source(row["source"]),
-        key=row["key"],
-        grant_id=row["grant_id"],
-        by=row["by_whom"],
-    )

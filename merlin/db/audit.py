@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Row, transaction
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.db.database import Database, transaction
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
-from merlin.db.values import dump_json, load_json, storable_text
+from merlin.db.values import RowMap, dump_json, storable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,7 @@ class Audit:
             entries = entries.where(AUDIT.by_whom == by)
         if before:
             entries = entries.where(AUDIT.id < before)
-        return [_entry(row) for row in self.db.rows(entries)]
+        return _ENTRIES.read_all(self.db.rows(entries))
 
 
-def _entry(row: Row) -> Entry:
-    return Entry(
-        at=from_iso(row["at"]),
-        by=row["by_whom"],
-        action=row["action"],
-        target=row["target"],
-        arguments=load_json(row["arguments"]),
-        number=row["id"],
-    )
+_ENTRIES = RowMap(Entry, columns={"by": "by_whom", "number": "id"})

@@ -15,7 +15,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import Database, transaction
 from merlin.db.tables import INTENT
-from merlin.db.values import load_time
+from merlin.db.values import read_row
 
 
 class IntentState(StrEnum):
@@ -100,11 +100,4 @@ class Intents:
         row = self.db.row(INTENT.select().where(INTENT.key == key))
         if row is None:
             raise NotFound(f"no intent {key}")
-        return Intent(
-            key=row["key"],
-            kind=row["kind"],
-            state=IntentState(row["state"]),
-            outside_id=row["outside_id"],
-            sent_at=load_time(row["sent_at"]),
-            empty_finds=row["empty_finds"],
-        )
+        return read_row(Intent, row)

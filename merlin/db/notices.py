@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.log import redact
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, transaction
 from merlin.db.tables import NOTICE
-from merlin.db.values import dump_json, load_json
+from merlin.db.values import RowMap, dump_json
 
 ADMINS = "admins"
 # All admins but the one whom `by` in the arguments names: what one did, told to the rest.
@@ -88,12 +88,12 @@ class Notices:
             waiting = waiting.where(
                 (NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(told) | NOTICE.key.in_(NEWS)
             )
-        return [_notice(row) for row in self.db.rows(waiting.order_by(NOTICE.id).limit(limit))]
+        return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
 
     def newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to somebody, newest first."""
         mine = NOTICE.select().where(NOTICE.to_whom == to)
-        return [_notice(row) for row in self.db.rows(mine.order_by(NOTICE.id.desc()).limit(limit))]
+        return _NOTICES.read_all(self.db.rows(mine.order_by(NOTICE.id.desc()).limit(limit)))
 
     @transaction
     def handed_over(self, notice_id: int) -> bool:
@@ -103,11 +103,4 @@ class Notices:
         return self.db.change(mark.where(is_mine)) > 0
 
 
-def _notice(row: Row) -> Notice:
-    return Notice(
-        notice_id=row["id"],
-        to=row["to_whom"],
-        key=row["key"],
-        arguments=load_json(row["arguments"]),
-        created_at=from_iso(row["created_at"]),
-    )
+_NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString
 
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import iso
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
@@ -30,13 +30,12 @@ from merlin.db.database import (
     Database,
     DatabaseAway,
     Prepared,
-    Row,
     driver_errors,
     transaction,
 )
 from merlin.db.keyring import KeyHolders
 from merlin.db.tables import HEARTBEAT, WAKE
-from merlin.db.values import dump_json, load_json
+from merlin.db.values import dump_json, read_row
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,20 +69,9 @@ class Heartbeats:
     def all(self) -> list[Heartbeat]:
         """Return every process's newest words, by process and host."""
         rows = self.db.rows(HEARTBEAT.select())
-        return sorted(map(_heartbeat, rows), key=lambda each: (each.process, each.host))
-
-
-def _heartbeat(row: Row) -> Heartbeat:
-    return Heartbeat(
-        process=row["process"],
-        host=row["host"],
-        pid=row["pid"],
-        since=from_iso(row["since"]),
-        at=from_iso(row["at"]),
-        step=row["step"],
-        counters=load_json(row["counters"]),
-        failing=load_json(row["failing"]),
-    )
+        return sorted(
+            (read_row(Heartbeat, row) for row in rows), key=lambda each: (each.process, each.host)
+        )
 
 
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, transaction
 from merlin.db.tables import REQUEST
-from merlin.db.values import dump_json, load_json, storable_text
+from merlin.db.values import RowMap, dump_json, storable_text
 
 
 class RequestState(StrEnum):
@@ -96,7 +96,7 @@ class Requests:
         while (row := self.db.row(oldest)) is not None:
             mine = REQUEST.update({"state": RequestState.WORKING.value})
             if self.db.change(mine.where((REQUEST.id == row["id"]) & is_waiting)):
-                return _request({**row, "state": RequestState.WORKING.value})
+                return _REQUESTS.read({**row, "state": RequestState.WORKING.value})
         return None
 
     @transaction
@@ -120,14 +120,12 @@ class Requests:
         row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))
         if row is None:
             raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-        return _request(row)
+        return _REQUESTS.read(row)
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of somebody, newest first."""
         mine = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
-        return [
-            _request(row) for row in self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit))
-        ]
+        return _REQUESTS.read_all(self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit)))
 
     @transaction
     def release(self) -> int:
@@ -139,13 +137,4 @@ class Requests:
         return count
 
 
-def _request(row: Row) -> Request:
-    return Request(
-        request_id=row["id"],
-        kind=row["kind"],
-        arguments=load_json(row["arguments"]),
-        by=row["by_whom"],
-        state=RequestState(row["state"]),
-        created_at=from_iso(row["created_at"]),
-        result=load_json(row["result"]),
-    )
+_REQUESTS = RowMap(Request, columns={"request_id": "id", "by": "by_whom"})

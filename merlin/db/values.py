@@ -1,4 +1,4 @@
-"""From columns to values and back: times, JSON, encrypted texts.
+"""From columns to values and back: times, JSON, encrypted texts, whole dataclasses.
 
 One text that no key opens must not stop the reading of all others.
 """
@@ -6,14 +6,25 @@ One text that no key opens must not stop the reading of all others.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from functools import cache
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
+from merlin.core.money import Amount, Currency
 from merlin.db.encryption import Cipher, DecryptionFailed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from merlin.db.database import Database, Row
 
 log = get_logger(__name__)
 
@@ -64,3 +75,132 @@ def messages_of(text: str) -> tuple[Message, ...]:
 def _message(stored: Mapping[str, Any]) -> Message:
     extra = {key: value for key, value in stored.items() if key not in ("role", "content")}
     return Message(stored["role"], stored["content"], extra)
+
+
+V = TypeVar("V", bound="DataclassInstance")
+_Read = Callable[["Row", Any], Any]
+_Write = Callable[[Any, Any], "Row"]
+
+
+class RowMap(Generic[V]):
+    """How a dataclass stands in the columns of a row, told by the types of its fields.
+
+    `columns` names the columns that are called otherwise than their fields, `sealed` the texts that
+    are encrypted ("" is not), `json` by field what reads a value that its `as_json` writes. An
+    Amount takes the columns `amount` and `currency`, a Mapping is JSON, and a dataclass within
+    stands in the same row.
+    """
+
+    def __init__(
+        self,
+        kind: type[V],
+        columns: Mapping[str, str] | None = None,
+        sealed: Collection[str] = (),
+        json: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> None:
+        self._kind = kind
+        self._columns, self._sealed, self._json = columns or {}, sealed, json or {}
+        hints = get_type_hints(kind)
+        names = [each.name for each in fields(kind)]
+        self._fields = {name: self._field(name, hints[name]) for name in names}
+
+    @property
+    def first_column(self) -> str:
+        """Return the column of the first field."""
+        return next(iter(self._fields.values()))[0]
+
+    def read(self, row: Row, db: Database | None = None, **given: object) -> V:
+        """Return the value of a row; `given` are fields that the row does not say.
+
+        A field that neither says keeps its default.
+        """
+        found = {
+            name: read(row, db)
+            for name, (column, read, _) in self._fields.items()
+            if column in row and name not in given
+        }
+        return self._kind(**found, **given)
+
+    def read_all(self, rows: Iterable[Row], db: Database | None = None) -> list[V]:
+        """Return the values of rows."""
+        return [self.read(row, db) for row in rows]
+
+    def write(self, value: V, db: Database | None = None, but: Collection[str] = ()) -> Row:
+        """Return the columns that a value takes, without those of the fields `but`."""
+        row: Row = {}
+        for name, (_, _, write) in self._fields.items():
+            if name not in but:
+                row |= write(getattr(value, name), db)
+        return row
+
+    def _field(self, name: str, hint: Any) -> tuple[str, _Read, _Write]:
+        """Return the column of a field, the first of several; how it is read, and written."""
+        column = self._columns.get(name, name)
+        if hint is Amount:
+            return "amount", _read_amount, _write_amount
+        if name in self._json:
+            reader = self._json[name]
+            return (
+                column,
+                lambda row, _: reader(load_json(row[column])),
+                lambda value, _: {column: dump_json(value.as_json())},
+            )
+        if isinstance(hint, type) and is_dataclass(hint):
+            inner = RowMap(hint, self._columns, self._sealed, self._json)
+            return inner.first_column, inner.read, inner.write
+        if name in self._sealed:
+            return (
+                column,
+                lambda row, db: (decrypt(db.cipher, row[column]) or "") if row[column] else "",
+                lambda value, db: {column: db.cipher.seal(storable_text(value)) if value else ""},
+            )
+        to_value, to_column = _converters(hint)
+        return (
+            column,
+            lambda row, _: None if row[column] is None else to_value(row[column]),
+            lambda value, _: {column: None if value is None else to_column(value)},
+        )
+
+
+def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Return what makes a column a value of this type, and the other way round."""
+    inner = get_args(hint) if get_origin(hint) in (UnionType, Union, frozenset) else ()
+    kind: Any = next((each for each in inner if each is not NoneType), hint)
+    if get_origin(hint) is frozenset:
+        return (
+            lambda words: frozenset(map(kind, words.split())),
+            lambda values: " ".join(sorted(values)),
+        )
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind, attrgetter("value")
+    if get_origin(kind) in (Mapping, dict):
+        return load_json, dump_json
+    known: Mapping[Any, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+        datetime: (from_iso, iso),
+        bool: (bool, int),
+        str: (_same, storable_text),
+    }
+    return known.get(kind, (_same, _same))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _read_amount(row: Row, _db: object) -> Amount:
+    return Amount(row["amount"], Currency(row["currency"]))
+
+
+def _write_amount(amount: Amount, _db: object) -> Row:
+    return {"amount": amount.minor, "currency": amount.currency.value}
+
+
+def read_row(shape: type[V], row: Row, **given: object) -> V:
+    """Return a row as a dataclass by a `RowMap` without other names and encrypted texts."""
+    found: V = _row_map(shape).read(row, None, **given)
+    return found
+
+
+@cache
+def _row_map(shape: type[V]) -> RowMap[V]:
+    return RowMap(shape)

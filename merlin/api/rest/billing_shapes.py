@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from merlin.api.schema import Shape
-from merlin.app import payments
+from merlin.app.orders import OrderDetails
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
@@ -141,7 +141,7 @@ def payment_shown(purchase: Purchase, language: str) -> PaymentShown:
     return PaymentShown(**_order(purchase, language), **_inside(purchase))
 
 
-def payment_details(details: payments.PaymentDetails, language: str) -> PaymentDetails:
+def payment_details(details: OrderDetails, language: str) -> PaymentDetails:
     """Return an order with the rows that rest on it."""
     return PaymentDetails(
         **_order(details.purchase, language),

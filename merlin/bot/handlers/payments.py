@@ -19,7 +19,7 @@ from typing import Any
 from merlin.account.users import User, Users
 from merlin.app import payments
 from merlin.app.inbox import Dialog
-from merlin.app.payments import PaymentDetails
+from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
@@ -178,11 +178,11 @@ def show_purchase(context: BotContext) -> View:
     return purchase_card(context, _details(context, context.argument(0)))
 
 
-def _details(context: BotContext, purchase_id: str) -> PaymentDetails:
+def _details(context: BotContext, purchase_id: str) -> OrderDetails:
     return payments.show_payment(context.billing, admin.actor(context), purchase_id)
 
 
-def purchase_card(context: BotContext, details: PaymentDetails) -> View:
+def purchase_card(context: BotContext, details: OrderDetails) -> View:
     """Return the screen of one purchase, with what can be done."""
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
@@ -307,7 +307,7 @@ def choose_refund(context: BotContext) -> View:
     return menu.card(titled(purchase, context.language), words, rows=rows)
 
 
-def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[PaymentDetails, Amount]:
+def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant, and what of it can go back. Raises NotFound."""
     details = _details(context, purchase_id)
     rest = details.rests.get(grant_id)

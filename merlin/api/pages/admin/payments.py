@@ -21,7 +21,7 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, render_page
 from merlin.api.schema import MOST_ID
 from merlin.app import payments
-from merlin.app.payments import PaymentDetails
+from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import StarComparison, last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
@@ -193,7 +193,7 @@ async def refund(
 
 
 async def _want(
-    visit: PageRequest, details: PaymentDetails, back: Back, amount: Amount, reason: str
+    visit: PageRequest, details: OrderDetails, back: Back, amount: Amount, reason: str
 ) -> str:
     """Write down what is to go back; return why it does not, "" where it does."""
     billing, actor = visit.services.billing, visit.caller.actor
@@ -227,7 +227,7 @@ def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount)
     return visit.say("refund-long-reason", most=MOST_REASON) if is_long else ""
 
 
-async def _read(visit: PageRequest, purchase_id: str) -> PaymentDetails:
+async def _read(visit: PageRequest, purchase_id: str) -> OrderDetails:
     billing, actor = visit.services.billing, visit.caller.actor
     show = partial(payments.show_payment, billing, actor, purchase_id)
     try:
