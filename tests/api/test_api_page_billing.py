@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from shop_pages_world import pressed, shop_pages, words
+from pay_world import pressed, shop_pages, words
 from site_world import BORIS
 from waiting import wait_until
 

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from pay_world import as_new
-from shop_pages_world import PLANS, bill, pressed, shop_pages, words
+from pay_world import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
 from waiting import longest
 
 from merlin.billing.plan import Format, Source
@@ -236,7 +235,7 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
     assert 'id="more" hidden' in anna.http.get(chat).text
     for number in range(20):
         Quotas(shop.db, shop.bot_id).reserve(
-            anna.user_id, 10**6 + number, Format.TEXT, PLANS[0], zone
+            anna.user_id, 10**6 + number, Format.TEXT, PAGE_PLANS[0], zone
         )
     assert '<p class="left-line" id="more"><a href="/plans">' in anna.http.get(chat).text
     assert anna.http.get(f"{chat}/left").headers["Merlin-Over"] == "1"

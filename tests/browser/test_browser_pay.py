@@ -19,9 +19,8 @@ from axe_looks import (
     still,
 )
 from course_world import PHONE, Visitor, visiting
-from pay_world import PUBLIC_URL
+from pay_world import PUBLIC_URL, pressed, shop_pages
 from playwright.sync_api import expect
-from shop_pages_world import pressed, shop_pages
 from site_world import VERA
 
 from merlin.account.users import Users

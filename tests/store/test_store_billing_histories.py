@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from billing_goods import FEW
-from billing_histories import History, shop_of
+from billing_histories import FEW, History, shop_of
 
 pytestmark = pytest.mark.integration
 
