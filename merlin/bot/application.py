@@ -1,8 +1,8 @@
 """The bot as python-telegram-bot's Application: its guards, handlers and errors, in order.
 
-An update is stored before it comes here, and the chat's order is kept by the processor, which
-calls `handle_update`. Guards look at it first; then the first handler that takes it deals with it
-whole and ends it. What nothing takes is refused quietly.
+An update is stored before it comes here, and the chat's order is kept by the processor. A guard
+looks at it first; then the first handler that takes it deals with it whole and
+ends it. What nothing takes is refused quietly.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import telegram
 from telegram.ext import (
     Application,
+    ApplicationHandlerStop,
     BaseUpdateProcessor,
     CallbackQueryHandler,
     ContextTypes,
@@ -27,8 +28,6 @@ from merlin.bot.context import (
     BotApplication,
     BotContext,
     BotData,
-    GuardGroup,
-    add_guard,
     callback_of,
     is_awaited,
 )
@@ -53,10 +52,8 @@ from merlin.bot.handlers import (
 from merlin.bot.menu import View
 from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
+from merlin.bot.updates import is_of_money
 from merlin.chat.turns import Turns
-from merlin.core.log import get_logger
-
-log = get_logger(__name__)
 
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
@@ -128,8 +125,7 @@ class _Bot(ExtBot[SendClass]):
 
 def register(application: BotApplication) -> None:
     """Add every guard and handler."""
-    add_guard(application, _readable, GuardGroup.UNREADABLE)
-    add_guard(application, _in_private, GuardGroup.PRIVATE)
+    application.add_handler(TypeHandler(telegram.Update, _guard), group=-1)
     for each in _HANDLERS:
         each.register(application)
     written = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
@@ -139,40 +135,27 @@ def register(application: BotApplication) -> None:
     application.add_error_handler(_leave_error)
 
 
-async def handle_update(context: BotContext) -> None:
-    """Do what the update asks for, and end it. Raises what its handler raised."""
-    contexts = context.bot_data.contexts
-    contexts[context.update_id] = context
-    try:
-        await context.application.process_update(_parsed(context))
-    finally:
-        del contexts[context.update_id]
-    if context.error is not None:
-        raise context.error
+async def _guard(_update: telegram.Update, context: BotContext) -> None:
+    """Deal with what no handler is to see.
 
-
-def _parsed(context: BotContext) -> telegram.Update:
-    """Return the library's update; an empty one where it lacks a field that it must have."""
-    update_id = context.update_id
-    body = {**context.stored.body, "update_id": update_id}
-    try:
-        found = telegram.Update.de_json(body, context.bot)
-    except Exception:  # whatever its many constructors raise
-        log.exception("an update could not be read", update=update_id)
-        found = telegram.Update(update_id)
-    return found
+    A block is in no payment's way, nor is a message that the library cannot read.
+    """
+    if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
+        # Stored under a key that is not here any more.
+        await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
+    elif is_of_money(context.stored):
+        await orders.money_moved(context)
+    elif (
+        (not context.user.is_blocked or await start.turn_away(context))
+        and (context.is_private or await groups.in_group(context))
+        and await _in_private(context)
+    ):
+        return
+    raise ApplicationHandlerStop
 
 
 async def _leave_error(_update: object, _context: BotContext) -> None:
     """Leave the error to whoever let the update be processed: its context has it."""
-
-
-async def _readable(context: BotContext) -> bool:
-    if context.stored.body or context.stored.kind != "message" or context.chat_id <= 0:
-        return True
-    # Stored under a key that is not here any more.
-    await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
-    return False
 
 
 async def _in_private(context: BotContext) -> bool:
@@ -181,7 +164,7 @@ async def _in_private(context: BotContext) -> bool:
         return await _pressed(context)
     if not context.is_private or context.stored.kind != "message":
         return True
-    if groups.is_shared(context):
+    if "via_bot" in context.stored.content and groups.is_shared(context):
         await context.end(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
         return await _commanded(context)

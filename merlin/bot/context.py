@@ -1,7 +1,5 @@
 """What a handler works with: the update as it reads it, the person, the services; how it is added.
 
-An update is read by hand and leniently, because Telegram adds fields and kinds without notice.
-
 A pressed button gets its answer at once, beside the message that changes: until then Telegram
 shows a spinning button. The answer is not worth a repeat: who sees nothing presses again, and what
 the press did is stored by then.
@@ -18,19 +16,16 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from enum import IntEnum
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
 from telegram.ext import (
     Application,
-    ApplicationHandlerStop,
     CallbackContext,
     CallbackQueryHandler,
     CommandHandler,
     ExtBot,
     MessageHandler,
-    TypeHandler,
     filters,
 )
 
@@ -50,56 +45,23 @@ from merlin.billing.orders import Billing
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi
 from merlin.bot.entities import split
-from merlin.bot.files import Files, Sent, sent_of
+from merlin.bot.files import Files
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices
 from merlin.bot.streaming import BackgroundTask
+from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
-from merlin.core.formatted_text import FormattedMessage, join_surrogates
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.i18n import language_of, text
 from merlin.db.database import Database
 from merlin.db.writer import Store
 
 NOBODY = User(0)
-_AT_START = ("bot_command", 0)
-_SEPARATOR = ":"
-# Telegram marks no command in other letters, and a slash alone was sent by mistake.
-_MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 _MOST_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
-
-
-def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
-    """Return the verb and arguments of a pressed button, "" and none for anything else."""
-    if update.kind != "callback_query":
-        return "", ()
-    verb, *args = _text(update.content, "data").split(_SEPARATOR)
-    return verb, tuple(args)
-
-
-def _command(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str]:
-    """Return the command that a message begins with; a forwarded message commands nothing.
-
-    In a private chat a word behind a slash was meant as one too, and a slash alone as /help.
-    """
-    if "forward_origin" in message:
-        return "", ""
-    marks = message.get("entities")
-    for mark in marks if isinstance(marks, list) else ():
-        if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
-            # Telegram's commands are ASCII, so units are characters here.
-            length = json_integer(mark, "length")
-            return text[1:length].partition("@")[0].lower(), text[length:].strip()
-    found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
-    return (found.group(1).lower() or "help", "") if found else ("", "")
-
-
-def _text(within: Mapping[str, Any], name: str) -> str:
-    found = within.get(name)
-    return join_surrogates(found) if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +225,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return the context of an update; what cannot be read is as if it were not there."""
         content = update.content
         message = json_object(content, "message") if update.kind == "callback_query" else content
-        words = _text(content, "text") or _text(content, "caption")
+        words = text_in(content, "text") or text_in(content, "caption")
         is_private = json_object(message, "chat").get("type") == "private"
-        command, rest = _command(content, words, is_private=is_private)
+        command, rest = command_of(content, words, is_private=is_private)
         verb, arguments = pressed(update)
         quoted = json_object(message, "reply_to_message")
-        marked = _text(json_object(message, "quote"), "text")
+        marked = text_in(json_object(message, "quote"), "text")
         is_topic = message.get("is_topic_message")
         return cls(
             application,
@@ -283,7 +245,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             arguments=arguments,
             message_id=json_integer(message, "message_id"),
             thread_id=json_integer(message, "message_thread_id") if is_topic else 0,
-            quoted=marked or _text(quoted, "text") or _text(quoted, "caption"),
+            quoted=marked or text_in(quoted, "text") or text_in(quoted, "caption"),
             is_forwarded="forward_origin" in content,
             is_service=not words and sent_of(content) is None,
             is_resumed=is_resumed,
@@ -520,30 +482,6 @@ Handler = Callable[[BotContext], Awaitable[None]]
 Act = Callable[[BotContext], View]
 
 
-# Looks at an update before its handlers; returns whether they are to see it, or it is ended.
-Guard = Callable[[BotContext], Awaitable[bool]]
-
-
-class GuardGroup(IntEnum):
-    """The groups of guards, in the order in which they look at an update; handlers are in 0."""
-
-    UNREADABLE = -5
-    PAYMENT = -4
-    BLOCKED = -3
-    GROUP = -2
-    PRIVATE = -1
-
-
-def add_guard(application: BotApplication, guard: Guard, group: GuardGroup) -> None:
-    """Let `guard` look at every update before its handler does."""
-
-    async def callback(_update: telegram.Update, context: BotContext) -> None:
-        if not await guard(context):
-            raise ApplicationHandlerStop
-
-    application.add_handler(TypeHandler(telegram.Update, callback), group)
-
-
 def add_handlers(
     application: BotApplication,
     *,
@@ -557,7 +495,7 @@ def add_handlers(
         application.bot_data.commands[name] = handler_of(handle)
         application.add_handler(CommandHandler(name, callback_of(handle), written))
     for verb, handle in (buttons or {}).items():
-        pattern = rf"{re.escape(verb)}(?:{_SEPARATOR}|\Z)"
+        pattern = rf"{re.escape(verb)}(?:{SEPARATOR}|\Z)"
         application.add_handler(CallbackQueryHandler(callback_of(handle), pattern))
     for step, handle in (steps or {}).items():
         awaited = Awaited(application.bot_data, step)

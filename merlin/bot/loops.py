@@ -109,19 +109,10 @@ T = TypeVar("T")
 
 async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
     """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
-    return await _until_done(services, lambda: services.store.do(work), trouble)
-
-
-async def retry_read(services: BotServices, work: Callable[[], T], trouble: str) -> T:
-    """Return what `work` reads, however often that must be tried."""
-    return await _until_done(services, lambda: services.store.read(work), trouble)
-
-
-async def _until_done(services: BotServices, call: Callable[[], Awaitable[T]], trouble: str) -> T:
     attempt = 0
     while True:
         try:
-            return await call()
+            return await services.store.do(work)
         except Exception:
             log.exception(trouble, attempt=attempt)
         await pause(attempt, services.pace.longest_pause_s)

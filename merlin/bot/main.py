@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
@@ -25,7 +25,7 @@ from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
 from merlin.app.retention import OldRows
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
-from merlin.bot.application import create_application, handle_update, register
+from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
 from merlin.bot.files import Files
@@ -34,7 +34,7 @@ from merlin.bot.intake import Intake, writers
 from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
-from merlin.bot.processor import AT_ONCE, ChatProcessor, Task, UpdateWorker
+from merlin.bot.processor import AT_ONCE, ChatProcessor, UpdateWorker
 from merlin.bot.services import BotServices
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
@@ -151,17 +151,17 @@ class Bot:
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
         self._connection = ConnectionState(services.pace.longest_pause_s)
-        self._processor = ChatProcessor(self._work, self._refuse)
+        worker = UpdateWorker(services, give_up)
+        self._processor = ChatProcessor(worker.do, worker.refuse)
         self._application = create_application(services, transport, self._processor)
+        worker.application = self._application
         calls = BotApi(self._application.bot, self._connection, self._moved)
         sender = OutboxSender(services, calls, self._connection)
-        self._files = Files(services.token, services.base_url)
-        desk = AnswerService(services.answerers, services.patience)
         data = self._application.bot_data
         data.services, data.calls, data.sender = services, calls, sender
-        data.desk, data.files = desk, self._files
+        data.desk = AnswerService(services.answerers, services.patience)
+        data.files = Files(transport, services.token, services.base_url)
         register(self._application)
-        self._worker = UpdateWorker(self._application, handle_update, give_up)
         self._watch = partial(data.watches.round, services.store, calls)
         self._intake = Intake(services, transport, self._connection, self._processor)
         self._notices = NoticeSender(services, sender)
@@ -174,21 +174,8 @@ class Bot:
         self._compare_stars = partial(compare_stars, services, StarsGateway(calls))
         self._since = services.clock()
 
-    async def _work(self, task: Task) -> None:
-        await self._worker.do(task)
-
-    async def _refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
-        await self._worker.refuse(updates, is_news)
-
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
-        await self._files.open()
-        try:
-            await self._serve(stop)
-        finally:
-            await self._files.close()
-
-    async def _serve(self, stop: asyncio.Event) -> None:
         await self._application.initialize()
         await self._check_token()
         longest_s = self._services.pace.longest_pause_s

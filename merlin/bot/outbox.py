@@ -42,7 +42,6 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Request, RequestState
 from merlin.db.writer import Store
 
@@ -54,61 +53,42 @@ class BroadcastSender:
 
     def __init__(self, services: BotServices) -> None:
         self._services = services
+        self._broadcasts = Broadcasts(services.db, services.bot_id, services.language)
+        self._outbox = Outbox(services.db, services.bot_id)
 
     async def round(self) -> None:
         """Move every running broadcast on."""
-        for broadcast in await self._services.store.read(
-            Broadcasts(self._services.db, self._services.bot_id, self._services.language).open
-        ):
+        store = self._services.store
+        for broadcast in await store.read(self._broadcasts.open):
             if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-                await self._services.store.do(partial(self._move, broadcast))
+                await store.do(partial(self._move, broadcast))
                 kill_point("broadcast.handed")
             else:
-                await self._services.store.do(partial(self._end, broadcast))
+                await store.do(partial(self._end, broadcast))
 
     def _move(self, broadcast: Broadcast) -> None:
-        room = (
-            self._services.pace.broadcast_per_s
-            - Broadcasts(
-                self._services.db, self._services.bot_id, self._services.language
-            ).waiting()
-        )
+        room = self._services.pace.broadcast_per_s - self._broadcasts.waiting()
         if room < 1:
             return
-        users = Broadcasts(self._services.db, self._services.bot_id, self._services.language).next(
-            broadcast.broadcast_id, room
-        )
+        users = self._broadcasts.next(broadcast.broadcast_id, room)
         page = render(broadcast.text)
-        Outbox(self._services.db, self._services.bot_id).put(
-            [OutgoingMessage(broadcast.key(user), user, page) for user in users]
-        )
+        self._outbox.put([OutgoingMessage(broadcast.key(user), user, page) for user in users])
         if users:
-            ChangeCounter(self._services.db).bump()
+            self._services.db.bump()
 
     def _end(self, broadcast: Broadcast) -> None:
         """Tell who sent it what came of it, once nothing waits any more."""
-        done = Broadcasts(
-            self._services.db, self._services.bot_id, self._services.language
-        ).delivered(broadcast.broadcast_id)
-        if done.waiting or not Broadcasts(
-            self._services.db, self._services.bot_id, self._services.language
-        ).end(broadcast.broadcast_id):
+        done = self._broadcasts.delivered(broadcast.broadcast_id)
+        if done.waiting or not self._broadcasts.end(broadcast.broadcast_id):
             return
-        over = (
-            Broadcasts(self._services.db, self._services.bot_id, self._services.language).get(
-                broadcast.broadcast_id
-            )
-            or broadcast
-        )
+        over = self._broadcasts.get(broadcast.broadcast_id) or broadcast
         if not over.by_user:  # who sent it has deleted everything
             return
         language = self._services.language_of(over.by_user)
         onward = Button(text(language, "admin-broadcast"), "a-casts:n")
         page = FormattedMessage(report(over, done, language), buttons=((onward,),))
-        Outbox(self._services.db, self._services.bot_id).put(
-            [OutgoingMessage(f"report:{over.prefix}", over.by_user, page)]
-        )
-        ChangeCounter(self._services.db).bump()
+        self._outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
+        self._services.db.bump()
 
 
 def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
@@ -134,21 +114,19 @@ class ResultMessages:
 
     def __init__(self, services: BotServices) -> None:
         self._services = services
+        self._waiting = WaitingRequests(services.db, services.bot_id)
 
     async def round(self) -> None:
         """Show every result that has come."""
-        if await self._services.store.read(
-            WaitingRequests(self._services.db, self._services.bot_id).ended
-        ):
+        if await self._services.store.read(self._waiting.ended):
             await self._services.store.do(self._hand_over)
 
     def _hand_over(self) -> None:
-        for errand, request in WaitingRequests(self._services.db, self._services.bot_id).ended():
-            if WaitingRequests(self._services.db, self._services.bot_id).forget(request.request_id):
-                Outbox(self._services.db, self._services.bot_id).put(
-                    [self._letter(errand, request)]
-                )
-                ChangeCounter(self._services.db).bump()
+        outbox = Outbox(self._services.db, self._services.bot_id)
+        for errand, request in self._waiting.ended():
+            if self._waiting.forget(request.request_id):
+                outbox.put([self._letter(errand, request)])
+                self._services.db.bump()
 
     def _letter(self, errand: WaitingRequest, request: Request) -> OutgoingMessage:
         language = self._services.language_of(errand.chat_id)

@@ -24,31 +24,33 @@ from enum import IntEnum
 from itertools import pairwise, zip_longest
 from typing import Any
 
+import telegram
 from telegram.ext import BaseUpdateProcessor
 
 from merlin.account.users import Users
 from merlin.app.inbox import Inbox, Outcome, Update, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.billing.quota import Quotas
-from merlin.bot.addressing import (
-    MOST_PARTS,
-    WAIT_S,
-    is_continuation,
-    is_passing,
-    joined_text,
-    may_go_on,
-)
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
     BotApplication,
     BotContext,
     Handler,
     UpdateContext,
-    pressed,
     update_context_of,
 )
-from merlin.bot.loops import pause, retry_read, retry_until_stored
-from merlin.bot.stars import is_of_money
+from merlin.bot.loops import pause, retry_until_stored
+from merlin.bot.services import BotServices
+from merlin.bot.updates import (
+    MOST_PARTS,
+    WAIT_S,
+    is_continuation,
+    is_of_money,
+    is_passing,
+    joined_text,
+    may_go_on,
+    pressed,
+)
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
@@ -321,20 +323,20 @@ log = get_logger(__name__)
 
 
 class UpdateWorker:
-    """What the queues call for each update of theirs.
+    """What the queues call for each update of theirs; `apologise` ends one that broke twice.
 
-    `handle` deals with an update and ends it; `apologise` ends one that could not be dealt with.
+    The application is made after its processor, so it is named before the first update comes.
     """
 
-    def __init__(self, application: BotApplication, handle: Handler, apologise: Handler) -> None:
-        self._application = application
-        self._services = application.bot_data.services
-        self._handle = handle
+    application: BotApplication
+
+    def __init__(self, services: BotServices, apologise: Handler) -> None:
+        self._services = services
         self._apologise = apologise
 
     async def do(self, task: Task) -> None:
         """Work on one update until it is final; raises nothing but cancellation."""
-        context = BotContext.of(self._application, task.update, is_resumed=task.is_resumed)
+        context = BotContext.of(self.application, task.update, is_resumed=task.is_resumed)
         context = await self._with_user(context, task)
         attempt = 0
         # Each try has a context of its own: guards write into it.
@@ -349,7 +351,7 @@ class UpdateWorker:
         if known is None:
             # A queue that broke here would leave all that waits in it to the next start.
             trouble = "a person could not be looked up"
-            known = await retry_read(
+            known = await retry_until_stored(
                 self._services, lambda: update_context_of(self._services, task.update), trouble
             )
         return replace(
@@ -378,6 +380,17 @@ class UpdateWorker:
             return False
         return True
 
+    async def _handle(self, context: BotContext) -> None:
+        """Let the application's handlers deal with an update. Raises what one of them raised."""
+        contexts = context.bot_data.contexts
+        contexts[context.update_id] = context
+        try:
+            await self.application.process_update(_parsed(context))
+        finally:
+            del contexts[context.update_id]
+        if context.error is not None:
+            raise context.error
+
     async def _reach(self, handle: Handler, context: BotContext) -> None:
         try:
             await handle(context)
@@ -401,7 +414,7 @@ class UpdateWorker:
     async def refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
         """End messages of one chat that found no room; say so to the person the first time."""
         services = self._services
-        newest = BotContext.of(self._application, updates[-1])
+        newest = BotContext.of(self.application, updates[-1])
         outcomes = [
             Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
         ]
@@ -419,5 +432,17 @@ class UpdateWorker:
         await retry_until_stored(services, work, "updates could not be refused")
         for update in updates:
             if update.kind == "callback_query":
-                query_id = BotContext.of(self._application, update).query_id
+                query_id = BotContext.of(self.application, update).query_id
                 await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})
+
+
+def _parsed(context: BotContext) -> telegram.Update:
+    """Return the library's update; an empty one where it lacks a field that it must have."""
+    update_id = context.update_id
+    body = {**context.stored.body, "update_id": update_id}
+    try:
+        found = telegram.Update.de_json(body, context.bot)
+    except Exception:  # whatever its many constructors raise
+        log.exception("an update could not be read", update=update_id)
+        found = telegram.Update(update_id)
+    return found

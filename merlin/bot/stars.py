@@ -26,6 +26,7 @@ from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
 from merlin.bot.loops import pause
 from merlin.bot.rendering import brings_words
 from merlin.bot.services import BotServices
+from merlin.bot.updates import PAID, RETURNED
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
@@ -43,7 +44,6 @@ from merlin.providers.payments import (
 
 log = get_logger(__name__)
 
-PAID, RETURNED = "successful_payment", "refunded_payment"
 # One second behind the last that a datetime holds would break whoever reads it.
 _LAST_S = 253_402_300_799
 _LONGEST_S = 366 * 24 * 3600
@@ -183,12 +183,6 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
         await asyncio.sleep(LOOK_S)
         if await store.read(is_night):
             await compared()
-
-
-def is_of_money(update: Update) -> bool:
-    """Return whether this is a message that money came or went."""
-    message = update.body.get("message") if update.kind == "message" else None
-    return isinstance(message, Mapping) and (PAID in message or RETURNED in message)
 
 
 @dataclass(frozen=True, slots=True)

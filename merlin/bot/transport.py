@@ -7,6 +7,8 @@ That Telegram stopped answering is told once, and once when it is back.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,19 +108,31 @@ class AiohttpRequest(BaseRequest):
 
         Raises NotSent when it surely never arrived, TimedOut and NetworkError when nobody knows.
         """
+        connect_s = _given(connect_timeout, self._connect_s)
+        read_s = _given(read_timeout, self._read_s)
+        body, headers = _body(request_data)
+        async with self.open(method, url, body, headers, connect_s, read_s) as answer:
+            return answer.status, await answer.read()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        connect_s: float | None = CONNECT_S,
+        read_s: float | None = READ_S,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield what answers a request, to be read there. Raises as `do_request` does."""
         if self._session is None:
             raise NotSent("the transport is not open")
-        wait = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=_given(connect_timeout, self._connect_s),
-            sock_read=_given(read_timeout, self._read_s),
-        )
-        body, headers = _body(request_data)
+        wait = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=read_s)
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, timeout=wait, allow_redirects=False
             ) as answer:
-                return answer.status, await answer.read()
+                yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"no connection: {type(error).__name__}") from _nameless(error)
         except TimeoutError as error:

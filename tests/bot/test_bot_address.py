@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.app.inbox import Update
-from merlin.bot.addressing import address_of, is_passing, named_bot
+from merlin.bot.updates import address_of, is_passing, named_bot
 
 pytestmark = pytest.mark.unit
 

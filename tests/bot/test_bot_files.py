@@ -9,7 +9,7 @@ import pytest
 from telegram.error import NetworkError, TimedOut
 
 from merlin.bot.files import Files, FilesPatience
-from merlin.bot.transport import NotSent
+from merlin.bot.transport import AiohttpRequest, NotSent
 from merlin.config.settings import MEGABYTE
 from merlin.core.i18n import text
 from merlin.providers.documents import UnusableFile
@@ -28,12 +28,13 @@ def sent(telegram, content, name="лекция.pdf"):
 
 def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
     async def run():
-        files = Files(token or telegram.token, telegram.base_url, patience)
-        await files.open()
+        transport = AiohttpRequest()
+        await transport.initialize()
         try:
+            files = Files(transport, token or telegram.token, telegram.base_url, patience)
             return await files.fetch(file_id, limit)
         finally:
-            await files.close()
+            await transport.shutdown()
 
     return asyncio.run(run())
 
@@ -108,19 +109,6 @@ def test_what_comes_too_slowly_is_given_up(telegram):
         fetched(telegram, file_id, patience=FilesPatience(0.1, 5, 0.01, tries=2))
 
 
-def test_before_it_is_opened_and_after_it_is_closed(telegram):
-    async def run():
-        files = Files(telegram.token, telegram.base_url, FilesPatience(tries=1))
-        await files.close()
-        with pytest.raises(NotSent):
-            await files.fetch("any", 10)
-        await files.open()
-        await files.open()
-        await files.close()
-
-    asyncio.run(run())
-
-
 def test_no_log_line_holds_the_token(telegram, logs):
     telegram.faults.add(Fault("getFile", FaultKind.DROP, times=1))
     fetched(telegram, sent(telegram, b"a"))
@@ -160,12 +148,13 @@ def from_odd(*answers, limit=100):
         server = await asyncio.start_server(odd.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         patience = replace(QUICK, tries=1)
-        files = Files("1:token", f"http://127.0.0.1:{port}/bot", patience)
-        await files.open()
+        transport = AiohttpRequest()
+        await transport.initialize()
+        files = Files(transport, "1:token", f"http://127.0.0.1:{port}/bot", patience)
         try:
             return await files.fetch("id", limit), odd.asked
         finally:
-            await files.close()
+            await transport.shutdown()
             server.close()
             await server.wait_closed()
 
@@ -178,7 +167,7 @@ PATH = answered(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
 def test_a_path_with_any_letters_is_asked_for():
     content, asked = from_odd(PATH, answered(b"abc"))
     assert content == b"abc"
-    assert asked == ["/bot1:token/getFile", "/file/bot1:token/d/%D1%91%20%231.pdf"]
+    assert asked == ["/bot1:token/getFile?file_id=id", "/file/bot1:token/d/%D1%91%20%231.pdf"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from forked import code_of, start_bot
 from media_world import PHOTO, after, charged, questions, send, with_media
 
 from merlin.app.inbox import Update
-from merlin.bot.addressing import is_continuation, joined_text
+from merlin.bot.updates import is_continuation, joined_text
 from merlin.sandbox.telegram.arguments import Upload
 
 pytestmark = pytest.mark.functional

@@ -25,14 +25,11 @@ from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
 from merlin.app.inbox import UpdateState, json_object
 from merlin.app.outbox import Outbox
 from merlin.bot import menu
-from merlin.bot.addressing import Address, address_of, named_bot
 from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import (
     BotApplication,
     BotContext,
-    GuardGroup,
-    add_guard,
     add_handlers,
     callback_of,
 )
@@ -42,6 +39,7 @@ from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.rendering import after
+from merlin.bot.updates import Address, address_of, named_bot
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
@@ -320,10 +318,8 @@ def _cut(words: str, most: int) -> str:
 
 
 def is_shared(context: BotContext) -> bool:
-    """Return whether a message shows what inline mode found, and so asks nothing."""
-    message = context.stored.body.get(context.stored.kind)
-    is_ours = isinstance(message, dict) and "via_bot" in message
-    return is_ours and not context.text.startswith(_ASKED)
+    """Return whether a message sent by way of a bot shows what inline mode found: no question."""
+    return not context.text.startswith(_ASKED)
 
 
 async def ask_linked(context: BotContext) -> None:
@@ -354,11 +350,11 @@ _BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "grou
 
 
 async def in_group(context: BotContext) -> bool:
-    """Let through what somebody in a group said to the bot or pressed; end the rest. A guard.
+    """Let through what somebody in a group said to the bot or pressed; end the rest.
 
     Raises ChatUnreachable.
     """
-    if context.is_private or context.stored.kind not in _KINDS:
+    if context.stored.kind not in _KINDS:
         return True
     old_id, new_id = _migrated(context, "from"), _migrated(context, "to")
     if old_id or new_id:
@@ -473,7 +469,6 @@ async def _pressed(context: BotContext) -> bool:
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    add_guard(application, in_group, GuardGroup.GROUP)
     application.add_handler(InlineQueryHandler(callback_of(answer_inline)))
     mine = ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(ChatMemberHandler(callback_of(membership), mine))

@@ -33,8 +33,6 @@ from merlin.bot import menu
 from merlin.bot.context import (
     BotApplication,
     BotContext,
-    GuardGroup,
-    add_guard,
     add_handlers,
     callback_of,
 )
@@ -48,7 +46,7 @@ from merlin.bot.handlers.plans import (
 )
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.menu import View
-from merlin.bot.stars import StarsGateway, is_of_money, read_payment, read_refund, stars_request
+from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
@@ -212,18 +210,12 @@ def why_not(context: BotContext) -> str:
     return next((key for key, is_so in reasons.items() if is_so), "")
 
 
-async def money_moved(context: BotContext) -> bool:
-    """Store what was paid or went back, however often that must be tried.
-
-    A guard, because neither a block nor a message that the library cannot read may be in its way.
-    """
-    if not is_of_money(context.stored):
-        return True
+async def money_moved(context: BotContext) -> None:
+    """Store what was paid or went back, however often that must be tried."""
     await retry_until_stored(
         context.services, lambda: _store(context), "a payment could not be stored"
     )
     kill_point("payment.after")
-    return False
 
 
 def _store(context: BotContext) -> None:
@@ -328,7 +320,6 @@ def state_words(context: BotContext, purchase: Purchase) -> str:
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    add_guard(application, money_moved, GuardGroup.PAYMENT)
     application.add_handler(PreCheckoutQueryHandler(callback_of(checkout)))
     add_handlers(
         application,

@@ -30,9 +30,7 @@ from telegram.error import NetworkError
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, QueuedMessage
 from merlin.bot import menu, rendering
-from merlin.bot.addressing import LONG_UNITS
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
-from merlin.bot.files import Sent
 from merlin.bot.handlers.answering import (
     Answer,
     Talk,
@@ -49,6 +47,7 @@ from merlin.bot.rendering import draw, pages
 from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
+from merlin.bot.updates import LONG_UNITS, Sent
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.presets import VOICE
 from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents

@@ -26,7 +26,7 @@ from merlin.app.proposals import has_consent
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotApplication, BotContext, GuardGroup, add_guard, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.answering import answering, company, dataset_of
@@ -125,16 +125,10 @@ _BUTTONS = frozenset({"forget", "cancel"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 
-def is_turned_away(context: BotContext) -> bool:
-    """Return whether this person is blocked and asks for more than their own data."""
-    if not context.user.is_blocked or context.stored.kind not in _KINDS:
-        return False
-    return context.command not in _COMMANDS and context.verb not in _BUTTONS
-
-
 async def turn_away(context: BotContext) -> bool:
-    """Say to who is blocked that no answers are given. A guard."""
-    if not is_turned_away(context) or not (context.verb or context.is_private):
+    """Say to who is blocked that no answers are given; True where they ask for their own data."""
+    is_own = context.command in _COMMANDS or context.verb in _BUTTONS
+    if is_own or context.stored.kind not in _KINDS or not (context.verb or context.is_private):
         return True
     words = context.translate("bot-blocked")
     if context.verb:
@@ -375,7 +369,6 @@ def show_help(context: BotContext) -> View:
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    add_guard(application, turn_away, GuardGroup.BLOCKED)
     add_handlers(
         application,
         commands={

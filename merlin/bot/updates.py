@@ -1,7 +1,8 @@
-"""For whom a message in a group is, and which messages are one.
+"""What an update holds: a command, a pressed button, a file; for whom it is, what belongs to it.
 
-Read from a message's entities and what it replies to; offsets of entities count UTF-16 units. A
-forwarded message speaks to nobody: whoever wrote it meant another chat.
+Read by hand and leniently, because Telegram adds fields and kinds without notice; offsets of
+entities count UTF-16 units. A forwarded message commands nothing and speaks to nobody: whoever
+wrote it meant another chat.
 
 Telegram's clients split what is longer than 4,096 characters and send the parts at once; an album
 comes as one message a file, and what is forwarded as one message each. What follows within a
@@ -15,13 +16,126 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.app.inbox import Update, json_object
-from merlin.core.formatted_text import utf16_length
+from merlin.app.inbox import Update, json_integer, json_object
+from merlin.core.formatted_text import join_surrogates, utf16_length
+
+_AT_START = ("bot_command", 0)
+SEPARATOR = ":"
+# Telegram marks no command in other letters, and a slash alone was sent by mistake.
+_MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
+PAID, RETURNED = "successful_payment", "refunded_payment"
+
+
+def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
+    """Return the verb and arguments of a pressed button, "" and none for anything else."""
+    if update.kind != "callback_query":
+        return "", ()
+    verb, *args = text_in(update.content, "data").split(SEPARATOR)
+    return verb, tuple(args)
+
+
+def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str]:
+    """Return the command that a message begins with; a forwarded message commands nothing.
+
+    In a private chat a word behind a slash was meant as one too, and a slash alone as /help.
+    """
+    if "forward_origin" in message:
+        return "", ""
+    marks = message.get("entities")
+    for mark in marks if isinstance(marks, list) else ():
+        if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
+            # Telegram's commands are ASCII, so units are characters here.
+            length = json_integer(mark, "length")
+            return text[1:length].partition("@")[0].lower(), text[length:].strip()
+    found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
+    return (found.group(1).lower() or "help", "") if found else ("", "")
+
+
+def text_in(within: Mapping[str, Any], name: str) -> str:
+    """Return a text within an object, "" where there is none."""
+    found = within.get(name)
+    return join_surrogates(found) if isinstance(found, str) else ""
+
+
+def is_of_money(update: Update) -> bool:
+    """Return whether this is a message that money came or went."""
+    return update.kind == "message" and not {PAID, RETURNED}.isdisjoint(update.content)
+
+
+# What people send besides text, and by which word we speak of it. A GIF is a document too, so
+# that older clients show it: what it really is comes first.
+_KINDS = {
+    "animation": "other",
+    "voice": "voice",
+    "audio": "voice",
+    "video_note": "voice",
+    "photo": "photo",
+    "document": "document",
+    "sticker": "other",
+    "video": "other",
+    "location": "other",
+    "venue": "other",
+    "contact": "other",
+    "poll": "other",
+    "dice": "other",
+    "story": "other",
+    "paid_media": "other",
+    "checklist": "other",
+}
+# Files sent as documents that are something else, by the beginning of their mime type.
+_DOCUMENTS = {"image/": "photo", "audio/": "voice"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file of a message; `kind` is voice, photo, document or other.
+
+    `size` is in bytes and `seconds` of a sound, 0 where Telegram does not say; `album` is the
+    group that it was sent with, "" for none.
+    """
+
+    kind: str
+    file_id: str = ""
+    name: str = ""
+    mime: str = ""
+    size: int = 0
+    seconds: int = 0
+    album: str = ""
+
+
+def sent_of(message: Mapping[str, Any]) -> Sent | None:
+    """Return what a message holds besides text, None for nothing."""
+    for name, kind in _KINDS.items():
+        if name in message:
+            return _sent(kind, name, message)
+    return None
+
+
+def _sent(kind: str, name: str, message: Mapping[str, Any]) -> Sent:
+    found = message[name]
+    if isinstance(found, list):  # a photo in several sizes, the largest last
+        found = found[-1] if found else {}
+    file: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    if kind == "other":
+        return Sent(kind)
+    mime = str(file.get("mime_type", ""))
+    if kind == "document":
+        kind = next((word for mark, word in _DOCUMENTS.items() if mime.startswith(mark)), kind)
+    return Sent(
+        kind=kind,
+        file_id=str(file.get("file_id", "")),
+        name=str(file.get("file_name", "")),
+        mime=mime,
+        size=json_integer(file, "file_size"),
+        seconds=json_integer(file, "duration"),
+        album=str(message.get("media_group_id", "")),
+    )
+
 
 _LEFT_OVER = " \t\n,:;—–-"
 _CLOSING = ",.;:!?…)»"
 _NAMING = frozenset({"mention", "text_mention", "bot_command"})
-_KINDS = ("message", "edited_message")
+_WRITTEN = ("message", "edited_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +267,7 @@ def _without(units: bytes, cuts: list[tuple[int, int]]) -> str:
 
 
 def _message(update: Update) -> Mapping[str, Any]:
-    return update.content if update.kind in _KINDS else {}
+    return update.content if update.kind in _WRITTEN else {}
 
 
 # How long the rest of what belongs together is waited for.
@@ -194,7 +308,7 @@ def joined_text(text: str, others: Sequence[Update]) -> str:
     """
     whole = before = text
     for update in others:
-        part = _text(update) or _caption(update)
+        part = _text(update) or text_in(_own_message(update), "caption")
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
         whole, before = f"{whole}{gap}{part}", part or before
     return whole
@@ -210,20 +324,12 @@ def _album(update: Update) -> str:
 
 
 def _text(update: Update) -> str:
-    found = _own_message(update).get("text")
-    return found if isinstance(found, str) else ""
-
-
-def _caption(update: Update) -> str:
-    found = _own_message(update).get("caption")
-    return found if isinstance(found, str) else ""
+    return text_in(_own_message(update), "text")
 
 
 def _date(update: Update) -> int:
-    found = _own_message(update).get("date")
-    return found if isinstance(found, int) else 0
+    return json_integer(_own_message(update), "date")
 
 
 def _own_message(update: Update) -> Mapping[str, Any]:
-    found = update.body.get("message")
-    return found if isinstance(found, Mapping) else {}
+    return json_object(update.body, "message")
