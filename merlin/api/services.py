@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from merlin.api.rate_limits import Entrance
-from merlin.app.ask import Means
 from merlin.app.context import Context
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import ApiLimits
@@ -52,7 +51,6 @@ class Behind:
     """
 
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
-    means: Means = field(default_factory=Means)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     keep_s: float = 0.0
     aclose: Callable[[], Awaitable[None]] = _nothing

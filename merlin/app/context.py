@@ -23,7 +23,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from merlin.account.users import Roles
 from merlin.billing.orders import Billing, billing_of
 from merlin.billing.plan import Plan
-from merlin.chat.model_catalogue import KnownModels
+from merlin.chat.model_catalogue import General, KnownModels
 from merlin.config.settings import AnswerBudget
 from merlin.config.shop import PaymentsConfig
 from merlin.core.clock import Clock, utc_now
@@ -49,7 +49,9 @@ class Context:
     to no bot of Telegram. `admins` are the ids that the configuration names, `public_url` is where
     our pages are, "" where nobody said. `gateway` is that of this process, `polled` the same where
     its payments are read; None: nothing is sold by it. `terms` by provider, `currencies` what each
-    provider charges in, `sunsets` by base model, `known` what is known of models. `checker` checks
+    provider charges in, `sunsets` by base model, `known` what is known of models. `general` is each
+    provider with the model its config names (None: its first), in the order of config; `assistant`
+    the model for presets and summaries, `vision` the one that sees pictures. `checker` checks
     edits; `commit_wait_s` is how long a commit may take to be seen before another edit of the same
     dataset is refused.
     """
@@ -76,6 +78,9 @@ class Context:
     named_models: Sequence[NamedModel] = ()
     courses: CourseCache = field(default_factory=CourseCache)
     vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
+    general: Sequence[General] = ()
+    assistant: General | None = None
+    vision: General | None = None
     known: KnownModels = field(default_factory=KnownModels)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0

@@ -17,6 +17,8 @@ from merlin.core.money import Cost
 from merlin.db.notices import Notices
 
 __all__ = ["Left", "Over"]
+# So few questions left are told of, before they are gone.
+NEAR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     taken = quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
     return taken.left if isinstance(taken, Spent) else None
+
+
+def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
+    """Return what is left of a format where that is hardly anything, None where it is enough."""
+    if asker.plan is UNLIMITED or not asker.plan.allowance(kind).is_limited:
+        return None
+    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    left = quotas.left(asker.user_id, asker.plan, asker.zone)[kind]
+    return left if left.remaining is not None and left.remaining <= NEAR else None
 
 
 def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) -> None:

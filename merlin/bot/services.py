@@ -44,10 +44,8 @@ class Pace:
 class BotServices(Context):
     """What the process is made of.
 
-    `general` is each provider with the model its config names (None: its first), in the order of
-    config; `assistant` the model for presets and summaries; `known` what config says of models.
-    `transcriber` is the model `transcription`, `vision` the one that sees pictures; None: that is
-    not switched on. `reader` None: documents are not read.
+    `transcriber` is the model `transcription`, None: that is not switched on. `reader` None:
+    documents are not read.
     `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
     provider, "" for this one.
     `webhook` (address and secret): updates come into the inbox by the api, and nothing is polled.
@@ -62,11 +60,8 @@ class BotServices(Context):
     lead: AsyncLead
     owner: Owner
     answerers: Mapping[str, Answerer]
-    general: Sequence[General] = ()
-    assistant: General | None = None
     transcription: General | None = None
     transcriber: OpenAIAudio | None = None
-    vision: General | None = None
     reader: ChildReader | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
     presets: Sequence[Preset] = ()

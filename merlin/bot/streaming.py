@@ -24,6 +24,7 @@ from merlin.bot.entities import first_part
 from merlin.bot.markdown import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.rendering import draw
+from merlin.chat.answer import AnswerObserver
 from merlin.chat.sessions import ChatPlace
 from merlin.core.formatted_text import Button, FormattedMessage
 
@@ -76,20 +77,14 @@ async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
             await asyncio.wait({other})
 
 
-class TypingIndicator(BackgroundTask):
-    """Fulfils `chat.desk.Onlooker`; shows the action within `async with`."""
+class TypingIndicator(BackgroundTask, AnswerObserver):
+    """Shows the action within `async with`: Telegram shows that somebody is at it."""
 
     def __init__(self, calls: BotApi, place: ChatPlace, every_s: float) -> None:
         super().__init__()
         self._calls = calls
         self._place = place
         self._every_s = every_s
-
-    def wrote(self, text: str) -> None:
-        """Show nothing of the text yet."""
-
-    def waits(self) -> None:
-        """Go on typing: Telegram shows that somebody is at it."""
 
     async def run(self) -> None:
         """Show the action again and again: Telegram shows one for five seconds."""
@@ -113,8 +108,8 @@ class DraftText:
     stop: Button
 
 
-class StreamingEditor(BackgroundTask):
-    """Fulfils `chat.desk.Onlooker` for one placeholder; writes within `async with`.
+class StreamingEditor(BackgroundTask, AnswerObserver):
+    """Writes an answer that grows into its placeholder within `async with`.
 
     The answer may begin before the placeholder stands; nothing is written until it does.
     """
@@ -199,8 +194,8 @@ class StreamingEditor(BackgroundTask):
 DRAFT_KEEP_S = 20.0
 
 
-class DraftIndicator(BackgroundTask):
-    """Fulfils `chat.desk.Onlooker`; shows drafts within `async with`, `gap_s` apart."""
+class DraftIndicator(BackgroundTask, AnswerObserver):
+    """Shows drafts within `async with`, `gap_s` apart; an empty one says that somebody thinks."""
 
     def __init__(self, calls: BotApi, place: ChatPlace, draft_id: int, gap_s: float) -> None:
         super().__init__()
@@ -215,9 +210,6 @@ class DraftIndicator(BackgroundTask):
         """Take the text as it stands now."""
         self._text = text
         self._news.set()
-
-    def waits(self) -> None:
-        """Go on: an empty draft already says that somebody is thinking."""
 
     async def run(self) -> None:
         """Show the newest text, and the same one again before it fades."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from merlin.chat.model_catalogue import Candidate
 from merlin.chat.sessions import limit_from_refusal
@@ -22,6 +22,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
+from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.providers.base import AnswerChunk, Answerer
@@ -185,7 +186,7 @@ class StopButtons:
 
 
 def report_troubles(
-    notices: Notices, requests: Requests, troubles: Iterable[ProviderFault], now: datetime, by: str
+    db: Database, troubles: Iterable[ProviderFault], now: datetime, by: str
 ) -> None:
     """Tell admins of each trouble once an hour; to be called within the store's work.
 
@@ -198,10 +199,10 @@ def report_troubles(
             "reason": trouble.reason,
         }
         once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{now:%Y-%m-%dT%H}"
-        is_news = notices.tell(ADMINS, f"notice-answer-{trouble.kind}", told, once)
+        is_news = Notices(db).tell(ADMINS, f"notice-answer-{trouble.kind}", told, once)
         if is_news and trouble.kind == "gone":
             # The daemon looks at once which models there still are.
-            requests.ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
+            Requests(db).ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
 
 
 log = get_logger(__name__)
@@ -210,7 +211,7 @@ log = get_logger(__name__)
 TOO_LONG = "context_length_exceeded"
 
 
-class AnswerObserver(Protocol):
+class AnswerObserver:
     """Who looks on while the answer is written; neither method waits for anything."""
 
     def wrote(self, text: str) -> None:

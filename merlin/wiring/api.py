@@ -8,7 +8,6 @@ from functools import partial
 from merlin.api.app import serve
 from merlin.api.rate_limits import Entrance
 from merlin.api.services import ApiServices, Behind
-from merlin.app.ask import Means
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.errors import ConfigError
@@ -48,15 +47,19 @@ def services_of(config: Config, writer: Writer) -> ApiServices:
     said, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
+    door = _answering(config)
     return ApiServices(
         **context_fields(config),
+        general=general_models(config, door.answerers),
+        assistant=assistant(config),
+        vision=config.chat.vision.pair if config.chat.vision else None,
         store=Store(writer),
         db=writer.db,
         webhook_bot=bot_id(token) if token else None,
         telegram_secret=webhook_secret(token) if token else "",
         gateway=gateway,
         polled=gateway,
-        door=_answering(config),
+        door=door,
         entrance=Entrance(
             token=token,
             link_url=config.telegram.link_url,
@@ -79,9 +82,7 @@ def _answering(config: Config) -> Behind:
         for each in answerers.values():
             await each.aclose()
 
-    vision = config.chat.vision.pair if config.chat.vision else None
-    means = Means(general_models(config, answerers), assistant(config), vision)
-    return Behind(answerers, means, keep_s=KEEP_S, aclose=aclose)
+    return Behind(answerers, keep_s=KEEP_S, aclose=aclose)
 
 
 def _issuer(config: Config) -> Issuer | None:

@@ -6,7 +6,7 @@ once for every process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -195,7 +195,7 @@ def answerers_of(
     }
 
 
-def general_models(config: Config, answerers: dict[str, OpenAIChat]) -> Sequence[General]:
+def general_models(config: Config, answerers: Container[str]) -> Sequence[General]:
     """Return each provider that answers with the model that is configured for it."""
     return [(each.name, each.model) for each in config.providers if each.name in answerers]
 

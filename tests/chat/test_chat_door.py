@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.app.ask import Asked, Means, dataset_of, is_known, name_of, wish_of
+from merlin.app.ask import Asked, dataset_of_name, is_known, name_of, request_of_call
+from merlin.app.context import Context
 from merlin.billing.plan import Format
 from merlin.core.messages import Image, Message
 
 pytestmark = pytest.mark.unit
 
-MEANS = Means([("chat", None)], ("chat", "helper"), ("eyes", "sees"))
+# What a question wishes for is told by the configuration alone.
+CONTEXT = Context(
+    db=None, general=[("chat", None)], assistant=("chat", "helper"), vision=("eyes", "sees")
+)
 PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 
 
@@ -35,24 +39,24 @@ def test_the_door_knows_its_names(name, known):
 
 
 def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
-    assert dataset_of(name_of("algorithms"), "other") == "algorithms"
-    assert dataset_of("merlin", "other") == "other"
-    assert dataset_of("merlin", None) is None
+    assert dataset_of_name(name_of("algorithms"), "other") == "algorithms"
+    assert dataset_of_name("merlin", "other") == "other"
+    assert dataset_of_name("merlin", None) is None
 
 
 def test_a_question_in_words_goes_to_what_serves():
-    wish = wish_of(asked(), MEANS)
+    wish = request_of_call(CONTEXT, asked())
     assert (wish.dataset, wish.chosen, wish.system) == ("algorithms", None, "")
     assert wish.general == [("chat", None)]
 
 
 def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
-    wish = wish_of(asked(system="Отвечай стихами."), MEANS)
+    wish = request_of_call(CONTEXT, asked(system="Отвечай стихами."))
     assert (wish.system, wish.assistant) == ("Отвечай стихами.", ("chat", "helper"))
 
 
 def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
     question = asked(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
-    assert wish_of(question, MEANS).chosen == ("eyes", "sees")
+    assert request_of_call(CONTEXT, question).chosen == ("eyes", "sees")
     assert question.kind is Format.PHOTO
     assert asked().kind is Format.TEXT

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from injections import ORDERS, documents
 from papers import docx_of, pdf
 
-from merlin.bot.handlers.questions import check_size, check_voice
+from merlin.bot.handlers.prompts import check_size, check_voice
 from merlin.chat.prompt import (
     BYTES_PER_TOKEN,
     LONGEST_NAME,

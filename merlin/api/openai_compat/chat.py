@@ -27,11 +27,11 @@ from merlin.api.openai_compat.quota import (
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.problems import Refusal, language_of_request, unwished
 from merlin.api.services import ApiServices
-from merlin.app.ask import Asked, name_of, wish_of
+from merlin.app.ask import Asked, name_of, request_of_call, route
 from merlin.app.quota import Asker, is_free
 from merlin.billing.plan import UNLIMITED
-from merlin.chat.answer import AnswerService, Ending, Reply, Stop
-from merlin.chat.model_catalogue import Candidate, ModelCatalogue, candidates, only_candidate
+from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
+from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.i18n import text
@@ -50,7 +50,7 @@ _HALF = ("\ud800", "\udbff")
 Then = Callable[[Reply], Awaitable[None]]
 
 
-class ChatStream:
+class ChatStream(AnswerObserver):
     """One question."""
 
     def __init__(
@@ -78,9 +78,6 @@ class ChatStream:
         """Take the text as it stands now."""
         self._text = text
         self._news.set()
-
-    def waits(self) -> None:
-        """Say nothing: the protocol has no word for it."""
 
     async def reply(self) -> Reply:
         """Return what came of it, once it is settled. Raises Refusal, MerlinError."""
@@ -143,13 +140,10 @@ class ChatStream:
         return await work(lambda: reserve_question(self._services, self._asked, self._asker))
 
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
-        """Yield who is asked, noting it; pictures go to none but the model that sees."""
+        """Yield who is asked, noting it."""
         services = self._services
-        wish = wish_of(self._asked, services.door.means)
-        route = candidates(ModelCatalogue(services.db), services.store, wish, first)
-        if self._asked.has_images and first is not None:
-            route = only_candidate(first)
-        async for choice in route:
+        wish = request_of_call(services, self._asked)
+        async for choice in route(services, wish, first, has_images=self._asked.has_images):
             self.choice = choice
             yield choice
 

@@ -17,7 +17,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
 from merlin.app import courses
-from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
+from merlin.app.ask import ALONE, NUMBER_BITS, Asked, cost_of, is_known, name_of, request_of_call
 from merlin.app.quota import Asker, find_asker, reserve, settle
 from merlin.billing.cost_limits import Over
 from merlin.billing.plan import Plan
@@ -28,11 +28,8 @@ from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
-from merlin.core.money import Cost
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import IdempotencyKeys
-from merlin.db.notices import Notices
-from merlin.db.requests import Requests
 from merlin.openai_protocol.errors import NO_CREDIT
 
 BY = "api:door"
@@ -73,7 +70,7 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         names = ", ".join(offered_models(services))
         status = HTTPStatus.NOT_FOUND
         raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
-    first = first_candidate(ModelCatalogue(services.db), wish_of(asked, services.door.means))
+    first = first_candidate(ModelCatalogue(services.db), request_of_call(services, asked))
     _refuse_too_long(asker.plan, asked, first)
     found, now = reserve(services, asker, asked.kind), services.clock()
     if isinstance(found, Over):
@@ -132,17 +129,8 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
 
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
-    settle(services, asker, _cost(services, reply), is_answered=reply.is_answer)
-    report_troubles(
-        Notices(services.db), Requests(services.db), reply.troubles, services.clock(), BY
-    )
-
-
-def _cost(services: ApiServices, reply: Reply) -> Cost | None:
-    """Return what a reply cost, None where nobody knows."""
-    if reply.choice is None:
-        return None
-    return services.known.cost(reply.choice, reply.model_id, reply.usage)
+    settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
+    report_troubles(services.db, reply.troubles, services.clock(), BY)
 
 
 log = get_logger(__name__)

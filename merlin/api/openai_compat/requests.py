@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from merlin.api.problems import not_here, wrong, wrong_values
-from merlin.app.ask import ALONE, Asked, dataset_of
+from merlin.app.ask import ALONE, Asked, dataset_of_name
 from merlin.core.messages import Image, Message, SamplingParams
 
 BODY_BYTES = 1024 * 1024
@@ -208,7 +208,7 @@ def question_of(read: ChatAsked, default: str | None, *, sees: bool) -> Asked:
         raise wrong(f"{last}.role", "no-question")
     if not said[-1].content.strip() and not said[-1].images:
         raise wrong(f"{last}.content", "empty-question")
-    dataset = dataset_of(read.model or ALONE, default)
+    dataset = dataset_of_name(read.model or ALONE, default)
     asked = Asked(read.model, dataset, said, system.strip(), read.steering)
     if asked.has_images and not sees:
         raise wrong("messages", "no-pictures")

@@ -121,7 +121,7 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     services: ApiServices = request.app.state.services
     try:
         read = parse_request(body, language_of_request(request))
-        sees = services.door.means.vision is not None
+        sees = services.vision is not None
         asked = question_of(read, services.default_dataset, sees=sees)
         if read.stream:
             streamed = partial(_streamed, request, caller, read, asked)

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor
+from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
@@ -28,8 +29,7 @@ from merlin.billing.quota import Gift, Quotas
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import marked, short
-from merlin.bot.handlers.answering import dataset_of
-from merlin.bot.handlers.quota import gift_lines, left_lines
+from merlin.bot.handlers.answering import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.chat.sessions import Sessions
@@ -62,7 +62,7 @@ def my_plan(context: BotContext) -> CurrentPlan:
     session = Sessions(context.db, context.bot_id).opened(context.place)
     dataset = context.services.default_dataset
     if session is not None:
-        dataset = dataset_of(context, session)
+        dataset = dataset_of(context.services, session)
     return current_plan(context.services, buyer(context), dataset)
 
 

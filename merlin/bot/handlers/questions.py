@@ -9,9 +9,6 @@ placeholder is stored; where that fails, the asking ends. Without streaming ther
 and the whole answer goes through the outbox. An answer is stopped while it grows, or asked for
 again.
 
-A file that is switched off, too large or unreadable ends here as a sentence for the person; nothing
-of it is counted. What is found in one is material for a model and is not kept.
-
 A question that its author corrected is answered anew, under the corrected message. Telegram tells
 of edits that change nothing a person sees, too; those are passed over. What was no question before
 does not become one.
@@ -20,62 +17,50 @@ does not become one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from telegram.error import NetworkError
-
+from merlin.app.ask import (
+    Answer,
+    ChatQuestion,
+    Talk,
+    begin,
+    cost_of,
+    finish,
+    route,
+    used_tokens,
+    with_spent,
+)
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, QueuedMessage
+from merlin.billing.plan import Format
+from merlin.billing.quota import Quotas
 from merlin.bot import menu, rendering
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
-from merlin.bot.handlers.answering import (
-    Answer,
-    Talk,
-    ask,
-    fitted,
-    keep,
-    name_topic,
-    shown_name,
-    talk_of,
-)
-from merlin.bot.handlers.quota import settle
+from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
+from merlin.bot.handlers.prompts import SOURCES, Source, fitted, words_alone
 from merlin.bot.outbox import OnSent
-from merlin.bot.rendering import draw, pages
+from merlin.bot.rendering import draw, pages, window_note
 from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
-from merlin.bot.updates import LONG_UNITS, Sent
+from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
+from merlin.chat.model_catalogue import ModelCatalogue, first_candidate
 from merlin.chat.presets import VOICE
-from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents
-from merlin.chat.sessions import Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turn, Turns
-from merlin.config.settings import MediaLimits
-from merlin.core.errors import MerlinError, ProviderBusy, ProviderError, Refused
-from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
+from merlin.chat.prompt import Prompt, text_outside_documents
+from merlin.chat.sessions import Sessions, WindowCounter, title_of
+from merlin.chat.turns import Question, StoredAnswer, Turn, Turns, with_author
+from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
-from merlin.core.log import get_logger
-from merlin.core.messages import Image
-from merlin.db.notices import ADMINS, Notices
-from merlin.providers.documents import ChildReader, DocumentText, UnusableFile, too_large
-from merlin.providers.openai_chat import OpenAIAudio
+from merlin.core.messages import Message
 
 PLACEHOLDER = "…"
-QUOTED_LENGTH = 1000
-# What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
-Source = Callable[[BotContext], Awaitable[Prompt]]
-
-
-async def words_alone(context: BotContext) -> Prompt:
-    """Return a text message as a prompt, with what it replies to."""
-    if not context.quoted:
-        return Prompt(context.text)
-    quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
-    return Prompt(f"{quoted}\n\n{context.text}")
+# How much of a name a model is told.
+NAME_LENGTH = 32
 
 
 async def answer_message(context: BotContext) -> None:
@@ -84,7 +69,7 @@ async def answer_message(context: BotContext) -> None:
     if context.stored.kind == "edited_message":
         await answer_edited(context)
     elif context.format in SOURCES:
-        await answer_sent(context)
+        await answer_question(context, SOURCES[context.format])
     elif context.sent is not None and context.is_private:
         words = context.translate("media-other")
         await context.say(words, UpdateState.REFUSED, f"not served: {context.sent.kind}")
@@ -103,7 +88,8 @@ async def answer_question(context: BotContext, source: Source = words_alone) -> 
         await _answer_by_edits(context, turn, source)
     else:
         await _answer_at_once(context, source)
-    await name_topic(context)
+    if context.is_private and context.thread_id:
+        await name_topic(context)
 
 
 async def give_up(context: BotContext) -> None:
@@ -130,7 +116,7 @@ async def give_up(context: BotContext) -> None:
 def _excuse(context: BotContext, sorry: StoredAnswer) -> None:
     """Let a question that is given up not count; an answer that is stored already stays."""
     Turns(context.db, context.bot_id).write(context.update_id, sorry)
-    settle(context, sorry)
+    Quotas(context.db, context.bot_id).give_back(context.update_id)
 
 
 async def _stored_turn(context: BotContext) -> Turn | None:
@@ -142,7 +128,7 @@ async def _stored_turn(context: BotContext) -> Turn | None:
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
-    talk = await talk_of(context)
+    talk = await begin(context.services, question_of(context))
     editor = _editor(context)
     placing = asyncio.ensure_future(_placed(context, turn, editor))
     try:
@@ -154,7 +140,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     finally:
         placing.cancel()
     # Drawn while it is stored, shown once it is.
-    storing = context.store.do(lambda: keep(context, answer))
+    storing = context.store.do(lambda: finish(context.services, talk.asker, answer))
     _, parts = await both(storing, _drawn(context, stored, answer.written))
     await _stand(context, stored, answer.written, parts)
 
@@ -208,19 +194,19 @@ async def _ask(
             prompt, refusal = await _prompt(context, talk, source, (editor, stop))
             if refusal is not None:
                 return await record(prompt), refusal
-            return await both(record(prompt), ask(context, talk, prompt, (editor, stop)))
+            return await both(record(prompt), _reply(context, talk, prompt, (editor, stop)))
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
-    talk = await talk_of(context)
+    talk = await begin(context.services, question_of(context))
     async with _unseen(context) as onlooker:
         with _stoppable(context) as stop:
             prompt, refusal = await _prompt(context, talk, source, (onlooker, stop))
-            answer = refusal or await ask(context, talk, prompt, (onlooker, stop))
+            answer = refusal or await _reply(context, talk, prompt, (onlooker, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
         turn = Turns(context.db, context.bot_id).ask(_question(context, talk, prompt), None)
-        keep(context, answer)
+        finish(context.services, talk.asker, answer)
         shown = _pages(context, turn, answer.written)
         return Outbox(context.db, context.bot_id).put(page_letters(context, shown))
 
@@ -255,7 +241,7 @@ async def _prompt(
     """Return what is asked, and the answer already where there is nothing to ask."""
     plain = Prompt(context.text, context.format)
     if talk.refusal is not None:
-        return plain, Answer(talk.refusal, talk.session)
+        return plain, Answer(refusal_of(context, talk.refusal), talk.session)
     onlooker, stop = looks
     making = asyncio.ensure_future(_made(context, talk, source, onlooker))
     stop.ends(making)
@@ -276,7 +262,73 @@ async def _made(
 ) -> Prompt:
     if context.format != "text":
         onlooker.wrote(context.translate("media-at-it", kind=context.format))
-    return await fitted(context, talk, await source(context), onlooker)
+    prompt = await source(context)
+    return prompt if prompt.format == "text" else await fitted(context, talk, prompt, onlooker)
+
+
+async def _reply(
+    context: BotContext, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
+) -> Answer:
+    """Ask the models of the session's route, as they stand at this moment."""
+    wish, first = talk.wish, talk.first
+    if prompt.model is not None:
+        wish = replace(wish, chosen=prompt.model)
+        first = await context.store.read(lambda: first_candidate(ModelCatalogue(context.db), wish))
+    asked = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
+    models = route(context.services, wish, first, has_images=bool(prompt.images))
+    said = (*talk.summary, *talk.history, asked)
+    return _answer(context, talk, prompt, await context.bot_data.desk.reply(models, said, *looks))
+
+
+def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
+    """Return the answer with what is to be told of its window, and the session as it then is."""
+    ctx = context.services
+    words = words_of(reply, context.language, cost_of(ctx, reply))
+    words = with_spent(ctx, words, prompt.spent)
+    gauge = WindowCounter(used_tokens(talk, prompt.text, reply), talk.limit)
+    if reply.limit_tokens:
+        # The talk before this question is what did not fit.
+        gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
+    note, offer = "", ""
+    if reply.text:
+        note, offer = window_note(gauge, context.language, is_warned=talk.session.is_warned)
+        offer = rendering.SHARED if offer and not context.is_private else offer
+    told = "bot-renewed" if context.is_private else "groups-renewed"
+    renewed = context.translate(told) if talk.is_renewed else ""
+    left = left_note(context, talk.left) if reply.text and talk.left is not None else ""
+    notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
+    session = replace(
+        talk.session,
+        title=talk.session.title or title_of(context.text or text_outside_documents(prompt.text)),
+        used_tokens=gauge.used,
+        is_warned=talk.session.is_warned or bool(note),
+        is_full=bool(offer),
+    )
+    if reply.text and talk.left_behind:
+        offer = offer or f"{rendering.RENEWED}{talk.left_behind}"
+    shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
+    return Answer(shown, session, reply.troubles, reply.limit_tokens)
+
+
+def question_of(context: BotContext) -> ChatQuestion:
+    """Return what an update asks, by whom and where."""
+    return ChatQuestion(
+        user=context.user,
+        language=context.language,
+        number=context.update_id,
+        place=context.place,
+        text=context.text,
+        kind=Format(context.format),
+        message_id=context.message_id,
+        name=_shown_name(context),
+    )
+
+
+def _shown_name(context: BotContext) -> str:
+    """Return who asks in a group as a model is told of them, "" in private chats."""
+    if context.is_private:
+        return ""
+    return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
 def _question(context: BotContext, talk: Talk, prompt: Prompt) -> Question:
@@ -287,7 +339,7 @@ def _question(context: BotContext, talk: Talk, prompt: Prompt) -> Question:
         text=prompt.text,
         message_id=context.message_id,
         format=prompt.format,
-        asker=shown_name(context),
+        asker=_shown_name(context),
     )
 
 
@@ -406,155 +458,6 @@ def own_turn(context: BotContext, place: int = 0) -> Turn | None:
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 
-log = get_logger(__name__)
-
-MOST_IMAGES = 10
-MINUTE_S = 60
-TRIES = 3
-LONGEST_PAUSE_S = 10.0
-# Files that are something else than they were sent as, by what they should be sent as.
-_MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
-
-
-async def answer_sent(context: BotContext) -> None:
-    """Answer a voice, a photo or a document. Raises ChatUnreachable."""
-    await answer_question(context, source_of(context))
-
-
-def source_of(context: BotContext) -> Source:
-    """Return what makes a prompt of the files of an update that has some."""
-    return SOURCES[context.format]
-
-
-def check_size(size: int, most: int) -> None:
-    """Raise UnusableFile where Telegram tells that a file is too large to be fetched."""
-    if size > most:
-        raise too_large(most)
-
-
-def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
-    """Raise UnusableFile when a voice or video note is too long or too large."""
-    if seconds > limits.voice_s:
-        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
-    check_size(size, limits.voice_bytes)
-
-
-async def heard(context: BotContext) -> Prompt:
-    """Return what a voice or a video note says; a caption makes it material for the caption."""
-    transcriber = context.services.transcriber
-    if transcriber is None:
-        raise Refused("nobody hears voices", "media-voice-off")
-    sounds, note = _alike(context)
-    for sound in sounds:
-        check_voice(context.services.media_limits, sound.size, sound.seconds)
-    texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
-    said = "\n\n".join(filter(None, texts))
-    if not said:
-        raise Refused("nothing was said", "media-silence")
-    if not context.text:
-        return Prompt(said, "voice", note=note)
-    return Prompt(context.text, "voice", papers=(AttachedText("voice", said),), note=note)
-
-
-async def seen(context: BotContext) -> Prompt:
-    """Return photos with their caption, to be answered by the model that sees."""
-    if context.services.vision is None:
-        raise Refused("nobody sees photos", "media-photo-off")
-    photos, note = _alike(context)
-    limits = context.services.media_limits
-    for photo in photos:
-        check_size(photo.size, limits.photo_bytes)
-    images = []
-    for photo in photos[:MOST_IMAGES]:
-        content = await _fetched(context, photo, limits.photo_bytes)
-        mime = image_mime(content[:HEAD_BYTES])
-        if not mime:
-            raise UnusableFile("media-photo-unknown")
-        images.append(Image(content, mime))
-    words = context.text or context.translate("media-ask-photo")
-    return Prompt(words, "photo", tuple(images), context.services.vision, note=note)
-
-
-async def read(context: BotContext) -> Prompt:
-    """Return documents with their caption, to be put before a model as material."""
-    reader = context.services.reader
-    if reader is None:
-        raise Refused("nobody reads documents", "media-document-off")
-    documents, note = _alike(context)
-    for document in documents:
-        check_size(document.size, context.services.media_limits.document_bytes)
-    found = [await _read_document(context, reader, document) for document in documents]
-    names = [document.name or "document" for document in documents]
-    papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
-    cut = context.translate("media-cut") if any(each.is_cut for each in found) else ""
-    words = context.text or context.translate("media-ask-document")
-    return Prompt(words, "document", papers=papers, note="\n".join(filter(None, [note, cut])))
-
-
-SOURCES: dict[str, Source] = {"voice": heard, "photo": seen, "document": read}
-
-
-def _alike(context: BotContext) -> tuple[list[Sent], str]:
-    """Return the files of the first one's kind, with a note where an album has others too.
-
-    The plan counts the question by the first; so nothing else is looked at.
-    """
-    alike = [each for each in context.attachments if each.kind == context.attachments[0].kind]
-    if len(alike) == len(context.attachments):
-        return alike, ""
-    return alike, context.translate("media-left-out", kind=alike[0].kind)
-
-
-async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
-    try:
-        content = await context.bot_data.files.fetch(sent.file_id, limit_bytes)
-    except NetworkError:
-        raise Refused("Telegram hands no file out", "media-not-fetched") from None
-    if not content:
-        raise UnusableFile("media-empty")
-    return content
-
-
-async def _read_document(context: BotContext, reader: ChildReader, document: Sent) -> DocumentText:
-    content = await _fetched(context, document, context.services.media_limits.document_bytes)
-    kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
-    if kind in _MISNAMED:
-        raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
-    return await reader.read(content, document.name)
-
-
-async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
-    """Return what is said in one recording, asked for a few times while the provider is busy."""
-    sound = await _fetched(context, sent, context.services.media_limits.voice_bytes)
-    ending = recording_extension(sound[:HEAD_BYTES])
-    if not ending:
-        raise UnusableFile("media-sound-unknown")
-    attempt = 0
-    while True:
-        try:
-            return (await transcriber.transcribe(sound, f"voice.{ending}")).text
-        except ProviderBusy as busy:
-            attempt += 1
-            if attempt >= TRIES:
-                raise Refused(str(busy), "media-hear-busy") from busy
-            pause = busy.retry_after_s or context.services.patience.first_pause_s * attempt
-            await asyncio.sleep(min(pause, LONGEST_PAUSE_S))
-        except ProviderError as error:
-            await _report(context, error)
-            raise Refused(str(error), "media-hear-failed") from error
-
-
-async def _report(context: BotContext, error: ProviderError) -> None:
-    """Tell admins once an hour that nobody hears voices."""
-    provider, model_id = context.services.transcription or ("", None)
-    log.warning("a voice was not heard", provider=provider, reason=str(error))
-    told = {"provider": provider, "model": model_id or "", "reason": str(error)}
-    once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
-    await context.store.do(
-        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", told, once)
-    )
-
-
 # Whoever corrects an older message is not waiting for an answer to it.
 LATEST_S = 3600
 
@@ -564,7 +467,7 @@ async def answer_edited(context: BotContext) -> None:
     turn = await context.store.read(
         lambda: Turns(context.db, context.bot_id).of_message(context.place, context.message_id)
     )
-    source = source_of(context) if context.format in SOURCES else words_alone
+    source = SOURCES.get(context.format, words_alone)
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return

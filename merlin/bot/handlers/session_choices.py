@@ -11,11 +11,11 @@ from dataclasses import replace
 from itertools import groupby
 
 from merlin.app import courses
+from merlin.app.ask import request_of_session
 from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.answering import abroad, answering, company, refitted, wish_of
-from merlin.bot.handlers.quota import plan_for
+from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.model_catalogue import (
     CandidateKind,
@@ -387,7 +387,7 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
     found = list_models(
         ModelCatalogue(context.db),
         Windows(context.db),
-        wish_of(context, session),
+        request_of_session(context.services, session),
         context.services.known,
     )
     return [

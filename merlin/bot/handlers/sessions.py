@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import partial
 
+from merlin.app import quota
+from merlin.app.ask import asker_of, dataset_of, request_of_session, window_of
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.bot import menu, rendering
@@ -22,13 +24,12 @@ from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, le
 from merlin.bot.handlers.answering import (
     answering,
     begin_topic,
-    dataset_of,
+    left_lines,
     open_in_topic,
-    window_of,
-    wish_of,
+    plan_for,
+    refusal_of,
 )
-from merlin.bot.handlers.questions import own_turn
-from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, settle
+from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.streaming import TypingIndicator
@@ -91,7 +92,7 @@ async def sum_up(context: BotContext) -> None:
             return await context.bot_data.desk.reply(route, (asked,), typing)
 
         summing = Summarizer(ask, context.language)
-        room_tokens = window_of(context, task.first) // _ROOM_SHARE
+        room_tokens = window_of(context.services, task.first) // _ROOM_SHARE
         summary = await summing.of(task.history, task.session.summary, room_tokens)
 
     def prepare() -> Sequence[QueuedMessage]:
@@ -117,8 +118,11 @@ def _open(context: BotContext) -> _Task | View:
     now = _sessions(context).open(context.place)
     if now.summary and not now.used_tokens:
         return menu.refuse(context, "sum-done")
-    refusal = reserve(context, dataset_of(context, session))
-    if refusal is not None:
+    question = question_of(context)
+    asker = asker_of(context.services, question, dataset_of(context.services, session))
+    found = quota.reserve(context.services, asker, question.kind)
+    if found is not None:
+        refusal = refusal_of(context, found)
         rows = rendering.answer_buttons(refusal.offer, 0, context.language)
         return replace(menu.message(context, refusal.note, *rows), is_new=True)
     wish = ModelRequest(
@@ -157,7 +161,8 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
 
 def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_done: bool) -> None:
     """Charge the question, and keep what the models took for it as a turn without words."""
-    settle(context, StoredAnswer(answer=SUMMARY if is_done else ""))
+    asker = asker_of(context.services, question_of(context), None)
+    quota.settle(context.services, asker, None, is_answered=is_done)
     last = next((each for each in reversed(replies) if each.choice), None)
     if last is None or last.choice is None:
         return
@@ -174,7 +179,8 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
         cost_micro=sum(cost.micro for cost in costs if cost),
         currency=next((cost.currency for cost in costs if cost), ""),
     )
-    note_cost(context, written)
+    cost = Cost(written.cost_micro, written.currency)
+    quota.note_cost(context.services, asker, cost)
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
     Turns(context.db, context.bot_id).ask(question, None)
     Turns(context.db, context.bot_id).write(context.update_id, written)
@@ -352,13 +358,14 @@ def bar(share: float) -> str:
 def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
     session = _sessions(context).open(context.place)
-    plan = plan_for(context, dataset_of(context, session))
-    first = first_candidate(ModelCatalogue(context.db), wish_of(context, session, plan))
+    plan = plan_for(context, dataset_of(context.services, session))
+    wish = request_of_session(context.services, session, plan)
+    first = first_candidate(ModelCatalogue(context.db), wish)
     newest = TurnHistory(context.db, context.bot_id).newest(session.session_id)
     now, left = answering(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
-        *_gauge_lines(context, session, newest, window_of(context, first, plan.window)),
+        *_gauge_lines(context, session, newest, window_of(context.services, first, plan.window)),
         context.translate(
             "tokens-model", model=now.title if now else "", is_known="yes" if now else "no"
         ),

@@ -21,6 +21,7 @@ from hashlib import sha256
 from merlin import __version__
 from merlin.account.users import Users
 from merlin.app import sign_in
+from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.proposals import has_consent
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
@@ -29,7 +30,7 @@ from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.answering import answering, company, dataset_of
+from merlin.bot.handlers.answering import answering, company
 from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
@@ -290,7 +291,7 @@ def _put(context: BotContext, name: str, words: str) -> View:
 def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
     session = Sessions(context.db, context.bot_id).open(context.place)
-    shown = list_serving_models(ModelCatalogue(context.db), dataset_of(context, session))
+    shown = list_serving_models(ModelCatalogue(context.db), dataset_of(context.services, session))
     models = [_exhibit(context, each) for each in shown]
     if not models:
         general = "yes" if context.services.general else "no"
@@ -340,7 +341,7 @@ def _against(context: BotContext, exhibit: ServingModel) -> str:
 
 def _info_session(context: BotContext, session: Session) -> str:
     now = answering(context, session)
-    dataset = dataset_of(context, session)
+    dataset = dataset_of(context.services, session)
     choices = {
         "bot-info-session-model": now.title if now else "",
         "bot-info-session-dataset": dataset or "",

@@ -1,0 +1,306 @@
+"""What a message asks of a model: words, a voice, photos, documents, short enough for it.
+
+A file that is switched off, too large or unreadable ends here as a sentence for the person; nothing
+of it is counted. What is found in one is material for a model and is not kept. A long document is
+told in short part by part, and the person sees how far that has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from telegram.error import NetworkError
+
+from merlin.app.ask import Talk, window_of
+from merlin.bot.context import BotContext
+from merlin.bot.updates import Sent
+from merlin.chat.answer import AnswerObserver, Reply
+from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
+from merlin.chat.prompt import (
+    MOST_PARTS,
+    AttachedText,
+    Part,
+    Prompt,
+    ShortenedText,
+    ShortenLimits,
+    attach_texts,
+    fits_into,
+    shorten_text,
+    wrap_document,
+)
+from merlin.chat.sessions import count_window_tokens, estimate_tokens
+from merlin.config.settings import MediaLimits
+from merlin.core.errors import ProviderBusy, ProviderError, Refused
+from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
+from merlin.core.log import get_logger
+from merlin.core.messages import Image, Message
+from merlin.db.notices import ADMINS, Notices
+from merlin.providers.documents import ChildReader, DocumentText, UnusableFile, too_large
+from merlin.providers.openai_chat import OpenAIAudio
+
+log = get_logger(__name__)
+
+QUOTED_LENGTH = 1000
+MOST_IMAGES = 10
+MINUTE_S = 60
+TRIES = 3
+LONGEST_PAUSE_S = 10.0
+# Files that are something else than they were sent as, by what they should be sent as.
+_MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
+# What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
+Source = Callable[[BotContext], Awaitable[Prompt]]
+
+
+async def words_alone(context: BotContext) -> Prompt:
+    """Return a text message as a prompt, with what it replies to."""
+    if not context.quoted:
+        return Prompt(context.text)
+    quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
+    return Prompt(f"{quoted}\n\n{context.text}")
+
+
+def check_size(size: int, most: int) -> None:
+    """Raise UnusableFile where Telegram tells that a file is too large to be fetched."""
+    if size > most:
+        raise too_large(most)
+
+
+def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
+    """Raise UnusableFile when a voice or video note is too long or too large."""
+    if seconds > limits.voice_s:
+        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+    check_size(size, limits.voice_bytes)
+
+
+async def heard(context: BotContext) -> Prompt:
+    """Return what a voice or a video note says; a caption makes it material for the caption."""
+    transcriber = context.services.transcriber
+    if transcriber is None:
+        raise Refused("nobody hears voices", "media-voice-off")
+    sounds, note = _alike(context)
+    for sound in sounds:
+        check_voice(context.services.media_limits, sound.size, sound.seconds)
+    texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
+    said = "\n\n".join(filter(None, texts))
+    if not said:
+        raise Refused("nothing was said", "media-silence")
+    if not context.text:
+        return Prompt(said, "voice", note=note)
+    return Prompt(context.text, "voice", papers=(AttachedText("voice", said),), note=note)
+
+
+async def seen(context: BotContext) -> Prompt:
+    """Return photos with their caption, to be answered by the model that sees."""
+    if context.services.vision is None:
+        raise Refused("nobody sees photos", "media-photo-off")
+    photos, note = _alike(context)
+    limits = context.services.media_limits
+    for photo in photos:
+        check_size(photo.size, limits.photo_bytes)
+    images = []
+    for photo in photos[:MOST_IMAGES]:
+        content = await _fetched(context, photo, limits.photo_bytes)
+        mime = image_mime(content[:HEAD_BYTES])
+        if not mime:
+            raise UnusableFile("media-photo-unknown")
+        images.append(Image(content, mime))
+    words = context.text or context.translate("media-ask-photo")
+    return Prompt(words, "photo", tuple(images), context.services.vision, note=note)
+
+
+async def read(context: BotContext) -> Prompt:
+    """Return documents with their caption, to be put before a model as material."""
+    reader = context.services.reader
+    if reader is None:
+        raise Refused("nobody reads documents", "media-document-off")
+    documents, note = _alike(context)
+    for document in documents:
+        check_size(document.size, context.services.media_limits.document_bytes)
+    found = [await _read_document(context, reader, document) for document in documents]
+    names = [document.name or "document" for document in documents]
+    papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
+    cut = context.translate("media-cut") if any(each.is_cut for each in found) else ""
+    words = context.text or context.translate("media-ask-document")
+    return Prompt(words, "document", papers=papers, note="\n".join(filter(None, [note, cut])))
+
+
+SOURCES: dict[str, Source] = {"voice": heard, "photo": seen, "document": read}
+
+
+def _alike(context: BotContext) -> tuple[list[Sent], str]:
+    """Return the files of the first one's kind, with a note where an album has others too.
+
+    The plan counts the question by the first; so nothing else is looked at.
+    """
+    alike = [each for each in context.attachments if each.kind == context.attachments[0].kind]
+    if len(alike) == len(context.attachments):
+        return alike, ""
+    return alike, context.translate("media-left-out", kind=alike[0].kind)
+
+
+async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
+    try:
+        content = await context.bot_data.files.fetch(sent.file_id, limit_bytes)
+    except NetworkError:
+        raise Refused("Telegram hands no file out", "media-not-fetched") from None
+    if not content:
+        raise UnusableFile("media-empty")
+    return content
+
+
+async def _read_document(context: BotContext, reader: ChildReader, document: Sent) -> DocumentText:
+    content = await _fetched(context, document, context.services.media_limits.document_bytes)
+    kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
+    if kind in _MISNAMED:
+        raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
+    return await reader.read(content, document.name)
+
+
+async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
+    """Return what is said in one recording, asked for a few times while the provider is busy."""
+    sound = await _fetched(context, sent, context.services.media_limits.voice_bytes)
+    ending = recording_extension(sound[:HEAD_BYTES])
+    if not ending:
+        raise UnusableFile("media-sound-unknown")
+    attempt = 0
+    while True:
+        try:
+            return (await transcriber.transcribe(sound, f"voice.{ending}")).text
+        except ProviderBusy as busy:
+            attempt += 1
+            if attempt >= TRIES:
+                raise Refused(str(busy), "media-hear-busy") from busy
+            pause = busy.retry_after_s or context.services.patience.first_pause_s * attempt
+            await asyncio.sleep(min(pause, LONGEST_PAUSE_S))
+        except ProviderError as error:
+            await _report(context, error)
+            raise Refused(str(error), "media-hear-failed") from error
+
+
+async def _report(context: BotContext, error: ProviderError) -> None:
+    """Tell admins once an hour that nobody hears voices."""
+    provider, model_id = context.services.transcription or ("", None)
+    log.warning("a voice was not heard", provider=provider, reason=str(error))
+    told = {"provider": provider, "model": model_id or "", "reason": str(error)}
+    once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
+    await context.store.do(
+        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", told, once)
+    )
+
+
+# The rest of the window is for the answer and for what the estimate is wrong by.
+MATERIAL_SHARE = 0.75
+# However much was said before, a document gets so much; what does not fit then is left behind.
+LEAST_SHARE = 0.25
+PART_SHARE = 0.5
+QUESTION_LENGTH = 500
+
+
+async def fitted(
+    context: BotContext, talk: Talk, prompt: Prompt, onlooker: AnswerObserver
+) -> Prompt:
+    """Return the prompt with its papers as a part of its text, in short where they are long.
+
+    Raises Refused when the model that tells parts in short does not answer.
+    """
+    prompt = _for_papers(context, talk, prompt)
+    if prompt.format == "text" or prompt.images:
+        return prompt
+    room, part_tokens = await context.store.read(lambda: _room(context, talk, prompt))
+    if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
+        wish = context.translate("media-ask-voice")
+        prompt = replace(prompt, text=wish, papers=(AttachedText("voice", prompt.text),))
+    if fits_into("".join(paper.text for paper in prompt.papers), room):
+        return attach_texts(prompt)
+    count = len(prompt.papers)
+    measure = ShortenLimits(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
+    return await _Reader(context, prompt, onlooker).in_short(measure)
+
+
+def _for_papers(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
+    """Let a model that reads answer for documents, unless the session has chosen its own.
+
+    Under a preset the system text says what is to be done with a document without a caption.
+    """
+    if not prompt.papers and prompt.format != "document":
+        return prompt
+    if talk.wish.system:
+        return prompt if context.text else replace(prompt, text="")
+    return prompt if talk.wish.chosen else replace(prompt, model=context.services.assistant)
+
+
+def _room(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
+    """Return the tokens for the papers, and for a part of one; within the store's work."""
+    choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else talk.first
+    window = min(window_of(context.services, choice), talk.limit)
+    own = 0 if prompt.format == "voice" else estimate_tokens(Message("user", prompt.text))
+    room = int(window * MATERIAL_SHARE) - count_window_tokens(talk.before) - own
+    helper = _helper(context, prompt)
+    part = int(window_of(context.services, helper) * PART_SHARE) if helper else window
+    return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
+
+
+def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
+    """Return the model that tells parts in short."""
+    services = context.services
+    named = prompt.model or services.assistant or next(iter(services.general), None)
+    return Candidate(CandidateKind.CHOSEN, *named) if named else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Tells the papers of one prompt in short."""
+
+    context: BotContext
+    prompt: Prompt
+    onlooker: AnswerObserver
+
+    async def in_short(self, measure: ShortenLimits) -> Prompt:
+        """Return the prompt with its long papers in short, and with what that took."""
+        spent: list[Reply] = []
+        papers: list[AttachedText] = []
+        notes = [self.prompt.note]
+        for paper in self.prompt.papers:
+            if fits_into(paper.text, measure.room_tokens):
+                papers.append(paper)
+                continue
+            short = await self._short(paper, measure, spent)
+            papers.append(replace(paper, text=short.text))
+            key = "media-parts" if short.read == short.parts else "media-parts-cut"
+            notes.append(self._said(key, parts=short.parts, read=short.read))
+        note = "\n".join(dict.fromkeys(filter(None, notes)))
+        return replace(attach_texts(self.prompt, papers), note=note, spent=tuple(spent))
+
+    async def _short(
+        self, paper: AttachedText, measure: ShortenLimits, spent: list[Reply]
+    ) -> ShortenedText:
+        async def tell(part: Part) -> str:
+            reply = await self._summarize_part(paper, part)
+            spent.append(reply)
+            if not reply.text:
+                raise Refused("a part was not told", "media-part-failed", part=part.number)
+            return reply.text
+
+        def progress(done: int, count: int) -> None:
+            part = min(done + 1, count)
+            self.onlooker.wrote(self._said("media-progress", part=part, parts=count))
+
+        return await shorten_text(paper.text, measure, tell, progress)
+
+    async def _summarize_part(self, paper: AttachedText, part: Part) -> Reply:
+        helper = _helper(self.context, self.prompt)
+        if helper is None:
+            raise Refused("no model to read with", "bot-nobody")
+        question = self.prompt.text[:QUESTION_LENGTH]
+        wish = self._said(
+            "media-part-wish", part=part.number, parts=part.count, question=question or "—"
+        )
+        asked = Message("user", f"{wish}\n\n{wrap_document(part.text, paper.name)}")
+        return await self.context.bot_data.desk.reply(
+            only_candidate(helper), (asked,), AnswerObserver()
+        )
+
+    def _said(self, key: str, **arguments: object) -> str:
+        return self.context.translate(key, **arguments)
