@@ -27,7 +27,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Parameter, Prepared, Row, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
@@ -270,13 +270,8 @@ _MINE = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITI
 _NEW = Prepared(
     UPDATE.insert(
         {
+            **parameters("update_id kind chat_id user_id language_code body"),
             "bot_id": Parameter("bot"),
-            "update_id": Parameter("update_id"),
-            "kind": Parameter("kind"),
-            "chat_id": Parameter("chat_id"),
-            "user_id": Parameter("user_id"),
-            "language_code": Parameter("language_code"),
-            "body": Parameter("body"),
             "state": UpdateState.WAITING.value,
             "reason": "",
             "received_at": Parameter("now"),
@@ -288,29 +283,17 @@ _NEW = Prepared(
 )
 _FREE = LEASE.owner.in_(["", Parameter("owner")]) | (LEASE.until < Parameter("now"))
 _TAKE = Prepared(
-    LEASE.insert(
-        {
-            "bot_id": Parameter("bot"),
-            "chat_id": Parameter("chat_id"),
-            "owner": Parameter("owner"),
-            "until": Parameter("until"),
-        }
-    )
+    LEASE.insert({"bot_id": Parameter("bot"), **parameters("chat_id owner until")})
     .on_conflict(
         conflict_target=(LEASE.bot_id, LEASE.chat_id),
-        update={"owner": Parameter("owner"), "until": Parameter("until")},
+        update=parameters("owner until"),
         where=_FREE,
     )
     .as_rowcount()
 )
 _END = Prepared(
     UPDATE.update(
-        {
-            "state": Parameter("state"),
-            "reason": Parameter("reason"),
-            "body": "",
-            "finished_at": Parameter("now"),
-        }
+        {**parameters("state reason"), "body": "", "finished_at": Parameter("now")}
     ).where(_MINE & (UPDATE.update_id == Parameter("update_id")))
 )
 _LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Parameter("chat_id")))

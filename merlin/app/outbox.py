@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
@@ -167,14 +167,7 @@ class WaitingRequests:
     @transaction
     def note(self, errand: WaitingRequest) -> None:
         """Keep an errand until it is told."""
-        new = {
-            "bot_id": self._bot_id,
-            "request_id": errand.request_id,
-            "chat_id": errand.chat_id,
-            "message_id": errand.message_id,
-            "update_id": errand.update_id,
-            "back": errand.back,
-        }
+        new = {"bot_id": self._bot_id, **asdict(errand)}
         self.db.put(ERRAND.insert(new).on_conflict_ignore())
 
     def waits(self, chat_id: int, message_id: int) -> bool:
@@ -209,13 +202,7 @@ class WaitingRequests:
 
 
 def _ended(row: Row) -> tuple[WaitingRequest, Request]:
-    errand = WaitingRequest(
-        request_id=row["request_id"],
-        chat_id=row["chat_id"],
-        message_id=row["message_id"],
-        update_id=row["update_id"],
-        back=row["back"],
-    )
+    errand = WaitingRequest(**{each.name: row[each.name] for each in fields(WaitingRequest)})
     request = Request(
         request_id=row["id"],
         kind=row["kind"],
@@ -231,9 +218,14 @@ def _ended(row: Row) -> tuple[WaitingRequest, Request]:
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
 _NEW = Prepared(
     OUTGOING.insert(
-        parameters(
-            "bot_id key chat_id update_id body state tries owner message_id created_at settled_at"
-        )
+        {
+            **parameters("bot_id key chat_id update_id body created_at"),
+            "state": OutgoingState.PENDING.value,
+            "tries": 0,
+            "owner": "",
+            "message_id": None,
+            "settled_at": None,
+        }
     ).on_conflict_ignore()
 )
 _THIS = (OUTGOING.bot_id == Parameter("bot")) & (OUTGOING.id == Parameter("id"))
@@ -290,12 +282,7 @@ class Outbox:
             chat_id=letter.chat_id,
             update_id=letter.update_id,
             body=self.db.cipher.seal(dump_page(letter.page, letter.spot)),
-            state=OutgoingState.PENDING.value,
-            tries=0,
-            owner="",
-            message_id=None,
             created_at=iso(self._clock()),
-            settled_at=None,
         )
 
     @transaction

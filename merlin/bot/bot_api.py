@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
@@ -265,27 +266,15 @@ class BotApi:
         Raises GaveWay when a limit is near.
         """
         fields = _edit(chat_id, message_id, page)
-        try:
-            await self._call("editMessageText", fields, SendClass.PROGRESS)
-        except GaveWay:
-            raise
-        except TelegramError as error:
-            log.info("a progress edit was lost", chat=chat_id, reason=redact(str(error)))
-            return False
-        self._connection.works()
-        return True
+        return await self._is_taken("editMessageText", fields, SendClass.PROGRESS)
 
     async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
         """Let other buttons stand under a message, whose text stays; False when they do not."""
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard(FormattedMessage("", buttons=buttons))
-        try:
-            await self._call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
-        except TelegramError as error:
-            log.info("buttons were not changed", chat=chat_id, reason=redact(str(error)))
-            return False
-        self._connection.works()
-        return True
+        with suppress(GaveWay):
+            return await self._is_taken("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+        return False
 
     async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Show that an answer is being written; False when that did not come about.
@@ -293,14 +282,7 @@ class BotApi:
         Raises ChatUnreachable.
         """
         fields = {"chat_id": chat_id, "action": "typing", **spotted(Target(thread_id))}
-        try:
-            await self._call("sendChatAction", fields, SendClass.PROGRESS)
-        except GaveWay:
-            return False
-        except TelegramError as error:
-            return self._note(error, chat_id) in {ApiError.SAME, ApiError.MOVED}
-        self._connection.works()
-        return True
+        return await self._is_shown("sendChatAction", fields)
 
     async def draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
         """Show a draft for half a minute; False when that did not come about.
@@ -313,21 +295,31 @@ class BotApi:
             **spotted(Target(place.thread_id)),
             **message_fields(page),
         }
+        return await self._is_shown("sendMessageDraft", fields)
+
+    async def _is_shown(self, method: str, fields: Mapping[str, Any]) -> bool:
+        """Return whether what lasts for a moment is shown. Raises ChatUnreachable."""
         try:
-            await self._call("sendMessageDraft", fields, SendClass.PROGRESS)
+            await self._call(method, fields, SendClass.PROGRESS)
         except GaveWay:
             return False
         except TelegramError as error:
-            return self._note(error, place.chat_id) is ApiError.SAME
+            return self._note(error, fields["chat_id"]) in {ApiError.SAME, ApiError.MOVED}
         self._connection.works()
         return True
 
     async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Answer a query at once and once; False when Telegram does not take it (any more)."""
+        return await self._is_taken(method, fields, SendClass.URGENT)
+
+    async def _is_taken(self, method: str, fields: Mapping[str, Any], lane: SendClass) -> bool:
+        """Return whether Telegram took a call that is not worth a repeat. Raises GaveWay."""
         try:
-            await self._call(method, fields, SendClass.URGENT)
+            await self._call(method, fields, lane)
+        except GaveWay:
+            raise
         except TelegramError as error:
-            log.info("a query was not answered", method=method, reason=redact(str(error)))
+            log.info("a call was not taken", method=method, reason=redact(str(error)))
             return False
         self._connection.works()
         return True

@@ -50,7 +50,6 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices
-from merlin.bot.streaming import BackgroundTask
 from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
@@ -110,43 +109,6 @@ class ChatAdmins:
 
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
-
-
-class CallbackAnswer(BackgroundTask):
-    """Answers the query of one update within `async with`, once the screen is known."""
-
-    def __init__(self, context: BotContext) -> None:
-        super().__init__()
-        self._calls = context.calls
-        self._query_id = context.query_id if context.stored.kind == "callback_query" else ""
-        self._known: asyncio.Future[View] = asyncio.get_running_loop().create_future()
-        self._loop = asyncio.get_running_loop()
-
-    def knows(self, screen: View) -> None:
-        """Take the screen; called by the thread that writes to the database."""
-        if self._query_id:
-            self._loop.call_soon_threadsafe(self._take, screen)
-
-    def _take(self, screen: View) -> None:
-        if not self._known.done():
-            self._known.set_result(screen)
-
-    async def __aenter__(self) -> Self:
-        return await super().__aenter__() if self._query_id else self
-
-    def is_called_off(self, *, is_in_trouble: bool) -> bool:
-        """Tell whether there is nothing to wait for: the screen of a failed press never comes."""
-        return is_in_trouble
-
-    async def run(self) -> None:
-        """Answer the query as soon as the screen is known."""
-        screen = await self._known
-        fields: dict[str, Any] = {"callback_query_id": self._query_id}
-        if screen.alert:
-            fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
-        if screen.link:
-            fields["url"] = screen.link
-        await self._calls.answer("answerCallbackQuery", fields)
 
 
 class BotData:
@@ -416,16 +378,41 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         `act` may read and write: it runs in the transaction that stores the screen. A pressed
         button is answered as soon as that is stored.
         """
-        answered = CallbackAnswer(self)
+        loop = asyncio.get_running_loop()
+        known: asyncio.Future[View] = loop.create_future()
+        answering = asyncio.ensure_future(self._answer_query(known))
+
+        def tell(screen: View) -> None:
+            if not known.done():
+                known.set_result(screen)
 
         def prepare() -> Sequence[QueuedMessage]:
             begun = self._begun() if self.is_resumed else []
             screen = View(None) if begun else act()
-            answered.knows(screen)
+            # In the thread that writes to the database; perhaps once more.
+            loop.call_soon_threadsafe(tell, screen)
             return begun or Outbox(self.db, self.bot_id).put(letters(self, screen))
 
-        async with answered:
+        try:
             await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
+        except BaseException:
+            # The screen of a failed press never comes.
+            answering.cancel()
+            raise
+        finally:
+            await asyncio.wait({answering})
+
+    async def _answer_query(self, known: asyncio.Future[View]) -> None:
+        """Answer the query of a pressed button as soon as the screen is known."""
+        if self.stored.kind != "callback_query":
+            return
+        screen = await known
+        fields: dict[str, Any] = {"callback_query_id": self.query_id}
+        if screen.alert:
+            fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
+        if screen.link:
+            fields["url"] = screen.link
+        await self.calls.answer("answerCallbackQuery", fields)
 
     def _begun(self) -> Sequence[QueuedMessage]:
         """Return what an earlier try stored to be said; a screen costs nothing of a plan."""

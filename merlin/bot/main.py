@@ -173,6 +173,7 @@ class Bot:
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
         self._compare_stars = partial(compare_stars, services, StarsGateway(calls))
         self._since = services.clock()
+        self._inbox = Inbox(services.db, services.bot_id)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
@@ -221,9 +222,7 @@ class Bot:
         await asyncio.wait(parts)
         await self._processor.close(self._services.pace.finish_s)
         await self._notices.close()
-        await self._services.store.do(
-            lambda: Inbox(self._services.db, self._services.bot_id).release(self._services.owner)
-        )
+        await self._services.store.do(lambda: self._inbox.release(self._services.owner))
 
     async def _check_token(self) -> None:
         try:
@@ -272,10 +271,8 @@ class Bot:
     def _found(self, in_hand: Set[int], room: int) -> tuple[list[Update], list[Update]]:
         owner = self._services.owner
         # Asked first: what is claimed now is in our chats too, and not new to everybody.
-        fresh = Inbox(self._services.db, self._services.bot_id).arrived(owner, in_hand, AT_ONCE)
-        found = (
-            Inbox(self._services.db, self._services.bot_id).claim(owner, room) if room > 0 else []
-        )
+        fresh = self._inbox.arrived(owner, in_hand, AT_ONCE)
+        found = self._inbox.claim(owner, room) if room > 0 else []
         Users(self._services.db).seen(writers([*fresh, *found]))
         return fresh, found
 
@@ -294,7 +291,7 @@ class Bot:
     def _say(self, *, is_due: bool) -> None:
         services = self._services
         if is_due:
-            Inbox(services.db, services.bot_id).renew(services.owner)
+            self._inbox.renew(services.owner)
         services.heartbeats.beat(
             Heartbeat(
                 process="bot",
@@ -304,7 +301,7 @@ class Bot:
                 at=services.clock(),
                 step="telegram is down" if self._connection.is_down else "serving",
                 counters={
-                    "waiting": Inbox(services.db, services.bot_id).waiting(),
+                    "waiting": self._inbox.waiting(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
                 },

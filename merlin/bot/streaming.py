@@ -108,24 +108,39 @@ class DraftText:
     stop: Button
 
 
-class StreamingEditor(BackgroundTask, AnswerObserver):
+class _GrowingText(BackgroundTask, AnswerObserver):
+    """Shows a text that grows, `gap_s` apart."""
+
+    def __init__(self, calls: BotApi, gap_s: float) -> None:
+        super().__init__()
+        self._calls = calls
+        self._gap_s = gap_s
+        self._text = ""
+        self._news = asyncio.Event()
+
+    def wrote(self, text: str) -> None:
+        """Take the text as it stands now."""
+        self._text = text
+        self._news.set()
+
+    async def _draw(self, text: str) -> FormattedMessage:
+        return await draw(lambda: first_part(render(text)), len(text))
+
+
+class StreamingEditor(_GrowingText):
     """Writes an answer that grows into its placeholder within `async with`.
 
     The answer may begin before the placeholder stands; nothing is written until it does.
     """
 
     def __init__(self, calls: BotApi, sheet: DraftText, gap_s: float, waiting_words: str) -> None:
-        super().__init__()
-        self._calls = calls
+        super().__init__(calls, gap_s)
         self._sheet = sheet
-        self._gap_s = gap_s
         self._waiting_words = waiting_words
-        self._text = ""
         self._drawn = ("", FormattedMessage(""))
         self._shown = FormattedMessage("")
         self._is_editing = False
         self._is_lifted = False
-        self._news = asyncio.Event()
         self._message_id = 0
         self._stands = asyncio.Event()
 
@@ -133,11 +148,6 @@ class StreamingEditor(BackgroundTask, AnswerObserver):
         """Take the placeholder's message, as soon as it stands."""
         self._message_id = message_id
         self._stands.set()
-
-    def wrote(self, text: str) -> None:
-        """Take the text as it stands now."""
-        self._text = text
-        self._news.set()
 
     def waits(self) -> None:
         """Say that the model is waited for, unless something of its answer is there."""
@@ -185,7 +195,7 @@ class StreamingEditor(BackgroundTask, AnswerObserver):
     async def _page(self, text: str) -> FormattedMessage:
         """Return what the placeholder shows of a text; an edit tried again is not drawn anew."""
         if self._drawn[0] != text:
-            page = await draw(lambda: first_part(render(text)), len(text))
+            page = await self._draw(text)
             self._drawn = (text, replace(page, buttons=((self._sheet.stop,),)))
         return self._drawn[1]
 
@@ -194,33 +204,21 @@ class StreamingEditor(BackgroundTask, AnswerObserver):
 DRAFT_KEEP_S = 20.0
 
 
-class DraftIndicator(BackgroundTask, AnswerObserver):
+class DraftIndicator(_GrowingText):
     """Shows drafts within `async with`, `gap_s` apart; an empty one says that somebody thinks."""
 
     def __init__(self, calls: BotApi, place: ChatPlace, draft_id: int, gap_s: float) -> None:
-        super().__init__()
-        self._calls = calls
+        super().__init__(calls, gap_s)
         self._place = place
         self._draft_id = draft_id
-        self._gap_s = gap_s
-        self._text = ""
-        self._news = asyncio.Event()
-
-    def wrote(self, text: str) -> None:
-        """Take the text as it stands now."""
-        self._text = text
-        self._news.set()
 
     async def run(self) -> None:
         """Show the newest text, and the same one again before it fades."""
         with suppress(ChatUnreachable):
             while True:
-                page = await self._page(self._text[:MOST_CHARACTERS])
+                page = await self._draw(self._text[:MOST_CHARACTERS])
                 await self._calls.draft(self._place, self._draft_id, page)
                 await asyncio.sleep(self._gap_s)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), DRAFT_KEEP_S)
                 self._news.clear()
-
-    async def _page(self, text: str) -> FormattedMessage:
-        return await draw(lambda: first_part(render(text)), len(text))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from merlin.chat.answer import Ending, Reply
+from merlin.chat.prompt import split_text
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
@@ -24,8 +25,6 @@ SHARE = 4
 # What is so short needs no proof of shortness.
 SHORT_CHARACTERS = 400
 MOST_PARTS = 32
-# As in chat.sessions: on the safe side for every script.
-_BYTES_PER_TOKEN = 4
 _LEAST_NAME = 3
 # Russian names change their ends by case, at most so much.
 _ENDING = 3
@@ -119,23 +118,8 @@ def split_conversation(
 
     `labels` stand before what the person said and before what was answered.
     """
-    most = max(room_tokens * _BYTES_PER_TOKEN // 2, 1)
-    found = [""]
-    for message in talk:
-        label = labels[0] if message.role == "user" else labels[1]
-        for piece in _pieces(f"{label}: {message.content}", most):
-            joined = f"{found[-1]}\n\n{piece}" if found[-1] else piece
-            # Characters of two bytes are the longest that talks are full of.
-            if len(joined) > most:
-                found.append(piece)
-            else:
-                found[-1] = joined
-    return [part for part in found if part]
-
-
-def _pieces(text: str, most: int) -> Iterator[str]:
-    for start in range(0, len(text), most):
-        yield text[start : start + most]
+    said = (f"{labels[message.role != 'user']}: {message.content}" for message in talk)
+    return split_text("\n\n".join(said), max(room_tokens, 1))
 
 
 log = get_logger(__name__)

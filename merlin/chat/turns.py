@@ -179,13 +179,18 @@ class TurnHistory:
 NO_MESSAGE = -1
 _OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
+_EMPTY = "answer note ending offer standing provider model_id currency"
+_NONE = "input_tokens output_tokens cost_micro is_replaced"
 _NEW = Prepared(
     TURN.insert(
-        parameters(
-            "bot_id update_id session_id user_id question_id format state question answer note"
-            " ending offer standing placeholder_id provider model_id input_tokens output_tokens"
-            " cost_micro currency is_replaced asked_at written_at asker"
-        )
+        {
+            **parameters("bot_id update_id session_id user_id question_id format question"),
+            **parameters("placeholder_id asked_at asker"),
+            **dict.fromkeys(_EMPTY.split(), ""),
+            **dict.fromkeys(_NONE.split(), 0),
+            "state": TurnState.ASKED.value,
+            "written_at": None,
+        }
     )
 )
 _AGAIN = Prepared(
@@ -279,23 +284,9 @@ class Turns:
             "user_id": question.user_id,
             "question_id": question.message_id,
             "format": question.format,
-            "state": TurnState.ASKED.value,
             "question": self._encrypt(question.text),
-            "answer": "",
-            "note": "",
-            "ending": "",
-            "offer": "",
-            "standing": "",
             "placeholder_id": placeholder_id,
-            "provider": "",
-            "model_id": "",
-            "input_tokens": 0,
-            "output_tokens": 0,
-            "cost_micro": 0,
-            "currency": "",
-            "is_replaced": 0,
             "asked_at": iso(self._clock()),
-            "written_at": None,
             "asker": self._encrypt(question.asker),
         }
 

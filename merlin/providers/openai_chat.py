@@ -364,27 +364,21 @@ class OpenAIChat:
         # Another question may learn it while this one is on its way.
         limit = self._limit
         async with AsyncExitStack() as held:
-            try:
-                answer = await self._call(held, asked, fields_of(steering, limit), between_s)
-            except ParameterRefused as refused:
-                if limit == NEW_LIMIT or not wants_new_limit(refused):
-                    raise
-                self._limit = NEW_LIMIT
-                wishes = fields_of(steering, NEW_LIMIT)
-                answer = await self._call(held, asked, wishes, between_s)
-            yield answer
-
-    async def _call(
-        self, held: AsyncExitStack, asked: Json, wishes: Json, between_s: float
-    ) -> aiohttp.ClientResponse:
-        sending = self._client.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
-        try:
-            return await held.enter_async_context(sending)
-        except ProviderError as error:
-            refused = blamed(error, wishes)
-            if refused is None:
-                raise
-            raise refused from error
+            while True:
+                wishes = fields_of(steering, limit)
+                sending = self._client.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
+                try:
+                    answer = await held.enter_async_context(sending)
+                except ProviderError as error:
+                    refused = blamed(error, wishes)
+                    if refused is None:
+                        raise
+                    if limit == NEW_LIMIT or not wants_new_limit(refused):
+                        raise refused from error
+                    self._limit = limit = NEW_LIMIT
+                else:
+                    yield answer
+                    return
 
     async def first_model(self) -> str:
         cards = await self.models()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from merlin.chat.answer import Ending, Reply
+from merlin.chat.prompt import BYTES_PER_TOKEN
 from merlin.chat.summary import (
     MOST_PARTS,
     Summarizer,
@@ -72,7 +73,7 @@ def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
     talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
     talk.append(Message("user", "я" * 5000))
     found = split_conversation(talk, 500, ("В", "О"))
-    assert all(0 < len(part) <= 1000 for part in found)
+    assert all(0 < len(part.encode()) <= 500 * BYTES_PER_TOKEN for part in found)
     joined = "".join(found)
     assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
         joined.index(f"речь {n} ") for n in range(20)

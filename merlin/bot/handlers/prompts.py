@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 from telegram.error import NetworkError
 
@@ -23,7 +24,6 @@ from merlin.chat.prompt import (
     AttachedText,
     Part,
     Prompt,
-    ShortenedText,
     ShortenLimits,
     attach_texts,
     fits_into,
@@ -216,7 +216,7 @@ async def fitted(
         return attach_texts(prompt)
     count = len(prompt.papers)
     measure = ShortenLimits(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
-    return await _Reader(context, prompt, onlooker).in_short(measure)
+    return await _in_short(context, prompt, measure, onlooker)
 
 
 def _for_papers(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
@@ -249,58 +249,46 @@ def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
     return Candidate(CandidateKind.CHOSEN, *named) if named else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Tells the papers of one prompt in short."""
+async def _in_short(
+    context: BotContext, prompt: Prompt, measure: ShortenLimits, onlooker: AnswerObserver
+) -> Prompt:
+    """Return the prompt with its long papers in short, and with what that took."""
+    spent: list[Reply] = []
+    papers: list[AttachedText] = []
+    notes = [prompt.note]
 
-    context: BotContext
-    prompt: Prompt
-    onlooker: AnswerObserver
+    def progress(done: int, count: int) -> None:
+        part = min(done + 1, count)
+        onlooker.wrote(context.translate("media-progress", part=part, parts=count))
 
-    async def in_short(self, measure: ShortenLimits) -> Prompt:
-        """Return the prompt with its long papers in short, and with what that took."""
-        spent: list[Reply] = []
-        papers: list[AttachedText] = []
-        notes = [self.prompt.note]
-        for paper in self.prompt.papers:
-            if fits_into(paper.text, measure.room_tokens):
-                papers.append(paper)
-                continue
-            short = await self._short(paper, measure, spent)
-            papers.append(replace(paper, text=short.text))
-            key = "media-parts" if short.read == short.parts else "media-parts-cut"
-            notes.append(self._said(key, parts=short.parts, read=short.read))
-        note = "\n".join(dict.fromkeys(filter(None, notes)))
-        return replace(attach_texts(self.prompt, papers), note=note, spent=tuple(spent))
+    for paper in prompt.papers:
+        if fits_into(paper.text, measure.room_tokens):
+            papers.append(paper)
+            continue
+        tell = partial(_summarize_part, context, prompt, paper.name, spent)
+        short = await shorten_text(paper.text, measure, tell, progress)
+        papers.append(replace(paper, text=short.text))
+        key = "media-parts" if short.read == short.parts else "media-parts-cut"
+        notes.append(context.translate(key, parts=short.parts, read=short.read))
+    note = "\n".join(dict.fromkeys(filter(None, notes)))
+    return replace(attach_texts(prompt, papers), note=note, spent=tuple(spent))
 
-    async def _short(
-        self, paper: AttachedText, measure: ShortenLimits, spent: list[Reply]
-    ) -> ShortenedText:
-        async def tell(part: Part) -> str:
-            reply = await self._summarize_part(paper, part)
-            spent.append(reply)
-            if not reply.text:
-                raise Refused("a part was not told", "media-part-failed", part=part.number)
-            return reply.text
 
-        def progress(done: int, count: int) -> None:
-            part = min(done + 1, count)
-            self.onlooker.wrote(self._said("media-progress", part=part, parts=count))
-
-        return await shorten_text(paper.text, measure, tell, progress)
-
-    async def _summarize_part(self, paper: AttachedText, part: Part) -> Reply:
-        helper = _helper(self.context, self.prompt)
-        if helper is None:
-            raise Refused("no model to read with", "bot-nobody")
-        question = self.prompt.text[:QUESTION_LENGTH]
-        wish = self._said(
-            "media-part-wish", part=part.number, parts=part.count, question=question or "—"
-        )
-        asked = Message("user", f"{wish}\n\n{wrap_document(part.text, paper.name)}")
-        return await self.context.bot_data.desk.reply(
-            only_candidate(helper), (asked,), AnswerObserver()
-        )
-
-    def _said(self, key: str, **arguments: object) -> str:
-        return self.context.translate(key, **arguments)
+async def _summarize_part(
+    context: BotContext, prompt: Prompt, name: str, spent: list[Reply], part: Part
+) -> str:
+    """Return what a model says of a part. Raises Refused where it says nothing."""
+    helper = _helper(context, prompt)
+    if helper is None:
+        raise Refused("no model to read with", "bot-nobody")
+    question = prompt.text[:QUESTION_LENGTH] or "—"
+    wish = context.translate(
+        "media-part-wish", part=part.number, parts=part.count, question=question
+    )
+    asked = Message("user", f"{wish}\n\n{wrap_document(part.text, name)}")
+    models = only_candidate(helper)
+    reply = await context.bot_data.desk.reply(models, (asked,), AnswerObserver())
+    spent.append(reply)
+    if not reply.text:
+        raise Refused("a part was not told", "media-part-failed", part=part.number)
+    return reply.text
