@@ -10,16 +10,16 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.accounts import LEAST, MOST
 from merlin.account.api_keys import NEEDS, Scope
-from merlin.api.auth import SIGN_IN, Person, change_password, delete_cookie, require_same_origin
+from merlin.api.auth import SIGN_IN, change_password, delete_cookie
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.page import FROM_HERE, Owning, PageRequest, render_page
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
@@ -32,7 +32,6 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(require_same_origin)]
 Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Form(max_length=300)]
 # What a new key is for unless its maker says otherwise.
@@ -42,7 +41,7 @@ _SHORTEST_NAME, _LONGEST_NAME = 2, 64
 
 
 @router.get("/me")
-async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 - asks to sign in
+async def show_me(visit: Owning) -> Response:
     """Return my account."""
     return await _page(visit)
 
@@ -78,10 +77,9 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
     return render_page(visit, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
 
-@router.post("/me/keys", dependencies=_FROM_HERE)
+@router.post("/me/keys", dependencies=FROM_HERE)
 async def make_key(
-    visit: Visiting,
-    caller: Person,
+    visit: Owning,
     label: Words = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
     days: Annotated[int, Form(ge=0, le=_MOST_DAYS)] = 0,
@@ -92,64 +90,61 @@ async def make_key(
         return await _page(visit, wrong=visit.say("key-needs"), form="key")
     asked = (label, scopes, days or None)
     try:
-        made = await visit.context.write(accounts.make_key, caller.actor, *asked)
+        made = await visit.context.write(accounts.make_key, visit.caller.actor, *asked)
     except Refused as error:
         return await _page(visit, wrong=refusal_text(visit, error), form="key")
     return await _page(visit, secret=made.secret)
 
 
-@router.post("/me/keys/revoke", dependencies=_FROM_HERE)
-async def revoke_key(visit: Visiting, caller: Person, key_id: Number) -> Response:
+@router.post("/me/keys/revoke", dependencies=FROM_HERE)
+async def revoke_key(visit: Owning, key_id: Number) -> Response:
     """End a key; one that has ended already is no trouble."""
     with suppress(NotFound):
-        await visit.context.write(accounts.revoke_key, caller.actor, key_id)
+        await visit.context.write(accounts.revoke_key, visit.caller.actor, key_id)
     return seen_other("/me#keys")
 
 
-@router.post("/me/sign-ins/close", dependencies=_FROM_HERE)
-async def close_sign_in(
-    request: Request, visit: Visiting, caller: Person, sign_in_id: Number
-) -> Response:
+@router.post("/me/sign-ins/close", dependencies=FROM_HERE)
+async def close_sign_in(request: Request, visit: Owning, sign_in_id: Number) -> Response:
     """Sign one browser out."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
-        await visit.context.write(accounts.close_sign_in, caller.actor, sign_in_id)
-        if sign_in_id == caller.credential:
+        await visit.context.write(accounts.close_sign_in, visit.caller.actor, sign_in_id)
+        if sign_in_id == visit.caller.credential:
             delete_cookie(request, response, SIGN_IN)
     return response
 
 
-@router.post("/me/sign-ins/close-all", dependencies=_FROM_HERE)
-async def close_all(request: Request, visit: Visiting, caller: Person) -> Response:
+@router.post("/me/sign-ins/close-all", dependencies=FROM_HERE)
+async def close_all(request: Request, visit: Owning) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
-    await visit.context.write(accounts.close_sign_ins, caller.actor)
+    await visit.context.write(accounts.close_sign_ins, visit.caller.actor)
     delete_cookie(request, response, SIGN_IN)
     return response
 
 
-@router.post("/me/language", dependencies=_FROM_HERE)
-async def set_language(visit: Visiting, caller: Person, language: Words = "") -> Response:
+@router.post("/me/language", dependencies=FROM_HERE)
+async def set_language(visit: Owning, language: Words = "") -> Response:
     """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    await visit.context.write(accounts.set_language, caller.actor, chosen)
+    await visit.context.write(accounts.set_language, visit.caller.actor, chosen)
     response = seen_other("/me")
     set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
     return response
 
 
-@router.post("/me/password", dependencies=_FROM_HERE)
+@router.post("/me/password", dependencies=FROM_HERE)
 async def set_password(
     request: Request,
-    visit: Visiting,
-    caller: Person,
+    visit: Owning,
     name: Words = "",
     current: Words = "",
     password: Words = "",
 ) -> Response:
     """Take a user name, or set a password, or both."""
     name = name.strip()
-    me = await visit.context.read(accounts.me, caller.actor)
+    me = await visit.context.read(accounts.me, visit.caller.actor)
     is_new = bool(name) and name != me.name
     if (is_new and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME) or (
         password and not LEAST <= len(password) <= MOST
@@ -157,18 +152,18 @@ async def set_password(
         return await _page(visit, wrong=visit.say("password-shape"), form="password")
     try:
         if is_new:
-            await visit.context.write(accounts.set_name, caller.actor, name)
+            await visit.context.write(accounts.set_name, visit.caller.actor, name)
         if password:
-            await change_password(request, caller, password, current or None)
+            await change_password(request, visit.caller, password, current or None)
     except (Refused, Problem) as error:
         return await _page(visit, wrong=refusal_text(visit, error), form="password")
     return seen_other("/me#password")
 
 
 @router.get("/me/export")
-async def export(visit: Visiting, caller: Person) -> Response:
+async def export(visit: Owning) -> Response:
     """Return everything that is kept of the person, as a file."""
-    kept = await visit.context.read(accounts.export, caller.actor)
+    kept = await visit.context.read(accounts.export, visit.caller.actor)
     content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {
         "Content-Disposition": 'attachment; filename="merlin.json"',

@@ -11,14 +11,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Path, Query
+from fastapi import APIRouter, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.account.accounts import is_of_telegram
-from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PLANS, PageRequest, Visiting, bot_opened, render_page
+from merlin.api.pages.forms import refusal_text
+from merlin.api.pages.page import FROM_HERE, PLANS, Owning, PageRequest, bot_opened, render_page
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
 from merlin.app.plans import quote
@@ -27,7 +27,6 @@ from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
-from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -35,7 +34,6 @@ from merlin.providers.payments import Gateway, contact_of
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(require_same_origin)]
 PlanName = Annotated[str, Path(max_length=100)]
 # More than any code or address has; what is longer is told to be wrong, not cut.
 _MOST = 500
@@ -54,8 +52,7 @@ class Bill(BaseModel):
 
 @router.get("/checkout/{name}")
 async def show_checkout(
-    visit: Visiting,
-    caller: Person,  # noqa: ARG001 - asks to sign in
+    visit: Owning,
     name: PlanName,
     code: Annotated[str, Query(max_length=_MOST)] = "",
 ) -> Response:
@@ -66,10 +63,8 @@ async def show_checkout(
     return await _page(visit, plan, Bill(code=code))
 
 
-@router.post("/checkout/{name}", dependencies=_FROM_HERE)
-async def buy(
-    visit: Visiting, caller: Person, name: PlanName, bill: Annotated[Bill, Form()]
-) -> Response:
+@router.post("/checkout/{name}", dependencies=FROM_HERE)
+async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
     """Store the order, ask for its page of payment, and lead there."""
     plan = _plan(visit, name)
     if plan is None or not takes_roubles(visit, plan):
@@ -85,12 +80,11 @@ async def buy(
         words = "" if wrong_code else visit.say("price-changed")
         return await _page(visit, plan, bill, words)
     code, keeps = bill.code, bill.keeps
-    wanted = OrderRequest(caller.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
-    place = partial(orders.place_order, visit.services.billing, caller.actor, wanted)
+    wanted = OrderRequest(visit.caller.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
     try:
-        purchase = await visit.services.store.do(place)
+        purchase = await visit.write_billing(orders.place_order, wanted)
     except (NotFound, Refused) as error:
-        return await _page(visit, plan, bill, text(visit.language, error.key, **error.arguments))
+        return await _page(visit, plan, bill, refusal_text(visit, error))
     return await led_to_pay(visit, purchase.purchase_id)
 
 
@@ -146,7 +140,7 @@ def _check_code(
         held = _held(visit, plan, code, user_id)
         if held is not None:
             return held, ""
-        return None, text(visit.language, error.key, **error.arguments)
+        return None, refusal_text(visit, error)
     if promo is None or not promo.percent:
         return None, visit.say("promo-gives-days")
     return promo, ""

@@ -8,7 +8,7 @@ the page's own title and never skip a level.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 _KEPT_TEXTS = 256
 # The level of the headings below the page's own.
@@ -60,8 +60,8 @@ def rendered(
     tokens = _without_title(_markdown().parse(text, env))
     contents = _with_anchors(tokens)
     for token in tokens:
-        for child in token.children or ():
-            _judge(child, env)
+        token.children = token.children and list(_with_safe_links(token.children, env))
+    tokens = list(_with_scrolled_tables(tokens, words))
     html = _markdown().renderer.render(tokens, _markdown().options, env)
     # Everything in it was escaped by markdown-it-py, whose `html` is off, or by the rules below.
     return Rendered(Markup(html), contents)  # noqa: S704
@@ -72,8 +72,8 @@ def _markdown() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     # What may be linked is judged once, after parsing, with the page at hand.
     made.validateLink = _any_link  # type: ignore[method-assign]
-    for name, rule in _RULES.items():
-        made.add_render_rule(name, rule)
+    for name in ("fence", "code_block"):
+        made.add_render_rule(name, _code)
     return made
 
 
@@ -108,14 +108,42 @@ def _words_of(inline: Token) -> str:
     return "".join(said).strip()
 
 
-def _judge(token: Token, env: Mapping[str, Any]) -> None:
-    """Let a link lead where it may, or nowhere."""
-    if token.type not in {"link_open", "image"}:
-        return
-    name = "href" if token.type == "link_open" else "src"
-    address = _address(str(token.attrGet(name) or ""), env)
-    token.attrSet(name, address)
-    token.attrs.pop("title", None)
+def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
+    """Yield a line whose links lead where they may, or nowhere; its pictures become links."""
+    tags: list[str] = []
+    for token in line:
+        if token.type == "link_close":
+            yield Token("link_close", tags.pop(), -1)
+        elif token.type == "link_open":
+            address = _address(str(token.attrGet("href") or ""), env)
+            tags.append("a" if address else "span")
+            yield Token("link_open", tags[-1], 1, attrs=_link_attributes(address))
+        elif token.type == "image":
+            address = _address(str(token.attrGet("src") or ""), env)
+            if address:
+                yield Token("link_open", "a", 1, attrs=_link_attributes(address))
+            yield Token("text", "", 0, content=token.content.strip() or address)
+            if address:
+                yield Token("link_close", "a", -1)
+        else:
+            yield token
+
+
+def _link_attributes(address: str) -> dict[str, str | int | float]:
+    """Return what a link says; one that leads away tells nobody where it came from."""
+    attributes: dict[str, str | int | float] = {"href": address} if address else {}
+    return attributes | ({"rel": "noopener noreferrer"} if address.startswith("https:") else {})
+
+
+def _with_scrolled_tables(tokens: Sequence[Token], words: Words) -> Iterator[Token]:
+    """Yield the tokens with each table in a place of its own that scrolls sideways."""
+    attributes = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": words.table}
+    for token in tokens:
+        if token.type == "table_open":
+            yield Token("scroll_open", "div", 1, attrs={**attributes})
+        yield token
+        if token.type == "table_close":
+            yield Token("scroll_close", "div", -1)
 
 
 def _address(url: str, env: Mapping[str, Any]) -> str:
@@ -138,54 +166,6 @@ def _is_good_outside(parts: SplitResult) -> bool:
     return parts.scheme == "mailto" and "@" in parts.path
 
 
-def _link_open(
-    _renderer: RendererHTML,
-    tokens: Sequence[Token],
-    place: int,
-    _options: OptionsDict,
-    _env: MutableMapping[str, Any],
-) -> str:
-    address = str(tokens[place].attrGet("href") or "")
-    if not address:
-        return "<span>"
-    return str(Markup('<a href="{}"{}>').format(address, _external_attributes(address)))
-
-
-def _link_close(
-    _renderer: RendererHTML,
-    tokens: Sequence[Token],
-    place: int,
-    _options: OptionsDict,
-    _env: MutableMapping[str, Any],
-) -> str:
-    depth = 0
-    for token in reversed(tokens[:place]):
-        depth += {"link_close": 1, "link_open": -1}.get(token.type, 0)
-        if depth < 0:
-            return "</a>" if token.attrGet("href") else "</span>"
-    return ""
-
-
-def _image(
-    _renderer: RendererHTML,
-    tokens: Sequence[Token],
-    place: int,
-    _options: OptionsDict,
-    _env: MutableMapping[str, Any],
-) -> str:
-    token = tokens[place]
-    address, words = str(token.attrGet("src") or ""), token.content.strip()
-    if not address:
-        return str(escape(words))
-    link = Markup('<a href="{}"{}>{}</a>')
-    return str(link.format(address, _external_attributes(address), words or address))
-
-
-def _external_attributes(address: str) -> Markup:
-    is_away = address.startswith("https:")
-    return Markup(' rel="noopener noreferrer"') if is_away else Markup()
-
-
 def _code(
     _renderer: RendererHTML,
     tokens: Sequence[Token],
@@ -201,35 +181,3 @@ def _code(
         '<button class="btn small" type="button" data-copy="{}" hidden>{}</button></div>\n'
     )
     return str(block.format(name, token.content, words.copied, words.copy))
-
-
-def _table_open(
-    _renderer: RendererHTML,
-    _tokens: Sequence[Token],
-    _place: int,
-    _options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    start = Markup('<div class="scroll" tabindex="0" role="group" aria-label="{}"><table>\n')
-    return str(start.format(env["words"].table))
-
-
-def _table_close(
-    _renderer: RendererHTML,
-    _tokens: Sequence[Token],
-    _place: int,
-    _options: OptionsDict,
-    _env: MutableMapping[str, Any],
-) -> str:
-    return "</table></div>\n"
-
-
-_RULES = {
-    "link_open": _link_open,
-    "link_close": _link_close,
-    "image": _image,
-    "fence": _code,
-    "code_block": _code,
-    "table_open": _table_open,
-    "table_close": _table_close,
-}

@@ -15,21 +15,20 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.checkout import led_to_pay
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import WAITS, amount_of, order_state, until, when
 from merlin.api.pages.page import (
+    FROM_HERE,
     PLANS,
+    Owning,
     PageRequest,
-    Visiting,
     bot_opened,
     render_fragment,
     render_page,
@@ -188,8 +187,6 @@ def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(require_same_origin)]
-OrderId = Annotated[str, Path(max_length=100)]
 Said = Annotated[str, Query(max_length=20)]
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 _MOST = 100
@@ -203,25 +200,32 @@ _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
+async def _own_order(
+    visit: Owning, order_id: Annotated[str, Path(max_length=100)]
+) -> Purchase | None:
+    """Return one of the person's own orders, None for what is another's or not there at all."""
+    if not _ID.fullmatch(order_id):
+        return None
+    try:
+        return await visit.read_billing(orders.show_order, order_id)
+    except NotFound:
+        return None
+
+
+Mine = Annotated[Purchase | None, Depends(_own_order)]
+
+
 @router.get("/orders")
-async def show_orders(visit: Visiting, caller: Person) -> Response:
+async def show_orders(visit: Owning) -> Response:
     """Return my orders, newest first."""
-    billing = visit.services.billing
-    mine = partial(orders.list_orders, billing, caller.actor, _MOST + 1)
-    found = await visit.services.store.read(mine)
+    found = await visit.read_billing(orders.list_orders, _MOST + 1)
     view = {"orders": found[:_MOST], "has_more": len(found) > _MOST}
     return render_page(visit, "orders.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}")
-async def show_order(
-    visit: Visiting,
-    caller: Person,  # noqa: ARG001 - asks to sign in
-    order_id: OrderId,
-    said: Said = "",
-) -> Response:
+async def show_order(visit: Owning, purchase: Mine, said: Said = "") -> Response:
     """Return one order as it is now; `said` tells that the gateway was asked in vain just now."""
-    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_silent = said == "silent"
@@ -233,14 +237,12 @@ async def show_order(
 
 @router.get("/orders/{order_id}/live")
 async def show_live(
-    visit: Visiting,
-    caller: Person,  # noqa: ARG001 - asks to sign in
-    order_id: OrderId,
+    visit: Owning,
+    purchase: Mine,
     since: Annotated[int, Query(ge=0, le=2**53 - 1)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing while it is what it `was` since then."""
-    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     age = max(int(visit.services.clock().timestamp()) - since, 1)
@@ -254,63 +256,40 @@ async def show_live(
 
 
 @router.get("/orders/{order_id}/pay")
-async def lead(
-    visit: Visiting,
-    caller: Person,  # noqa: ARG001 - asks to sign in
-    order_id: OrderId,
-) -> Response:
+async def lead(visit: Owning, purchase: Mine) -> Response:
     """Lead to the gateway's page of payment.
 
     By a page of its own: no form may lead away from this site (`form-action 'self'`), and a
     redirect after a form would be that.
     """
-    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_open = purchase.may_be_paid(visit.services.clock())
+    order = f"/orders/{purchase.purchase_id}"
     if not (is_open and may_be_led_to(visit, purchase)):
-        return seen_other(f"/orders/{order_id}")
-    order = f"/orders/{order_id}"
-    return render_page(
-        visit, "pay.html", {"address": purchase.pay_url, "order": order}, keep=NEVER_KEPT
-    )
+        return seen_other(order)
+    view = {"address": purchase.pay_url, "order": order}
+    return render_page(visit, "pay.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/orders/{order_id}/pay", dependencies=_FROM_HERE)
-async def ask_again(
-    visit: Visiting,
-    caller: Person,  # noqa: ARG001 - asks to sign in
-    order_id: OrderId,
-) -> Response:
+@router.post("/orders/{order_id}/pay", dependencies=FROM_HERE)
+async def ask_again(visit: Owning, purchase: Mine) -> Response:
     """Ask the gateway for its page (again): the same order, under the same key."""
-    purchase = await _mine(visit, order_id)
     if purchase is None:
         return _lost(visit)
     is_open = purchase.may_be_paid(visit.services.clock())
     if not (is_open and may_be_paid_here(visit, purchase)):
-        return seen_other(f"/orders/{order_id}")
-    return await led_to_pay(visit, order_id)
+        return seen_other(f"/orders/{purchase.purchase_id}")
+    return await led_to_pay(visit, purchase.purchase_id)
 
 
-@router.post("/orders/{order_id}/cancel", dependencies=_FROM_HERE)
-async def cancel(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
+@router.post("/orders/{order_id}/cancel", dependencies=FROM_HERE)
+async def cancel(visit: Owning, purchase: Mine) -> Response:
     """Give an order up; one that is over already stays as it is."""
-    if await _mine(visit, order_id) is None:
+    if purchase is None:
         return _lost(visit)
-    cancel = partial(orders.cancel_order, visit.services.billing, caller.actor, order_id)
-    await visit.services.store.do(cancel)
-    return seen_other(f"/orders/{order_id}")
-
-
-async def _mine(visit: PageRequest, order_id: str) -> Purchase | None:
-    """Return one of the person's own orders, None for what is another's or not there at all."""
-    if not _ID.fullmatch(order_id):
-        return None
-    show = partial(orders.show_order, visit.services.billing, visit.caller.actor, order_id)
-    try:
-        return await visit.services.store.read(show)
-    except NotFound:
-        return None
+    await visit.write_billing(orders.cancel_order, purchase.purchase_id)
+    return seen_other(f"/orders/{purchase.purchase_id}")
 
 
 async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, bool]:

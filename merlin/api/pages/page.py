@@ -17,9 +17,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends
@@ -27,18 +27,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import User
-from merlin.api.auth import Anyone, AuthMethod, Caller, Person
+from merlin.api.auth import Anyone, AuthMethod, Caller, Person, require_same_origin
 from merlin.api.pages.components import compare_lines, diff_lines
 from merlin.api.pages.formatting import formatters
 from merlin.api.problems import Problem, language_of_request
 from merlin.api.services import ApiServices
 from merlin.app import courses
+from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
+from merlin.billing.orders import Billing
 from merlin.billing.plan import on_sale
 from merlin.core.i18n import LANGUAGES, language_of, text
-from merlin.core.permissions import Permission, Role
+from merlin.core.permissions import Permission
 from merlin.core.web.assets import (
     ASKED_AGAIN,
     PREFIX,
@@ -151,6 +153,8 @@ def render_template(template: str, language: str, **values: object) -> str:
     return _templates().render(template, language, **values)
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
 # What the address says of how a page is shown; links to the same page leave it out.
 _HOW = frozenset({"lang", "theme"})
 
@@ -194,10 +198,19 @@ class PageRequest:
             self.request.cookies.get(SAID_COOKIE)
         )
 
-    @property
-    def role(self) -> Role:
-        """Return what the person is here; somebody unknown is a student."""
-        return self.caller.standing.role
+    async def read_billing(
+        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act of plans and payments tells the person."""
+        asked = partial(act, self.services.billing, self.caller.actor, *args, **named)
+        return await self.services.store.read(asked)
+
+    async def write_billing(
+        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act of plans and payments returns, once all it wrote is stored."""
+        asked = partial(act, self.services.billing, self.caller.actor, *args, **named)
+        return await self.services.store.do(asked)
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -228,6 +241,16 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
 
 
 Visiting = Annotated[PageRequest, Depends(page_request)]
+
+
+async def _signed_in(visit: Visiting, caller: Person) -> PageRequest:  # noqa: ARG001 - asks to sign in
+    return visit
+
+
+# Pages of a person's own.
+Owning = Annotated[PageRequest, Depends(_signed_in)]
+# Of forms that nobody else may send in a person's name.
+FROM_HERE = [Depends(require_same_origin)]
 
 
 def nowhere() -> Problem:

@@ -13,18 +13,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Path, Query
+from fastapi import APIRouter, Form, Path, Query
 from starlette.responses import Response
 
-from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import amount_of, number, until
+from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import (
+    FROM_HERE,
     PLANS,
+    Owning,
     PageRequest,
     Visiting,
     bot_opened,
@@ -48,7 +49,6 @@ from merlin.billing.purchases import Purchase
 from merlin.billing.quota import Given
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway
 
@@ -204,18 +204,16 @@ def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
     return renewal.renewal_id, plan.titled(visit.language) if plan else renewal.plan, about
 
 
-@router.post("/me/renewals/stop", dependencies=[Depends(require_same_origin)])
+@router.post("/me/renewals/stop", dependencies=FROM_HERE)
 async def stop_renewal(
-    visit: Visiting, caller: Person, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
+    visit: Owning, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
 ) -> Response:
     """End one of my renewals; the bot lets Telegram know of one in Stars."""
-    stop = partial(plans.stop_renewal, visit.services.billing, caller.actor, renewal_id)
     with suppress(NotFound):  # it is stopped already
-        await visit.services.store.do(stop)
+        await visit.write_billing(plans.stop_renewal, renewal_id)
     return seen_other("/me#plan")
 
 
-_FROM_HERE = [Depends(require_same_origin)]
 _MOMENT = timedelta(seconds=30)
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
@@ -228,38 +226,32 @@ async def show_plans(
     return await _page(visit, tried=tried)
 
 
-@router.post("/plans/{name}/trial", dependencies=_FROM_HERE)
-async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
+@router.post("/plans/{name}/trial", dependencies=FROM_HERE)
+async def begin(visit: Owning, name: PlanName) -> Response:
     """Begin the trial of a plan; one that was had says so."""
-    start = partial(plans.start_trial, visit.services.billing, caller.actor, name)
     try:
-        await visit.services.store.do(start)
+        await visit.write_billing(plans.start_trial, name)
     except (NotFound, Refused) as error:
-        if await _has_just_begun(visit, name):
-            return seen_other(f"/plans?tried={quote(name)}")
-        return await _page(visit, wrong=text(visit.language, error.key, **error.arguments))
+        if not await _has_just_begun(visit, name):
+            return await _page(visit, wrong=refusal_text(visit, error))
     return seen_other(f"/plans?tried={quote(name)}")
 
 
 async def _has_just_begun(visit: PageRequest, name: str) -> bool:
     """Return whether the trial began a moment ago: the button was pressed twice."""
-    billing, since = visit.services.billing, visit.services.clock() - _MOMENT
-    mine = await visit.services.store.read(lambda: my_subscriptions(billing, visit.caller.actor))
+    since = visit.services.clock() - _MOMENT
+    mine = await visit.read_billing(my_subscriptions)
     trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
     return any(each.starts_at > since for each in trials)
 
 
-@router.post("/plans/code", dependencies=_FROM_HERE)
-async def use_code(
-    visit: Visiting, caller: Person, code: Annotated[str, Form(max_length=500)] = ""
-) -> Response:
+@router.post("/plans/code", dependencies=FROM_HERE)
+async def use_code(visit: Owning, code: Annotated[str, Form(max_length=500)] = "") -> Response:
     """Use a code that gives days; one for a lower price leads to the page of its plan."""
-    use = partial(plans.use_code, visit.services.billing, caller.actor, code)
     try:
-        promo = await visit.services.store.do(use)
+        promo = await visit.write_billing(plans.use_code, code)
     except (NotFound, Refused) as error:
-        words = text(visit.language, error.key, **error.arguments)
-        return await _page(visit, wrong_code=words, code=code)
+        return await _page(visit, wrong_code=refusal_text(visit, error), code=code)
     if promo.percent:
         return seen_other(f"/checkout/{quote(promo.plan)}?code={quote(promo.code)}")
     return seen_other(f"/plans?tried={quote(promo.plan)}")

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.accounts import MOST
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
-from merlin.api.auth import POLL_S, SIGN_IN, delete_cookie, require_same_origin
+from merlin.api.auth import POLL_S, SIGN_IN, delete_cookie
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.page import FROM_HERE, PageRequest, Visiting, render_page
 from merlin.api.problems import Problem, status_of
 from merlin.app.sign_in import Blocked
 from merlin.app.sign_in import sign_out as end_sign_in
@@ -31,7 +31,6 @@ from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
-_FROM_HERE = [Depends(require_same_origin)]
 _LONGEST_NAME = 64
 
 
@@ -49,7 +48,7 @@ async def sign_in(
     return _ways(visit, back, refused=words)
 
 
-@router.post("/sign-in/password", dependencies=_FROM_HERE)
+@router.post("/sign-in/password", dependencies=FROM_HERE)
 async def by_password(
     request: Request,
     visit: Visiting,
@@ -90,7 +89,7 @@ def _ways(
     return render_page(visit, "sign_in.html", view, status=status, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code", dependencies=_FROM_HERE)
+@router.post("/sign-in/code", dependencies=FROM_HERE)
 async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
     """Begin a login that is confirmed in the bot, and show its number and link."""
     kept = Response()
@@ -121,7 +120,7 @@ def _code_page(
     return render_page(visit, "sign_in_code.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code/finish", dependencies=_FROM_HERE)
+@router.post("/sign-in/code/finish", dependencies=FROM_HERE)
 async def finish(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
     """Go on where the person has said yes in the bot; else say how far it has come."""
     back = local_address(next)
@@ -134,7 +133,7 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
     return _code_page(visit, back, state, number)
 
 
-@router.post("/sign-out", dependencies=_FROM_HERE)
+@router.post("/sign-out", dependencies=FROM_HERE)
 async def sign_out(request: Request, visit: Visiting) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, render_page
 from merlin.api.schema import MOST_ID
 from merlin.app import payments
@@ -196,12 +196,11 @@ async def _want(
     visit: PageRequest, details: OrderDetails, back: Back, amount: Amount, reason: str
 ) -> str:
     """Write down what is to go back; return why it does not, "" where it does."""
-    billing, actor = visit.services.billing, visit.caller.actor
-    want = partial(payments.request_refund, billing, actor, details, back.grant)
+    request, once = payments.request_refund, f"page:{back.once}"
     try:
-        await visit.services.store.do(lambda: want(amount, reason, f"page:{back.once}"))
+        await visit.write_billing(request, details, back.grant, amount, reason, once)
     except (NotFound, Refused) as error:
-        return text(visit.language, error.key, **error.arguments)
+        return refusal_text(visit, error)
     return ""
 
 
@@ -228,10 +227,8 @@ def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount)
 
 
 async def _read(visit: PageRequest, purchase_id: str) -> OrderDetails:
-    billing, actor = visit.services.billing, visit.caller.actor
-    show = partial(payments.show_payment, billing, actor, purchase_id)
     try:
-        return await visit.services.store.read(show)
+        return await visit.read_billing(payments.show_payment, purchase_id)
     except NotFound:
         raise nowhere() from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
@@ -12,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import PageRequest, Selling, render_page
 from merlin.app import payments
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.quota import MOST
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -54,24 +53,22 @@ async def add_code(request: Request, visit: Selling) -> Response:
         new = NewCode.model_validate(typed)
     except ValidationError:
         return await _page(visit, visit.say("promo-needs"), typed)
-    add = partial(payments.add_code, visit.services.billing, visit.caller.actor)
     try:
-        await visit.services.store.do(lambda: add(_promo(visit, new)))
+        await visit.write_billing(payments.add_code, _promo(visit, new))
     except NotFound:
         return await _page(visit, visit.say("promo-no-such-plan"), typed)
     except Refused as error:
-        return await _page(visit, text(visit.language, error.key, **error.arguments), typed)
+        return await _page(visit, refusal_text(visit, error), typed)
     return seen_other("/admin/billing/promos")
 
 
 @router.post("/admin/billing/promos/stop")
 async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Let nobody use a code any more; one that is stopped already stays so."""
-    stop = partial(payments.stop_code, visit.services.billing, visit.caller.actor, code)
     try:
-        await visit.services.store.do(stop)
+        await visit.write_billing(payments.stop_code, code)
     except NotFound as error:
-        return await _page(visit, text(visit.language, error.key, **error.arguments))
+        return await _page(visit, refusal_text(visit, error))
     return seen_other("/admin/billing/promos")
 
 
@@ -103,13 +100,12 @@ def _ends(visit: PageRequest, last: date | None) -> datetime | None:
 async def _page(
     visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    billing, actor = visit.services.billing, visit.caller.actor
-    found = await visit.services.store.read(lambda: payments.list_codes(billing, actor))
+    found = await visit.read_billing(payments.list_codes)
     now = visit.services.clock()
     view = {
         "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
         "titles": {each.name: each.titled(visit.language) for each in visit.services.plans},
-        "plans": payments.plans_for_codes(billing),
+        "plans": payments.plans_for_codes(visit.services.billing),
         "wrong_words": wrong,
         "typed": typed or {},
     }

@@ -5,16 +5,25 @@ In a conflict both texts stand beside each other, those lines marked that the ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Form, Query
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
-from merlin.api.pages.page import PageRequest, Teaching, nowhere, render_fragment, render_page
+from merlin.api.pages.page import (
+    PATTERN,
+    PageRequest,
+    Teaching,
+    mark,
+    nowhere,
+    render_fragment,
+    render_page,
+)
 from merlin.api.schema import Hex
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
@@ -41,9 +50,47 @@ class Outcome:
     clashes: Clashes | None = None
 
 
-def clashes(yours: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
-    """Return the fields of a form, title -> text, that the two wrote otherwise."""
-    return [(title, text, theirs[title]) for title, text in yours.items() if text != theirs[title]]
+class EditForm(BaseModel):
+    """A form that edits what lies in a dataset; `revision` is what its editor saw there."""
+
+    revision: str = ""
+    once: str = Field(default_factory=mark, pattern=PATTERN)
+
+    def fields(self, visit: PageRequest) -> dict[str, str]:
+        """Return what each field says, by its name in the person's language."""
+        raise NotImplementedError
+
+
+F = TypeVar("F", bound=EditForm)
+
+
+async def edit_form(
+    visit: PageRequest,
+    dataset: str,
+    make_of: Callable[[], Make],
+    form: F,
+    read_theirs: Callable[[], Awaitable[F]],
+    stale: str,
+    *,
+    is_check: bool = False,
+) -> tuple[ChangeView | Outcome, F]:
+    """Check what a form says, or ask for its commit; return the form for the next try, too.
+
+    `read_theirs` reads what lies there, which is shown with the text `stale` where another edited
+    it meanwhile. Raises NotFound where it is gone.
+    """
+    # Of a form that is sent again with other words another change comes.
+    once = form.model_dump_json()
+    try:
+        return await edit(visit, dataset, make_of, once, is_check=is_check), form
+    except StaleEdit:
+        theirs = await read_theirs()
+    lying = theirs.fields(visit)
+    differ = [(title, text, lying[title]) for title, text in form.fields(visit).items()]
+    clashes = [each for each in differ if each[1] != each[2]]
+    # Who saves now has seen what lies there.
+    form = form.model_copy(update={"revision": theirs.revision})
+    return Outcome(visit.say(stale), clashes=clashes), form
 
 
 async def edit(

@@ -15,26 +15,24 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
 from markupsafe import Markup
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.page import (
-    PATTERN,
     PageRequest,
     Teaching,
     course_led,
-    mark,
     render_fragment,
     render_page,
 )
-from merlin.api.pages.teach.changes import Noted, Outcome, clashes, edit, noted_change
+from merlin.api.pages.teach.changes import EditForm, Noted, Outcome, edit, edit_form, noted_change
 from merlin.api.rest.teaching import MOST_LETTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
-from merlin.app.changes import Make, StaleEdit
+from merlin.app.changes import ChangeView, Make, StaleEdit
 from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
@@ -45,7 +43,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Revision = Annotated[str, Form(max_length=64)]
 
 
-class CardForm(BaseModel):
+class CardForm(EditForm):
     """The course's card as its form says it."""
 
     name_ru: str = ""
@@ -55,8 +53,6 @@ class CardForm(BaseModel):
     semester: int = 1
     active: bool = False
     teachers: str = ""
-    revision: str = ""
-    once: str = Field(default_factory=mark, pattern=PATTERN)
 
     def body(self) -> CourseBody:
         """Return what the api is asked for. Raises ValidationError."""
@@ -98,14 +94,10 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
     def make() -> Make:
         return teaching.make_card(form.body().values(), form.revision)
 
-    try:
-        came = await edit(visit, course.dataset, make, form.model_dump_json())
-    except StaleEdit:
-        # Who saves now has seen what lies there.
-        theirs = _card(await visit.context.read(teaching.details, visit.caller.actor, course_id))
-        told = clashes(form.fields(visit), theirs.fields(visit))
-        came = Outcome(visit.say("stale-card"), clashes=told)
-        form = form.model_copy(update={"revision": theirs.revision})
+    async def theirs() -> CardForm:
+        return _card(await visit.context.read(teaching.details, visit.caller.actor, course_id))
+
+    came, form = await edit_form(visit, course.dataset, make, form, theirs, "stale-card")
     if isinstance(came, Outcome):
         return await _course_page(visit, course_id, came=came, card=form)
     return seen_other(f"/courses/{course_id}/edit?changed={came.id}")
@@ -181,7 +173,7 @@ def _card(told: TaughtDetails) -> CardForm:
     )
 
 
-class MaterialForm(BaseModel):
+class MaterialForm(EditForm):
     """A material as its form says it."""
 
     title_ru: str = ""
@@ -190,9 +182,7 @@ class MaterialForm(BaseModel):
     lesson: int = 1
     text: str = Field(default="", max_length=2 * MOST_LETTERS)
     file_url: str = ""
-    revision: str = ""
     act: Literal["check", "save"] = "check"
-    once: str = Field(default_factory=mark, pattern=PATTERN)
 
     @property
     def words(self) -> str:
@@ -282,17 +272,12 @@ async def _check_or_save(
             return teaching.make_addition(draft)
         return teaching.make_material(material_id, draft, form.revision)
 
-    # Of a form that is sent again with other words another change comes.
-    once, is_check = form.model_dump_json(), form.act == "check"
+    is_check, theirs = form.act == "check", partial(_read_form, visit, course_id, material_id or 0)
+    came: ChangeView | Outcome
     try:
-        try:
-            came = await edit(visit, course.dataset, make, once, is_check=is_check)
-        except StaleEdit:
-            # Who saves now has seen what lies there.
-            theirs = await _read_form(visit, course_id, material_id or 0)
-            told = clashes(form.fields(visit), theirs.fields(visit))
-            came = Outcome(visit.say("stale"), clashes=told)
-            form = form.model_copy(update={"revision": theirs.revision})
+        came, form = await edit_form(
+            visit, course.dataset, make, form, theirs, "stale", is_check=is_check
+        )
     except NotFound:
         # Removed by somebody meanwhile: the same words make a new one.
         material_id, form = None, form.model_copy(update={"revision": ""})

@@ -6,18 +6,18 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark
-from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
-from merlin.api.pages.teach.changes import Outcome, clashes, edit
+from merlin.api.pages.page import PageRequest, Teaching, course_led, render_page
+from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
 from merlin.api.rest.examples import ExampleBody
 from merlin.api.schema import USUAL, Id, Page, Sought, cursor, page_of, read_cursor
 from merlin.app import examples
-from merlin.app.changes import Make, StaleEdit
+from merlin.app.changes import ChangeView, Make, StaleEdit
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
@@ -27,16 +27,14 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ExampleId = Annotated[str, Query(min_length=1, max_length=200)]
 
 
-class ExampleForm(BaseModel):
+class ExampleForm(EditForm):
     """An example as its form says it; `example` "" for a new one."""
 
     example: str = Field(default="", max_length=200)
     question: str = Field(default="", max_length=100_000)
     answer: str = Field(default="", max_length=100_000)
     tags: str = Field(default="", max_length=5_000)
-    revision: str = ""
     act: Literal["check", "save"] = "check"
-    once: str = Field(default_factory=mark, pattern=PATTERN)
 
     def words(self) -> examples.ExampleWords:
         """Return what the example shall say. Raises ValidationError."""
@@ -130,17 +128,12 @@ async def save_example(
             return examples.make_addition(words)
         return examples.make_rewording(form.example, words, form.revision)
 
-    # Of a form that is sent again with other words another change comes.
-    once, is_check = form.model_dump_json(), form.act == "check"
+    is_check, theirs = form.act == "check", partial(_lying, visit, course, form.example)
+    came: ChangeView | Outcome
     try:
-        try:
-            came = await edit(visit, course.dataset, make, once, is_check=is_check)
-        except StaleEdit:
-            # Who saves now has seen what lies there.
-            theirs = await _lying(visit, course, form.example)
-            told = clashes(form.fields(visit), theirs.fields(visit))
-            came = Outcome(visit.say("stale-example"), clashes=told)
-            form = form.model_copy(update={"revision": theirs.revision})
+        came, form = await edit_form(
+            visit, course.dataset, make, form, theirs, "stale-example", is_check=is_check
+        )
     except NotFound:
         # Removed by somebody meanwhile: the same words make a new one.
         form = form.model_copy(update={"example": "", "revision": ""})
