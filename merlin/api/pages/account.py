@@ -58,7 +58,7 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
             "mine": my_plan(visit),
         }
 
-    found = await visit.context.read(read, visit.caller.actor)
+    found = await visit.read(read)
     plan, has_plans = found["quota"].plan, found["me"].plan is not None
     left = [
         each for each in found["quota"].left.values() if not plan.allowance(each.kind).is_closed
@@ -90,7 +90,7 @@ async def make_key(
         return await _page(visit, wrong=visit.say("key-needs"), form="key")
     asked = (label, scopes, days or None)
     try:
-        made = await visit.context.write(accounts.make_key, visit.caller.actor, *asked)
+        made = await visit.write(accounts.make_key, *asked)
     except Refused as error:
         return await _page(visit, wrong=refusal_text(visit, error), form="key")
     return await _page(visit, secret=made.secret)
@@ -100,7 +100,7 @@ async def make_key(
 async def revoke_key(visit: Owning, key_id: Number) -> Response:
     """End a key; one that has ended already is no trouble."""
     with suppress(NotFound):
-        await visit.context.write(accounts.revoke_key, visit.caller.actor, key_id)
+        await visit.write(accounts.revoke_key, key_id)
     return seen_other("/me#keys")
 
 
@@ -109,7 +109,7 @@ async def close_sign_in(request: Request, visit: Owning, sign_in_id: Number) -> 
     """Sign one browser out."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
-        await visit.context.write(accounts.close_sign_in, visit.caller.actor, sign_in_id)
+        await visit.write(accounts.close_sign_in, sign_in_id)
         if sign_in_id == visit.caller.credential:
             delete_cookie(request, response, SIGN_IN)
     return response
@@ -119,7 +119,7 @@ async def close_sign_in(request: Request, visit: Owning, sign_in_id: Number) -> 
 async def close_all(request: Request, visit: Owning) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
-    await visit.context.write(accounts.close_sign_ins, visit.caller.actor)
+    await visit.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)
     return response
 
@@ -128,7 +128,7 @@ async def close_all(request: Request, visit: Owning) -> Response:
 async def set_language(visit: Owning, language: Words = "") -> Response:
     """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    await visit.context.write(accounts.set_language, visit.caller.actor, chosen)
+    await visit.write(accounts.set_language, chosen)
     response = seen_other("/me")
     set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
     return response
@@ -144,7 +144,7 @@ async def set_password(
 ) -> Response:
     """Take a user name, or set a password, or both."""
     name = name.strip()
-    me = await visit.context.read(accounts.me, visit.caller.actor)
+    me = await visit.read(accounts.me)
     is_new = bool(name) and name != me.name
     if (is_new and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME) or (
         password and not LEAST <= len(password) <= MOST
@@ -152,7 +152,7 @@ async def set_password(
         return await _page(visit, wrong=visit.say("password-shape"), form="password")
     try:
         if is_new:
-            await visit.context.write(accounts.set_name, visit.caller.actor, name)
+            await visit.write(accounts.set_name, name)
         if password:
             await change_password(request, visit.caller, password, current or None)
     except (Refused, Problem) as error:
@@ -163,7 +163,7 @@ async def set_password(
 @router.get("/me/export")
 async def export(visit: Owning) -> Response:
     """Return everything that is kept of the person, as a file."""
-    kept = await visit.context.read(accounts.export, visit.caller.actor)
+    kept = await visit.read(accounts.export)
     content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {
         "Content-Disposition": 'attachment; filename="merlin.json"',

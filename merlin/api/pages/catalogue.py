@@ -61,9 +61,9 @@ async def favourite(
     if number is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
     if add:
-        await visit.context.write(courses.add_favourite, visit.caller.actor, add)
+        await visit.write(courses.add_favourite, add)
     else:
-        await visit.context.write(courses.remove_favourite, visit.caller.actor, number)
+        await visit.write(courses.remove_favourite, number)
     response = seen_other(back)
     # Said once, on the page that comes next; it holds a word and a number, nothing secret.
     said = f"{'added' if add else 'removed'}.{number}"

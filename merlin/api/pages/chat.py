@@ -162,7 +162,7 @@ async def _left(visit: PageRequest, course: Course) -> tuple[str, bool]:
     caller = visit.caller
     if caller.user is None:
         return "", False
-    found = await visit.context.read(show_quota, caller.actor, course.dataset)
+    found = await visit.read(show_quota, course.dataset)
     of_text = found.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False

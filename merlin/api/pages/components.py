@@ -12,6 +12,7 @@ from difflib import Match, SequenceMatcher
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from merlin.api.schema import Lister, Page, V, page_part
 from merlin.core.web.templates import Badge
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ class Item:
     about: str
     href: str
     badge: Badge
+
+
+async def read_part(
+    visit: PageRequest, page: Page, target: str, act: Lister[V]
+) -> tuple[Sequence[V], str]:
+    """Return one part of what an act lists, and the address of the next one, "" without one."""
+    found, cursor = await page_part(visit.context, visit.caller.actor, page, target, act)
+    return found, next_href(visit, cursor)
 
 
 def next_href(visit: PageRequest, cursor: str) -> str:

@@ -49,7 +49,7 @@ async def course(visit: Visiting, course_id: Number, type: str = "") -> Response
         told = courses.details(ctx, actor, course_id)
         return told, bot_href(visit.services, told.course)
 
-    told, bot = await visit.context.read(read, visit.caller.actor)
+    told, bot = await visit.read(read)
     tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), bot)
     if unchanged is not None:
         return unchanged
@@ -67,7 +67,7 @@ async def course(visit: Visiting, course_id: Number, type: str = "") -> Response
 
 async def course_of(visit: PageRequest, course_id: int) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
-    return await visit.context.read(courses.get, visit.caller.actor, course_id)
+    return await visit.read(courses.get, course_id)
 
 
 def material_href(course: Course, material: Material) -> str:
@@ -116,8 +116,7 @@ def _parts(url: str) -> SplitResult | None:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(visit: Visiting, course_id: Number, material_id: Number) -> Response:
     """Return a material's page; the material must be one of this course."""
-    act, actor = courses.material, visit.caller.actor
-    found = await visit.context.read(act, actor, course_id, material_id)
+    found = await visit.read(courses.material, course_id, material_id)
     tag, unchanged = same(visit, found.text)
     if unchanged is not None:
         return unchanged

@@ -189,7 +189,7 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, money, minor, sum_of),
-    *(badge, order_badge, state_text, stored_text, score, goods, amount_of, may),
+    *(badge, order_badge, state_text, stored_text, score, goods, may),
 )
 
 

@@ -198,6 +198,18 @@ class PageRequest:
             self.request.cookies.get(SAID_COOKIE)
         )
 
+    async def read(
+        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act that only reads tells the person."""
+        return await self.context.read(act, self.caller.actor, *args, **named)
+
+    async def write(
+        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act of the person returns, once all it wrote is stored."""
+        return await self.context.write(act, self.caller.actor, *args, **named)
+
     async def read_billing(
         self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
@@ -281,7 +293,7 @@ Keeping = Annotated[PageRequest, Depends(require_page_permission(Permission.USER
 
 async def course_led(visit: PageRequest, course_id: int) -> Course:
     """Return a course that the person leads. Raises NotFound, Forbidden for every other."""
-    return await visit.context.read(led_course, visit.caller.actor, course_id)
+    return await visit.read(led_course, course_id)
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)

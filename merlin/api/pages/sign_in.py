@@ -139,7 +139,7 @@ async def sign_out(request: Request, visit: Visiting) -> Response:
     response = seen_other("/")
     caller = visit.caller
     if caller.token:
-        await visit.context.write(end_sign_in, caller.actor, caller.credential)
+        await visit.write(end_sign_in, caller.credential)
     delete_cookie(request, response, SIGN_IN)
     # Nothing of a person's pages is left for whoever goes back in this browser.
     response.headers["Clear-Site-Data"] = '"cache"'

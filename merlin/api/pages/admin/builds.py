@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from merlin.api.pages.components import next_href
+from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Watching, render_page
-from merlin.api.schema import DatasetName, Name, Page, page_of, page_part
+from merlin.api.schema import DatasetName, Name, Page, page_of
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.builds import BuildDetails, BuildDiff
@@ -32,26 +32,23 @@ async def show_builds(
     visit: Watching, page: Annotated[Page, Depends(page_of)], dataset: DatasetName = ""
 ) -> Response:
     """Return one part of the builds."""
-    actor = visit.caller.actor
-    found, cursor = await page_part(visit.context, actor, page, dataset, builds.recent)
-    return render_page(
-        visit, "admin_builds.html", {"builds": found, "next_href": next_href(visit, cursor)}
-    )
+    found, following = await read_part(visit, page, dataset, builds.recent)
+    return render_page(visit, "admin_builds.html", {"builds": found, "next_href": following})
 
 
 @router.get("/admin/builds/{version}")
 async def show_build(visit: Watching, version: Name) -> Response:
     """Return a build and what it brought."""
-    build = await visit.context.read(builds.get, visit.caller.actor, version)
+    build = await visit.read(builds.get, version)
     diff = await _compared(visit, build)
     return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MOST_IDS})
 
 
 async def _compared(visit: PageRequest, build: BuildDetails) -> BuildDiff | None:
     """Return how a build differs from the one before, None for the first one."""
-    before, actor = f"{build.dataset}-{build.number - 1}", visit.caller.actor
+    before = f"{build.dataset}-{build.number - 1}"
     try:
-        return await visit.context.read(builds.compare, actor, before, build.version)
+        return await visit.read(builds.compare, before, build.version)
     except NotFound:
         return None
 
@@ -70,12 +67,12 @@ async def show_verdicts(
 ) -> Response:
     """Return the verdicts; of one commit with every step to the model that answers."""
     act = partial(verdicts.recent, commit=commit)
-    found, cursor = await page_part(visit.context, visit.caller.actor, page, dataset, act)
+    found, following = await read_part(visit, page, dataset, act)
     view = {
         "commit": commit,
         "verdicts": found,
         "ways": [await _way(visit, each) for each in found] if commit else [],
-        "next_href": next_href(visit, cursor),
+        "next_href": following,
     }
     return render_page(visit, "admin_verdicts.html", view)
 
@@ -89,4 +86,4 @@ async def _way(visit: PageRequest, verdict: VerdictView) -> Way:
             model = None
         return verdict, job, model
 
-    return await visit.context.read(look, visit.caller.actor)
+    return await visit.read(look)

@@ -37,7 +37,7 @@ _LATE_S = 300
 @router.get("/admin/health")
 async def show(visit: Keeping) -> Response:
     """Return how Merlin does."""
-    found = await visit.context.read(health, visit.caller.actor, _ALARMS)
+    found = await visit.read(health, _ALARMS)
     view = {
         "health": found,
         "now": visit.services.clock(),
@@ -55,9 +55,8 @@ _SOON_DAYS = 60
 @router.get("/admin")
 async def show_home(visit: Watching) -> Response:
     """Return how the pipeline stands."""
-    ctx, actor = visit.context, visit.caller.actor
-    recent_jobs = await ctx.read(jobs.recent, actor, limit=_JOBS)
-    recent_verdicts = await ctx.read(verdicts.recent, actor, limit=_VERDICTS)
+    recent_jobs = await visit.read(jobs.recent, limit=_JOBS)
+    recent_verdicts = await visit.read(verdicts.recent, limit=_VERDICTS)
     cares = [
         *await _of_health(visit),
         *_of_jobs(visit, recent_jobs),
@@ -65,8 +64,8 @@ async def show_home(visit: Watching) -> Response:
     ]
     view = {
         "cares": sorted(cares, key=lambda care: care.badge.style),
-        "datasets": await ctx.read(datasets_by_name, actor),
-        "models": await ctx.read(models.recent, actor, limit=_MODELS),
+        "datasets": await visit.read(datasets_by_name),
+        "models": await visit.read(models.recent, limit=_MODELS),
         "running": [each for each in recent_jobs if not each.is_over],
         "verdicts": recent_verdicts,
     }
@@ -82,7 +81,7 @@ async def _of_health(visit: PageRequest) -> list[Item]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
     if not visit.caller.may(Permission.USERS):
         return []
-    told = await visit.context.read(health, visit.caller.actor, 0)
+    told = await visit.read(health, 0)
     cares = [
         _care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
         for each in told.processes

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from merlin.api.pages.admin.page import Asked, asked_request, submit
-from merlin.api.pages.components import next_href
+from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import number
 from merlin.api.pages.forms import Mark, refusal_text
 from merlin.api.pages.page import Launching, PageRequest, Watching, render_fragment, render_page
 from merlin.api.rest.jobs import picture_of
-from merlin.api.schema import DatasetName, Id, Page, page_of, page_part
+from merlin.api.schema import DatasetName, Id, Page, page_of
 from merlin.app import jobs
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.status import status
@@ -36,7 +36,7 @@ MOST_LINES = 200
 @router.get("/admin/jobs/{job_id}")
 async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
-    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
+    job = await visit.read(jobs.get, job_id)
     view = {"asked": await asked_request(visit, asked), **_live(visit, job)}
     return render_page(visit, "admin_job.html", view)
 
@@ -46,7 +46,7 @@ async def show_live(
     visit: Watching, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
 ) -> Response:
     """Return what changed of a job since `seen`; nothing where nothing did."""
-    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
+    job = await visit.read(jobs.get, job_id)
     if seen == _seen(job):
         return Response(status_code=204)
     is_news = seen.partition(".")[0] != job.state.value
@@ -57,7 +57,7 @@ async def show_live(
 @router.get("/admin/jobs/{job_id}/loss.png")
 async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
     """Return a job's losses as a picture, in the light of the pages or the one asked for."""
-    job = await visit.context.read(jobs.get, visit.caller.actor, job_id)
+    job = await visit.read(jobs.get, job_id)
     is_dark = (theme or visit.theme) == "dark"
     content = await picture_of(visit.request, job, visit.language, is_dark=is_dark)
     return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
@@ -113,13 +113,12 @@ async def show_jobs(
     asked: Asked = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset whose price is wanted."""
-    ctx, actor = visit.context, visit.caller.actor
-    found, cursor = await page_part(ctx, actor, page, dataset, jobs.recent)
+    found, following = await read_part(visit, page, dataset, jobs.recent)
     quote, wrong = await _quote(visit, launch)
     view = {
         "asked": await asked_request(visit, asked),
         "jobs": found,
-        "next_href": next_href(visit, cursor),
+        "next_href": following,
         "datasets": await _launchable(visit),
         "chosen": launch,
         "quote": quote,
@@ -140,7 +139,7 @@ async def _launchable(visit: PageRequest) -> list[str]:
     """Return the datasets that have a build and that the person may train."""
     if not visit.caller.may(Permission.LAUNCH):
         return []
-    told = await visit.context.read(status, visit.caller.actor)
+    told = await visit.read(status)
     return [
         name
         for name, each in told.datasets.items()
@@ -153,7 +152,7 @@ async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, st
     if not dataset or not visit.caller.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        told = await visit.context.read(jobs.quote, visit.caller.actor, dataset, visit.language)
+        told = await visit.read(jobs.quote, dataset, visit.language)
     except Refused as error:
         return None, refusal_text(visit, error)
     return told, ""

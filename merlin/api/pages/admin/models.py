@@ -11,11 +11,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.admin.page import Asked, asked_request, submit
-from merlin.api.pages.components import next_href
+from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark
 from merlin.api.pages.page import Promoting, Watching, render_page
-from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of, page_part
+from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
 from merlin.app import models
 from merlin.app.status import datasets_by_name
 
@@ -34,17 +34,16 @@ async def show_models(
     asked: Asked = 0,
 ) -> Response:
     """Return what answers, every model, and what answered when."""
-    ctx, actor = visit.context, visit.caller.actor
-    found, cursor = await page_part(ctx, actor, page, dataset, models.recent)
-    every = await ctx.read(datasets_by_name, actor)
+    found, following = await read_part(visit, page, dataset, models.recent)
+    every = await visit.read(datasets_by_name)
     view = {
         "asked": await asked_request(visit, asked),
         "dataset": dataset,
         "datasets": [each for each in every if dataset in {"", each.name}],
         "models": found,
-        "next_href": next_href(visit, cursor),
-        "moves": await ctx.read(models.history, actor, dataset, _HISTORY),
-        "sunsets": ctx.sunsets,
+        "next_href": following,
+        "moves": await visit.read(models.history, dataset, _HISTORY),
+        "sunsets": visit.context.sunsets,
     }
     return render_page(visit, "admin_models.html", view)
 
@@ -53,9 +52,8 @@ async def show_models(
 async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     """Return two models side by side; the two newest ones where nobody chose."""
     chosen = list(dict.fromkeys(model or ()))
-    ctx, actor = visit.context, visit.caller.actor
-    found = [await ctx.read(models.get, actor, each) for each in chosen]
-    shared = await ctx.read(models.compare, *found) if len(found) == _TWO else None
+    found = [await visit.read(models.get, each) for each in chosen]
+    shared = await visit.context.read(models.compare, *found) if len(found) == _TWO else None
     return render_page(visit, "admin_compare.html", {"models": found, "shared": shared})
 
 

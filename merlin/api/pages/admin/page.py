@@ -35,7 +35,7 @@ async def show_asked(visit: Watching, number: Id) -> Response:
 
 async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
     """Let an act ask the daemon; lead back to `back`, which tells what came of it."""
-    asked = await visit.context.write(act, visit.caller.actor, once=once)
+    asked = await visit.write(act, once=once)
     sign = "&" if "?" in back else "?"
     return seen_other(f"{back}{sign}asked={asked.request_id}")
 
@@ -54,6 +54,6 @@ async def asked_request(visit: PageRequest, number: int) -> dict[str, object] | 
     if not number:
         return None
     try:
-        return await visit.context.read(look, visit.caller.actor)
+        return await visit.read(look)
     except NotFound:
         return None

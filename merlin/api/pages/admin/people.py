@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.components import next_href
+from merlin.api.pages.components import next_href, read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.forms import Mark, refusal_text
 from merlin.api.pages.page import Keeping, PageRequest, render_page
 from merlin.api.rest.people import users_part
-from merlin.api.schema import LINE, Id, Page, Sought, page_of, page_part
+from merlin.api.schema import LINE, Id, Page, Sought, page_of
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -44,16 +44,16 @@ async def show_deeds(
     by: Named = "",
 ) -> Response:
     """Return one part of the log, of one target or of one person's doing where that is named."""
-    ctx, actor, whose = visit.context, visit.caller.actor, by or target
+    whose = by or target
     act = partial(users.audit_log, by=by)
-    found, cursor = await page_part(ctx, actor, page, target, act)
-    names = await ctx.read(users.display_names, [whose]) if whose else {}
+    found, following = await read_part(visit, page, target, act)
+    names = await visit.context.read(users.display_names, [whose]) if whose else {}
     view = {
         "whose": whose,
         "name": names.get(whose),
         "entries": found,
         "erased": ERASED,
-        "next_href": next_href(visit, cursor),
+        "next_href": following,
     }
     return render_page(visit, "admin_deeds.html", view, keep=NEVER_KEPT)
 
@@ -111,7 +111,7 @@ async def give(
 ) -> Response:
     """Give questions beyond the plan; pressed twice, they are given once."""
     gift = partial(users.give_questions, kind=kind, amount=amount, days=days, once=f"page:{once}")
-    await visit.context.write(gift, visit.caller.actor, user_id)
+    await visit.write(gift, user_id)
     return seen_other(f"/admin/users/{user_id}?said=given")
 
 
@@ -131,9 +131,8 @@ async def _act(
     *args: P.args,
     **named: P.kwargs,
 ) -> Response:
-    actor = visit.caller.actor
     try:
-        await visit.context.write(perform_once, actor, once, act, user_id, *args, **named)
+        await visit.write(perform_once, once, act, user_id, *args, **named)
     except Refused as error:
         return await _page(visit, user_id, refusal_text(visit, error))
     return seen_other(f"/admin/users/{user_id}?said=done")
@@ -144,7 +143,7 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
         return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
 
     caller = visit.caller
-    person, datasets = await visit.context.read(read, caller.actor)
+    person, datasets = await visit.read(read)
     is_self = user_id == caller.user_id
     plan = plan_named(visit.services.plans, person.current_plan)
     view = {

@@ -182,9 +182,8 @@ async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 async def _act(
     visit: PageRequest, change_id: str, once: str, act: Callable[..., object], **named: str
 ) -> Response:
-    actor = visit.caller.actor
     try:
-        await visit.context.write(perform_once, actor, once, act, change_id, **named)
+        await visit.write(perform_once, once, act, change_id, **named)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{change_id}")
@@ -195,7 +194,7 @@ async def noted_change(visit: PageRequest, change_id: str) -> ChangeView | None:
     if not change_id:
         return None
     try:
-        return await visit.context.read(changes.get, visit.caller.actor, change_id)
+        return await visit.read(changes.get, change_id)
     except NotFound:
         return None
 
@@ -207,7 +206,7 @@ async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response
 
 async def _view(visit: PageRequest, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and what differs once it goes on."""
-    change = await visit.context.read(changes.get, visit.caller.actor, change_id)
+    change = await visit.read(changes.get, change_id)
     reason = text(visit.language, change.reason, **change.arguments) if change.reason else ""
     return {
         "change": change,

@@ -95,7 +95,7 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
         return teaching.make_card(form.body().values(), form.revision)
 
     async def theirs() -> CardForm:
-        return _card(await visit.context.read(teaching.details, visit.caller.actor, course_id))
+        return _card(await visit.read(teaching.details, course_id))
 
     came, form = await edit_form(visit, course.dataset, make, form, theirs, "stale-card")
     if isinstance(came, Outcome):
@@ -149,7 +149,7 @@ async def _course_page(
 ) -> Response:
     """Return the page; `card` is what was typed, `changed` the edit that was just made."""
     came = came or Outcome()
-    told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
+    told = await visit.read(teaching.details, course_id)
     view = {
         "course": await course_led(visit, course_id),
         "told": told,
@@ -289,7 +289,7 @@ async def _check_or_save(
 
 async def _read_form(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
     """Return a material as it lies there. Raises NotFound."""
-    told = await visit.context.read(teaching.details, visit.caller.actor, course_id)
+    told = await visit.read(teaching.details, course_id)
     seen = told.material(material_id)
     return MaterialForm(
         title_ru=seen.title.ru or "",

@@ -70,13 +70,11 @@ async def show_examples(
     """Return one part of a course's examples, or those that say some words."""
     course = await course_led(visit, course_id)
     limit, after = page.limit or USUAL, read_cursor(page.cursor, str)
-    ctx, actor, before = visit.context, visit.caller.actor, str(after[0]) if after else ""
+    dataset, before = course.dataset, str(after[0]) if after else ""
     if query.strip():
-        found = await ctx.read(examples.find, actor, query, course.dataset, limit=limit)
+        found = await visit.read(examples.find, query, dataset, limit=limit)
     else:
-        found = await ctx.read(
-            examples.recent, actor, course.dataset, limit=limit + 1, after=before
-        )
+        found = await visit.read(examples.recent, dataset, limit=limit + 1, after=before)
     has_more = len(found) > limit
     more = cursor(found[limit - 1].id) if has_more else ""
     view = {
@@ -165,7 +163,7 @@ async def remove_example(
 
 async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleForm:
     """Return an example as it lies there. Raises NotFound."""
-    seen = await visit.context.read(examples.get, visit.caller.actor, course.dataset, example)
+    seen = await visit.read(examples.get, course.dataset, example)
     return ExampleForm(
         example=seen.id,
         question=seen.question or "",

@@ -27,7 +27,7 @@ DAYS = 28
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
-    told = await visit.context.read(teaching.question_totals, visit.caller.actor, DAYS)
+    told = await visit.read(teaching.question_totals, DAYS)
     return render_page(visit, "teach.html", {"courses": told, "days": DAYS})
 
 
@@ -44,8 +44,7 @@ async def show_asked(
 ) -> Response:
     """Return what is asked about a course."""
     course = await course_led(visit, course_id)
-    act, actor = teaching.questions, visit.caller.actor
-    told = await visit.context.read(act, actor, course_id, by, days, visit.language)
+    told = await visit.read(teaching.questions, course_id, by, days, visit.language)
     view = {
         "course": course,
         "told": told,
