@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from merlin.core.clock import utc_now
-from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes, telegram_editor
-from merlin.dataset.commit_batch import CommitSettings, commit_changes, wait_before_retry
+from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
+from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes, wait_before_retry
+from merlin.dataset.commit_message import telegram_editor
 from merlin.db.database import open_database
 from merlin.db.intents import Intents
 from merlin.db.migrations import migrate
@@ -108,7 +109,7 @@ def _press(folder: Path, number: int) -> Iterator[tuple[CommitSettings, list[int
     source = GitSource(str(folder / "shared.git"), "main", "datasets", place / "mirror.git")
     with open_database(f"sqlite://{place}/merlin.db") as database:
         migrate(database)
-        yield CommitSettings(source.branch, Intents(database), utc_now, wait), waits
+        yield CommitSettings(GitBranch(source), Intents(database), utc_now, wait), waits
 
 
 def _batch(name: str) -> Batch:

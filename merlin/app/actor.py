@@ -5,11 +5,19 @@ from __future__ import annotations
 import getpass
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.dataset.finding import shorten
 from merlin.db import audit
+from merlin.db.database import Row
+from merlin.db.tables import Table
+
+if TYPE_CHECKING:
+    from peewee import Select
+
+    from merlin.app.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,21 @@ class Actor:
         if not self.may(Permission.WATCH):
             return []
         return sorted(self.standing.scopes) if self.standing.role is Role.TEACHER else None
+
+
+def newest_rows(
+    ctx: Context, actor: Actor, query: Select, table: Table, dataset: str, limit: int, before: int
+) -> list[Row]:
+    """Return rows that the actor may watch, newest first, of one dataset or ("") of all.
+
+    `before`: only ids below it. Raises NotFound for a dataset that the actor may not watch.
+    """
+    visible = actor.visible_datasets(dataset)
+    if visible is not None:
+        query = query.where(table.dataset.in_(visible))
+    if before:
+        query = query.where(table.id < before)
+    return ctx.db.rows(query.order_by(table.id.desc()).limit(limit))
 
 
 def missing_dataset(dataset: str) -> NotFound:

@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import INTERNAL
-from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version, diff, select_whole_builds
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, BUILD_EXAMPLE
-from merlin.db.values import load_json
+from merlin.db.values import load_json, read_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +74,8 @@ def recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[BuildView]:
     """Return builds, newest first; `before`: only ids below it. Raises NotFound."""
-    query, visible = select_whole_builds(), actor.visible_datasets(dataset)
-    if visible is not None:
-        query = query.where(BUILD.dataset.in_(visible))
-    if before:
-        query = query.where(BUILD.id < before)
-    rows = ctx.db.rows(query.order_by(BUILD.id.desc()).limit(limit))
-    return [BuildView(**_values(row)) for row in rows]
+    rows = newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit, before)
+    return [read_row(BuildView, row, version=_version(row)) for row in rows]
 
 
 def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
@@ -103,9 +97,10 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
         {"id": each["example_id"], **{name: each[name] for name in ("blob", "split", "tokens")}}
         for each in examples
     ]
-    return BuildDetails(
-        **_values(row),
-        system=row["system"],
+    return read_row(
+        BuildDetails,
+        row,
+        version=_version(row),
         manifest={**load_json(row["manifest"]), "examples": lines},
         examples=[
             BuildExample(**line, author=each["author"] or "")
@@ -124,20 +119,8 @@ def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     """Return what one build has that another has not. Raises NotFound."""
     one, other = get(ctx, actor, old), get(ctx, actor, new)
-    told = diff(one.manifest, other.manifest)
-    return BuildDiff(
-        old=one.version,
-        new=other.version,
-        added=list(told.added),
-        removed=list(told.removed),
-        changed=list(told.changed),
-        moved=list(told.moved),
-    )
+    return BuildDiff(old=one.version, new=other.version, **diff(one.manifest, other.manifest))
 
 
-def _values(row: Row) -> dict[str, Any]:
-    same = ("id", "dataset", "number", "digest", "folder", "train", "test")
-    return {name: row[name] for name in (*same, "train_tokens", "test_tokens")} | {
-        "version": build_version(row["dataset"], row["number"]),
-        "created_at": from_iso(row["created_at"]),
-    }
+def _version(row: Row) -> str | None:
+    return build_version(row["dataset"], row["number"])

@@ -23,22 +23,19 @@ from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
-from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
     Change,
     ChangeKind,
     ChangeRequest,
+    Changes,
     ChangeState,
     Conflict,
     Edit,
-    Editor,
     make_changes,
-    revert_subject,
-    telegram_editor,
 )
 from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import FileText, apply_pending_changes, is_behind
+from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
+from merlin.dataset.files import FileIndex, FileText, apply_pending_changes, is_behind
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user

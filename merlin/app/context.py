@@ -34,8 +34,7 @@ from merlin.db.database import Database
 from merlin.db.writer import Store
 from merlin.providers.payments import PaymentGateway, PolledGateway
 from merlin.training.launch_plan import Terms
-from merlin.training.policy import Caps
-from merlin.training.sunset import NamedModel
+from merlin.training.policy import Caps, NamedModel
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,17 +14,10 @@ from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.permissions import Permission
 from merlin.course.editing import CourseEdits
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import ChangeKind, Edit
+from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.example_yaml import (
-    free_example_id,
-    parse_example,
-    reword_example,
-    write_turns,
-)
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
+from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
+from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path

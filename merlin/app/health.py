@@ -27,11 +27,11 @@ from merlin.db.notices import ADMINS, Notice, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
-from merlin.training.job_store import Launches
 from merlin.training.jobs import JobState
+from merlin.training.launch_plan import Launches
 from merlin.training.models import Serving
 from merlin.training.policy import month_start
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import Promotions
 
 _WAITING_LETTERS = (OutgoingState.PENDING, OutgoingState.SENDING)
 

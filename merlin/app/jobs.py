@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import Select, fn
 
-from merlin.app import datasets
-from merlin.app.actor import Actor
+from merlin.app import models
+from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
-from merlin.app.pipeline import PipelineHistory
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
 from merlin.core.charts import read_losses
@@ -22,17 +21,18 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.tokens import count_epochs
+from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
-from merlin.db.values import load_json, load_time
-from merlin.training.job_store import Launches
+from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
-from merlin.training.launch_plan import LaunchPlanner
+from merlin.training.launch_plan import Launches
 from merlin.training.launch_plan import quote as quote_launch
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
 
+T = TypeVar("T", bound="JobView")
 MOST_EVENTS = 1000
 _FULL = 100
 
@@ -191,20 +191,15 @@ def recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[JobView]:
     """Return jobs, newest first; `before`: only ids below it. Raises NotFound."""
-    query, visible = _jobs(), actor.visible_datasets(dataset)
-    if visible is not None:
-        query = query.where(JOB.dataset.in_(visible))
-    if before:
-        query = query.where(JOB.id < before)
-    rows = ctx.db.rows(query.order_by(JOB.id.desc()).limit(limit))
-    return [JobView(**_values(row)) for row in rows]
+    rows = newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
+    return [_read(JobView, row) for row in rows]
 
 
 def newest(ctx: Context) -> dict[str, JobView]:
     """Return each dataset's newest job, for who judges by itself which of them are to be seen."""
     ids = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids)))
-    return {row["dataset"]: JobView(**_values(row)) for row in rows}
+    return {row["dataset"]: _read(JobView, row) for row in rows}
 
 
 def get(
@@ -224,8 +219,9 @@ def get(
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
         told = _events(ctx, job_id, events)
         checkpoints = _checkpoints(ctx, job_id)
-        return JobDetails(
-            **_values(row),
+        return _read(
+            JobDetails,
+            row,
             changes=_changes(ctx, job_id),
             events=told,
             checkpoints=checkpoints,
@@ -239,10 +235,10 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     Raises NotFound; Refused where there is no build, or its job exists already.
     """
     actor.require(Permission.LAUNCH, dataset)
-    verdict = PipelineHistory(ctx.db).newest(dataset)
+    verdict = VerdictHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    told = quote_launch(LaunchPlanner(Launches(ctx.db, ctx.clock), ctx.terms, ctx.clock), verdict)
+    told = quote_launch(Launches(ctx.db, ctx.clock, ctx.terms), verdict)
     recipe, why = told.order.recipe, told.refusal
     return QuoteView(
         dataset=dataset,
@@ -262,7 +258,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
 def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
     """Ask the daemon to train the newest build; it checks budget and sunsets. Raises NotFound."""
     actor.require(Permission.LAUNCH, dataset)
-    datasets.require_known(ctx, actor, dataset)
+    models.require_dataset(ctx, actor, dataset)
     asked = {"dataset": dataset}
     return submit_request(ctx, actor, RequestKind.LAUNCH, asked, f"dataset:{dataset}", once)
 
@@ -278,23 +274,17 @@ def _jobs() -> Select:
     return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
 
 
-_SAME = (
-    *("id", "dataset", "provider", "status", "attempt"),
-    *("trained_tokens", "estimate_micro", "currency", "error"),
-)
-
-
-def _values(row: Row) -> dict[str, Any]:
-    """Return the values of a `JobView` from a row of `_jobs`."""
-    return {name: row[name] for name in _SAME} | {
-        "build": build_version(row["dataset"], row["build_number"]),
-        "provider_job": row["provider_job_id"] or None,
-        "state": JobState(row["state"]),
-        "recipe": finite(load_json(row["recipe"])),
-        "model": row["model_id"],
-        "created_at": from_iso(row["created_at"]),
-        "updated_at": from_iso(row["updated_at"]),
-    }
+def _read(shape: type[T], row: Row, **more: object) -> T:
+    """Return a view of a row of `_jobs`."""
+    return read_row(
+        shape,
+        row,
+        build=build_version(row["dataset"], row["build_number"]),
+        provider_job=row["provider_job_id"] or None,
+        recipe=finite(load_json(row["recipe"])),
+        model=row["model_id"],
+        **more,
+    )
 
 
 def _changes(ctx: Context, job_id: int) -> list[JobChange]:
@@ -309,13 +299,7 @@ def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
     query = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id)
     newest_first = ctx.db.rows(query.order_by(JOB_EVENT.id.desc()).limit(limit))
     return [
-        JobEvent(
-            at=load_time(row["at"]),
-            level=row["level"],
-            message=row["message"],
-            kind=row["kind"],
-            data=finite(load_json(row["data"])),
-        )
+        read_row(JobEvent, row, data=finite(load_json(row["data"])))
         for row in reversed(newest_first)
     ]
 

@@ -1,30 +1,25 @@
-"""Tuned models and which one serves: list, compare, promote, pin, unpin, roll back, history."""
+"""Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from peewee import JOIN, Select
 
-from merlin.app import datasets
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, missing_dataset, newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.views import described, named
-from merlin.core.clock import from_iso
+from merlin.app.views import INTERNAL, described, named
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING
-from merlin.db.values import load_json
-from merlin.training.evaluate import Overlap
-from merlin.training.model_store import models as select_models
-from merlin.training.model_store import overlap_of
-from merlin.training.models import ModelState
-from merlin.training.promotion_store import Promotions
+from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.values import load_json, read_row
+from merlin.training.models import ModelState, Overlap, overlap_of, select_models
+from merlin.training.promote import Promotions, serving_rows
 
 __all__ = ["ModelState", "ModelView", "PromotionView", "Request", "Scores"]
 
@@ -100,33 +95,18 @@ def recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[ModelView]:
     """Return models, newest first; `before`: only ids below it. Raises NotFound."""
-    query, visible = _models(), actor.visible_datasets(dataset)
-    if visible is not None:
-        query = query.where(MODEL.dataset.in_(visible))
-    if before:
-        query = query.where(MODEL.id < before)
-    return [_model(row) for row in ctx.db.rows(query.order_by(MODEL.id.desc()).limit(limit))]
+    rows = newest_rows(ctx, actor, _models(), MODEL, dataset, limit, before)
+    return [_model(row) for row in rows]
 
 
 def history(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[PromotionView]:
     """Return promotions, newest first; `before`: only ids below it. Raises NotFound."""
-    query, visible = PROMOTION.select(), actor.visible_datasets(dataset)
-    if visible is not None:
-        query = query.where(PROMOTION.dataset.in_(visible))
-    if before:
-        query = query.where(PROMOTION.id < before)
-    rows = ctx.db.rows(query.order_by(PROMOTION.id.desc()).limit(limit))
+    rows = newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit, before)
     return [
-        PromotionView(
-            id=row["id"],
-            dataset=row["dataset"],
-            before=row["from_model"],
-            to=row["to_model"],
-            why=row["why"],
-            by=row["by_whom"],
-            at=from_iso(row["at"]),
+        read_row(
+            PromotionView, row, before=row["from_model"], to=row["to_model"], by=row["by_whom"]
         )
         for row in rows
     ]
@@ -240,7 +220,7 @@ def _submit(
     once: str = "",
 ) -> Request:
     actor.require(Permission.PROMOTE, dataset)
-    datasets.require_known(ctx, actor, dataset)
+    require_dataset(ctx, actor, dataset)
     return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
 
@@ -252,17 +232,65 @@ def _models() -> Select:
 
 
 def _model(row: Row) -> ModelView:
-    scores = {column.name: row[column.name] for column in _SCORES}
-    return ModelView(
-        id=row["id"],
+    return read_row(
+        ModelView,
+        row,
         model=row["model_id"],
-        dataset=row["dataset"],
-        provider=row["provider"],
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
-        state=ModelState(row["state"]),
         serves=row["since"] is not None,
-        evaluation=Scores(**scores) if row["questions"] is not None else None,
-        note=row["note"],
-        created_at=from_iso(row["created_at"]),
+        evaluation=read_row(Scores, row) if row["questions"] is not None else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingView:
+    """The model that answers for a dataset."""
+
+    model: str
+    provider: str
+    build: str | None
+    build_id: int = field(metadata=INTERNAL)
+    since: datetime
+    # The newest one of the line that a promotion has considered.
+    position: int = field(metadata=INTERNAL)
+    pinned: bool
+
+
+def dataset_names(
+    ctx: Context, actor: Actor, permission: Permission = Permission.WATCH
+) -> list[str]:
+    """Return the known datasets in which the actor has a permission, by name."""
+    on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+    checked = VERDICT.select(VERDICT.dataset).where(on_line).distinct()
+    known = {row["dataset"] for row in ctx.db.rows(checked)}
+    known |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
+    return sorted(name for name in known if actor.may(permission, name))
+
+
+def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
+    """Raise NotFound for a dataset that was never seen.
+
+    Not for the operator: where no daemon runs a command reads the repository first, and what
+    the daemon does refuses.
+    """
+    if not actor.is_operator and dataset not in dataset_names(ctx, actor):
+        raise missing_dataset(dataset)
+
+
+def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
+    """Return what serves each dataset that the actor may watch."""
+    rows = ctx.db.rows(serving_rows())
+    return {
+        row["dataset"]: _serving(row) for row in rows if actor.may(Permission.WATCH, row["dataset"])
+    }
+
+
+def _serving(row: Row) -> ServingView:
+    return read_row(
+        ServingView,
+        row,
+        model=row["model_id"],
+        build=build_version(row["dataset"], row["build_number"]),
+        pinned=bool(row["is_pinned"]),
     )

@@ -16,7 +16,7 @@ from peewee import fn
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, utc_now
-from merlin.dataset.changes import telegram_editor
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
 from merlin.db.database import CHUNK, Database, Row, lock_known_user, transaction

@@ -17,11 +17,10 @@ from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import Editor
+from merlin.dataset.commit_message import Editor
 from merlin.dataset.example import Example
 from merlin.dataset.proposals import (
     MOST_LETTERS,
-    Approval,
     Draft,
     Proposal,
     Proposals,
@@ -161,8 +160,8 @@ def approve(
     if example is None:
         raise Refused("broken", "change-not-good")
     draft = replace(origin, question=example.question, answer=example.answer)
-    approval = Approval(draft, editor, actor.user_id, example.tags)
-    Proposals(ctx.db, ctx.clock).approve(proposal_id, approval)
+    rows = Proposals(ctx.db, ctx.clock)
+    rows.approve(proposal_id, draft, editor, actor.user_id, example.tags)
 
 
 def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:

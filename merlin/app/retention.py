@@ -24,9 +24,8 @@ from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
 from merlin.training.jobs import FINAL
-from merlin.training.model_store import Models, models
-from merlin.training.models import ModelState, model_of
-from merlin.training.removal import OldFiles, OldModel
+from merlin.training.launch import OldFiles, OldModel
+from merlin.training.models import Models, ModelState, model_of, select_models
 
 AT_ONCE = 500
 # What was used counts in its month; two of them are safe in every time zone.
@@ -154,7 +153,7 @@ class RemovableFiles:
 
         One that is listed by its provider later on is good again.
         """
-        asked = models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
+        asked = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
         row = self.db.row(self.db.locked(asked))
         if row is None:
             return False

@@ -8,15 +8,14 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.app import datasets, jobs, verdicts
+from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
+from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
 from merlin.core.permissions import Permission
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import DatasetCard
+from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST, Table
@@ -65,7 +64,7 @@ def status(ctx: Context, actor: Actor) -> Status:
     """Return how the pipeline stands, as of one moment."""
     with ctx.db.snapshot():
         said, trained = verdicts.newest(ctx), jobs.newest(ctx)
-        serving = datasets.serving(ctx, actor)
+        serving = models.serving_models(ctx, actor)
         return Status(
             datasets={
                 name: DatasetStatus(said.get(name), serving.get(name), trained.get(name))

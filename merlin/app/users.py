@@ -16,7 +16,7 @@ from merlin.account.accounts import Accounts, check_name, hash_new_password, is_
 from merlin.account.api_keys import ApiKey, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
-from merlin.app import datasets
+from merlin.app import models
 from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
@@ -27,7 +27,7 @@ from merlin.billing.quota import Gift, Given, Left, Quotas
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, person_reference
 from merlin.db.notices import Notices
 
@@ -160,7 +160,7 @@ def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
     if not actor.may(Permission.USERS):
         return []
     files = {each.name for each in FileIndex(ctx.db).datasets()}
-    return sorted(files.union(datasets.names(ctx, actor)))
+    return sorted(files.union(models.dataset_names(ctx, actor)))
 
 
 def grant_role(

@@ -16,14 +16,15 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.clock import from_iso
 from merlin.dataset.builds import build_version
-from merlin.dataset.changes import ChangeState, parse_subject
-from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.verdicts import VerdictStatus, select_verdicts
+from merlin.dataset.changes import ChangeState
+from merlin.dataset.commit_message import parse_subject
+from merlin.dataset.finding import Finding
+from merlin.dataset.verdicts import VerdictStatus, finding_from_row, select_verdicts
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
-from merlin.db.values import load_json
-from merlin.training.model_store import models, overlap_of
-from merlin.training.promotion_store import serving_rows
+from merlin.db.values import read_row
+from merlin.training.models import overlap_of, select_models
+from merlin.training.promote import serving_rows
 
 __all__ = ["EditorNews", "EditorNewsFeed", "Finding", "Score", "VerdictStatus", "VerdictView"]
 
@@ -124,21 +125,13 @@ def _views(ctx: Context, query: Select) -> list[VerdictView]:
 
 
 def _view(row: Row) -> VerdictView:
-    return VerdictView(
-        id=row["id"],
+    return read_row(
+        VerdictView,
+        row,
         commit=row["commit_sha"],
-        dataset=row["dataset"],
-        position=row["position"],
         verdict=VerdictStatus(row["word"]),
-        subject=row["subject"],
-        author=row["author"],
-        committed_at=from_iso(row["committed_at"]),
-        seen_at=from_iso(row["seen_at"]),
-        updated_at=from_iso(row["updated_at"]),
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
-        reason=row["reason"],
-        arguments=load_json(row["arguments"]),
     )
 
 
@@ -150,15 +143,7 @@ def _first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
     found: dict[int, list[Finding]] = {}
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
-        finding = Finding(
-            path=row["path"],
-            line=row["line"],
-            column=row["col"],
-            rule=row["rule"],
-            severity=Severity(row["severity"]),
-            arguments=load_json(row["arguments"]),
-        )
-        found.setdefault(row["verdict_id"], []).append(finding)
+        found.setdefault(row["verdict_id"], []).append(finding_from_row(row))
     return found
 
 
@@ -302,18 +287,14 @@ class EditorNewsFeed:
     def _news(self, row: Row) -> EditorNews:
         word = VerdictStatus(row["word"])
         now, before = self._scores(row) if word is VerdictStatus.SERVING else (None, None)
-        return EditorNews(
-            change_id=row["change_id"],
+        return read_row(
+            EditorNews,
+            row,
             by=row["by_whom"],
-            dataset=row["dataset"],
-            subject=row["subject"],
             commit=row["commit_sha"],
-            word=word,
             version=build_version(row["dataset"], row["number"]),
             now=now,
             before=before,
-            reason=row["reason"],
-            arguments=load_json(row["arguments"]),
         )
 
     def _scores(self, row: Row) -> tuple[Score | None, Score | None]:
@@ -321,7 +302,7 @@ class EditorNewsFeed:
 
         Those of the one before only where both were asked the same questions.
         """
-        model = self.db.row(models().where(MODEL.job_id == row["job_id"]))
+        model = self.db.row(select_models().where(MODEL.job_id == row["job_id"]))
         if model is None:
             return None, None
         switched = PROMOTION.select(PROMOTION.from_model).where(
@@ -329,7 +310,7 @@ class EditorNewsFeed:
         )
         before = self.db.value(switched.order_by(PROMOTION.id.desc()))
         mine = (MODEL.dataset == row["dataset"]) & (MODEL.model_id == before)
-        old = self.db.row(models().where(mine).order_by(MODEL.id.desc())) if before else None
+        old = self.db.row(select_models().where(mine).order_by(MODEL.id.desc())) if before else None
         if old is None or not overlap_of(self.db, model["build_id"], old["build_id"]).is_same:
             return self._score(model), None
         return self._score(model), self._score(old)

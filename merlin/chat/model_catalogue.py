@@ -29,10 +29,18 @@ from merlin.db.database import Database, Parameter, Prepared, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
-from merlin.training.evaluate import Evaluation, Overlap
-from merlin.training.model_store import models, overlap_of, proof_of
-from merlin.training.models import Model, ModelState, Serving, model_of
-from merlin.training.promotion_store import serving_of, serving_rows
+from merlin.training.models import (
+    Evaluation,
+    Model,
+    ModelState,
+    Overlap,
+    Serving,
+    model_of,
+    overlap_of,
+    proof_of,
+    select_models,
+)
+from merlin.training.promote import serving_of, serving_rows
 
 FEW = 3
 
@@ -226,7 +234,10 @@ _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
 _OF = Prepared(serving_rows().where(SERVING.dataset == Parameter("dataset")).limit(1))
 _MODEL = Prepared(
-    models().where(MODEL.model_id == Parameter("model_id")).order_by(MODEL.id.desc()).limit(1)
+    select_models()
+    .where(MODEL.model_id == Parameter("model_id"))
+    .order_by(MODEL.id.desc())
+    .limit(1)
 )
 _BUILD = Prepared(BUILD.select().where(BUILD.id == Parameter("id")).limit(1))
 
@@ -253,7 +264,7 @@ class ModelCatalogue:
             (PROMOTION.dataset == dataset) & (PROMOTION.to_model == MODEL.model_id)
         )
         good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
-        others = models().where(good & MODEL.id.not_in(now))
+        others = select_models().where(good & MODEL.id.not_in(now))
         found = self.db.rows(others.select_extend(last.alias("last_at")))
         served = [row for row in found if row["last_at"] is not None]
         served.sort(key=lambda row: -int(row["last_at"]))

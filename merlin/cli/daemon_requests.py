@@ -21,8 +21,8 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon.requests import KINDS, serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Change, ChangeState, Edit, local_editor
+from merlin.dataset.changes import Change, Changes, ChangeState, Edit
+from merlin.dataset.commit_message import local_editor
 from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import datasets
+from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.cli import sentence
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
@@ -203,7 +203,7 @@ def _default(config: Config) -> _Good:
     """Compare the default dataset with what was seen in the repository, once something was."""
     try:
         with reading_context(config) as ctx:
-            seen = datasets.names(ctx, Actor.operator())
+            seen = models.dataset_names(ctx, Actor.operator())
     except NotFound:
         seen = []
     told = {"dataset": config.datasets.default, "known": ", ".join(seen)}

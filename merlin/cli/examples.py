@@ -24,7 +24,7 @@ from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import print_json, print_message, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.dataset.example_yaml import write_turns
+from merlin.dataset.example import write_turns
 
 if TYPE_CHECKING:
     from merlin.app.changes import PreviewView
@@ -102,7 +102,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
     from merlin.dataset.changes import Edit
-    from merlin.dataset.example_yaml import reword_example
+    from merlin.dataset.example import reword_example
 
     words = [question, answer, tag or None]
     has_words = any(each is not None for each in words)
@@ -165,7 +165,7 @@ def find(
     """Find examples that say all these words; a word may be a part of one."""
     from merlin.app import examples
     from merlin.app.actor import Actor
-    from merlin.dataset.example_yaml import question_preview
+    from merlin.dataset.example import question_preview
     from merlin.wiring.context import reading_context
 
     with reading_context(configuration(config)) as ctx:

@@ -158,7 +158,7 @@ def _ask_model(
     from merlin.chat.model_catalogue import ModelCatalogue
     from merlin.core.messages import Message
     from merlin.training.models import ModelState
-    from merlin.training.promotion_store import Promotions
+    from merlin.training.promote import Promotions
     from merlin.wiring.context import reading_context
     from merlin.wiring.daemon import asker
 

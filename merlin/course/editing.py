@@ -1,7 +1,11 @@
 """Teaching: what a teacher does to a course, as edits of its files that become one commit.
 
 course.yaml says which materials there are; a text lies in a file of its own, which comes and
-goes with its material.
+goes with its material. In course.yaml what editors change is written anew, every other line stays.
+
+    text -> value (a dict as the schema `course` takes it) -> the value as wanted -> text
+
+Values here are as they stand in the file: a language that is not given is not there.
 """
 
 from __future__ import annotations
@@ -15,12 +19,16 @@ from typing import Any
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material, match_materials
-from merlin.dataset import changes
+from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit
-from merlin.dataset.course_writing import edit_course, parse_course
 from merlin.dataset.files import FileText
+from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
+from merlin.dataset.schema import validate_file
 from merlin.dataset.spec import MaterialSpec, course_spec
+from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
+from merlin.dataset.yaml_reader import read_yaml
+from merlin.dataset.yaml_values import format_document
 
 CARD = ("semester", "name", "description", "active", "teachers")
 
@@ -101,7 +109,7 @@ class CourseFiles:
         wanted = copy.deepcopy(self.value)
         for key, value in values.items():
             wanted.pop(key, None) if value is None else wanted.update({key: value})
-        return self._proposed(wanted, (), changes.COURSE)
+        return self._proposed(wanted, (), commit_message.COURSE)
 
     def added(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
@@ -113,7 +121,7 @@ class CourseFiles:
             texts.append(Edit(path, None, _ended(draft.text)))
         materials.insert(place, _entry(draft, path))
         return self._proposed(
-            wanted, texts, changes.material_subject("Add", draft.kind, draft.lesson)
+            wanted, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
         )
 
     def changed(self, place: int, draft: MaterialDraft) -> CourseEdits:
@@ -124,7 +132,7 @@ class CourseFiles:
         at = place if draft.place is None else min(draft.place, len(wanted["materials"]))
         wanted["materials"].insert(at, _entry(draft, path))
         return self._proposed(
-            wanted, texts, changes.material_subject("Edit", draft.kind, draft.lesson)
+            wanted, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
         )
 
     def dropped(self, place: int) -> CourseEdits:
@@ -134,7 +142,7 @@ class CourseFiles:
         del wanted["materials"][place]
         texts = self._removed(old.text) if old.text and self._is_alone(place) else []
         return self._proposed(
-            wanted, texts, changes.material_subject("Remove", old.kind, old.lesson)
+            wanted, texts, commit_message.material_subject("Remove", old.kind, old.lesson)
         )
 
     def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> CourseEdits:
@@ -211,3 +219,60 @@ def _ended(text: str) -> str:
 def _digest(value: object) -> str:
     said = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(said.encode()).hexdigest()[:20]
+
+
+_COURSE = "course"
+_ORDER = (
+    *("semester", "name", "description", "active", "teachers", "materials"),
+    *("lesson", "type", "title", "text", "file_url"),
+    *("ru", "en"),
+)
+
+Course = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EditedCourse:
+    """A course.yaml as it shall be; `is_whole`: all of it had to be written anew.
+
+    Then comments and the form that editors had chosen are lost, which they must be told.
+    """
+
+    text: str
+    is_whole: bool = False
+
+
+def parse_course(text: str | None) -> dict[str, Any]:
+    """Return what a course.yaml says. Raises Refused for one with errors, which git alone mends."""
+    node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
+    value, findings = ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
+    if findings:
+        first = {"key": f"finding-{findings[0].rule}", "arguments": findings[0].arguments}
+        told = {"line": findings[0].line, "reason": first}
+        raise Refused("course.yaml is broken", "course-broken", **told)
+    course: dict[str, Any] = value
+    return course
+
+
+def edit_course(text: str, wanted: Course) -> EditedCourse:
+    """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one."""
+    if is_same(parse_course(text), wanted):
+        return EditedCourse(text)
+    found = edit_yaml(_COURSE, text, wanted, _ORDER)
+    if found is not None:
+        return EditedCourse(found)
+    whole = write_course(wanted)
+    if not is_same(read_value(_COURSE, whole), wanted):
+        raise Refused("these words cannot be written", "course-unwritable")
+    return EditedCourse(whole, is_whole=True)
+
+
+def write_course(value: Course) -> str:
+    """Return a whole course.yaml in the one form that Merlin gives it."""
+    return format_document(_ordered(value))
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _ordered(value[key]) for key in _ORDER if key in value}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value

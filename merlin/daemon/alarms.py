@@ -12,11 +12,10 @@ from datetime import date, datetime, timedelta
 
 from merlin.daemon.services import DaemonServices
 from merlin.db.notices import ADMINS, Notices
-from merlin.training.job_store import Jobs
-from merlin.training.jobs import Job, JobState, is_known
+from merlin.training.jobs import Job, Jobs, JobState, is_known
 from merlin.training.models import Model, ModelState, Serving
-from merlin.training.promotion_store import Promotions
-from merlin.training.sunset import NamedModel, sunset_warnings
+from merlin.training.policy import NamedModel, sunset_warnings
+from merlin.training.promote import Promotions
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).
 SILENT = timedelta(minutes=5)
@@ -54,7 +53,7 @@ def warn_of_sunsets(services: DaemonServices) -> None:
     """Tell the admins in time of models that hear or see for the bot and will go dark."""
 
     def sunset(model: NamedModel) -> date | None:
-        terms = services.planner.terms.get(model.provider)
+        terms = services.launches.terms.get(model.provider)
         return terms.sunset(model.model_id) if terms else None
 
     for each in sunset_warnings(services.named_models, sunset, services.clock().date()):

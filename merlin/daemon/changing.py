@@ -15,10 +15,9 @@ from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Batch, BatchResult, Change, Conflict, parse_subject
-from merlin.dataset.commit_batch import CommitSettings, commit_changes
-from merlin.dataset.commit_writer import GitBranch
+from merlin.dataset.changes import Batch, BatchResult, Change, Changes, Conflict
+from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_message import parse_subject
 from merlin.db.database import Database
 from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from merlin.app.pipeline import PipelineHistory
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
+from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.training.job_store import Jobs
-from merlin.training.jobs import JobState, advance
+from merlin.training.jobs import Jobs, JobState, advance
 from merlin.training.launch_plan import launch_by_hand
-from merlin.training.promote import Candidate, promote_by_hand, roll_back
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import Candidate, Promotions, promote_by_hand, roll_back
 
 log = get_logger(__name__)
 
@@ -107,18 +105,18 @@ def _counted(services: DaemonServices, request: Request) -> Result:
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
-    verdict = PipelineHistory(services.db).newest(
+    verdict = VerdictHistory(services.db).newest(
         _argument(request, "dataset"), _argument(request, "commit") or None
     )
     if verdict.build_id is None:
         raise Refused(f"{verdict.dataset} is {verdict.word}", "build-none", dataset=verdict.dataset)
-    build = services.planner.rows.build(verdict.build_id)
+    build = services.launches.build(verdict.build_id)
     return {"build": build.version, "commit": verdict.commit, "verdict": verdict.word.value}
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:
-    verdict = PipelineHistory(services.db).newest(_argument(request, "dataset"))
-    job = launch_by_hand(services.planner, verdict)
+    verdict = VerdictHistory(services.db).newest(_argument(request, "dataset"))
+    job = launch_by_hand(services.launches, verdict)
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 

@@ -14,7 +14,7 @@ from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
-from merlin.training.removal import OldFiles, OldModel, remove_files, remove_model
+from merlin.training.launch import OldFiles, OldModel, remove_files, remove_model
 
 log = get_logger(__name__)
 Old = TypeVar("Old", OldFiles, OldModel)

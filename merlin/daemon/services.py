@@ -11,9 +11,9 @@ from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.gather import BuildSettings
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import ModelList
+from merlin.training.jobs import Poller
 from merlin.training.launch import Launcher
-from merlin.training.launch_plan import LaunchPlanner
-from merlin.training.poll import Poller
+from merlin.training.launch_plan import Launches
 from merlin.training.prove import Evaluator, ModelInventory
 
 
@@ -35,7 +35,7 @@ class DaemonServices(Context):
     """
 
     build_settings: BuildSettings
-    planner: LaunchPlanner
+    launches: Launches
     launchers: Mapping[str, Launcher]
     pollers: Mapping[str, Poller]
     evaluator: Evaluator

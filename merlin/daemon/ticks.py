@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.pipeline import PipelineHistory
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
@@ -23,24 +22,20 @@ from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import sync_files
+from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import DroppedCommits, Outcome, gather, restore_build
-from merlin.dataset.verdicts import VerdictStatus
+from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices, notify_failing_steps
 from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
-from merlin.training.evaluate import Evaluation
-from merlin.training.job_store import Jobs
-from merlin.training.jobs import FORBIDDEN, Job, JobState
+from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, keep_diary, look
 from merlin.training.launch import Launcher, carry, wait
 from merlin.training.launch_plan import launch_waiting
-from merlin.training.poll import keep_diary, look
-from merlin.training.promote import promote_newest
-from merlin.training.promotion_store import Promotions
+from merlin.training.models import Evaluation, proof_of
+from merlin.training.policy import warning_due
+from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
-from merlin.training.sunset import warning_due
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
@@ -134,7 +129,7 @@ def _tell_findings(services: DaemonServices, commit: Commit, outcome: Outcome) -
 
 def launch(services: DaemonServices) -> bool:
     """Decide what is launched now, and carry every launching job on."""
-    begun = launch_waiting(services.planner)
+    begun = launch_waiting(services.launches)
     moved = bool(begun)
     for job in Jobs(services.db).open_jobs():
         if job.state is JobState.LAUNCHING and _is_due(services, job):
@@ -159,8 +154,8 @@ def _carry(services: DaemonServices, job: Job) -> bool:
 
 def _carried(services: DaemonServices, launcher: Launcher, job: Job) -> Job:
     """Carry one launch; what is wrong with its build is no trouble of the others."""
-    build = services.planner.rows.build(job.build_id)
-    commit = PipelineHistory(services.db).commit_of(job.job_id)
+    build = services.launches.build(job.build_id)
+    commit = VerdictHistory(services.db).commit_of(job.job_id)
     now = services.clock()
     try:
         return carry(
@@ -224,7 +219,7 @@ def promote(services: DaemonServices) -> bool:
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
-            "proof": _proof(services.evaluator.rows.proof(model.model_row)),
+            "proof": _proof(proof_of(services.db, model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", told, once=once)
@@ -266,13 +261,13 @@ class NoteWriter:
     def _write(self, failures: list[SourceError]) -> int:
         """Write the notes that can be written; return how many, add why others could not be."""
         count = 0
-        for commit, words in PipelineHistory(self._services.db).unnoted():
+        for commit, words in VerdictHistory(self._services.db).unnoted():
             try:
                 self._services.build_settings.source.note(commit, words)
             except SourceError as failure:
                 failures.append(failure)
                 continue
-            PipelineHistory(self._services.db).noted(commit, words)
+            VerdictHistory(self._services.db).noted(commit, words)
             count += 1
         return count
 
@@ -296,9 +291,9 @@ def watch(services: DaemonServices) -> bool:
     warn_of_sunsets(services)
     today = services.clock().date()
     for dataset, serving in Promotions(services.db).serving().items():
-        recipe = services.planner.rows.build(serving.model.build_id).manifest["recipe"]
+        recipe = services.launches.build(serving.model.build_id).manifest["recipe"]
         base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
-        terms = services.planner.terms.get(serving.model.provider)
+        terms = services.launches.terms.get(serving.model.provider)
         ends = terms.sunset(base) if terms else None
         step = warning_due(ends, today) if ends else None
         if ends is not None and step is not None:

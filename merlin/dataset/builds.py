@@ -26,7 +26,6 @@ from typing import Any
 
 from peewee import Select
 
-from merlin.core.clock import from_iso
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
@@ -37,35 +36,25 @@ from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.tokens import count_messages
 from merlin.db.database import Row
 from merlin.db.tables import BUILD
-from merlin.db.values import load_json
+from merlin.db.values import read_row
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """Example ids by what became of them, each tuple ordered.
+def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what leads from manifest `old` (None: no build before) to `new`, as example ids.
 
-    `changed` have other words, `moved` the same words on the other side of the split.
+    They are added, removed, changed (other words), or moved (the same words on the other side of
+    the split); each list is ordered.
     """
-
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    moved: tuple[str, ...]
-
-
-def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Diff:
-    """Return what leads from manifest `old` to manifest `new`; None: there was no build before."""
     before = {each["id"]: each for each in old["examples"]} if old else {}
     after = {each["id"]: each for each in new["examples"]}
     both = sorted(before.keys() & after.keys())
-    changed = [name for name in both if before[name]["blob"] != after[name]["blob"]]
-    same = [name for name in both if name not in set(changed)]
-    return Diff(
-        added=tuple(sorted(after.keys() - before.keys())),
-        removed=tuple(sorted(before.keys() - after.keys())),
-        changed=tuple(changed),
-        moved=tuple(name for name in same if before[name]["split"] != after[name]["split"]),
-    )
+    same = [name for name in both if before[name]["blob"] == after[name]["blob"]]
+    return {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(set(both) - set(same)),
+        "moved": [name for name in same if before[name]["split"] != after[name]["split"]],
+    }
 
 
 def jsonl_line(example: Example, system: str) -> bytes:
@@ -210,20 +199,7 @@ def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, st
 
 def build_from_row(row: Row) -> Build:
     """Return the build of a row of the table build."""
-    return Build(
-        build_id=row["id"],
-        dataset=row["dataset"],
-        number=row["number"],
-        digest=row["digest"],
-        folder=row["folder"],
-        system=row["system"],
-        train=row["train"],
-        test=row["test"],
-        train_tokens=row["train_tokens"],
-        test_tokens=row["test_tokens"],
-        created_at=from_iso(row["created_at"]),
-        manifest=load_json(row["manifest"]),
-    )
+    return read_row(Build, row, build_id=row["id"])
 
 
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"

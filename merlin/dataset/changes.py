@@ -7,16 +7,10 @@
 Changes of one batch become one commit, all of them or none; a change alone is a batch of one. The
 batch's id stands in the commit (`Merlin-Id`), so that whoever is in doubt whether it was made
 asks the branch. The database holds changes; the daemon alone makes commits of them.
-
-An editor's name and e-mail are kept to an allow-list of letters: nobody's name can begin a new
-line, a trailer or an option of git. A commit's subject is English, as in any log; readers of
-other languages see it translated (`parse_subject`).
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,132 +18,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from merlin.core.errors import Refused
-from merlin.core.i18n import text
+from peewee import fn
+
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.errors import NotFound, Refused
 from merlin.dataset import layout
+from merlin.dataset.commit_message import Editor, clean_subject, file_subject
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS, Limits
-
-MAX_NAME = 80
-_MARKS = " .'-"
-_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}")
-_NOT_MAILBOX = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Editor:
-    """A name of letters, digits and blanks, and an e-mail address; made by the functions below."""
-
-    name: str
-    email: str
-
-    @property
-    def line(self) -> str:
-        """Return both as git writes them: `Name <address>`."""
-        return f"{self.name} <{self.email}>"
-
-
-def telegram_editor(user_id: int, shown_name: str) -> Editor:
-    """Return the editor that a Telegram user is; the address leads nowhere by design (RFC 2606)."""
-    return Editor(_name(shown_name) or f"user {user_id}", f"{user_id}@telegram.invalid")
-
-
-def local_editor(login: str, name: str = "", email: str = "") -> Editor:
-    """Return the editor at this machine's keyboard: what their git says, else their login."""
-    mailbox = _NOT_MAILBOX.sub("-", login).strip("-._") or "somebody"
-    is_address = _EMAIL.fullmatch(email) is not None
-    return Editor(
-        _name(name) or _name(login) or mailbox, email if is_address else f"{mailbox}@cli.invalid"
-    )
-
-
-def _name(shown: str) -> str:
-    """Return what of a name may stand in a commit: letters, digits, marks between them."""
-    composed = unicodedata.normalize("NFC", shown)
-    kept = "".join(letter if _is_fine(letter) else " " for letter in composed)
-    name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
-    while name and unicodedata.category(name[0])[0] == "M":
-        name = name[1:].lstrip(_MARKS)
-    return name
-
-
-def _is_fine(letter: str) -> bool:
-    return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
-
-
-COURSE = "Edit the course"
-LONGEST = 200  # letters of a line that is written here
-_REVERT = "Revert: "
-# What a dataset has beside its examples; "Add examples" is somebody's own words.
-_PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
-_LINES: Mapping[str, re.Pattern[str]] = {
-    "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
-    "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
-    "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
-    "subject-import": re.compile(r"Import (?P<count>\d{1,9}) examples? into (?P<dataset>\S+)"),
-    "subject-course": re.compile(COURSE),
-    "subject-material-add": re.compile(r"Add (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
-    "subject-material-edit": re.compile(r"Edit (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
-    "subject-material-remove": re.compile(
-        r"Remove (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"
-    ),
-    "subject-file-add": re.compile(rf"Add {_PATH}"),
-    "subject-file-edit": re.compile(rf"Edit {_PATH}"),
-    "subject-file-delete": re.compile(rf"Delete {_PATH}"),
-}
-
-
-def file_subject(verb: str, path: str) -> str:
-    """Return the line for one file: "Add example face/fixation"; `verb` as `ChangeKind` has it."""
-    if path.startswith(EXAMPLES):
-        return f"{verb.title()} example {path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
-    return f"{verb.title()} {path}"
-
-
-def import_subject(count: int, dataset: str) -> str:
-    """Return the line for an import: "Import 2 examples into trial"."""
-    return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
-
-
-def revert_subject(line: str) -> str:
-    """Return the line for a commit that takes another one back."""
-    return f"{_REVERT}{line}"
-
-
-def material_subject(verb: str, kind: str, lesson: int) -> str:
-    """Return the line for a material of a course: "Add lecture 3"."""
-    return f"{verb} {kind} {lesson}"
-
-
-def parse_subject(line: str) -> Mapping[str, Any] | str:
-    """Return a line as a text with its arguments; as it is where it was not written here."""
-    if len(line) > LONGEST:  # anybody may push a commit with any line
-        return line
-    if line.startswith(_REVERT):
-        inner = parse_subject(line.removeprefix(_REVERT))
-        return {"key": "subject-undoing", "arguments": {"subject": inner}}
-    for key, pattern in _LINES.items():
-        found = pattern.fullmatch(line)
-        if found is not None:
-            return {"key": key, "arguments": _arguments(found.groupdict())}
-    return line
-
-
-def format_subject(line: str, language: str) -> str:
-    """Return a line as a person reads it."""
-    told = parse_subject(line)
-    return told if isinstance(told, str) else text(language, str(told["key"]), **told["arguments"])
-
-
-def _arguments(found: Mapping[str, str]) -> dict[str, object]:
-    told: dict[str, object] = dict(found)
-    if "count" in told:
-        told["count"] = int(found["count"])
-    if "kind" in told:
-        lesson = {"lesson": found["lesson"]}
-        told = {"material": {"key": f"page-lesson-{told['kind']}", "arguments": lesson}}
-    return told
-
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import CHANGE
+from merlin.db.values import decrypt, dump_json, read_row, storable_text
+from merlin.git.source import blob_id
 
 MOST_AT_ONCE = 10_000
 # git's own recursion ends the process for a path of a thousand times that.
@@ -239,10 +119,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch: its commit, or what stands in the way by change id."""
+    """What became of a batch: its commit, or what stands in the way by change id.
 
-    commit: str | None
+    `is_there`: the commit stood on the branch already.
+    """
+
+    commit: str | None = None
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
+    is_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +222,260 @@ def is_writable_path(inside: str) -> bool:
     return is_short and all(layout.is_valid_name(step) for step in steps)
 
 
-def clean_subject(words: str) -> str:
-    """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
-    return shorten(" ".join(words.split()), LONGEST)
+UNREADABLE = "change-unreadable"
+_GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
+_FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
+
+
+class Changes:
+    """Edits from the moment they are wanted to the commit that holds them."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def put(self, changes: Sequence[Change]) -> None:
+        """Store the changes of one batch; those that are stored already stay as they are."""
+        self.db.add_missing(CHANGE, (self._row(each) for each in changes))
+        self.db.bump()
+
+    def _row(self, change: Change) -> Row:
+        return {
+            "change_id": change.change_id,
+            "batch": change.batch,
+            "dataset": change.dataset,
+            "kind": change.kind.value,
+            "path": change.path,
+            "before_blob": change.before,
+            "text": self._encrypt(change.text),
+            "editor_name": change.editor.name,
+            "editor_email": change.editor.email,
+            "subject": storable_text(change.subject),
+            "by_whom": change.by,
+            "state": ChangeState.WAITING.value,
+            "reason": "",
+            "arguments": dump_json({}),
+            "commit_sha": None,
+            "theirs": None,
+            "theirs_blob": None,
+            "told_word": "",
+            # Of a batch one row is told of, and only where somebody can be told.
+            "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "left_blob": None,
+            "refusals": 0,
+            "created_at": iso(change.created_at),
+            "updated_at": iso(change.created_at),
+        }
+
+    def get(self, change_id: str) -> Change:
+        """Return the change. Raises NotFound."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None:
+            raise NotFound(f"no change {change_id}", "change-unknown", change=change_id)
+        return self._change(row)
+
+    def of_batch(self, batch_id: str) -> list[Change]:
+        """Return the changes of one batch, in the order in which they were asked for."""
+        mine = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
+
+    def pending(self, dataset: str) -> list[Change]:
+        """Return the changes of a dataset that are to become commits, oldest first."""
+        goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def committed(self, dataset: str, since: datetime) -> list[Change]:
+        """Return the changes of a dataset that became commits since then, oldest first."""
+        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
+        """Return the first change of each batch, newest first, of one person or of all (None)."""
+        query = CHANGE.select().where(CHANGE.change_id == CHANGE.batch)
+        if by is not None:
+            query = query.where(CHANGE.by_whom == by)
+        if before:
+            place = CHANGE.select(CHANGE.id).where(CHANGE.change_id == before)
+            query = query.where(CHANGE.id < place)
+        rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
+        return [self._change(row) for row in rows]
+
+    def count_open(self, by: str) -> int:
+        """Return how many batches of a person wait or stand in conflict."""
+        is_open = CHANGE.state.in_([state.value for state in OPEN])
+        count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
+        return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
+
+    def of_commit(self, by: str, mark: str) -> list[Change]:
+        """Return the changes of a person that became the commit whose id begins so, in order."""
+        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
+        mine = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
+
+    @transaction
+    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
+        """Send a conflict's batch again, this change with another text over `before`.
+
+        A batch with further conflicts waits for those. False when it stands in no conflict.
+        """
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None or row["state"] != ChangeState.CONFLICT:
+            return False
+        kind = Edit(row["path"], before, text).kind
+        solved = {"kind": kind.value, "before_blob": before, "text": self._encrypt(text)}
+        is_this = CHANGE.change_id == change_id
+        nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
+        self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
+        mine = CHANGE.batch == row["batch"]
+        if self.db.row(CHANGE.select(CHANGE.id).where(mine & (CHANGE.reason != ""))) is None:
+            self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
+        self.db.bump()
+        return True
+
+    @transaction
+    def give_up(self, change_id: str) -> bool:
+        """Take back the batch of a change that waits, is parked or stands in conflict.
+
+        False when too late.
+        """
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        state = ChangeState(row["state"]) if row else ChangeState.REFUSED
+        if row is None or state not in _GIVEN_UP_FROM:
+            return False
+        return self._refuse(row["batch"], state, "change-given-up", {})
+
+    @transaction
+    def retry(self, change_id: str) -> bool:
+        """Let the batch of a parked change wait again; False when it is not parked."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dump_json({})}
+        return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
+
+    def claim(self) -> Batch | None:
+        """Take the oldest waiting batch, or None. Looking alone writes nothing."""
+        oldest = CHANGE.select(CHANGE.batch).where(CHANGE.state == ChangeState.WAITING.value)
+        while (batch_id := self.db.value(oldest.order_by(CHANGE.id))) is not None:
+            batch = self._claim(str(batch_id))
+            if batch is not None:
+                return batch
+        return None
+
+    @transaction
+    def _claim(self, batch_id: str) -> Batch | None:
+        """Take this batch; None when somebody else did, or when it cannot be read any more."""
+        taken = {"state": ChangeState.WORKING.value}
+        if not self._move(batch_id, ChangeState.WAITING, taken):
+            return None
+        changes = tuple(self.of_batch(batch_id))
+        if any(each.reason == UNREADABLE for each in changes):
+            self._refuse(batch_id, ChangeState.WORKING, UNREADABLE, {})
+            return None
+        return Batch(batch_id, changes)
+
+    @transaction
+    def settle(self, batch: Batch, landed: BatchResult) -> None:
+        """Store what became of it."""
+        if landed.commit is not None:
+            values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
+            self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
+            self._leave(batch, landed.commit)
+            return
+        values = {"state": ChangeState.CONFLICT.value, "reason": ""}
+        self._move(batch.batch_id, ChangeState.WORKING, values)
+        for change_id, theirs in landed.conflicts.items():
+            told = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
+            change = CHANGE.update({**told, "reason": "change-conflict"})
+            self.db.change(change.where(CHANGE.change_id == change_id))
+
+    def _leave(self, batch: Batch, commit: str) -> None:
+        """Note which blob the commit left in each file's place."""
+        for each in batch.changes:
+            if each.text is not None:
+                left = CHANGE.update({"left_blob": blob_id(each.text, commit)})
+                self.db.change(left.where(CHANGE.change_id == each.change_id))
+
+    @transaction
+    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Note that it will never be made, and why."""
+        self._refuse(batch.batch_id, ChangeState.WORKING, reason, arguments)
+
+    @transaction
+    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait on, and say why."""
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
+        waits = {"state": ChangeState.WAITING.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, waits)
+
+    @transaction
+    def count_refusal(self, batch: Batch) -> int:
+        """Note that the repository refused it once more; return how often it did so far."""
+        mine = CHANGE.batch == batch.batch_id
+        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(mine))
+        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(mine)) or 0)
+
+    @transaction
+    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait for a person's `retry`, and say why; others go on."""
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
+        parked = {"state": ChangeState.PARKED.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, parked)
+
+    @transaction
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many changes."""
+        is_left = CHANGE.state == ChangeState.WORKING.value
+        return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
+
+    def stands(self, change_id: str) -> bool:
+        """Return whether it is there still: who asked for it may have deleted everything."""
+        this = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
+        return self.db.row(this) is not None
+
+    @transaction
+    def forget(self, by: str) -> int:
+        """Delete every row of a person, waiting ones too; return how many."""
+        return self.db.change(CHANGE.delete().where(CHANGE.by_whom == by))
+
+    def _refuse(
+        self, batch_id: str, state: ChangeState, reason: str, arguments: Mapping[str, object]
+    ) -> bool:
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
+        return self._move(
+            batch_id, state, {"state": ChangeState.REFUSED.value, **why, **_FORGOTTEN}
+        )
+
+    def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
+        """Change every row of a batch that stands at `state`; False when none does."""
+        moved = CHANGE.update({**values, "updated_at": iso(self._clock())})
+        stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
+        self.db.bump()
+        return self.db.change(moved.where(stands)) > 0
+
+    def _encrypt(self, text: str | None) -> str | None:
+        return None if text is None else self.db.cipher.seal(text)
+
+    def _change(self, row: Row) -> Change:
+        text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
+        change = read_row(
+            Change,
+            row,
+            before=row["before_blob"],
+            text=text,
+            editor=Editor(row["editor_name"], row["editor_email"]),
+            by=row["by_whom"],
+            commit=row["commit_sha"],
+            theirs=self._theirs(row),
+            left=row["left_blob"],
+        )
+        is_lost = row["text"] and text is None
+        return replace(change, reason=UNREADABLE) if is_lost else change
+
+    def _theirs(self, row: Row) -> Conflict | None:
+        if row["state"] != ChangeState.CONFLICT or not row["reason"]:
+            return None
+        sealed: Any = row["theirs"]
+        text = decrypt(self.db.cipher, sealed) if sealed else None
+        return Conflict(row["theirs_blob"], text)

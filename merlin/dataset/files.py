@@ -1,4 +1,4 @@
-"""Files of a dataset as an editor sees them: as they are, and with waiting changes.
+"""Files of datasets at the newest commit, as they are and with waiting changes.
 
 The daemon keeps the rows (`sync_files`); they are a cache of git. An editor who edits a file
 twice in a row builds on their own first edit, though no commit holds it yet.
@@ -6,22 +6,45 @@ twice in a row builds on their own first edit, though no commit holds it yet.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial, reduce
 from itertools import islice
-from typing import TYPE_CHECKING
+from operator import or_
+from typing import TYPE_CHECKING, Any
 
+from peewee import JOIN, Select, fn
+
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound
+from merlin.course.catalogue import mark_changed
 from merlin.dataset import layout
+from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.layout import Limits, example_id_of
-from merlin.dataset.spec import Localised
-from merlin.git.source import EXECUTABLE, FILE, Entry
+from merlin.dataset.finding import Finding, shorten
+from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
+from merlin.dataset.lint import normalise
+from merlin.dataset.spec import Localised, load_spec
+from merlin.dataset.verdicts import finding_from_row
+from merlin.db.database import CHUNK, Database, Row, in_portions, transaction
+from merlin.db.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    CHANGE,
+    COMMIT,
+    DATASET_FILE,
+    DATASET_TEXT,
+    DATASET_TREE,
+    EXAMPLE,
+    FINDING,
+    VERDICT,
+)
+from merlin.git.source import EXECUTABLE, FILE, Entry, blob_id
 
 if TYPE_CHECKING:
-    from merlin.dataset.file_index import FileIndex
     from merlin.git.repository import GitSource
+
 
 _AT_ONCE = 500
 
@@ -60,26 +83,26 @@ class ExampleCommit:
     subject: str
 
 
-def sync_files(source: GitSource, books: FileIndex) -> bool:
+def sync_files(source: GitSource, index: FileIndex) -> bool:
     """Bring the kept files to the newest commit of the line; return whether any dataset moved.
 
     Raises SourceError when the mirror cannot be read.
     """
-    head = books.newest()
+    head = index.newest()
     if head is None:
         return False
-    trees, before = source.dataset_trees(head), books.trees()
+    trees, before = source.dataset_trees(head), index.trees()
     # What lies under another name is rejected, and nobody may write there.
     now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
     for name in changed:
         files = {each.path: each.blob for each in source.entries(head, name) if _is_shown(each)}
-        for texts in _texts(source, books, sorted(set(files.values()))):
-            books.add(texts)
-        books.keep(name, now[name], files)
+        for texts in _texts(source, index, sorted(set(files.values()))):
+            index.add(texts)
+        index.keep(name, now[name], files)
     gone = before.keys() - now.keys()
     for name in gone:
-        books.drop(name)
+        index.drop(name)
     return bool(changed or gone)
 
 
@@ -89,10 +112,10 @@ def _is_shown(entry: Entry) -> bool:
 
 
 def _texts(
-    source: GitSource, books: FileIndex, blobs: Sequence[str]
+    source: GitSource, index: FileIndex, blobs: Sequence[str]
 ) -> Iterator[dict[str, str | None]]:
     """Yield the texts that are not kept yet, so many at once."""
-    left: Iterable[tuple[str, bytes]] = source.read(books.unknown(blobs))
+    left: Iterable[tuple[str, bytes]] = source.read(index.unknown(blobs))
     found = iter(left)
     while chunk := dict(islice(found, _AT_ONCE)):
         yield {blob: _text(content) for blob, content in chunk.items()}
@@ -105,21 +128,6 @@ def _text(content: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if "\0" in words else words
-
-
-_SHA1_DIGITS = 40
-
-
-def blob_id(text: str, like: str = "") -> str:
-    """Return the id that git gives a file with this text, of the same kind as the id `like`.
-
-    Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
-    """
-    content = text.encode("utf-8", "surrogatepass")
-    said = b"blob %d\0" % len(content) + content
-    if len(like) > _SHA1_DIGITS:
-        return hashlib.sha256(said).hexdigest()
-    return hashlib.sha1(said, usedforsecurity=False).hexdigest()
 
 
 def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
@@ -158,3 +166,241 @@ def apply_pending_changes(
             blob = blob_id(change.text, like)
             found[path] = FileText(dataset, path, blob, change.text)
     return [found[path] for path in sorted(found)]
+
+
+_COMING = ""  # stands for the tree of a dataset whose files are still being written
+
+
+class FileIndex:
+    """The files of all datasets as they lie at the newest commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def datasets(self) -> list[DatasetCard]:
+        """Return every dataset that lies at the newest commit, by name."""
+        count = fn.COUNT(DATASET_FILE.path).alias("examples")
+        joined = (DATASET_FILE.dataset == DATASET_TREE.dataset) & _is_example()
+        query = (
+            DATASET_TREE.select(DATASET_TREE.dataset, count)
+            .join(DATASET_FILE, JOIN.LEFT_OUTER, on=joined)
+            .where(DATASET_TREE.tree != _COMING)
+            .group_by(DATASET_TREE.dataset)
+        )
+        rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
+        return [
+            DatasetCard(row["dataset"], self._title(row["dataset"]), row["examples"])
+            for row in rows
+        ]
+
+    def _title(self, dataset: str) -> Mapping[str, str]:
+        row = self._verdict(dataset)
+        spec = load_spec(row["spec"]) if row else None
+        return spec.title if spec else {}
+
+    def _verdict(self, dataset: str) -> Row | None:
+        """Return the newest verdict of a dataset on the line."""
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        query = VERDICT.select().where((VERDICT.dataset == dataset) & on_line)
+        return self.db.row(query.order_by(VERDICT.position.desc()))
+
+    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+        """Return example files by id, broken ones too."""
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
+        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
+
+    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
+        """Return the example files whose ids come after one, by id; "" begins with the first."""
+        later = DATASET_FILE.path > (example_path(after) if after else "")
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
+        return self._read(mine.order_by(DATASET_FILE.path).limit(limit))
+
+    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
+        """Return example files that say all these words, by dataset and id."""
+        query = _files().where(_is_example())
+        if dataset is not None:
+            query = query.where(DATASET_FILE.dataset == dataset)
+        wanted = normalise(words).split()
+        found = []
+        for each in self._read(query.order_by(DATASET_FILE.dataset, DATASET_FILE.path)):
+            said = normalise(f"{each.example_id} {each.text or ''}")
+            if all(word in said for word in wanted):
+                found.append(each)
+                if len(found) == limit:
+                    break
+        return found
+
+    def one(self, dataset: str, example_id: str) -> FileText:
+        """Return one example's file. Raises NotFound."""
+        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
+        found = self._read(_files().where(named))
+        if not found:
+            told = {"dataset": shorten(dataset), "example": shorten(example_id)}
+            raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
+        return found[0]
+
+    def files(self, dataset: str) -> list[FileText]:
+        """Return all files of a dataset by path, as the checker wants them."""
+        mine = _files().where(DATASET_FILE.dataset == dataset)
+        return self._read(mine.order_by(DATASET_FILE.path))
+
+    def blobs(self, dataset: str) -> Mapping[str, str]:
+        """Return path -> blob of all files of a dataset."""
+        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
+        return {row["path"]: row["blob"] for row in self.db.rows(mine)}
+
+    def findings(self, dataset: str) -> list[Finding]:
+        """Return what the checker found in the dataset at the newest commit that changed it."""
+        verdict = self._verdict(dataset)
+        if verdict is None:
+            return []
+        found = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        return [finding_from_row(row) for row in self.db.rows(found)]
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+        mine = DATASET_FILE.select(DATASET_FILE.path)
+        rows = self.db.rows(mine.where((DATASET_FILE.dataset == dataset) & _is_example()))
+        return sorted(example_id_of(row["path"]) for row in rows)
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+        found = self.db.value(
+            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
+        )
+        return None if found is None else str(found)
+
+    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
+        """Return the first and the last build that holds an example, None for none."""
+        numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
+        holds = select_whole_builds(*numbers).join(
+            BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id)
+        )
+        mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
+        row = self.db.row(holds.where(mine))
+        if row is None or row["first"] is None:
+            return None
+        return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
+
+    def versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
+        """Return the commits that wrote an example, newest first, as far as they were seen."""
+        wrote = (
+            table.select(table.commit_sha).where(
+                (table.dataset == dataset) & (table.example_id == example_id)
+            )
+            for table in (EXAMPLE, BUILD_EXAMPLE)
+        )
+        mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
+        newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
+        return [_writing(row) for row in self.db.rows(newest)]
+
+    def newest_build(self, dataset: str) -> Build | None:
+        """Return the dataset's newest build, None before the first."""
+        mine = select_whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        row = self.db.row(mine)
+        return None if row is None else build_from_row(row)
+
+    def _read(self, query: Select) -> list[FileText]:
+        return [
+            FileText(row["dataset"], row["path"], row["blob"], row["text"])
+            for row in self.db.rows(query)
+        ]
+
+    def newest(self) -> str | None:
+        """Return the newest commit on the line, None before the first."""
+        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())
+        found = self.db.value(newest)
+        return None if found is None else str(found)
+
+    def trees(self) -> Mapping[str, str]:
+        """Return dataset -> tree id of what is kept."""
+        return {row["dataset"]: row["tree"] for row in self.db.rows(DATASET_TREE.select())}
+
+    def unknown(self, blobs: Sequence[str]) -> list[str]:
+        """Return those of the blobs whose text is not kept."""
+        known: set[str] = set()
+        for at in range(0, len(blobs), CHUNK):
+            asked = DATASET_TEXT.blob.in_(list(blobs[at : at + CHUNK]))
+            rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
+            known.update(row["blob"] for row in rows)
+        return [blob for blob in blobs if blob not in known]
+
+    def add(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts by blob."""
+        rows = ({"blob": blob, "text": text} for blob, text in texts.items())
+        for portion in in_portions(rows, size=lambda row: len(row["text"] or "")):
+            self.db.add_missing(DATASET_TEXT, portion)
+
+    def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
+        """Make path -> blob the dataset's files; texts that nobody needs any more are dropped.
+
+        Only what differs is written: one edit of a large dataset holds up nobody. Only the daemon
+        writes here, so what is known is read before anybody has to wait.
+        """
+        known = self.blobs(dataset)
+        gone = [path for path in known if files.get(path) != known[path]]
+        new = [path for path in sorted(files) if known.get(path) != files[path]]
+        rows = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
+        if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
+            # In no list yet: its files come a few at a time, and it stands in the lists at last.
+            self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
+            for portion in in_portions(rows):
+                self.db.add_many(DATASET_FILE, portion)
+            rows = []
+        self._switch(dataset, tree, gone, rows)
+        self._sweep()
+
+    @transaction
+    def _switch(self, dataset: str, tree: str, gone: Sequence[str], new: Sequence[Row]) -> None:
+        self._forget(dataset, gone)
+        self.db.add_many(DATASET_FILE, new)
+        self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
+        self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
+        mark_changed(self.db)  # the catalogue shows the texts of materials
+        self.db.bump()
+
+    def drop(self, dataset: str) -> None:
+        """Forget a dataset that lies there no more."""
+        self._drop(dataset)
+        self._sweep()
+
+    @transaction
+    def _drop(self, dataset: str) -> None:
+        for table in (DATASET_FILE, DATASET_TREE):
+            self.db.change(table.delete().where(table.dataset == dataset))
+        mark_changed(self.db)  # the catalogue shows the texts of materials
+        self.db.bump()
+
+    def _forget(self, dataset: str, paths: Sequence[str]) -> None:
+        for at in range(0, len(paths), CHUNK):
+            named = DATASET_FILE.path.in_(list(paths[at : at + CHUNK]))
+            self.db.change(DATASET_FILE.delete().where((DATASET_FILE.dataset == dataset) & named))
+
+    def _sweep(self) -> None:
+        used = DATASET_FILE.select(DATASET_FILE.blob)
+        # What an editor changed can be put back as it was.
+        had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
+        known = CHANGE.select(CHANGE.before_blob).where(had_file)
+        is_free = DATASET_TEXT.blob.not_in(used) & DATASET_TEXT.blob.not_in(known)
+        free = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(is_free))
+        for portion in in_portions([row["blob"] for row in free], CHUNK):
+            # Asked again: an editor may have taken one up a moment ago.
+            these = DATASET_TEXT.blob.in_(portion)
+            self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these & is_free)))
+
+
+def _is_example() -> Any:
+    return fn.SUBSTR(DATASET_FILE.path, 1, len(EXAMPLES)) == EXAMPLES
+
+
+def _files() -> Select:
+    columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
+    query = DATASET_FILE.select(*columns)
+    return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+
+
+def _writing(row: Row) -> ExampleCommit:
+    return ExampleCommit(
+        row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"]
+    )

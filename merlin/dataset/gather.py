@@ -12,9 +12,8 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
@@ -35,6 +34,7 @@ from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus
 from merlin.git.source import Commit, Entry
 
 if TYPE_CHECKING:
+    from merlin.course.catalogue import Catalogue
     from merlin.dataset.commits import CommitHistory
     from merlin.git.repository import GitSource
 
@@ -76,16 +76,6 @@ class Mainline:
     newest: int = 0
 
 
-class CourseIndex(Protocol):
-    """The catalogue of courses; `Journal.record` lets it follow each commit by itself."""
-
-    def is_whole(self) -> bool:
-        """Return whether the courses are those of the line's head."""
-
-    def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
-        """Make the catalogue anew from all datasets of the line's head."""
-
-
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
     """What gathering needs: where builds go, how numbers are given, the base's token limit.
@@ -96,7 +86,7 @@ class BuildSettings:
 
     source: GitSource
     journal: CommitHistory
-    courses: CourseIndex
+    courses: Catalogue
     builds: Path
     clock: Clock
     cache: BlobCache
@@ -135,12 +125,12 @@ def gather(shop: BuildSettings, tell: Told) -> GatherResult:
     """
     with shop.turn:
         kill_point("fetch.before")
-        fetched = shop.source.fetch()
+        head = shop.source.fetch()
         kill_point("fetch.after")
-        if fetched.head is None:
+        if head is None:
             return GatherResult(None)
         with shop.line_moves:
-            return _record(shop, fetched.head, tell)
+            return _record(shop, head, tell)
 
 
 def _record(shop: BuildSettings, head: str, tell: Told) -> GatherResult:

@@ -18,9 +18,9 @@ from enum import StrEnum
 from typing import Any
 
 from merlin.dataset import layout
-from merlin.dataset.changes import Edit, import_subject
-from merlin.dataset.example import Example, check_turns, example_from_json
-from merlin.dataset.example_yaml import write_example
+from merlin.dataset.changes import Edit
+from merlin.dataset.commit_message import import_subject
+from merlin.dataset.example import Example, check_turns, example_from_json, write_example
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits, example_path

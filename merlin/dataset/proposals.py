@@ -22,21 +22,13 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.dataset.builds import build_version
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import (
-    Change,
-    ChangeRequest,
-    ChangeState,
-    Edit,
-    Editor,
-    local_editor,
-    make_changes,
-)
-from merlin.dataset.example_yaml import write_turns
+from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
+from merlin.dataset.commit_message import Editor, local_editor
+from merlin.dataset.example import write_turns
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.lint import MAIL, PHONE, SECRET
 from merlin.db.audit import person_reference as told_user
@@ -53,8 +45,8 @@ from merlin.db.tables import (
     SERVING,
     VERDICT,
 )
-from merlin.db.values import decrypt
-from merlin.training.promotion_store import Promotions
+from merlin.db.values import decrypt, read_row
+from merlin.training.promote import Promotions
 
 MOST_WAITING = 20
 MOST_LETTERS = 8000
@@ -97,16 +89,6 @@ class Proposal:
     change_id: str = ""
     reviewed_by: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """What an editor makes of a proposal: the example as it shall be, in whose name."""
-
-    draft: Draft
-    editor: Editor
-    by: int
-    tags: tuple[str, ...] = ()
 
 
 # A phone number without its country: 8 (999) 123-45-67, 999 123 45 67.
@@ -253,19 +235,23 @@ class Proposals:
         return self._proposal(row)
 
     @transaction
-    def approve(self, proposal_id: int, approval: Approval) -> str | None:
-        """Ask for the commit that makes it an example; return the Change's id."""
+    def approve(
+        self, proposal_id: int, draft: Draft, editor: Editor, by: int, tags: tuple[str, ...] = ()
+    ) -> str | None:
+        """Ask for the commit that makes it an example as `draft` says; return the Change's id.
+
+        The commit is made in the name of `editor`; `by` is the user who approved.
+        """
         if self.get(proposal_id).state is not ProposalState.WAITING:
             return None
-        draft = approval.draft
         example_id = self._free_id(draft)
-        edit = Edit(example_path(example_id), None, example_yaml(draft, approval.tags))
-        asked = ChangeRequest(approval.editor, str(approval.by), self._clock())
+        edit = Edit(example_path(example_id), None, example_yaml(draft, tags))
+        asked = ChangeRequest(editor, str(by), self._clock())
         changes = make_changes(draft.dataset, [edit], asked)
         self._changes.put(changes)
         change_id = changes[0].change_id
         told = {"dataset": draft.dataset, "example_id": example_id, "change_id": change_id}
-        self._review(proposal_id, ProposalState.APPROVED, approval.by, told)
+        self._review(proposal_id, ProposalState.APPROVED, by, told)
         return change_id
 
     def _free_id(self, draft: Draft) -> str:
@@ -294,23 +280,11 @@ class Proposals:
         return self.db.change(PROPOSAL.update(values).where(these)) > 0
 
     def _proposal(self, row: Row) -> Proposal:
-        return Proposal(
-            proposal_id=row["id"],
-            user_id=row["user_id"],
-            draft=Draft(
-                question=decrypt(self.db.cipher, row["question"]) or "",
-                answer=decrypt(self.db.cipher, row["answer"]) or "",
-                dataset=row["dataset"],
-                turn_id=row["turn_id"],
-                model_id=row["model_id"],
-            ),
-            state=ProposalState(row["state"]),
-            at=from_iso(row["at"]),
-            example_id=row["example_id"],
-            change_id=row["change_id"],
-            reviewed_by=row["reviewed_by"],
-            reason=decrypt(self.db.cipher, row["reason"]) or "",
+        question, answer, reason = (
+            decrypt(self.db.cipher, row[name]) or "" for name in ("question", "answer", "reason")
         )
+        draft = Draft(question, answer, row["dataset"], row["turn_id"], row["model_id"])
+        return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
 
 
 def models_trained_on(db: Database, these: Any) -> list[str]:

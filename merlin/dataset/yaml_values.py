@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from merlin.dataset.example import strip_line_ends
 from merlin.dataset.finding import Finding
 from merlin.dataset.yaml_reader import read_yaml
 
@@ -149,3 +148,8 @@ def _read_back(written: str, *path: str | int) -> str | None:
             return None
         node = inside[step]
     return node.value if isinstance(node.value, str) else None
+
+
+def strip_line_ends(content: str) -> str:
+    """Return the words without the line ends after them: those are YAML's `|`, not speech."""
+    return content.rstrip("\n")

@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +36,6 @@ from merlin.git.sandbox import (
     GitRunner,
     git_config_text,
 )
-from merlin.git.source import Fetched
 
 log = get_logger(__name__)
 _SUSPECT = "merlin.suspect"
@@ -192,6 +191,10 @@ def _sweep(mirror: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+class _Damaged(Exception):
+    """The mirror is damaged."""
+
+
 class MirrorFetcher:
     """Keeps one mirror of one branch, `refs/heads/...`, up to date."""
 
@@ -202,16 +205,15 @@ class MirrorFetcher:
         self._run = run
         self._refused: tuple[str, str] | None = None
 
-    def fetch(self) -> Fetched:
-        """Return what the repository's branch is now; its objects are in the mirror then.
+    def fetch(self) -> str | None:
+        """Return the branch's head (None: empty or gone); its objects are in the mirror then.
 
         Raises SourceError when the repository cannot be reached or git refuses what it holds.
         """
         while True:
             with lock_mirror(self._mirror) as lock:
-                fetched = self._try(lock)
-                if fetched is not None:
-                    return fetched
+                with suppress(_Damaged):
+                    return self._try(lock)
                 move_aside(self._mirror)
 
     def newest(self) -> str | None:
@@ -222,36 +224,36 @@ class MirrorFetcher:
         write_git_config(self._mirror, self._place)
         return self._there().get(self._branch)
 
-    def _try(self, lock: int) -> Fetched | None:
-        """Return what the fetch found, or None when the mirror is damaged and worth a new one."""
+    def _try(self, lock: int) -> str | None:
+        """Return the head. Raises _Damaged when the mirror is damaged and worth a new one."""
         write_git_config(self._mirror, self._place)
         was_begun = mirror_exists(self._mirror)
         try:
             if is_suspect(self._mirror) and not self._is_sound():
-                return None
+                raise _Damaged
             create_mirror(self._mirror, self._run, lock)
             return self._fetched(lock)
         except GitFailed as failure:
             if was_begun and not self._is_sound():
-                return None
+                raise _Damaged from failure
             raise failure from None
 
     def _is_sound(self) -> bool:
         return check_integrity(self._mirror, self._run)
 
-    def _fetched(self, lock: int) -> Fetched:
+    def _fetched(self, lock: int) -> str | None:
         here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", HEAD_REF, NOTES_REF)
         there = self._there()
         head, old = there.get(self._branch), here.get(HEAD_REF)
         if head is None or head == old:
-            return Fetched(head)
+            return head
         wanted = [f"+{self._branch}:{HEAD_REF}"]
         if NOTES_REF in there and NOTES_REF not in here:
             wanted.append(f"{NOTES_REF}:{NOTES_REF}")
         self._bring(head, wanted, lock)
         new = push.read_ref(self._run, HEAD_REF) or head
         log.info("fetched", head=new, before=old)
-        return Fetched(new)
+        return new
 
     def _there(self) -> dict[str, str]:
         """Ask the repository; its silence says nothing about the mirror."""

@@ -24,12 +24,11 @@ from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, NotFound, SourceError
 from merlin.core.killpoint import kill_point
-from merlin.dataset.commit_writer import BranchLocation, GitBranch
 from merlin.git import mirror, push, sandbox
 from merlin.git.mirror import MirrorFetcher, lock_mirror
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
 from merlin.git.sandbox import HEAD_REF, GitFailed, GitRunner
-from merlin.git.source import Commit, Entry, Fetched
+from merlin.git.source import Commit, Entry
 
 EMPTY_TREES = frozenset(
     {
@@ -295,30 +294,30 @@ class GitSource:
 
         Raises ConfigError when url, branch or directory may not be shown to git.
         """
-        self._place = parse_remote_url(url)
-        branch_ref = f"refs/heads/{sandbox.check_branch(branch)}"
-        self._directory = sandbox.check_directory(directory)
-        self._mirror = mirror.absolute()
+        self.place = parse_remote_url(url)
+        self.branch = f"refs/heads/{sandbox.check_branch(branch)}"
+        self.directory = sandbox.check_directory(directory)
+        self.mirror = mirror.absolute()
         self._push_notes = push_notes
-        self._git = GitCommand(self._place, self._mirror, timeout_s)
-        self._fetcher = MirrorFetcher(self._place, branch_ref, self._mirror, self._git.run)
+        self._git = GitCommand(self.place, self.mirror, timeout_s)
+        self.run = self._git.run
+        self.fetcher = MirrorFetcher(self.place, self.branch, self.mirror, self.run)
         self._trees: dict[str, dict[str, str]] = {}
-        place = BranchLocation(self._place, branch_ref, self._directory)
-        self.branch = GitBranch(place, self._mirror, self._git.run, self._fetcher)
 
-    def fetch(self) -> Fetched:
+    def fetch(self) -> str | None:
+        """Return the branch's head, None where it is empty or gone."""
         with mirror.as_source_errors():
-            return self._fetcher.fetch()
+            return self.fetcher.fetch()
 
     def newest(self) -> str | None:
         """Return the branch's newest commit as the repository has it, None where none is there."""
         with mirror.as_source_errors():
-            return self._fetcher.newest()
+            return self.fetcher.newest()
 
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
         _check_names([head])
         with self._reading():
-            new = parse_mainline(self._git.run, head, known)
+            new = parse_mainline(self.run, head, known)
         if not new:
             return []
         with self._objects(list(new)) as answers:
@@ -328,7 +327,7 @@ class GitSource:
         _check_names([commit])
         if commit not in self._trees:
             with self._reading():
-                found = parse_trees(self._git.run, commit, self._directory)
+                found = parse_trees(self.run, commit, self.directory)
             if len(self._trees) >= _REMEMBERED:
                 self._trees.clear()
             self._trees[commit] = found
@@ -339,7 +338,7 @@ class GitSource:
         if tree is None:
             return []
         with self._reading():
-            return parse_entries(self._git.run, tree)
+            return parse_entries(self.run, tree)
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
@@ -352,27 +351,27 @@ class GitSource:
 
     def note(self, commit: str, text: str) -> None:
         _check_names([commit])
-        with mirror.as_source_errors(), lock_mirror(self._mirror) as lock:
-            push.write_note(self._git.run, commit, text, lock)
+        with mirror.as_source_errors(), lock_mirror(self.mirror) as lock:
+            push.write_note(self.run, commit, text, lock)
             kill_point("note.written")
 
     def share_notes(self) -> None:
         if self._push_notes:
             with mirror.as_source_errors():
-                push.push_notes(self._git.run, self._place.url, partial(lock_mirror, self._mirror))
+                push.push_notes(self.run, self.place.url, partial(lock_mirror, self.mirror))
 
     def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
         _check_names(needed)
         with mirror.as_source_errors():
-            if not mirror.mirror_exists(self._mirror):
+            if not mirror.mirror_exists(self.mirror):
                 return
-            with lock_mirror(self._mirror) as lock:
-                is_due = mirror.is_cleaning_due(self._mirror, now)
+            with lock_mirror(self.mirror) as lock:
+                is_due = mirror.is_cleaning_due(self.mirror, now)
                 if is_due:
-                    mirror.pin_commits(self._git.run, needed, lock)
+                    mirror.pin_commits(self.run, needed, lock)
             if is_due:
                 # Safe beside other writers, who would wait for it in vain.
-                self._git.run("gc", "--quiet", f"--prune={days}.days.ago")
+                self.run("gc", "--quiet", f"--prune={days}.days.ago")
 
     def resolve(self, revision: str) -> str:
         """Return the id of a commit named by a beginning of its id, or by `HEAD`.
@@ -385,7 +384,7 @@ class GitSource:
             raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
         with mirror.as_source_errors():
             try:
-                found = self._git.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
+                found = self.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
             except GitFailed as failure:
                 raise NotFound(f"no commit {revision}", "git-no-commit", **told) from failure
         return found.decode().strip()
@@ -406,10 +405,10 @@ class GitSource:
             try:
                 yield
             except GitFailed as failure:
-                mirror.mark_suspect(self._mirror)
+                mirror.mark_suspect(self.mirror)
                 raise unreadable_error(str(failure)) from failure
             except UnreadableObject:
-                mirror.mark_suspect(self._mirror)
+                mirror.mark_suspect(self.mirror)
                 raise
 
 

@@ -6,6 +6,7 @@ Text found in the repository
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,8 +51,16 @@ class Commit:
     is_readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a fetch found: the branch's head (None: empty or gone)."""
+_SHA1_DIGITS = 40
 
-    head: str | None
+
+def blob_id(text: str, like: str = "") -> str:
+    """Return the id that git gives a file with this text, of the same kind as the id `like`.
+
+    Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
+    """
+    content = text.encode("utf-8", "surrogatepass")
+    said = b"blob %d\0" % len(content) + content
+    if len(like) > _SHA1_DIGITS:
+        return hashlib.sha256(said).hexdigest()
+    return hashlib.sha1(said, usedforsecurity=False).hexdigest()

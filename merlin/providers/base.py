@@ -191,3 +191,20 @@ class Answerer(Protocol):
 
     async def models(self) -> list[ModelCard]:
         """Return the models that the provider lists, in its own order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said; `known` is None where the provider does not tell."""
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    known: bool | None = None
+    finish_reason: str = "stop"
+
+
+class Asker(Protocol):
+    """Something that asks one provider's models, and waits for the whole answer."""
+
+    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
+        """Return the answer. Raises ProviderError, ModelGone, ProviderBusy."""

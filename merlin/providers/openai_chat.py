@@ -30,6 +30,7 @@ from merlin.openai_protocol.client import (
 )
 from merlin.openai_protocol.errors import InvalidResponse, error_of_object
 from merlin.providers.base import (
+    Answer,
     AnswerChunk,
     Checkpoint,
     JobEvent,
@@ -37,7 +38,6 @@ from merlin.providers.base import (
     ModelCard,
     TrainingFile,
 )
-from merlin.training.evaluate import Answer
 
 Json = Mapping[str, object]
 # How servers of the protocol call a model's context length; the protocol itself has no word.

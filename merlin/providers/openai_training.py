@@ -39,6 +39,7 @@ from merlin.openai_protocol.errors import (
 from merlin.providers import openai_chat
 from merlin.providers.base import (
     LAUNCH_KEY,
+    Answer,
     Checkpoint,
     JobEvent,
     JobReport,
@@ -47,7 +48,6 @@ from merlin.providers.base import (
     TrainingFile,
 )
 from merlin.providers.openai_chat import ANSWER_TOTAL_S, Json, request_messages, rows
-from merlin.training.evaluate import Answer
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)

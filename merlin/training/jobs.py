@@ -1,25 +1,37 @@
-"""A fine-tune job: its states, and which follow which.
-
-The life of a fine-tune job, as pure functions.
+"""A fine-tune job: its states and which follow which, its rows, how it stands at the provider.
 
     launching -> queued -> running <-> paused -> succeeded | failed | cancelled
 
 The last three are final. `launching` lasts from the decision until the provider's own id is
-known. Nothing in this module reads a clock, a file or a socket.
+known.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from merlin.core.clock import from_iso
+from merlin.core.clock import Clock, iso
+from merlin.core.errors import NotFound, ProviderBusy, ProviderError
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger
 from merlin.dataset.spec import Recipe
-from merlin.db.database import Row
-from merlin.db.values import load_json, load_time
-from merlin.providers.base import JobReport
+from merlin.dataset.verdicts import fail_training
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import (
+    CHECKPOINT,
+    JOB,
+    JOB_CHANGE,
+    JOB_EVENT,
+    MODEL,
+    VERDICT,
+)
+from merlin.db.values import dump_json, dump_time, load_json, read_row, storable_text
+from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
+from merlin.training.models import ModelState
 
 
 class JobState(StrEnum):
@@ -86,6 +98,27 @@ class Job:
         return self.state in FINAL
 
 
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is about to be: everything but its row number.
+
+    `month_cap_micro`: what the jobs of its provider may cost in this month together, None: no cap.
+    `most_active`: how many unfinished jobs its provider may have, this one among them, None: any.
+    """
+
+    launch_key: str
+    dataset: str
+    build_id: int
+    provider: str
+    recipe: Recipe
+    attempt: int
+    estimate_micro: int
+    currency: str
+    at: datetime
+    month_cap_micro: int | None = None
+    most_active: int | None = None
+
+
 def is_known(status: str) -> bool:
     """Return whether we know what this word of a provider means."""
     return status in _STATE_OF_STATUS
@@ -137,23 +170,254 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
 
 def job_of(row: Row) -> Job:
     """Return the job of a row of the table job."""
-    return Job(
-        job_id=row["id"],
-        launch_key=row["launch_key"],
-        dataset=row["dataset"],
-        build_id=row["build_id"],
-        provider=row["provider"],
-        recipe=Recipe(**load_json(row["recipe"])),
-        attempt=row["attempt"],
-        state=JobState(row["state"]),
-        created_at=from_iso(row["created_at"]),
-        updated_at=from_iso(row["updated_at"]),
-        provider_job_id=row["provider_job_id"],
-        status=row["status"],
-        model_id=row["model_id"],
-        trained_tokens=row["trained_tokens"],
-        estimate_micro=row["estimate_micro"],
-        currency=row["currency"],
-        error=row["error"],
-        not_before=load_time(row["not_before"]),
-    )
+    return read_row(Job, row, job_id=row["id"], recipe=Recipe(**load_json(row["recipe"])))
+
+
+class IllegalStep(Exception):
+    """A job was to go on after its end, or to succeed without a model."""
+
+
+class Jobs:
+    """Jobs change by `save` alone, which keeps their models, verdicts and audit in step."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def open_jobs(self) -> list[Job]:
+        """Return every job that is not final, oldest first."""
+        unfinished = JOB.state.in_([state.value for state in JobState if state not in FINAL])
+        rows = self.db.rows(JOB.select().where(unfinished).order_by(JOB.id))
+        return [job_of(row) for row in rows]
+
+    def get(self, job_id: int) -> Job:
+        """Return one job. Raises NotFound."""
+        row = self.db.row(JOB.select().where(JOB.id == job_id))
+        if row is None:
+            raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
+        return job_of(row)
+
+    @transaction
+    def save(self, old: Job, new: Job) -> bool:
+        """Store `new` where the row still stands as `old.state`; False when it moved on.
+
+        A job that becomes succeeded gets its row among the models (state new) and one that
+        becomes failed or cancelled moves its training verdicts to failed, all in the same
+        transaction, with a line in the job's audit trail for every change of state. Raises
+        IllegalStep when a final job would change its state, or a success names no model.
+        """
+        moves = new.state is not old.state
+        if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
+            raise IllegalStep(f"job {old.job_id}: {old.state} to {new.state}")
+        stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
+        if not self.db.change(JOB.update(_changed(new)).where(stands)):
+            return False
+        if moves:
+            self._follow(old, new)
+        return True
+
+    def _follow(self, old: Job, new: Job) -> None:
+        """Let audit, model and verdicts follow the job's new state."""
+        add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
+        if new.state is JobState.SUCCEEDED:
+            self.db.put(MODEL.insert(_new_model(new)).on_conflict_ignore())
+        elif new.is_final:
+            fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why_failed(new))
+        self.db.bump()
+
+    @transaction
+    def give_up(self, job: Job, at: datetime) -> None:
+        """Let the verdicts that train by this job be failed: somebody cancelled it.
+
+        A job that succeeds all the same has its model, and no verdict that lets it serve.
+        """
+        cancelled = replace(job, state=JobState.CANCELLED)
+        fail_training(self.db, VERDICT.job_id == job.job_id, at, why_failed(cancelled))
+        self.db.bump()
+
+    def known_events(self, job_id: int) -> frozenset[str]:
+        """Return the ids of the provider's events stored for this job."""
+        rows = self.db.rows(JOB_EVENT.select(JOB_EVENT.event_id).where(JOB_EVENT.job_id == job_id))
+        return frozenset(row["event_id"] for row in rows)
+
+    @transaction
+    def add_diary(
+        self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
+    ) -> None:
+        """Store new events and checkpoints; one seen before is left as it is."""
+        self.db.add_missing(JOB_EVENT, (_event_row(job_id, each) for each in events))
+        self.db.add_missing(CHECKPOINT, (_checkpoint_row(job_id, each) for each in checkpoints))
+
+
+def insert_job(db: Database, job: NewJob, wish: str) -> None:
+    """Store a new job as launching; one with the same launch key stays as it is."""
+    row = {
+        "launch_key": job.launch_key,
+        "wish": wish,
+        "dataset": job.dataset,
+        "build_id": job.build_id,
+        "provider": job.provider,
+        "recipe": dump_json(job.recipe.as_json()),
+        "attempt": job.attempt,
+        "estimate_micro": job.estimate_micro,
+        "currency": job.currency,
+        "created_at": iso(job.at),
+    }
+    unknown = {"provider_job_id": "", "status": "", "model_id": None, "trained_tokens": 0}
+    at_first = {"state": JobState.LAUNCHING.value, "error": "", "not_before": None}
+    new = JOB.insert({**row, **unknown, **at_first, "updated_at": iso(job.at)})
+    if db.put(new.on_conflict_ignore()):
+        job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
+        add_change(db, int(job_id), "", JobState.LAUNCHING, job.at)
+
+
+def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime) -> None:
+    """Add a line to a job's audit trail; `old` is "" for its first."""
+    line = {"job_id": job_id, "from_state": old, "to_state": new.value, "at": iso(at)}
+    db.add(JOB_CHANGE, line)
+
+
+def why_failed(job: Job) -> Row:
+    """Return the columns of a verdict that say why its job gave no model."""
+    is_cancelled = job.state is JobState.CANCELLED
+    reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
+    told = {"job": job.job_id, "error": job.error or job.status}
+    return {"reason": reason, "arguments": dump_json(told)}
+
+
+def _changed(job: Job) -> Row:
+    return {
+        "state": job.state.value,
+        "provider_job_id": job.provider_job_id,
+        "status": storable_text(job.status),
+        "model_id": job.model_id,
+        "trained_tokens": job.trained_tokens,
+        "error": storable_text(job.error),
+        "not_before": dump_time(job.not_before),
+        "updated_at": iso(job.updated_at),
+    }
+
+
+def _new_model(job: Job) -> Row:
+    return {
+        "provider": job.provider,
+        "model_id": job.model_id,
+        "dataset": job.dataset,
+        "build_id": job.build_id,
+        "job_id": job.job_id,
+        "state": ModelState.NEW.value,
+        "probes": 0,
+        "not_before": None,
+        "note": "",
+        "created_at": iso(job.updated_at),
+    }
+
+
+def _event_row(job_id: int, event: JobEvent) -> Row:
+    return {
+        "job_id": job_id,
+        "event_id": event.event_id,
+        "at": iso(event.at),
+        "level": event.level,
+        "message": storable_text(event.message),
+        "kind": event.kind,
+        "data": dump_json(dict(event.data)),
+    }
+
+
+def _checkpoint_row(job_id: int, checkpoint: Checkpoint) -> Row:
+    return {
+        "job_id": job_id,
+        "model_id": checkpoint.model_id,
+        "step": checkpoint.step,
+        "metrics": dump_json(dict(checkpoint.metrics)),
+    }
+
+
+log = get_logger(__name__)
+NOT_FOUND = 404
+LONGEST_S = 3600.0
+DIARY_WAIT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """What watching needs of one provider; `poll_s`: seconds between two looks at one job."""
+
+    jobs: FineTuneJobs
+    rows: Jobs
+    clock: Clock
+    poll_s: float
+
+
+def look(poller: Poller, job: Job) -> Job:
+    """Ask how one launched job stands, store it with its events; return it as it now stands.
+
+    A provider that cannot answer changes nothing, `updated_at` neither: the job is looked at
+    again later. One that cannot show the diary delays the job's end by a minute, no more.
+    """
+    now = poller.clock()
+    try:
+        report = poller.jobs.report(job.provider_job_id)
+    except ProviderError as refusal:
+        return _stored(poller, job, _unread(poller, job, refusal))
+    after = advance(job, report, now)
+    unread = _tried_diary(poller, job)
+    if unread is not None and after.is_final and _is_fresh(report, now):
+        return _stored(poller, job, _later(poller, job, unread))
+    if report.status and after.status != job.status:
+        log.info("job moved", job=job.job_id, status=report.status, state=after.state)
+    later = now + timedelta(seconds=poller.poll_s)
+    return _stored(poller, job, replace(after, not_before=later))
+
+
+def _unread(poller: Poller, job: Job, reason: ProviderError) -> Job:
+    """Return the job after a look that failed: only a provider that lost it ends it."""
+    log.warning("job cannot be read", job=job.job_id, reason=str(reason))
+    if reason.status == NOT_FOUND and _is_lost(poller, job):
+        return replace(job, state=JobState.FAILED, error=str(reason), updated_at=poller.clock())
+    return _later(poller, job, reason)
+
+
+def _is_lost(poller: Poller, job: Job) -> bool:
+    """Return whether the list lacks the job too: a wrong address answers 404 to everything."""
+    try:
+        return not poller.jobs.find(job.launch_key)
+    except ProviderError:
+        return False
+
+
+def _later(poller: Poller, job: Job, reason: ProviderError) -> Job:
+    now = poller.clock()
+    asked = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
+    wait = asked or again_s(job, now, 2 * poller.poll_s)
+    later = now + timedelta(seconds=min(wait, LONGEST_S))
+    return replace(job, not_before=later, error=str(reason))
+
+
+def _tried_diary(poller: Poller, job: Job) -> ProviderError | None:
+    """Keep the diary; return why it could not be read, None when it was."""
+    try:
+        keep_diary(poller, job)
+    except ProviderError as refusal:
+        log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
+        return refusal
+    return None
+
+
+def _is_fresh(report: JobReport, now: datetime) -> bool:
+    return report.finished_at is not None and now - report.finished_at < DIARY_WAIT
+
+
+def keep_diary(poller: Poller, job: Job) -> None:
+    """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
+    events = poller.jobs.events(job.provider_job_id, poller.rows.known_events(job.job_id))
+    if events:
+        checkpoints = poller.jobs.checkpoints(job.provider_job_id)
+        poller.rows.add_diary(job.job_id, events, checkpoints)
+
+
+def _stored(poller: Poller, old: Job, new: Job) -> Job:
+    if poller.rows.save(old, new):
+        kill_point("poll.recorded")
+        return new
+    return poller.rows.get(old.job_id)

@@ -9,6 +9,9 @@ same call after a crash goes on where the Intent rows say. The rules (docs/adr/0
 - a call that may have been carried out is repeated only after `settle_s` and two empty finds;
 - of several jobs with one key the oldest stays, the others are cancelled;
 - a file that was taken away before the create is uploaded again, once.
+
+What nobody needs any more is removed: training files, and models that never served. Removing
+what is gone already is no error, so a call that may have been carried out is simply made again.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from merlin.providers.base import (
     FineTuneJobs,
     JobReport,
     LaunchOrder,
+    ModelList,
     TrainingFiles,
     is_forbidden,
     is_locked_out,
@@ -241,3 +245,80 @@ def _call(launcher: Launcher, key: str, call: Callable[[], str]) -> str:
     except ProviderError:
         launcher.intents.failed(key)
         raise
+
+
+_REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class OldFiles:
+    """The training files of a build at a provider; `job_id` is the newest job that used them."""
+
+    provider: str
+    job_id: int
+    build: Build
+
+    @property
+    def key(self) -> str:
+        """Return the intent's key; a later job of the build has another one."""
+        return f"remove-files:{self.provider}:{self.job_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class OldModel:
+    """A model that never served, with the names of its job's checkpoints."""
+
+    provider: str
+    model_row: int
+    model_id: str
+    checkpoints: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Return the intent's key."""
+        return f"remove-model:{self.model_row}"
+
+
+def remove_files(files: TrainingFiles, intents: Intents, old: OldFiles, clock: Clock) -> bool:
+    """Remove a build's training files; return whether that is done. Raises ProviderBusy, -Doubt."""
+
+    def remove() -> None:
+        names = [file_name(old.build, split) for split in SPLITS]
+        for stored in [file for name in names for file in files.find(name)]:
+            files.delete(stored.file_id)
+
+    return _remove_once(intents, old.key, remove, clock)
+
+
+def remove_model(models: ModelList, intents: Intents, old: OldModel, clock: Clock) -> bool:
+    """Remove a model and its checkpoints; return whether that is done.
+
+    Raises ProviderBusy, ProviderDoubt.
+    """
+
+    def remove() -> None:
+        for name in (*old.checkpoints, old.model_id):
+            models.delete(name)
+
+    return _remove_once(intents, old.key, remove, clock)
+
+
+def _remove_once(intents: Intents, key: str, remove: Callable[[], None], clock: Clock) -> bool:
+    """Remove, unless that was done or refused for good before."""
+    if intents.open(key, _REMOVE).state in (IntentState.DONE, IntentState.FAILED):
+        return False
+    kill_point("remove.intended")
+    intents.sending(key, clock())
+    try:
+        remove()
+    except (ProviderBusy, ProviderUnknown):
+        raise
+    except ProviderError as refusal:
+        log.warning("cannot be removed at the provider", what=key, reason=str(refusal))
+        if not is_locked_out(refusal):
+            intents.failed(key)
+        return False
+    kill_point("remove.sent")
+    intents.done(key, "")
+    kill_point("remove.recorded")
+    return True

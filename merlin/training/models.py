@@ -1,21 +1,45 @@
-"""A tuned model: its states, promotions, what serves.
+"""A tuned model: its states, its scores, what it was made of.
 
-Model: something that can answer; a tuned one knows its job and build.
+    new -> good | refused    by the proof: one question, then the test split
+    good -> gone             its provider no longer knows it; good when it is listed again
+    new, good, gone -> revoked    somebody took back the consent to an example of its build
 
-new -> good | refused by the proof: one question, then the test split good -> gone when the
-provider no longer knows it; back when it is listed again new, good, gone -> revoked when somebody
-took back the consent to an example of its build
+The score is chrF (0..100, higher is better) of sacrebleu; beside it stand the share of answers
+equal to the reference and the share of "I do not know".
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from merlin.core.clock import from_iso
-from merlin.db.database import Row
-from merlin.db.values import load_time
+from peewee import Select, fn
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.messages import Message
+from merlin.dataset.builds import build_version
+from merlin.dataset.lint import normalise
+from merlin.dataset.verdicts import fail_training
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    COMMIT,
+    EVALUATION,
+    EXAMPLE_TEXT,
+    JOB,
+    MODEL,
+    PROOF_ANSWER,
+    REVOKED_EXAMPLE,
+    SERVING,
+    VERDICT,
+)
+from merlin.db.values import dump_json, messages_of, read_row, storable_text
+from merlin.providers.base import Answer
 
 
 class ModelState(StrEnum):
@@ -78,18 +102,297 @@ class Promotion:
 
 
 def model_of(row: Row) -> Model:
-    """Return the model of a row of `model_store.models`."""
-    return Model(
-        model_row=row["id"],
-        provider=row["provider"],
-        model_id=row["model_id"],
-        dataset=row["dataset"],
-        build_id=row["build_id"],
-        build_version=f"{row['dataset']}-{row['build_number']}",
-        job_id=row["job_id"],
-        state=ModelState(row["state"]),
-        created_at=from_iso(row["created_at"]),
-        probes=row["probes"],
-        not_before=load_time(row["not_before"]),
-        note=row["note"],
+    """Return the model of a row of `select_models`."""
+    version = f"{row['dataset']}-{row['build_number']}"
+    return read_row(Model, row, model_row=row["id"], build_version=version)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One test example: what is asked and the answer that was taught."""
+
+    example_id: str
+    messages: tuple[Message, ...]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores of one model on a test split; shares are 0..1."""
+
+    model_row: int
+    questions: int
+    chrf: float
+    equal_share: float
+    unknown_share: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many test questions two builds have, and how many of them both have."""
+
+    one: int
+    other: int
+    shared: int
+
+    @property
+    def is_same(self) -> bool:
+        """Return whether both were asked the same, so that their scores can be compared."""
+        return bool(self.shared) and self.shared == self.one == self.other
+
+
+def overlap(one: Sequence[Question], other: Sequence[Question]) -> Overlap:
+    """Return what two test splits share: questions with their references, whatever their ids.
+
+    A system text is left out: each model hears the one that it was trained with.
+    """
+    mine, theirs = Counter(map(_question_key, one)), Counter(map(_question_key, other))
+    return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
+
+
+def _question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+    said = ((each.role, each.content) for each in question.messages if each.role != "system")
+    return tuple(said), question.reference
+
+
+def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:
+    """Return one question per conversation: all before its last message, which is the reference."""
+    return [
+        Question(example_id, messages[:-1], messages[-1].content)
+        for example_id, messages in conversations
+        if messages and messages[-1].role == "assistant"
+    ]
+
+
+def score(
+    model_row: int, answers: Sequence[Answer], questions: Sequence[Question], at: datetime
+) -> Evaluation:
+    """Return the scores of `answers`, one per question in the same order.
+
+    Source of chrF: Popović 2015, as implemented by sacrebleu with its defaults.
+    """
+    import sacrebleu  # noqa: PLC0415 - 0.2 s that only the proof needs
+
+    count = len(questions)
+    if not count:
+        return Evaluation(model_row, 0, 0.0, 0.0, 0.0, at)
+    texts = [answer.text for answer in answers]
+    references = [question.reference for question in questions]
+    chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
+    equal = sum(a.strip() == b.strip() for a, b in zip(texts, references, strict=True))
+    unknown = sum(answer.known is False for answer in answers)
+    return Evaluation(model_row, count, round(chrf, 2), equal / count, unknown / count, at)
+
+
+NEAREST = 3
+Conversations = Sequence[tuple[str, tuple[Message, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tuned model comes from.
+
+    `build` is the version of its dataset (`neurotypology-7`), `commit` the commit that the build
+    was made at, "" where nobody knows; `editors` how many people wrote the examples, `serves`
+    whether it serves now.
+    """
+
+    dataset: str
+    build: str
+    commit: str
+    trained_at: datetime
+    examples: int
+    editors: int
+    serves: bool
+
+
+NEXT = {
+    ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
+    ModelState.REFUSED: (ModelState.NEW,),
+    ModelState.GONE: (ModelState.GOOD,),
+    ModelState.REVOKED: (ModelState.NEW, ModelState.GOOD, ModelState.GONE),
+    ModelState.NEW: (),
+}
+
+
+class Models:
+    """Models, from the success of their jobs to their proof."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def unproved(self) -> list[Model]:
+        """Return the models in state new whose `not_before` has passed, oldest first."""
+        is_due = MODEL.not_before.is_null() | (MODEL.not_before <= iso(self._clock()))
+        new = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
+        return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
+
+    def good_or_gone(self) -> list[Model]:
+        """Return the models in state good or gone, oldest first."""
+        stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+        return [
+            model_of(row) for row in self.db.rows(select_models().where(stands).order_by(MODEL.id))
+        ]
+
+    @transaction
+    def postpone(self, model: Model, seconds: float, note: str) -> None:
+        """Count one failed probe after `model.probes` and set when the next may be."""
+        later = self._clock() + timedelta(seconds=seconds)
+        values = {"probes": model.probes + 1, "not_before": iso(later), "note": storable_text(note)}
+        is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
+        self.db.change(MODEL.update(values).where(is_new))
+
+    def answers(self, model_row: int) -> dict[str, Answer]:
+        """Return what a model that is being proved has answered so far, by example id."""
+        kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
+        return {
+            row["example_id"]: Answer(
+                row["answer"], known=None if row["known"] is None else bool(row["known"])
+            )
+            for row in self.db.rows(kept)
+        }
+
+    @transaction
+    def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
+        """Store what a model answered to one test question, until the model is settled."""
+        known = None if answer.known is None else int(answer.known)
+        row = {"model_row": model.model_row, "example_id": example_id, "known": known}
+        new = PROOF_ANSWER.insert({**row, "answer": storable_text(answer.text)})
+        self.db.put(new.on_conflict_ignore())
+
+    @transaction
+    def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
+        """Store the outcome of the proof; nothing when the model was settled otherwise before.
+
+        A model that is refused or gone moves its training verdicts to failed in the same
+        transaction.
+        """
+        may = MODEL.state.in_([each.value for each in NEXT[state]])
+        settled = MODEL.update(
+            {"state": state.value, "note": storable_text(note), "not_before": None}
+        )
+        if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
+            return
+        kept = PROOF_ANSWER.model_row == model.model_row
+        self.db.change(PROOF_ANSWER.delete().where(kept))
+        if proof is not None:
+            self._keep(proof)
+        if state in (ModelState.REFUSED, ModelState.GONE):
+            why = why_lost(model.model_id, state, note)
+            mine = VERDICT.job_id == model.job_id
+            fail_training(self.db, mine, self._clock(), why)
+        self.db.bump()
+
+    def _keep(self, proof: Evaluation) -> None:
+        scores = {
+            "model_row": proof.model_row,
+            "questions": proof.questions,
+            "chrf": proof.chrf,
+            "equal_share": proof.equal_share,
+            "unknown_share": proof.unknown_share,
+            "at": iso(proof.at),
+        }
+        new = [name for name in scores if name != "model_row"]
+        asked = EVALUATION.insert(scores)
+        self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def read_conversations(db: Database, build_id: int, split: str) -> Conversations:
+    """Return (example id, messages with the system text first) of one split, by id."""
+    taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
+        EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest)
     )
+    is_asked = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == split)
+    rows = db.rows(taught.where(is_asked))
+    # Sorted here: a database on another machine may put letters in another order.
+    rows.sort(key=lambda row: str(row["example_id"]))
+    return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+
+
+def overlap_of(db: Database, one: int, other: int) -> Overlap:
+    """Return what the test questions of two builds have in common."""
+    return overlap(*(questions_of(read_conversations(db, each, "test")) for each in (one, other)))
+
+
+def why_lost(model_id: str, state: str, note: str) -> Row:
+    """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
+    told = {"model": model_id, "note": note}
+    return {"reason": f"verdict-model-{state}", "arguments": dump_json(told)}
+
+
+def proof_of(db: Database, model_row: int) -> Evaluation | None:
+    """Return the stored scores of a model, None where it has none."""
+    row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
+    return None if row is None else read_row(Evaluation, row)
+
+
+def revoked_builds() -> Select:
+    """Return the SELECT of builds that hold an example whose consent was taken back."""
+    is_held = (REVOKED_EXAMPLE.dataset == BUILD_EXAMPLE.dataset) & (
+        REVOKED_EXAMPLE.example_id == BUILD_EXAMPLE.example_id
+    )
+    return BUILD_EXAMPLE.select(BUILD_EXAMPLE.build_id).join(REVOKED_EXAMPLE, on=is_held)
+
+
+def select_models() -> Select:
+    """Return the SELECT of models as `model_of` reads them."""
+    number = BUILD.number.alias("build_number")
+    return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
+
+
+class Lineage:
+    """From a model to its build, its commit and its examples."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def origin(self, model_id: str) -> Origin | None:
+        """Return where a model comes from, None for one that was not tuned here."""
+        row = self._model(model_id)
+        if row is None:
+            return None
+        taught = _taught_by(row["build_id"])
+        editors = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.author.distinct())).where(taught)
+        serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
+        return Origin(
+            dataset=row["dataset"],
+            build=build_version(row["dataset"], row["number"]) or "",
+            commit=self._commit(row["build_id"]),
+            trained_at=from_iso(row["trained_at"]),
+            examples=row["train"],
+            editors=int(self.db.value(editors)),
+            serves=self.db.row(serving) is not None,
+        )
+
+    def _model(self, model_id: str) -> Row | None:
+        asked = (*MODEL.every(), BUILD.number, BUILD.train)
+        query = MODEL.select(*asked, JOB.updated_at.alias("trained_at"))
+        query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
+        query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
+        return self.db.row(query.order_by(MODEL.id.desc()))
+
+    def _commit(self, build_id: int) -> str:
+        """Return the first commit on the line that led to a build."""
+        query = VERDICT.select(VERDICT.commit_sha).join(
+            COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
+        )
+        of_build = query.where(VERDICT.build_id == build_id).order_by(COMMIT.position)
+        return str(self.db.value(of_build) or "")
+
+    def teaching(self, model_id: str, answer: str) -> list[str]:
+        """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
+        row, words = self._model(model_id), normalise(answer)
+        if row is None or not words:
+            return []
+        same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest
+        said = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).join(EXAMPLE_TEXT, on=same)
+        said = said.where(_taught_by(row["build_id"]) & EXAMPLE_TEXT.words.endswith(words))
+        found = self.db.rows(said.order_by(BUILD_EXAMPLE.example_id).limit(NEAREST))
+        return [each["example_id"] for each in found]
+
+
+def _taught_by(build_id: int) -> Any:
+    """Return the condition for examples that a build's model learnt; test ones only judge it."""
+    return (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == "train")

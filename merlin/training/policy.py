@@ -1,21 +1,16 @@
-"""May this build be launched now: policy, cost caps, forecast. Pure.
-
-Which waiting verdict may be launched now; a pure decision with its reason.
+"""May this build be launched now: policy, cost caps, forecast, models that go dark. Pure.
 
 Of one dataset's waiting verdicts only the newest counts; the older ones are superseded. `[train]`
 in the commit message asks for a launch at once, `[skip train]` for none.
 
-What a launch may cost, and whether the caps allow it; checked before any call.
-
-Forecast: what the next training would cost if an edit were committed now.
-
-An estimate from the newest build and what the edit adds to it, as if all of it were taught: the
-build itself, made after the commit, says it exactly. Asking the test questions is part of it.
+The forecast says what the next training would cost if an edit were committed now: an estimate from
+the newest build and what the edit adds to it, as if all of it were taught. The build itself, made
+after the commit, says it exactly. Asking the test questions is part of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -199,3 +194,42 @@ def forecast(
         return Forecast(examples, tokens, billed)
     cost = known.training(billed) + proving(known, build.test_tokens if build else 0)
     return Forecast(examples, tokens, billed, cost, known.currency)
+
+
+WARN_DAYS = (90, 30, 14, 7, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model that is leaned on as it is: for assistant, transcription or vision."""
+
+    purpose: str
+    provider: str
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SunsetWarning:
+    """A model that is leaned on and goes dark on `ends`; `step` is the one of WARN_DAYS reached."""
+
+    model: NamedModel
+    ends: date
+    step: int
+
+
+def warning_due(sunset: date, today: date) -> int | None:
+    """Return the step of WARN_DAYS that has been reached and not passed by the next, else None."""
+    left = (sunset - today).days
+    reached = [days for days in WARN_DAYS if left <= days]
+    return min(reached) if reached else None
+
+
+def sunset_warnings(
+    named_models: Iterable[NamedModel], sunset: Callable[[NamedModel], date | None], today: date
+) -> Iterator[SunsetWarning]:
+    """Yield what is leaned on and will go dark soon, or has; `sunset` tells the day, if known."""
+    for model in named_models:
+        ends = sunset(model)
+        step = warning_due(ends, today) if ends else None
+        if ends is not None and step is not None:
+            yield SunsetWarning(model, ends, step)

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from itertools import chain
+from typing import Any
 
+from peewee import Select, fn
+
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.training.models import Model, ModelState, Serving
-
-if TYPE_CHECKING:
-    from merlin.training.promotion_store import Promotions
+from merlin.dataset.commits import RESET_POSITION
+from merlin.dataset.verdicts import WAITING, VerdictStatus, fail_training, transition
+from merlin.db.database import Database, Row, transaction
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
+from merlin.db.values import read_row
+from merlin.training.models import (
+    NEXT,
+    Model,
+    ModelState,
+    Promotion,
+    Serving,
+    model_of,
+    revoked_builds,
+    select_models,
+    why_lost,
+)
 
 log = get_logger(__name__)
 _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
-START_ANEW = 0  # the position of what serves after its commit left the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,7 @@ def promote_newest(rows: Promotions) -> list[Candidate]:
 def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     if old is None:
         return True
-    if old.position == START_ANEW and candidate.is_followed:
+    if old.position == RESET_POSITION and candidate.is_followed:
         return False  # what served left with its commits: never back while a later one is made
     # At the same position: trained anew by hand, because the model before was lost.
     is_newer = candidate.position > old.position or (
@@ -106,3 +123,233 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Candidate:
     if not rows.promote(old, candidate, why, by):
         raise Refused("another switch came first", "promote-raced")
     return candidate
+
+
+NEWEST, REVOKED = "newest", "revoked"
+
+
+class Promotions:
+    """One row per dataset says which model serves; it changes by `promote` and `pin` alone."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+        self._notices = Notices(db, clock)
+
+    def newest_good(self) -> list[Candidate]:
+        """Return, per dataset, the good model of the verdict with the highest position."""
+        heads = _heads().alias("heads")
+        query = (
+            select_models()
+            .select_extend(heads.c.top, VERDICT.word)
+            .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+        )
+        is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+        rows = self.db.rows(query.join(heads, on=is_head))
+        ahead = self._ahead()
+        found = [
+            Candidate(
+                model_of(row),
+                row["top"],
+                is_followed=ahead.get(row["dataset"], 0) > row["top"],
+                is_awaited=row["word"] == VerdictStatus.TRAINING.value,
+            )
+            for row in rows
+        ]
+        return sorted(found, key=lambda candidate: candidate.model.dataset)
+
+    def _ahead(self) -> dict[str, int]:
+        """Return the highest position of each dataset that waits or trains."""
+        under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
+        tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        rows = self.db.rows(tops.where(under_way & on_line).group_by(VERDICT.dataset))
+        return {row["dataset"]: row["top"] for row in rows}
+
+    def serving(self) -> dict[str, Serving]:
+        """Return the serving model of every dataset that has one."""
+        return {row["dataset"]: serving_of(row) for row in self.db.rows(serving_rows())}
+
+    @transaction
+    def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
+        """Make `new` serve where `old` still does.
+
+        False when another switch came first, or `new` is not good any more. In the same
+        transaction: the promotion's row (none where the same model goes on serving from a newer
+        position), the words of verdicts, and the wake counter.
+        """
+        if not self._is_good(new.model):
+            return False
+        at = self._clock()
+        position = new.position
+        if old is not None and why != NEWEST:
+            position = max(old.position, new.position)
+        if not (
+            self._begin(new, position, at) if old is None else self._switch(old, new, position, at)
+        ):
+            return False
+        if old is None or old.model.model_row != new.model.model_row:
+            self._record(old, new.model, why, by, at)
+        self._move_words(new.model, position, at)
+        self.db.bump()
+        return True
+
+    def _is_good(self, model: Model) -> bool:
+        """Return whether the model is good, and stays so until this transaction ends."""
+        state = MODEL.select(MODEL.state).where(MODEL.id == model.model_row)
+        row = self.db.row(self.db.locked(state))
+        return row is not None and row["state"] == ModelState.GOOD.value
+
+    def _begin(self, new: Candidate, position: int, at: datetime) -> bool:
+        row = {"dataset": new.model.dataset, "model_row": new.model.model_row, "is_pinned": 0}
+        first = SERVING.insert({**row, "since": iso(at), "position": position})
+        return self.db.put(first.on_conflict_ignore())
+
+    def _switch(self, old: Serving, new: Candidate, position: int, at: datetime) -> bool:
+        stands = (
+            (SERVING.dataset == old.dataset)
+            & (SERVING.model_row == old.model.model_row)
+            & (SERVING.position == old.position)
+            & (SERVING.is_pinned == int(old.is_pinned))
+        )
+        values: Row = {"model_row": new.model.model_row, "position": position}
+        if new.model.model_row != old.model.model_row:
+            values["since"] = iso(at)
+        return self.db.change(SERVING.update(values).where(stands)) > 0
+
+    def _record(self, old: Serving | None, new: Model, why: str, by: str, at: datetime) -> None:
+        self.db.add(
+            PROMOTION,
+            {
+                "dataset": new.dataset,
+                "from_model": old.model.model_id if old else None,
+                "to_model": new.model_id,
+                "why": why,
+                "by_whom": by,
+                "at": iso(at),
+            },
+        )
+
+    def _move_words(self, model: Model, position: int, at: datetime) -> None:
+        """Let the verdicts that waited for this model say serving, those it overtook superseded."""
+        of_dataset = VERDICT.dataset == model.dataset
+        is_mine = VERDICT.job_id == model.job_id
+        reached = of_dataset & is_mine & (VERDICT.position <= position)
+        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
+        passed = of_dataset & ~is_mine & (VERDICT.position < position)
+        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
+
+    @transaction
+    def pin(self, dataset: str, *, is_pinned: bool) -> None:
+        """Stop automatic promotion of a dataset, or allow it again. Raises NotFound."""
+        pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
+        if not self.db.change(pinned):
+            raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+        self.db.bump()
+
+    @transaction
+    def retire_revoked(self) -> list[Model]:
+        """Let no model serve any more whose build holds an example of a revoked consent.
+
+        Such models become `revoked`, their training verdicts failed. Where one served, the newest
+        good model that served before takes its place, else the newest good one, else none. Tells
+        the admins. Returns the models that were not revoked before.
+        """
+        may = MODEL.state.in_([state.value for state in NEXT[ModelState.REVOKED]])
+        found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
+        lost = [model_of(row) for row in self.db.rows(found)]
+        for model in lost:
+            self._retire(model)
+        for dataset in sorted({model.dataset for model in lost}):
+            self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
+        if lost:
+            self.db.bump()
+        return lost
+
+    def _retire(self, model: Model) -> None:
+        state = ModelState.REVOKED.value
+        ended = MODEL.update({"state": state, "not_before": None})
+        self.db.change(ended.where(MODEL.id == model.model_row))
+        answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
+        self.db.change(answers)
+        mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
+        fail_training(self.db, mine, self._clock(), why)
+
+    def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
+        """Let another model serve where one of these did; tell the admins."""
+        of_dataset = SERVING.dataset == dataset
+        self.db.row(self.db.locked(SERVING.select().where(of_dataset)))
+        old = self.serving().get(dataset)
+        told: dict[str, object] = {
+            "dataset": dataset,
+            "count": len(lost),
+            "models": ", ".join(model.build_version for model in lost),
+        }
+        if old is None or old.model.model_row not in {model.model_row for model in lost}:
+            self._notices.tell(ADMINS, "notice-revoked", told)
+            return
+        heir = self._heir(dataset)
+        if heir is None:
+            self.db.change(SERVING.delete().where(of_dataset))
+            self._notices.tell(ADMINS, "notice-revoked-nothing", told)
+            return
+        self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
+        now = {**told, "version": heir.build_version}
+        self._notices.tell(ADMINS, "notice-revoked-switched", now)
+
+    def _heir(self, dataset: str) -> Model | None:
+        """Return what is to serve in place of a revoked model: as the chain goes, newest first."""
+        served = dict.fromkeys(promotion.to_model for promotion in self.history(dataset))
+        before = (self.model(model_id) for model_id in served)
+        newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
+        good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
+        return next(good, None)
+
+    def history(self, dataset: str) -> list[Promotion]:
+        """Return the promotions of a dataset, newest first."""
+        past = PROMOTION.select().where(PROMOTION.dataset == dataset)
+        return [_promotion(row) for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
+
+    def model(self, name: str) -> Model:
+        """Return a model by its id at the provider or by its build's version. Raises NotFound.
+
+        Of several the newest good one, else the newest.
+        """
+        dataset, _, number = name.rpartition("-")
+        is_named: Any = MODEL.model_id == name
+        if dataset and number.isascii() and number.isdigit():
+            is_named |= (BUILD.dataset == dataset) & (BUILD.number == int(number))
+        rows = self.db.rows(select_models().where(is_named).order_by(MODEL.id.desc()))
+        good = [row for row in rows if row["state"] == ModelState.GOOD.value]
+        if not rows:
+            raise NotFound(f"no model {name}", "store-no-model", model=name)
+        return model_of((good or rows)[0])
+
+
+def serving_rows() -> Select:
+    """Return the SELECT of serving rows with their models."""
+    own = (SERVING.since, SERVING.position, SERVING.is_pinned)
+    return select_models().select_extend(*own).join(SERVING, on=(SERVING.model_row == MODEL.id))
+
+
+def _heads() -> Select:
+    """Return the SELECT of each dataset's highest position whose model is good.
+
+    A failed verdict with a good model is one whose job somebody cancelled too late.
+    """
+    is_good = MODEL.state == ModelState.GOOD.value
+    on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(
+        is_good & on_line & (VERDICT.word != VerdictStatus.FAILED.value)
+    )
+    return good.group_by(VERDICT.dataset)
+
+
+def serving_of(row: Row) -> Serving:
+    """Return what a row of `serving_rows` says."""
+    return read_row(Serving, row, model=model_of(row))
+
+
+def _promotion(row: Row) -> Promotion:
+    return read_row(Promotion, row, promotion_id=row["id"], by=row["by_whom"])

@@ -1,17 +1,13 @@
-"""Prove a new model: the probe, the test questions; and which models are gone.
-
-The proof of a new model: `succeeded` is not servable until it has answered.
+"""Prove a new model by the probe and the test questions; see which models are gone.
 
 One question first, with back-off, because a provider may still be loading the model; then the
 rest of the test split. Each answer is kept as it comes, and only what was not answered is asked
 again. A model that its provider still will not answer with after an hour is refused; a provider
 that is away, or that lets nobody in, says nothing of the model.
 
-ModelInventory: which proved models their providers still have; the others are gone.
-
-A model that the list lacks is asked one question before anything is said of it, because some
-servers list no tuned models; and a list may lag. So it is gone when it was missed twice, at least
-`settle_s` apart, and by the list and the answer both. Listed again, it is good again.
+A model that the provider's list lacks is asked one question before anything is said of it, because
+some servers list no tuned models; and a list may lag. So it is gone when it was missed twice, at
+least `settle_s` apart, and by the list and the answer both. Listed again, it is good again.
 """
 
 from __future__ import annotations
@@ -21,27 +17,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.messages import Message
-from merlin.providers.base import ModelList, is_locked_out
-from merlin.training.evaluate import Answer, Asker, Question, questions_of, score
-from merlin.training.models import Model, ModelState
-
-if TYPE_CHECKING:
-    from merlin.training.model_store import Models
+from merlin.providers.base import Answer, Asker, ModelList, is_locked_out
+from merlin.training.models import (
+    Model,
+    Models,
+    ModelState,
+    Question,
+    questions_of,
+    read_conversations,
+    score,
+)
 
 log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 GIVE_UP, FEWEST_PROBES = timedelta(hours=1), 5
 MOST_DOUBLINGS = 10
 AT_ONCE = 8
-
-Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +59,11 @@ def _prove(evaluator: Evaluator, model: Model) -> bool:
     if asker is None:
         evaluator.rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
         return False
-    questions = questions_of(evaluator.rows.conversations(model.build_id, "test"))
+    questions = questions_of(read_conversations(evaluator.rows.db, model.build_id, "test"))
     told = evaluator.rows.answers(model.model_row)
     asked = [question for question in questions if question.example_id not in told]
     if not questions:  # one answer there must be
-        asked = questions_of(evaluator.rows.conversations(model.build_id, "train"))[:1]
+        asked = questions_of(read_conversations(evaluator.rows.db, model.build_id, "train"))[:1]
     new, trouble = _ask_each(evaluator, asker, model, asked)
     if trouble is not None:
         # A fresh model may be unknown to the serving side for some minutes.
@@ -160,7 +156,7 @@ class ModelInventory:
     def __init__(
         self, evaluator: Evaluator, lists: Mapping[str, ModelList], settle_s: Mapping[str, float]
     ) -> None:
-        self._bench = evaluator
+        self._evaluator = evaluator
         self._lists = lists
         self._settle_s = settle_s
         self._missed: dict[int, datetime] = {}
@@ -170,7 +166,7 @@ class ModelInventory:
 
     def doubt(self, model_id: str) -> None:
         """Let a model be asked again at the next look: somebody was told that it is gone."""
-        for model in self._bench.rows.good_or_gone():
+        for model in self._evaluator.rows.good_or_gone():
             if model.model_id == model_id:
                 self._answered.pop(model.model_row, None)
 
@@ -181,7 +177,7 @@ class ModelInventory:
         """
         changed = []
         with self._turn:
-            standing = self._bench.rows.good_or_gone()
+            standing = self._evaluator.rows.good_or_gone()
             for provider in sorted({model.provider for model in standing} & self._lists.keys()):
                 mine = [model for model in standing if model.provider == provider]
                 changed += list(self._taken(provider, mine))
@@ -208,7 +204,7 @@ class ModelInventory:
 
     def _is_due(self, model: Model) -> bool:
         """Return whether the list should show it by now, and it has not answered of late."""
-        now = self._bench.clock()
+        now = self._evaluator.clock()
         is_young = now - model.created_at < self._settle(model)
         answered = self._answered.get(model.model_row)
         return not is_young and (answered is None or now - answered >= ANSWERED)
@@ -220,15 +216,15 @@ class ModelInventory:
         if not self._is_missing(model):
             self._missed.pop(model.model_row, None)
             return False
-        now = self._bench.clock()
+        now = self._evaluator.clock()
         first = self._missed.setdefault(model.model_row, now)
         log.warning("model is missed", model=model.model_id, provider=model.provider)
         return first < now and now - first >= self._settle(model)
 
     def _is_missing(self, model: Model) -> bool:
         """Ask the model itself: only a plain "no such model" counts."""
-        asker = self._bench.askers.get(model.provider)
-        taught = self._bench.rows.conversations(model.build_id, "train")
+        asker = self._evaluator.askers.get(model.provider)
+        taught = read_conversations(self._evaluator.rows.db, model.build_id, "train")
         if asker is None or not taught:
             return False
         try:
@@ -237,11 +233,11 @@ class ModelInventory:
             return True
         except ProviderError:
             return False
-        self._answered[model.model_row] = self._bench.clock()
+        self._answered[model.model_row] = self._evaluator.clock()
         return False
 
     def _settled(self, model: Model, state: ModelState) -> Model:
-        self._bench.rows.settle(model, state, None, "")
+        self._evaluator.rows.settle(model, state, None, "")
         self._missed.pop(model.model_row, None)
         log.warning("model changed", model=model.model_id, provider=model.provider, state=state)
         return replace(model, state=state)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.datasets import names
+from merlin.app.models import dataset_names
 from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import General, KnownModels
 from merlin.config import Config, credential
@@ -30,8 +30,7 @@ from merlin.db.migrations import migrate, pending
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.training import policy
 from merlin.training.launch_plan import Terms
-from merlin.training.policy import Caps, Decision
-from merlin.training.sunset import NamedModel
+from merlin.training.policy import Caps, Decision, NamedModel
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -111,7 +110,7 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     """
     with reading(config) as database:
         ctx = command_context(config, database)
-        known = names(ctx, Actor.operator()) if dataset else ()
+        known = dataset_names(ctx, Actor.operator()) if dataset else ()
         if dataset and dataset not in known:
             told = {"dataset": dataset, "known": ", ".join(known) or "none"}
             raise NotFound(f"no dataset {dataset}", "dataset-unknown", **told)

@@ -24,6 +24,7 @@ from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices, EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
+from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.gather import BuildSettings
 from merlin.dataset.layout import Limits
@@ -33,12 +34,11 @@ from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
-from merlin.training.job_store import Jobs, Launches
+from merlin.training.jobs import Jobs, Poller
 from merlin.training.launch import Launcher
-from merlin.training.launch_plan import LaunchPlanner
-from merlin.training.model_store import Models
-from merlin.training.poll import Poller
-from merlin.training.promotion_store import Promotions
+from merlin.training.launch_plan import Launches
+from merlin.training.models import Models
+from merlin.training.promote import Promotions
 from merlin.training.prove import Evaluator, ModelInventory
 from merlin.wiring.context import (
     example_tokens,
@@ -139,13 +139,12 @@ def services_of(
         yield DaemonServices(
             db=database,
             build_settings=_build_settings(config, database, source),
-            planner=LaunchPlanner(
-                Launches(database),
-                {
+            launches=Launches(
+                database,
+                terms={
                     name: terms_of(config, providers[name], _sunset_of(config, each))
                     for name, each in trainers.items()
                 },
-                utc_now,
             ),
             launchers={
                 name: Launcher(
@@ -163,7 +162,7 @@ def services_of(
             fetch_s=needed_repository(config).interval_s,
             tick_s=config.daemon.tick_s,
             still_alive=still_alive,
-            changing=change_processor(database, source.branch, utc_now),
+            changing=change_processor(database, GitBranch(source), utc_now),
             retention=config.retention,
             models=trainers,
             named_models=named_models(config),

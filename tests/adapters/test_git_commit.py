@@ -13,15 +13,9 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import Refused, SourceError
-from merlin.dataset.changes import (
-    Batch,
-    ChangeRequest,
-    Conflict,
-    Edit,
-    make_changes,
-    telegram_editor,
-)
-from merlin.dataset.commit_batch import CommitSettings, commit_changes
+from merlin.dataset.changes import Batch, ChangeRequest, Conflict, Edit, make_changes
+from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_message import telegram_editor
 
 pytestmark = pytest.mark.functional
 
@@ -46,7 +40,7 @@ def bare(make_remote):
 @pytest.fixture
 def press_of(make_source):
     def make(url, **settings):
-        return CommitSettings(make_source(str(url), **settings).branch, Intents(), lambda: AT)
+        return CommitSettings(GitBranch(make_source(str(url), **settings)), Intents(), lambda: AT)
 
     return make
 
@@ -63,7 +57,8 @@ from pathlib import Path
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
     sys.exit(77)
 from merlin.git.repository import GitSource
-branch = GitSource(sys.argv[1], "main", "datasets", Path(sys.argv[2])).branch
+from merlin.dataset.commit_batch import GitBranch
+branch = GitBranch(GitSource(sys.argv[1], "main", "datasets", Path(sys.argv[2])))
 print(branch.find(branch.head(), sys.argv[3]))
 """
 
@@ -217,7 +212,7 @@ def test_a_lock_of_the_moment_is_waited_for(remote, make_source):
     remote.commit(a="1")
     lock = remote.path / ".git/index.lock"
     lock.touch()
-    press = CommitSettings(make_source().branch, Intents(), lambda: AT, lambda _: lock.unlink())
+    press = CommitSettings(GitBranch(make_source()), Intents(), lambda: AT, lambda _: lock.unlink())
     assert commit_changes(press, batch_of(edit("b", "1\n"))).commit == remote.git(
         "rev-parse", "HEAD"
     )
@@ -302,7 +297,9 @@ def test_the_datasets_may_lie_at_the_top(bare, tmp_path):
     from merlin.git.repository import GitSource
 
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
-    commit_changes(CommitSettings(source.branch, Intents(), lambda: AT), batch_of(edit("a", "1\n")))
+    commit_changes(
+        CommitSettings(GitBranch(source), Intents(), lambda: AT), batch_of(edit("a", "1\n"))
+    )
     assert bare.git("ls-tree", "-r", "--name-only", "main") == "neuro/examples/a.yaml"
 
 
@@ -335,7 +332,7 @@ def test_committers_on_several_machines_lose_and_double_nothing(bare, tmp_path):
         mirror = tmp_path / f"machine-{number}/mirror.git"
         source = GitSource(str(bare.path), "main", "datasets", mirror)
         dice = random.Random(number)  # noqa: S311 - an order, no secret
-        press = CommitSettings(source.branch, Intents(), lambda: AT)
+        press = CommitSettings(GitBranch(source), Intents(), lambda: AT)
         names = [f"{number}/q{each}" for each in range(10)]
         dice.shuffle(names)
         return [commit_changes(press, batch_of(edit(name, f"{name}\n"))).commit for name in names]

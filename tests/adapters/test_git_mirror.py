@@ -54,7 +54,7 @@ def test_a_damaged_object_is_an_error_once_and_whole_after_the_next_fetch(
     with pytest.raises(SourceError) as caught:
         read_all(source, head)
     assert caught.value.key == "git-unreadable"
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert read_all(source, head) == {f"{name}.yaml": text.encode() for name, text in texts.items()}
     assert len(broken(mirror)) == 1
 
@@ -66,7 +66,7 @@ def test_a_mirror_without_objects_is_made_anew(remote, source, mirror):
         path.unlink()
     with pytest.raises(SourceError):
         read_all(source, head)
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert read_all(source, head) == {"a.yaml": b"1"}
 
 
@@ -79,7 +79,7 @@ def test_a_spoilt_file_of_the_mirror_is_overcome_by_one_fetch(
     source.fetch()
     (mirror / part).write_text(content)
     head = remote.commit(a="2")
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert read_all(source, head) == {"a.yaml": b"2"}
 
 
@@ -89,7 +89,7 @@ def test_a_missing_file_of_the_mirror_is_overcome_by_one_fetch(remote, source, m
     source.fetch()
     (mirror / part).unlink()
     head = remote.commit(a="2")
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert read_all(source, head) == {"a.yaml": b"2"}
 
 
@@ -99,7 +99,7 @@ def test_damage_is_noticed_by_a_fetch_that_meets_it(remote, source, mirror):
     for path in mirror.glob("objects/pack/*.pack"):
         path.unlink()
     head = remote.commit(a="2")
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert read_all(source, head) == {"a.yaml": b"2"}
 
 
@@ -116,9 +116,9 @@ def test_a_repository_that_cannot_be_reached_moves_no_mirror(remote, source, mir
 def test_only_the_newest_two_damaged_mirrors_are_kept(remote, source, mirror):
     for number in range(4):
         head = remote.commit(a=str(number))
-        assert source.fetch().head == head
+        assert source.fetch() == head
         (mirror / "config").write_text("[broken")
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert len(broken(mirror)) == 2
 
 
@@ -146,7 +146,7 @@ def test_a_git_that_does_not_run_condemns_no_mirror(
         with pytest.raises(SourceError):
             source.fetch()
     assert broken(mirror) == []
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert not (mirror / "merlin.suspect").exists()
 
 

@@ -13,8 +13,9 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import SourceError
-from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes, telegram_editor
-from merlin.dataset.commit_batch import CommitSettings, commit_changes
+from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
+from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_message import telegram_editor
 from merlin.git.push import ContentRefused
 from merlin.git.repository import GitSource
 
@@ -98,7 +99,7 @@ def press_as(server, tmp_path):
     def make(secret):
         url = f"http://{secret}@127.0.0.1:{server.server_port}/shared.git"
         source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
-        return CommitSettings(source.branch, Intents(), lambda: AT)
+        return CommitSettings(GitBranch(source), Intents(), lambda: AT)
 
     return make
 

@@ -121,7 +121,7 @@ def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
 def test_a_message_in_an_old_encoding_is_read_right(remote, source):
     remote.git("config", "i18n.commitEncoding", "KOI8-R")
     remote.git("commit", "--quiet", "--allow-empty", "--file=-", feed="Вопрос".encode("koi8-r"))
-    head = source.fetch().head
+    head = source.fetch()
     assert source.line(head, ())[0].subject == "Вопрос"
 
 
@@ -213,4 +213,4 @@ def test_an_object_that_is_not_there_is_an_error(remote, source):
         source.dataset_trees("1" * 40)
     with pytest.raises(SourceError):
         list(source.read([head]))
-    assert source.fetch().head == head
+    assert source.fetch() == head

@@ -12,7 +12,6 @@ from machine import needed
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
-from merlin.git.source import Fetched
 
 pytestmark = pytest.mark.functional
 
@@ -25,7 +24,7 @@ def texts(source, head, dataset="neuro"):
 
 def test_the_first_fetch_brings_the_head(remote, source):
     head = remote.commit(a="раз")
-    assert source.fetch() == Fetched(head)
+    assert source.fetch() == head
     assert texts(source, head) == {"a.yaml": "раз"}
 
 
@@ -35,7 +34,7 @@ def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp
     before = {
         path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
     }
-    assert source.fetch() == Fetched(head)
+    assert source.fetch() == head
     after = {
         path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
     }
@@ -45,7 +44,7 @@ def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp
 def test_new_commits_are_told_with_author_time_and_words(remote, source):
     first = remote.commit("first", a="1")
     second = remote.commit("Добавлен вопрос\n\nС телом.\n", b="2")
-    head = source.fetch().head
+    head = source.fetch()
     (told,) = source.line(head, {first})
     assert (told.sha, told.parent, told.position) == (second, first, 2)
     assert (told.author_name, told.author_email) == ("Вера", "vera@example.com")
@@ -85,7 +84,7 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     remote.git("checkout", "--quiet", "main")
     on_main = remote.commit("main goes on", c="3")
     remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
-    head = source.fetch().head
+    head = source.fetch()
     told = source.line(head, {base})
     assert [commit.sha for commit in told] == [on_main, head]
     assert told[1].position == 3
@@ -99,7 +98,7 @@ def test_a_forced_push_is_followed(remote, source):
     source.fetch()
     remote.git("reset", "--quiet", "--hard", "HEAD~1")
     head = remote.commit("instead", c="3")
-    assert source.fetch() == Fetched(head)
+    assert source.fetch() == head
     assert texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
 
 
@@ -108,41 +107,41 @@ def test_a_reset_to_an_older_commit_is_followed(remote, source):
     remote.commit("undone", b="2")
     source.fetch()
     remote.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert source.fetch() == Fetched(base)
+    assert source.fetch() == base
 
 
 def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, source):
     old = remote.commit(a="1")
     source.fetch()
     remote.git("branch", "--move", "main", "renamed")
-    assert source.fetch() == Fetched(None)
+    assert source.fetch() is None
     assert texts(source, old) == {"a.yaml": "1"}
     remote.git("branch", "--move", "renamed", "main")
-    assert source.fetch() == Fetched(old)
+    assert source.fetch() == old
 
 
 def test_an_empty_repository_has_no_head(source):
-    assert source.fetch() == Fetched(None)
+    assert source.fetch() is None
 
 
 def test_a_branch_of_a_like_name_is_not_taken_for_ours(remote, source):
     head = remote.commit("one")
     remote.git("branch", "--move", "main", "x")
     remote.git("update-ref", "refs/heads/y/refs/heads/main", head)
-    assert source.fetch() == Fetched(None)
+    assert source.fetch() is None
 
 
 @pytest.mark.parametrize("form", ["{path}", "{path}/.git", "file://{path}"])
 def test_a_local_repository_is_read_by_every_form_of_its_path(remote, make_source, form):
     head = remote.commit(a="1")
-    assert make_source(form.format(path=remote.path)).fetch().head == head
+    assert make_source(form.format(path=remote.path)).fetch() == head
 
 
 def test_a_bare_repository_is_read(make_remote, make_source, remote):
     head = remote.commit(a="1")
     bare = make_remote("server.git", bare=True)
     remote.git("push", "--quiet", str(bare.path), "main")
-    assert make_source(str(bare.path)).fetch().head == head
+    assert make_source(str(bare.path)).fetch() == head
 
 
 def test_a_repository_that_another_user_owns_is_read(remote, source):
@@ -150,7 +149,7 @@ def test_a_repository_that_another_user_owns_is_read(remote, source):
     head = remote.commit(a="1")
     for path in [remote.path, *remote.path.rglob("*")]:
         os.chown(path, 12345, 12345, follow_symlinks=False)
-    assert source.fetch().head == head
+    assert source.fetch() == head
 
 
 def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_source, tmp_path):
@@ -159,7 +158,7 @@ def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_sou
         source.fetch()
     head = remote.commit(a="1")
     remote.path.rename(tmp_path / "later")
-    assert source.fetch().head == head
+    assert source.fetch() == head
 
 
 @pytest.mark.parametrize("name", [b".git", b".GIT", b".."])
@@ -177,7 +176,7 @@ def test_a_tree_that_could_do_harm_is_refused_and_the_old_head_stays(remote, sou
         assert head in str(caught.value)
     assert texts(source, old) == {"a.yaml": "1"}
     remote.git("update-ref", "refs/heads/main", old)
-    assert source.fetch() == Fetched(old)
+    assert source.fetch() == old
 
 
 def test_hooks_in_the_mirror_never_run(remote, source, tmp_path):
@@ -203,7 +202,7 @@ def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path,
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "broken")
     head = remote.commit(a="1")
-    assert source.fetch().head == head
+    assert source.fetch() == head
     assert texts(source, head) == {"a.yaml": "1"}
 
 
@@ -240,6 +239,6 @@ def test_a_process_killed_at_a_fetch_is_followed_by_one_that_fetches(
     for path in leftovers:
         path.touch()
     remote.commit(a="3")
-    assert source.fetch().head == remote.git("rev-parse", "main")
+    assert source.fetch() == remote.git("rev-parse", "main")
     assert not any(path.exists() for path in leftovers)
     assert texts(source, head) == {"a.yaml": "2"}

@@ -10,10 +10,9 @@ import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.providers.base import AnswerChunk
+from merlin.providers.base import Answer, AnswerChunk
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker
-from merlin.training.evaluate import Answer
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))

@@ -24,7 +24,7 @@ from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import BatchResult, Conflict
-from merlin.dataset.files import blob_id
+from merlin.dataset.changes import BatchResult, Changes, Conflict
+from merlin.git.source import blob_id
 
 
 class Keeper:

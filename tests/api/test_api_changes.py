@@ -14,8 +14,8 @@ from waiting import longest
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind, Consents
 from merlin.core.permissions import Role
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.changes import Changes
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.notices import ADMINS, Notices
 

@@ -11,7 +11,7 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import Changes
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 

@@ -17,9 +17,9 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.course_writing import parse_course
-from merlin.dataset.file_index import FileIndex
+from merlin.course.editing import parse_course
+from merlin.dataset.changes import Changes
+from merlin.dataset.files import FileIndex
 
 pytestmark = pytest.mark.functional
 

@@ -27,7 +27,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer

@@ -9,9 +9,9 @@ from admin_world import ANNA, BORIS, VERA, Chat
 from world import DATASET
 
 from merlin.bot.handlers.admin import short
-from merlin.bot.handlers.example_access import Draft
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.file_index import FileIndex
+from merlin.bot.handlers.example_proof import Draft
+from merlin.dataset.changes import Changes
+from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate

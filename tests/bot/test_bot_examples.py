@@ -11,7 +11,7 @@ from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.examples import ACTIONS
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.example_yaml import parse_example
+from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key

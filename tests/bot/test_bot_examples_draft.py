@@ -11,17 +11,17 @@ from yaml import safe_dump
 
 from merlin.app.examples import view_of
 from merlin.app.inbox import Update
-from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_example
 from merlin.bot.handlers.example_draft import author, tags_of
+from merlin.bot.handlers.example_proof import Draft, conversation, draft_of, draft_of_example
 from merlin.bot.menu import CodeBlock, card, cut
 from merlin.bot.updates import is_continuation, may_go_on
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.dataset.changes import Edit, check_path
-from merlin.dataset.example import strip_line_ends
-from merlin.dataset.example_yaml import free_example_id, parse_example
+from merlin.dataset.example import free_example_id, parse_example
 from merlin.dataset.files import FileText
 from merlin.dataset.preview import EditChecker
+from merlin.dataset.yaml_values import strip_line_ends
 
 pytestmark = pytest.mark.unit
 

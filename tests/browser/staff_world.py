@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from merlin.account.users import Consents, Users
-from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import Changes
 
 # What the rows' own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "store"))
@@ -33,7 +33,8 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
-from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
+from merlin.dataset.changes import ChangeRequest, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats

@@ -14,7 +14,7 @@ from staff_world import BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 
 pytestmark = pytest.mark.integration
 

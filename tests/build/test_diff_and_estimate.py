@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dataset_tree import check_files, example_yaml, good_files
 
-from merlin.dataset.builds import Diff, diff, make_build
+from merlin.dataset.builds import diff, make_build
 from merlin.dataset.tokens import count_epochs, count_training_tokens
 
 pytestmark = pytest.mark.unit
@@ -26,14 +26,19 @@ def test_examples_come_go_change_and_move():
     for each in new["examples"]:
         if each["id"] == moved:
             each["split"] = "train"
-    assert diff(old, new) == Diff(("new",), ("face/q0001",), ("face/q0002",), (moved,))
+    assert diff(old, new) == {
+        "added": ["new"],
+        "removed": ["face/q0001"],
+        "changed": ["face/q0002"],
+        "moved": [moved],
+    }
 
 
 def test_without_a_build_before_everything_is_new():
     new = manifest(good_files(60))
     assert len(new["examples"]) == 60
-    assert diff(None, new).added == tuple(sorted(each["id"] for each in new["examples"]))
-    assert diff(new, new) == Diff((), (), (), ())
+    assert diff(None, new)["added"] == sorted(each["id"] for each in new["examples"])
+    assert not any(diff(new, new).values())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from merlin.chat.sessions import Session
 from merlin.config import load
 from merlin.config.settings import ChatConfig
 from merlin.core.errors import ConfigError
-from merlin.training.sunset import NamedModel
+from merlin.training.policy import NamedModel
 from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from world import KEY
 
-from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import Changes
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional

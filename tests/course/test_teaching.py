@@ -6,9 +6,8 @@ import pytest
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material
-from merlin.course.editing import CourseFiles, MaterialDraft
+from merlin.course.editing import CourseFiles, MaterialDraft, parse_course
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.course_writing import parse_course
 from merlin.dataset.files import FileText
 
 pytestmark = pytest.mark.unit

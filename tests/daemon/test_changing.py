@@ -13,18 +13,17 @@ from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, ChangeProcessor
-from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
+    Changes,
     ChangeState,
     Edit,
     make_changes,
-    telegram_editor,
 )
-from merlin.dataset.commit_batch import CommitSettings
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import sync_files
+from merlin.dataset.commit_batch import CommitSettings, GitBranch
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex, sync_files
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
 from merlin.wiring.context import make_cipher, opened
@@ -222,7 +221,7 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
         rows = changes_of(lab, database)
-        branch = Leaving(services.build_settings.source.branch, lambda: rows.forget(BORIS))
+        branch = Leaving(GitBranch(services.build_settings.source), lambda: rows.forget(BORIS))
         press = CommitSettings(branch, Intents(database), services.clock)
         notices_ = Notices(database)
         ChangeProcessor(press, rows, EditorNewsFeed(database), notices_, services.clock)()
@@ -245,7 +244,7 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     change_id = ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
         press = CommitSettings(
-            services.build_settings.source.branch, Intents(database), services.clock
+            GitBranch(services.build_settings.source), Intents(database), services.clock
         )
         rows, news = changes_of(lab, database), EditorNewsFeed(database)
         still = ChangeProcessor(
@@ -283,7 +282,7 @@ class Odd:
 def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
     with opened(lab.config) as database, lab.services() as services:
-        branch = branch_of(services.build_settings.source.branch)
+        branch = branch_of(GitBranch(services.build_settings.source))
         press = CommitSettings(branch, Intents(database), services.clock)
         rows, news = changes_of(lab, database), EditorNewsFeed(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)

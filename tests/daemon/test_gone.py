@@ -12,8 +12,7 @@ from merlin.core.i18n import text
 from merlin.daemon.alarms import warn_of_problems
 from merlin.daemon.ticks import check_inventory
 from merlin.db.requests import RequestKind, Requests
-from merlin.training.promote import promote_by_hand, roll_back
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
 pytestmark = pytest.mark.integration
 

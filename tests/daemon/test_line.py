@@ -18,9 +18,9 @@ from merlin.daemon import ticks
 from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
 from merlin.git.repository import COMMIT_LIMIT
-from merlin.training.job_store import Jobs
-from merlin.training.launch_plan import launch_waiting
-from merlin.training.promotion_store import Promotions
+from merlin.training.jobs import Jobs
+from merlin.training.launch_plan import Launches, launch_waiting
+from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
 
 pytestmark = pytest.mark.integration
@@ -90,7 +90,7 @@ def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
             lab.repository.commit()
             now = begun + at
             gather(replace(services.build_settings, clock=lambda now=now: now), lambda _: None)
-            launch_waiting(replace(services.planner, clock=lambda now=now: now))
+            launch_waiting(Launches(services.db, lambda now=now: now, services.launches.terms))
             at += timedelta(seconds=240)
     assert at > timedelta(minutes=15)
     assert lab.status()["verdict"] == "training"

@@ -16,11 +16,9 @@ from merlin.daemon.alarms import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.job_store import Jobs
-from merlin.training.jobs import JobState
-from merlin.training.model_store import Models
-from merlin.training.poll import look
-from merlin.training.promotion_store import Promotions
+from merlin.training.jobs import Jobs, JobState, look
+from merlin.training.models import Models
+from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration

@@ -12,9 +12,9 @@ from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.job_store import Jobs
-from merlin.training.model_store import Models
-from merlin.training.promotion_store import Promotions
+from merlin.training.jobs import Jobs
+from merlin.training.models import Models, proof_of
+from merlin.training.promote import Promotions
 from merlin.training.prove import AT_ONCE, prove_new
 
 pytestmark = pytest.mark.integration
@@ -68,7 +68,7 @@ def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provi
     assert (answered(provider), kept(lab)) == (QUESTIONS, 0)
     with lab.services() as services:
         model = Promotions(services.db).model(lab.status()["build"])
-        assert services.evaluator.rows.proof(model.model_row).questions == QUESTIONS
+        assert proof_of(services.db, model.model_row).questions == QUESTIONS
 
 
 def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):

@@ -19,9 +19,9 @@ from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.job_store import Jobs
-from merlin.training.model_store import Models
-from merlin.training.promotion_store import Promotions
+from merlin.training.jobs import Jobs
+from merlin.training.models import Models
+from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration

@@ -15,7 +15,7 @@ from merlin.core.errors import NotFound
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import Promotions
 from merlin.wiring.context import opened, source_of
 
 pytestmark = pytest.mark.integration

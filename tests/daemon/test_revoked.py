@@ -17,12 +17,12 @@ from merlin.chat.model_catalogue import (
 from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
-from merlin.dataset.changes import telegram_editor
-from merlin.dataset.proposals import Approval, Draft, ProposalFollower, Proposals
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
-from merlin.training.job_store import Jobs
-from merlin.training.promotion_store import Promotions
+from merlin.training.jobs import Jobs
+from merlin.training.promote import Promotions
 from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,7 @@ def teach(lab):
     """Let a correction of anna's become an example in git."""
     with rows(lab) as (proposals, _):
         number = proposals.add(ANNA, DRAFT)
-        proposals.approve(number, Approval(DRAFT, telegram_editor(BORIS, "Борис"), BORIS))
+        proposals.approve(number, DRAFT, telegram_editor(BORIS, "Борис"), BORIS)
     lab.tick("fetch", "changes", "fetch")
     with rows(lab) as (_, following):
         following.follow()

@@ -21,7 +21,7 @@ from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
-from merlin.training.job_store import Jobs
+from merlin.training.jobs import Jobs
 
 pytestmark = pytest.mark.functional
 

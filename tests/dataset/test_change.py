@@ -12,13 +12,10 @@ from merlin.dataset.changes import (
     ChangeKind,
     ChangeRequest,
     Edit,
-    Editor,
     check_path,
-    clean_subject,
-    local_editor,
     make_changes,
-    telegram_editor,
 )
+from merlin.dataset.commit_message import Editor, clean_subject, local_editor, telegram_editor
 
 pytestmark = pytest.mark.unit
 

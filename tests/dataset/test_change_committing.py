@@ -9,21 +9,14 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import SourceError
-from merlin.dataset.changes import (
-    Batch,
-    ChangeRequest,
-    Conflict,
-    Edit,
-    make_changes,
-    telegram_editor,
-)
+from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Conflict, Edit, make_changes
 from merlin.dataset.commit_batch import (
     TRIES,
     CommitSettings,
-    WriteResult,
     commit_changes,
     wait_before_retry,
 )
+from merlin.dataset.commit_message import telegram_editor
 from merlin.db.intents import IntentState
 
 pytestmark = pytest.mark.unit
@@ -49,8 +42,8 @@ class Branch:
 
     def write(self, _head, batch):
         if self.conflicts:
-            return WriteResult(conflicts=self.conflicts)
-        return WriteResult(f"{len(self.made)}-{batch.batch_id}")
+            return BatchResult(conflicts=self.conflicts)
+        return BatchResult(f"{len(self.made)}-{batch.batch_id}")
 
     def push(self, commit, _head):
         self.pushes += 1

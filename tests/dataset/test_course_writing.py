@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from merlin.core.errors import Refused
-from merlin.dataset.course_writing import edit_course, parse_course, write_course
+from merlin.course.editing import edit_course, parse_course, write_course
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.example_yaml import parse_example, question_preview, reword_example
+from merlin.dataset.example import parse_example, question_preview, reword_example
 
 pytestmark = pytest.mark.unit
 

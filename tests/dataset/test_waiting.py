@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes, telegram_editor
+from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.commit_batch import plan_revert
-from merlin.dataset.files import FileText, apply_pending_changes, blob_id, is_behind
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileText, apply_pending_changes, is_behind
+from merlin.git.source import blob_id
 
 pytestmark = pytest.mark.unit
 

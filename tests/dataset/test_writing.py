@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, read_example
-from merlin.dataset.example_yaml import write_example
+from merlin.dataset.example import Example, read_example, write_example
 
 pytestmark = pytest.mark.unit
 

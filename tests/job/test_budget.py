@@ -8,8 +8,14 @@ import pytest
 
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
-from merlin.training.policy import Caps, estimate, month_start, refusal, refuse_fading_base
-from merlin.training.sunset import warning_due
+from merlin.training.policy import (
+    Caps,
+    estimate,
+    month_start,
+    refusal,
+    refuse_fading_base,
+    warning_due,
+)
 
 pytestmark = pytest.mark.unit
 

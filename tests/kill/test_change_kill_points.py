@@ -10,8 +10,8 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes, telegram_editor
+from merlin.dataset.changes import ChangeRequest, Changes, ChangeState, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened

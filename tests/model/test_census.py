@@ -10,9 +10,8 @@ from served import AT, holds, serve_in
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.db.database import open_database
-from merlin.providers.base import ModelCard
-from merlin.training.evaluate import Answer
-from merlin.training.model_store import Models
+from merlin.providers.base import Answer, ModelCard
+from merlin.training.models import Models
 from merlin.training.prove import ANSWERED, MOST_ASKED, Evaluator, ModelInventory
 
 pytestmark = pytest.mark.functional

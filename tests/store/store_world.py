@@ -21,15 +21,11 @@ from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
-from merlin.training.evaluate import Evaluation
-from merlin.training.job_store import Jobs, Launches
-from merlin.training.jobs import JobState
-from merlin.training.launch_plan import LaunchPlanner, Terms, launch_waiting
-from merlin.training.model_store import Models
-from merlin.training.models import ModelState
+from merlin.training.jobs import Jobs, JobState
+from merlin.training.launch_plan import Launches, Terms, launch_waiting
+from merlin.training.models import Evaluation, Models, ModelState
 from merlin.training.policy import Caps
-from merlin.training.promote import promote_newest
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import Promotions, promote_newest
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 FACE = "neurotypology"
@@ -93,13 +89,12 @@ class World:
         self.db = database
         self.clock = clock
         self.journal = CommitHistory(database)
-        self.launches = Launches(database, clock)
         self.jobs = Jobs(database)
         self.models = Models(database, clock)
         self.promotions = Promotions(database, clock)
         self.ctx = Context(db=database, clock=clock)
         terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
-        self.planner = LaunchPlanner(self.launches, {"engine": terms}, clock)
+        self.launches = Launches(database, clock, {"engine": terms})
 
     def job(self, job_id, **more):
         return jobs.get(self.ctx, OPERATOR, job_id, **more)
@@ -146,7 +141,7 @@ class World:
     def launch(self):
         """Let the planner decide; return the jobs begun or joined."""
         self.clock.move(1)
-        return launch_waiting(self.planner)
+        return launch_waiting(self.launches)
 
     def finish(self, job, state=JobState.SUCCEEDED):
         """End a job; a success names its model."""

@@ -9,23 +9,24 @@ from store_world import AT, FACE, World, examples
 
 from merlin.app.verdicts import EditorNewsFeed
 from merlin.core.errors import NotFound
-from merlin.dataset.change_queue import UNREADABLE, Changes
 from merlin.dataset.changes import (
+    UNREADABLE,
     BatchResult,
     ChangeRequest,
+    Changes,
     ChangeState,
     Conflict,
     Edit,
     make_changes,
-    telegram_editor,
 )
-from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import blob_id
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.processes import ChangeCounter
 from merlin.db.tables import CHANGE
+from merlin.git.source import blob_id
 from merlin.training.jobs import JobState
 
 pytestmark = pytest.mark.integration

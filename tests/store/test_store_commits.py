@@ -13,12 +13,13 @@ from store_world import FACE, OPERATOR, World, commit, example, examples, findin
 from merlin.app import builds
 from merlin.core.messages import Message
 from merlin.dataset.builds import training_key
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import IllegalTransition, VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
+from merlin.training.models import read_conversations
 
 pytestmark = pytest.mark.integration
 
@@ -82,11 +83,11 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
 
 def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
     world.push(1, examples())
-    ((example_id, messages),) = world.models.conversations(1, "test")
+    ((example_id, messages),) = read_conversations(world.models.db, 1, "test")
     assert example_id == "лицо/вопрос-000"
     assert messages[0] == Message("system", "Отвечай кратко.")
     assert messages[1:] == example(0).messages
-    taught = world.models.conversations(1, "train")
+    taught = read_conversations(world.models.db, 1, "train")
     assert [name for name, _ in taught] == sorted(name for name, _ in taught)
     assert len(taught) == 11
 
@@ -95,7 +96,7 @@ def test_the_long_form_of_a_message_is_kept(world):
     extra = {"weight": 0, "name": "анна"}
     said = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
     world.push(1, [*examples(), replace(example(12), messages=said)])
-    taught = dict(world.models.conversations(1, "train"))
+    taught = dict(read_conversations(world.models.db, 1, "train"))
     assert taught["лицо/вопрос-012"] == said
 
 

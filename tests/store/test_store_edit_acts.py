@@ -16,9 +16,8 @@ from merlin.app.idempotency import perform_once
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import BatchResult, ChangeState, Conflict, Edit
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.writer import Store, Writer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,7 @@ import pytest
 from store_world import FACE, World, examples
 
 from merlin.providers.base import Checkpoint, JobEvent
-from merlin.training.job_store import IllegalStep
-from merlin.training.jobs import JobState
+from merlin.training.jobs import IllegalStep, JobState
 from merlin.training.models import ModelState
 
 pytestmark = pytest.mark.integration

@@ -14,9 +14,8 @@ from merlin.core.money import Price
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import ChangeCounter
 from merlin.training import policy
-from merlin.training.job_store import Launches
-from merlin.training.jobs import FORBIDDEN, JobState, launch_key
-from merlin.training.launch_plan import LaunchPlanner, NewJob, launch_by_hand
+from merlin.training.jobs import FORBIDDEN, JobState, NewJob, launch_key
+from merlin.training.launch_plan import Launches, launch_by_hand
 from merlin.training.models import ModelState
 from merlin.training.policy import Caps, Decision, Step
 
@@ -160,7 +159,7 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
     assert told.arguments["job"] == job.job_id
     failed = world.verdict(3)
-    again = launch_by_hand(world.planner, failed)
+    again = launch_by_hand(world.launches, failed)
     assert (again.attempt, again.job_id) == (2, 3)
     assert world.words()["a003"] == "training"
 
@@ -177,21 +176,20 @@ def test_a_revert_to_a_refused_model_fails(world):
 
 
 def test_account_counts_jobs_money_and_new_examples(world, clock):
-    month = clock() - timedelta(days=3)
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
-    empty = world.launches.account(verdict, "engine", month)
+    empty = world.launches.account(verdict, "engine")
     assert (empty.active, empty.spent_micro, empty.new_examples) == (0, 0, 12)
     job = world.launches.start(verdict, order(verdict, clock), ())
     world.push(2, examples(14, changed=(3,)))
     (newest,) = world.launches.waiting()
-    told = world.launches.account(newest, "engine", month)
+    told = world.launches.account(newest, "engine")
     assert (told.active, told.spent_micro, told.new_examples) == (1, 500, 3)
-    assert world.launches.account(newest, "other", month).active == 0
-    assert world.launches.account(newest, "engine", clock() + timedelta(days=1)).spent_micro == 0
+    assert world.launches.account(newest, "other").active == 0
+    assert world.launches.spent("engine", clock() + timedelta(days=1)) == 0
     world.finish(job)
-    assert world.launches.account(newest, "engine", month).active == 0
-    assert world.launches.account(newest, "engine", month).spent_micro == 500
+    assert world.launches.account(newest, "engine").active == 0
+    assert world.launches.account(newest, "engine").spent_micro == 500
 
 
 def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
@@ -201,7 +199,7 @@ def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, cloc
     world.finish(job, JobState.CANCELLED)
     world.push(2, examples(13))
     (newest,) = world.launches.waiting()
-    told = world.launches.account(newest, "engine", clock() - timedelta(days=1))
+    told = world.launches.account(newest, "engine")
     assert (told.active, told.spent_micro, told.new_examples) == (0, 0, 13)
 
 
@@ -210,7 +208,7 @@ def test_another_system_text_makes_every_example_new(world, clock):
     world.launch()
     world.push(2, examples(12), told=spec(system="Отвечай подробно."))
     (verdict,) = world.launches.waiting()
-    assert world.launches.account(verdict, "engine", clock()).new_examples == 12
+    assert world.launches.account(verdict, "engine").new_examples == 12
 
 
 def test_what_is_not_there_is_told(world):
@@ -230,7 +228,7 @@ def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
     with ThreadPoolExecutor(3) as pool:
         begun = list(pool.map(lambda pair: world.launches.start(*pair, ()), pairs))
     assert sum(job is not None for job in begun) == 2
-    assert world.launches.account(verdicts[0], "engine", clock()).spent_micro == 1000
+    assert world.launches.account(verdicts[0], "engine").spent_micro == 1000
     assert sorted(world.words().values()) == ["built", "training", "training"]
     (left,) = world.launches.waiting()
     again = replace(order(left, clock), month_cap_micro=1500)
@@ -252,7 +250,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
-    terms = replace(world.planner.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
+    terms = replace(world.launches.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
 
     class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""
@@ -263,9 +261,9 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
             super().start(other, order(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
-    planner = LaunchPlanner(Meanwhile(world.db, clock), {"engine": terms}, clock)
+    launches = Meanwhile(world.db, clock, {"engine": terms})
     with pytest.raises(Refused) as caught:
-        launch_by_hand(planner, verdict)
+        launch_by_hand(launches, verdict)
     assert caught.value.key == "held-month-cap"
 
 
@@ -276,15 +274,15 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     world.jobs.save(first, failed)
     world.push(2, examples(13))
     (newest,) = world.launches.waiting()
-    assert world.launches.account(newest, "engine", clock()).is_forbidden
-    assert not world.launches.account(newest, "other", clock()).is_forbidden
+    assert world.launches.account(newest, "engine").is_forbidden
+    assert not world.launches.account(newest, "other").is_forbidden
     world.launch()
     assert [each.word for each in world.launches.waiting()] == [VerdictStatus.HELD]
     clock.move(1)
-    job = launch_by_hand(world.planner, world.verdict(2))
-    assert world.launches.account(newest, "engine", clock()).is_forbidden
+    job = launch_by_hand(world.launches, world.verdict(2))
+    assert world.launches.account(newest, "engine").is_forbidden
     world.finish(job)
-    assert not world.launches.account(newest, "engine", clock()).is_forbidden
+    assert not world.launches.account(newest, "engine").is_forbidden
 
 
 def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
@@ -297,16 +295,16 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
     (told, *_) = world.log()
     assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
     assert told.arguments["model"] == gone.model_id
-    assert launch_by_hand(world.planner, world.verdict(3)).attempt == 2
+    assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
 
 
 def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.serve(1, examples(12))
     with pytest.raises(Refused):
-        launch_by_hand(world.planner, world.verdict(1))
+        launch_by_hand(world.launches, world.verdict(1))
     gone = world.promotions.serving()[FACE].model
     world.models.settle(gone, ModelState.GONE, None, "")
-    job = launch_by_hand(world.planner, world.verdict(1))
+    job = launch_by_hand(world.launches, world.verdict(1))
     world.finish(job)
     world.prove()
     (switched,) = world.promote()

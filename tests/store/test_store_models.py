@@ -14,8 +14,13 @@ from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
-from merlin.training.promote import Candidate, promote_by_hand, promote_newest, roll_back
-from merlin.training.promotion_store import Promotions
+from merlin.training.promote import (
+    Candidate,
+    Promotions,
+    promote_by_hand,
+    promote_newest,
+    roll_back,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -102,8 +107,8 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     """Every dataset is one order of finishing: all 24 of four jobs, side by side."""
     orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 5)))}
     jobs = {name: {} for name in orders}
-    terms = replace(world.planner.terms["engine"], active_jobs=1000)
-    world.planner = replace(world.planner, terms={"engine": terms})
+    terms = replace(world.launches.terms["engine"], active_jobs=1000)
+    world.launches.terms = {"engine": terms}
     for position in range(1, 5):
         taught = examples(10 + position)
         outcomes = [world.outcome(spec(name, system=f"Это {name}."), taught) for name in orders]

@@ -7,14 +7,15 @@ import re
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.app.pipeline import PipelineHistory
 from merlin.app.verdicts import EditorNewsFeed
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.changes import Changes
+from merlin.dataset.files import FileIndex
+from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
+from merlin.training.models import read_conversations
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +50,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.jobs.open_jobs()
     world.jobs.known_events(1)
     world.models.unproved()
-    world.models.conversations(1, "test")
+    read_conversations(world.models.db, 1, "test")
     world.promotions.newest_good()
     world.promotions.serving()
     world.promotions.history(FACE)
@@ -59,7 +60,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.journal.build_of(FACE, "none")
     Requests(database).claim(["launch", "fetch"])
     Notices(database).waiting()
-    PipelineHistory(database).unnoted()
+    VerdictHistory(database).unnoted()
     Changes(database).claim()
     EditorNewsFeed(database).untold()
     FileIndex(database).newest()

@@ -12,14 +12,13 @@ from merlin.chat.feedback import Rating, RatingCounts, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import BatchResult, ChangeKind, ChangeState, telegram_editor
+from merlin.dataset.changes import BatchResult, ChangeKind, Changes, ChangeState
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import read_example
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
     MOST_WAITING,
-    Approval,
     Draft,
     ProposalFollower,
     Proposals,
@@ -28,13 +27,13 @@ from merlin.dataset.proposals import (
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
-from merlin.training.model_store import Lineage
+from merlin.training.models import Lineage
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
-BY_BORIS = Approval(DRAFT, telegram_editor(BORIS, "Борис"), BORIS, ("лицо",))
+BY_BORIS = (DRAFT, telegram_editor(BORIS, "Борис"), BORIS, ("лицо",))
 DAY_S = 24 * 3600
 
 
@@ -122,7 +121,7 @@ def test_nobody_floods_the_queue(proposals):
 
 def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change = changes.get(proposals.approve(proposal_id, BY_BORIS))
+    change = changes.get(proposals.approve(proposal_id, *BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
     assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
     made, findings = read_example(change.text.encode())
@@ -130,13 +129,13 @@ def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
     assert (made.question, made.answer, made.tags) == ("Что такое лоб?", "Верх лица.", ("лицо",))
     assert str(ANNA) not in change.text
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
-    assert proposals.approve(proposal_id, BY_BORIS) is None
+    assert proposals.approve(proposal_id, *BY_BORIS) is None
     assert not proposals.decline(proposal_id, BORIS)
 
 
 def test_two_approvals_of_one_question_meet_no_file_of_each_other(proposals, changes):
     ids = [proposals.add(who, DRAFT) for who in (ANNA, BORIS)]
-    paths = {changes.get(proposals.approve(each, BY_BORIS)).path for each in ids}
+    paths = {changes.get(proposals.approve(each, *BY_BORIS)).path for each in ids}
     assert len(paths) == 2
 
 
@@ -156,7 +155,7 @@ def land(changes, commit="c" * 40):
 
 def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, following):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change_id = proposals.approve(proposal_id, BY_BORIS)
+    change_id = proposals.approve(proposal_id, *BY_BORIS)
     assert following.is_due()
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
@@ -171,7 +170,7 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
     database, clock, proposals, changes, following
 ):
     proposals.add(ANNA, DRAFT)
-    proposals.approve(1, BY_BORIS)
+    proposals.approve(1, *BY_BORIS)
     land(changes)
     following.follow()
     assert proposals.get(1).state is ProposalState.COMMITTED
@@ -200,7 +199,7 @@ def lies(database, example_id, blob="b1"):
 
 def committed(database, proposals, changes, following):
     """Let anna's draft be an example in git; return its id."""
-    proposals.approve(proposals.add(ANNA, DRAFT), BY_BORIS)
+    proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     land(changes)
     following.follow()
     lies(database, proposals.get(1).example_id)
@@ -226,7 +225,7 @@ def test_a_withdrawal_takes_the_file_out_and_names_the_models(
 
 
 def test_a_withdrawal_before_the_commit_takes_the_change_back(proposals, changes, following):
-    change_id = proposals.approve(proposals.add(ANNA, DRAFT), BY_BORIS)
+    change_id = proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     proposals.withdraw(ANNA)
     following.follow()
     assert changes.get(change_id).state is ChangeState.REFUSED
@@ -236,7 +235,7 @@ def test_a_withdrawal_before_the_commit_takes_the_change_back(proposals, changes
 def test_a_withdrawal_waits_for_the_commit_that_is_being_made(
     database, proposals, changes, following
 ):
-    proposals.approve(proposals.add(ANNA, DRAFT), BY_BORIS)
+    proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     batch = changes.claim()
     example_id = proposals.get(1).example_id
     proposals.withdraw(ANNA)
@@ -322,7 +321,7 @@ def test_every_column_that_somebody_seals_is_known():
     assert sealers == {
         "api_keys",
         "broadcasts",
-        "change_queue",
+        "changes",
         "groups",
         "idempotency",
         "inbox",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from store_world import FACE, OPERATOR, World, commit, examples, finding, spec
 
-from merlin.app import builds, datasets, models
+from merlin.app import builds, models
 from merlin.app.models import Scores
 from merlin.app.status import Status, status
 from merlin.core.errors import NotFound
@@ -26,7 +26,7 @@ def world(database, clock):
 def test_an_empty_database_has_an_empty_status(world):
     nothing_waits = {"requests": 0, "notices": 0, "jobs": 0}
     assert status(world.ctx, OPERATOR) == Status({}, nothing_waits)
-    assert datasets.serving(world.ctx, OPERATOR) == {}
+    assert models.serving_models(world.ctx, OPERATOR) == {}
     assert world.log() == world.recent_builds() == world.recent_models() == []
 
 

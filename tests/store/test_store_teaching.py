@@ -18,9 +18,9 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import BatchResult, ChangeRequest, Edit, make_changes, telegram_editor
-from merlin.dataset.file_index import FileIndex
+from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests

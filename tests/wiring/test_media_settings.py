@@ -11,7 +11,7 @@ import yaml
 from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
-from merlin.training.sunset import NamedModel, sunset_warnings
+from merlin.training.policy import NamedModel, sunset_warnings
 from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit

@@ -18,7 +18,7 @@ from merlin.chat.answer import Ending, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.responses import ChatAnswer, Json, new_answer_id, usage_object
-from merlin.training.model_store import Origin
+from merlin.training.models import Origin
 
 _SAFE = " /:-_.~@+,;=()"
 BUSY_S = 5

@@ -42,7 +42,7 @@ from merlin.openai_protocol.responses import (
     list_object,
     model_object,
 )
-from merlin.training.model_store import Lineage, Origin
+from merlin.training.models import Lineage, Origin
 
 MOST = 1000
 

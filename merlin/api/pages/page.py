@@ -64,7 +64,7 @@ from merlin.core.web.browser import (
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
-from merlin.dataset.changes import format_subject
+from merlin.dataset.commit_message import format_subject
 
 asset_router = APIRouter()
 

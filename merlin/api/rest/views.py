@@ -10,8 +10,8 @@ from pydantic import Field
 
 from merlin.api.schema import Shape
 from merlin.app.changes import ChangeView, FileChange, FileDifference, PreviewView
-from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobView
+from merlin.app.models import ServingView
 from merlin.app.status import DatasetView
 from merlin.app.verdicts import VerdictView
 from merlin.app.views import Both

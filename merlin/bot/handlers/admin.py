@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.datasets import ServingView, names, serving
 from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, SunsetView, health
+from merlin.app.models import ServingView, dataset_names, serving_models
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.menu import View
@@ -158,7 +158,7 @@ def dataset_of(context: BotContext, permission: Permission) -> str:
 
 def datasets(context: BotContext, permission: Permission) -> list[str]:
     """Return the datasets in which the person may do this, by name."""
-    return names(context.services, actor(context), permission)
+    return dataset_names(context.services, actor(context), permission)
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:
@@ -212,7 +212,7 @@ def admin_home(context: BotContext) -> View:
     if mine.scopes:
         scopes = ", ".join(sorted(mine.scopes))
         words = context.translate("admin-home-scopes", role=role, scopes=scopes)
-    serves = serving(*performer(context))
+    serves = serving_models(*performer(context))
     found = datasets(context, Permission.WATCH)[:_MOST_TOLD]
     shown = "\n".join(_serving_line(context, name, serves.get(name)) for name in found)
     return menu.card(context.translate("admin-title"), words, shown, rows=button_rows(doors, 2))

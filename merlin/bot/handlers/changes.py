@@ -20,24 +20,30 @@ from merlin.app.changes import DatasetFiles, PreviewView, UndoPlan
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers import example_access
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_access import Draft, exit_row, to
-from merlin.bot.handlers.example_save import finding_lines, format_price, saved_view, show_proof
+from merlin.bot.handlers.example_proof import (
+    Draft,
+    callback,
+    commit_editor,
+    dialog_value,
+    exit_row,
+    finding_lines,
+    format_price,
+    leave_dialog,
+    saved_view,
+    show_proof,
+    show_screen,
+    to,
+    wait_for,
+)
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
-from merlin.dataset.changes import (
-    Change,
-    ChangeKind,
-    ChangeState,
-    Edit,
-    format_subject,
-    parse_subject,
-)
+from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
-from merlin.dataset.example_yaml import question_preview
+from merlin.dataset.commit_message import format_subject, parse_subject
+from merlin.dataset.example import question_preview
 from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, example_yaml
@@ -57,9 +63,9 @@ _STATE_SIGNS = {
 
 def list_changes(context: BotContext) -> View:
     """Show the person's newest edits, one entry a commit."""
-    example_access.leave(context)
+    leave_dialog(context)
     batches = changes.list_own(*performer(context), _MOST_SHOWN)
-    entry, data = partial(_change_entry, context), example_access.data("changes")
+    entry, data = partial(_change_entry, context), callback("changes")
     rows = menu.list_rows(batches, context.number(1), data, entry)
     words = context.translate("examples-changes-words" if batches else "examples-changes-none")
     title = context.translate("examples-changes")
@@ -69,12 +75,12 @@ def list_changes(context: BotContext) -> View:
 def _change_entry(context: BotContext, change: Change) -> Button:
     subject = menu.cut(format_subject(change.subject, context.language), _LABEL)
     label = f"{_STATE_SIGNS[change.state]} {subject}"
-    return Button(label, example_access.data("change", change.change_id))
+    return Button(label, callback("change", change.change_id))
 
 
 def change(context: BotContext) -> View:
     """Show where one edit stands, and what can be done."""
-    example_access.leave(context)
+    leave_dialog(context)
     one = changes.get_file(*performer(context), context.argument(1))
     commit = (one.commit or "")[:10]
     state = context.translate(f"examples-state-{one.state.value}", commit=commit)
@@ -117,7 +123,7 @@ def _rows(context: BotContext, one: Change) -> Iterator[tuple[Button, ...]]:
 def solving(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
     """Return the buttons that solve a conflict; `more` is put behind their data."""
     return tuple(
-        Button(text(language, f"examples-{verb}"), example_access.data(verb, change_id, *more))
+        Button(text(language, f"examples-{verb}"), callback(verb, change_id, *more))
         for verb in ("mine", "theirs", "mend")
     )
 
@@ -125,14 +131,14 @@ def solving(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
 def mine(context: BotContext) -> View:
     """Let the person's own text stand over the other's."""
     done = changes.solve(*performer(context), context.argument(1), "mine")
-    example_access.leave(context)
+    leave_dialog(context)
     return saved_view(context, done.dataset)
 
 
 def theirs(context: BotContext) -> View:
     """Let the other's text stand; the rest of a batch goes on."""
     changes.solve(*performer(context), context.argument(1), "theirs")
-    example_access.leave(context)
+    leave_dialog(context)
     return _gone(context, "examples-theirs-stays")
 
 
@@ -160,7 +166,7 @@ def ask_drop(context: BotContext) -> View:
     one = changes.get_file(*performer(context), context.argument(1))
     told = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
     yes = to(context, "examples-take-back", "drop-yes", one.change_id)
-    return menu.confirm(context, told, yes, example_access.data("change", one.change_id))
+    return menu.confirm(context, told, yes, callback("change", one.change_id))
 
 
 def drop(context: BotContext) -> View:
@@ -181,19 +187,20 @@ _QUESTION = 200
 
 def queue(context: BotContext) -> View:
     """Show what waits, the oldest first."""
-    example_access.leave(context)
+    leave_dialog(context)
     count = proposals.count_waiting(*performer(context))
     page = menu.page_number(context.number(1), count)
     found = proposals.waiting(*performer(context), page * PAGE_SIZE, PAGE_SIZE)
     rows = [
         (
             Button(
-                shorten(each.draft.question, _LABEL), example_access.data("prop", each.proposal_id)
+                shorten(each.draft.question, _LABEL),
+                callback("prop", each.proposal_id),
             ),
         )
         for each in found
     ]
-    more = menu.page_buttons(example_access.data("queue"), page, count)
+    more = menu.page_buttons(callback("queue"), page, count)
     words = context.translate("examples-queue-words" if found else "examples-queue-empty")
     title = context.translate("examples-queue", count=count)
     return menu.card(title, words, rows=[*rows, *more, (to(context, "button-back", "home"),)])
@@ -213,7 +220,7 @@ async def proposal(context: BotContext) -> None:
 def ask_reason(context: BotContext) -> View:
     """Ask why the correction is declined."""
     found = proposals.get_waiting(*performer(context), context.number(1))
-    example_access.wait(context, DECLINE, None, proposal=found.proposal_id)
+    wait_for(context, DECLINE, None, proposal=found.proposal_id)
     title = context.translate("examples-decline")
     words = context.translate(
         "examples-ask-reason", question=shorten(found.draft.question, _QUESTION)
@@ -231,15 +238,15 @@ def decline_with_reason(context: BotContext, words: str) -> View:
     """Decline for the reason that was written."""
     if len(words) > MOST_REASON:
         raise Refused("too long", "examples-reason-long", most=MOST_REASON)
-    return _decline(context, int(example_access.dialog_value(context, "proposal") or 0), words)
+    return _decline(context, int(dialog_value(context, "proposal") or 0), words)
 
 
 def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
     found = proposals.decline(*performer(context), proposal_id, reason)
     if reason:
         Outbox(context.db, context.bot_id).put([_letter(context, found, reason)])
-    example_access.leave(context)
-    rows = [(Button(_queue_label(context), example_access.data("queue", 0)),)]
+    leave_dialog(context)
+    rows = [(Button(_queue_label(context), callback("queue", 0)),)]
     key = "examples-declined-told" if reason else "examples-declined"
     return menu.card(context.translate(key), rows=rows)
 
@@ -285,9 +292,9 @@ async def undo(context: BotContext) -> None:
         seen = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
     except MerlinError as error:
         reason = error
-        await example_access.show(context, lambda: example_access.error_view(context, reason))
+        await show_screen(context, lambda: menu.error_view(context, reason))
         return
-    await example_access.show(context, lambda: _asks(context, plan, files, seen))
+    await show_screen(context, lambda: _asks(context, plan, files, seen))
 
 
 def _undo_draft(context: BotContext) -> Draft:
@@ -310,7 +317,7 @@ def _asks(context: BotContext, plan: UndoPlan, files: DatasetFiles, seen: Previe
     ]
     yes = to(context, "examples-undo", "undo-yes", context.argument(1))
     words = "\n\n".join(filter(None, parts))
-    return menu.confirm(context, words, yes, example_access.data("change", first.batch))
+    return menu.confirm(context, words, yes, callback("change", first.batch))
 
 
 def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:
@@ -341,6 +348,6 @@ def _staying(context: BotContext, found: Revert) -> str:
 
 def undo_confirmed(context: BotContext) -> View:
     """Ask for the commit that takes another one back."""
-    editor = example_access.editor(context)
+    editor = commit_editor(context)
     dataset = changes.undo_commit(*performer(context), context.argument(1), editor)
     return saved_view(context, dataset)

@@ -3,33 +3,46 @@
     question -> answer -> another turn? -> tags (or none) -> proof
     forward messages (a step) -> marks, toggled one by one; more may be forwarded -> proof
 
-In a forwarded chat who asked and who answered is marked by buttons.
+In a forwarded chat who asked and who answered is marked by buttons. Long words come as a file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from telegram.error import NetworkError
+
 from merlin.app.inbox import Update
 from merlin.bot import menu
-from merlin.bot.context import BotContext
-from merlin.bot.handlers import admin, example_access
-from merlin.bot.handlers.example_access import (
+from merlin.bot.context import BotContext, Handler
+from merlin.bot.handlers import admin
+from merlin.bot.handlers.example_proof import (
     ASSISTANT,
     USER,
     Draft,
+    callback,
+    chosen_dataset,
+    chosen_example,
     conversation,
+    current_draft,
+    dialog_value,
     draft_of_example,
     exit_row,
+    require_editing,
+    require_step,
+    show_proof,
+    show_screen,
     to,
+    wait_for,
+    with_current_dialog,
 )
-from merlin.bot.handlers.example_save import show_proof
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
+from merlin.dataset.layout import Limits
 
 QUESTION, ANSWER, TURNS, TAGS = "ex-question", "ex-answer", "ex-turns", "ex-tags"
 MOST_TURNS = 60
@@ -40,7 +53,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 def add(context: BotContext) -> View:
     """Begin a new example."""
-    return _ask(context, Draft(example_access.dataset(context)))
+    return _ask(context, Draft(chosen_dataset(context)))
 
 
 def _ask(context: BotContext, draft: Draft) -> View:
@@ -48,7 +61,7 @@ def _ask(context: BotContext, draft: Draft) -> View:
     if draft.is_whole:
         return whole_conversation(context, draft)
     is_answer = bool(draft.turns)
-    example_access.wait(context, ANSWER if is_answer else QUESTION, draft)
+    wait_for(context, ANSWER if is_answer else QUESTION, draft)
     key = "examples-ask-answer" if is_answer else "examples-ask-question"
     back = ("unturn",) if draft.turns else ("ds", admin.short(draft.dataset))
     title = context.translate("examples-proof-new", dataset=draft.dataset)
@@ -58,7 +71,7 @@ def _ask(context: BotContext, draft: Draft) -> View:
 
 def whole_conversation(context: BotContext, draft: Draft) -> View:
     """Show the conversation, and ask whether there is more of it."""
-    example_access.wait(context, TURNS, draft)
+    wait_for(context, TURNS, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate("examples-ask-more")
     rows = [
@@ -81,21 +94,21 @@ def _so_far(draft: Draft) -> str:
 
 def question(context: BotContext, words: str) -> View:
     """Take the user's words."""
-    return _ask(context, example_access.draft(context).then(USER, words.strip()))
+    return _ask(context, current_draft(context).then(USER, words.strip()))
 
 
 def answer(context: BotContext, words: str) -> View:
     """Take the assistant's words."""
-    return _ask(context, example_access.draft(context).then(ASSISTANT, words.strip()))
+    return _ask(context, current_draft(context).then(ASSISTANT, words.strip()))
 
 
 def turn(context: BotContext) -> View:
     """Ask for a further question."""
-    example_access.require_step(context, TURNS)
-    draft = example_access.draft(context)
+    require_step(context, TURNS)
+    draft = current_draft(context)
     if len(draft.turns) >= MOST_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
-    example_access.wait(context, QUESTION, draft)
+    wait_for(context, QUESTION, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate("examples-ask-question")
     return menu.card(title, _so_far(draft), words, rows=[exit_row(context, "turns")])
@@ -103,49 +116,52 @@ def turn(context: BotContext) -> View:
 
 def turns(context: BotContext) -> View:
     """Go back to the conversation as it is."""
-    example_access.require_step(context, QUESTION, TAGS, TURNS)
-    return _ask(context, example_access.draft(context))
+    require_step(context, QUESTION, TAGS, TURNS)
+    return _ask(context, current_draft(context))
 
 
 def unturn(context: BotContext) -> View:
     """Take the last turn back, and ask for it again."""
-    example_access.require_step(context, QUESTION, ANSWER, TURNS)
-    draft = example_access.draft(context)
+    require_step(context, QUESTION, ANSWER, TURNS)
+    draft = current_draft(context)
     return _ask(context, replace(draft, turns=draft.turns[:-1]))
 
 
 def tags(context: BotContext) -> View:
     """Ask for tags."""
-    draft = example_access.draft(context)
+    draft = current_draft(context)
     if not draft.turns:
         raise Refused("another draft", "bot-button-old")
-    example_access.wait(context, TAGS, draft)
+    wait_for(context, TAGS, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate("examples-ask-tags")
     known = context.translate("examples-tags-now", tags=", ".join(draft.tags or ()))
-    rows = [(to(context, "examples-skip", "look", style="primary"),), exit_row(context, "turns")]
+    rows = [
+        (to(context, "examples-skip", "look", style="primary"),),
+        exit_row(context, "turns"),
+    ]
     return menu.card(title, words, known if draft.tags else "", rows=rows)
 
 
 async def take_tags(context: BotContext, words: str) -> None:
     """Take the tags, and show the proof."""
-    await show_proof(context, lambda: replace(example_access.draft(context), tags=tags_of(words)))
+    await show_proof(context, lambda: replace(current_draft(context), tags=tags_of(words)))
 
 
 async def show_draft(context: BotContext) -> None:
     """Show the proof of the draft as it is."""
-    await show_proof(context, lambda: example_access.draft(context))
+    await show_proof(context, lambda: current_draft(context))
 
 
 async def ask_for_button(context: BotContext) -> None:
     """Say that a button is awaited; nothing is lost."""
     note = context.translate("examples-press-button")
-    await show_proof(context, lambda: example_access.draft(context), note)
+    await show_proof(context, lambda: current_draft(context), note)
 
 
 def ask_for_button_again(context: BotContext) -> View:
     """Say that a button is awaited, and show the conversation again."""
-    screen = whole_conversation(context, example_access.draft(context))
+    screen = whole_conversation(context, current_draft(context))
     return with_note(context, screen)
 
 
@@ -175,21 +191,21 @@ Heard = Mapping[str, Any]
 
 def collect(context: BotContext) -> View:
     """Ask for a forwarded chat."""
-    return _forwarded_view(context, example_access.dataset(context), [], 0)
+    return _forwarded_view(context, chosen_dataset(context), [], 0)
 
 
 def _forwarded_view(
     context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
-    example_access.wait(context, PICK, None, dataset=name, heard=list(heard))
+    wait_for(context, PICK, None, dataset=name, heard=list(heard))
     title = context.translate("examples-proof-new", dataset=name)
     back = exit_row(context, "ds", admin.short(name))
     if not heard:
         return menu.card(title, note, context.translate("examples-ask-forward"), rows=[back])
     places, page = menu.paginate(range(len(heard)), wanted)
     marks = [(_mark(place, page, heard[place]),) for place in places]
-    turns = menu.page_buttons(example_access.data("picks"), page, len(heard))
+    turns = menu.page_buttons(callback("picks"), page, len(heard))
     done = (to(context, "examples-done", "picked", style="primary"),)
     words = context.translate("examples-pick-words")
     return menu.card(title, note, words, rows=[*marks, *turns, done, back])
@@ -198,16 +214,14 @@ def _forwarded_view(
 def _mark(place: int, page: int, message: Heard) -> Button:
     words = " ".join(str(message["words"]).split())
     label = f"{_SIGNS[message['role']]} {menu.cut(words, _LABEL)}"
-    return Button(label, example_access.data("pick", place, page))
+    return Button(label, callback("pick", place, page))
 
 
 def _forwarded(context: BotContext) -> tuple[str, list[Heard]]:
     """Return the dataset and what was forwarded. Raises NotFound, Refused for another step."""
-    example_access.require_step(context, PICK)
-    name = example_access.require_editing(
-        context, str(example_access.dialog_value(context, "dataset"))
-    )
-    return name, list(example_access.dialog_value(context, "heard") or [])
+    require_step(context, PICK)
+    name = require_editing(context, str(dialog_value(context, "dataset")))
+    return name, list(dialog_value(context, "heard") or [])
 
 
 def take_forwarded(context: BotContext) -> View:
@@ -301,12 +315,12 @@ _KEYS: Mapping[str, str] = {
 
 def ask_words(context: BotContext) -> View:
     """Ask for other words in the draft."""
-    return ask(context, example_access.draft(context), context.argument(1))
+    return ask(context, current_draft(context), context.argument(1))
 
 
 def edit(context: BotContext) -> View:
     """Ask for other words in an example that lies there."""
-    draft = draft_of_example(example_access.example(context))
+    draft = draft_of_example(chosen_example(context))
     return ask(context, draft, context.argument(3), is_new=True)
 
 
@@ -315,7 +329,7 @@ def ask(context: BotContext, draft: Draft, field: str, *, is_new: bool = False) 
     if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
     now = _now(draft, field)
-    example_access.wait(context, REWORD, draft, field=field)
+    wait_for(context, REWORD, draft, field=field)
     title = context.translate(_KEYS[field])
     hint = context.translate(f"examples-reword-hint-{field}")
     mark = admin.short(draft.dataset)
@@ -366,8 +380,8 @@ async def take_words(context: BotContext, words: str) -> None:
     """Take the words, and show the proof."""
 
     def made() -> Draft:
-        draft = example_access.draft(context)
-        field = str(example_access.dialog_value(context, "field"))
+        draft = current_draft(context)
+        field = str(dialog_value(context, "field"))
         if field == "q":
             return draft.with_question(words.strip())
         if field == "a":
@@ -381,22 +395,89 @@ async def take_words(context: BotContext, words: str) -> None:
 
 async def untag(context: BotContext) -> None:
     """Take all tags away, and show the proof."""
-    await show_proof(context, lambda: replace(example_access.draft(context), tags=()))
+    await show_proof(context, lambda: replace(current_draft(context), tags=()))
 
 
 async def delete(context: BotContext) -> None:
     """Show what deleting an example would lead to; Save is the second question."""
-    await show_proof(
-        context, lambda: draft_of_example(example_access.example(context), is_gone=True)
-    )
+    await show_proof(context, lambda: draft_of_example(chosen_example(context), is_gone=True))
 
 
 def whole_file(context: BotContext) -> View:
     """Send the draft's file."""
-    draft = example_access.draft(context)
+    draft = current_draft(context)
     written = draft.written()
     content = menu.printable(draft.text if written is None else written).encode()
     if not content:
         raise Refused("nothing written", "examples-no-draft")
     name = f"{draft.example_id.rpartition('/')[2] or 'example'}.yaml"
     return View(FormattedMessage("", file=Attachment(name, content)), is_new=True)
+
+
+# More than any provider takes as one example.
+MOST_LETTERS = 200_000
+# What is done with the words, in the transaction that shows its screen.
+TakeWords = Callable[[BotContext, str], View]
+# The same for what takes longer; ends the update itself.
+TakeWordsSlowly = Callable[[BotContext, str], Awaitable[None]]
+
+
+def words_handler(take: TakeWords) -> Handler:
+    """Return the handler of a step that waits for words."""
+
+    async def show(context: BotContext, words: str) -> None:
+        await show_screen(context, lambda: take(with_current_dialog(context), words))
+
+    return slow_words_handler(show)
+
+
+def slow_words_handler(take: TakeWordsSlowly) -> Handler:
+    """Return the handler of a step that waits for words; without them the person is told so."""
+
+    async def handle(context: BotContext) -> None:
+        try:
+            words = await read_words(context)
+        except MerlinError as error:
+            reason = error
+            await show_screen(context, lambda: hint(context, reason))
+            return
+        await take(context, words)
+
+    return handle
+
+
+def hint(context: BotContext, error: MerlinError) -> View:
+    """Return what is wrong with a message; the dialog waits on."""
+    return menu.error_view(context, error, (menu.button(context, "button-cancel", "cancel"),))
+
+
+async def read_words(context: BotContext) -> str:
+    """Return the words of a message or of a text file. Raises Refused for anything else."""
+    words = context.text
+    if context.sent is not None:
+        if context.sent.kind != "document":
+            raise Refused("no words", "examples-words-wanted")
+        words = _decoded(await fetch(context, context.sent.file_id, Limits().file_bytes))
+    if not words.strip():
+        raise Refused("no words", "examples-words-wanted")
+    if len(words) > MOST_LETTERS:
+        raise Refused("too long", "examples-too-long", most=MOST_LETTERS)
+    return words
+
+
+async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
+    """Return a file by its id. Raises Refused where it cannot be had."""
+    try:
+        return await context.bot_data.files.fetch(file_id, limit_bytes)
+    except NetworkError:
+        raise Refused("Telegram hands no file out", "media-not-fetched") from None
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        found = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused("no text", "examples-words-wanted") from None
+    if "\0" in found:
+        raise Refused("no text", "examples-words-wanted")
+    return found

@@ -1,51 +1,72 @@
-"""/examples: datasets, their examples as a list and by words, one example; all its buttons.
+"""/examples: datasets, their examples as a list and by words, one example, imports; all buttons.
 
     datasets -> dataset -> add | forward | find | list | import
                 proof of a draft -> Save -> a Change, committed by the daemon
+                a CSV or JSONL file -> what it would add -> Save: one commit
     review queue -> proof -> approve | decline
     changes under way -> conflict: mine | theirs | edit; committed: undo
 
-Every button is `ex:<action>:…`; the draft lies in the dialog, so that a restart loses nothing.
+Every button is `ex:<action>:…`; the draft lies in the dialog, so that a restart loses nothing. A
+file to import lies with Telegram: what is saved is read again and judged anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from merlin.app import examples
-from merlin.app.changes import count_open
-from merlin.app.examples import ExampleView
+from merlin.app.changes import DatasetFiles, count_open, read_files
+from merlin.app.changes import save as save_changes
+from merlin.app.examples import ExampleView, ImportView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, Handler, add_handlers
-from merlin.bot.handlers import (
-    admin,
-    changes,
-    example_access,
-    example_draft,
-    example_import,
-    example_save,
-)
+from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.admin import performer, to_admin_home
-from merlin.bot.handlers.example_access import editor_handler, exit_row, to
-from merlin.bot.handlers.example_import import slow_words_handler, words_handler
-from merlin.bot.handlers.example_save import finding_line
+from merlin.bot.handlers.example_draft import fetch, slow_words_handler, words_handler
+from merlin.bot.handlers.example_proof import (
+    callback,
+    chosen_dataset,
+    chosen_example,
+    commit_editor,
+    dialog_value,
+    editable_datasets,
+    editor_handler,
+    exit_row,
+    finding_line,
+    finding_lines,
+    format_price,
+    leave_dialog,
+    require_editing,
+    require_editing_here,
+    saved_view,
+    show_result,
+    show_screen,
+    to,
+    wait_for,
+)
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core import i18n
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
-from merlin.dataset.changes import format_subject
-from merlin.dataset.example_yaml import parse_example, question_preview
+from merlin.dataset.changes import MOST_AT_ONCE, Edit
+from merlin.dataset.commit_message import format_subject, import_subject
+from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import example_path
 
 
 def examples_home(context: BotContext) -> View:
     """Show the datasets that the person may edit."""
-    example_access.leave(context)
-    found = example_access.datasets(context)
-    data, entry = example_access.data("home"), partial(_dataset_button, context)
+    leave_dialog(context)
+    found = editable_datasets(context)
+    data, entry = callback("home"), partial(_dataset_button, context)
     rows = menu.list_rows(found, context.number(1), data, entry)
     title = context.translate("admin-examples")
     words = context.translate("examples-which" if found else "admin-no-datasets")
@@ -55,7 +76,8 @@ def examples_home(context: BotContext) -> View:
 def _dataset_button(context: BotContext, card: DatasetCard) -> Button:
     count = context.translate("examples-count", count=card.examples)
     return Button(
-        f"{_titled(context, card)} · {count}", example_access.data("ds", admin.short(card.name))
+        f"{_titled(context, card)} · {count}",
+        callback("ds", admin.short(card.name)),
     )
 
 
@@ -70,21 +92,27 @@ def _common(context: BotContext) -> tuple[Button, ...]:
     queue = context.translate("examples-queue", count=waiting)
     changes = context.translate("examples-changes-count", count=count)
     return (
-        Button(queue, example_access.data("queue", 0)),
-        Button(changes, example_access.data("changes", 0)),
+        Button(queue, callback("queue", 0)),
+        Button(changes, callback("changes", 0)),
     )
 
 
 def show_dataset(context: BotContext) -> View:
     """Show one dataset and what can be done with its examples."""
-    example_access.leave(context)
-    name = example_access.dataset(context)
-    card = next(each for each in example_access.datasets(context) if each.name == name)
+    leave_dialog(context)
+    name = chosen_dataset(context)
+    card = next(each for each in editable_datasets(context) if each.name == name)
     mark = admin.short(name)
     flaws = examples.findings(*performer(context), name)
     rows = [
-        (to(context, "examples-add", "add", mark), to(context, "examples-forward", "fwd", mark)),
-        (to(context, "examples-find", "find", mark), to(context, "examples-list", "list", mark, 0)),
+        (
+            to(context, "examples-add", "add", mark),
+            to(context, "examples-forward", "fwd", mark),
+        ),
+        (
+            to(context, "examples-find", "find", mark),
+            to(context, "examples-list", "list", mark, 0),
+        ),
         (to(context, "examples-import", "import", mark),),
         (to(context, "examples-flaws", "flaws", mark, 0),) if flaws else (),
         _common(context),
@@ -116,13 +144,13 @@ _MOST_VERSIONS = 10
 
 def list_examples(context: BotContext) -> View:
     """Show a page of the examples, by id."""
-    example_access.leave(context)
-    name = example_access.dataset(context)
+    leave_dialog(context)
+    name = chosen_dataset(context)
     page = min(context.number(2), 100_000)
     offset = page * PAGE_SIZE
     found = examples.recent(*performer(context), name, offset=offset, limit=PAGE_SIZE + 1)
     mark = admin.short(name)
-    more = _page_buttons(example_access.data("list", mark), page, found)
+    more = _page_buttons(callback("list", mark), page, found)
     words = context.translate("examples-list-words" if found else "examples-none")
     back = (to(context, "button-back", "ds", mark),)
     return menu.card(name, words, rows=[*_entries(found[:PAGE_SIZE]), *more, back])
@@ -143,13 +171,13 @@ def _label(file: ExampleView) -> str:
 
 
 def _way(file: ExampleView) -> str:
-    return example_access.data("one", admin.short(file.dataset), admin.short(file.id))
+    return callback("one", admin.short(file.dataset), admin.short(file.id))
 
 
 def flaws(context: BotContext) -> View:
     """Show a page of what the check found in a dataset, with a way to each example."""
-    example_access.leave(context)
-    name = example_access.dataset(context)
+    leave_dialog(context)
+    name = chosen_dataset(context)
     mark = admin.short(name)
     found = examples.findings(*performer(context), name)
     here, page = menu.paginate(found, context.number(2))
@@ -160,13 +188,13 @@ def flaws(context: BotContext) -> View:
         (
             Button(
                 menu.cut(escape_unprintable(each), _LABEL),
-                example_access.data("one", mark, admin.short(each)),
+                callback("one", mark, admin.short(each)),
             ),
         )
         for each in map(known.__getitem__, paths)
     ]
     lines = "\n".join(finding_line(context, each, is_named=True) for each in here)
-    more = menu.page_buttons(example_access.data("flaws", mark), page, len(found))
+    more = menu.page_buttons(callback("flaws", mark), page, len(found))
     title = f"{context.translate('examples-flaws')} · {name}"
     none = context.translate("examples-no-findings")
     back = (to(context, "button-back", "ds", mark),)
@@ -175,8 +203,8 @@ def flaws(context: BotContext) -> View:
 
 def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
-    name = example_access.dataset(context)
-    example_access.wait(context, FIND, None, dataset=name)
+    name = chosen_dataset(context)
+    wait_for(context, FIND, None, dataset=name)
     words = context.translate("examples-ask-find", dataset=name)
     return menu.card(
         context.translate("examples-find"), words, rows=[exit_row(context, "ds", admin.short(name))]
@@ -185,19 +213,17 @@ def ask_find(context: BotContext) -> View:
 
 async def find_examples(context: BotContext, words: str) -> None:
     """Search by the words that were written."""
-    await _search(
-        context, str(example_access.dialog_value(context, "dataset") or ""), words[:_MOST_WORDS], 0
-    )
+    await _search(context, str(dialog_value(context, "dataset") or ""), words[:_MOST_WORDS], 0)
 
 
 async def show_found(context: BotContext) -> None:
     """Show another page of what was found."""
     name, words = (
-        example_access.dialog_value(context, "dataset"),
-        example_access.dialog_value(context, "words"),
+        dialog_value(context, "dataset"),
+        dialog_value(context, "words"),
     )
     if not name or not words:
-        await example_access.show(context, lambda: admin.admin_refusal(context))
+        await show_screen(context, lambda: admin.admin_refusal(context))
         return
     await _search(context, str(name), str(words), context.number(1))
 
@@ -212,22 +238,22 @@ async def _search(context: BotContext, name: str, words: str, page: int) -> None
     here = files[page * PAGE_SIZE :]
 
     def act() -> View:
-        example_access.require_editing(context, name)
-        example_access.wait(context, FIND, None, dataset=name, words=words)
-        more = _page_buttons(example_access.data("found"), page, here)
+        require_editing(context, name)
+        wait_for(context, FIND, None, dataset=name, words=words)
+        more = _page_buttons(callback("found"), page, here)
         key = "examples-found" if files else "examples-found-none"
         said = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
         title = context.translate("examples-find")
         back = exit_row(context, "ds", admin.short(name))
         return menu.card(title, said, rows=[*_entries(here[:PAGE_SIZE]), *more, back])
 
-    await example_access.show(context, act)
+    await show_screen(context, act)
 
 
 def show_example(context: BotContext) -> View:
     """Show one example: its text, what taught it, what is wrong with it."""
-    example_access.leave(context)
-    file = example_access.example(context)
+    leave_dialog(context)
+    file = chosen_example(context)
     mark, name = admin.short(file.dataset), admin.short(file.id)
     told = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
@@ -243,7 +269,10 @@ def show_example(context: BotContext) -> View:
             to(context, "examples-history", "past", mark, name),
             to(context, "examples-delete-ask", "del", mark, name, style="danger"),
         ),
-        (to(context, "examples-to-list", "list", mark, 0), to(context, "button-back", "ds", mark)),
+        (
+            to(context, "examples-to-list", "list", mark, 0),
+            to(context, "button-back", "ds", mark),
+        ),
     ]
     parts = [_lineage(context, file), *_findings(context, file)]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
@@ -252,7 +281,7 @@ def show_example(context: BotContext) -> View:
 
 def show_history(context: BotContext) -> View:
     """Show who wrote an example when, as far as commits were seen."""
-    file = example_access.example(context)
+    file = chosen_example(context)
     versions = examples.versions(*performer(context), file.dataset, file.id)
     zone = context.zone
     lines = [
@@ -269,7 +298,7 @@ def show_history(context: BotContext) -> View:
         lines.append(context.translate("examples-more", count=len(versions) - _MOST_VERSIONS))
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
-    back = example_access.data("one", admin.short(file.dataset), admin.short(file.id))
+    back = callback("one", admin.short(file.dataset), admin.short(file.id))
     return menu.card(title, "\n".join(lines), hint, rows=menu.rows(context, menu.back(back)))
 
 
@@ -292,6 +321,147 @@ def _findings(context: BotContext, file: ExampleView) -> list[str]:
     return [f"• {menu.cut(each.text(context.language), 160)}" for each in mine[:_MOST_FINDINGS]]
 
 
+IMPORT = "ex-import"
+MOST_BYTES = 5_000_000
+_MOST_TOLD = 10
+_MOST_ADDED = 5
+_LETTERS = 160
+
+
+def ask_import(context: BotContext) -> View:
+    """Ask for a file."""
+    return _asks(context, chosen_dataset(context), "")
+
+
+def _asks(context: BotContext, name: str, note: str) -> View:
+    wait_for(context, IMPORT, None, dataset=name)
+    title = context.translate("examples-import-title", dataset=name)
+    words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
+    return menu.card(title, note, words, rows=[exit_row(context, "ds", admin.short(name))])
+
+
+async def import_sent(context: BotContext) -> None:
+    """Read the file that was sent, and show what it would add."""
+    name = str(dialog_value(context, "dataset") or "")
+    if context.sent is None or context.sent.kind != "document":
+        note = context.translate("examples-file-wanted")
+        await show_screen(context, lambda: _again(context, name, note))
+        return
+    file = {"id": context.sent.file_id, "name": context.sent.name}
+    try:
+        plan = await _plan(context, name, file)
+    except MerlinError as error:
+        note = context.translate(error.key, **error.arguments)
+        await show_screen(context, lambda: _again(context, name, note))
+        return
+    await show_screen(context, lambda: _import_view(context, plan, file))
+
+
+def _again(context: BotContext, name: str, note: str) -> View:
+    """Say what was wrong with a message; the file that was shown before still can be saved."""
+    require_editing(context, name)
+    rows = [exit_row(context, "ds", admin.short(name))]
+    if dialog_value(context, "file"):
+        return menu.card(
+            note, rows=[(to(context, "examples-save", "take", style="success"),), *rows]
+        )
+    return menu.card(note, rows=rows)
+
+
+async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportView:
+    """Return what a file would add. Raises NotFound, Refused."""
+    ctx = context.services
+
+    def read() -> DatasetFiles:
+        require_editing_here(context, name)
+        return read_files(ctx, admin.actor(context), name)
+
+    files = await context.store.read(read)
+    content = await fetch(context, str(file["id"]), MOST_BYTES)
+    lines = await asyncio.to_thread(_lines, str(file["name"]), content)
+    return await asyncio.to_thread(examples.plan, ctx, files, lines)
+
+
+def _lines(name: str, content: bytes) -> list[ImportedLine]:
+    lines = read_import_lines(content, detect_format(name, content))
+    if len(lines) > MOST_AT_ONCE:
+        raise Refused("too many lines", "change-count", count=len(lines), limit=MOST_AT_ONCE)
+    return lines
+
+
+def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -> View:
+    """Show what would come of it, and wait for a yes or for another file."""
+    plan, good = found.plan, found.edits
+    name = require_editing(context, plan.dataset)
+    wait_for(context, IMPORT, None, dataset=name, file=file)
+    counts = context.translate(
+        "examples-import-counts",
+        lines=plan.lines,
+        taken=len(good),
+        duplicates=len(plan.duplicates),
+        rejected=plan.rejected,
+    )
+    label = context.translate("examples-save-many", count=len(good))
+    save = (Button(label, callback("take"), style="success"),) if good else ()
+    title = context.translate("examples-import-title", dataset=name)
+    around = "\n".join(finding_lines(context, replace(found.preview, findings=())))
+    parts = [_added(context, good), "\n".join(_line_reports(context, plan)), around]
+    rows = [save, exit_row(context, "ds", admin.short(name))]
+    price = format_price(context, found.preview) if good else ""
+    return menu.card(title, counts, *parts, price, rows=rows)
+
+
+def _added(context: BotContext, good: Sequence[Edit]) -> str:
+    """Return the questions of the first examples that would be new."""
+    lines = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
+    if len(good) > _MOST_ADDED:
+        lines.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
+    return "\n".join(lines)
+
+
+def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
+    """Yield the first lines that something is wrong with or that are known."""
+    found = [(line, each.text(context.language)) for line, each in plan.findings]
+    found += [
+        (line, context.translate("import-duplicate", other=_other(context, known)))
+        for line, known in plan.duplicates.items()
+    ]
+    for line, words in sorted(found)[:_MOST_TOLD]:
+        yield menu.cut(context.translate("examples-import-line", line=line, words=words), _LETTERS)
+    if len(found) > _MOST_TOLD:
+        yield context.translate("examples-more", count=len(found) - _MOST_TOLD)
+
+
+def _other(context: BotContext, known: str) -> str:
+    """Return what says the same: a path, or another line of the file."""
+    number = known.removeprefix("line ")
+    return context.translate("examples-line", line=number) if number.isdecimal() else known
+
+
+async def take_import(context: BotContext) -> None:
+    """Ask for the commit of all that is good in the file that was shown."""
+    name, file = (
+        str(dialog_value(context, "dataset") or ""),
+        dialog_value(context, "file"),
+    )
+    if context.dialog is None or context.dialog.step != IMPORT or not file:
+        await show_screen(context, lambda: admin.admin_refusal(context))
+        return
+    plan = _plan(context, name, file)
+    await show_result(context, plan, lambda found: _saved(context, found))
+
+
+def _saved(context: BotContext, found: ImportView) -> View:
+    name, good = require_editing(context, found.plan.dataset), found.edits
+    if not good:
+        raise Refused("nothing new", "examples-import-nothing")
+    ctx, line = context.services, import_subject(len(good), name)
+    editor = commit_editor(context)
+    save_changes(ctx, admin.actor(context), name, good, line, editor=editor)
+    leave_dialog(context)
+    return saved_view(context, name)
+
+
 # What a button does, by the word behind `ex:`.
 ACTIONS: Mapping[str, Handler] = {
     "home": editor_handler(examples_home),
@@ -305,7 +475,7 @@ ACTIONS: Mapping[str, Handler] = {
     "word": editor_handler(example_draft.ask_words),
     "untag": example_draft.untag,
     "whole": editor_handler(example_draft.whole_file),
-    "save": editor_handler(example_save.save),
+    "save": editor_handler(example_proof.save),
     "list": editor_handler(list_examples),
     "flaws": editor_handler(flaws),
     "find": editor_handler(ask_find),
@@ -318,8 +488,8 @@ ACTIONS: Mapping[str, Handler] = {
     "picks": editor_handler(example_draft.picks),
     "pick": editor_handler(example_draft.pick),
     "picked": example_draft.show_picked,
-    "import": editor_handler(example_import.ask_import),
-    "take": example_import.take_import,
+    "import": editor_handler(ask_import),
+    "take": take_import,
     "queue": editor_handler(changes.queue),
     "prop": changes.proposal,
     "no": editor_handler(changes.ask_reason),
@@ -353,17 +523,17 @@ def register(application: BotApplication) -> None:
     add_handlers(
         application,
         commands={"examples": editor_handler(examples_home)},
-        buttons={example_access.VERB: pressed},
+        buttons={example_proof.VERB: pressed},
         steps={
             example_draft.QUESTION: words_handler(example_draft.question),
             example_draft.ANSWER: words_handler(example_draft.answer),
             example_draft.TURNS: editor_handler(example_draft.ask_for_button_again),
             example_draft.TAGS: slow_words_handler(example_draft.take_tags),
-            example_save.PROOF: example_draft.ask_for_button,
+            example_proof.PROOF: example_draft.ask_for_button,
             example_draft.REWORD: slow_words_handler(example_draft.take_words),
             FIND: slow_words_handler(find_examples),
             example_draft.PICK: editor_handler(example_draft.take_forwarded),
-            example_import.IMPORT: example_import.import_sent,
+            IMPORT: import_sent,
             changes.DECLINE: words_handler(changes.decline_with_reason),
         },
     )

@@ -33,7 +33,7 @@ from merlin.core import i18n, money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
-from merlin.training.model_store import Lineage, Origin
+from merlin.training.models import Lineage, Origin
 
 MOST_NAMED = 20
 _TO_CONSENT = ("consent-change", "consent:show")

@@ -11,8 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 from merlin.app import models
-from merlin.app.datasets import serving
-from merlin.app.models import ModelView, Scores
+from merlin.app.models import ModelView, Scores, serving_models
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext
 from merlin.bot.handlers import admin
@@ -23,7 +22,7 @@ from merlin.bot.rendering import named
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.training.evaluate import Evaluation, Overlap
+from merlin.training.models import Evaluation, Overlap
 
 
 def evaluation_words(scores: Scores | Evaluation | None, language: str) -> str:
@@ -66,7 +65,7 @@ _HISTORY = 15
 
 def datasets(context: BotContext) -> View:
     """Show the datasets with what serves them."""
-    serves = serving(*performer(context))
+    serves = serving_models(*performer(context))
 
     def entry(name: str) -> Button:
         label = f"{name} · {serves[name].build if name in serves else '–'}"
@@ -82,7 +81,7 @@ def datasets(context: BotContext) -> View:
 def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
-    mark, serves = short(name), serving(*performer(context)).get(name)
+    mark, serves = short(name), serving_models(*performer(context)).get(name)
     found = models.recent(*performer(context), name, _MOST_LISTED)
     may_promote = serves and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serves and serves.pinned else "pin"

@@ -18,10 +18,10 @@ from typing import TypeVar
 
 import yaml
 
-from merlin.app import courses, datasets, jobs
+from merlin.app import courses, jobs, models
 from merlin.app.actor import Actor
-from merlin.app.datasets import ServingView
 from merlin.app.jobs import JobDetails, JobEvent
+from merlin.app.models import ServingView
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
@@ -78,7 +78,7 @@ class LoraTraining:
         """Return whether the demo's first model serves: it is not to wait for this one."""
         try:
             with reading_context(self._config) as ctx:
-                return self._config.datasets.default in datasets.serving(ctx, Actor.operator())
+                return self._config.datasets.default in models.serving_models(ctx, Actor.operator())
         except NotFound:
             return False
 
@@ -126,7 +126,7 @@ class LoraTraining:
         with reading_context(self._config) as ctx:
             found = jobs.recent(ctx, actor, DATASET, limit=1)
             job = jobs.get(ctx, actor, found[0].id, _EVENTS) if found else None
-            return job, datasets.serving(ctx, actor).get(DATASET)
+            return job, models.serving_models(ctx, actor).get(DATASET)
 
     def _tell_epochs(self, job: JobDetails, told: int) -> int:
         figures = _loss_events(job)

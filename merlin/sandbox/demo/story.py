@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from merlin.app import builds, datasets, jobs, models, verdicts
+from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
@@ -158,7 +158,7 @@ def newest(ctx: Context, default: str, language: str) -> dict[str, Any]:
     newest_commit = [one for one in found if one.commit == found[0].commit]
     verdict = next((one for one in newest_commit if one.dataset == default), newest_commit[0])
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
-    serves = datasets.serving(ctx, actor).get(verdict.dataset)
+    serves = models.serving_models(ctx, actor).get(verdict.dataset)
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,

@@ -1,0 +1,507 @@
+"""The draft of an example: who may edit it, its proof, and its saving.
+
+    draft -> checked beside its whole dataset -> shown -> Save -> a Change, committed by the daemon
+
+Permissions are asked anew by every button and message: anybody can send any data, so that nothing
+is taken from a keyboard but what is looked up here. The dialog keeps the draft over restarts; a
+new example's name is made of its question and free. Beside a correction stands what it corrects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from merlin.app import changes, examples, proposals
+from merlin.app.changes import DatasetFiles, PreviewView
+from merlin.app.examples import ExampleView
+from merlin.app.health import is_daemon_alive
+from merlin.app.inbox import Dialog, Dialogs
+from merlin.bot import menu
+from merlin.bot.context import Act, BotContext, Handler
+from merlin.bot.handlers import admin
+from merlin.bot.menu import View
+from merlin.chat.turns import Turns
+from merlin.core import money
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.formatted_text import Button
+from merlin.core.permissions import Permission
+from merlin.dataset.changes import Edit
+from merlin.dataset.commit_message import Editor, telegram_editor
+from merlin.dataset.example import Example, parse_example, reword_example, write_turns
+from merlin.dataset.files import DatasetCard, FileIndex
+from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
+from merlin.dataset.preview import unified_diff
+from merlin.dataset.proposals import FOLDER, Proposals, mask_personal_data
+
+T = TypeVar("T")
+USER, ASSISTANT = "user", "assistant"
+DraftTurns = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A file as it shall be.
+
+    `path` is within the dataset, "" for a new one; `before` the blob that the editor saw. A new
+    example has `turns` (role and words), one that lies there has its `text`, each with another
+    `question`, `answer` or `tags` where the editor gave some. `is_gone`: it is to be deleted.
+    `proposal` is the correction that it comes from, `change` the conflict that it solves.
+    """
+
+    dataset: str
+    path: str = ""
+    before: str | None = None
+    text: str = ""
+    turns: DraftTurns = ()
+    question: str | None = None
+    answer: str | None = None
+    tags: tuple[str, ...] | None = None
+    is_gone: bool = False
+    proposal: int = 0
+    change: str = ""
+
+    @property
+    def example_id(self) -> str:
+        """Return the id that the path says, "" for a new one."""
+        return example_id_of(self.path)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the conversation so far ends with an answer."""
+        return bool(self.turns) and self.turns[-1][0] == ASSISTANT
+
+    def written(self) -> str | None:
+        """Return the file's text, None to delete it. Raises Refused for words in a broken file."""
+        if self.is_gone:
+            return None
+        if self.turns:
+            return write_turns(self.turns, self.tags or ())
+        if self.question is None and self.answer is None and self.tags is None:
+            return self.text
+        return reword_example(self.text, self.question, self.answer, self.tags)
+
+    def then(self, role: str, words: str) -> Draft:
+        """Return the draft with another turn."""
+        return replace(self, turns=(*self.turns, (role, words)))
+
+    def with_question(self, words: str) -> Draft:
+        """Return the draft with another first question."""
+        if not self.turns:
+            return replace(self, question=words)
+        first = next((i for i, (role, _) in enumerate(self.turns) if role == USER), 0)
+        return self._with_turn(first, USER, words)
+
+    def with_answer(self, words: str) -> Draft:
+        """Return the draft with another last answer."""
+        if not self.turns:
+            return replace(self, answer=words)
+        return self._with_turn(len(self.turns) - 1, ASSISTANT, words)
+
+    def _with_turn(self, place: int, role: str, words: str) -> Draft:
+        turns = list(self.turns)
+        turns[place] = (role, words)
+        return replace(self, turns=tuple(turns))
+
+    def with_text(self, text: str) -> Draft:
+        """Return the draft with another text as a whole."""
+        return replace(self, text=text, turns=(), question=None, answer=None, tags=None)
+
+    def example(self) -> Example | None:
+        """Return the example that it says, None for one that cannot be read."""
+        text = self.written()
+        return None if text is None else parse_example(text)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the draft as JSON values."""
+        return asdict(self)
+
+
+def draft_of(kept: object) -> Draft | None:
+    """Return the draft that a dialog keeps, None where it keeps none."""
+    if not isinstance(kept, dict) or "dataset" not in kept:
+        return None
+    tags = kept["tags"]
+    turns = tuple((str(role), str(words)) for role, words in kept["turns"])
+    return Draft(**{**kept, "turns": turns, "tags": None if tags is None else tuple(tags)})
+
+
+def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
+    """Return the draft that changes or deletes an example."""
+    text = example.text or ""
+    return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
+
+
+def conversation(said: Sequence[tuple[str, str]]) -> DraftTurns:
+    """Return what was said as turns: what one side says in a row is one turn."""
+    turns: list[tuple[str, str]] = []
+    for role, words in said:
+        if turns and turns[-1][0] == role:
+            turns[-1] = (role, f"{turns[-1][1]}\n\n{words}")
+        else:
+            turns.append((role, words))
+    return tuple(turns)
+
+
+VERB = "ex"
+STEP = "ex-"
+
+
+def editor_handler(act: Act) -> Handler:
+    """Return the handler that shows what `act` says to those who may edit examples."""
+
+    async def handle(context: BotContext) -> None:
+        await show_screen(context, lambda: act(with_current_dialog(context)))
+
+    return handle
+
+
+def with_current_dialog(context: BotContext) -> BotContext:
+    """Return the context with the dialog as it is now: messages and buttons run side by side."""
+    return replace(
+        context, dialog=Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
+    )
+
+
+async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
+    """Answer by what `act` says to those who may edit examples, and to nobody else."""
+    await context.show(lambda: run_for_editor(context, act))
+
+
+async def show_result(context: BotContext, work: Awaitable[T], view: Callable[[T], View]) -> None:
+    """Answer by the view of what `work` returns, or by the reason why it cannot be done."""
+    try:
+        found = await work
+    except MerlinError as error:
+        reason = error
+        await show_screen(context, lambda: menu.error_view(context, reason))
+        return
+    await show_screen(context, lambda: view(found))
+
+
+def run_for_editor(context: BotContext, act: Callable[[], View]) -> View:
+    """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
+    if not may_edit(context):
+        leave_dialog(context)
+        return admin.admin_refusal(context)
+    try:
+        screen = context.store.apart(act)
+    except MerlinError as error:
+        return menu.error_view(context, error)
+    return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (admin.ANEW,))
+
+
+def may_edit(context: BotContext) -> bool:
+    """Return whether the person may edit any examples, and here."""
+    return context.is_private and admin.authority(context).may(Permission.EDIT_EXAMPLES)
+
+
+def editable_datasets(context: BotContext) -> list[DatasetCard]:
+    """Return the datasets that the person may edit, by name."""
+    return examples.datasets(*admin.performer(context))
+
+
+def chosen_dataset(context: BotContext, place: int = 1) -> str:
+    """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
+    for each in editable_datasets(context):
+        if admin.short(each.name) == context.argument(place):
+            return each.name
+    raise NotFound("no such dataset", "admin-no-dataset")
+
+
+def require_editing(context: BotContext, name: str) -> str:
+    """Return the dataset's name where the person may edit it. Raises NotFound."""
+    if not admin.authority(context).may(Permission.EDIT_EXAMPLES, name):
+        raise NotFound("not theirs", "admin-no-dataset")
+    return name
+
+
+def require_editing_here(context: BotContext, name: str) -> str:
+    """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
+    if not may_edit(context):
+        raise NotFound("not theirs", "bot-button-old")
+    return require_editing(context, name)
+
+
+def chosen_example(context: BotContext) -> ExampleView:
+    """Return the example that a button names behind its dataset. Raises NotFound."""
+    name, mark = chosen_dataset(context), context.argument(2)
+    for example_id in examples.ids(*admin.performer(context), name):
+        if admin.short(example_id) == mark:
+            return examples.get(*admin.performer(context), name, example_id)
+    raise NotFound("no such example", "examples-gone")
+
+
+def dialog_value(context: BotContext, name: str) -> Any:
+    """Return what the dialog keeps under this name, None for nothing."""
+    is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
+    said_: Mapping[str, Any] = context.dialog.said if context.dialog and is_ours else {}
+    return said_.get(name)
+
+
+def current_draft(context: BotContext) -> Draft:
+    """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
+    found = draft_of(dialog_value(context, "draft"))
+    if found is None:
+        raise NotFound("no draft", "examples-no-draft")
+    require_editing(context, found.dataset)
+    return found
+
+
+def wait_for(context: BotContext, step: str, draft_: Draft | None = None, **more: object) -> None:
+    """Wait for the next message at this step, and keep the draft."""
+    values = {"draft": draft_.to_json()} if draft_ is not None else {}
+    context.wait(Dialog(step, {**values, **more}))
+
+
+def leave_dialog(context: BotContext) -> None:
+    """Wait for no message about examples any more."""
+    if context.dialog is not None and context.dialog.step.startswith(STEP):
+        context.stop_waiting()
+
+
+def require_step(context: BotContext, *steps: str) -> None:
+    """Raise Refused unless the dialog stands at one of these steps."""
+    if context.dialog is None or context.dialog.step not in steps:
+        raise Refused("another step", "bot-button-old")
+
+
+def commit_editor(context: BotContext) -> Editor:
+    """Return in whose name the person's commits are made."""
+    return telegram_editor(context.user_id, context.sender_name)
+
+
+def to(context: BotContext, key: str, *words: object, style: str = "") -> Button:
+    """Return the button with the label `key` that leads to an action with its arguments."""
+    return Button(context.translate(key), callback(*words), style=style)
+
+
+def callback(*words: object) -> str:
+    """Return a button's data."""
+    return ":".join([VERB, *map(str, words)])
+
+
+def exit_row(context: BotContext, *back: object) -> tuple[Button, ...]:
+    """Return the row with Back and Cancel."""
+    return (
+        to(context, "button-back", *back),
+        menu.button(context, "button-cancel", "cancel"),
+    )
+
+
+_LETTERS = 500
+
+
+def model_answer(context: BotContext, proposal_id: int) -> str:
+    """Return what the model had answered, masked; "" where nobody knows it any more."""
+    proposal = Proposals(context.db).get(proposal_id)
+    turn = Turns(context.db, context.bot_id).get(proposal.draft.turn_id)
+    if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
+        return ""
+    masked = mask_personal_data(turn.written.answer, context.language).words
+    return context.translate("examples-model-said", words=menu.cut(masked, _LETTERS))
+
+
+PROOF = "ex-proof"
+MOST_FINDINGS = 6
+_TEXT_LETTERS = 1400
+_DIFF_LETTERS = 1000
+_FINDING_LETTERS = 140
+_SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the checker says of a draft; `old` is the text that lies there, None for none."""
+
+    path: str
+    text: str | None
+    old: str | None
+    seen: PreviewView
+
+    @property
+    def is_savable(self) -> bool:
+        """Return whether it is free of errors and changes anything."""
+        return self.seen.is_good and self.text != self.old
+
+
+async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
+    """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
+
+    def made() -> Draft:
+        draft = make()
+        require_editing_here(context, draft.dataset)
+        return draft
+
+    async def check() -> tuple[Draft, Proof]:
+        draft = await context.store.read(made)
+        return draft, await check_draft(context, draft)
+
+    await show_result(context, check(), lambda found: _proof_view(context, *found, note))
+
+
+async def check_draft(context: BotContext, draft: Draft) -> Proof:
+    """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
+    text, ctx = draft.written(), context.services
+
+    def read() -> tuple[DatasetFiles, Edit, str | None]:
+        files = changes.read_files(ctx, admin.actor(context), draft.dataset)
+        old = FileIndex(context.db).text(draft.before) if draft.before else None
+        return files, _edit(context, draft, text), old
+
+    files, edit, old = await context.store.read(read)
+    seen = await asyncio.to_thread(changes.check_edits, ctx, files, [edit])
+    return Proof(edit.path, text, old, seen)
+
+
+def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
+    path, folder = draft.path, FOLDER if draft.proposal else ""
+    if not path:
+        ctx = context.services
+        path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
+    return Edit(path, draft.before, text)
+
+
+def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
+    """Show the proof and wait for what the person makes of it."""
+    wait_for(context, PROOF, draft, good=proof.is_savable)
+    title = context.translate(_title(draft), dataset=draft.dataset)
+    name = draft.example_id or example_id_of(proof.path)
+    parts = [
+        *finding_lines(context, proof.seen),
+        format_price(context, proof.seen),
+        _verdict(context, proof),
+    ]
+    if draft.proposal:
+        note = "\n\n".join(filter(None, [note, model_answer(context, draft.proposal)]))
+    rows = list(_rows(context, draft, proof))
+    return menu.card(title, note, name, *_files(proof), "\n".join(filter(None, parts)), rows=rows)
+
+
+def _files(proof: Proof) -> Iterator[menu.CodeBlock]:
+    """Yield the text and what leads to it from the one that lies there."""
+    told = proof.old if proof.text is None else proof.text
+    yield menu.CodeBlock(menu.cut(told or "", _TEXT_LETTERS))
+    if proof.old is not None and proof.text is not None:
+        yield menu.CodeBlock(menu.cut(_changed(proof.old, proof.text), _DIFF_LETTERS), "diff")
+
+
+def _changed(old: str, new: str) -> str:
+    """Return what leads from one text to the other, without names and numbers of lines."""
+    lines = unified_diff(old, new).split("\n")[3:]
+    return "\n".join("⋯" if line.startswith("@@") else line for line in lines)
+
+
+def _title(draft: Draft) -> str:
+    if draft.is_gone:
+        return "examples-proof-delete"
+    if draft.change:
+        return "examples-proof-conflict"
+    if draft.proposal:
+        return "examples-proof-proposal"
+    return "examples-proof-edit" if draft.before else "examples-proof-new"
+
+
+def _verdict(context: BotContext, proof: Proof) -> str:
+    if proof.text == proof.old:
+        return context.translate("examples-nothing-changed")
+    return context.translate("examples-is-fine" if proof.seen.is_good else "examples-has-errors")
+
+
+def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
+    """Return the findings as lines, those at the edited files first."""
+    found = [finding_line(context, each) for each in seen.findings]
+    found += [finding_line(context, each, is_named=True) for each in seen.around]
+    more = len(found) - MOST_FINDINGS
+    shown = found[:MOST_FINDINGS]
+    return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
+
+
+def finding_line(context: BotContext, finding: Finding, *, is_named: bool = False) -> str:
+    """Return a finding as one line; `is_named`: with the file that it stands at."""
+    name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
+    words = menu.cut(finding.text(context.language), _FINDING_LETTERS)
+    return f"{_SIGNS[finding.severity]} {name}{words}"
+
+
+def format_price(context: BotContext, seen: PreviewView) -> str:
+    """Return tokens and the price of the next training, "" where nobody knows."""
+    told = seen.next_training
+    if told is None:
+        return ""
+    about = {"tokens": seen.tokens, "examples": told.examples}
+    if told.cost_micro is None:
+        return f"🧮 {context.translate('did-change', **about)}"
+    cost = money.format_cost_plainly(told.cost_micro, told.currency)
+    return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
+
+
+def _rows(context: BotContext, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
+    if proof.is_savable:
+        key, style = (
+            ("examples-delete", "danger") if draft.is_gone else ("examples-save", "success")
+        )
+        if draft.proposal:
+            key = "examples-approve"
+        yield (to(context, key, "save", style=style),)
+    if not draft.is_gone:
+        yield (
+            to(context, "examples-edit-question", "word", "q"),
+            to(context, "examples-edit-answer", "word", "a"),
+        )
+        whole = () if draft.proposal else (to(context, "examples-edit-whole", "word", "y"),)
+        yield (to(context, "examples-edit-tags", "word", "t"), *whole)
+    if draft.proposal:
+        yield (to(context, "examples-decline", "no", draft.proposal, style="danger"),)
+    if len(proof.text or proof.old or "") > _TEXT_LETTERS:
+        yield (to(context, "examples-as-file", "whole"),)
+    yield exit_row(context, *way_back(draft))
+
+
+def way_back(draft: Draft) -> tuple[object, ...]:
+    """Return where a draft's Back leads, as a button's words."""
+    mark = admin.short(draft.dataset)
+    if draft.proposal:
+        return ("queue", 0)
+    if draft.change:
+        return ("change", draft.change)
+    if draft.before:
+        return ("one", mark, admin.short(draft.example_id))
+    return ("tags",) if draft.turns else ("ds", mark)
+
+
+def save(context: BotContext) -> View:
+    """Ask for the commit of the draft that was shown."""
+    require_step(context, PROOF)
+    draft = current_draft(context)
+    if dialog_value(context, "good") is not True:
+        raise Refused("the draft has errors", "change-not-good")
+    ctx, actor = context.services, admin.actor(context)
+    if draft.change:
+        changes.rewrite(ctx, actor, draft.change, draft.written(), draft.before)
+    elif draft.proposal:
+        editor = commit_editor(context)
+        proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)
+    else:
+        edit, editor = _edit(context, draft, draft.written()), commit_editor(context)
+        changes.save(ctx, actor, draft.dataset, [edit], editor=editor)
+    context.stop_waiting()
+    return saved_view(context, draft.dataset)
+
+
+def saved_view(context: BotContext, dataset: str) -> View:
+    """Return what the person sees when a commit has been asked for."""
+    is_alive = is_daemon_alive(context.services)
+    words = context.translate("examples-saved" if is_alive else "examples-saved-late")
+    mark = admin.short(dataset)
+    rows = [
+        (
+            to(context, "examples-add", "add", mark),
+            to(context, "examples-changes", "changes", 0),
+        ),
+        (to(context, "examples-to-dataset", "ds", mark),),
+    ]
+    return menu.card(context.translate("examples-saved-title"), words, rows=rows)

@@ -1,0 +1,143 @@
+"""Who a commit is by, and its first line.
+
+An editor's name and e-mail are kept to an allow-list of letters: nobody's name can begin a new
+line, a trailer or an option of git. A commit's subject is English, as in any log; readers of
+other languages see it translated (`parse_subject`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from merlin.core.i18n import text
+from merlin.dataset.finding import shorten
+from merlin.dataset.layout import EXAMPLES
+
+MAX_NAME = 80
+_MARKS = " .'-"
+_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}")
+_NOT_MAILBOX = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A name of letters, digits and blanks, and an e-mail address; made by the functions below."""
+
+    name: str
+    email: str
+
+    @property
+    def line(self) -> str:
+        """Return both as git writes them: `Name <address>`."""
+        return f"{self.name} <{self.email}>"
+
+
+def telegram_editor(user_id: int, shown_name: str) -> Editor:
+    """Return the editor that a Telegram user is; the address leads nowhere by design (RFC 2606)."""
+    return Editor(_name(shown_name) or f"user {user_id}", f"{user_id}@telegram.invalid")
+
+
+def local_editor(login: str, name: str = "", email: str = "") -> Editor:
+    """Return the editor at this machine's keyboard: what their git says, else their login."""
+    mailbox = _NOT_MAILBOX.sub("-", login).strip("-._") or "somebody"
+    is_address = _EMAIL.fullmatch(email) is not None
+    return Editor(
+        _name(name) or _name(login) or mailbox, email if is_address else f"{mailbox}@cli.invalid"
+    )
+
+
+def _name(shown: str) -> str:
+    """Return what of a name may stand in a commit: letters, digits, marks between them."""
+    composed = unicodedata.normalize("NFC", shown)
+    kept = "".join(letter if _is_fine(letter) else " " for letter in composed)
+    name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
+    while name and unicodedata.category(name[0])[0] == "M":
+        name = name[1:].lstrip(_MARKS)
+    return name
+
+
+def _is_fine(letter: str) -> bool:
+    return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
+
+
+COURSE = "Edit the course"
+LONGEST = 200  # letters of a line that is written here
+_REVERT = "Revert: "
+# What a dataset has beside its examples; "Add examples" is somebody's own words.
+_PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
+_LINES: Mapping[str, re.Pattern[str]] = {
+    "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
+    "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
+    "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
+    "subject-import": re.compile(r"Import (?P<count>\d{1,9}) examples? into (?P<dataset>\S+)"),
+    "subject-course": re.compile(COURSE),
+    "subject-material-add": re.compile(r"Add (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
+    "subject-material-edit": re.compile(r"Edit (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
+    "subject-material-remove": re.compile(
+        r"Remove (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"
+    ),
+    "subject-file-add": re.compile(rf"Add {_PATH}"),
+    "subject-file-edit": re.compile(rf"Edit {_PATH}"),
+    "subject-file-delete": re.compile(rf"Delete {_PATH}"),
+}
+
+
+def file_subject(verb: str, path: str) -> str:
+    """Return the line for one file: "Add example face/fixation"; `verb` as `ChangeKind` has it."""
+    if path.startswith(EXAMPLES):
+        return f"{verb.title()} example {path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
+    return f"{verb.title()} {path}"
+
+
+def import_subject(count: int, dataset: str) -> str:
+    """Return the line for an import: "Import 2 examples into trial"."""
+    return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
+
+
+def revert_subject(line: str) -> str:
+    """Return the line for a commit that takes another one back."""
+    return f"{_REVERT}{line}"
+
+
+def material_subject(verb: str, kind: str, lesson: int) -> str:
+    """Return the line for a material of a course: "Add lecture 3"."""
+    return f"{verb} {kind} {lesson}"
+
+
+def parse_subject(line: str) -> Mapping[str, Any] | str:
+    """Return a line as a text with its arguments; as it is where it was not written here."""
+    if len(line) > LONGEST:  # anybody may push a commit with any line
+        return line
+    if line.startswith(_REVERT):
+        inner = parse_subject(line.removeprefix(_REVERT))
+        return {"key": "subject-undoing", "arguments": {"subject": inner}}
+    for key, pattern in _LINES.items():
+        found = pattern.fullmatch(line)
+        if found is not None:
+            return {"key": key, "arguments": _arguments(found.groupdict())}
+    return line
+
+
+def format_subject(line: str, language: str) -> str:
+    """Return a line as a person reads it."""
+    told = parse_subject(line)
+    return told if isinstance(told, str) else text(language, str(told["key"]), **told["arguments"])
+
+
+def _arguments(found: Mapping[str, str]) -> dict[str, object]:
+    told: dict[str, object] = dict(found)
+    if "count" in told:
+        told["count"] = int(found["count"])
+    if "kind" in told:
+        lesson = {"lesson": found["lesson"]}
+        told = {"material": {"key": f"page-lesson-{told['kind']}", "arguments": lesson}}
+    return told
+
+
+def clean_subject(words: str) -> str:
+    """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
+    return shorten(" ".join(words.split()), LONGEST)
