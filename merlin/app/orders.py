@@ -222,7 +222,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
     It is the same however often it is made: under one key YooKassa wants to be told one thing.
     """
     order = purchase.order
-    title = order.promise.title.get(ctx.language) or order.promise.plan
+    title = order.promise.titled(ctx.language)
     address = f"{ctx.public_url.rstrip('/')}/orders/{purchase.purchase_id}"
     return PaymentRequest(
         purchase_id=purchase.purchase_id,

@@ -134,7 +134,7 @@ def _request(billing: Billing, refund: Refund) -> RefundRequest:
         user_id=refund.user_id,
         amount=refund.amount,
         reason=refund.reason,
-        title=order.promise.title.get("ru") or order.promise.plan,
+        title=order.promise.titled("ru"),
         contact=order.contact,
     )
 

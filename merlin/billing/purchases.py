@@ -26,6 +26,7 @@ from typing import Any
 from merlin.billing.plan import Format, Plan
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import language_of
 from merlin.core.money import Amount
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import PROMO_USE, PURCHASE
@@ -99,6 +100,10 @@ class Promise:
     title: Mapping[str, str]
     days: int | None = None
     pack: Mapping[Format, int] = field(default_factory=dict)
+
+    def titled(self, language: str) -> str:
+        """Return its title in a language, the plan's name where it has none there."""
+        return self.title.get(language_of(language), self.plan)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; `read_promise` reads them."""

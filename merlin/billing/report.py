@@ -219,7 +219,7 @@ def export_rows(
             "order": entry.purchase_id,
             "till": entry.gateway.value,
             "plan": promise.plan,
-            "title": promise.title.get("ru", promise.plan),
+            "title": promise.titled("ru"),
             "paid": amount if is_payment else "",
             "returned": "" if is_payment else amount,
             "currency": entry.amount.currency.value,

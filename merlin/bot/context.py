@@ -15,7 +15,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
@@ -54,7 +54,7 @@ from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, te
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
 from merlin.core.formatted_text import FormattedMessage
-from merlin.core.i18n import language_of, text
+from merlin.core.i18n import format_moment, language_of, text
 from merlin.db.database import Database
 from merlin.db.writer import Store
 
@@ -267,6 +267,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def zone(self) -> tzinfo:
         """Return the time zone in which the person's day turns."""
         return self.user.time_zone(self.services.timezone)
+
+    def moment(self, at: datetime) -> str:
+        """Return a moment as the person reads it, in their own zone."""
+        return format_moment(at, self.zone, self.language)
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 Row = tuple[Button, ...]
 # A button, or what describes it: the key of its label, its data, its style. False or None: none.
 Entry: TypeAlias = "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
+RowOf: TypeAlias = "Entry | Sequence[Entry]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class View:
     link: str = ""
 
 
-def rows(context: BotContext, *wanted: Entry | Sequence[Entry]) -> tuple[Row, ...]:
+def rows(context: BotContext, *wanted: RowOf) -> tuple[Row, ...]:
     """Return rows of buttons from what they are described by; what is not there is left out.
 
     A row is one button or several. A button is described by the key of its label and its data, and
@@ -49,7 +50,7 @@ def rows(context: BotContext, *wanted: Entry | Sequence[Entry]) -> tuple[Row, ..
     return tuple(row for row in found if row)
 
 
-def _row(row: Entry | Sequence[Entry]) -> Sequence[Entry]:
+def _row(row: RowOf) -> Sequence[Entry]:
     is_row = isinstance(row, list | tuple) and not (row and isinstance(row[0], str))
     return cast("Sequence[Entry]", row) if is_row else (cast("Entry", row),)
 
@@ -63,14 +64,12 @@ def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
     return Button(context.translate(key), data, style=style)
 
 
-def message(context: BotContext, words: str, *wanted: Entry | Sequence[Entry]) -> View:
+def message(context: BotContext, words: str, *wanted: RowOf) -> View:
     """Return a view of plain words with rows of buttons, described as for `rows`."""
     return View(FormattedMessage(words, buttons=rows(context, *wanted)))
 
 
-def say(
-    context: BotContext, key: str, *wanted: Entry | Sequence[Entry], **arguments: object
-) -> View:
+def say(context: BotContext, key: str, *wanted: RowOf, **arguments: object) -> View:
     """Return a view of the text `key` with rows of buttons, described as for `rows`."""
     return message(context, context.translate(key, **arguments), *wanted)
 
@@ -90,10 +89,25 @@ def outdated(context: BotContext) -> View:
     return alert(context.translate("bot-button-old"))
 
 
-def error_view(context: BotContext, error: MerlinError, *wanted: Entry | Sequence[Entry]) -> View:
+def error_view(context: BotContext, error: MerlinError, *wanted: RowOf) -> View:
     """Return a view of an error's reason: over the chat for a button, else with rows."""
     words = context.translate(error.key, **error.arguments)
     return alert(words, is_loud=True) if context.verb else message(context, words, *wanted)
+
+
+def judged(act: Act) -> Act:
+    """Return the act that shows what `act` says, or the reason of what it raises.
+
+    Of an act that raises nothing is stored.
+    """
+
+    def judge(context: BotContext) -> View:
+        try:
+            return context.store.apart(lambda: act(context))
+        except MerlinError as error:
+            return error_view(context, error)
+
+    return judge
 
 
 def by_argument(acts: Mapping[str, Act], usual: str = "") -> Act:

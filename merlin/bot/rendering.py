@@ -66,7 +66,14 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         return ()
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
-    usual = _usual(turn_id)
+    # Signs need no language and leave room for five in a row.
+    usual = (
+        Button("🔁", f"again:{turn_id}"),
+        Button("👍", f"rate:up:{turn_id}"),
+        Button("👎", f"rate:down:{turn_id}"),
+        Button("✏️", f"fix:{turn_id}"),
+        Button("ℹ️", f"why:{turn_id}"),
+    )
     if offer.startswith(RENEWED):
         label = text(language, "bot-button-sum-old")
         return (usual, (Button(label, f"sum:{offer.removeprefix(RENEWED)}"),))
@@ -78,17 +85,6 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         usual,
         (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
         (fresh, bigger) if offer == FULL else (fresh,),
-    )
-
-
-def _usual(turn_id: int) -> tuple[Button, ...]:
-    # Signs need no language and leave room for five in a row.
-    return (
-        Button("🔁", f"again:{turn_id}"),
-        Button("👍", f"rate:up:{turn_id}"),
-        Button("👎", f"rate:down:{turn_id}"),
-        Button("✏️", f"fix:{turn_id}"),
-        Button("ℹ️", f"why:{turn_id}"),
     )
 
 

@@ -30,7 +30,6 @@ from merlin.bot.updates import PAID, RETURNED
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
-from merlin.core.i18n import language_of
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR, Amount, Currency
 from merlin.providers.payments import (
@@ -147,7 +146,7 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
         purchase_id=purchase.purchase_id,
         user_id=purchase.user_id,
         amount=order.amount,
-        title=order.promise.title.get(language_of(language), order.promise.plan),
+        title=order.promise.titled(language),
         description=brings_words(order.promise, language),
     )
 

@@ -13,7 +13,7 @@ from merlin.billing.plan import Format
 from merlin.billing.purchases import Promise, Purchase, PurchaseState
 from merlin.core import i18n
 from merlin.core.clock import in_zone
-from merlin.core.i18n import format_number, keys, language_of, text
+from merlin.core.i18n import format_number, keys, text
 from merlin.core.money import Amount, Currency, format_cost
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
@@ -155,7 +155,7 @@ def order_badge(visit: PageRequest, purchase: Purchase) -> Badge:
 
 def goods(visit: PageRequest, promise: Promise) -> str:
     """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
-    title = promise.title.get(language_of(visit.language), promise.plan)
+    title = promise.titled(visit.language)
     if promise.days is None:
         return visit.say("goods", title=title)
     return visit.say("goods-for", title=title, days=visit.say("days", count=promise.days))

@@ -171,8 +171,7 @@ def _packed(visit: PageRequest, told: OrderRecords, grants: set[int]) -> list[st
 
 def _title(visit: PageRequest, name: str, purchase: Purchase) -> str:
     plan = plan_named(visit.services.plans, name)
-    title = purchase.order.promise.title
-    return plan.titled(visit.language) if plan else title.get(visit.language, name)
+    return (plan or purchase.order.promise).titled(visit.language)
 
 
 def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:

@@ -159,7 +159,7 @@ def _order(purchase: Purchase, language: str) -> dict[str, Any]:
         "state": purchase.state,
         "till": order.gateway,
         "plan": promise.plan,
-        "title": promise.title.get(language, promise.plan),
+        "title": promise.titled(language),
         "days": promise.days,
         "pack": dict(promise.pack),
         "amount": amount_shown(order.amount),

@@ -55,10 +55,7 @@ def require_role(permission: Permission, act: Act) -> Act:
             context.stop_waiting()
         if not is_allowed:
             return admin_refusal(context)
-        try:
-            screen = context.store.apart(lambda: act(context))
-        except MerlinError as error:
-            return menu.error_view(context, error)
+        screen = menu.judged(act)(context)
         return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
 
     return checked

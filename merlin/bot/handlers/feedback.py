@@ -29,7 +29,7 @@ from merlin.bot.menu import View
 from merlin.bot.rendering import pages
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import StoredAnswer, Turn, Turns
-from merlin.core import i18n, money
+from merlin.core import money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
@@ -118,7 +118,7 @@ def _origin(context: BotContext, origin: Origin, written: StoredAnswer) -> list[
             "why-origin",
             build=origin.build,
             commit=origin.commit[:_SHORT] or "—",
-            at=i18n.format_moment(origin.trained_at, context.zone, context.language),
+            at=context.moment(origin.trained_at),
             examples=origin.examples,
             editors=origin.editors,
             standing="serving" if origin.serves else "earlier",

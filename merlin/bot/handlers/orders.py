@@ -36,18 +36,17 @@ from merlin.bot.context import (
     add_handlers,
     callback_of,
 )
+from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.plans import (
     TO_PLAN,
     buyer,
     plan,
     plan_at,
     promo_at,
-    shop_judged,
 )
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.menu import View
 from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
-from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.killpoint import kill_point
@@ -159,7 +158,7 @@ async def _link(context: BotContext, asked: Asked) -> None:
         context.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
-        told = {"title": titled(purchase, context.language), "price": price}
+        told = {"title": purchase.order.promise.titled(context.language), "price": price}
         return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **told)
 
     await context.show(act)
@@ -236,7 +235,7 @@ def _store(context: BotContext) -> None:
 def renewal(context: BotContext) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(context)
-    at = i18n.format_moment(mine.next_at, context.zone, context.language)
+    at = context.moment(mine.next_at)
     told = {"title": _title(context, mine), "at": at, "till": mine.gateway.value}
     stop = ("pay-button-stop", f"renewal-off:{mine.renewal_id}", "danger")
     return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **told)
@@ -278,7 +277,7 @@ def orders(context: BotContext) -> View:
         Button(
             context.translate(
                 "pay-button-order",
-                title=titled(each, language),
+                title=each.order.promise.titled(language),
                 price=each.order.amount.format(language),
             ),
             f"order:{each.purchase_id}",
@@ -289,19 +288,13 @@ def orders(context: BotContext) -> View:
     return menu.message(context, "\n".join(lines), *waiting, TO_PLAN)
 
 
-def titled(purchase: Purchase, language: str) -> str:
-    """Return the title of what was bought, as it was then."""
-    promise = purchase.order.promise
-    return promise.title.get(language, promise.plan)
-
-
 def order_line(context: BotContext, purchase: Purchase) -> str:
     """Return an order in one line: when, what, for how much, what became of it."""
-    at = i18n.format_moment_briefly(purchase.created_at, context.zone, context.language)
+    at = when(context, purchase.created_at)
     return context.translate(
         "pay-order",
         at=at,
-        title=titled(purchase, context.language),
+        title=purchase.order.promise.titled(context.language),
         price=purchase.order.amount.format(context.language),
         state=state_words(context, purchase),
     )
@@ -326,8 +319,8 @@ def register(application: BotApplication) -> None:
         buttons={
             "buy": buy,
             "order": pay,
-            "renewal": shop_judged(renewal),
-            "renewal-off": shop_judged(stop_renewal),
-            "orders": shop_judged(orders),
+            "renewal": menu.judged(renewal),
+            "renewal-off": menu.judged(stop_renewal),
+            "orders": menu.judged(orders),
         },
     )

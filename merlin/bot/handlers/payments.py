@@ -32,9 +32,8 @@ from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, short
-from merlin.bot.handlers.orders import order_line, state_words, titled
+from merlin.bot.handlers.orders import order_line, state_words
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -77,7 +76,7 @@ def _of(context: BotContext) -> Listed:
 def show_code(context: BotContext) -> View:
     """Show one code."""
     each = _of(context)
-    promo, zone = each.promo, context.zone
+    promo = each.promo
     plan = plan_named(context.services.plans, promo.plan)
     words = context.translate(
         "pay-admin-code-what",
@@ -85,7 +84,7 @@ def show_code(context: BotContext) -> View:
         gives=_gives(context, promo),
         uses=each.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
-        until=i18n.format_moment(promo.ends_at, zone, context.language) if promo.ends_at else "—",
+        until=context.moment(promo.ends_at) if promo.ends_at else "—",
         state="stopped" if each.is_stopped else "on",
         by=promo.by,
     )
@@ -193,7 +192,7 @@ def purchase_card(context: BotContext, details: OrderDetails) -> View:
         price=purchase.order.amount.format(language),
         till=text(language, f"pay-till-{purchase.order.gateway.value}"),
         state=state_words(context, purchase),
-        at=i18n.format_moment(purchase.created_at, context.zone, language),
+        at=context.moment(purchase.created_at),
         id=purchase.purchase_id,
     )
     # A row for each payment of which something can go back.
@@ -207,7 +206,7 @@ def purchase_card(context: BotContext, details: OrderDetails) -> View:
     back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
     promo = purchase.order.promo
     return menu.card(
-        titled(purchase, language),
+        purchase.order.promise.titled(language),
         admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(_entry_line(context, each) for each in details.entries),
         "\n".join(_refund_line(context, each) for each in details.refunds),
@@ -239,7 +238,7 @@ def payments_home(context: BotContext) -> View:
     """Show what the month has brought, and when Stars were last held against Telegram's list."""
     compared, last = "", last_comparison(Settings(context.db))
     if last.at is not None:
-        at = i18n.format_moment(last.at, context.zone, context.language)
+        at = context.moment(last.at)
         compared = context.translate("pay-admin-compared", at=at, count=len(last.differences))
     ways = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
     title, rows = context.translate("pay-admin-title"), menu.rows(context, ways, admin.HOME)
@@ -304,7 +303,7 @@ def choose_refund(context: BotContext) -> View:
         menu.back_or_cancel(f"a-buy:{purchase.purchase_id}"),
     )
     words = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
-    return menu.card(titled(purchase, context.language), words, rows=rows)
+    return menu.card(purchase.order.promise.titled(context.language), words, rows=rows)
 
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
@@ -359,7 +358,7 @@ def reason(context: BotContext) -> View:
     words = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
-        title=titled(purchase, context.language),
+        title=purchase.order.promise.titled(context.language),
         user=str(purchase.user_id),
         reason=why,
         whole="yes" if amount == rest else "no",

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 from merlin.app import users
 from merlin.app.inbox import Dialog
-from merlin.app.users import AuditEntry, UserList, UserView
+from merlin.app.users import UserList, UserView
 from merlin.billing.plan import Format, Plan, plan_named
-from merlin.billing.quota import MOST, Left
+from merlin.billing.quota import MOST
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
@@ -107,12 +107,31 @@ def _card(context: BotContext, user_id: int, alert: str = "") -> View:
         *(plans if context.services.plans else ()),
         menu.back("a-users:0"),
     )
-    limited = [each for each in person.left.values() if each.limit is not None]
+    limited = [
+        context.translate(
+            "people-left",
+            format=admin.state_text(context, "format", each.kind.value),
+            used=each.used,
+            limit=each.limit,
+            gifts=each.gifts,
+        )
+        for each in person.left.values()
+        if each.limit is not None
+    ]
+    done = [
+        context.translate(
+            "people-deed",
+            at=admin.when(context, each.at),
+            deed=audit_text(each.action, context.language),
+            by=named(context.services, each.by, context.language),
+        )
+        for each in person.entries
+    ]
     view = menu.card(
         called(context, person),
         _words(context, person),
-        "\n".join(_left_line(context, each) for each in limited),
-        "\n".join(_deed(context, each) for each in person.entries),
+        "\n".join(limited),
+        "\n".join(done),
         rows=rows,
     )
     return replace(view, alert=context.translate(alert)) if alert else view
@@ -130,26 +149,6 @@ def _words(context: BotContext, person: UserView) -> str:
             speaks=person.language,
         ),
         ", ".join(context.translate(f"account-{name}") for name, is_so in notes if is_so),
-    )
-
-
-def _left_line(context: BotContext, left: Left) -> str:
-    return context.translate(
-        "people-left",
-        format=admin.state_text(context, "format", left.kind.value),
-        used=left.used,
-        limit=left.limit or 0,
-        gifts=left.gifts,
-    )
-
-
-def _deed(context: BotContext, entry: AuditEntry) -> str:
-    """Return what was done to the person, and by whom."""
-    return context.translate(
-        "people-deed",
-        at=admin.when(context, entry.at),
-        deed=audit_text(entry.action, context.language),
-        by=named(context.services, entry.by, context.language),
     )
 
 

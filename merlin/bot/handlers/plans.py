@@ -12,7 +12,6 @@ follows the link for the first time is new; nothing says afterwards who that was
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from operator import attrgetter
 from urllib.parse import quote, urlencode
 
@@ -27,14 +26,13 @@ from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift, Quotas
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import marked, short
 from merlin.bot.handlers.answering import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.chat.sessions import Sessions
 from merlin.config.shop import STARS_PERIOD_DAYS
-from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
@@ -125,18 +123,6 @@ def came_by(context: BotContext, number: str) -> None:
     Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 
-def shop_judged(act: Act) -> Act:
-    """Return the handler that shows what `act` says, or the reason of what it raises."""
-
-    def judge(context: BotContext) -> View:
-        try:
-            return context.store.apart(lambda: act(context))
-        except MerlinError as error:
-            return menu.error_view(context, error)
-
-    return judge
-
-
 def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
     mine, plans = my_plan(context), context.services.plans
@@ -147,7 +133,7 @@ def plan(context: BotContext) -> View:
     for each in plans:
         renewal, title = mine.renewal(each), each.titled(context.language)
         if renewal is not None:
-            at = _moment(context, renewal.next_at)
+            at = context.moment(renewal.next_at)
             renewed.append(context.translate("pay-renews", title=title, at=at))
             label = context.translate("pay-button-renewal", title=title)
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
@@ -181,7 +167,7 @@ def _title(context: BotContext, mine: CurrentPlan) -> str:
     title = mine.plan.titled(context.language)
     if mine.until is None:
         return context.translate("plan-title", title=title)
-    at = _moment(context, mine.until)
+    at = context.moment(mine.until)
     if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
         return context.translate("pay-title-until", title=title, at=at)
     then = mine.next_plan.titled(context.language)
@@ -208,7 +194,7 @@ def _here(context: BotContext, mine: CurrentPlan) -> str:
     ends = mine.ends(mine.here, context.services.clock())
     head = context.translate("pay-here", title=title)
     if ends is not None:
-        head = context.translate("pay-here-until", title=title, at=_moment(context, ends))
+        head = context.translate("pay-here-until", title=title, at=context.moment(ends))
     return "\n".join([head, *left_lines(context, mine.here)])
 
 
@@ -218,7 +204,7 @@ def _others(context: BotContext, mine: CurrentPlan) -> str:
     for each in context.services.plans:
         ends = mine.ends(each, context.services.clock())
         if ends is not None and each is not mine.plan and each is not mine.here:
-            at, title = _moment(context, ends), each.titled(context.language)
+            at, title = context.moment(ends), each.titled(context.language)
             lines.append(context.translate("pay-other", title=title, at=at))
     return "\n".join(lines)
 
@@ -282,15 +268,11 @@ def _combination(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
     if of.is_pack:
         return ""
     if ends is not None:
-        return context.translate("pay-from", at=_moment(context, ends))
+        return context.translate("pay-from", at=context.moment(ends))
     plans = list(context.services.plans)
     if not of.courses and mine.plan in plans and plans.index(mine.plan) > plans.index(of):
         return context.translate("pay-lower", title=mine.plan.titled(context.language))
     return ""
-
-
-def _moment(context: BotContext, at: datetime) -> str:
-    return i18n.format_moment(at, context.zone, context.language)
 
 
 def _price(context: BotContext, of: Plan, promo: Promo | None) -> str:
@@ -375,9 +357,9 @@ def register(application: BotApplication) -> None:
             "invite": invite,
             # An answer stands over the button without an argument: it is not to be lost.
             "plan": lambda context: replace(plan(context), is_new=not context.arguments),
-            "offer": shop_judged(offer),
-            "try": shop_judged(try_it),
-            "code": shop_judged(ask_code),
+            "offer": menu.judged(offer),
+            "try": menu.judged(try_it),
+            "code": menu.judged(ask_code),
         },
         steps={STEP: code_typed},
     )

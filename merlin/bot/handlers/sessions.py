@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
-from functools import partial
 
 from merlin.app import quota
 from merlin.app.ask import asker_of, dataset_of, request_of_session, window_of
@@ -21,6 +20,7 @@ from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.bot import menu, rendering
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
+from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.answering import (
     answering,
     begin_topic,
@@ -54,7 +54,7 @@ from merlin.chat.sessions import (
 )
 from merlin.chat.summary import Summarizer
 from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
-from merlin.core import i18n, money
+from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
@@ -205,17 +205,12 @@ def _page(context: BotContext, wanted: int) -> View:
     found = _sessions(context).of(context.place, page * PAGE_SIZE, PAGE_SIZE)
     entries, turn = [], menu.page_buttons("sessions", page, count)
     for each in found:
-        when = _moment(context, each.touched_at, " · ")
-        label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}{when}"
+        label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}"
+        if each.touched_at is not None:
+            label = f"{label} · {when(context, each.touched_at)}"
         entries.append(Button(label, f"session:{each.session_id}"))
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
     return menu.say(context, "sessions-list", *entries, *turn, count=count, **pages)
-
-
-def _moment(context: BotContext, at: datetime | None, before: str) -> str:
-    if at is None:
-        return ""
-    return before + i18n.format_moment_briefly(at, context.zone, context.language)
 
 
 def titled(session: Session, context: BotContext) -> str:
@@ -223,21 +218,12 @@ def titled(session: Session, context: BotContext) -> str:
     return session.title or context.translate("session-untitled")
 
 
-def own_session(context: BotContext) -> Session | None:
-    """Return the session that a button names, None where it is not this person's.
-
-    To be called within the store's work.
-    """
-    found = _sessions(context).find(context.place, context.number())
-    return found if found is not None and found.user_id == context.user_id else None
-
-
 def _owned(show: Callable[[BotContext, Session], View]) -> Act:
-    """Return the act that shows a session to the person whose it is, and to nobody else."""
+    """Return the act that shows the session that a button names, to the person whose it is."""
 
     def act(context: BotContext) -> View:
-        session = own_session(context)
-        if session is None:
+        session = _sessions(context).find(context.place, context.number())
+        if session is None or session.user_id != context.user_id:
             return menu.refuse(context, "session-not-yours")
         return show(context, session)
 
@@ -255,7 +241,7 @@ def _card(context: BotContext, session: Session) -> View:
     number_, tell = session.session_id, context.translate
     lines = [tell("session-card", title=titled(session, context))]
     if session.touched_at is not None:
-        at = i18n.format_moment(session.touched_at, context.zone, context.language)
+        at = context.moment(session.touched_at)
         lines.append(tell("session-last", at=at))
     turns = TurnHistory(context.db, context.bot_id).count(number_)
     lines.append(tell("session-turns", turns=turns))
@@ -322,9 +308,8 @@ def file(context: BotContext, session: Session) -> View:
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, passages)
     else:
-        when = partial(i18n.format_moment, zone=context.zone, language=context.language)
         asker = context.translate("session-you")
-        kind, content = "md", session_as_markdown(session, passages, asker, when)
+        kind, content = "md", session_as_markdown(session, passages, asker, context.moment)
     name = f"merlin-{session.session_id}.{kind}"
     page = FormattedMessage(titled(session, context), file=Attachment(name, content.encode()))
     return View(page, is_new=True)
@@ -490,7 +475,7 @@ def _offer(context: BotContext, over: Sequence[Session]) -> View:
     for session in over[:_SHOWN]:
         at = session.touched_at or context.services.clock()
         told = {"title": titled(session, context)}
-        told["at"] = i18n.format_moment(at, context.zone, context.language)
+        told["at"] = context.moment(at)
         lines.append(context.translate("session-oldest", **told))
     if len(over) > _SHOWN:
         lines.append(context.translate("session-further", more=len(over) - _SHOWN))

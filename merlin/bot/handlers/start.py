@@ -37,7 +37,6 @@ from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
 from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models
 from merlin.chat.sessions import Session, Sessions
-from merlin.core import i18n
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
@@ -305,14 +304,14 @@ def info(context: BotContext) -> View:
 
 
 def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
-    serving, zone = exhibit.serving, context.zone
+    serving = exhibit.serving
     model = context.translate(
         "bot-info-model",
         dataset=serving.dataset,
         build=serving.model.build_version,
         model=serving.model.model_id,
-        trained=i18n.format_moment(serving.model.created_at, zone, context.language),
-        since=i18n.format_moment(serving.since, zone, context.language),
+        trained=context.moment(serving.model.created_at),
+        since=context.moment(serving.since),
     )
     return "\n".join(
         filter(
