@@ -139,7 +139,11 @@ async def rate(context: BotContext) -> None:
     counted: list[Counted] = []
 
     def act() -> View:
-        turn = own_turn(context, place=1) or _shared_turn(context)
+        turn = own_turn(context, place=1)
+        if turn is None and not context.is_private:
+            # Under an answer in a group everybody may rate it.
+            here = _turn_here(context)
+            turn = here if here is not None and here.turn_id == context.number(1) else None
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.refuse(context, "bot-not-yours")
@@ -150,12 +154,6 @@ async def rate(context: BotContext) -> None:
     await context.show(act)
     for turn, rating in counted:
         await _mark(context, turn, rating)
-
-
-def _shared_turn(context: BotContext) -> Turn | None:
-    """Return the turn under which a button of a group stands: there everybody may rate it."""
-    turn = None if context.is_private else _turn_here(context)
-    return turn if turn is not None and turn.turn_id == context.number(1) else None
 
 
 def _thanked(context: BotContext, turn: Turn, rating: Rating | None) -> View:

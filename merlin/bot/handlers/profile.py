@@ -61,24 +61,18 @@ _COLUMNS = 2
 
 def languages(context: BotContext) -> View:
     """Show the languages, and the way to the time zones."""
-    return _languages(context, context.language, context.user.language)
-
-
-def _languages(context: BotContext, language: str, chosen: str | None) -> View:
-    there = replace(context, language=language)
+    chosen, client = context.user.language, context.translate("lang-client")
     buttons = [
         menu.choice(text(each, "lang-name"), f"lang:{each}", is_chosen=chosen == each)
         for each in LANGUAGES
     ]
-    client = menu.choice(
-        text(language, "lang-client"), f"lang:{_OF_CLIENT}", is_chosen=chosen is None
-    )
-    now = _now(context, context.user.zone or context.services.timezone, language)
-    return menu.say(there, "lang-ask", buttons, client, ("zone-choose", "zones"), now=now)
+    usual = menu.choice(client, f"lang:{_OF_CLIENT}", is_chosen=chosen is None)
+    now = _now(context, context.user.zone or context.services.timezone)
+    return menu.say(context, "lang-ask", buttons, usual, ("zone-choose", "zones"), now=now)
 
 
-def _now(context: BotContext, zone: str, language: str) -> str:
-    return i18n.format_moment(context.services.clock(), zone_of(zone), language)
+def _now(context: BotContext, zone: str) -> str:
+    return i18n.format_moment(context.services.clock(), zone_of(zone), context.language)
 
 
 def choose_language(context: BotContext) -> View:
@@ -89,9 +83,9 @@ def choose_language(context: BotContext) -> View:
     chosen = None if word == _OF_CLIENT else word
     accounts.set_language(*performer(context), chosen)
     default = language_of(context.stored.language_code, context.services.language)
-    language = chosen or default
-    screen = _languages(context, language, chosen)
-    return replace(screen, alert=text(language, "lang-kept"))
+    user = replace(context.user, language=chosen)
+    there = replace(context, language=chosen or default, user=user)
+    return replace(languages(there), alert=there.translate("lang-kept"))
 
 
 def zones(context: BotContext) -> View:
@@ -144,7 +138,7 @@ def _meant(words: str) -> str:
 
 def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*performer(context), zone)
-    now = _now(context, zone, context.language)
+    now = _now(context, zone)
     return menu.say(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
 
 
