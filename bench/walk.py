@@ -23,8 +23,7 @@ import httpx
 import yaml
 
 from merlin.core.server import free_ports
-from merlin.sandbox.demo.place import Place, Ports, commit
-from merlin.sandbox.demo.script import RUSSIAN
+from merlin.sandbox.demo.place import RUSSIAN, Place, Ports, commit
 
 WALKS = {"commit → promoted model": ("commit", "daemon"), "update → answer": ("update", "bot")}
 TRACING = Path(__file__).parent / "tracing"

@@ -21,7 +21,7 @@ from waiting import wait_until
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.keyring import KeyHolders
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.integration
 

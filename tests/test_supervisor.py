@@ -17,7 +17,7 @@ from world import Lab
 from merlin import __version__
 from merlin.cli.doctor import illness
 from merlin.core.server import free_ports
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.supervisor import Child, Supervisor
 
 pytestmark = pytest.mark.integration

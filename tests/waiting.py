@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from merlin.sandbox.deadlines import DEADLINE_S, Deadline, longest
+from merlin.sandbox.server import DEADLINE_S, Deadline, longest
 
 __all__ = ["DEADLINE_S", "Deadline", "longest", "wait_until"]
 

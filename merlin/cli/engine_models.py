@@ -17,8 +17,7 @@ from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.config import Config
-    from merlin.engine.model_store.catalogue import Devices, Entry
-    from merlin.engine.model_store.store import Progress
+    from merlin.engine.model_store.store import Devices, Entry, Progress
     from merlin.engine.settings import ModelSettings
 
 
@@ -45,8 +44,8 @@ def pull(
     json: AsJson = False,
 ) -> None:
     """Bring bases: from the hub, out of a .gguf file; goes on where it broke off."""
-    from merlin.engine.model_store.catalogue import files_of, library_of
-    from merlin.engine.model_store.catalogue import pull as pull_base
+    from merlin.engine.model_store.pull import pull as pull_base
+    from merlin.engine.model_store.store import files_of, library_of
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -100,12 +99,12 @@ def remove(
     json: AsJson = False,
 ) -> None:
     """Take a base's files away; refused while tuned models or jobs stand on it."""
-    from merlin.engine.model_store import catalogue
+    from merlin.engine.model_store import store
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
     bases, engine = _bases(settings), engine_folder(settings)
-    freed, is_kept = catalogue.remove(name, bases, engine, is_forced=force)
+    freed, is_kept = store.remove(name, bases, engine, is_forced=force)
     if json:
         print_json({"name": name, "freed_bytes": freed})
     elif is_kept:
@@ -128,7 +127,7 @@ def _bases(config: Config, names: Sequence[str] = ()) -> Sequence[ModelSettings]
 
 def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
     """Return every base of the configuration, and what lies there besides."""
-    from merlin.engine.model_store.catalogue import list_bases
+    from merlin.engine.model_store.store import list_bases
     from merlin.wiring.engine import engine_folder
 
     folder, devices = engine_folder(config), _devices(config)
@@ -137,7 +136,7 @@ def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
 
 def _devices(config: Config) -> Devices:
     """Return where bases are trained and where they answer."""
-    from merlin.engine.model_store.catalogue import Devices
+    from merlin.engine.model_store.store import Devices
 
     return Devices(config.engine.training.devices[0][0], config.engine.answering.device)
 

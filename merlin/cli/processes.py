@@ -84,9 +84,8 @@ def demo(
 ) -> None:
     """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
     from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.place import FOLDER, clear
+    from merlin.sandbox.demo.place import FOLDER, clear, weights
     from merlin.sandbox.demo.run import run_check, run_demo
-    from merlin.sandbox.demo.smollm2 import weights
 
     found = weights() if engine is EngineKind.LORA else None
     folder = state or (None if check else FOLDER)
@@ -101,7 +100,7 @@ def demo(
 def stage(config: ConfigPath, chat_port: int, shop_port: int, model_port: int) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
     from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.standins import run_standins
+    from merlin.sandbox.demo.run import run_standins
 
     set_up_logging("stage")
     folder = config.parent / "stand-ins"

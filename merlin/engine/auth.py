@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.loopback import is_loopback
-from merlin.engine import conversations
+from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest
@@ -102,7 +102,7 @@ def metered(request: Request, asking: GenerationRequest, answering: AnswerStream
     client = client_of(request)
     if client is None:
         return answering
-    asked = conversations.count_messages(asking.messages)
+    asked = training_file.count_messages(asking.messages)
     estimate = asked + (asking.most_tokens or USUAL_ANSWER)
     reservation = TokenReservation(engine_of(request).clients, client, estimate)
     return _metered(reservation, asked, answering)
@@ -133,7 +133,7 @@ async def metered_vectors(
     if client is None:
         return await embed(texts)
     reservation = TokenReservation(
-        engine_of(request).clients, client, sum(map(conversations.count_tokens, texts))
+        engine_of(request).clients, client, sum(map(training_file.count_tokens, texts))
     )
     try:
         await run_in_threadpool(reservation.take)

@@ -23,7 +23,7 @@ from merlin.engine.trainers.recall import RecallTrainer
 from merlin.openai_protocol.errors import ApiError
 
 if TYPE_CHECKING:
-    from merlin.engine.models import Models
+    from merlin.engine.storage import Models
 
 RECALL = "recall"
 # When `recall` was first shipped: 2026-11-20, in seconds since 1970.
@@ -87,7 +87,7 @@ def _backend(
     settings: EngineSettings, model: ModelSettings, files: Callable[[], BaseFiles]
 ) -> Backend:
     if model.backend == "vllm":
-        from merlin.engine.serving.vllm import VllmBackend  # noqa: PLC0415 - one of three
+        from merlin.engine.serving.proxy import VllmBackend  # noqa: PLC0415 - one of three
 
         return VllmBackend(model, model.key)
     if model.backend == "llama.cpp":

@@ -11,22 +11,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 
 from merlin.core.clock import utc_now
-from merlin.core.durable_files import is_full
 from merlin.core.i18n import keys, text
 from merlin.core.web.browser import language_of_header
 from merlin.engine.database import Page, Row, Rows, rows_of
-from merlin.engine.trainers.base import Untrainable
-from merlin.engine.training_file import BadFile
+from merlin.engine.trainers.base import Untrainable, untrainable_of
 from merlin.openai_protocol.responses import job_event_object
 
-_FILE = "training_file"
-ENGLISH = "en"
+ENGLISH, BUG = "en", "server_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +89,21 @@ def event_object(row: Row) -> dict[str, object]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A job's reason; `param` is the field that is to blame, None where it is none.
+def failure_of(error: Exception) -> Untrainable:
+    """Return the reason of what was raised while a job was worked on; BUG for one of the engine."""
+    bug = Untrainable(BUG, "engine-bug", None, kind=type(error).__name__)
+    return untrainable_of(error, "engine-memory-out") or bug
 
-    `is_bug` where the engine itself is to blame.
-    """
 
-    code: str
-    key: str
-    param: str | None = None
-    arguments: Mapping[str, object] = field(default_factory=dict)
-    is_bug: bool = False
-
-    def as_json(self) -> dict[str, object]:
-        """Return what is kept of it; the English words for whoever knows the key no more."""
-        return {
-            "code": self.code,
-            "message": text(ENGLISH, self.key, **self.arguments),
-            "param": self.param,
-            "key": self.key,
-            "arguments": dict(self.arguments),
-        }
+def failure_object(failure: Untrainable) -> dict[str, object]:
+    """Return what is kept of a reason; the English words for whoever knows the key no more."""
+    return {
+        "code": failure.code,
+        "message": text(ENGLISH, failure.key, **failure.arguments),
+        "param": failure.param,
+        "key": failure.key,
+        "arguments": dict(failure.arguments),
+    }
 
 
 def failure_message(error: Mapping[str, object] | None, language: str) -> str:
@@ -141,29 +130,6 @@ def protocol_language(request: Request) -> str:
     return language_of_header(request.headers.get("accept-language", ""), ENGLISH)
 
 
-def failure_of(error: Exception) -> Failure:
-    """Return the reason of what was raised while a job was worked on."""
-    if isinstance(error, BadFile):
-        return Failure("invalid_training_file", error.key, _FILE, error.arguments)
-    if isinstance(error, Untrainable):
-        return Failure(error.code, error.key, error.param, error.arguments)
-    if isinstance(error, MemoryError):
-        return Failure("out_of_memory", "engine-memory-out")
-    if isinstance(error, OSError):
-        return _disk_failure(error)
-    return Failure("server_error", "engine-bug", None, {"kind": type(error).__name__}, is_bug=True)
-
-
 def bug_message(error: Exception) -> str:
     """Return what a caller is told of a bug: enough to find it in the log, and no more."""
     return text(ENGLISH, "engine-bug", kind=type(error).__name__)
-
-
-def _disk_failure(error: OSError) -> Failure:
-    if isinstance(error, FileNotFoundError):
-        name = Path(str(error.filename or _FILE)).name
-        return Failure("file_not_found", "engine-file-gone", _FILE, {"name": name})
-    if is_full(error):
-        return Failure("disk_full", "engine-disk-full")
-    reason = {"reason": error.strerror or type(error).__name__}
-    return Failure("disk_error", "engine-disk-refuses", None, reason)

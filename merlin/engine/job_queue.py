@@ -24,11 +24,10 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base, Bases
-from merlin.engine.job_events import JobEvent, failure_of
+from merlin.engine.job_events import BUG, JobEvent, failure_of
 from merlin.engine.jobs import Job
-from merlin.engine.models import KEPT_CHECKPOINTS
 from merlin.engine.settings import EngineSettings, TrainingSettings
-from merlin.engine.storage import DiskQuota, Repositories
+from merlin.engine.storage import KEPT_CHECKPOINTS, DiskQuota, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
@@ -201,7 +200,7 @@ def failing(repositories: Repositories, job: Job) -> Iterator[None]:
         yield
     except Exception as error:
         failure = failure_of(error)
-        if failure.is_bug:
+        if failure.code == BUG:
             log.exception("job failed by a bug", job=job.job_id)
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)

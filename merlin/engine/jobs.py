@@ -19,9 +19,9 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
-from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
+from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import required_text, whole_number
-from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
+from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
 
@@ -277,9 +277,9 @@ class Jobs:
         sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
         self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
 
-    def fail(self, job_id: str, failure: Failure) -> bool:
+    def fail(self, job_id: str, failure: Untrainable) -> bool:
         """End a job as failed, for a reason that says what to do."""
-        error = failure.as_json()
+        error = failure_object(failure)
         event = JobEvent("failed", f"Job failed: {error['message']}", "error")
         return self.move(job_id, FAILED, *AT_WORK, event=event, error=json.dumps(error))
 

@@ -28,53 +28,31 @@ _ASK_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; `share` of its time in per cent, memory in bytes, of all processes together."""
+    """One GPU; `percent` of its time, memory of all processes together."""
 
     name: str
-    share: float
-    used: int
-    total: int
+    percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is taken; bytes, and `cpu` in per cent of all cores. None: nobody can tell.
+    """What is taken, named as programs read it; `cpu_percent` of all cores. None: nobody can tell.
 
-    `own` is the memory of the engine with its children, `used` that of all processes of `total`;
-    `models` is what models, checkpoints and jobs take of the disk.
+    `memory_own_bytes` is that of the engine with its children, `memory_used_bytes` that of all
+    processes; `models_bytes` is what models, checkpoints and jobs take of the disk.
     """
 
     cores: int
-    cpu: float | None
-    own: int | None
-    used: int | None
-    total: int | None
+    cpu_percent: float | None
+    memory_own_bytes: int | None
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
     gpus: Sequence[Gpu]
-    models: int
-    disk_free: int
-    disk_total: int
-
-    def as_json(self) -> dict[str, object]:
-        """Return the use as programs read it."""
-        return {
-            "cores": self.cores,
-            "cpu_percent": self.cpu,
-            "memory_own_bytes": self.own,
-            "memory_used_bytes": self.used,
-            "memory_total_bytes": self.total,
-            "gpus": [
-                {
-                    "name": gpu.name,
-                    "percent": gpu.share,
-                    "memory_used_bytes": gpu.used,
-                    "memory_total_bytes": gpu.total,
-                }
-                for gpu in self.gpus
-            ],
-            "models_bytes": self.models,
-            "disk_free_bytes": self.disk_free,
-            "disk_total_bytes": self.disk_total,
-        }
+    models_bytes: int
+    disk_free_bytes: int
+    disk_total_bytes: int
 
 
 @dataclass
@@ -102,14 +80,14 @@ class Machine:
             disk = shutil.disk_usage(self.folder)
             return Use(
                 cores=os.cpu_count() or 1,
-                cpu=self._cpu,
-                own=own,
-                used=total - free if total else None,
-                total=total or None,
+                cpu_percent=self._cpu,
+                memory_own_bytes=own,
+                memory_used_bytes=total - free if total else None,
+                memory_total_bytes=total or None,
                 gpus=self._gpus,
-                models=self._models,
-                disk_free=disk.free,
-                disk_total=disk.total,
+                models_bytes=self._models,
+                disk_free_bytes=disk.free,
+                disk_total_bytes=disk.total,
             )
 
     def _look(self) -> None:

@@ -29,7 +29,8 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
-from merlin.engine.api import health, inference, training, webhooks
+from merlin.engine import status
+from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard, check_owner
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
@@ -138,9 +139,9 @@ def create_app(
     # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
-    for each in (training, inference, webhooks):
+    for each in (training, inference):
         app.include_router(each.router, prefix="/v1", dependencies=[Depends(check_owner)])
-    app.include_router(health.router)
+    app.include_router(status.router)
     app.include_router(pages.router)
     app.exception_handler(ApiError)(_refused)
     app.exception_handler(Busy)(_busy)

@@ -1,9 +1,12 @@
-"""Serve a stand-in: in a thread for tests, in a process of its own for the demo.
+"""Serve a stand-in: in a thread for tests, in a process of its own for the demo; deadlines.
 
 `StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves.
 What outlives its end lies in a `ChangeLog`, an append-only file of JSON lines: a line is written
 whole before the stand-in goes on, so `kill -9` loses nothing that was answered; a line torn by
 the kill is cut off at the next start. The bytes of files lie in `Contents`.
+
+A deadline is given in seconds of a machine that has nothing else to do. A wait that is over by
+then looks how slow the machine is now, and ends only when the longer time is over as well.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +28,64 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core import durable_files
 from merlin.core.server import listen
-from merlin.sandbox.deadlines import longest
+
+DEADLINE_S = 30.0
+# As many additions as take 15 ms of an idle core of the machine on which the deadlines were set:
+# longer than a scheduler's slice, so that a busy machine takes the core away in between.
+_ADDITIONS, _IDLE_S = 500_000, 0.02
+# For how long a call's timeout relies on the last measurement, in seconds.
+_HOLDS_S = 10.0
+
+
+class _Machine:
+    """How slow this machine is."""
+
+    def __init__(self) -> None:
+        self._measured_at = -_HOLDS_S
+        self.slowness = 1.0
+
+    def measure(self) -> float:
+        """Return how many times as long as an idle machine's work takes here now, at least 1."""
+        began, total = time.monotonic(), 0
+        for number in range(_ADDITIONS):
+            total += number
+        self._measured_at = time.monotonic()
+        # The load of the last minute also counts what waits for the disk.
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+        self.slowness = max(1.0, load, (self._measured_at - began) / _IDLE_S)
+        return self.slowness
+
+    def measured(self) -> float:
+        """Return what a measurement of the last seconds said; measure where there is none."""
+        is_old = time.monotonic() - self._measured_at >= _HOLDS_S
+        return self.measure() if is_old else self.slowness
+
+
+_MACHINE = _Machine()
+
+
+def longest(seconds: float = 4 * DEADLINE_S) -> float:
+    """Return in seconds of now what takes `seconds` on an idle machine: a call's timeout."""
+    return seconds * _MACHINE.measured()
+
+
+class Deadline:
+    """The end of one wait, `seconds` of an idle machine after now."""
+
+    def __init__(self, seconds: float = DEADLINE_S) -> None:
+        self._began = time.monotonic()
+        self._idle_s = self.allowed_s = seconds
+
+    def is_over(self) -> bool:
+        """Return whether the wait has taken longer than this machine needs at its slowest yet.
+
+        Looks at the machine only after `seconds`: a wait that ends in time costs nothing.
+        """
+        waited_s = time.monotonic() - self._began
+        if waited_s > self.allowed_s:
+            self.allowed_s = max(self.allowed_s, self._idle_s * _MACHINE.measure())
+        return waited_s > self.allowed_s
+
 
 T = TypeVar("T")
 TICK_S = 0.1
@@ -90,13 +151,10 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         # A moment for what is answered already, and for idle connections to be gone.
-        await asyncio.wait([*self.server_state.tasks, _moment()], timeout=LAST_CALLS_S)
+        moment = asyncio.create_task(asyncio.sleep(0.001))
+        await asyncio.wait([*self.server_state.tasks, moment], timeout=LAST_CALLS_S)
         for task in list(self.server_state.tasks):
             task.cancel()
-
-
-def _moment() -> asyncio.Task[None]:
-    return asyncio.create_task(asyncio.sleep(0.001))
 
 
 def serve(app: StandInApp, host: str, port: int) -> None:

@@ -18,7 +18,7 @@ from till_world import gateway_at
 from waiting import longest
 
 from merlin.git.repository import GitSource
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 
 class Remote:

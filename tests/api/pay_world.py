@@ -26,8 +26,8 @@ from merlin.core.permissions import Role
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 FREE = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
 PLUS = Plan(

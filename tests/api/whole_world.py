@@ -33,7 +33,7 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.

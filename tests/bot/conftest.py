@@ -7,7 +7,7 @@ from bot_world import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -15,7 +15,7 @@ from merlin.billing.purchases import Order, Promise
 from merlin.core.clock import utc_now
 from merlin.core.money import roubles
 from merlin.providers.payments import Gateway
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

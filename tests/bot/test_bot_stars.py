@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -12,7 +12,7 @@ from stars_world import Buyer, change, compared, ledger, ordered, selling, with_
 
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.telegram.stars import invoice_of, pay
+from merlin.sandbox.telegram.queries import invoice_of, pay
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from playwright.sync_api import Browser, Page, expect
 from waiting import DEADLINE_S, longest
 
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 ANNA, VERA = 1001, 1003
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from staff_world import staff_site
 from waiting import DEADLINE_S, longest
 
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 
 # A module long, not a session: while playwright's own event loop stands in this thread, no other

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,7 @@ from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
 from merlin.db.processes import Heartbeats
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import opened
 

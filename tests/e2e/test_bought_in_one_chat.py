@@ -15,8 +15,8 @@ from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.standin import TelegramStandIn
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from world import Lab
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.place import Ports
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.integration
 

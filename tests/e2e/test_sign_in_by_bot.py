@@ -9,7 +9,7 @@ from waiting import longest
 from world import Lab
 
 from merlin.sandbox.demo.place import Ports
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA
 
 pytestmark = pytest.mark.integration

@@ -11,9 +11,8 @@ from pathlib import Path
 from hub_standin import REPOSITORY, base_files
 
 from merlin.core.durable_files import try_lock
-from merlin.engine.model_store.catalogue import remove
-from merlin.engine.model_store.pull import library_of, pull
-from merlin.engine.model_store.store import folder_of
+from merlin.engine.model_store.pull import pull
+from merlin.engine.model_store.store import folder_of, library_of, remove
 from merlin.engine.settings import ModelSettings
 
 

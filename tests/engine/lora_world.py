@@ -81,8 +81,8 @@ def in_this_process(made, leave_at=0):
 
     It is asked to stop when it tells of the epoch `leave_at`, as the engine would ask it.
     """
+    from merlin.engine.trainers.lora.trainer import ProgressPipe
     from merlin.engine.trainers.lora.worker.__main__ import run
-    from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
     made.folder.mkdir(parents=True, exist_ok=True)
     trainer.write_task(made)

@@ -12,7 +12,7 @@ from vllm_standin import VllmStandin
 from waiting import wait_until
 
 from merlin.engine.serving.base import Busy, Finish, Unavailable
-from merlin.engine.serving.vllm import VllmBackend, name_of
+from merlin.engine.serving.proxy import VllmBackend, name_of
 from merlin.engine.settings import ModelSettings
 from merlin.openai_protocol.errors import ApiError
 

@@ -64,9 +64,9 @@ def test_gpus_are_read_from_what_nvidia_smi_says():
 def test_machine_is_looked_at_again_and_again(tmp_path):
     machine = Machine(tmp_path, lambda: 7)
     first = machine.use()
-    wait_until(lambda: machine.use().cpu is not None)
+    wait_until(lambda: machine.use().cpu_percent is not None)
     again = machine.use()
-    assert first.models == again.models == 7
-    assert 0 <= again.cpu <= 100
-    assert 0 < again.own < again.total
-    assert again.used <= again.total
+    assert first.models_bytes == again.models_bytes == 7
+    assert 0 <= again.cpu_percent <= 100
+    assert 0 < again.memory_own_bytes < again.memory_total_bytes
+    assert again.memory_used_bytes <= again.memory_total_bytes

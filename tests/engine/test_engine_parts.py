@@ -18,7 +18,7 @@ from waiting import wait_until
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import conversations
+from merlin.engine import training_file
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
 from merlin.engine.settings import EngineSettings
@@ -53,15 +53,15 @@ def test_the_threads_of_the_engine_do_not_bind_its_children():
 
 
 def test_a_token_is_a_word_or_a_sign():
-    assert conversations.count_tokens("Что такое С++?") == 6
-    assert conversations.count_tokens("") == 0
+    assert training_file.count_tokens("Что такое С++?") == 6
+    assert training_file.count_tokens("") == 0
     talk = [Message("system", "Кратко."), Message("user", "Да")]
-    assert conversations.count_messages(talk) == 3
+    assert training_file.count_messages(talk) == 3
 
 
 @pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
 def test_the_head_of_a_text_stands_as_in_the_text(most, left):
-    assert conversations.first_tokens("Да, нет", most) == left
+    assert training_file.first_tokens("Да, нет", most) == left
 
 
 def test_a_database_is_made_once_and_opened_again(tmp_path):

@@ -17,7 +17,7 @@ from merlin.engine.webhooks.delivery import (
     pause_s,
     wait_before_retry_s,
 )
-from merlin.engine.webhooks.ssrf_guard import SsrfGuard, is_public
+from merlin.engine.webhooks.endpoints import SsrfGuard, is_public
 
 pytestmark = pytest.mark.unit
 

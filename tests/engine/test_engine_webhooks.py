@@ -23,8 +23,7 @@ from merlin.engine.context import open_engine
 from merlin.engine.database import Rows
 from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.engine.webhooks.delivery import Deliveries, WebhookSender
-from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints
-from merlin.engine.webhooks.ssrf_guard import SsrfGuard
+from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]

@@ -59,7 +59,7 @@ def passes_for(model):
     import torch
 
     from merlin.engine.serving.worker.base import passes_of
-    from merlin.engine.serving.worker.lora_stack import AdapterStack
+    from merlin.engine.serving.worker.forward import AdapterStack
 
     with quiet(), torch.inference_mode():
         return passes_of(model, AdapterStack(model))

@@ -13,9 +13,8 @@ from generator_world import speaking
 from tiny_base import question, tiny_base
 from waiting import longest
 
-from merlin.engine.serving.base import Busy, Unavailable
+from merlin.engine.serving.base import Busy, Setup, Unavailable
 from merlin.engine.serving.transformers import Process
-from merlin.engine.serving.worker.messages import Setup
 from merlin.engine.settings import AnsweringSettings
 from merlin.openai_protocol.errors import ApiError
 

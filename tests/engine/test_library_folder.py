@@ -11,7 +11,7 @@ from library_world import Library, written
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
-from merlin.engine.model_store.catalogue import Devices, list_bases
+from merlin.engine.model_store.store import Devices, list_bases
 from merlin.engine.trainers.base import Untrainable
 
 pytestmark = pytest.mark.functional
@@ -127,7 +127,7 @@ def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
 
 @pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])
 def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name):
-    from merlin.engine.model_store.catalogue import remove
+    from merlin.engine.model_store.store import remove
 
     library.pull()
     with pytest.raises(NotFound):

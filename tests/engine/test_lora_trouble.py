@@ -18,7 +18,7 @@ from merlin.engine.trainers.base import (
     BaseFiles,
     TrainingDevices,
 )
-from merlin.engine.trainers.lora import hyperparameters
+from merlin.engine.trainers.lora import trainer
 
 pytestmark = [
     pytest.mark.functional,
@@ -175,9 +175,7 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert asked["rank"] == 8
     assert asked["dropout"] == 0.0
-    settled = hyperparameters.resolve(
-        DPO, asked, hyperparameters.TrainingSize(50, 0.5, 135_000_000)
-    )
+    settled = trainer.resolve(DPO, asked, trainer.TrainingSize(50, 0.5, 135_000_000))
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -198,5 +196,5 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 )
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
     asked = TRAINER.hyperparameters(SUPERVISED, {})
-    size = hyperparameters.TrainingSize(examples, 0.0, 135_000_000)
-    assert hyperparameters.resolve(SUPERVISED, asked, size)["n_epochs"] == epochs
+    size = trainer.TrainingSize(examples, 0.0, 135_000_000)
+    assert trainer.resolve(SUPERVISED, asked, size)["n_epochs"] == epochs

@@ -9,8 +9,8 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.model import Untaught, load
 from merlin.engine.trainers.recall.train import Talks, train
+from merlin.engine.trainers.recall.weights import Untaught, load
 
 pytestmark = pytest.mark.unit
 

@@ -23,8 +23,8 @@ from world import Lab
 
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.standin import TelegramStandIn
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 PEOPLE = {"student": "anna", "teacher": "boris", "admin": "vera"}

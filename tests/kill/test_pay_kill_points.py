@@ -19,7 +19,7 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, opened, reading
 
 pytestmark = pytest.mark.integration

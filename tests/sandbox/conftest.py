@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from telegram_client import Ask, asking
 
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 
 @pytest.fixture(autouse=True)

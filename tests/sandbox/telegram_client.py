@@ -13,7 +13,7 @@ from telegram import Bot
 from telegram.request import HTTPXRequest
 from waiting import longest
 
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 # A busy machine answers late; its own 5 s would be over.
 Ask = Callable[[Callable[[Bot], Awaitable[Any]]], Any]

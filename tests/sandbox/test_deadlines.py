@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from waiting import Deadline, wait_until
 
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 SHORT_S = 0.2
 

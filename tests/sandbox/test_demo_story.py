@@ -7,7 +7,7 @@ import io
 import pytest
 from world import Lab
 
-from merlin.sandbox.demo.standins import read_progress
+from merlin.sandbox.demo.run import read_progress
 from merlin.sandbox.demo.story import Story
 from merlin.sandbox.provider.app import ProviderStandIn
 

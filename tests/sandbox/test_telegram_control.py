@@ -16,7 +16,7 @@ from waiting import longest
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -7,7 +7,7 @@ from telegram import MessageEntity
 from telegram.error import BadRequest
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.text import typed
+from merlin.sandbox.telegram.arguments import typed
 
 pytestmark = pytest.mark.functional
 

@@ -18,7 +18,7 @@ from telegram_client import bot_of, fetch
 from waiting import wait_until
 
 from merlin.core.server import free_ports
-from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import pytest
 from till_client import Client, asked
 
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

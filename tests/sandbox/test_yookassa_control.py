@@ -12,7 +12,7 @@ from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

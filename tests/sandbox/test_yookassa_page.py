@@ -9,7 +9,7 @@ import requests
 from till_client import Client
 from waiting import longest
 
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

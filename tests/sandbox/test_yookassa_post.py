@@ -7,7 +7,7 @@ from till_client import Client, listening
 from waiting import wait_until
 
 from merlin.core.errors import NotFound
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

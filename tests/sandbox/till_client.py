@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import requests
 from waiting import longest
 
-from merlin.sandbox.yookassa.standin import YooKassaStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 
 class Client:

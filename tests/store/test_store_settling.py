@@ -14,7 +14,7 @@ from merlin.billing.payments import Outcome, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Mismatch, Status
-from merlin.sandbox.yookassa.pay_page import REASONS
+from merlin.sandbox.yookassa.server import REASONS
 
 pytestmark = pytest.mark.integration
 

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.pages.page import Layout, here, language_shown, render_template, sign_in_href
+from merlin.api.pages.page import Layout, language_shown, render_template, sign_in_href
 from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
-from merlin.core.web.browser import chosen_theme
+from merlin.core.web.browser import chosen_theme, page_address
 from merlin.core.web.templates import ErrorPages, page_route
 
 log = get_logger(__name__)
@@ -52,7 +52,7 @@ def add_lost(app: FastAPI) -> None:
 def _page_of(request: Request, error: Exception) -> Response:
     if isinstance(error, Problem) and error.code == "sign-in":
         if request.method == "GET":
-            return seen_other(sign_in_href(here(request)))
+            return seen_other(sign_in_href(page_address(request)))
         return _signed_out(request)
     status = _status(error)
     response = error_page(request, status)
@@ -93,10 +93,11 @@ def error_page(request: Request, status: int) -> Response:
 def _error_page(request: Request, status: int, known: int) -> Response:
     caller: Caller | None = getattr(request.state, "caller", None)
     language = language_shown(request, caller.user if caller is not None else None)
+    may_pass = known in {429, 500, 503} and request.method == "GET"
     view = {
         "status": known,
         "case": getattr(request.state, "request_id", ""),
-        "again": here(request) if known in {429, 500, 503} and request.method == "GET" else "",
+        "again": page_address(request) if may_pass else "",
     }
     bare = Layout(
         theme=chosen_theme(request),

@@ -20,7 +20,7 @@ from datetime import tzinfo
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -50,17 +50,16 @@ from merlin.core.web.assets import (
     Assets,
     asset_response,
     compressed_response,
-    local_address,
-    seen_other,
 )
 from merlin.core.web.browser import (
-    LANGUAGE_COOKIE,
-    THEME_COOKIE,
-    THEMES,
     chosen_language,
     chosen_theme,
+    note_language,
+    page_address,
     requested_language,
     set_preference,
+    theme_redirect,
+    with_preference,
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
@@ -155,8 +154,6 @@ def render_template(template: str, language: str, **values: object) -> str:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# What the address says of how a page is shown; links to the same page leave it out.
-_HOW = frozenset({"lang", "theme"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +186,7 @@ class PageRequest:
     @property
     def here(self) -> str:
         """Return the page's own address, without what says only how it is shown."""
-        return here(self.request)
+        return page_address(self.request)
 
     @property
     def is_personal(self) -> bool:
@@ -231,13 +228,6 @@ class PageRequest:
 
 # What the last form did, said on the page that comes after it.
 SAID_COOKIE = "merlin_said"
-
-
-def here(request: Request) -> str:
-    """Return the address of a call, without what says only how a page is shown."""
-    asked = [(name, value) for name, value in request.query_params.multi_items()]
-    rest = urlencode([(name, value) for name, value in asked if name not in _HOW])
-    return str(request.scope["path"]) + (f"?{rest}" if rest else "")
 
 
 async def page_request(request: Request, caller: Anyone) -> PageRequest:
@@ -353,9 +343,9 @@ def layout_of(visit: PageRequest) -> Layout:
     return Layout(
         theme=visit.theme,
         here=here,
-        language_href=_with(here, "lang", other),
-        light_href=_with(here, "theme", "light"),
-        dark_href=_with(here, "theme", "dark"),
+        language_href=with_preference(here, "lang", other),
+        light_href=with_preference(here, "theme", "light"),
+        dark_href=with_preference(here, "theme", "dark"),
         sign_in_href=sign_in_href(here),
         links=_links(visit, "nav", ROOMS) + _shop_link(visit),
         rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
@@ -425,10 +415,6 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def _with(here: str, name: str, value: str) -> str:
-    return f"{here}{'&' if '?' in here else '?'}{urlencode({name: value})}"
-
-
 def _message(visit: PageRequest) -> tuple[str, int]:
     """Return what a form left to say: "<key>.<course id>"."""
     key, _, number = visit.request.cookies.get(SAID_COOKIE, "").partition(".")
@@ -448,19 +434,16 @@ def render_page(
     keep: str = ASKED_AGAIN,
 ) -> Response:
     """Return a page with its frame; `keep` is its Cache-Control."""
-    theme = visit.request.query_params.get("theme")
-    if theme is not None:
-        return _with_theme(visit, theme)
+    if redirect := theme_redirect(visit.request, visit.here):
+        return redirect
     page = render_template(
         template, visit.language, f=layout_of(visit), fmt=formatters(visit), **view
     )
     response = compressed_response(visit.request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = keep
-    response.headers["Content-Language"] = visit.language
     if visit.request.cookies.get(SAID_COOKIE):
         set_preference(response, visit.request, SAID_COOKIE, "")
-    if requested_language(visit.request):
-        set_preference(response, visit.request, LANGUAGE_COOKIE, visit.language)
+    note_language(response, visit.request, visit.language)
     return response
 
 
@@ -499,11 +482,4 @@ def tagged(response: Response, tag: str) -> Response:
     """Return the response with its tag, where it has one."""
     if tag:
         response.headers["ETag"] = tag
-    return response
-
-
-def _with_theme(visit: PageRequest, theme: str) -> Response:
-    response = seen_other(local_address(visit.here))
-    if theme in THEMES:
-        set_preference(response, visit.request, THEME_COOKIE, theme)
     return response

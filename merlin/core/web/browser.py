@@ -19,12 +19,13 @@ Cookies know hosts, not ports: pages of several processes on one machine share w
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.core.i18n import LANGUAGES, language_of
+from merlin.core.web.assets import local_address, seen_other
 
 
 def is_too_large(request: Request, most_bytes: int) -> bool:
@@ -93,6 +94,7 @@ def _is_own(request: Request, origin: str, public_url: str) -> bool:
 
 LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
 THEMES = ("light", "dark")
+_PREFERENCES = frozenset({"lang", "theme"})
 _YEAR = timedelta(days=365)
 
 
@@ -127,3 +129,33 @@ def set_preference(response: Response, request: Request, cookie: str, value: str
         return
     age = int(_YEAR.total_seconds())
     response.set_cookie(cookie, value, max_age=age, secure=is_safe, samesite="lax")
+
+
+def page_address(request: Request) -> str:
+    """Return the address of a call, without what says only how a page is shown."""
+    asked = request.query_params.multi_items()
+    rest = urlencode([(name, value) for name, value in asked if name not in _PREFERENCES])
+    return str(request.scope["path"]) + (f"?{rest}" if rest else "")
+
+
+def with_preference(address: str, name: str, value: str) -> str:
+    """Return the address of a page that is to be shown otherwise: "lang" or "theme"."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({name: value})}"
+
+
+def theme_redirect(request: Request, address: str) -> Response | None:
+    """Return the way to a page in the theme that the call asks for, None where it asks for none."""
+    theme = request.query_params.get("theme")
+    if theme is None:
+        return None
+    response = seen_other(local_address(address))
+    if theme in THEMES:
+        set_preference(response, request, THEME_COOKIE, theme)
+    return response
+
+
+def note_language(response: Response, request: Request, language: str) -> None:
+    """Say a page's language; keep it where the call asked for it."""
+    response.headers["Content-Language"] = language
+    if requested_language(request):
+        set_preference(response, request, LANGUAGE_COOKIE, language)

@@ -282,20 +282,15 @@ def _texts(value: object) -> list[str]:
 def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:
     """Return the protocol's CreateEmbeddingResponse; base64 is of little-endian 32 bit floats."""
     vectors, used = embedded
+    written: Sequence[object] = vectors
+    if is_base64:
+        written = [b64encode(struct.pack(f"<{len(each)}f", *each)).decode() for each in vectors]
     rows = [
-        {
-            "object": "embedding",
-            "index": number,
-            "embedding": _packed(vector) if is_base64 else vector,
-        }
-        for number, vector in enumerate(vectors)
+        {"object": "embedding", "index": number, "embedding": vector}
+        for number, vector in enumerate(written)
     ]
     usage = {"prompt_tokens": used, "total_tokens": used}
     return {"object": "list", "data": rows, "model": model, "usage": usage}
-
-
-def _packed(vector: Sequence[float]) -> str:
-    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 @router.post("/audio/transcriptions")
@@ -311,7 +306,14 @@ async def transcribe(request: Request) -> Response:
         with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
             sound = Path(folder) / "sound"
             await write_upload(upload, sound)
-            transcript = await transcriber.transcribe(_transcription_request(form, sound))
+            asked = TranscriptionRequest(
+                sound=str(sound),
+                language=_field(form, "language").lower(),
+                prompt=_field(form, "prompt"),
+                temperature=_temperature(_field(form, "temperature")),
+                wants_words="word" in _granularities(form),
+            )
+            transcript = await transcriber.transcribe(asked)
     return FORMATS[answer_format](transcript)
 
 
@@ -328,16 +330,6 @@ def _transcript_format(form: FormData) -> str:
         words = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
         raise bad_field("timestamp_granularities", f"timestamp_granularities[] {words}")
     return name
-
-
-def _transcription_request(form: FormData, sound: Path) -> TranscriptionRequest:
-    return TranscriptionRequest(
-        sound=str(sound),
-        language=_field(form, "language").lower(),
-        prompt=_field(form, "prompt"),
-        temperature=_temperature(_field(form, "temperature")),
-        wants_words="word" in _granularities(form),
-    )
 
 
 def _granularities(form: FormData) -> list[object]:

@@ -1,14 +1,17 @@
-"""Routes of training: /v1/files, /v1/fine_tuning/jobs, /v1/models.
+"""Routes of training: /v1/files, /v1/fine_tuning/jobs, /v1/models, /v1/webhook_endpoints.
 
 /v1/files: what jobs train on.
 
 /v1/fine_tuning/jobs: jobs, their events, their checkpoints.
 
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
+
+/v1/webhook_endpoints: who is told of jobs that ended; shapes as the openai package has them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,11 +27,12 @@ from merlin.engine.auth import check_queue, check_storage, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
-from merlin.engine.files import PURPOSE, file_of
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
-from merlin.engine.models import checkpoint_of, model_of
 from merlin.engine.requests import form_of, json_object, write_upload
+from merlin.engine.storage import PURPOSE, checkpoint_of, file_of, model_of
+from merlin.engine.webhooks.delivery import WebhookSender
+from merlin.engine.webhooks.endpoints import EVENT_TYPES, endpoint_object, event_type, read_endpoint
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
@@ -115,7 +119,8 @@ def delete_file(request: Request, file_id: str) -> Response:
 
 
 MOST = 1000
-_PAGE, _CHECKPOINTS = 20, 10
+_PAGE = 20
+_CHECKPOINTS = 10
 _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 
@@ -241,3 +246,102 @@ def delete_model(request: Request, name: str) -> Response:
 def _tuned(engine: Engine, row: Row) -> dict[str, object]:
     base = engine.bases.get(row["base"], engine.bases[RECALL])
     return model_of(row["name"], row["created_at"], base)
+
+
+_MOST_ENDPOINTS = 100
+
+
+@router.get("/webhook_event_types")
+def event_types() -> Response:
+    """List the events that there are."""
+    return JSONResponse({"object": "list", "data": list(EVENT_TYPES)})
+
+
+@router.post("/webhook_endpoints")
+async def create_endpoint(request: Request) -> Response:
+    """Keep a new endpoint; its secret is told this once."""
+    change = read_endpoint(await json_object(request), is_new=True)
+    sender = _sender(request)
+    sender.guard.check(change.url or "")
+    row = await run_in_threadpool(sender.endpoints.add, change, owner_of(request))
+    return _endpoint_answer(sender, row, with_secret=True)
+
+
+@router.get("/webhook_endpoints")
+def list_endpoints(request: Request) -> Response:
+    """List endpoints, newest first."""
+    sender = _sender(request)
+    page = page_of(request.query_params, _PAGE, _MOST_ENDPOINTS)
+    found, more = sender.endpoints.list(page, owner_of(request))
+    return JSONResponse(list_page([_endpoint_object(sender, row) for row in found], has_more=more))
+
+
+@router.get("/webhook_endpoints/{endpoint_id}")
+def retrieve_endpoint(request: Request, endpoint_id: str) -> Response:
+    """Return an endpoint, and how it goes."""
+    sender = _sender(request)
+    return _endpoint_answer(sender, sender.endpoints.get(endpoint_id))
+
+
+@router.post("/webhook_endpoints/{endpoint_id}")
+async def update_endpoint(request: Request, endpoint_id: str) -> Response:
+    """Change an endpoint; one that was paused or gone is on again."""
+    change = read_endpoint(await json_object(request), is_new=False)
+    sender = _sender(request)
+    if change.url is not None:
+        sender.guard.check(change.url)
+    row = await run_in_threadpool(sender.endpoints.update, endpoint_id, change)
+    sender.wake()
+    return _endpoint_answer(sender, row)
+
+
+@router.delete("/webhook_endpoints/{endpoint_id}")
+def delete_endpoint(request: Request, endpoint_id: str) -> Response:
+    """Forget an endpoint, with what waits for it."""
+    _sender(request).endpoints.delete(endpoint_id)
+    return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
+
+
+@router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
+async def rotate_secret(request: Request, endpoint_id: str) -> Response:
+    """Give an endpoint a new secret, told this once; the old one may sign too for 24 hours."""
+    name = "keep_old_secret_active_for_24_hours"
+    keeps_old = (await json_object(request)).get(name) or False
+    if not isinstance(keeps_old, bool):
+        raise bad_field(name, f"{name} must be true or false")
+    sender = _sender(request)
+    rotate = partial(sender.endpoints.rotate, endpoint_id, keeps_old=keeps_old)
+    return _endpoint_answer(sender, await run_in_threadpool(rotate), with_secret=True)
+
+
+@router.post("/webhook_endpoints/{endpoint_id}/test")
+async def test_endpoint(request: Request, endpoint_id: str) -> Response:
+    """Send a sample now; whatever the endpoint answers is told."""
+    kind = event_type((await json_object(request)).get("event_type"))
+    sender = _sender(request)
+    row = await run_in_threadpool(sender.endpoints.get, endpoint_id)
+    outcome = await asyncio.wrap_future(sender.test(row, kind))
+    if outcome.status is None:
+        words = f"The endpoint gave no answer: {outcome.trouble}."
+        raise ApiError(400, words, code="webhook_endpoint_unreachable")
+    result = {
+        "object": "webhook_endpoint.test",
+        "webhook_endpoint_id": endpoint_id,
+        "event_type": kind,
+        "status_code": outcome.status,
+        "success": True,
+    }
+    return JSONResponse(result)
+
+
+def _sender(request: Request) -> WebhookSender:
+    return engine_of(request).webhook_sender
+
+
+def _endpoint_object(sender: WebhookSender, row: Row) -> dict[str, object]:
+    return endpoint_object(row, sender.deliveries.waiting(row["id"]))
+
+
+def _endpoint_answer(sender: WebhookSender, row: Row, *, with_secret: bool = False) -> Response:
+    secret = {"signing_secret": row["secret"]} if with_secret else {}
+    return JSONResponse(_endpoint_object(sender, row) | secret)

@@ -96,7 +96,7 @@ class Server:
         self._limit = _OLD_LIMIT
         self._left: list[tuple[str, str]] = []
         self._open = ExitStack()
-        self.http = _http(base_url)
+        self.http = httpx2.Client(timeout=_TIMEOUT, limits=_ANY_NUMBER, trust_env=not self.is_here)
         self.sdk = openai.OpenAI(
             base_url=base_url,
             api_key=key,
@@ -118,7 +118,7 @@ class Server:
     @property
     def is_here(self) -> bool:
         """Return whether it is on this machine, so that it can reach our receiver."""
-        return _is_here(self.base_url)
+        return is_loopback(urlsplit(self.base_url).hostname)
 
     def call(self, method: str, path: str, **other: object) -> httpx2.Response:
         """Make a plain call; a refusal is an answer as any other."""
@@ -182,14 +182,6 @@ class Server:
                     continue
         self._open.close()
         self.sdk.close()
-
-
-def _http(base_url: str) -> httpx2.Client:
-    return httpx2.Client(timeout=_TIMEOUT, limits=_ANY_NUMBER, trust_env=not _is_here(base_url))
-
-
-def _is_here(base_url: str) -> bool:
-    return is_loopback(urlsplit(base_url).hostname)
 
 
 def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
@@ -376,19 +368,19 @@ def _words(statuses: tuple[int, ...]) -> str:
 
 
 MOST_PAGES = 4
-_WHOLE = 100
+_WHOLE, _LEAST = 100, 2
 
 # A call of the SDK that lists: it takes `limit` and `after`, and returns a page with `data`.
 Listing = Callable[..., Any]
 
 
-def check_paging(listing: Listing, limit: int, least: int = 2) -> None:
+def check_paging(listing: Listing, limit: int) -> None:
     """Raise Wrong unless the first pages of `limit` are the beginning of the list.
 
-    `least` entries must be there. Raises Missing where the server gives all whatever the limit.
+    Two entries must be there. Raises Missing where the server gives all whatever the limit.
     """
     whole = _ids(listing(limit=_WHOLE))
-    require(len(whole) >= least, "data", len(whole), f">= {least}")
+    require(len(whole) >= _LEAST, "data", len(whole), f">= {_LEAST}")
     seen: list[str] = []
     for _ in range(MOST_PAGES):
         page = listing(limit=limit, **({"after": seen[-1]} if seen else {}))
@@ -400,7 +392,7 @@ def check_paging(listing: Listing, limit: int, least: int = 2) -> None:
             raise Wrong("page-double", id=doubled[0])
         if not page.has_more or not got:
             break
-    require(len(seen) >= least, "data", len(seen), f">= {least}")
+    require(len(seen) >= _LEAST, "data", len(seen), f">= {_LEAST}")
     for walked, listed in zip_longest(seen, whole[: limit * MOST_PAGES]):
         if listed is not None and walked != listed:
             raise Wrong("page-gap", id=listed)

@@ -17,8 +17,6 @@ from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
 from merlin.engine.conformance import harness
-from merlin.engine.conformance.chat import chunks, plain, text_of, text_of_chunks
-from merlin.engine.conformance.files import upload, uploaded
 from merlin.engine.conformance.harness import (
     BAD,
     GONE,
@@ -34,6 +32,14 @@ from merlin.engine.conformance.harness import (
     require_one_of,
     require_refusal,
     unexpected_status,
+)
+from merlin.engine.conformance.models import (
+    chunks,
+    plain,
+    text_of,
+    text_of_chunks,
+    upload,
+    uploaded,
 )
 
 # The order in which a job may pass its states; `paused` may stand between any two.
@@ -195,17 +201,14 @@ def succeeded(server: Server, job: FineTuningJob) -> FineTuningJob:
     path: list[str] = []
     done = until(server, job.id, FINAL, path.append)
     ranks = [_RANK.get(state, -1) for state in path if state != "paused"]
-    require(-1 not in ranks and ranks == sorted(ranks), "status", _changes(path), " → ".join(_RANK))
+    changes = " → ".join(dict.fromkeys(path))
+    require(-1 not in ranks and ranks == sorted(ranks), "status", changes, " → ".join(_RANK))
     if done.status != "succeeded":
         why = done.error.message if done.error else ""
         raise Wrong("not-same", field="status", found=f"{done.status}: {why}", wanted="succeeded")
     require(done.fine_tuned_model, "fine_tuned_model", done.fine_tuned_model, "!= null")
     server.undo_at_end("DELETE", f"/models/{done.fine_tuned_model}")
     return done
-
-
-def _changes(path: list[str]) -> str:
-    return " → ".join(dict.fromkeys(path))
 
 
 @check("jobs.finished", succeeded)

@@ -9,7 +9,7 @@ import httpx2
 import openai
 
 from merlin.core.errors import ConfigError
-from merlin.engine.conformance import chat, files, jobs, webhooks
+from merlin.engine.conformance import jobs, models, webhooks
 from merlin.engine.conformance.harness import (
     Check,
     Missing,
@@ -101,7 +101,7 @@ def add_needs(chosen: Iterable[Check], all_checks: Sequence[Check]) -> list[Chec
 
 # The endpoint of webhooks must be there before the job that it hears of; the tuned model is
 # deleted last.
-_FAMILIES = (files, chat, webhooks, jobs)
+_FAMILIES = (models, webhooks, jobs)
 CHECKS = tuple(
     each
     for family in _FAMILIES

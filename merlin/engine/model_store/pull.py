@@ -9,13 +9,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from merlin.core.durable_files import is_full, remove_durably, rename_durably, try_lock
-from merlin.core.errors import LeadTaken, MerlinError, NotFound, Refused
+from merlin.core.durable_files import is_full, remove_durably, rename_durably
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.store import (
     DISK_FULL,
     ModelCard,
@@ -23,11 +22,14 @@ from merlin.engine.model_store.store import (
     check,
     context_of,
     dependents_of,
+    draft_of,
     files_in,
     files_of,
     fits,
     is_gguf,
     is_in_place,
+    library_of,
+    lock_base,
     parameters_of,
     read_card,
     sha256_of,
@@ -113,29 +115,6 @@ def pull(model: ModelSettings, engine: Path, progress: Progress) -> tuple[ModelC
                 raise
             remove_durably(draft_of(root, model.name))
             raise Refused(str(error), DISK_FULL) from error
-
-
-def library_of(engine: Path) -> Path:
-    """Return the folder of bases in the engine's folder."""
-    return engine / "bases"
-
-
-def draft_of(root: Path, name: str) -> Path:
-    """Return where a base lies until it is whole; no base's name begins with a dot."""
-    return root / f".{name}.part"
-
-
-@contextmanager
-def lock_base(root: Path, name: str) -> Iterator[int]:
-    """Keep other pulls and removals of one base away; yield the lock. Raises LeadTaken."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = try_lock(root / f".{name}.lock")
-    if lock is None:
-        raise LeadTaken(f"another process pulls {name}", "library-busy", name=name)
-    try:
-        yield lock
-    finally:
-        os.close(lock)
 
 
 def _old(root: Path, name: str) -> Path:

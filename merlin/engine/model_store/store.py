@@ -1,10 +1,11 @@
-"""Base models on this machine: where one lies, what is in it, its card, what memory it needs.
+"""Base models on this machine: list, check and remove them; where one lies, what memory it needs.
 
-A base lies in a folder of its owner, or in the library under its name; its card, `merlin.json`,
-says where it came from and what lies there. Nothing here loads it. Estimates of memory are weights
-in their type, a quarter more for activations, and what torch itself takes: for SmolLM2-135M in
-float32 2.2 GB of training and 1.3 GB of answering; measured were 1.8 to 2.5 GB and 1 GB. Long
-examples and large batches need more.
+A base lies in a folder of its owner, or in the library (`library_of`) under its name; its card,
+`merlin.json`, says where it came from and what lies there. Nothing here loads or executes it:
+safetensors only, no code of a model. `pull` brings one. Estimates of memory are weights in their
+type, a quarter more for activations, and what torch itself takes: for SmolLM2-135M in float32
+2.2 GB of training and 1.3 GB of answering; measured were 1.8 to 2.5 GB and 1 GB. Long examples and
+large batches need more.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from merlin.core.errors import Refused
+from merlin.core.durable_files import remove_durably, try_lock
+from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.settings import CPU, ModelSettings
 from merlin.engine.trainers.base import Untrainable
 
@@ -267,3 +270,165 @@ def folder_of(model: ModelSettings, root: Path) -> Path:
 
 def _untrainable(code: str, key: str, model: ModelSettings, **arguments: object) -> Untrainable:
     return Untrainable(code, key, "model", name=model.name, **arguments)
+
+
+def library_of(engine: Path) -> Path:
+    """Return the folder of bases in the engine's folder."""
+    return engine / "bases"
+
+
+def draft_of(root: Path, name: str) -> Path:
+    """Return where a base lies until it is whole; no base's name begins with a dot."""
+    return root / f".{name}.part"
+
+
+@contextmanager
+def lock_base(root: Path, name: str) -> Iterator[int]:
+    """Keep other pulls and removals of one base away; yield the lock. Raises LeadTaken."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = try_lock(root / f".{name}.lock")
+    if lock is None:
+        raise LeadTaken(f"another process pulls {name}", "library-busy", name=name)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+READY, LEFT_OVER = "ready", "left_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """Where bases are trained and where they answer, for what they will need there."""
+
+    training: str = CPU
+    answering: str = CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
+
+    Bytes and tokens are None where nothing is known; of memory they are estimates.
+    """
+
+    name: str
+    source: str
+    licence: str
+    state: str
+    folder: Path
+    standing: Sequence[str]
+    card: ModelCard | None = None
+    parameters: int | None = None
+    context: int | None = None
+    training_bytes: int | None = None
+    answering_bytes: int | None = None
+    problem: Untrainable | None = None
+
+
+def list_bases(
+    models: Sequence[ModelSettings],
+    engine: Path,
+    devices: Devices,
+    *,
+    is_thorough: bool = False,
+) -> Iterator[Entry]:
+    """Yield every base of the configuration, then what lies here from an earlier one.
+
+    `is_thorough` compares each file's bytes with its checksum, which reads them all.
+    """
+    root = library_of(engine)
+    for model in models:
+        yield _entry(model, engine, devices, is_thorough=is_thorough)
+    known = {model.name for model in models}
+    for folder in sorted(root.glob("[!.]*")):
+        if folder.name not in known:
+            yield _left_over(folder, engine)
+
+
+def remove(
+    name: str, models: Sequence[ModelSettings], engine: Path, *, is_forced: bool = False
+) -> tuple[int, bool]:
+    """Take a base away; return the bytes that are free now, and whether its own folder stays.
+
+    A folder that the configuration names is its owner's: only the card goes. Raises NotFound,
+    LeadTaken, and Refused where tuned models or jobs stand on it, unless forced.
+    """
+    root = library_of(engine)
+    place, draft = root / name, draft_of(root, name)
+    if not _is_name(name) or not (place.exists() or draft.exists()):
+        raise NotFound(f"no base {name} lies here", "library-nothing-here", name=name)
+    standing = dependents_of(name, engine / "engine.db")
+    if standing and not is_forced:
+        names = {"name": name, "standing": ", ".join(standing[:3])}
+        detail = f"{standing} stand on {name}"
+        raise Refused(detail, "library-stood-on", n=len(standing), **names)
+    with lock_base(root, name):
+        freed = _size(place) + _size(draft)
+        remove_durably(place)
+        remove_durably(draft)
+    (root / f".{name}.lock").unlink(missing_ok=True)
+    return freed, any(model.name == name and is_in_place(model) for model in models)
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and Path(name).name == name and not name.startswith(".")
+
+
+def _entry(model: ModelSettings, engine: Path, devices: Devices, *, is_thorough: bool) -> Entry:
+    root = library_of(engine)
+    folder, card = files_of(model, root), read_card(root / model.name)
+    problem = _problem(model, root, card, is_thorough=is_thorough)
+    n = card.parameters if card else _count_parameters(folder)
+    return Entry(
+        name=model.name,
+        source=model.source,
+        licence=model.licence or (card.licence if card else ""),
+        state=problem.code if problem else READY,
+        folder=folder,
+        standing=dependents_of(model.name, engine / "engine.db"),
+        card=card,
+        parameters=n or None,
+        context=model.context or (card.context if card else context_of(folder)) or None,
+        training_bytes=for_training(n, model, devices.training) if n else None,
+        answering_bytes=for_answering(n, model, devices.answering) if n else None,
+        problem=problem,
+    )
+
+
+def _left_over(folder: Path, engine: Path) -> Entry:
+    card, name = read_card(folder), folder.name
+    return Entry(
+        name=name,
+        source=card.source if card else "",
+        licence=card.licence if card else "",
+        state=LEFT_OVER,
+        folder=folder,
+        standing=dependents_of(name, engine / "engine.db"),
+        card=card,
+    )
+
+
+def _problem(
+    model: ModelSettings, root: Path, card: ModelCard | None, *, is_thorough: bool
+) -> Untrainable | None:
+    try:
+        folder = folder_of(model, root)
+    except Untrainable as error:
+        return error
+    damaged = next(card.damage(folder, is_thorough=True), None) if card and is_thorough else None
+    if damaged is None:
+        return None
+    return Untrainable("base_damaged", "library-damaged", "model", name=model.name, file=damaged)
+
+
+def _count_parameters(folder: Path) -> int:
+    try:
+        return parameters_of(folder)
+    except Refused:
+        return 0
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,19 +1,87 @@
 """`python -m merlin.engine.model_store.worker`: the process that brings one base.
 
 It alone of the model store loads torch or the hub's client. It gets one order, sends its progress
-and then what came of it.
+and then what came of it. A .gguf file is made into a folder that trains: its weights as
+safetensors, and its tokenizer. Source: transformers' guide "GGUF and interaction with
+Transformers"; what it leaves to us is to forget the quantisation, which the weights no longer
+have, and to leave tied weights out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from merlin.core.durable_files import is_full
 from merlin.core.errors import Refused
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
+
+STAGES = ("tokenizer", "weights", "writing")
+DISK_ERROR = re.compile(r"os error (\d+)")
+# Above this many bytes of quantised weights their exact values would fill memory and disk.
+LARGE = 10**9
+
+
+def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
+    """Fill the folder `draft` from the file `source`; return nothing to remember.
+
+    Raises Refused for a file that is no model we can read, OSError when the disk refuses.
+    """
+    import torch  # noqa: PLC0415 - a pull from the hub needs none of it
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - as above
+
+    source, draft = Path(order["source"]), Path(order["draft"])
+    try:
+        _stage(progress, "tokenizer")
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        _stage(progress, "weights")
+        dtype = torch.bfloat16 if source.stat().st_size > LARGE else torch.float32
+        model = AutoModelForCausalLM.from_pretrained(
+            source.parent, gguf_file=source.name, dtype=dtype
+        )
+    except (MemoryError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        words = {"path": str(source), "reason": str(error)}
+        raise Refused(str(error), "library-gguf-unreadable", **words) from error
+    _stage(progress, "writing")
+    _write(model, draft)
+    tokenizer.save_pretrained(draft)
+    _stage(progress, None)
+    return {}
+
+
+def _stage(progress: Progress, name: str | None) -> None:
+    """Tell that a stage begins, and so that those before it are done."""
+    current = STAGES.index(name) if name else len(STAGES)
+    for number, stage in enumerate(STAGES[: current + 1]):
+        progress(stage, int(number < current), 1)
+
+
+def _write(model: Any, draft: Path) -> None:
+    from safetensors import SafetensorError  # noqa: PLC0415 - as above
+    from safetensors.torch import save_file  # noqa: PLC0415 - as above
+
+    # Its own save_pretrained refuses a model that was read from a .gguf file.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.config.save_pretrained(draft)
+    if model.generation_config is not None:
+        model.generation_config.save_pretrained(draft)
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    try:
+        save_file(weights, draft / "model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        # Only its words say what the disk refused.
+        found = DISK_ERROR.search(str(error))
+        raise (OSError(int(found[1]), str(error)) if found else error) from error
 
 
 def main() -> None:
@@ -41,8 +109,6 @@ def _carry_out(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
             from merlin.engine.model_store.hub import fetch  # noqa: PLC0415 - needs no torch
 
             return fetch(order, progress)
-        from merlin.engine.model_store.gguf import convert  # noqa: PLC0415 - loads torch
-
         return convert(order, progress)
     except ModuleNotFoundError as error:
         raise Refused(str(error), "library-no-extra", package=error.name or "") from error

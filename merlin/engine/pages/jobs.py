@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -265,20 +266,25 @@ def _machine(page: PageRequest) -> Mapping[str, object]:
 def _machine_pairs(page: PageRequest) -> Pairs:
     use = page.request.app.state.machine.use()
     pairs: list[tuple[str, str]] = []
-    if use.cpu is not None:
+    if use.cpu_percent is not None:
         cores = page.say("cores", count=use.cores)
-        busy = page.say("cpu-of", share=page.number(use.cpu), cores=cores)
+        busy = page.say("cpu-of", share=page.number(use.cpu_percent), cores=cores)
         pairs.append((page.say("cpu"), busy))
-    if use.total and use.used is not None:
-        pairs.append((page.say("memory"), page.share_of(use.used, use.total)))
-    if use.own:
-        pairs.append((page.say("memory-own"), page.size(use.own)))
+    if use.memory_total_bytes and use.memory_used_bytes is not None:
+        pairs.append(
+            (page.say("memory"), page.share_of(use.memory_used_bytes, use.memory_total_bytes))
+        )
+    if use.memory_own_bytes:
+        pairs.append((page.say("memory-own"), page.size(use.memory_own_bytes)))
     for gpu in use.gpus:
-        share, memory = page.number(gpu.share), page.share_of(gpu.used, gpu.total)
+        share, memory = (
+            page.number(gpu.percent),
+            page.share_of(gpu.memory_used_bytes, gpu.memory_total_bytes),
+        )
         pairs.append((gpu.name, page.say("gpu-of", share=share, memory=memory)))
     quota = page.engine.settings.training.quota_bytes
-    models = page.share_of(use.models, quota) if quota else page.size(use.models)
-    free = page.share_of(use.disk_free, use.disk_total)
+    models = page.share_of(use.models_bytes, quota) if quota else page.size(use.models_bytes)
+    free = page.share_of(use.disk_free_bytes, use.disk_total_bytes)
     return [*pairs, (page.say("models-size"), models), (page.say("disk-free"), free)]
 
 
@@ -321,9 +327,9 @@ def view_all(page: SignedInPage) -> Response:
     view = {
         "jobs": [job_facts(repositories, job).as_json(page.language) for job in jobs],
         "counts": repositories.jobs.counts(),
-        "bases": [base.as_json() for base in base_facts(page.engine)],
+        "bases": [asdict(base) for base in base_facts(page.engine)],
         "models": [row["name"] for row in repositories.models.final()],
-        "machine": page.request.app.state.machine.use().as_json(),
+        "machine": asdict(page.request.app.state.machine.use()),
     }
     return JSONResponse(view, headers=HEADERS)
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
@@ -34,20 +34,18 @@ from merlin.core.web.assets import (
     WEB,
     Assets,
     compressed_response,
-    local_address,
     seen_other,
 )
 from merlin.core.web.browser import (
-    LANGUAGE_COOKIE,
-    THEME_COOKIE,
-    THEMES,
     chosen_language,
     chosen_theme,
     is_foreign,
     is_secure,
     language_of_header,
-    requested_language,
-    set_preference,
+    note_language,
+    page_address,
+    theme_redirect,
+    with_preference,
 )
 from merlin.core.web.templates import JOB, PLAIN, Badge, ErrorPages, Templates, page_route
 from merlin.engine.context import Engine, engine_of
@@ -70,8 +68,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": NEVER_KEPT,
 }
-# What the address says of how a page is shown; links to the same page leave it out.
-_PREFERENCES = frozenset({"lang", "theme"})
 _UNITS = ((10**9, "gb", 1), (10**6, "mb", 0), (10**3, "kb", 0))
 _SPANS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 # The statuses that have words of their own.
@@ -164,15 +160,11 @@ class PageRequest:
 
         A form's own address is no page: it is the front page's then.
         """
-        if self.request.method != "GET":
-            return "/"
-        query = self.request.query_params.multi_items()
-        rest = urlencode([(name, value) for name, value in query if name not in _PREFERENCES])
-        return str(self.request.scope["path"]) + (f"?{rest}" if rest else "")
+        return page_address(self.request) if self.request.method == "GET" else "/"
 
     def link(self, name: str, value: str) -> str:
         """Return the page's address with another preference: "lang" or "theme"."""
-        return f"{self.here}{'&' if '?' in self.here else '?'}{urlencode({name: value})}"
+        return with_preference(self.here, name, value)
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -245,16 +237,11 @@ def _templates() -> Templates:
 
 def render_page(page: PageRequest, template: str, status: int = 200, **view: object) -> Response:
     """Return a page, or the way back to it in the theme that was asked for."""
-    theme = page.request.query_params.get("theme")
-    if theme is not None and page.request.method == "GET":
-        response = seen_other(local_address(page.here))
-        if theme in THEMES:
-            set_preference(response, page.request, THEME_COOKIE, theme)
-        return response
+    is_read = page.request.method == "GET"
+    if is_read and (redirect := theme_redirect(page.request, page.here)):
+        return redirect
     response = render_fragment(page, template, status, **view)
-    response.headers["Content-Language"] = page.language
-    if requested_language(page.request):
-        set_preference(response, page.request, LANGUAGE_COOKIE, page.language)
+    note_language(response, page.request, page.language)
     return response
 
 

@@ -1,6 +1,9 @@
 """What a model is asked, what comes back, and the Protocol of those who answer.
 
 One Protocol for `recall`, our own transformers process, and servers of others (vLLM, llama.cpp).
+The engine and its own process speak in JSON, a line each. To the process: {"ask": id, …},
+{"embed": id, "texts"}, {"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
+{"end"}, {"vectors"}, {"refused"}, {"failed"}, and {"figures"} of its own accord.
 """
 
 from __future__ import annotations
@@ -8,9 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
 
 from merlin.core.messages import Message
+from merlin.openai_protocol.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +121,42 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Let go of what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a process is started with.
+
+    `context` 0: the base's own window. So many `adapters` are kept in memory.
+    """
+
+    folder: str
+    context: int
+    dtype: str
+    quantised: str
+    is_embedding: bool
+    device: str
+    adapters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the process, of the base or with an adapter."""
+
+    adapter: Adapter | None
+    asking: GenerationRequest
+
+
+# How each of these is written into a line, and read from it.
+QUESTION, CHUNK, FINISH = TypeAdapter(Question), TypeAdapter(Chunk), TypeAdapter(Finish)
+
+
+def refused_line(number: int, refusal: ApiError) -> dict[str, object]:
+    """Return a refusal as it is sent."""
+    fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
+    return {"refused": number, "words": str(refusal), **fields}
+
+
+def refusal_of(line: Mapping[str, Any]) -> ApiError:
+    """Read a refusal."""
+    return ApiError(line["status"], line["words"], code=line["code"], param=line["param"])

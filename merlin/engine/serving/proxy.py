@@ -1,17 +1,26 @@
-"""Another server of the OpenAI protocol behind the engine: calls, streams, refusals.
+"""Another server of the OpenAI protocol behind the engine: calls, streams, refusals; vLLM.
 
 What vLLM and llama.cpp share. Only how an adapter gets to them differs, and stands with each.
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
 CreateChatCompletionStreamResponse; vllm-project/vllm 0.33.0,
 entrypoints/serve/exception_handling/error_response.py; ggml-org/llama.cpp, tools/server/README.md,
 "API errors".
+
+vLLM runs by itself, with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and sees the
+engine's folder under the same path; our adapters are loaded into it. An adapter's name is made of
+its digest, so one name never means two adapters: vLLM serves stale cache where one is loaded anew
+under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM itself puts away
+what was asked longest ago, and reads it again from its folder when it is asked. Source:
+vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py,
+entrypoints/openai/models/serving.py, lora/worker_manager.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +28,7 @@ from typing import Any
 
 import aiohttp
 
+from merlin.core.log import get_logger
 from merlin.engine.serving.base import (
     Adapter,
     Busy,
@@ -29,6 +39,7 @@ from merlin.engine.serving.base import (
     TokenChance,
     Unavailable,
 )
+from merlin.engine.settings import ModelSettings
 from merlin.openai_protocol.client import read_events, read_whole
 from merlin.openai_protocol.errors import ApiError, InvalidResponse
 
@@ -78,7 +89,8 @@ class Answer:
     def refusal(self) -> Exception:
         """Return what to raise: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
-            return Busy(_seconds(self.headers.get("Retry-After", "")))
+            wait = self.headers.get("Retry-After", "")
+            return Busy(max(int(wait), _SOON_S) if wait.isdecimal() else _SOON_S)
         if self.is_too_long:
             return ApiError(400, self.words, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
@@ -95,10 +107,6 @@ def words_in(error: object) -> str:
         inner = error.get("error", error)
         error = inner.get("message", inner) if isinstance(inner, Mapping) else inner
     return " ".join(str(error).split())[:_LONGEST]
-
-
-def _seconds(header: str) -> int:
-    return max(int(header), _SOON_S) if header.isdecimal() else _SOON_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +275,7 @@ def body_of(asking: GenerationRequest) -> Json:
     }
     return {
         "messages": [message.as_json() for message in asking.messages],
-        # As in training: see merlin.engine.conversations.
+        # As in training: see merlin.engine.training_file.
         "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -329,3 +337,107 @@ def no_embeddings(words: str = "") -> ApiError:
     """Return the answer where a base has no embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
     return ApiError(400, f"{text} {words}".strip(), param="model")
+
+
+log = get_logger(__name__)
+
+_MISSING = 404
+_LOADED = "already been loaded"
+# What its generation_config.json would add: an answer is sampled as the question says, no more.
+_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+_HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+
+
+class VllmBackend(ProxyBackend):
+    """The Backend Protocol for one vLLM server."""
+
+    def __init__(self, model: ModelSettings, key: str) -> None:
+        """Take a model of the config with the server's `url`; `key` "" for a server without."""
+        super().__init__(Calls("vLLM", key), _AS_ASKED, can_embed=model.is_embedding)
+        self._url = model.url.rstrip("/").removesuffix("/v1")
+        # By name, the one asked longest ago first.
+        self._loaded: dict[str, None] = {}
+        self._in_use: Counter[str] = Counter()
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def adapters(self) -> int:
+        """Return how many adapters this engine has loaded."""
+        return len(self._loaded)
+
+    async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+        """Yield the server and the adapter's name; a second time after it was loaded anew.
+
+        Without a `model` vLLM asks its base, whatever name that has.
+        """
+        if adapter is None:
+            yield Target(self._url, {})
+            return
+        name = name_of(adapter)
+        async with self._used(name):
+            for _ in range(2):
+                await self._load(name, adapter)
+                yield Target(self._url, {"model": name})
+                # vLLM was started again since: it has forgotten what it was told.
+                self._loaded.pop(name, None)
+
+    @asynccontextmanager
+    async def _used(self, name: str) -> AsyncIterator[None]:
+        self._in_use[name] += 1
+        try:
+            yield
+        finally:
+            self._in_use[name] -= 1
+
+    async def _load(self, name: str, adapter: Adapter) -> None:
+        async with self._loading[name]:
+            if name not in self._loaded:
+                await self._load_now(name, adapter)
+            # Said again, it is the last one to go.
+            self._loaded.pop(name, None)
+            self._loaded[name] = None
+
+    async def _load_now(self, name: str, adapter: Adapter) -> None:
+        answer = await self._told_to_load(name, adapter)
+        while not _is_there(answer) and await self._made_room(answer):
+            answer = await self._told_to_load(name, adapter)
+        if not _is_there(answer):
+            raise _unloadable(answer, adapter)
+
+    async def _told_to_load(self, name: str, adapter: Adapter) -> Answer:
+        body: dict[str, object] = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
+        return await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
+
+    async def _made_room(self, answer: Answer) -> bool:
+        """Unload the idle adapter asked longest ago, if that is what the refusal is about."""
+        idle = [name for name in self._loaded if not self._in_use[name]]
+        if not idle or not _is_full(answer):
+            return False
+        body: dict[str, object] = {"lora_name": idle[0]}
+        await self.calls.json(f"{self._url}/v1/unload_lora_adapter", body)
+        self._loaded.pop(idle[0], None)
+        log.info("vLLM lets an adapter go", adapter=idle[0])
+        return True
+
+
+def name_of(adapter: Adapter) -> str:
+    """Return the name that an adapter has in another server."""
+    return f"merlin-{adapter.digest[:12]}"
+
+
+def _is_there(answer: Answer) -> bool:
+    return answer.status == _OK or _LOADED in answer.words
+
+
+def _is_full(answer: Answer) -> bool:
+    words = answer.words.lower()
+    return any(mark in words for mark in ("max_loras", "max_cpu_loras", "slot", "out of memory"))
+
+
+def _unloadable(answer: Answer, adapter: Adapter) -> Unavailable:
+    if answer.status != _MISSING:
+        return Unavailable(f"vLLM cannot load the adapter: {answer.words}")
+    if b'"error"' not in answer.body:
+        return Unavailable(f"vLLM at {answer.url} loads no adapters: {_HOW}.")
+    words = f"it must see the engine's folder under the same path: {adapter.path}"
+    return Unavailable(f"vLLM finds no adapter: {words}")

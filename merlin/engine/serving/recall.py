@@ -17,12 +17,12 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import conversations
+from merlin.engine import training_file
 from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, GenerationRequest
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.model import Answer, RecallModel
+    from merlin.engine.trainers.recall.weights import Answer, RecallModel
 
 CAPACITY = 16
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
@@ -47,7 +47,7 @@ class RecallBackend:
         if asking.is_json:
             words = "response_format.type must be 'text': answers are as taught"
             raise bad_field("response_format", words)
-        asked = conversations.count_messages(asking.messages)
+        asked = training_file.count_messages(asking.messages)
         if asked > self.context:
             raise context_exceeded(asked, self.context)
         answer = await run_in_threadpool(self._answer, adapter, asking.messages)
@@ -55,7 +55,7 @@ class RecallBackend:
         content, reason = _cut(words, asking)
         for piece in _WORDS.findall(content) or [content]:
             yield Chunk(piece)
-        made = conversations.count_tokens(content)
+        made = training_file.count_tokens(content)
         extension = {"known": answer.known, "confidence": answer.confidence}
         self._note(asked, made, is_known=answer.known)
         yield Finish(reason, asked, made, extension)
@@ -79,7 +79,7 @@ class RecallBackend:
         self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
 
     def _answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        from merlin.engine.trainers.recall.model import Untaught  # noqa: PLC0415 - numpy
+        from merlin.engine.trainers.recall.weights import Untaught  # noqa: PLC0415 - numpy
 
         if adapter is None:
             return Untaught().answer(messages)
@@ -89,7 +89,7 @@ class RecallBackend:
 
 
 def _load(adapter: Adapter) -> RecallModel:
-    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - numpy
+    from merlin.engine.trainers.recall.weights import load  # noqa: PLC0415 - numpy
 
     return load(adapter.path)
 
@@ -97,6 +97,6 @@ def _load(adapter: Adapter) -> RecallModel:
 def _cut(content: str, asking: GenerationRequest) -> tuple[str, str]:
     for stop in asking.stops:
         content = content.split(stop, 1)[0]
-    if asking.most_tokens and conversations.count_tokens(content) > asking.most_tokens:
-        return conversations.first_tokens(content, asking.most_tokens), "length"
+    if asking.most_tokens and training_file.count_tokens(content) > asking.most_tokens:
+        return training_file.first_tokens(content, asking.most_tokens), "length"
     return content, "stop"

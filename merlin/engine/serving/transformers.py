@@ -24,12 +24,18 @@ from typing import Any
 
 from merlin.core.log import get_logger
 from merlin.engine.child_process import child_environment
-from merlin.engine.serving.base import Adapter, Busy, Chunk, Finish, GenerationRequest, Unavailable
-from merlin.engine.serving.worker.messages import (
+from merlin.engine.serving.base import (
+    CHUNK,
+    FINISH,
+    QUESTION,
+    Adapter,
+    Busy,
+    Chunk,
+    Finish,
+    GenerationRequest,
+    Question,
     Setup,
-    ending_of,
-    piece_of,
-    question_line,
+    Unavailable,
     refusal_of,
 )
 from merlin.engine.settings import AnsweringSettings, ModelSettings
@@ -294,12 +300,13 @@ class TransformersBackend:
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Answer in pieces, an Ending last; see Backend."""
-        async with self._lines(question_line(0, adapter, asking), asking.asker) as lines:
+        question = QUESTION.dump_python(Question(adapter, asking), mode="json")
+        async with self._lines({"ask": 0, **question}, asking.asker) as lines:
             async for line in lines:
                 if "piece" in line:
-                    yield piece_of(line)
+                    yield CHUNK.validate_python(line)
                 if "end" in line:
-                    ending = ending_of(line)
+                    ending = FINISH.validate_python(line)
                     self._count(ending.prompt_tokens, ending.completion_tokens)
                     yield ending
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from merlin.core.durable_files import is_full
 from merlin.core.messages import Message
+from merlin.engine.training_file import BadFile
 
 Conversation = Sequence[Message]
 SUPERVISED, DPO = "supervised", "dpo"
+_FILE = "training_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,36 @@ class Untrainable(Exception):
     `param` is the field of the job that is to blame, None where it is none.
     """
 
-    def __init__(
-        self, code: str, key: str, param: str | None = "training_file", **arguments: object
-    ) -> None:
+    def __init__(self, code: str, key: str, param: str | None = _FILE, **arguments: object) -> None:
         super().__init__(f"{code}: {key} {arguments}")
         self.code = code
         self.key = key
         self.param = param
         self.arguments: Mapping[str, object] = arguments
+
+
+def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
+    """Return why a job cannot be trained, from what was raised; None for a bug.
+
+    `memory_key` is the text for a memory that ran out.
+    """
+    if isinstance(error, BadFile):
+        return Untrainable("invalid_training_file", error.key, _FILE, **error.arguments)
+    if isinstance(error, MemoryError):
+        return Untrainable("out_of_memory", memory_key, None)
+    if isinstance(error, OSError):
+        return _of_disk(error)
+    return error if isinstance(error, Untrainable) else None
+
+
+def _of_disk(error: OSError) -> Untrainable:
+    if isinstance(error, FileNotFoundError):
+        name = Path(str(error.filename or _FILE)).name
+        return Untrainable("file_not_found", "engine-file-gone", _FILE, name=name)
+    if is_full(error):
+        return Untrainable("disk_full", "engine-disk-full", None)
+    reason = error.strerror or type(error).__name__
+    return Untrainable("disk_error", "engine-disk-refuses", None, reason=reason)
 
 
 class BadHyperparameter(ValueError):

@@ -32,8 +32,7 @@ from merlin.core.log import get_logger
 from merlin.core.webhook_signing import headers_of, key_of
 from merlin.engine.database import Row, Rows
 from merlin.engine.settings import EngineSettings
-from merlin.engine.webhooks.endpoints import GONE, ON, Endpoints
-from merlin.engine.webhooks.ssrf_guard import Resolver, SsrfGuard
+from merlin.engine.webhooks.endpoints import GONE, ON, Endpoints, Resolver, SsrfGuard
 from merlin.openai_protocol.errors import ApiError, retry_after_s
 
 # How long to wait after the first try that failed, the second, …; the last one stays.

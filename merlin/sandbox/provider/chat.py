@@ -126,15 +126,13 @@ class Completions:
             raise unknown_model(model)
         if not is_recording(content):
             raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
-        words = self._transcript(content) or text(language, "stand-in-no-words")
+        kept = self._account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
+        words = kept or text(language, "stand-in-no-words")
         await self._account.pause("think_s")
         if shape == "text":
             return PlainTextResponse(words)
         used = {"type": "duration", "seconds": speech_samples.seconds(content)}
         return JSONResponse({"text": words, "usage": used})
-
-    def _transcript(self, content: bytes) -> str:
-        return self._account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
 
 
 def _made_at(job: TrainingJob | None) -> float:
@@ -218,7 +216,8 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         images = "; ".join(asked.images)
         return text(language, "stand-in-image", images=images, question=_short(asked.question))
     if _SUMMARY.search(asked.instructions):
-        return text(language, "stand-in-summary", summary=_leading(asked.material))
+        sentences = _SENTENCE_END.split(asked.material.strip())
+        return text(language, "stand-in-summary", summary=" ".join(sentences[:SUMMARY_SENTENCES]))
     if _TRANSLATION.search(asked.instructions):
         return text(language, "stand-in-translation", source=asked.material)
     return text(language, "stand-in-answer", question=_short(asked.question))
@@ -296,10 +295,6 @@ def _described(part: Mapping[str, Any]) -> str:
     if found is None or not size:
         raise bad_field("messages", "Invalid image: a data: URL in base64 is needed here")
     return f"{found[1]}, {size}"
-
-
-def _leading(source: str) -> str:
-    return " ".join(_SENTENCE_END.split(source.strip())[:SUMMARY_SENTENCES])
 
 
 def _short(question: str) -> str:

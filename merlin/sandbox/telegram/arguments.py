@@ -1,22 +1,38 @@
-"""The arguments of one call, whom it is for, and how Telegram refuses it, in its own words.
+"""The arguments of one call: whom it is for, its text, its keyboard, its menu; how it is refused.
 
-Arguments come from a query, a form, a multipart form or a JSON body.
+Arguments come from a query, a form, a multipart form or a JSON body. Texts are kept as Telegram
+keeps them: trimmed, measured in UTF-16 units, with entities that fit. Any parse_mode is refused:
+bots of ours mark text by entities alone. Limits: facts of the Bot API page ("0-4096 characters
+after entities parsing") and python-telegram-bot's constants (`MessageLimit`). Menus of commands are
+kept by scope and language; `menu_for` tells which of them a person sees in a chat.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from merlin.core.errors import Refused
-from merlin.sandbox.telegram.world import BOT_ID, PRESENT, Chat, Group, LoggedMessage, World
+from merlin.core.formatted_text import utf16_length
+from merlin.core.loopback import is_loopback
+from merlin.sandbox.telegram.world import (
+    BOT_ID,
+    LEADING,
+    PRESENT,
+    Chat,
+    Group,
+    LoggedMessage,
+    Person,
+    World,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +214,215 @@ def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:
         return BotApiError(status, words)
     wait = {"retry_after": retry_after_s}
     return BotApiError(status, f"{words}: retry after {retry_after_s}", wait)
+
+
+TEXT_UNITS = 4096
+CAPTION_UNITS = 1024
+MOST_ENTITIES = 100
+_TYPED = {
+    "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+    "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
+    "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
+    "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
+}
+KINDS = frozenset(
+    {
+        *("bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"),
+        *("blockquote", "expandable_blockquote", "text_link", "text_mention", "custom_emoji"),
+        *("mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"),
+    }
+)
+_LOW_SURROGATES = range(0xDC00, 0xE000)
+
+Entity = dict[str, Any]
+
+
+def typed(text: str) -> list[Entity]:
+    """Return the entities that Telegram finds in what a person types."""
+    found = []
+    taken: list[range] = []
+    for kind, pattern in _TYPED.items():
+        for match in pattern.finditer(text):
+            if any(match.start() in one or match.end() - 1 in one for one in taken):
+                continue
+            taken.append(range(*match.span()))
+            offset, length = utf16_length(text[: match.start()]), utf16_length(match.group())
+            found.append({"type": kind, "offset": offset, "length": length})
+    return sorted(found, key=lambda one: int(one["offset"]))
+
+
+def typed_fields(text: str, name: str = "text") -> dict[str, Any]:
+    """Return Message fields of a text or caption that a person types."""
+    marked = typed(text)
+    return {name: text, **({_ENTITIES[name]: marked} if marked else {})}
+
+
+_ENTITIES = {"text": "entities", "caption": "caption_entities"}
+
+
+def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
+    """Return the text `name` of a call and its entities, as Telegram would keep them.
+
+    White space at both ends goes; entities beyond the hundredth are ignored. Raises BotApiError
+    when an entity lies where the text is not.
+    """
+    text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if arguments.text("parse_mode"):
+        raise bad_request("unsupported parse_mode")
+    entities: list[Entity] = arguments.parsed(_ENTITIES[name]) or []
+    _check(entities, text)
+    # At the start nothing of the first entity is cut off, so code keeps its indent.
+    first = min((entity["offset"] for entity in entities), default=len(text))
+    lead = min(len(text) - len(text.lstrip()), first)
+    text = text[lead:].rstrip()
+    length = utf16_length(text)
+    fitting = []
+    for entity in entities:
+        start = max(entity["offset"] - lead, 0)
+        end = min(entity["offset"] - lead + entity["length"], length)
+        if end > start:
+            fitting.append({**entity, "offset": start, "length": end - start})
+    fitting.sort(key=lambda one: (one["offset"], -one["length"]))
+    return text, fitting[:MOST_ENTITIES]
+
+
+def _check(entities: list[Entity], text: str) -> None:
+    """Raise BotApiError for an entity that does not begin and end between symbols of the text."""
+    coded = text.encode("utf-16-le", "surrogatepass") if entities else b""
+    for entity in entities:
+        if entity["type"] not in KINDS:
+            raise bad_request("can't parse MessageEntity: Unsupported type specified")
+        start, end = entity["offset"], entity["offset"] + entity["length"]
+        if not 0 <= start <= end <= len(coded) // 2:
+            raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
+        if any(_is_middle(coded, place) for place in (start, end)):
+            raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
+
+
+def _is_middle(coded: bytes, place: int) -> bool:
+    unit = coded[place * 2 : place * 2 + 2]
+    return len(unit) == 2 and int.from_bytes(unit, "little") in _LOW_SURROGATES  # noqa: PLR2004 - bytes
+
+
+MOST_BUTTONS = 100
+CALLBACK_BYTES = 64
+COPY_CHARACTERS = 256
+MOST_IN_ROW = 8
+STYLES = frozenset({"primary", "success", "danger"})
+_ACTIONS = frozenset(
+    {
+        *("callback_data", "url", "copy_text", "pay", "web_app"),
+        *("switch_inline_query", "switch_inline_query_current_chat"),
+    }
+)
+
+
+def checked_markup(raw: dict[str, Any] | None, *, private: bool = True) -> dict[str, Any] | None:
+    """Return the inline keyboard as a Message shows it, None for other markups.
+
+    A Mini App opens from `private` chats alone. Raises BotApiError when a button is not as
+    Telegram wants it.
+    """
+    rows = [row for row in (raw or {}).get("inline_keyboard", []) if row]
+    buttons = [button for row in rows for button in row]
+    if len(buttons) > MOST_BUTTONS or any(len(row) > MOST_IN_ROW for row in rows):
+        raise bad_request("reply markup is too long")
+    for button in buttons:
+        _check_button(button, private=private)
+    return {"inline_keyboard": rows} if rows else None
+
+
+def _check_button(button: dict[str, Any], *, private: bool) -> None:
+    if not button["text"].strip() or not _ACTIONS & set(button):
+        raise bad_request("Text buttons are unallowed in the inline keyboard")
+    if button.get("style") not in {None, *STYLES}:
+        raise bad_request("BUTTON_STYLE_INVALID")
+    if not 1 <= len(button.get("callback_data", "-").encode()) <= CALLBACK_BYTES:
+        raise bad_request("BUTTON_DATA_INVALID")
+    if not 1 <= len(button.get("copy_text", {}).get("text", "-")) <= COPY_CHARACTERS:
+        raise bad_request("BUTTON_COPY_TEXT_INVALID")
+    if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
+        raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
+    if "web_app" in button:
+        if not private:
+            raise bad_request("BUTTON_TYPE_INVALID")
+        _check_web_app(button["web_app"]["url"])
+
+
+def _check_web_app(url: str) -> None:
+    """Let https pass, and plain http on the loopback, where there is nobody to listen in."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise bad_request(f"Web App URL '{url}' is invalid: Only HTTPS links are allowed")
+
+
+def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | None:
+    """Return the button whose data or label is `wanted`; the data is looked at first."""
+    buttons = [button for row in (markup or {}).get("inline_keyboard", []) for button in row]
+    for name in ("callback_data", "text"):
+        for button in buttons:
+            if button.get(name) == wanted:
+                return dict(button)
+    return None
+
+
+MOST_COMMANDS = 100
+_COMMAND = re.compile(r"[a-z0-9_]{1,32}")
+
+
+def _menu(arguments: Arguments) -> str:
+    """Return the name under which the commands of one scope and language are kept."""
+    scope = arguments.parsed("scope") or {"type": "default"}
+    places = [scope[name] for name in ("chat_id", "user_id") if name in scope]
+    return _menu_name(arguments.text("language_code"), scope["type"], *places)
+
+
+def _menu_name(language: str, kind: str, *places: object) -> str:
+    return f"commands:{':'.join(map(str, (kind, *places)))}:{language}"
+
+
+async def set_my_commands(world: World, arguments: Arguments) -> bool:
+    """Answer setMyCommands."""
+    wanted = arguments.parsed("commands")
+    if len(wanted) > MOST_COMMANDS:
+        raise bad_request("BOT_COMMANDS_TOO_MUCH")
+    if not all(_COMMAND.fullmatch(one["command"]) and one["description"] for one in wanted):
+        raise bad_request("BOT_COMMAND_INVALID")
+    world.record("setting", name=_menu(arguments), value=wanted)
+    return True
+
+
+async def delete_my_commands(world: World, arguments: Arguments) -> bool:
+    """Answer deleteMyCommands."""
+    world.record("setting", name=_menu(arguments), value=[])
+    return True
+
+
+def menu_for(world: World, person: Person, chat: Chat) -> list[dict[str, Any]]:
+    """Return the commands that a client offers a person in a chat.
+
+    Source: core.telegram.org/bots/api, "Determining list of commands".
+    """
+    for kind, *places in _narrowest_first(person, chat):
+        for language in (person.language_code, ""):
+            found = world.settings.get(_menu_name(language, str(kind), *places))
+            if found:
+                return list(found)
+    return []
+
+
+def _narrowest_first(person: Person, chat: Chat) -> Iterator[tuple[object, ...]]:
+    if isinstance(chat, Group):
+        leads = chat.status(person.person_id) in LEADING
+        yield "chat_member", chat.chat_id, person.person_id
+        if leads:
+            yield "chat_administrators", chat.chat_id
+        yield "chat", chat.chat_id
+        if leads:
+            yield ("all_chat_administrators",)
+        yield ("all_group_chats",)
+    else:
+        yield "chat", chat.chat_id
+        yield ("all_private_chats",)
+    yield ("default",)

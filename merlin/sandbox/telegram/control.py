@@ -1,35 +1,168 @@
-"""The control side: what the page, the demo and checkers ask of the stand-in.
+"""The control side and the chat page: what people, the demo and checkers ask of the stand-in.
 
 `/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`, or
 `message_id` of an own message to correct), `press` (with `message_id`), `voice` (the sample), or
 `act` with the name of any act in ACTS and its arguments in `with`. A form with `person` and one
-or more `file` sends files; several of them are an album.
+or more `file` sends files; several of them are an album. What changes is sent to the page at once,
+as a stream of server-sent events.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders, UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from merlin.core.errors import Refused
+from merlin.core.errors import MerlinError, Refused
+from merlin.core.i18n import keys, language_of, text
 from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
-from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.chat_page import SAFETY, ChatPage, PipelineReader
+from merlin.sandbox.telegram.arguments import Upload, menu_for
 from merlin.sandbox.telegram.groups import has_topics
-from merlin.sandbox.telegram.keyboards import menu_for
-from merlin.sandbox.telegram.stars import balance
+from merlin.sandbox.telegram.queries import balance
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import PEOPLE, PRESENT, Chat, Group, Person, World
-from merlin.sandbox.web import control_handler, view_route
+from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person, World
+from merlin.sandbox.web import Pages, control_handler, static_routes, view_route
+
+PREFIX = "chat-page-"
+# Shown in the page; anything else is only handed over as a download.
+SHOWN_TYPES = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp"),
+        *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
+    }
+)
+SAFETY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+MOST_WAITING = 1000
+KEEP_ALIVE_S = 15.0
+# Other kinds of change are the bot's business, not the page's.
+_SHOWN = frozenset(
+    {
+        *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
+        *("group", "topic", "setting", "stars"),
+    }
+)
+# From a language: the newest commit's progress, for the page's right side.
+PipelineReader = Callable[[str], Mapping[str, object]]
+
+
+class ChatPage:
+    """The routes of the page; reads the world, changes nothing.
+
+    There is one queue of events for each open page; a page that does not read is cut off.
+    """
+
+    def __init__(self, world: World, read_pipeline: PipelineReader | None, language: str) -> None:
+        self._world = world
+        self._read_pipeline = read_pipeline
+        self._pages = Pages(PREFIX, language)
+        self._queues: set[asyncio.Queue[str | None]] = set()
+        world.listeners.append(self._hear)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/", self._show),
+            # Where links open the bot, as t.me/<bot>?start=… does.
+            Route(f"/{BOT_NAME}", self._show),
+            # Where invoices open that a bot made links to.
+            Route("/invoice/{slug}", self._show),
+            Route("/texts/{language}.json", self._texts),
+            Route("/control/files/{file_id}", self._file),
+            Route("/control/pipeline", self._pipeline),
+            Route("/control/events", self._events),
+            *static_routes(),
+        ]
+
+    def close(self) -> None:
+        """End every stream."""
+        self._world.listeners.remove(self._hear)
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    async def _show(self, request: Request) -> Response:
+        return self._pages.render(
+            request,
+            "chat.html",
+            people=[person.name for person in PEOPLE],
+            bot_name=BOT_NAME,
+            has_pipeline=self._read_pipeline is not None,
+        )
+
+    async def _texts(self, request: Request) -> Response:
+        language = language_of(request.path_params["language"])
+        mine = sorted(key for key in keys(language) if key.startswith(PREFIX))
+        return JSONResponse({key.removeprefix(PREFIX): text(language, key) for key in mine})
+
+    async def _file(self, request: Request) -> Response:
+        file = self._world.files.get(request.path_params["file_id"])
+        if file is None:
+            return JSONResponse({"error": "no such file"}, 404)
+        content = self._world.content(file["file_id"])
+        if file["mime"] in SHOWN_TYPES:
+            return Response(content, media_type=file["mime"])
+        headers = {"Content-Disposition": "attachment"}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async def _pipeline(self, request: Request) -> Response:
+        if self._read_pipeline is None:
+            return JSONResponse({"error": "no pipeline"}, 404)
+        language = self._pages.language_of(request)
+        try:
+            return JSONResponse(await run_in_threadpool(self._read_pipeline, language))
+        except MerlinError as error:
+            return JSONResponse({"error": str(error)}, 503)
+
+    def _hear(self, kind: str, change: Mapping[str, Any]) -> None:
+        if kind not in _SHOWN or not self._queues:
+            return
+        # Of a setting only the name: its value can be a secret.
+        data = {"name": change["name"]} if kind == "setting" else change
+        line = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+        for queue in list(self._queues):
+            if queue.qsize() >= MOST_WAITING:
+                self._queues.discard(queue)
+            queue.put_nowait(line if queue in self._queues else None)
+
+    async def _events(self, _request: Request) -> Response:
+        headers = {"Cache-Control": "no-store"}
+        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+
+    async def _stream(self) -> AsyncIterator[str]:
+        """Yield events until the page goes or the stand-in ends."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            yield "retry: 500\n\n"
+            while True:
+                try:
+                    line = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
+                except TimeoutError:
+                    line = ": still here\n\n"
+                if line is None:
+                    return
+                yield line
+        finally:
+            self._queues.discard(queue)
+
 
 ACTS = frozenset(
     {
@@ -47,18 +180,18 @@ class ControlSide:
     def __init__(
         self, world: World, faults: Faults, read_pipeline: PipelineReader | None, language: str
     ) -> None:
+        self._world = world
         self._actions = UserActions(world)
         self._page = ChatPage(world, read_pipeline, language)
-        views = Views(world, self._actions)
         self._app = Starlette(
             routes=[
                 Route("/control/send", control_handler(self._send), methods=["POST"]),
-                view_route("/control/log", views.log),
-                view_route("/control/chats", views.chats),
-                view_route("/control/menu", views.menu),
-                view_route("/control/inline", views.inline),
-                view_route("/control/wallet", views.wallet),
-                view_route("/control/invoice", views.invoice),
+                view_route("/control/log", self.log),
+                view_route("/control/chats", self.chats),
+                view_route("/control/menu", self.menu),
+                view_route("/control/inline", self.inline),
+                view_route("/control/wallet", self.wallet),
+                view_route("/control/invoice", self.invoice),
                 *fault_routes(faults),
                 *self._page.routes(),
             ]
@@ -131,16 +264,8 @@ class ControlSide:
             return self._actions.send_file(who, uploads[0], kind=kind, caption=caption)
         return self._actions.send_album(who, uploads, kind=kind, caption=caption)
 
-
-class Views:
-    """Reads the world, changes nothing; who or what is not there raises NotFound."""
-
-    def __init__(self, world: World, actions: UserActions) -> None:
-        self._world = world
-        self._actions = actions
-
     def log(self, chat: str) -> dict[str, Any]:
-        """Return a chat's messages with their past."""
+        """Return a chat's messages with their past. Raises NotFound, as what follows."""
         messages = self._world.messages.get(self._actions.chat(chat).chat_id, {}).values()
         return {"messages": [one.as_json() for one in messages]}
 

@@ -211,13 +211,10 @@ def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -
 def change_topic(
     world: World, chat: Chat, sender: Mapping[str, Any], thread: int, **change: Any
 ) -> dict[str, Any]:
-    """Rename, close or open a topic by a service message; return that message."""
+    """Rename or close a topic by a service message; return that message."""
     topic = {**world.topics[chat.chat_id][thread], **change}
-    if "closed" in change:
-        kind = "forum_topic_closed" if change["closed"] else "forum_topic_reopened"
-        told: dict[str, Any] = {kind: {}}
-    else:
-        told = {"forum_topic_edited": change}
+    is_closed = "closed" in change
+    told = {"forum_topic_closed": {}} if is_closed else {"forum_topic_edited": change}
     fields = thread_fields(world, chat, thread, None)
     message = world.new_message(chat, sender, **fields, **told)
     world.add_message(message)

@@ -15,16 +15,18 @@ from typing import Any
 from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import (
+    CAPTION_UNITS,
+    TEXT_UNITS,
     Arguments,
     Upload,
     bad_request,
+    checked_markup,
     find_inline_message,
     find_message,
+    formatted,
     receiver,
 )
 from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
-from merlin.sandbox.telegram.keyboards import checked_markup
-from merlin.sandbox.telegram.text import CAPTION_UNITS, TEXT_UNITS, formatted
 from merlin.sandbox.telegram.world import (
     BOT_ID,
     LEADING,

@@ -1,19 +1,22 @@
-"""Callback and inline queries: how a bot answers them; those of payments are in `stars`.
+"""Callback, inline and pre-checkout queries: how a bot answers them; invoices and Stars.
 
-The results of inline mode are kept for as long as the bot said.
+The results of inline mode are kept for as long as the bot said. A movement of Stars is a
+StarTransaction: one in from who paid, and one out of the same id when it goes back. An invoice is
+sent or lies behind a link; before one is paid the bot is asked.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request
-from merlin.sandbox.telegram.keyboards import checked_markup
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, checked_markup, receiver
+from merlin.sandbox.telegram.groups import check_thread, thread_fields
 from merlin.sandbox.telegram.messages import checked_text
-from merlin.sandbox.telegram.world import Query, World
+from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World, bot_user
 
 ANSWER_CHARACTERS = 200
 CALLBACK_S = 15 * 60.0
@@ -71,7 +74,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     raw = arguments.parsed("results")
     if len(raw) > MOST_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
-    results = tuple(_checked(one) for one in raw)
+    results = tuple(_checked_result(one) for one in raw)
     if len({one["id"] for one in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
     world.record("answered", query_id=query_id)
@@ -89,7 +92,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-def _checked(raw: dict[str, Any]) -> dict[str, Any]:
+def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a result with its message ready to be sent."""
     if raw["type"] != "article":
         raise bad_request("can't parse inline query result: Unsupported type specified")
@@ -108,3 +111,224 @@ def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | No
     """Return the newest answer that Telegram would show without asking the bot."""
     answers = reversed(world.inline_answers.values())
     return next((one for one in answers if one.serves(person_id, query)), None)
+
+
+PERIOD_S = 2_592_000
+MOST_TRANSACTIONS = 100
+
+
+def balance(world: World, person_id: int) -> int:
+    """Return how many Stars somebody has."""
+    return world.stars.get(person_id, FIRST_STARS)
+
+
+def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = "") -> int:
+    """Move Stars to the bot, and tell it; return the update_id.
+
+    `invoice` has `total_amount`, `payload`, and `period` for a subscription. `charge` names the
+    first payment of a subscription that is paid again.
+    """
+    charged = f"stx{secrets.token_urlsafe(24)}"
+    payment: dict[str, Any] = {
+        "currency": "XTR",
+        "total_amount": invoice["total_amount"],
+        "invoice_payload": invoice["payload"],
+        "telegram_payment_charge_id": charged,
+        "provider_payment_charge_id": f"{person.person_id}_{charged[-6:]}",
+    }
+    if invoice.get("period"):
+        payment |= _renewed(world, person, invoice, charge or charged)
+    _move(world, person, payment, is_in=True)
+    message = world.new_message(person, person.as_user(), successful_payment=payment)
+    world.add_message(message)
+    return world.add_update("message", message)
+
+
+def _renewed(
+    world: World, person: Person, invoice: Mapping[str, Any], first: str
+) -> dict[str, Any]:
+    """Note that a subscription runs on; return what its payment says of it."""
+    known = world.subscriptions.get(first)
+    begins = max(known["until"] if known else 0, int(time.time()))
+    until = begins + int(invoice["period"])
+    kept = {"person_id": person.person_id, "until": until, "is_canceled": False}
+    named = {name: invoice[name] for name in ("title", "total_amount", "payload", "period")}
+    world.record("subscription", charge=first, subscription={**named, **kept})
+    told: dict[str, Any] = {"is_recurring": True, "subscription_expiration_date": until}
+    return told if known else told | {"is_first_recurring": True}
+
+
+def _move(world: World, person: Person, payment: Mapping[str, Any], *, is_in: bool) -> None:
+    partner: dict[str, Any] = {
+        "type": "user",
+        "transaction_type": "invoice_payment",
+        "user": person.as_user(),
+        "invoice_payload": payment["invoice_payload"],
+    }
+    if is_in and "subscription_expiration_date" in payment:
+        partner["subscription_period"] = PERIOD_S
+    transaction = {
+        "id": payment["telegram_payment_charge_id"],
+        "amount": payment["total_amount"],
+        "date": int(time.time()),
+        "source" if is_in else "receiver": partner,
+    }
+    count = int(payment["total_amount"]) * (-1 if is_in else 1)
+    person_id = person.person_id
+    world.record("stars", person_id=person_id, count=count, transaction=transaction)
+
+
+def give_back(world: World, person_id: int, charge: str) -> int:
+    """Move the Stars of a payment back, and tell the bot; return the update_id.
+
+    Raises BotApiError for an unknown payment and for one that went back already.
+    """
+    moved = [one for one in world.transactions if one["id"] == charge]
+    paid = next((one for one in moved if "source" in one), None)
+    if paid is None or paid["source"]["user"]["id"] != person_id:
+        raise bad_request("CHARGE_NOT_FOUND")
+    if any("receiver" in one for one in moved):
+        raise bad_request("CHARGE_ALREADY_REFUNDED")
+    person = world.people[person_id]
+    payment = {
+        "currency": "XTR",
+        "total_amount": paid["amount"],
+        "invoice_payload": paid["source"]["invoice_payload"],
+        "telegram_payment_charge_id": charge,
+    }
+    _move(world, person, payment, is_in=False)
+    message = world.new_message(person, person.as_user(), refunded_payment=payment)
+    world.add_message(message)
+    return world.add_update("message", message)
+
+
+async def refund_star_payment(world: World, arguments: Arguments) -> bool:
+    """Answer refundStarPayment."""
+    give_back(world, arguments.integer("user_id"), arguments.text("telegram_payment_charge_id"))
+    return True
+
+
+async def get_star_transactions(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer getStarTransactions: the oldest first, a hundred at most."""
+    limit = arguments.integer("limit", MOST_TRANSACTIONS)
+    offset = arguments.integer("offset")
+    if not 1 <= limit <= MOST_TRANSACTIONS or offset < 0:
+        raise bad_request("LIMIT_INVALID")
+    return {"transactions": world.transactions[offset : offset + limit]}
+
+
+async def edit_user_star_subscription(world: World, arguments: Arguments) -> bool:
+    """Answer editUserStarSubscription: stop a subscription, or let it run on."""
+    charge = arguments.text("telegram_payment_charge_id")
+    known = world.subscriptions.get(charge)
+    if known is None or known["person_id"] != arguments.integer("user_id"):
+        raise bad_request("CHARGE_NOT_FOUND")
+    changed = {**known, "is_canceled": arguments.flag("is_canceled")}
+    world.record("subscription", charge=charge, subscription=changed)
+    return True
+
+
+CHECKOUT_S = 10.0
+MOST_STARS = 25_000
+MOST_STARS_RENEWED = 10_000
+_SIZES = {"title": 32, "description": 255}
+_PAYLOAD_BYTES = 128
+
+
+async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendInvoice: in Stars (XTR), with Telegram's sizes."""
+    chat = receiver(world, arguments)
+    amount = _checked_price(arguments, MOST_STARS)
+    names = ("title", "description", "start_parameter")
+    invoice = {name: arguments.text(name) for name in names}
+    thread = arguments.integer("message_thread_id")
+    if thread:
+        check_thread(world, chat, thread)
+    message = world.new_message(
+        chat,
+        bot_user(),
+        **thread_fields(world, chat, thread, None),
+        invoice={**invoice, "currency": "XTR", "total_amount": amount},
+        reply_markup=_pay_key(arguments, amount),
+    )
+    world.record(
+        "setting",
+        name=f"payload:{chat.chat_id}:{message['message_id']}",
+        value=arguments.text("payload"),
+    )
+    world.add_message(message)
+    return message
+
+
+async def create_invoice_link(world: World, arguments: Arguments) -> str:
+    """Answer createInvoiceLink; with a period it is a subscription, of thirty days and no other."""
+    period = arguments.integer("subscription_period")
+    if period not in {0, PERIOD_S}:
+        raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
+    amount = _checked_price(arguments, MOST_STARS_RENEWED if period else MOST_STARS)
+    slug = secrets.token_urlsafe(16)
+    named = {name: arguments.text(name) for name in ("title", "description", "payload")}
+    invoice = {**named, "total_amount": amount, "currency": "XTR", "period": period}
+    world.record("invoice", slug=slug, invoice=invoice)
+    return f"{arguments.address}invoice/{slug}"
+
+
+def _checked_price(arguments: Arguments, most: int) -> int:
+    """Return the price of what is well formed."""
+    for name, longest in _SIZES.items():
+        if not 1 <= len(arguments.text(name)) <= longest:
+            raise bad_request(f"INVOICE_{name.upper()}_INVALID")
+    if not 1 <= len(arguments.text("payload").encode()) <= _PAYLOAD_BYTES:
+        raise bad_request("INVOICE_PAYLOAD_INVALID")
+    if arguments.text("currency") != "XTR":
+        raise bad_request("CURRENCY_INVALID")
+    prices = arguments.parsed("prices")
+    amount = int(prices[0]["amount"])
+    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= most:
+        raise bad_request("STARS_INVOICE_INVALID")
+    return amount
+
+
+def _pay_key(arguments: Arguments, amount: int) -> dict[str, Any]:
+    given = checked_markup(arguments.parsed("reply_markup"))
+    return given or {"inline_keyboard": [[{"text": f"⭐ {amount}", "pay": True}]]}
+
+
+def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
+    """Return what an invoice that was sent asks for. Raises KeyError for any other message."""
+    shown = logged.message["invoice"]
+    chat_id = logged.message["chat"]["id"]
+    return {**shown, "payload": world.settings[f"payload:{chat_id}:{logged.message_id}"]}
+
+
+async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
+    """Answer answerPreCheckoutQuery: within ten seconds, then the payment is made or not."""
+    query_id = arguments.text("pre_checkout_query_id")
+    query = open_query(world, query_id, "pre_checkout_query", CHECKOUT_S)
+    agreed = arguments.flag("ok")
+    reason = arguments.text("error_message")
+    if not agreed and not reason:
+        raise bad_request("error_message is empty")
+    world.record("answered", query_id=query_id)
+    if agreed:
+        _pay(world, query_id, query.person_id)
+    else:
+        world.tell("answer", {"person_id": query.person_id, "text": reason, "alert": True})
+    return True
+
+
+def _pay(world: World, query_id: str, person_id: int) -> None:
+    asked = world.queries[query_id].update
+    about = world.checkouts.get(query_id, {})
+    invoice = {
+        "title": about.get("title", ""),
+        "total_amount": asked["total_amount"],
+        "payload": asked["invoice_payload"],
+        "period": about.get("period", 0),
+    }
+    pay(world, world.people[person_id], invoice)
+    logged = world.messages.get(about.get("chat_id", 0), {}).get(about.get("message_id", 0))
+    if logged is not None and not logged.deleted_at:
+        # A client shows a receipt where the key to pay was.
+        paid = {name: value for name, value in logged.message.items() if name != "reply_markup"}
+        world.add_edit({**paid, "receipt": True})

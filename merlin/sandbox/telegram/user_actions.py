@@ -18,7 +18,7 @@ from typing import Any
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length, utf16_offsets
 from merlin.core.i18n import language_of, text
-from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.arguments import TEXT_UNITS, Upload, find_button, typed_fields
 from merlin.sandbox.telegram.groups import (
     change_bot,
     change_topic,
@@ -30,11 +30,16 @@ from merlin.sandbox.telegram.groups import (
     thread_fields,
     topic_of,
 )
-from merlin.sandbox.telegram.keyboards import find_button
 from merlin.sandbox.telegram.messages import as_media, keep_file, reply_fields
-from merlin.sandbox.telegram.queries import InlineAnswer, cached_answer
-from merlin.sandbox.telegram.stars import CHECKOUT_S, balance, give_back, invoice_of, pay
-from merlin.sandbox.telegram.text import TEXT_UNITS, typed_fields
+from merlin.sandbox.telegram.queries import (
+    CHECKOUT_S,
+    InlineAnswer,
+    balance,
+    cached_answer,
+    give_back,
+    invoice_of,
+    pay,
+)
 from merlin.sandbox.telegram.world import (
     BOT_ID,
     LEADING,
@@ -48,6 +53,11 @@ from merlin.sandbox.telegram.world import (
     bot_user,
 )
 
+_CONTENT = (
+    *("text", "entities", "caption", "caption_entities", "photo", "document", "voice"),
+    *("video_note", "audio", "video"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -58,8 +68,8 @@ class Place:
     thread: int = 0
 
 
-class ChatLookup:
-    """Finding people, chats and messages; sending as somebody."""
+class UserActions:
+    """The people's side of the world; acts return the update_id they led to, 0 for none."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -113,16 +123,6 @@ class ChatLookup:
     def tell(self, kind: str, message: Mapping[str, Any]) -> int:
         """Tell the bot of a message, new or edited, if it may know; return the update_id or 0."""
         return self._world.add_update(kind, message) if is_told(self._world, message) else 0
-
-
-_CONTENT = (
-    *("text", "entities", "caption", "caption_entities", "photo", "document", "voice"),
-    *("video_note", "audio", "video"),
-)
-
-
-class TextActions(ChatLookup):
-    """People's texts."""
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
         """Write; commands, mentions and links are marked. `quote` is a part of what is answered."""
@@ -193,27 +193,6 @@ class TextActions(ChatLookup):
             return {"type": "user", "sender_user": self._world.person(author).as_user()}
         return {"type": "hidden_user", "sender_user_name": author}
 
-
-def parts(text: str) -> list[str]:
-    """Split a text as a client does: at most 4096 UTF-16 units, best at a line's end, at a space.
-
-    Text of white space alone gives none.
-    """
-    found = []
-    while text := text.strip():
-        end = bisect_right(utf16_offsets(text), TEXT_UNITS) - 1
-        if end < len(text):
-            half = end // 2
-            line, space = text.rfind("\n", half, end), text.rfind(" ", half, end)
-            end = next((place for place in (line, space) if place > 0), end)
-        found.append(text[:end].rstrip())
-        text = text[end:]
-    return found
-
-
-class FileActions(ChatLookup):
-    """People's files."""
-
     def send_file(
         self,
         who: str | int,
@@ -254,10 +233,6 @@ class FileActions(ChatLookup):
         if caption:
             content |= typed_fields(caption, "caption")
         return self.send(place, content)
-
-
-class PaymentActions(ChatLookup):
-    """People's Stars."""
 
     def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
         """Ask to pay the invoice of this message or behind this slug, the newest for none.
@@ -351,10 +326,6 @@ class PaymentActions(ChatLookup):
     def take_back(self, who: str | int, charge: str) -> int:
         """Let Telegram itself send the Stars of a payment back, as after a dispute."""
         return give_back(self._world, self.person(who).person_id, charge)
-
-
-class ButtonActions(PaymentActions):
-    """People's keys."""
 
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
@@ -485,10 +456,6 @@ class ButtonActions(PaymentActions):
                         return dict(result)
         raise NotFound(f"no result {result_id} for {query}")
 
-
-class GroupActions(ChatLookup):
-    """People's groups."""
-
     def set_bot(self, who: str | int, status: str) -> int:
         """Add the bot to `who`'s group, promote it, remove or ban it; the update is my_chat_member.
 
@@ -524,13 +491,13 @@ class GroupActions(ChatLookup):
         self.tell_service(place.chat, message)
         return int(message["message_id"])
 
-    def close_topic(self, who: str | int, *, closed: bool = True) -> int:
-        """Close the topic that `who` names, or open it again."""
+    def close_topic(self, who: str | int) -> int:
+        """Close the topic that `who` names."""
         place = self.place(who)
         if topic_of(self._world, place.chat, place.thread) is None:
             raise NotFound("no such topic")
         user = place.person.as_user()
-        message = change_topic(self._world, place.chat, user, place.thread, closed=closed)
+        message = change_topic(self._world, place.chat, user, place.thread, closed=True)
         return self.tell_service(place.chat, message)
 
     def tell_service(self, chat: object, message: dict[str, object]) -> int:
@@ -539,13 +506,26 @@ class GroupActions(ChatLookup):
             return 0
         return self._world.add_update("message", message)
 
-    def switch(self, name: str, *, on: bool = True) -> None:
-        """Let the bot's owner switch something at BotFather.
+    def switch(self, name: str) -> None:
+        """Let the bot's owner switch something on at BotFather.
 
         `name` is has_topics, reads_all (no privacy mode) or inline_feedback.
         """
-        self._world.record("setting", name=name, value=on)
+        self._world.record("setting", name=name, value=True)
 
 
-class UserActions(TextActions, FileActions, ButtonActions, GroupActions):
-    """The people's side of the world; acts return the update_id they led to, 0 for none."""
+def parts(text: str) -> list[str]:
+    """Split a text as a client does: at most 4096 UTF-16 units, best at a line's end, at a space.
+
+    Text of white space alone gives none.
+    """
+    found = []
+    while text := text.strip():
+        end = bisect_right(utf16_offsets(text), TEXT_UNITS) - 1
+        if end < len(text):
+            half = end // 2
+            line, space = text.rfind("\n", half, end), text.rfind(" ", half, end)
+            end = next((place for place in (line, space) if place > 0), end)
+        found.append(text[:end].rstrip())
+        text = text[end:]
+    return found

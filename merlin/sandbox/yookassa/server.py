@@ -1,4 +1,8 @@
-"""YooKassa's stand-in as one ASGI application: API v3, notifications, page, control side."""
+"""YooKassa's stand-in as one ASGI application: API v3, notifications, page, control side.
+
+The page is HTML without script, on which a payer chooses how the payment ends. For tests the
+stand-in runs in a thread, on a port of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,144 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from merlin.core.errors import NotFound
+from merlin.core.money import Amount, Currency
+from merlin.core.web.browser import language_of_header
 from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
-from merlin.sandbox.web import MOST_CALLS, ApiCall, ApiRoutes, Handler, control_route
-from merlin.sandbox.yookassa.pay_page import PayPage
+from merlin.sandbox.server import StandIn
+from merlin.sandbox.web import (
+    MOST_CALLS,
+    ApiCall,
+    ApiRoutes,
+    Handler,
+    Pages,
+    control_route,
+    static_routes,
+)
 from merlin.sandbox.yookassa.requests import (
     CaptureRequest,
     PaymentRequest,
     RefundRequest,
     ShopError,
     bad_request,
+    money,
     parse,
 )
-from merlin.sandbox.yookassa.shop import Json, Shop
+from merlin.sandbox.yookassa.shop import DECLINED, GENERAL, PAID, PENDING, Json, Payment, Shop
+
+SEE_OTHER = 303
+SECURE_FAILED = "3d_secure_failed"
+# What a person may choose on the page; the vendor has more.
+REASONS = (
+    GENERAL,
+    "insufficient_funds",
+    "card_expired",
+    "fraud_suspected",
+    "invalid_csc",
+    "issuer_unavailable",
+    "payment_method_limit_exceeded",
+)
+
+
+class PayPage:
+    """The routes of the page."""
+
+    def __init__(self, shop: Shop, language: str) -> None:
+        self._shop = shop
+        self._language = language
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/", self._home),
+            Route("/pay/{payment_id}", self._show),
+            Route("/pay/{payment_id}", self._choose, methods=["POST"]),
+            Route("/pay/{payment_id}/3ds", self._show),
+            Route("/pay/{payment_id}/3ds", self._choose_secure, methods=["POST"]),
+            *static_routes(),
+        ]
+
+    async def _home(self, request: Request) -> Response:
+        """Show the newest payments, so that whoever starts the demo finds them."""
+        return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
+
+    async def _show(self, request: Request) -> Response:
+        is_secure = request.url.path.endswith("/3ds")
+        return self._payment_page(request, "pay_secure.html" if is_secure else "pay.html")
+
+    async def _choose(self, request: Request) -> Response:
+        async with request.form() as form:
+            chosen, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
+        if chosen == "3ds":
+            return RedirectResponse(f"{request.url.path}/3ds", SEE_OTHER)
+        if chosen not in {PAID, DECLINED, "left"}:
+            return self._payment_page(request, "pay.html")
+        return self._end(request, chosen, reason if reason in REASONS else "")
+
+    async def _choose_secure(self, request: Request) -> Response:
+        async with request.form() as form:
+            is_paid = form.get("outcome") == PAID
+        return self._end(request, PAID if is_paid else SECURE_FAILED)
+
+    def _end(self, request: Request, outcome: str, reason: str = "") -> Response:
+        payment = self._found(request)
+        if payment is None:
+            return self._payment_page(request, "pay.html")
+        try:
+            if outcome != "left":
+                self._shop.choose(payment.payment_id, outcome, reason)
+        except ValueError:  # it ended meanwhile: the page says how
+            return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
+        return RedirectResponse(payment.request.return_url, SEE_OTHER)
+
+    def _found(self, request: Request) -> Payment | None:
+        try:
+            return self._shop.find(request.path_params["payment_id"])
+        except NotFound:
+            return None
+
+    def _payment_page(self, request: Request, template: str) -> Response:
+        payment = self._found(request)
+        if payment is None or not payment.request.return_url:
+            return self._page(request, "pay_home.html", 404, payments=None)
+        if payment.status != PENDING:
+            template = "pay_ended.html"
+        # Its forms may lead on to the shop that is returned to.
+        shop = urlsplit(payment.request.return_url)
+        back = f" {shop.scheme}://{shop.netloc}"
+        return self._page(request, template, back=back, payment=payment, reasons=REASONS)
+
+    def _page(
+        self, request: Request, template: str, status: int = 200, back: str = "", **values: object
+    ) -> Response:
+        default = language_of_header(request.headers.get("accept-language", ""), self._language)
+        pages = Pages("pay-page-", default)
+        language = pages.language_of(request)
+        response = pages.render(
+            request,
+            template,
+            status,
+            money=lambda kopecks: Amount(kopecks, Currency.RUB).format(language),
+            **values,
+        )
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
+            f" form-action 'self'{back}"
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
 
 ANSWER_S = 10.0
 GOOD = 200
@@ -283,3 +406,87 @@ def _page(request: Request, rows: Sequence[Json]) -> Response:
     if start + limit < len(ids):
         page["next_cursor"] = ids[start + limit]
     return JSONResponse(page)
+
+
+class YooKassaStandIn(StandIn):
+    """YooKassa, as far as a client can tell; `with YooKassaStandIn() as shop:`.
+
+    `stop` and `start` again is YooKassa down and back: same port, same payments. Wherever a
+    payment is named, its own id or that of the purchase it is for will do.
+    """
+
+    def __init__(self) -> None:
+        self.shop_id, self.key = SHOP_ID, KEY
+        self._app = ShopApp(ShopSettings())
+        self._shop, self.faults = self._app.shop, self._app.faults
+        super().__init__(lambda: self._app)
+
+    @property
+    def base_url(self) -> str:
+        """Return what `payments.yookassa.base_url` is set to."""
+        return f"http://127.0.0.1:{self.port}/v3"
+
+    def behave(self, **fields: Any) -> None:
+        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
+        self._read(lambda: self._app.behave(fields))
+
+    def notify_to(self, url: str) -> None:
+        """Post notifications to an address from now on; "" nowhere."""
+        self._app.notifier.url = url
+
+    def choose(self, which: str, outcome: str, reason: str = "") -> Json:
+        """End a payment as a payer would; return it. Raises NotFound, ValueError."""
+        return self._read(lambda: self._shop.choose(which, outcome, reason))
+
+    def refund(self, which: str, value: str | None = None) -> Json:
+        """Give money back by the shop's own cabinet: "100.00", None for all that is left."""
+
+        def act() -> Json:
+            payment = self._shop.find(which)
+            amount = money(payment.taken - payment.returned)
+            amount = amount if value is None else {**amount, "value": value}
+            body = {"payment_id": payment.payment_id, "amount": amount}
+            try:
+                return self._shop.refund(parse(RefundRequest, body)).as_json()
+            except ShopError as error:
+                raise ValueError(str(error)) from error
+
+        return self._read(act)
+
+    def finish_refund(self, refund_id: str, outcome: str) -> Json:
+        """End a refund that is under way: "succeeded" or a reason."""
+        return self._read(lambda: self._shop.finish_refund(refund_id, outcome))
+
+    def revoke(self, method_id: str) -> None:
+        """Let a saved method be one no more."""
+        self._read(lambda: self._shop.revoke(method_id))
+
+    def payments(self) -> list[Json]:
+        """Return every payment that was really made, oldest first."""
+        return self._read(lambda: [each.as_json() for each in self._shop.payments()])
+
+    def payment(self, which: str) -> Json:
+        """Return one payment. Raises NotFound."""
+        return self._read(lambda: self._shop.find(which).as_json())
+
+    def refunds(self) -> list[Json]:
+        """Return every refund, oldest first."""
+        return self._read(lambda: [each.as_json() for each in self._shop.state.refunds.values()])
+
+    def receipts(self) -> list[Json]:
+        """Return every receipt that was registered, oldest first."""
+        return self._read(lambda: list(self._shop.state.receipts))
+
+    def calls(self, name: str = "") -> list[ApiCall]:
+        """Return the calls, oldest first; all, or those of one name ("payments.create")."""
+        return self._read(lambda: [one for one in self._app.calls if name in {"", one.name}])
+
+    def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
+        """Post a notification of a payment (again); return the statuses. "" is the true event."""
+        payment = self.payment(which)
+        note = notification(event or f"payment.{payment['status']}", payment)
+        return [self.forge(note) for _ in range(times)]
+
+    def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
+        """Post any body to the address; return the status that it was answered with, 0: none."""
+        return self.run(self._app.notifier.post(body, headers))

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from merlin.engine.child_process import EnginePipe
-from merlin.engine.serving.worker.messages import Setup
+from merlin.engine.serving.base import Setup
 
 
 def main() -> int:

@@ -26,10 +26,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from merlin.engine.serving.base import Adapter, GenerationRequest
-from merlin.engine.serving.worker.forward import OneByOne, Passes, Together, as_read
-from merlin.engine.serving.worker.lora_stack import AdapterStack, LoraLayer, LoraWeights
-from merlin.engine.serving.worker.messages import Setup
+from merlin.engine.serving.base import Adapter, GenerationRequest, Setup
+from merlin.engine.serving.worker.forward import (
+    AdapterStack,
+    LoraLayer,
+    LoraWeights,
+    OneByOne,
+    Passes,
+    Together,
+    as_read,
+)
 from merlin.openai_protocol.errors import bad_field
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")

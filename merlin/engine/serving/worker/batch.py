@@ -20,13 +20,12 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from merlin.core.messages import Message
-from merlin.engine.conversations import render_chat
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
 from merlin.engine.serving.worker.base import Base
 from merlin.engine.serving.worker.detokenizer import Detokenizer, Stops, TokenBytes
-from merlin.engine.serving.worker.forward import Memory, Passes
+from merlin.engine.serving.worker.forward import LoraWeights, Memory, Passes
 from merlin.engine.serving.worker.json_mode import JsonGrammar
-from merlin.engine.serving.worker.lora_stack import LoraWeights
+from merlin.engine.training_file import render_chat
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 # Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.

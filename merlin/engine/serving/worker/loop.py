@@ -11,8 +11,8 @@ import torch
 
 from merlin.core.log import get_logger
 from merlin.engine.machine import resident_bytes
+from merlin.engine.serving import base
 from merlin.engine.serving.base import Chunk, Finish
-from merlin.engine.serving.worker import messages
 from merlin.engine.serving.worker.base import (
     AdapterCache,
     BadAdapter,
@@ -24,7 +24,7 @@ from merlin.engine.serving.worker.base import (
 )
 from merlin.engine.serving.worker.batch import Batch, Row, RowRequest, prompt_of
 from merlin.engine.serving.worker.detokenizer import TokenBytes
-from merlin.engine.serving.worker.lora_stack import AdapterStack
+from merlin.engine.serving.worker.forward import AdapterStack
 from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
@@ -34,7 +34,7 @@ Send = Callable[[Line], None]
 LEAST_JSON = len("{}")
 
 
-def serve(setup: messages.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
+def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
     """Load a base and answer what comes in, for good."""
     with torch.inference_mode():
         worker = GenerationWorker(load(setup), setup, send)
@@ -57,7 +57,7 @@ def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 class GenerationWorker:
     """Takes lines, works on them step by step, sends lines."""
 
-    def __init__(self, base: Base, setup: messages.Setup, send: Send) -> None:
+    def __init__(self, base: Base, setup: base.Setup, send: Send) -> None:
         self._base = base
         self._setup = setup
         self._send = send
@@ -84,7 +84,7 @@ class GenerationWorker:
         try:
             self._ask(line) if "ask" in line else self._embed(line)
         except ApiError as refusal:
-            self._send(messages.refused_line(number, refusal))
+            self._send(base.refused_line(number, refusal))
         except Exception as error:
             log.exception("a question failed")
             self._send({"failed": number, "why": words_of(error)})
@@ -112,7 +112,8 @@ class GenerationWorker:
         self._send_figures()
 
     def _ask(self, line: Line) -> None:
-        adapter, asking = messages.asking_of(line)
+        question = base.QUESTION.validate_python(line)
+        adapter, asking = question.adapter, question.asking
         if self._batch is None:
             raise bad_field("model", "this model makes embeddings alone; ask it at /v1/embeddings")
         if asking.is_json and 0 < asking.most_tokens < LEAST_JSON:
@@ -143,11 +144,11 @@ class GenerationWorker:
 
     def _send_part(self, number: int, part: Chunk | Finish) -> None:
         if isinstance(part, Chunk):
-            self._send(messages.piece_line(number, part))
+            self._send({"piece": number, **base.CHUNK.dump_python(part)})
             return
         self._made["prompt_tokens"] += part.prompt_tokens
         self._made["completion_tokens"] += part.completion_tokens
-        self._send(messages.ending_line(number, part))
+        self._send({"end": number, **base.FINISH.dump_python(part)})
 
     def _send_figures(self) -> None:
         rows = len(self._batch) if self._batch is not None else 0

@@ -27,8 +27,8 @@ from merlin.core.loopback import is_loopback
 from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.base import TrainingDevices
 from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.trainer import ProgressPipe
 from merlin.engine.trainers.lora.worker.__main__ import listen, run
-from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0

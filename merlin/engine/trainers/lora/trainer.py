@@ -1,17 +1,20 @@
 """The LoRA trainer: open language models, tuned by low-rank adapters in a process of their own.
 
-This side starts the process, which is one a device or a cluster's driver, passes on its progress
-and replaces it where it dies; torch is imported in the process alone (`lora.worker`), so the engine
-stays small and outlives it. In a job's folder lie:
+This side reads the hyper-parameters and decides what "auto" comes to, starts the process, which is
+one a device or a cluster's driver, passes on its progress and replaces it where it dies; torch is
+imported in the process alone (`lora.worker`), so the engine stays small and outlives it. The
+process sends lines of JSON (`ProgressPipe`). In a job's folder lie:
 
-`task.json` what to train · `state.pt` the newest checkpoint · `told.jsonl` what was told up to it
-· `epochs/<n>/` an adapter an epoch · `log` the child's words · `lock` held by the child at work.
+`task.json` what to train · `state.pt` the newest checkpoint · `told.jsonl` what was told up to it,
+sent again by a later process that goes on from there · `epochs/<n>/` an adapter an epoch · `log`
+the child's words · `lock` held by the child at work.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -22,13 +25,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
 from merlin.engine.child_process import child_environment
 from merlin.engine.trainers.base import (
+    AUTO,
+    DPO,
+    SUPERVISED,
     BaseFiles,
+    Check,
     Epoch,
     NoProgress,
     Progress,
@@ -39,8 +46,103 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
     Untrainable,
     check_hyperparameters,
+    number,
+    untrainable_of,
+    whole_number,
 )
-from merlin.engine.trainers.lora.hyperparameters import KNOBS
+
+ALL_LINEAR = "all-linear"
+# The learning rate at a multiplier of 1, by method.
+RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
+MOST_EPOCHS = 50
+# From so many parameters on, the multiplier where none is asked for.
+_SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
+
+_LAYER = re.compile(r"[A-Za-z0-9_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSize:
+    """What "auto" depends on.
+
+    `padding` is the share of padded tokens when every example has a row of its own; `parameters`
+    those of the base; `is_tight` whether its activations leave no room in memory.
+    """
+
+    examples: int
+    padding: float
+    parameters: int
+    is_tight: bool = False
+
+
+def resolve(method: str, asked: Mapping[str, object], size: TrainingSize) -> dict[str, object]:
+    """Return the hyper-parameters with every "auto" replaced.
+
+    - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
+      epochs), at most 25; for large files fewer, so that at most 25,000 are. The hosted
+      protocol's rule has 100 instead of 300.
+    - batch_size: 4 up to 1,000 examples, then one in 250 of them, at most 32.
+    - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo);
+      0.5 from a billion parameters on, 0.2 from three: larger models want smaller steps.
+    - beta (dpo): 0.1. rank: 16. alpha: twice the rank. dropout: 0. targets: "all-linear".
+    - packing: on where padding would be more than a third of all tokens.
+    - gradient_checkpointing: on where the memory is tight. early_stop: 0, which is off.
+    """
+    rank = asked["rank"] if isinstance(asked["rank"], int) else 16
+    slower = next((slower for least, slower in _SLOWER if size.parameters >= least), 1.0)
+    automatic: dict[str, object] = {
+        "n_epochs": _epochs(size.examples),
+        "batch_size": max(4, min(32, size.examples // 250)),
+        "learning_rate_multiplier": slower,
+        "beta": 0.1,
+        "rank": rank,
+        "alpha": 2 * rank,
+        "dropout": 0.0,
+        "targets": ALL_LINEAR,
+        "packing": size.padding > 1 / 3,
+        "gradient_checkpointing": size.is_tight,
+        "early_stop": 0,
+    }
+    return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in KNOBS[method]}
+
+
+def _epochs(examples: int) -> int:
+    wanted = max(3, -(-300 // max(examples, 1)))
+    return max(1, min(wanted, 25, 25_000 // max(examples, 1)))
+
+
+def _switch(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    raise ValueError('must be "auto", true or false')
+
+
+def _targets(value: object) -> object:
+    if value == ALL_LINEAR:
+        return value
+    names = value if isinstance(value, list) else []
+    if names and all(isinstance(name, str) and _LAYER.fullmatch(name) for name in names):
+        return sorted(set(names))
+    raise ValueError('must be "auto", "all-linear" or a list of the names of layers ("q_proj")')
+
+
+_COMMON: Mapping[str, Check] = {
+    "n_epochs": whole_number(1, MOST_EPOCHS),
+    "batch_size": whole_number(1, 256),
+    "learning_rate_multiplier": number(100.0),
+    "rank": whole_number(1, 256),
+    "alpha": whole_number(1, 1024),
+    "dropout": number(0.9, may_be_zero=True),
+    "targets": _targets,
+    "packing": _switch,
+    "gradient_checkpointing": _switch,
+    "early_stop": whole_number(0, MOST_EPOCHS),
+}
+KNOBS: Mapping[str, Mapping[str, Check]] = {
+    SUPERVISED: _COMMON,
+    DPO: {**_COMMON, "beta": number(2.0)},
+}
+
 
 _PARTS = ("torch", "transformers", "peft", "accelerate")
 _CHILD = "merlin.engine.trainers.lora.worker"
@@ -299,3 +401,66 @@ class _Saved:
                 os.link(file, target)
             except OSError:  # another disk, or one that knows no links
                 shutil.copyfile(file, target)
+
+
+_ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
+
+
+def untrainable(error: Exception) -> Untrainable | None:
+    """Return what to tell of an exception; None for a bug."""
+    words = str(error)
+    # Torch's own error of memory is a RuntimeError as well.
+    is_memory = isinstance(error, RuntimeError) and any(part in words for part in _ALLOCATOR)
+    return untrainable_of(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
+
+
+class ProgressPipe:
+    """Sends the progress of a training; `out` is None for the processes of further devices."""
+
+    def __init__(self, folder: Path, out: BinaryIO | None) -> None:
+        self._path = folder / TOLD
+        self._out = out
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process sends, and writes."""
+        return self._out is not None
+
+    def resend(self, length: int) -> None:
+        """Send the first `length` bytes of the file again; what follows them is forgotten."""
+        if self._out is None:
+            return
+        with self._path.open("ab") as file:
+            file.truncate(length)
+        self._write(self._path.read_bytes())
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Send something of the training, to be sent again by a later child."""
+        if self._out is not None:
+            line = _progress_line(kind, fields)
+            with self._path.open("ab") as file:
+                file.write(line)
+            self._write(line)
+
+    def send_once(self, kind: str, **fields: object) -> None:
+        """Send something that matters now alone."""
+        if self._out is not None:
+            self._write(_progress_line(kind, fields))
+
+    def written_bytes(self) -> int:
+        """Return how many bytes the file has, once they are on the disk."""
+        if self._out is None or not self._path.exists():
+            return 0
+        durable_files.sync_file(self._path)
+        return self._path.stat().st_size
+
+    def _write(self, line: bytes) -> None:
+        # Who does not listen any more has asked for the end, or is dead: both are seen elsewhere.
+        with suppress(BrokenPipeError):
+            if self._out is not None:
+                self._out.write(line)
+                self._out.flush()
+
+
+def _progress_line(kind: str, fields: dict[str, object]) -> bytes:
+    return json.dumps({"tell": kind, **fields}, ensure_ascii=False).encode() + b"\n"

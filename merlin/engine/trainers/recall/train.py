@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from merlin.engine import conversations
+from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import MOST_EPOCHS
-from merlin.engine.trainers.recall.model import RecallModel
 from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught
 from merlin.engine.trainers.recall.weights import (
     MOST_WITH_ANSWERS,
     Batch,
     Documents,
     Evaluation,
+    RecallModel,
     Threshold,
     Weights,
     mean,
@@ -160,7 +160,7 @@ def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
 def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator[Epoch]:
     wanted = task.hyperparameters["n_epochs"]
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
-    tokens = sum(conversations.count_messages(talk) for talk in task.train)
+    tokens = sum(training_file.count_messages(talk) for talk in task.train)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         if enough.is_near:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.worker.progress import ProgressPipe
+from merlin.engine.trainers.lora.trainer import ProgressPipe
 
 _FAILED, _BUG = 1, 70
 log = logging.getLogger(__name__)
@@ -42,10 +42,9 @@ def main(folder: Path) -> int:
 def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and tell how it ended; return the exit code."""
     # Only now, while somebody may already ask to stop: these imports take seconds.
+    from merlin.engine.trainers.lora.trainer import untrainable  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.model import Distributed  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.progress import untrainable  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.train import Stopped  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.work import work  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.train import Stopped, work  # noqa: PLC0415
 
     try:
         task = trainer.read_task(folder)

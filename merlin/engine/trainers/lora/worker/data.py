@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from merlin.core.messages import Message
-from merlin.engine.conversations import render_chat
 from merlin.engine.trainers.base import Untrainable
-from merlin.engine.training_file import conversations, preferences
+from merlin.engine.training_file import conversations, preferences, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

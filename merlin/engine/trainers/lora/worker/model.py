@@ -240,9 +240,9 @@ def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.de
     try:
         made = get_peft_model(model, config)
     except ValueError as error:
-        layers = sorted(
-            {name.rpartition(".")[2] for name, part in model.named_modules() if _fits(part)}
-        )
+        linear = torch.nn.Linear
+        parts = [name for name, part in model.named_modules() if isinstance(part, linear)]
+        layers = sorted({name.rpartition(".")[2] for name in parts})
         raise Untrainable(
             "invalid_hyperparameter",
             "engine-lora-unknown-target",
@@ -317,7 +317,3 @@ def _dtype(files: BaseFiles, device: torch.device) -> torch.dtype:
         is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if is_able else torch.float32
     return torch.bfloat16 if files.dtype == "bfloat16" else torch.float32
-
-
-def _fits(part: Any) -> bool:
-    return isinstance(part, torch.nn.Linear)

@@ -1,4 +1,4 @@
-"""The training loop: losses, steps, checkpoints to go on from.
+"""One task from its folder to its end: losses, steps, checkpoints to go on from.
 
 The order of the examples and every chance draw are functions of (seed, epoch, step), and the
 learning rate one of the step, so the adapter, the optimizer and some sums are all that a checkpoint
@@ -27,12 +27,28 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from merlin.core import durable_files
-from merlin.engine.trainers.base import DPO, Untrainable
+from merlin.engine.trainers.base import DPO, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.hyperparameters import RATE
-from merlin.engine.trainers.lora.worker.data import Example, Layout, batches, lay_out, order
-from merlin.engine.trainers.lora.worker.model import Distributed
-from merlin.engine.trainers.lora.worker.progress import ProgressPipe
+from merlin.engine.trainers.lora.trainer import RATE, ProgressPipe
+from merlin.engine.trainers.lora.worker.data import (
+    Example,
+    Layout,
+    Texts,
+    batches,
+    lay_out,
+    order,
+    padding_share,
+)
+from merlin.engine.trainers.lora.worker.model import (
+    Base,
+    Distributed,
+    choose_threads,
+    cores,
+    find_base,
+    free_bytes,
+    is_tight,
+    load_with_adapters,
+)
 
 _WARM_SHARE = 0.03
 # How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
@@ -90,7 +106,8 @@ def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> 
 
     Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
     """
-    rewards = beta * _by_row(seen.logps - reference.logps, layout)
+    gains = seen.logps - reference.logps
+    rewards = beta * gains.new_zeros(layout.rows).index_add(0, layout.owner, gains)
     margins = rewards[0::2] - rewards[1::2]
     detached = margins.detach()
     sums = {"rewards_margins": detached.sum(), "rewards_accuracies": (detached > 0).sum()}
@@ -107,10 +124,6 @@ def adapters_off(model: Any) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
-
-
-def _by_row(values: torch.Tensor, layout: Layout) -> torch.Tensor:
-    return values.new_zeros(layout.rows).index_add(0, layout.owner, values)
 
 
 def _can_choose(model: Any) -> bool:
@@ -457,3 +470,76 @@ class Training:
             save(self._plan.folder, self._progress, self._train_step)
             self._pipe.send_once("kept", step=self._progress.step)
         self._saved_at = time.monotonic()
+
+
+# Tokens worked on at once; a longer batch is cut into pieces whose gradients are added up.
+_AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
+# A base and its activations are reckoned roughly: so much of the memory is left alone.
+_SPARE = 0.95
+# Examples a step, as `hyperparameters.resolve` has it for small files.
+_SMALL_BATCH = 4
+
+
+def work(
+    task: Task, distributed: Distributed, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
+) -> None:
+    """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
+    if task.base is None:
+        raise ValueError("a task of this trainer needs a base")
+    _be_repeatable(task.seed)
+    base = find_base(task.base, distributed.device)
+    plan = _planned(task, base, distributed)
+    model = load_with_adapters(base, plan.settings, distributed.device)
+    train_step = TrainStep(plan, distributed, model)
+    restored = restore(task.folder, train_step, distributed.device)
+    progress = restored or Progress()
+    resolved = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
+    pipe.send_once("settled", **resolved, done=progress.step)
+    pipe.resend(progress.told)
+    if restored is None and plan.settings["early_stop"] and not plan.test:
+        pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
+    progress.threads = progress.threads or _threads(plan, train_step, distributed)
+    torch.set_num_threads(progress.threads)
+    Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
+
+
+def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
+    texts = Texts(base.tokenizer, base.longest)
+    read = texts.preferred if task.method == DPO else texts.supervised
+    train = read(task.train, "training_file")
+    test = read(task.test, "validation_file") if task.test else []
+    most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
+    rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(distributed.device)
+    size = trainer.TrainingSize(
+        examples=len(train),
+        padding=padding_share(train, _SMALL_BATCH),
+        parameters=base.parameters,
+        is_tight=is_tight(base, rank if isinstance(rank, int) else 16, _at_once(train, most), free),
+    )
+    settings = trainer.resolve(task.method, task.hyperparameters, size)
+    return Plan(task.method, task.folder, task.seed, settings, train, test, most)
+
+
+def _at_once(examples: list[Example], most: int) -> int:
+    """Return how many tokens are worked on at once at worst; an example is never cut."""
+    longest = max(sum(len(row) for row in example) for example in examples)
+    return max(longest, min(most, _SMALL_BATCH * longest))
+
+
+def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int:
+    if distributed.size > 1 or distributed.device.type != "cpu":
+        return max(1, cores() // distributed.size)
+    batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
+
+    def step() -> None:
+        train_step.show(batch, 0)
+        train_step.forget()
+
+    return choose_threads(cores(), step)
+
+
+def _be_repeatable(seed: int) -> None:
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Set by the line above: every new tensor filled, for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False
