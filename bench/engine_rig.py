@@ -16,7 +16,7 @@ from pathlib import Path
 import openai
 import yaml
 
-from merlin.cli.worktree import work_tree
+from merlin.cli.check import work_tree
 from merlin.core.server import free_ports
 from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make_build, write_build
 from merlin.dataset.check import check

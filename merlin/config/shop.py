@@ -230,12 +230,6 @@ class PaymentsConfig(Section):
     yookassa: Opt[YooKassaConfig] = None
 
 
-def shop_faults(shop: YooKassaConfig | None, public_url: str) -> Iterator[str]:
-    """Yield a line for everything without which nobody can pay at YooKassa."""
-    if shop is not None and not public_url:
-        yield "payments.yookassa: needs api.public_url, to which people come back"
-
-
 def plan_faults(plans: Mapping[str, PlanConfig], payments: PaymentsConfig) -> Iterator[str]:
     """Yield a line for everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.cli.worktree import work_tree
+from merlin.cli.check import work_tree
 from merlin.core.messages import Message
 from merlin.dataset import builds
 from merlin.dataset.builds import make_build

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from merlin.cli import check, import_export
-from merlin.cli.worktree import work_tree
+from merlin.cli.check import work_tree
 from merlin.core.errors import ConfigError
 
 pytestmark = pytest.mark.functional
