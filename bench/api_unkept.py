@@ -20,7 +20,7 @@ from merlin.core.connections import Server
 from merlin.core.log import set_up_logging
 from merlin.core.server import listen
 from merlin.db.database import open_database
-from merlin.db.writer import Writer
+from merlin.db.writer import Store
 from merlin.wiring.api import services_of
 
 
@@ -33,7 +33,7 @@ def main(state: Path, port: int) -> None:
     url = f"sqlite://{state}/merlin.db"
     with open_database(url) as database:
         settings = Config(database=url, state_dir=state, api=where)
-        config = server_config(services_of(settings, Writer(database)), where)
+        config = server_config(services_of(settings, Store(database)), where)
         cast("FastAPI", config.app).state.catalogue.kept = ResponseCache(most_bytes=0)
         server = Server(config, lambda: None)
         with listen("bench", *where.address) as listener:

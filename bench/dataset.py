@@ -13,7 +13,7 @@ import jsonschema
 import yaml
 
 from bench.figures import line
-from merlin.cli.worktree import work_tree
+from merlin.cli.check import work_tree
 from merlin.dataset.builds import make_build, write_build
 from merlin.dataset.check import check
 from merlin.dataset.schema import schema

@@ -40,7 +40,7 @@ MOST_LOG_PAGES = 16_000
 class _Task:
     """One piece of work, the loop that waits for it, and what came of it."""
 
-    work: Callable[[Database], Any]
+    work: Callable[[], Any]
     waiting: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     result: Any = None
@@ -51,25 +51,38 @@ class _PieceFailed(Exception):
     """One piece of a group failed; all of it was undone."""
 
 
-class Writer:
-    """Writes and reads for coroutines; `close` before the database is closed."""
+class Store:
+    """Writes to a database and reads for coroutines; `close` before the database is closed.
 
-    def __init__(self, db: Database) -> None:
-        self.db = db
+    A command has no writing thread and calls acts itself: without a database every call raises
+    RuntimeError.
+    """
+
+    def __init__(self, db: Database | None = None) -> None:
+        self._db = db
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
         self._checkpoint: Future[None] | None = None
         self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
-        self._thread.start()
+        if db is not None:
+            self._thread.start()
 
-    async def do(self, work: Callable[[Database], T]) -> T:
-        """Return what `work` returns, once it is stored; an error of it undoes it alone.
+    @property
+    def db(self) -> Database:
+        """Return the database. Raises RuntimeError where there is none."""
+        if self._db is None:
+            raise RuntimeError("this process has no writing thread: call the act itself")
+        return self._db
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, once all it wrote is stored; its error undoes it alone.
 
         `work` runs in the writing thread, may run again when writers of other processes stood
         in the way or another's work failed, and does nothing but work on the database.
         """
+        _ = self.db
         loop = asyncio.get_running_loop()
         piece = _Task(work, loop.create_future(), loop)
         with self._lock:
@@ -79,17 +92,21 @@ class Writer:
         result: T = await piece.waiting
         return result
 
-    async def read(self, work: Callable[[Database], T]) -> T:
+    async def read(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, run in a reading thread; it sees what is stored."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, work, self.db)
+        _ = self.db
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
-    async def glance(self, work: Callable[[Database], T]) -> T:
+    async def glance(self, work: Callable[[], T]) -> T:
         """Return what `work`, a few short reads, returns; on SQLite done here and now.
 
         They take a fraction of a millisecond there, and a reading thread one to be heard.
         """
-        return work(self.db) if self.db.dialect == "sqlite" else await self.read(work)
+        return work() if self.db.dialect == "sqlite" else await self.read(work)
+
+    def apart(self, work: Callable[[], T]) -> T:
+        """Return what `work`, a part of other work, returns; its error undoes it alone."""
+        return self.db.transact(work)
 
     def close(self) -> None:
         """Store what waits, then end the threads."""
@@ -151,7 +168,7 @@ class Writer:
         for piece in pieces:
             self.db.still_begun()
             try:
-                piece.result = piece.work(self.db)
+                piece.result = piece.work()
             except Exception as error:
                 if is_lock_conflict(error):
                     raise
@@ -163,7 +180,7 @@ class Writer:
             piece.result = piece.error = None
             try:
                 with self.db.atomic():
-                    piece.result = piece.work(self.db)
+                    piece.result = piece.work()
             except Exception as error:
                 if is_lock_conflict(error):
                     raise
@@ -185,38 +202,3 @@ def _resolve(pieces: list[_Task]) -> None:
             piece.waiting.set_exception(piece.error)
         else:
             piece.waiting.set_result(piece.result)
-
-
-class Store:
-    """The database of an asyncio process: runs work beside the event loop, by the writer.
-
-    A command has none and calls acts themselves: without a writer every call raises RuntimeError.
-    """
-
-    def __init__(self, writer: Writer | None = None) -> None:
-        self._running = writer
-
-    @property
-    def _writer(self) -> Writer:
-        if self._running is None:
-            raise RuntimeError("this process has no writing thread: call the act itself")
-        return self._running
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, once all it wrote is stored as one transaction."""
-        return await self._writer.do(lambda _db: work())
-
-    async def read(self, work: Callable[[], T]) -> T:
-        """Return what `work`, which only reads, returns."""
-        return await self._writer.read(lambda _db: work())
-
-    async def glance(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, a few short reads that somebody waits for.
-
-        Where a read is quicker than a change of threads it holds the event loop up for so long.
-        """
-        return await self._writer.glance(lambda _db: work())
-
-    def apart(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a part of other work, returns; its error undoes it alone."""
-        return self._writer.db.transact(work)

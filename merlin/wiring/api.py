@@ -14,7 +14,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import key_of
-from merlin.db.writer import Store, Writer
+from merlin.db.writer import Store
 from merlin.providers.openid import Issuer
 from merlin.wiring.context import (
     answerers_of,
@@ -33,17 +33,17 @@ KEEP_S = 60.0
 def run_api(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError for an address that is taken."""
     set_up_logging("api")
-    with opened_whole(config) as database, closing(Writer(database)) as writer:
-        serve(services_of(config, writer), config.api, partial(notify, READY))
+    with opened_whole(config) as database, closing(Store(database)) as store:
+        serve(services_of(config, store), config.api, partial(notify, READY))
         notify(STOPPING)
 
 
-def services_of(config: Config, writer: Writer) -> ApiServices:
+def services_of(config: Config, store: Store) -> ApiServices:
     """Return the api's services over one database.
 
     Raises ConfigError for a credential that is missing or no good.
     """
-    writer.db.cipher = make_cipher(config)
+    store.db.cipher = make_cipher(config)
     said, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
@@ -53,8 +53,8 @@ def services_of(config: Config, writer: Writer) -> ApiServices:
         general=general_models(config, door.answerers),
         assistant=assistant(config),
         vision=config.chat.vision.pair if config.chat.vision else None,
-        store=Store(writer),
-        db=writer.db,
+        store=store,
+        db=store.db,
         webhook_bot=bot_id(token) if token else None,
         telegram_secret=webhook_secret(token) if token else "",
         gateway=gateway,

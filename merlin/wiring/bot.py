@@ -22,7 +22,7 @@ from merlin.core.log import get_logger, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
-from merlin.db.writer import Store, Writer
+from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
@@ -84,8 +84,8 @@ async def services_of(
     async with AsyncExitStack() as stack:
         database = stack.enter_context(opened_whole(config))
         database.cipher = make_cipher(config)
-        writer = Writer(database)
-        stack.callback(writer.close)
+        store = Store(database)
+        stack.callback(store.close)
         answerers = answerers_of(config, in_pieces=chat.streaming != "off")
         transcriber = _transcriber(config)
         for answerer in answerers.values():
@@ -101,7 +101,7 @@ async def services_of(
             bot_id=bot_id(token),
             token=token,
             base_url=_bot_url(telegram.base_url),
-            store=Store(writer),
+            store=store,
             heartbeats=Heartbeats(database),
             lead=leading,
             owner=this_process(),

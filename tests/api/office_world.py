@@ -13,7 +13,7 @@ from merlin.api.app import create_app
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.writer import Writer
+from merlin.db.writer import Store
 from merlin.sandbox.provider.app import ProviderStandIn
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
@@ -53,7 +53,7 @@ def office(folder, **changes):
         )
         with open_database(made.database) as database:
             migrate(database)
-            writer = Writer(database)
+            writer = Store(database)
             try:
                 app = create_app(api_services(made, writer))
                 with serving(app) as address:

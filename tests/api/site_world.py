@@ -27,7 +27,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.writer import Writer
+from merlin.db.writer import Store
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 # On a machine with a crowd of tests.
@@ -164,7 +164,7 @@ def running(folder, database_url="", bounds=USUAL, **settings):
     put_migrated(url)
     with open_database(url) as database:
         migrate(database)
-        writer = Writer(database)
+        writer = Store(database)
         try:
             services = api_services(replace(made, **settings), writer)
             app = create_app(replace(services, bounds=bounds))

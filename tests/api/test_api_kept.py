@@ -28,7 +28,7 @@ from merlin.core.clock import utc_now
 from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE_INDEX
-from merlin.db.writer import Store, Writer
+from merlin.db.writer import Store
 
 pytestmark = pytest.mark.functional
 
@@ -248,11 +248,11 @@ class CountedStore(Store):
 def context_at(url):
     with open_database(url) as database:
         Catalogue(database).index({}, utc_now())
-        writer = Writer(database)
+        store = CountedStore(database)
         try:
-            yield Context(db=database, store=CountedStore(writer))
+            yield Context(db=database, store=store)
         finally:
-            writer.close()
+            store.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests, RequestState
-from merlin.db.writer import Writer
+from merlin.db.writer import Store
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +46,7 @@ def database(settings):
 
 @pytest.fixture
 def writer(database):
-    writer = Writer(database)
+    writer = Store(database)
     yield writer
     writer.close()
 

@@ -30,7 +30,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.writer import Writer
+from merlin.db.writer import Store
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
@@ -151,7 +151,7 @@ def _over(lab, provider, selling, till):
     )
     with open_database(made.database) as database:
         migrate(database)
-        writer = Writer(database)
+        writer = Store(database)
         try:
             app = create_app(api_services(made, writer))
             with serving(app) as address:

@@ -30,7 +30,7 @@ from merlin.db.tables import (
     PROMOTION,
     SERVING,
 )
-from merlin.db.writer import Store, Writer
+from merlin.db.writer import Store
 
 pytestmark = pytest.mark.integration
 
@@ -111,11 +111,11 @@ def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
         first = first_candidate(shelf, wish)
         return [choice async for choice in candidates(shelf, store, wish, first)]
 
-    store = Store(writer := Writer(stock.db))
+    store = Store(stock.db)
     try:
         return asyncio.run(run())
     finally:
-        writer.close()
+        store.close()
 
 
 def shown(found):

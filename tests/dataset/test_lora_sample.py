@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.cli.worktree import work_tree
+from merlin.cli.check import work_tree
 from merlin.dataset.check import check
 
 FOLDER = Path(__file__).parents[2] / "datasets-lora" / "english"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.cli.worktree import folders, work_tree
+from merlin.cli.check import folders, work_tree
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
 

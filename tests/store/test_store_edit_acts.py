@@ -20,7 +20,7 @@ from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, 
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
-from merlin.db.writer import Store, Writer
+from merlin.db.writer import Store
 
 pytestmark = pytest.mark.integration
 
@@ -127,12 +127,12 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
 
     async def twice():
         with open_database(url, cipher=cipher) as other:
-            writers = [Writer(ctx.db), Writer(other)]
+            stores = [Store(ctx.db), Store(other)]
             try:
-                contexts = [replace(ctx, db=each.db, store=Store(each)) for each in writers]
+                contexts = [replace(ctx, db=each.db, store=each) for each in stores]
                 return await asyncio.gather(*map(submit, contexts))
             finally:
-                for each in writers:
+                for each in stores:
                     each.close()
 
     first, second = asyncio.run(twice())

@@ -14,7 +14,7 @@ from merlin.db.database import DatabaseAway, DatabaseBusy, open_database
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.tables import NOTICE
-from merlin.db.writer import GROUPS_A_CHECKPOINT, Writer
+from merlin.db.writer import GROUPS_A_CHECKPOINT, Store
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +29,10 @@ def tell(word):
     return work
 
 
+def do(writer, work):
+    return writer.do(lambda: work(writer.db))
+
+
 def told(database):
     return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
 
@@ -37,7 +41,7 @@ def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(datab
     words = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
 
     async def main(writer):
-        return await asyncio.gather(*(writer.do(tell(w)) for w in words), return_exceptions=True)
+        return await asyncio.gather(*(do(writer, tell(w)) for w in words), return_exceptions=True)
 
     answers = with_writer(database, main)
     good = [word for word in words if word.startswith("good")]
@@ -60,7 +64,7 @@ def test_what_waits_together_is_stored_together(database):
 
 def test_the_answer_comes_after_the_commit(url, database):
     async def main(writer):
-        await writer.do(tell("first"))
+        await do(writer, tell("first"))
         with open_database(url, read_only=True) as other:
             return told(other)
 
@@ -69,15 +73,15 @@ def test_the_answer_comes_after_the_commit(url, database):
 
 def test_reading_sees_what_was_written(database):
     async def main(writer):
-        await writer.do(tell("first"))
-        return await writer.read(told)
+        await do(writer, tell("first"))
+        return await writer.read(lambda: told(database))
 
     assert with_writer(database, main) == ["first"]
 
 
 def test_a_cancelled_caller_does_not_disturb_the_others(database):
     async def main(writer):
-        tasks = [asyncio.ensure_future(writer.do(tell(f"{n}"))) for n in range(10)]
+        tasks = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(10)]
         await asyncio.sleep(0)
         tasks[3].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -89,11 +93,11 @@ def test_a_cancelled_caller_does_not_disturb_the_others(database):
 
 def test_closing_stores_what_waits_and_takes_no_more(database):
     async def main(writer):
-        waiting = [asyncio.ensure_future(writer.do(tell(f"{n}"))) for n in range(50)]
+        waiting = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(50)]
         await asyncio.sleep(0)
         writer.close()
         with pytest.raises(RuntimeError):
-            await writer.do(tell("late"))
+            await do(writer, tell("late"))
         return await asyncio.gather(*waiting)
 
     assert len(with_writer(database, main)) == 50
@@ -108,10 +112,10 @@ def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
         other.execute("BEGIN IMMEDIATE")
 
         async def main(writer):
-            some = [writer.do(tell(f"{n}")) for n in range(3)]
+            some = [do(writer, tell(f"{n}")) for n in range(3)]
             refused = await asyncio.gather(*some, return_exceptions=True)
             other.execute("ROLLBACK")
-            return refused, await writer.do(tell("after"))
+            return refused, await do(writer, tell("after"))
 
         refused, after = with_writer(database, main)
         other.close()
@@ -130,7 +134,7 @@ def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(
         answers = with_writer(database, lambda writer: together(writer, works))
         assert [type(each) for each in answers] == [DatabaseAway] * 3
         assert told(database) == []
-        assert with_writer(database, lambda writer: writer.do(tell("again"))) == "again"
+        assert with_writer(database, lambda writer: do(writer, tell("again"))) == "again"
         assert told(database) == ["again"]
 
 
@@ -151,10 +155,10 @@ def test_writers_that_met_are_done_again_as_a_group(postgresql):
     with open_database(postgresql.emptied()) as database:
         for word in ("one", "two"):
             Notices(database).tell("admins", word, {})
-        other = Writer(database)
+        other = Store(database)
 
         async def main(writer):
-            return await asyncio.gather(writer.do(cross(1, 2)), other.do(cross(2, 1)))
+            return await asyncio.gather(do(writer, cross(1, 2)), do(other, cross(2, 1)))
 
         assert sorted(with_writer(database, main)) == [False, True]
         other.close()
@@ -175,9 +179,9 @@ async def together(writer, works):
         started.set()
         go.wait(longest())
 
-    first = asyncio.ensure_future(writer.do(hold))
+    first = asyncio.ensure_future(do(writer, hold))
     await asyncio.to_thread(started.wait, 60)
-    waiting = [asyncio.ensure_future(writer.do(work)) for work in works]
+    waiting = [asyncio.ensure_future(do(writer, work)) for work in works]
     await asyncio.sleep(0)
     go.set()
     await first
@@ -185,7 +189,7 @@ async def together(writer, works):
 
 
 def with_writer(database, main):
-    writer = Writer(database)
+    writer = Store(database)
     try:
         return asyncio.run(main(writer))
     finally:
@@ -201,7 +205,7 @@ def test_the_log_of_sqlite_is_written_back_beside_the_writing(tmp_path):
 
         async def main(writer):
             for number in range(GROUPS_A_CHECKPOINT):
-                await writer.do(tell(f"good {number}"))
+                await do(writer, tell(f"good {number}"))
 
         with_writer(database, main)
         assert b"good 7" not in before
