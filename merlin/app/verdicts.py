@@ -19,7 +19,7 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
-from merlin.dataset.verdicts import VerdictStatus, finding_from_row, select_verdicts
+from merlin.dataset.verdicts import FINDINGS, VerdictStatus, select_verdicts
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import read_row
@@ -143,7 +143,7 @@ def _first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
     found: dict[int, list[Finding]] = {}
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
-        found.setdefault(row["verdict_id"], []).append(finding_from_row(row))
+        found.setdefault(row["verdict_id"], []).append(FINDINGS.read(row))
     return found
 
 

@@ -28,7 +28,7 @@ from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS, Limits
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import CHANGE
-from merlin.db.values import decrypt, dump_json, read_row, storable_text
+from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
 MOST_AT_ONCE = 10_000
@@ -227,6 +227,19 @@ _GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 
 
+_CHANGES = RowMap(
+    Change,
+    columns={
+        "before": "before_blob",
+        "by": "by_whom",
+        "commit": "commit_sha",
+        "left": "left_blob",
+        "name": "editor_name",
+        "email": "editor_email",
+    },
+)
+
+
 class Changes:
     """Edits from the moment they are wanted to the commit that holds them."""
 
@@ -241,30 +254,14 @@ class Changes:
         self.db.bump()
 
     def _row(self, change: Change) -> Row:
-        return {
-            "change_id": change.change_id,
-            "batch": change.batch,
-            "dataset": change.dataset,
-            "kind": change.kind.value,
-            "path": change.path,
-            "before_blob": change.before,
+        return _CHANGES.write(change, but=("text", "theirs")) | {
             "text": self._encrypt(change.text),
-            "editor_name": change.editor.name,
-            "editor_email": change.editor.email,
-            "subject": storable_text(change.subject),
-            "by_whom": change.by,
-            "state": ChangeState.WAITING.value,
-            "reason": "",
-            "arguments": dump_json({}),
-            "commit_sha": None,
             "theirs": None,
             "theirs_blob": None,
             "told_word": "",
             # Of a batch one row is told of, and only where somebody can be told.
             "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
-            "left_blob": None,
             "refusals": 0,
-            "created_at": iso(change.created_at),
             "updated_at": iso(change.created_at),
         }
 
@@ -459,17 +456,7 @@ class Changes:
 
     def _change(self, row: Row) -> Change:
         text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
-        change = read_row(
-            Change,
-            row,
-            before=row["before_blob"],
-            text=text,
-            editor=Editor(row["editor_name"], row["editor_email"]),
-            by=row["by_whom"],
-            commit=row["commit_sha"],
-            theirs=self._theirs(row),
-            left=row["left_blob"],
-        )
+        change = _CHANGES.read(row, text=text, theirs=self._theirs(row))
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change
 

@@ -20,11 +20,11 @@ from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.example import Example
-from merlin.dataset.finding import Finding
 from merlin.dataset.gather import Mainline, NewBuild, Outcome
 from merlin.dataset.lint import normalise
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
+    FINDINGS,
     WAITING,
     Verdict,
     VerdictStatus,
@@ -43,13 +43,16 @@ from merlin.db.tables import (
     SERVING,
     VERDICT,
 )
-from merlin.db.values import dump_json, storable_text
+from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
 
 # The position of what serves after its commit left the line.
 RESET_POSITION = 0
 # Failed stays as it is: what it says is as true off the line as on it.
 _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
+
+
+_COMMITS = RowMap(Commit)
 
 
 class CommitHistory:
@@ -151,8 +154,9 @@ class CommitHistory:
             follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = self._show(outcome)
             verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
+            this = {"verdict_id": verdict_id}
             findings = outcome.checked.findings if outcome.checked else ()
-            self.db.add_many(FINDING, (_finding_row(verdict_id, each) for each in findings))
+            self.db.add_many(FINDING, (FINDINGS.write(each) | this for each in findings))
 
     def _give_up(self, dataset: str, at: datetime) -> None:
         """Let what waits of a removed dataset wait no longer."""
@@ -200,17 +204,7 @@ class CommitHistory:
 
 
 def _commit_row(commit: Commit, at: datetime) -> Row:
-    return {
-        "sha": commit.sha,
-        "parent": commit.parent,
-        "position": commit.position,
-        "author_name": storable_text(commit.author_name),
-        "author_email": storable_text(commit.author_email),
-        "committed_at": iso(commit.committed_at),
-        "subject": storable_text(commit.subject),
-        "message": storable_text(commit.message),
-        "seen_at": iso(at),
-    }
+    return _COMMITS.write(commit, but=("is_readable",)) | {"seen_at": iso(at)}
 
 
 def _verdict_row(commit: Commit, outcome: Outcome, build_id: int | None, at: datetime) -> Row:
@@ -246,18 +240,6 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
         "test_tokens": tokens["test"],
         "manifest": dump_json(manifest),
         "created_at": iso(at),
-    }
-
-
-def _finding_row(verdict_id: int, finding: Finding) -> Row:
-    return {
-        "verdict_id": verdict_id,
-        "path": storable_text(finding.path),
-        "line": finding.line,
-        "col": finding.column,
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "arguments": dump_json(dict(finding.arguments)),
     }
 
 

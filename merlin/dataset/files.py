@@ -26,7 +26,7 @@ from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
 from merlin.dataset.lint import normalise
 from merlin.dataset.spec import Localised, load_spec
-from merlin.dataset.verdicts import finding_from_row
+from merlin.dataset.verdicts import FINDINGS
 from merlin.db.database import CHUNK, Database, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
@@ -255,7 +255,7 @@ class FileIndex:
         if verdict is None:
             return []
         found = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
-        return [finding_from_row(row) for row in self.db.rows(found)]
+        return FINDINGS.read_all(self.db.rows(found))
 
     def example_ids(self, dataset: str) -> list[str]:
         """Return the ids of a dataset's examples, in order."""

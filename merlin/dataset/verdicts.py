@@ -26,7 +26,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, JOB, NOTED, VERDICT
-from merlin.db.values import dump_json, read_row
+from merlin.db.values import RowMap, dump_json, read_row
 
 
 class VerdictStatus(StrEnum):
@@ -98,9 +98,7 @@ def verdict_from_row(row: Row) -> Verdict:
     return read_row(Verdict, row, commit=row["commit_sha"], spec=load_spec(row["spec"]))
 
 
-def finding_from_row(row: Row) -> Finding:
-    """Return the finding of a row of the table finding."""
-    return read_row(Finding, row, column=row["col"])
+FINDINGS = RowMap(Finding, columns={"column": "col"})
 
 
 class IllegalTransition(Exception):

@@ -29,7 +29,7 @@ from merlin.db.tables import (
     MODEL,
     VERDICT,
 )
-from merlin.db.values import dump_json, dump_time, load_json, read_row, storable_text
+from merlin.db.values import RowMap, dump_json, dump_time, load_json, read_row, storable_text
 from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
 from merlin.training.models import ModelState
 
@@ -173,6 +173,9 @@ def job_of(row: Row) -> Job:
     return read_row(Job, row, job_id=row["id"], recipe=Recipe(**load_json(row["recipe"])))
 
 
+_EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
+
+
 class IllegalStep(Exception):
     """A job was to go on after its end, or to succeed without a model."""
 
@@ -244,8 +247,9 @@ class Jobs:
         self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
     ) -> None:
         """Store new events and checkpoints; one seen before is left as it is."""
-        self.db.add_missing(JOB_EVENT, (_event_row(job_id, each) for each in events))
-        self.db.add_missing(CHECKPOINT, (_checkpoint_row(job_id, each) for each in checkpoints))
+        this = {"job_id": job_id}
+        self.db.add_missing(JOB_EVENT, (_EVENTS.write(each) | this for each in events))
+        self.db.add_missing(CHECKPOINT, (_CHECKPOINTS.write(each) | this for each in checkpoints))
 
 
 def insert_job(db: Database, job: NewJob, wish: str) -> None:
@@ -309,27 +313,6 @@ def _new_model(job: Job) -> Row:
         "not_before": None,
         "note": "",
         "created_at": iso(job.updated_at),
-    }
-
-
-def _event_row(job_id: int, event: JobEvent) -> Row:
-    return {
-        "job_id": job_id,
-        "event_id": event.event_id,
-        "at": iso(event.at),
-        "level": event.level,
-        "message": storable_text(event.message),
-        "kind": event.kind,
-        "data": dump_json(dict(event.data)),
-    }
-
-
-def _checkpoint_row(job_id: int, checkpoint: Checkpoint) -> Row:
-    return {
-        "job_id": job_id,
-        "model_id": checkpoint.model_id,
-        "step": checkpoint.step,
-        "metrics": dump_json(dict(checkpoint.metrics)),
     }
 
 

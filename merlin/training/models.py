@@ -38,7 +38,7 @@ from merlin.db.tables import (
     SERVING,
     VERDICT,
 )
-from merlin.db.values import dump_json, messages_of, read_row, storable_text
+from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_text
 from merlin.providers.base import Answer
 
 
@@ -216,6 +216,9 @@ NEXT = {
 }
 
 
+_EVALUATIONS = RowMap(Evaluation)
+
+
 class Models:
     """Models, from the success of their jobs to their proof."""
 
@@ -286,14 +289,7 @@ class Models:
         self.db.bump()
 
     def _keep(self, proof: Evaluation) -> None:
-        scores = {
-            "model_row": proof.model_row,
-            "questions": proof.questions,
-            "chrf": proof.chrf,
-            "equal_share": proof.equal_share,
-            "unknown_share": proof.unknown_share,
-            "at": iso(proof.at),
-        }
+        scores = _EVALUATIONS.write(proof)
         new = [name for name in scores if name != "model_row"]
         asked = EVALUATION.insert(scores)
         self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
@@ -325,7 +321,7 @@ def why_lost(model_id: str, state: str, note: str) -> Row:
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None where it has none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
-    return None if row is None else read_row(Evaluation, row)
+    return None if row is None else _EVALUATIONS.read(row)
 
 
 def revoked_builds() -> Select:
