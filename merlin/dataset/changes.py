@@ -121,12 +121,12 @@ class Batch:
 class BatchResult:
     """What became of a batch: its commit, or what stands in the way by change id.
 
-    `is_there`: the commit stood on the branch already.
+    `is_there`: the commit stood on the branch already, which is no other outcome.
     """
 
     commit: str | None = None
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
-    is_there: bool = False
+    is_there: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
