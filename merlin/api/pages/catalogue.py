@@ -145,7 +145,7 @@ async def listing(visit: PageRequest, query: str) -> ListView:
     """Return all courses by semester, or those that `query` finds, the best of each first."""
     every, here, found = visit.courses.courses, visit.courses.courses, Found()
     if query:
-        told = await visit.context.read(courses.search, query, max(len(every), 1))
+        told = await visit.services.read(courses.search, query, max(len(every), 1))
         here = [each for each in told.courses if each.course_id in visit.courses.by_id]
         found = told.found
     total, meant = len(here), found.suggestion

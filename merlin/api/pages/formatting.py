@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from merlin.api.rest.views import said
 from merlin.app.models import Scores
-from merlin.billing.plan import Format
+from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import Promise, Purchase, PurchaseState
 from merlin.core import i18n
 from merlin.core.clock import in_zone
@@ -161,6 +161,12 @@ def goods(visit: PageRequest, promise: Promise) -> str:
     return visit.say("goods-for", title=title, days=visit.say("days", count=promise.days))
 
 
+def plan_title(visit: PageRequest, name: str, otherwise: str = "") -> str:
+    """Return what a plan is called; one that is not there any more, otherwise."""
+    plan = plan_named(visit.services.plans, name)
+    return plan.titled(visit.language) if plan else otherwise
+
+
 def amount_of(visit: PageRequest, kind: Format, amount: int) -> str:
     """Return so many questions of a format: "20 голосовых"."""
     return visit.say(f"brings-{kind.value}", count=amount, said=number(visit, amount))
@@ -189,7 +195,7 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, money, minor, sum_of),
-    *(badge, order_badge, state_text, stored_text, score, goods, may),
+    *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may),
 )
 
 

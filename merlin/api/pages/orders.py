@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -23,7 +22,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.checkout import led_to_pay
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import WAITS, amount_of, order_state, until, when
+from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
     FROM_HERE,
     PLANS,
@@ -37,7 +36,7 @@ from merlin.api.pages.plans import may_be_led_to, may_be_paid_here
 from merlin.app import orders
 from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.billing.payments import reason_key
-from merlin.billing.plan import plan_named
+from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState
 from merlin.billing.quota import Given, Quotas
 from merlin.core.errors import NotFound
@@ -49,55 +48,31 @@ from merlin.providers.payments import Gateway
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRecords:
-    """What is read of rows about one order."""
-
-    details: OrderDetails
-    gifts: Sequence[Given]
-    bot_href: str
-
-    @property
-    def purchase(self) -> Purchase:
-        """Return the order."""
-        return self.details.purchase
-
-
-def read_order(visit: PageRequest, purchase: Purchase) -> OrderRecords:
-    """Return what there is about an order; reads rows."""
-    actor = visit.caller.actor
-    return OrderRecords(
-        details=orders.show_order_details(visit.services.billing, actor, purchase.purchase_id),
-        gifts=Quotas(visit.services.db, visit.services.bot_id).gifts(purchase.user_id),
-        bot_href=bot_opened(visit.services, PLANS),
-    )
-
-
 def order_view(
-    visit: PageRequest, told: OrderRecords, *, is_silent: bool = False
+    visit: PageRequest, details: OrderDetails, *, is_silent: bool = False
 ) -> dict[str, object]:
     """Return what an order's page shows; `is_silent`: the gateway did not answer just now.
 
-    `lead` says what is so, `granted` what it brought, a line each. `has_page`: there is a page of
-    payment to go to; `may_ask`: the gateway is asked for that page first. `again_href` buys the
-    same anew. `now` is what the page shows, to be compared with what there is later.
+    `lead` says what is so. `has_page`: there is a page of payment to go to; `may_ask`: the gateway
+    is asked for that page first. `again_href` buys the same anew. `now` is what the page shows, to
+    be compared with what there is later.
     """
-    purchase = told.purchase
+    purchase = details.purchase
     state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
     waits = state in WAITS
     has_page = waits and may_be_led_to(visit, purchase)
     return {
-        "details": told.details,
+        "details": details,
         "purchase": purchase,
-        "lead": _lead(visit, told, state, is_silent=is_silent),
-        "granted": _granted(visit, told) if state.is_paid else [],
+        "moment": visit.services.clock(),
+        "lead": _lead(visit, details, state, is_silent=is_silent),
+        "is_paid": state.is_paid,
         "has_page": has_page,
         "may_ask": waits and _may_ask(visit, purchase) and not has_page,
         "may_check": by_card and (waits or state is PurchaseState.HELD),
         "may_cancel": waits and purchase.order.renewal_id is None,
         "again_href": _again(visit, purchase, state),
-        "bot_href": told.bot_href,
-        "is_good": state is PurchaseState.PAID and not told.details.is_empty,
+        "is_good": state is PurchaseState.PAID and not details.is_empty,
         "now": f"{state.value}.{'page' if has_page else 'none'}",
         "live_href": "",
         "live_s": 0,
@@ -109,11 +84,13 @@ def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
     return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
 
 
-def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_silent: bool) -> str:
+def _lead(
+    visit: PageRequest, details: OrderDetails, state: PurchaseState, *, is_silent: bool
+) -> str:
     """Return what is so, in a sentence or two."""
-    purchase = told.purchase
+    purchase = details.purchase
     name, order = state.value, purchase.order
-    if told.details.is_empty:
+    if details.is_empty:
         name = "code-taken"
     elif state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
         name = "given-up"
@@ -131,47 +108,11 @@ def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_si
     return visit.say(f"order-lead-{name}", **said)
 
 
-def _granted(visit: PageRequest, told: OrderRecords) -> list[str]:
-    """Return what the payment brought, as it stands now."""
-    grants = {each.entry_id for each in told.details.grants}
-    now = visit.services.clock()
-    lines = [
-        visit.say(
-            "granted-term",
-            title=_title(visit, term.plan, told.purchase),
-            since=until(visit, term.starts_at) if term.starts_at > now else "",
-            until=until(visit, term.ends_at),
-            state="over" if term.ends_at <= now else "later" if term.starts_at > now else "now",
-        )
-        for term in told.details.terms
-        if term.grant_id in grants
-    ]
-    return [*lines, *_packed(visit, told, grants)]
-
-
-def _packed(visit: PageRequest, told: OrderRecords, grants: set[int]) -> list[str]:
-    keys = {
-        f"grant:{grant}:{kind.value}": kind
-        for grant in grants
-        for kind in told.purchase.order.promise.pack
-    }
-    now, lines = visit.services.clock(), []
-    for given in told.gifts:
-        gift, kind = given.gift, keys.get(given.gift.key or "")
-        if kind is None:
-            continue
-        what = amount_of(visit, kind, gift.amount)
-        is_over = gift.expires_at is not None and gift.expires_at <= now
-        day = until(visit, gift.expires_at) if gift.expires_at else ""
-        state = "over" if is_over else "until" if day else "kept"
-        left = max(gift.amount - given.used, 0)
-        lines.append(visit.say("granted-pack", what=what, left=left, until=day, state=state))
-    return lines
-
-
-def _title(visit: PageRequest, name: str, purchase: Purchase) -> str:
-    plan = plan_named(visit.services.plans, name)
-    return (plan or purchase.order.promise).titled(visit.language)
+def _packs(details: OrderDetails, gifts: Sequence[Given]) -> list[tuple[Format, Given]]:
+    """Return what an order's packs gave, a format each, with what is used of it."""
+    pack = details.purchase.order.promise.pack
+    keys = {f"grant:{each.entry_id}:{kind.value}": kind for each in details.grants for kind in pack}
+    return [(keys[key], each) for each in gifts if (key := each.gift.key or "") in keys]
 
 
 def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
@@ -319,13 +260,21 @@ async def _view(
     It is asked every `live_s` seconds whether this is still so; `live_href` "": nothing changes by
     itself any more.
     """
-    told = await visit.services.store.read(lambda: read_order(visit, purchase))
-    view = order_view(visit, told, is_silent=is_silent)
+    services, actor = visit.services, visit.caller.actor
+
+    def read() -> tuple[OrderDetails, Sequence[Given], str]:
+        details = orders.show_order_details(services.billing, actor, purchase.purchase_id)
+        gifts = Quotas(services.db, services.bot_id).gifts(purchase.user_id)
+        return details, gifts, bot_opened(services, PLANS)
+
+    details, gifts, bot_href = await services.store.read(read)
+    view = order_view(visit, details, is_silent=is_silent)
+    view |= {"packs": _packs(details, gifts), "bot_href": bot_href}
     if not view["may_check"] or age > _OVER_AFTER_S:
         return view
     wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
     now = f"{view['now']}.{wait}{SILENT if is_silent else ''}"
-    since = int(visit.services.clock().timestamp()) - age
+    since = int(services.clock().timestamp()) - age
     asked = urlencode({"since": since, "was": now})
     href = f"/orders/{purchase.purchase_id}/live?{asked}"
     return {**view, "now": now, "live_href": href, "live_s": wait}

@@ -174,11 +174,6 @@ class PageRequest:
         return services
 
     @property
-    def context(self) -> Context:
-        """Return what acts work with."""
-        return self.services
-
-    @property
     def zone(self) -> tzinfo:
         """Return the zone in which the person's day turns."""
         return (self.caller.user or User(0)).time_zone(self.services.timezone)
@@ -199,13 +194,13 @@ class PageRequest:
         self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
         """Return what an act that only reads tells the person."""
-        return await self.context.read(act, self.caller.actor, *args, **named)
+        return await self.services.read(act, self.caller.actor, *args, **named)
 
     async def write(
         self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
         """Return what an act of the person returns, once all it wrote is stored."""
-        return await self.context.write(act, self.caller.actor, *args, **named)
+        return await self.services.write(act, self.caller.actor, *args, **named)
 
     async def read_billing(
         self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs

@@ -43,7 +43,7 @@ async def show_models(
         "models": found,
         "next_href": following,
         "moves": await visit.read(models.history, dataset, _HISTORY),
-        "sunsets": visit.context.sunsets,
+        "sunsets": visit.services.sunsets,
     }
     return render_page(visit, "admin_models.html", view)
 
@@ -53,7 +53,7 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     """Return two models side by side; the two newest ones where nobody chose."""
     chosen = list(dict.fromkeys(model or ()))
     found = [await visit.read(models.get, each) for each in chosen]
-    shared = await visit.context.read(models.compare, *found) if len(found) == _TWO else None
+    shared = await visit.services.read(models.compare, *found) if len(found) == _TWO else None
     return render_page(visit, "admin_compare.html", {"models": found, "shared": shared})
 
 

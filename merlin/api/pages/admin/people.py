@@ -24,7 +24,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.idempotency import perform_once
 from merlin.app.users import UserDetails
-from merlin.billing.plan import Format, plan_named
+from merlin.billing.plan import Format
 from merlin.billing.quota import MOST
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Role
@@ -47,7 +47,7 @@ async def show_deeds(
     whose = by or target
     act = partial(users.audit_log, by=by)
     found, following = await read_part(visit, page, target, act)
-    names = await visit.context.read(users.display_names, [whose]) if whose else {}
+    names = await visit.services.read(users.display_names, [whose]) if whose else {}
     view = {
         "whose": whose,
         "name": names.get(whose),
@@ -66,7 +66,7 @@ async def show_people(
     visit: Keeping, page: Annotated[Page, Depends(page_of)], query: Sought = ""
 ) -> Response:
     """Return one part of the people, or those whom some words name."""
-    found, cursor = await users_part(visit.context, visit.caller.actor, page, query)
+    found, cursor = await users_part(visit.services, visit.caller.actor, page, query)
     view = {"query": query, "found": found, "next_href": next_href(visit, cursor)}
     return render_page(visit, "admin_users.html", view, keep=NEVER_KEPT)
 
@@ -145,10 +145,8 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
     caller = visit.caller
     person, datasets = await visit.read(read)
     is_self = user_id == caller.user_id
-    plan = plan_named(visit.services.plans, person.current_plan)
     view = {
         "person": person,
-        "plan": plan.titled(visit.language) if plan else "",
         "roles": list(Role),
         "datasets": datasets,
         "formats": list(Format),

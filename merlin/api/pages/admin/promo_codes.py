@@ -104,7 +104,6 @@ async def _page(
     now = visit.services.clock()
     view = {
         "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
-        "titles": {each.name: each.titled(visit.language) for each in visit.services.plans},
         "plans": payments.plans_for_codes(visit.services.billing),
         "wrong_words": wrong,
         "typed": typed or {},

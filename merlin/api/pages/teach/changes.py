@@ -105,7 +105,7 @@ async def edit(
 
     Raises StaleEdit where another edited the same meanwhile, NotFound where it is gone.
     """
-    ctx, actor = visit.context, visit.caller.actor
+    ctx, actor = visit.services, visit.caller.actor
     try:
         if is_check:
             return Outcome(proof=await changes.preview(ctx, actor, dataset, make_of()))
@@ -173,7 +173,7 @@ async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Ask for a commit that takes this one back, and lead to its page."""
     try:
-        done = await changes.undo(visit.context, visit.caller.actor, change_id, once)
+        done = await changes.undo(visit.services, visit.caller.actor, change_id, once)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{done.id}")
@@ -221,6 +221,6 @@ async def _course(visit: PageRequest, dataset: str) -> Course | None:
         return Catalogue(ctx.db).course(dataset)
 
     try:
-        return await visit.context.read(find)
+        return await visit.services.read(find)
     except NotFound:
         return None
