@@ -28,8 +28,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, transaction
 from merlin.db.tables import ACCOUNT, USER
 from merlin.db.values import read_row
@@ -226,7 +225,7 @@ class Accounts:
         if owner is not None or not self._write(user_id, given):
             raise Refused(f"the name {given} is taken", "account-name-taken", name=given)
         told = {"name": given, "before": before.name if before else ""}
-        self._audit.note(by, "account.name", told_user(user_id), told)
+        self._audit.note(by, "account.name", person_reference(user_id), told)
 
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; False where somebody took it at the same moment."""
@@ -245,7 +244,7 @@ class Accounts:
         newest = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
         if not self.db.change(ACCOUNT.update(newest).where(ACCOUNT.user_id == user_id)):
             raise Refused("no user name", "account-no-name")
-        self._audit.note(by, "account.password", told_user(user_id))
+        self._audit.note(by, "account.password", person_reference(user_id))
 
     def knows(self, user_id: int, browser: str) -> bool:
         """Return whether the owner has signed in by the password in this browser before."""

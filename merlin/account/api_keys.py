@@ -23,8 +23,7 @@ from peewee import fn
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Permission
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, transaction
 from merlin.db.tables import API_KEY
 from merlin.db.values import RowMap
@@ -115,7 +114,7 @@ def _checksum(random: str) -> str:
 
 
 MOST_KEYS, MOST_LABEL = 50, 80
-_KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed={"label"})
+_KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed=API_KEY.sealed)
 _HINT = len(PREFIX) + 4
 
 
@@ -155,7 +154,7 @@ class ApiKeys:
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
         told = {"key": key.key_id, "scopes": row["scopes"]}
-        self._audit.note(told_user(user_id), "key.make", told_user(user_id), told)
+        self._audit.note(person_reference(user_id), "key.make", person_reference(user_id), told)
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
@@ -181,7 +180,7 @@ class ApiKeys:
         this = self._mine(user_id) & (API_KEY.id == key_id)
         is_ended = self.db.change(API_KEY.update(now).where(this)) > 0
         if is_ended:
-            who = told_user(user_id)
+            who = person_reference(user_id)
             self._audit.note(who, "key.revoke", who, {"key": key_id})
         return is_ended
 

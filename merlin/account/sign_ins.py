@@ -288,7 +288,7 @@ def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
     )
 
 
-_LOGINS = RowMap(Login, columns={"login_id": "id"}, sealed={"agent", "place"})
+_LOGINS = RowMap(Login, columns={"login_id": "id"}, sealed=LOGIN_CODE.sealed)
 _KEY_BYTES, _BROWSER_BYTES = 16, 32
 _FIRST_NUMBER, _NUMBERS = 10, 90
 
@@ -363,7 +363,7 @@ class Logins:
         return LOGIN_CODE.expires_at > iso(self._clock())
 
 
-_SIGN_INS = RowMap(SignIn, columns={"sign_in_id": "id"}, sealed={"agent"})
+_SIGN_INS = RowMap(SignIn, columns={"sign_in_id": "id"}, sealed=SIGN_IN.sealed)
 _TOKEN_BYTES = 32
 
 

@@ -18,8 +18,7 @@ from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.permissions import Authority, Grant, Role
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, read_row, storable_text
@@ -71,7 +70,7 @@ class Roles:
             is_changed |= self._begin(user_id, role, by, scope or "")
         if is_changed:
             told = {"role": role.value, "scope": scope}
-            self._audit.note(by, "role.grant", told_user(user_id), told)
+            self._audit.note(by, "role.grant", person_reference(user_id), told)
         return is_changed
 
     @transaction
@@ -86,7 +85,7 @@ class Roles:
         is_changed = self._end(counting if scope is None else counting & _of_scope(scope))
         if is_changed:
             told = {"role": was.value, "scope": scope}
-            self._audit.note(by, "role.revoke", told_user(user_id), told)
+            self._audit.note(by, "role.revoke", person_reference(user_id), told)
         return is_changed
 
     def admins(self) -> list[int]:
@@ -394,7 +393,8 @@ class Users:
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
             self._leaving.unblock(user_id)
-        self._audit.note(by, "user.block" if is_blocked else "user.unblock", told_user(user_id))
+        whose = person_reference(user_id)
+        self._audit.note(by, "user.block" if is_blocked else "user.unblock", whose)
         return True
 
     @transaction
@@ -402,7 +402,7 @@ class Users:
         """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
         before = self._existing(user_id).plan
         self._change(user_id, plan=plan)
-        self._audit.note(by, "user.plan", told_user(user_id), {"from": before, "to": plan})
+        self._audit.note(by, "user.plan", person_reference(user_id), {"from": before, "to": plan})
 
     def _existing(self, user_id: int) -> User:
         row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))

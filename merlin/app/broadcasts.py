@@ -75,7 +75,9 @@ class Delivered:
         return self.sent + self.blocked + self.failed + self.waiting
 
 
-_BROADCASTS = RowMap(Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed={"text"})
+_BROADCASTS = RowMap(
+    Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed=BROADCAST.sealed
+)
 EVERY = timedelta(seconds=1)
 _CHUNK = 200
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)

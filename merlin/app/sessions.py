@@ -71,8 +71,8 @@ class Spending:
     costs: tuple[Cost, ...] = ()
 
 
-_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed={"title"})
-_TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed={"question", "answer"})
+_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
+_TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
 # A turn that was asked anew, or holds no words but what summing up has cost, is not shown.
 _SHOWN = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
 _SUMS = (

@@ -180,7 +180,7 @@ def next_poll_delay(looks: int) -> timedelta:
 _PURCHASES = RowMap(
     Purchase,
     columns={"purchase_id": "id", "gateway": "till"},
-    sealed={"contact"},
+    sealed=PURCHASE.sealed,
     json={"promise": read_promise},
 )
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)

@@ -21,8 +21,7 @@ from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan, UseState
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
 from merlin.db.values import RowMap
@@ -188,10 +187,10 @@ class Gifts:
         told = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
         row = {**_GIFTS.write(gift), "key": gift.key or None, "at": iso(self._clock())}
         if not row["key"]:
-            self._audit.note(gift.by, "quota.gift", told_user(gift.user_id), told)
+            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
             return self.db.add(QUOTA_GIFT, row)
         if self.db.put(QUOTA_GIFT.insert(row).on_conflict_ignore()):
-            self._audit.note(gift.by, "quota.gift", told_user(gift.user_id), told)
+            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
         same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
         return int(self.db.value(same))
 

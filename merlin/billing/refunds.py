@@ -21,8 +21,7 @@ from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
 from merlin.db.values import RowMap, storable_text
@@ -119,7 +118,7 @@ class Refunds:
         told = {"purchase": row["purchase_id"], "amount": wanted.decimal, "reason": new["reason"]}
         told["currency"] = wanted.currency.value
         refund = self._refund(new)
-        self._audit.note(by, "payment.refund", told_user(refund.user_id), told)
+        self._audit.note(by, "payment.refund", person_reference(refund.user_id), told)
         return refund
 
     def _grant(self, grant_id: int) -> Row:

@@ -21,8 +21,7 @@ from merlin.billing.plan import Source
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
-from merlin.db.audit import Audit
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.tables import RENEWAL, TERM
 from merlin.db.values import RowMap
@@ -121,9 +120,7 @@ def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term
     ]
 
 
-_RENEWALS = RowMap(
-    Renewal, columns={"renewal_id": "id", "gateway": "till"}, sealed={"method", "contact"}
-)
+_RENEWALS = RowMap(Renewal, columns={"renewal_id": "id", "gateway": "till"}, sealed=RENEWAL.sealed)
 _TERMS = RowMap(Term, columns={"term_id": "id", "by": "by_whom"})
 _IS_ON = RENEWAL.state == RenewalState.ON.value
 
@@ -244,7 +241,7 @@ class Terms:
         is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
         if is_new:
             told = {"plan": plan, "days": days, "source": source.value}
-            self._audit.note(by, "plan.give", told_user(user_id), told)
+            self._audit.note(by, "plan.give", person_reference(user_id), told)
         return is_new
 
     def of(self, user_id: int) -> list[Term]:

@@ -21,11 +21,11 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.messages import Message
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import RATING, SESSION, TURN
-from merlin.db.values import decrypt
+from merlin.db.values import RowMap, decrypt, load_time
 
 TITLE_LENGTH = 48
 
@@ -156,7 +156,9 @@ _USED = Prepared(
 )
 
 
-_SEALED = frozenset({"title", "system", "summary"})
+# What stays of a session as long as it is there, and what is stored by itself.
+_KEPT = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at")
+_SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
 def delete_session(db: Database, session_id: int) -> None:
@@ -200,9 +202,9 @@ class Sessions:
     def change(self, session: Session) -> None:
         """Store everything of a session that may change; what no key here opens stays as it is."""
         these = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
-        choices = self._choices(session)
+        choices = _SESSIONS.write(session, self.db, but=_KEPT)
         row = self.db.row(SESSION.select().where(these)) or {}
-        for name in _SEALED & row.keys():
+        for name in row.keys() & SESSION.sealed:
             if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
                 choices[name] = row[name]
         self.db.change(SESSION.update(choices).where(these))
@@ -265,31 +267,10 @@ class Sessions:
         return True
 
     def _add(self, session: Session) -> Session:
-        new = {
-            "bot_id": self._bot_id,
-            "chat_id": session.chat_id,
-            "user_id": session.user_id,
-            "thread_id": session.thread_id,
-            "is_open": 1,
-            "created_at": iso(self._clock()),
-            "touched_at": "",
-            **self._choices(session),
-        }
+        new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "touched_at"))
+        new |= {"bot_id": self._bot_id, "is_open": 1, "touched_at": ""}
+        new["created_at"] = iso(self._clock())
         return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
-
-    def _choices(self, session: Session) -> Row:
-        return {
-            "dataset": session.dataset,
-            "provider": session.provider,
-            "model_id": session.model_id,
-            "title": self._encrypt(session.title),
-            "preset": session.preset,
-            "system": self._encrypt(session.system),
-            "summary": self._encrypt(session.summary),
-            "used_tokens": session.used_tokens,
-            "is_warned": int(session.is_warned),
-            "is_full": int(session.is_full),
-        }
 
     def _close(self, place: ChatPlace) -> None:
         self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
@@ -311,24 +292,8 @@ class Sessions:
         return self.db.cipher.seal(text) if text else ""
 
     def _session(self, row: Row) -> Session:
-        return Session(
-            session_id=row["id"],
-            chat_id=row["chat_id"],
-            user_id=row["user_id"],
-            dataset=row["dataset"],
-            provider=row["provider"],
-            model_id=row["model_id"],
-            thread_id=row["thread_id"],
-            title=decrypt(self.db.cipher, row["title"]) or "",
-            preset=row["preset"],
-            system=decrypt(self.db.cipher, row["system"]) or "",
-            summary=decrypt(self.db.cipher, row["summary"]) or "",
-            used_tokens=row["used_tokens"],
-            is_warned=bool(row["is_warned"]),
-            is_full=bool(row["is_full"]),
-            is_open=bool(row["is_open"]),
-            touched_at=from_iso(row["touched_at"]) if row["touched_at"] else None,
-        )
+        touched_at = load_time(row["touched_at"] or None)
+        return _SESSIONS.read(row, self.db, touched_at=touched_at)
 
 
 MOST_TURNS = 400

@@ -31,7 +31,7 @@ from merlin.dataset.commit_message import Editor, local_editor
 from merlin.dataset.example import write_turns
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.lint import MAIL, PHONE, SECRET
-from merlin.db.audit import person_reference as told_user
+from merlin.db.audit import person_reference
 from merlin.db.database import Database, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
@@ -274,7 +274,7 @@ class Proposals:
         return self._review(proposal_id, ProposalState.DECLINED, by, {**_FORGOTTEN, "reason": why})
 
     def _review(self, proposal_id: int, state: ProposalState, by: int, told: Row) -> bool:
-        reviewed = {"reviewed_by": told_user(by), "reviewed_at": iso(self._clock())}
+        reviewed = {"reviewed_by": person_reference(by), "reviewed_at": iso(self._clock())}
         these = (PROPOSAL.id == proposal_id) & _WAITS
         values = {**told, **reviewed, "state": state.value}
         return self.db.change(PROPOSAL.update(values).where(these)) > 0

@@ -85,10 +85,10 @@ _Write = Callable[[Any, Any], "Row"]
 class RowMap(Generic[V]):
     """How a dataclass stands in the columns of a row, told by the types of its fields.
 
-    `columns` names the columns that are called otherwise than their fields, `sealed` the texts that
-    are encrypted ("" is not), `json` by field what reads a value that its `as_json` writes. An
-    Amount takes the columns `amount` and `currency`, a Mapping is JSON, and a dataclass within
-    stands in the same row.
+    `columns` names the columns that are called otherwise than their fields, `sealed` those that are
+    encrypted ("" is not), as their table says, `json` by field what reads a value that its
+    `as_json` writes. An Amount takes the columns `amount` and `currency`, a Mapping is JSON, and a
+    dataclass within stands in the same row.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class RowMap(Generic[V]):
         if isinstance(hint, type) and is_dataclass(hint):
             inner = RowMap(hint, self._columns, self._sealed, self._json)
             return inner.first_column, inner.read, inner.write
-        if name in self._sealed:
+        if column in self._sealed:
             return (
                 column,
                 lambda row, db: (decrypt(db.cipher, row[column]) or "") if row[column] else "",
-                lambda value, db: {column: db.cipher.seal(storable_text(value)) if value else ""},
+                lambda value, db: {column: db.cipher.seal(value) if value else ""},
             )
         to_value, to_column = _converters(hint)
         return (
