@@ -12,7 +12,7 @@ from store_world import FACE
 from merlin.app import changes, examples, proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.idempotency import perform_once
+from merlin.app.requests import perform_once
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits

@@ -11,7 +11,7 @@ from merlin.account.users import User, Users
 from merlin.app import accounts, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.idempotency import perform_once
+from merlin.app.requests import perform_once
 from merlin.billing.plan import Format, Plan
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role

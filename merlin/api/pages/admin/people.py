@@ -22,7 +22,7 @@ from merlin.api.schema import LINE, Id, Page, Sought, page_of
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.idempotency import perform_once
+from merlin.app.requests import perform_once
 from merlin.app.users import UserDetails
 from merlin.billing.plan import Format
 from merlin.billing.quota import MOST

@@ -28,7 +28,7 @@ from merlin.api.schema import Hex
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.context import Context
-from merlin.app.idempotency import perform_once
+from merlin.app.requests import perform_once
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import seen_other
