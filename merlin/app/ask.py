@@ -46,7 +46,7 @@ from merlin.chat.sessions import (
     fits_window,
     window_limit,
 )
-from merlin.chat.turns import StoredAnswer, TurnHistory, Turns
+from merlin.chat.turns import StoredAnswer, Turns
 from merlin.core.messages import FREELY, Message, SamplingParams, Usage
 from merlin.core.money import Cost
 
@@ -216,7 +216,7 @@ def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
         talk = _talk(ctx, question, session)
         if _has_room(talk, question):
             return replace(talk, refusal=refusal, left=left)
-        newest = TurnHistory(ctx.db, ctx.bot_id).newest(session.session_id)
+        newest = Turns(ctx.db, ctx.bot_id).newest(session.session_id)
         behind = newest.turn_id if newest is not None else 0
     talk = _talk(ctx, question, sessions.renew(question.place))
     return replace(talk, refusal=refusal, left=left, is_renewed=True, left_behind=behind)

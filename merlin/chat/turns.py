@@ -95,84 +95,11 @@ def with_author(question: str, name: str) -> str:
     return f"{name}: {question}" if name else question
 
 
-class AnsweredTurns:
-    """Turns whose whole answer stands in the chat."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-
-    def model_of(self, update_id: int) -> str | None:
-        """Return the model that answered an update, None while the answer is not whole."""
-        is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
-        found = self.db.value(TURN.select(TURN.model_id).where(is_told))
-        return None if found is None else str(found)
-
-
-class TurnHistory:
-    """The turns of one bot, looked at."""
-
-    def __init__(self, db: Database, bot_id: int) -> None:
-        self.db = db
-        self._bot_id = bot_id
-
-    def of_session(self, session_id: int) -> list[Cost] | None:
-        """Return what a session has cost, one sum a currency; None before the first question."""
-        return self._costs(TURN.session_id == session_id)
-
-    def since(self, user_id: int, at: datetime) -> list[Cost] | None:
-        """Return what a person's questions have cost since then, in the same way."""
-        return self._costs((TURN.user_id == user_id) & (TURN.asked_at >= iso(at)))
-
-    def count(self, session_id: int) -> int:
-        """Return how many answered turns a session has."""
-        answered = self._answered(session_id)
-        return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
-
-    def newest(self, session_id: int) -> LastTurn | None:
-        """Return a session's newest answered turn, None where there is none."""
-        newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
-        row = self.db.row(newest.limit(1))
-        if row is None:
-            return None
-        return LastTurn(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
-
-    def passages(self, session_id: int) -> list[Exchange]:
-        """Return every turn of a session that counts, oldest first."""
-        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
-        these = self._mine() & (TURN.session_id == session_id) & counts
-        rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
-        return [self._passage(row) for row in rows]
-
-    def _costs(self, these: Any) -> list[Cost] | None:
-        spent = fn.SUM(TURN.cost_micro).alias("micro")
-        # What was refused has cost nothing; a summary costs without an answer.
-        these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
-        sums = TURN.select(TURN.currency, spent).where(these)
-        rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
-        # Without a currency stands what nobody knows the price of.
-        known = [row for row in rows if row["currency"]]
-        return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
-
-    def _mine(self) -> Any:
-        return TURN.bot_id == self._bot_id
-
-    def _answered(self, session_id: int) -> Any:
-        counts = (TURN.answer != "") & (TURN.is_replaced == 0)
-        return self._mine() & (TURN.session_id == session_id) & counts
-
-    def _passage(self, row: Row) -> Exchange:
-        return Exchange(
-            at=from_iso(row["asked_at"]),
-            question=decrypt(self.db.cipher, row["question"]) or "",
-            answer=decrypt(self.db.cipher, row["answer"]) or "",
-            format=row["format"],
-            provider=row["provider"],
-            model_id=row["model_id"],
-            input_tokens=row["input_tokens"],
-            output_tokens=row["output_tokens"],
-            cost_micro=row["cost_micro"],
-            currency=row["currency"],
-        )
+def answering_model(db: Database, update_id: int) -> str | None:
+    """Return the model that answered an update, None while its whole answer is not shown."""
+    is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
+    found = db.value(TURN.select(TURN.model_id).where(is_told))
+    return None if found is None else str(found)
 
 
 # Telegram numbers no message so.
@@ -335,6 +262,65 @@ class Turns:
         """Return whose questions a session has."""
         asked = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
         return {row["user_id"] for row in self.db.rows(asked)}
+
+    def session_costs(self, session_id: int) -> list[Cost] | None:
+        """Return what a session has cost, one sum a currency; None before the first question."""
+        return self._costs(TURN.session_id == session_id)
+
+    def costs_since(self, user_id: int, at: datetime) -> list[Cost] | None:
+        """Return what a person's questions have cost since then, in the same way."""
+        return self._costs((TURN.user_id == user_id) & (TURN.asked_at >= iso(at)))
+
+    def count(self, session_id: int) -> int:
+        """Return how many answered turns a session has."""
+        answered = self._answered(session_id)
+        return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
+
+    def newest(self, session_id: int) -> LastTurn | None:
+        """Return a session's newest answered turn, None where there is none."""
+        newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
+        row = self.db.row(newest.limit(1))
+        if row is None:
+            return None
+        return LastTurn(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
+
+    def passages(self, session_id: int) -> list[Exchange]:
+        """Return every turn of a session that counts, oldest first."""
+        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+        these = self._mine() & (TURN.session_id == session_id) & counts
+        rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
+        return [self._passage(row) for row in rows]
+
+    def _costs(self, these: Any) -> list[Cost] | None:
+        spent = fn.SUM(TURN.cost_micro).alias("micro")
+        # What was refused has cost nothing; a summary costs without an answer.
+        these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
+        sums = TURN.select(TURN.currency, spent).where(these)
+        rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
+        # Without a currency stands what nobody knows the price of.
+        known = [row for row in rows if row["currency"]]
+        return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
+
+    def _mine(self) -> Any:
+        return TURN.bot_id == self._bot_id
+
+    def _answered(self, session_id: int) -> Any:
+        counts = (TURN.answer != "") & (TURN.is_replaced == 0)
+        return self._mine() & (TURN.session_id == session_id) & counts
+
+    def _passage(self, row: Row) -> Exchange:
+        return Exchange(
+            at=from_iso(row["asked_at"]),
+            question=self._opened(row["question"]) or "",
+            answer=self._opened(row["answer"]) or "",
+            format=row["format"],
+            provider=row["provider"],
+            model_id=row["model_id"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cost_micro=row["cost_micro"],
+            currency=row["currency"],
+        )
 
     def _encrypt(self, text: str) -> str:
         return self.db.cipher.seal(text) if text else ""

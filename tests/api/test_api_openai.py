@@ -126,7 +126,7 @@ def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provide
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
     told = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
-    assert told.headers["merlin-standing"] == "general"
+    assert told.headers["merlin-standing"] == "chosen"
     assert "merlin-build" not in told.headers
     sent = provider.calls("chat.create")[-1].body
     assert sent["messages"][0] == {"role": "system", "content": "Отвечай стихами."}

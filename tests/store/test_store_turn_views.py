@@ -8,7 +8,7 @@ import pytest
 
 from merlin.app.texts import Settings
 from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
+from merlin.chat.turns import LastTurn, Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 
@@ -27,7 +27,7 @@ def turns(database, clock):
 
 @pytest.fixture
 def views(database):
-    return TurnHistory(database, BOT)
+    return Turns(database, BOT)
 
 
 def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
@@ -49,10 +49,10 @@ def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, cloc
     asked(turns, 4, 7, "USD", session=2)
     asked(turns, 5, 7, "USD", user=1002, session=3)
     asked(turns, 6)
-    assert views.of_session(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
-    assert views.since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
-    assert views.since(1001, since + timedelta(days=1)) is None
-    assert views.of_session(9) is None
+    assert views.session_costs(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
+    assert views.costs_since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
+    assert views.costs_since(1001, since + timedelta(days=1)) is None
+    assert views.session_costs(9) is None
 
 
 def test_the_newest_answered_turn_tells_who_counted(turns, views):
@@ -73,7 +73,7 @@ def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, v
     first, second = views.passages(1)
     assert (first.question, first.answer, first.cost_micro) == ("вопрос 2", "ответ 2", 3)
     assert (second.question, second.answer) == ("вопрос 1, исправлен", "")
-    assert TurnHistory(database, BOT + 1).passages(1) == []
+    assert Turns(database, BOT + 1).passages(1) == []
 
 
 def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):

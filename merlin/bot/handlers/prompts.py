@@ -1,4 +1,4 @@
-"""What a message asks of a model: words, a voice, photos, documents, short enough for it.
+"""What files ask of a model: voices, photos, documents, short enough for its window.
 
 A file that is switched off, too large or unreadable ends here as a sentence for the person; nothing
 of it is counted. What is found in one is material for a model and is not kept. A long document is
@@ -42,7 +42,6 @@ from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
 
-QUOTED_LENGTH = 1000
 MOST_IMAGES = 10
 MINUTE_S = 60
 TRIES = 3
@@ -51,14 +50,6 @@ LONGEST_PAUSE_S = 10.0
 _MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
 # What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
 Source = Callable[[BotContext], Awaitable[Prompt]]
-
-
-async def words_alone(context: BotContext) -> Prompt:
-    """Return a text message as a prompt, with what it replies to."""
-    if not context.quoted:
-        return Prompt(context.text)
-    quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
-    return Prompt(f"{quoted}\n\n{context.text}")
 
 
 def check_size(size: int, most: int) -> None:
@@ -74,7 +65,7 @@ def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
     check_size(size, limits.voice_bytes)
 
 
-async def heard(context: BotContext) -> Prompt:
+async def read_voices(context: BotContext) -> Prompt:
     """Return what a voice or a video note says; a caption makes it material for the caption."""
     transcriber = context.services.transcriber
     if transcriber is None:
@@ -91,7 +82,7 @@ async def heard(context: BotContext) -> Prompt:
     return Prompt(context.text, "voice", papers=(AttachedText("voice", said),), note=note)
 
 
-async def seen(context: BotContext) -> Prompt:
+async def read_photos(context: BotContext) -> Prompt:
     """Return photos with their caption, to be answered by the model that sees."""
     if context.services.vision is None:
         raise Refused("nobody sees photos", "media-photo-off")
@@ -110,7 +101,7 @@ async def seen(context: BotContext) -> Prompt:
     return Prompt(words, "photo", tuple(images), context.services.vision, note=note)
 
 
-async def read(context: BotContext) -> Prompt:
+async def read_documents(context: BotContext) -> Prompt:
     """Return documents with their caption, to be put before a model as material."""
     reader = context.services.reader
     if reader is None:
@@ -126,7 +117,11 @@ async def read(context: BotContext) -> Prompt:
     return Prompt(words, "document", papers=papers, note="\n".join(filter(None, [note, cut])))
 
 
-SOURCES: dict[str, Source] = {"voice": heard, "photo": seen, "document": read}
+SOURCES: dict[str, Source] = {
+    "voice": read_voices,
+    "photo": read_photos,
+    "document": read_documents,
+}
 
 
 def _alike(context: BotContext) -> tuple[list[Sent], str]:

@@ -40,7 +40,7 @@ from merlin.billing.quota import Quotas
 from merlin.bot import menu, rendering
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
 from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
-from merlin.bot.handlers.prompts import SOURCES, Source, fitted, words_alone
+from merlin.bot.handlers.prompts import SOURCES, Source, fitted
 from merlin.bot.outbox import OnSent
 from merlin.bot.rendering import draw, pages, window_note
 from merlin.bot.rendering import written as words_of
@@ -59,8 +59,17 @@ from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
 
 PLACEHOLDER = "…"
+QUOTED_LENGTH = 1000
 # How much of a name a model is told.
 NAME_LENGTH = 32
+
+
+async def read_words(context: BotContext) -> Prompt:
+    """Return a text message as a prompt, with what it replies to."""
+    if not context.quoted:
+        return Prompt(context.text)
+    quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
+    return Prompt(f"{quoted}\n\n{context.text}")
 
 
 async def answer_message(context: BotContext) -> None:
@@ -79,7 +88,7 @@ async def answer_message(context: BotContext) -> None:
         await context.end(UpdateState.REFUSED, "not served: no words")
 
 
-async def answer_question(context: BotContext, source: Source = words_alone) -> None:
+async def answer_question(context: BotContext, source: Source = read_words) -> None:
     """Answer a message, wherever it was left. Raises ChatUnreachable."""
     turn = await _stored_turn(context)
     if turn is not None and turn.written is not None:
@@ -467,7 +476,7 @@ async def answer_edited(context: BotContext) -> None:
     turn = await context.store.read(
         lambda: Turns(context.db, context.bot_id).of_message(context.place, context.message_id)
     )
-    source = SOURCES.get(context.format, words_alone)
+    source = SOURCES.get(context.format, read_words)
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return
@@ -488,7 +497,7 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
             bool(context.text)
             and text_outside_documents(turn.question.text).strip() != context.text
         )
-    asked, before = (await words_alone(context)).text, turn.question.text
+    asked, before = (await read_words(context)).text, turn.question.text
     is_part = utf16_length(before) > LONG_UNITS and before.startswith(asked)
     return bool(context.text) and asked != before and not is_part
 

@@ -53,7 +53,7 @@ from merlin.chat.sessions import (
     title_of,
 )
 from merlin.chat.summary import Summarizer
-from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
+from merlin.chat.turns import LastTurn, Question, StoredAnswer, Turns
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
@@ -243,7 +243,7 @@ def _card(context: BotContext, session: Session) -> View:
     if session.touched_at is not None:
         at = context.moment(session.touched_at)
         lines.append(tell("session-last", at=at))
-    turns = TurnHistory(context.db, context.bot_id).count(number_)
+    turns = Turns(context.db, context.bot_id).count(number_)
     lines.append(tell("session-turns", turns=turns))
     if session.is_open:
         lines.append(tell("session-open-now"))
@@ -304,7 +304,7 @@ def session_named(context: BotContext) -> View:
 
 def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
-    passages = TurnHistory(context.db, context.bot_id).passages(session.session_id)
+    passages = Turns(context.db, context.bot_id).passages(session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, passages)
     else:
@@ -346,7 +346,7 @@ def tokens(context: BotContext) -> View:
     plan = plan_for(context, dataset_of(context.services, session))
     wish = request_of_session(context.services, session, plan)
     first = first_candidate(ModelCatalogue(context.db), wish)
-    newest = TurnHistory(context.db, context.bot_id).newest(session.session_id)
+    newest = Turns(context.db, context.bot_id).newest(session.session_id)
     now, left = answering(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
@@ -385,9 +385,9 @@ def _gauge_lines(
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
     here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
-    turns = TurnHistory(context.db, context.bot_id)
-    session_cost = _amounts(turns.of_session(session.session_id), context.language)
-    today = _amounts(turns.since(context.user_id, here.astimezone(UTC)), context.language)
+    turns = Turns(context.db, context.bot_id)
+    session_cost = _amounts(turns.session_costs(session.session_id), context.language)
+    today = _amounts(turns.costs_since(context.user_id, here.astimezone(UTC)), context.language)
     if session_cost and today:
         return [context.translate("tokens-cost", session=session_cost, today=today)]
     if today:

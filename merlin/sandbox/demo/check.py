@@ -25,7 +25,7 @@ from merlin.app import builds, courses, jobs, models
 from merlin.app.actor import Actor
 from merlin.app.jobs import JobDetails, JobEvent
 from merlin.app.models import ServingView
-from merlin.chat.turns import AnsweredTurns
+from merlin.chat.turns import answering_model
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
@@ -155,7 +155,7 @@ class DemoUser:
 
     def _model(self, update_id: int) -> str | None:
         with reading(self.config) as database:
-            return AnsweredTurns(database).model_of(update_id)
+            return answering_model(database, update_id)
 
 
 def check_answer(asked: AnsweredQuestion, answer: str) -> None:
