@@ -11,20 +11,23 @@ import gc
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from merlin import __version__
+from merlin.api import hooks, openapi
 from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import PathAlias, RequestGuard, Traffic, body_weight_rule, busy_response
+from merlin.api.openai_compat import routes
 from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openai_compat.routes import LineageCache
 from merlin.api.openapi import add_description
@@ -32,13 +35,31 @@ from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
 from merlin.api.rate_limits import Limits, LimitsLayer, LoginThrottle
 from merlin.api.response_cache import (
+    LOOK_S,
     CacheMiddleware,
+    CacheVersion,
     CatalogueState,
     ResponseCache,
-    warm_vocabulary,
 )
-from merlin.api.routers import API, OTHERS
+from merlin.api.rest import (
+    account,
+    changes,
+    courses,
+    datasets,
+    examples,
+    health,
+    jobs,
+    models,
+    orders,
+    payments,
+    people,
+    requests,
+    sessions,
+    sign_in,
+    teaching,
+)
 from merlin.api.services import ApiServices
+from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
@@ -46,7 +67,7 @@ from merlin.core.clock import utc_now
 from merlin.core.connections import Server
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.heartbeat import Heartbeat
-from merlin.core.log import get_logger
+from merlin.core.log import get_logger, redact
 from merlin.core.server import (
     ALIVE_S,
     WATCHDOG,
@@ -58,26 +79,6 @@ from merlin.core.server import (
 )
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
-
-
-@asynccontextmanager
-async def opened(app: FastAPI) -> AsyncIterator[None]:
-    """Let questions be asked within; what is still asked at the end is given back."""
-    services: ApiServices = app.state.services
-    behind = services.door
-    askings: set[asyncio.Task[Any]] = set()
-    app.state.desk = AnswerService(behind.answerers, behind.patience)
-    app.state.origins = LineageCache(services)
-    app.state.askings = askings
-    beside = [asyncio.create_task(release_stale_reservations(services))] if behind.keep_s else []
-    try:
-        yield
-    finally:
-        ending = [*askings, *beside]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
-        await behind.aclose()
 
 
 def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
@@ -121,6 +122,46 @@ def _no_password() -> bytes:
     raise ValueError("the key is encrypted with a password")
 
 
+# The open API, in the order in which it is described; each router's prefix begins with /api, and
+# `PathAlias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
+# may be alike.
+API: tuple[APIRouter, ...] = (
+    courses.search_router,
+    courses.course_router,
+    courses.favourite_router,
+    account.me_router,
+    sign_in.router,
+    account.key_router,
+    orders.plan_router,
+    orders.order_router,
+    orders.renewal_router,
+    sessions.rating_router,
+    sessions.session_router,
+    account.usage_router,
+    teaching.router,
+    changes.router,
+    examples.router,
+    datasets.dataset_router,
+    datasets.build_router,
+    jobs.router,
+    models.router,
+    datasets.verdict_router,
+    requests.router,
+    health.office_router,
+    people.router,
+    payments.payment_router,
+    payments.sum_router,
+    payments.promo_router,
+)
+# What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
+OTHERS: tuple[APIRouter, ...] = (
+    health.process_router,
+    hooks.router,
+    routes.router,
+    openapi.router,
+)
+
+
 def create_app(services: ApiServices) -> FastAPI:
     """Return the application; it needs its lifespan to run, as every ASGI server does."""
     app = FastAPI(
@@ -134,7 +175,7 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
-    app.state.catalogue = CatalogueState(app, kept=ResponseCache(services.bounds.kept_bytes))
+    app.state.catalogue = CatalogueState(ResponseCache(services.bounds.kept_bytes))
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.limits)
     app.state.bodies = BodyBudget(services.bounds.bodies_bytes)
@@ -157,40 +198,72 @@ def create_app(services: ApiServices) -> FastAPI:
 def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Run what is done beside calls; what is still asked at the end is given back."""
+        state, behind = app.state, services.door
         kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
-        app.state.bells = {
+        state.bells = {
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
-        beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
-        beside.append(asyncio.create_task(notify_watchdog(partial(notify, WATCHDOG))))
-        beside.append(asyncio.create_task(_beat(services)))
-        freshness = app.state.catalogue.freshness
-        beside.append(asyncio.create_task(freshness.watch(services)))
-        beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
-        app.state.payment_worker = PaymentWorker(services)
-        if app.state.payment_worker.is_of_use:
-            beside.append(asyncio.create_task(app.state.payment_worker.serve()))
-        async with opened(app):
+        state.desk = AnswerService(behind.answerers, behind.patience)
+        state.origins = LineageCache(services)
+        state.askings = set[asyncio.Task[Any]]()
+        state.payment_worker = PaymentWorker(services)
+        work = [bell.serve() for bell in state.bells.values()]
+        work.append(notify_watchdog(partial(notify, WATCHDOG)))
+        work += _repeated(services, state.catalogue.freshness)
+        if state.payment_worker.is_of_use:
+            work.append(state.payment_worker.serve())
+        beside = [asyncio.create_task(each) for each in work]
+        try:
             yield
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        finally:
+            await _cancel([*state.askings])
+            await behind.aclose()
+        await _cancel(beside)
 
     return lifespan
 
 
-async def _beat(services: ApiServices) -> None:
-    """Say every second that this api lives, and which keys of people's texts it holds."""
-    heartbeats, host, since = Heartbeats(services.db), socket.gethostname(), utc_now()
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
-    def beat() -> None:
-        heartbeats.beat(Heartbeat("api", host, os.getpid(), since, utc_now(), step="serving"))
 
+def _repeated(
+    services: ApiServices, freshness: CacheVersion
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """Yield what is done again and again beside calls."""
+    yield repeat(partial(freshness.look, services), LOOK_S, "the catalogue's version is unknown")
+    words = "the words of the catalogue were not learnt ahead"
+    yield repeat(partial(freshness.learn, services), LOOK_S, words)
+    said = partial(services.write, _beat, socket.gethostname(), utc_now())
+    yield repeat(said, ALIVE_S, "nobody hears that this process lives")
+    if services.door.keep_s:
+        release = partial(services.write, release_stale_reservations)
+        yield repeat(release, services.door.keep_s, "abandoned questions wait")
+
+
+def _beat(ctx: Context, host: str, since: datetime) -> None:
+    """Say that this api lives, and which keys of people's texts it holds."""
+    beat = Heartbeat("api", host, os.getpid(), since, utc_now(), step="serving")
+    Heartbeats(ctx.db).beat(beat)
+
+
+async def repeat(work: Callable[[], Awaitable[None]], every_s: float, trouble: str) -> None:
+    """Do `work` so many seconds after its end again, until cancelled; `trouble` is logged once."""
+    was_well = True
     while True:
-        # A database that is away is told by whoever needs it.
-        with suppress(MerlinError):
-            await services.store.do(beat)
-        await asyncio.sleep(ALIVE_S)
+        try:
+            await work()
+            was_well = True
+        except Exception as error:
+            if was_well and isinstance(error, MerlinError):
+                log.warning(trouble, reason=redact(str(error)))
+            elif was_well:
+                log.exception(trouble)
+            was_well = False
+        await asyncio.sleep(every_s)
 
 
 log = get_logger(__name__)

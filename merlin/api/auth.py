@@ -17,11 +17,12 @@ taken from our own pages alone, and over https. Who tries many passwords waits e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -40,18 +41,21 @@ from merlin.account.sign_ins import (
     mask_ip_address,
 )
 from merlin.account.users import User
-from merlin.api.problems import Problem
+from merlin.api.problems import Problem, language_of_request
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
 from merlin.api.services import ApiServices
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sign_in import Browser, Credential, NewSignIn
+from merlin.billing.orders import Billing
 from merlin.core.errors import Refused
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.
 LOGIN = "merlin-login"
@@ -60,16 +64,6 @@ _PREFIX = "__Host-"
 _YEAR_S = 365 * 24 * 3600
 # How often a page asks whether somebody has said yes in the bot.
 POLL_S = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """One cookie; `is_framed`: also within Telegram's frame, which is another site."""
-
-    name: str
-    value: str
-    seconds: int
-    is_framed: bool = False
 
 
 def cookie_name(request: Request, name: str) -> str:
@@ -82,11 +76,22 @@ def read_cookie(request: Request, name: str) -> str:
     return request.cookies.get(cookie_name(request, name), "")
 
 
-def set_cookie(request: Request, response: Response, cookie: Cookie) -> None:
-    """Let the browser keep a cookie; 0 seconds: let it forget it."""
-    parts = [f"{cookie_name(request, cookie.name)}={cookie.value}", f"Max-Age={cookie.seconds}"]
+def set_cookie(
+    request: Request,
+    response: Response,
+    name: str,
+    value: str,
+    seconds: int,
+    *,
+    is_framed: bool = False,
+) -> None:
+    """Let the browser keep a cookie; 0 seconds: let it forget it.
+
+    `is_framed`: also within Telegram's frame, which is another site.
+    """
+    parts = [f"{cookie_name(request, name)}={value}", f"Max-Age={seconds}"]
     parts += ["Path=/", "HttpOnly"]
-    is_foreign = cookie.is_framed and is_secure(request)
+    is_foreign = is_framed and is_secure(request)
     parts.append("SameSite=None" if is_foreign else "SameSite=Lax")
     parts += ["Secure"] if is_secure(request) else []
     parts += ["Partitioned"] if is_foreign else []
@@ -95,9 +100,9 @@ def set_cookie(request: Request, response: Response, cookie: Cookie) -> None:
 
 def delete_cookie(request: Request, response: Response, name: str) -> None:
     """Let the browser forget a cookie, the one within Telegram's frame too."""
-    set_cookie(request, response, Cookie(name, "", 0))
+    set_cookie(request, response, name, "", 0)
     if is_secure(request):
-        set_cookie(request, response, Cookie(name, "", 0, is_framed=True))
+        set_cookie(request, response, name, "", 0, is_framed=True)
 
 
 def _context(request: Request) -> Context:
@@ -113,31 +118,23 @@ def refuse_plain(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "needs-https")
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordCheck:
-    """One try; `browser` is the secret of a browser in which the owner was right before, or ""."""
-
-    name: str
-    password: str = field(repr=False)
-    browser: str = field(default="", repr=False)
-
-
-async def check_password(request: Request, guess: PasswordCheck) -> Account:
+async def check_password(request: Request, name: str, password: str, browser: str) -> Account:
     """Return the account whose password this is. Raises Problem 401, 429 for too many tries.
 
-    A name that nobody has takes as long and waits as long as any other.
+    `browser` is the secret of a browser in which the owner was right before, or "". A name that
+    nobody has takes as long and waits as long as any other.
     """
     gate: LoginThrottle = request.app.state.gate
-    name = fold_name(guess.name)
-    account, is_known = await _context(request).read(sign_in.find_account, name, guess.browser)
+    name = fold_name(name)
+    account, is_known = await _context(request).read(sign_in.find_account, name, browser)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
-    whose = f"{name} {digest(guess.browser) if is_known else ''}"
+    whose = f"{name} {digest(browser) if is_known else ''}"
     network, now = network_of(request.scope), gate.clock()
     _wait(gate, whose, network, now)
     gate.names.add_failure(whose, now)
     gate.addresses.add_failure(network, now)
     stored = account.password if account else ""
-    is_right = await gate.apart(lambda: verify_password(stored, guess.password))
+    is_right = await gate.apart(lambda: verify_password(stored, password))
     if account is None or not is_right:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     gate.names.forget(whose)
@@ -177,7 +174,7 @@ async def change_password(
         if current is None:
             raise Problem(HTTPStatus.FORBIDDEN, "current-password")
         known = read_cookie(request, BROWSER)
-        await check_password(request, PasswordCheck(me.name, current, known))
+        await check_password(request, me.name, current, known)
     name = me.name
     hashed = await gate.apart(lambda: hash_new_password(password, name))
     await ctx.write(accounts.set_password, actor, hashed, here)
@@ -195,13 +192,13 @@ async def sign_in_by_password(
 ) -> NewSignIn:
     """Sign this browser in by a password. Raises Problem 401, 429 for too many tries; Blocked."""
     known = read_cookie(request, BROWSER)
-    account = await check_password(request, PasswordCheck(name, password, known))
+    account = await check_password(request, name, password, known)
     entered = await _context(request).write(
         sign_in.by_password, account, known, browser_of(request)
     )
     remember_browser(request, response, entered)
     if entered.browser:
-        set_cookie(request, response, Cookie(BROWSER, entered.browser, _YEAR_S))
+        set_cookie(request, response, BROWSER, entered.browser, _YEAR_S)
     return entered
 
 
@@ -217,7 +214,7 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
     agent = browser_of(request).agent
     started, name = await services.write(sign_in.start_login, agent, place)
     seconds = int(CODE_LIFE.total_seconds())
-    set_cookie(request, response, Cookie(LOGIN, started.browser, seconds))
+    set_cookie(request, response, LOGIN, started.browser, seconds)
     link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
     return started.login, started.key, link if name else None
 
@@ -243,7 +240,7 @@ def remember_browser(request: Request, response: Response, entered: NewSignIn) -
     # It is kept for as long as a sign-in can last; when it ends, the rows know.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
     seconds = int(longest.total_seconds())
-    set_cookie(request, response, Cookie(SIGN_IN, entered.token, seconds, is_framed))
+    set_cookie(request, response, SIGN_IN, entered.token, seconds, is_framed=is_framed)
 
 
 # How exactly it is known when a key or a browser was used last.
@@ -262,12 +259,14 @@ class AuthMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls; `user` None: nobody is signed in.
+    """Who calls, in which language; `user` None: nobody is signed in.
 
     `scopes` are those of the key, None where no key limits what the person may do. `credential`
     is the number of the key or of the sign-in.
     """
 
+    services: ApiServices = field(repr=False)
+    language: str
     user: User | None = None
     standing: Authority = _NOBODY
     by: AuthMethod = AuthMethod.NOTHING
@@ -293,6 +292,32 @@ class Caller:
         """Return whether what the caller is known by may be used for this."""
         return self.user is not None and (self.scopes is None or scope in self.scopes)
 
+    async def read(
+        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act that only reads returns for this caller."""
+        return await self.services.read(act, self.actor, *args, **named)
+
+    async def write(
+        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act returns that this caller asks for, once it is stored."""
+        return await self.services.write(act, self.actor, *args, **named)
+
+    async def read_billing(
+        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act of billing that only reads returns for this caller."""
+        work = partial(act, self.services.billing, self.actor, *args, **named)
+        return await self.services.store.read(work)
+
+    async def write_billing(
+        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Return what an act of billing returns that this caller asks for, once it is stored."""
+        work = partial(act, self.services.billing, self.actor, *args, **named)
+        return await self.services.store.do(work)
+
 
 async def identify_caller(request: Request) -> Caller:
     """Return who makes this call. Raises Problem for a key or token that does not count.
@@ -308,20 +333,22 @@ async def identify_caller(request: Request) -> Caller:
 async def _read(request: Request) -> Caller:
     services: ApiServices = request.app.state.services
     limits: Limits = request.app.state.limits
+    nobody = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        found = await services.read(_of_bearer, secret.strip())
+        found = await services.read(_of_bearer, nobody, secret.strip())
         if found is None:
             limits.forget(request.scope)
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
     else:
         refuse_foreign(request)
         token = read_cookie(request, SIGN_IN)
-        look = services.read
-        found = await look(_of_token, token, AuthMethod.COOKIE) if token else None
+        found = None
+        if token:
+            found = await services.read(_of_token, nobody, token, AuthMethod.COOKIE)
         if found is None:
             limits.forget(request.scope)
-    caller, seen_at = found or (Caller(), None)
+    caller, seen_at = found or (nobody, None)
     if caller.user is not None and caller.user.is_blocked:
         limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
@@ -334,20 +361,28 @@ async def _read(request: Request) -> Caller:
 Found = tuple[Caller, datetime | None]
 
 
-def _of_bearer(ctx: Context, secret: str) -> Found | None:
+def _of_bearer(ctx: Context, nobody: Caller, secret: str) -> Found | None:
     if not is_secret(secret):
-        return _of_token(ctx, secret, AuthMethod.TOKEN)
+        return _of_token(ctx, nobody, secret, AuthMethod.TOKEN)
     found = sign_in.find_key(ctx, secret)
-    return None if found is None else (_caller(found, AuthMethod.KEY), found.used_at)
+    return None if found is None else (_known(nobody, found, AuthMethod.KEY), found.used_at)
 
 
-def _of_token(ctx: Context, token: str, by: AuthMethod) -> Found | None:
+def _of_token(ctx: Context, nobody: Caller, token: str, by: AuthMethod) -> Found | None:
     found = sign_in.find_sign_in(ctx, token)
-    return None if found is None else (_caller(found, by, token), found.used_at)
+    return None if found is None else (_known(nobody, found, by, token), found.used_at)
 
 
-def _caller(found: Credential, by: AuthMethod, token: str = "") -> Caller:
-    return Caller(found.user, found.authority, by, found.scopes, found.number, token)
+def _known(nobody: Caller, found: Credential, by: AuthMethod, token: str = "") -> Caller:
+    return replace(
+        nobody,
+        user=found.user,
+        standing=found.authority,
+        by=by,
+        scopes=found.scopes,
+        credential=found.number,
+        token=token,
+    )
 
 
 async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None) -> None:
@@ -393,12 +428,12 @@ class RequiredAccess:
     permission: Permission | None = None
 
 
-# What each dependency of `holding` asks for, so that the description of the api can tell it.
+# What each dependency of `require_access` asks for, so that the description of the api can tell it.
 _NEEDED: dict[Callable[..., object], RequiredAccess] = {}
 
 
 def required_access(dependency: Callable[..., object]) -> RequiredAccess | None:
-    """Return what a dependency made by `holding` needs, None for any other."""
+    """Return what a dependency made by `require_access` needs, None for any other."""
     return _NEEDED.get(dependency)
 
 
@@ -421,9 +456,35 @@ def require_access(
     return allowed
 
 
+def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
+    """Return the dependency of a route for people with a right. Raises Problem; no key opens it."""
+
+    async def allowed(caller: Annotated[Caller, Depends(require_person)]) -> Caller:
+        if not caller.may(permission):
+            raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+        return caller
+
+    return allowed
+
+
+def need(caller: Caller, scope: Scope) -> None:
+    """Raise Problem 403 where the caller's key was not made for this."""
+    if not caller.has(scope):
+        raise missing_scope(scope)
+
+
 Anyone = Annotated[Caller, Depends(identify_caller)]
 SignedIn = Annotated[Caller, Depends(require_signed_in)]
 Person = Annotated[Caller, Depends(require_person)]
+# What a key and its person need; of which dataset or course, the acts say.
+Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
+Leading = Annotated[Caller, Depends(require_access(Scope.MATERIALS_WRITE))]
+Watching = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.WATCH))]
+Launching = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+Promoting = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.PROMOTE))]
+Caring = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.USERS))]
+Keeping = Annotated[Caller, Depends(require_person_who_may(Permission.USERS))]
+Refunding = Annotated[Caller, Depends(require_person_who_may(Permission.REFUNDS))]
 
 
 def require_same_origin(request: Request) -> None:

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.problems import Problem, Refusal, answer
+from merlin.api.problems import Problem, answer
 from merlin.api.services import ApiServices
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.db.idempotency import (
@@ -36,6 +36,7 @@ from merlin.db.idempotency import (
     StartedCall,
     StoredResponse,
 )
+from merlin.openai_protocol.errors import ApiError
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -45,7 +46,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("location", "content-language", "vary")
 _OURS = "merlin-"
 # Raised before anything happened.
-_NOTHING_HAPPENED = (Problem, Refusal, NotFound, Forbidden, Refused, DatasetError)
+_NOTHING_HAPPENED = (Problem, ApiError, NotFound, Forbidden, Refused, DatasetError)
 # What is done: it gets the number of the call, and answers with a status that says what happened.
 Deed = Callable[[int], Awaitable[Response]]
 # Keeps what is to be told again.

@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.auth import identify_caller
-from merlin.api.problems import Problem, answer, unavailable
+from merlin.api.problems import Problem, answer, problem_response, unavailable
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
@@ -100,9 +100,7 @@ def body_weight_rule(services: ApiServices) -> Judge:
         try:
             caller = await identify_caller(request)
         except Problem as problem:
-            refusal = answer(request, problem.status, problem.code, **problem.arguments)
-            refusal.headers.update(problem.headers)
-            return refusal
+            return problem_response(request, problem)
         except MerlinError:
             return unavailable(request)
         limit = SMALL if caller.user is None else most_bytes

@@ -14,7 +14,6 @@ forbids, so the start is a file of ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
@@ -27,13 +26,13 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from merlin.api.auth import (
     SIGN_IN,
-    RequiredAccess,
     identify_caller,
     require_person,
     require_signed_in,
     required_access,
 )
 from merlin.api.middleware import HEADERS
+from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
 
 router = APIRouter(include_in_schema=False)
@@ -227,61 +226,6 @@ DESCRIBED_HEADERS: Mapping[str, Json] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RouteAccess:
-    """Who may call a route: `scope` and `permission` of its `holding`, or how far in it lies."""
-
-    is_asked: bool = False
-    is_signed_in: bool = False
-    is_in_person: bool = False
-    needed: RequiredAccess | None = None
-
-    def security(self) -> list[Json]:
-        """Return the `security` of its operation; an empty choice: nobody need be signed in."""
-        if not self.is_asked:
-            return []
-        scopes = [self.needed.scope.value] if self.needed else []
-        own: list[Json] = [{"browser": []}, {"token": []}]
-        if self.is_in_person:
-            return own
-        if self.is_signed_in:
-            return [{"key": scopes}, *own]
-        whoever: list[Json] = FOR_ALL["security"]
-        return whoever
-
-    def words(self) -> str:
-        """Return the same in words, "" where anybody may."""
-        if self.is_in_person:
-            return "For people who are signed in; no key opens this."
-        if self.needed is None:
-            return ""
-        said = f"A key needs the scope `{self.needed.scope.value}`"
-        allowed = self.needed.permission
-        return f"{said}; the person, the right `{allowed.value}`." if allowed else f"{said}."
-
-
-# Schemas that are known by other names than their classes have: whoever made a client of the
-# description goes by these, wherever the classes lie.
-PUBLISHED_NAMES: Mapping[str, str] = {
-    "BudgetView": "SpentShown",
-    "BuildView": "BuildShown",
-    "DatasetLine": "DatasetStatus",
-    "DiskView": "DiskShown",
-    "JobChange": "JobMove",
-    "JobView": "JobShown",
-    "ModelView": "ModelShown",
-    "PromotionView": "PromotionShown",
-    "QueueView": "QueueShown",
-    "QuoteView": "QuoteShown",
-    "ServingView": "ServingShown",
-    "SunsetView": "SunsetShown",
-    "ProcessView": "merlin__api__routes__office__ProcessShown",
-    "ReadyProcess": "merlin__api__routes__health__ProcessShown",
-    "merlin__api__rest__models__ModelList": "merlin__api__routes__models__ModelList",
-    "merlin__api__openai_compat__schema__ModelList": "merlin__api__door__described__ModelList",
-}
-
-
 def add_description(app: FastAPI) -> None:
     """Let the description of `app` be whole."""
     usual = app.openapi
@@ -295,7 +239,6 @@ def add_description(app: FastAPI) -> None:
 
 
 def _complete(app: FastAPI, told: Json) -> None:
-    _publish(told)
     told["info"] |= {"summary": SUMMARY, "description": DESCRIPTION, "license": LICENCE}
     told["servers"] = SERVERS
     told["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
@@ -304,35 +247,14 @@ def _complete(app: FastAPI, told: Json) -> None:
     text = {"schema": {"type": "string"}}
     parts["headers"] = {name: {**words, **text} for name, words in DESCRIBED_HEADERS.items()}
     schemas = parts.setdefault("schemas", {})
-    schemas.update(components())
-    doors = {(route.path_format, verb): _access_of(route) for route, verb in _routes(app)}
+    schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
+    routes = {(route.path_format, verb): route for route, verb in _routes(app)}
     for path, methods in told["paths"].items():
         for verb, operation in methods.items():
-            _complete_operation(path, verb, operation, doors[path, verb])
+            _complete_operation(path, verb, operation, routes[path, verb])
             _share(operation["responses"], parts.setdefault("responses", {}))
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody answers
         schemas.pop(name, None)
-
-
-def _publish(told: Json) -> None:
-    """Give each schema the name that it is known by, in the order of these names."""
-    schemas: Json = told["components"]["schemas"]
-    named = {PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()}
-    told["components"]["schemas"] = dict(sorted(named.items()))
-    _refer(told)
-
-
-def _refer(part: Any) -> None:
-    """Let references within `part` lead to the published names."""
-    if isinstance(part, dict):
-        head, _, name = str(part.get("$ref", "")).rpartition("/")
-        if name in PUBLISHED_NAMES:
-            part["$ref"] = f"{head}/{PUBLISHED_NAMES[name]}"
-        for each in part.values():
-            _refer(each)
-    elif isinstance(part, list):
-        for each in part:
-            _refer(each)
 
 
 def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
@@ -342,15 +264,23 @@ def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
             yield from ((route, verb.lower()) for verb in route.methods or ())
 
 
-def _access_of(route: APIRoute) -> RouteAccess:
+def _access_of(route: APIRoute) -> tuple[list[Json], str]:
+    """Return the `security` of a route's operation, and the same in words.
+
+    No choice: nobody is asked who they are; an empty one among others: nobody need be signed in.
+    """
     calls = set(_calls(route.dependant))
-    needed = [found for found in map(required_access, calls) if found is not None]
-    return RouteAccess(
-        is_asked=identify_caller in calls,
-        is_signed_in=require_signed_in in calls or require_person in calls,
-        is_in_person=require_person in calls,
-        needed=needed[0] if needed else None,
-    )
+    needed = next(filter(None, map(required_access, calls)), None)
+    own: list[Json] = [{"browser": []}, {"token": []}]
+    if require_person in calls:
+        return own, "For people who are signed in; no key opens this."
+    if needed is not None:
+        words = f"A key needs the scope `{needed.scope.value}`"
+        right = f"; the person, the right `{needed.permission.value}`" if needed.permission else ""
+        return [{"key": [needed.scope.value]}, *own], f"{words}{right}."
+    if require_signed_in in calls:
+        return [{"key": []}, *own], ""
+    return (list(FOR_ALL["security"]) if identify_caller in calls else []), ""
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -360,25 +290,26 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
         yield from _calls(each)
 
 
-def _complete_operation(path: str, verb: str, operation: Json, door: RouteAccess) -> None:
-    operation.setdefault("security", door.security())
-    words = [operation.get("description", ""), door.words()]
+def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) -> None:
+    security, access = _access_of(route)
+    operation.setdefault("security", security)
+    words = [operation.get("description", ""), access]
     operation["description"] = "\n\n".join(each for each in words if each)
     answers: Json = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own guess
         del answers["422"]
     if path.startswith("/api/"):
-        for status, told in problems(*_statuses(verb, operation, door)).items():
+        for status, told in problems(*_statuses(verb, operation, is_asked=bool(security))).items():
             answers.setdefault(str(status), told)
     operation["responses"] = dict(sorted(answers.items()))
     _add_headers(operation)
     _add_samples(operation)
 
 
-def _statuses(verb: str, operation: Json, door: RouteAccess) -> set[int]:
+def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
     """Return what any call of this kind can meet."""
     found = {429}
-    if door.is_asked:
+    if is_asked:
         found |= {401, 403}  # a key that counts no more; somebody shut out
     if verb in _BODY:
         found |= {413}

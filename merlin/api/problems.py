@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,10 +38,9 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import ParameterRefused
 from merlin.core.server import read_pieces
 from merlin.core.web.browser import language_of_header
-from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, error_object
+from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, ApiError, error_object
 
 
 def language_of_request(request: Request) -> str:
@@ -54,6 +53,15 @@ def headers_of(language: str) -> dict[str, str]:
     """Return the headers of an answer in `language`, by which caches keep languages apart."""
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
+
+async def answer_language(request: Request, response: Response) -> str:
+    """Return the language of a route's answer, whose headers name it."""
+    language = language_of_request(request)
+    response.headers.update(headers_of(language))
+    return language
+
+
+Language = Annotated[str, Depends(answer_language)]
 
 MOST = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
@@ -136,51 +144,29 @@ _OPENAI_CODES = {
 }
 
 
-class Refusal(Exception):
-    """A question that is not answered: a status, a text `door-<key>` and the protocol's code."""
-
-    def __init__(
-        self, status: HTTPStatus, key: str, code: str, param: str | None = None, **arguments: object
-    ) -> None:
-        super().__init__(key)
-        self.status = status
-        self.code = code
-        self.param = param
-        self.retry_after_s: int | None = None
-        self._key = key
-        self._arguments = arguments
-
-    def words(self, language: str) -> str:
-        """Return why, for a person."""
-        return text(language, f"door-{self._key}", **self._arguments)
-
-
-def wrong(param: str, key: str, **arguments: object) -> Refusal:
-    """Return the refusal of a field that cannot be taken."""
-    return Refusal(HTTPStatus.BAD_REQUEST, key, "invalid_value", param, **arguments)
-
-
-def not_here(param: str, key: str) -> Refusal:
-    """Return the refusal of something that nothing here can do, `door-not-<key>` in words."""
-    return Refusal(HTTPStatus.BAD_REQUEST, f"not-{key}", "unsupported_parameter", param)
-
-
-def unwished(refused: ParameterRefused) -> Refusal:
-    """Return the refusal of a wish that the serving model does not take."""
-    return wrong(refused.field, "unwished", field=refused.field, why=str(refused))
-
-
-def answered(request: Request, refusal: Refusal) -> Response:
-    """Return the answer to a question that is refused, in the caller's language."""
-    language = language_of_request(request)
-    headers = headers_of(language)
-    if refusal.retry_after_s is not None:
-        headers["Retry-After"] = str(refusal.retry_after_s)
-    if refusal.code == NO_CREDIT:
+def refusal(
+    language: str,
+    status: HTTPStatus,
+    key: str,
+    code: str,
+    param: str | None = None,
+    *,
+    retry_after_s: int | None = None,
+    **arguments: Any,
+) -> ApiError:
+    """Return why a question is not answered: the text `door-<key>` and the protocol's code."""
+    error = ApiError(status, text(language, f"door-{key}", **arguments), code=code, param=param)
+    error.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    if code == NO_CREDIT:
         # Clients of the protocol would try again within seconds, in vain.
-        headers["X-Should-Retry"] = "false"
-    said = error_object(refusal.status, refusal.words(language), refusal.code, refusal.param)
-    return JSONResponse(said, refusal.status.value, headers)
+        error.headers["X-Should-Retry"] = "false"
+    return error
+
+
+def wrong(language: str, param: str, key: str, **arguments: Any) -> ApiError:
+    """Return the refusal of a field that cannot be taken."""
+    status, code = HTTPStatus.BAD_REQUEST, "invalid_value"
+    return refusal(language, status, key, code, param, **arguments)
 
 
 def of_problem(problem: Mapping[str, object]) -> dict[str, object]:
@@ -241,9 +227,12 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def of_problem(request: Request, error: Problem) -> Response:
-        response = answer(request, error.status, error.code, **error.arguments)
-        response.headers.update(error.headers)
-        return response
+        return problem_response(request, error)
+
+    @app.exception_handler(ApiError)
+    async def of_protocol(request: Request, error: ApiError) -> Response:
+        headers = {**headers_of(language_of_request(request)), **(error.headers or {})}
+        return JSONResponse(error.as_json(), error.status, headers)
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> Response:
@@ -255,8 +244,12 @@ def add_problems(app: FastAPI) -> None:
         return _with_methods(app, request, response)
 
     @app.exception_handler(RequestValidationError)
-    async def of_wrong_values(request: Request, error: RequestValidationError) -> Response:
-        return _of_values(request, error)
+    async def of_values(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
+            return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
+        errors = wrong_values(error.errors(), language_of_request(request))
+        said = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
+        return _problem_response(request, {**said, "errors": errors})
 
     @app.exception_handler(MerlinError)
     async def of_merlin(request: Request, error: MerlinError) -> Response:
@@ -278,14 +271,6 @@ def _of_till(request: Request, error: Exception) -> Response:
     return response
 
 
-def _of_values(request: Request, error: RequestValidationError) -> Response:
-    if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
-        return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
-    errors = wrong_values(error.errors(), language_of_request(request))
-    said = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
-    return _problem_response(request, {**said, "errors": errors})
-
-
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
     """Let `Allow` name the methods of every route at this address; each knows its own alone."""
     if "allow" in response.headers:
@@ -302,6 +287,13 @@ def unavailable(request: Request) -> Response:
     """Return "not now, come again", for callers that try again by themselves."""
     response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
     response.headers["Retry-After"] = "5"
+    return response
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """Return the answer of a route that raised a problem."""
+    response = answer(request, problem.status, problem.code, **problem.arguments)
+    response.headers.update(problem.headers)
     return response
 
 
@@ -415,7 +407,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def components() -> dict[str, Any]:
-    """Return the schemas that `problems` refers to."""
-    schema = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs", {}), "Problem": schema}
+def components(name: str = "Problem", model: type[BaseModel] = ProblemShown) -> dict[str, Any]:
+    """Return the schema of a model and of its parts by name, those that `problems` refers to."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), name: schema}

@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.account.sign_ins import PRODUCTION
-from merlin.api.problems import Problem, answer
+from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
@@ -259,9 +259,7 @@ class LimitsLayer:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
-    wait_s = max(math.ceil(charge.wait_s), 1)
-    problem = answer(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=wait_s)
-    problem.headers["Retry-After"] = str(wait_s)
+    problem = problem_response(Request(scope), too_many(charge.wait_s))
     problem.raw_headers.extend(charge.headers())
     await problem(scope, receive, send)
 

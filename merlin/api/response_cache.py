@@ -11,9 +11,9 @@ alike. What belongs to a person is not kept, but is known again by a tag of its 
 
 `CacheVersion` knows which version is the newest without asking for each call: a task looks at the
 wake counter several times a second, and at the version when it has moved. What was known stays
-while the database is silent: old answers are better than none. `warm_vocabulary` learns the words
-of the catalogue once it changed; else the first mistyped query after a change would wait for that,
-with many courses a second.
+while the database is silent: old answers are better than none. Another learns the words of the
+catalogue once it changed; else the first mistyped query after a change would wait for that, with
+many courses a second.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ import asyncio
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import cast
 
-from fastapi import FastAPI
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -42,12 +40,9 @@ from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.core.errors import MerlinError, NotFound
-from merlin.core.log import get_logger, redact
+from merlin.core.errors import NotFound
 from merlin.core.web.browser import language_of_header
 from merlin.db.processes import ChangeCounter
-
-log = get_logger(__name__)
 
 LOOK_S = 0.2
 
@@ -58,6 +53,7 @@ class CacheVersion:
     def __init__(self) -> None:
         self.version: int | None = None
         self._counter: int | None = None
+        self._learnt: int | None = None
 
     def saw(self, version: int) -> None:
         """Take note of a version that was read by the way."""
@@ -76,26 +72,11 @@ class CacheVersion:
         if version is not None:
             self.version = version
 
-    async def watch(self, ctx: Context) -> None:
-        """Look until cancelled."""
-        was_well = True
-        while True:
-            was_well = await self._looked(ctx, is_quiet=not was_well)
-            await asyncio.sleep(LOOK_S)
-
-    async def _looked(self, ctx: Context, *, is_quiet: bool) -> bool:
-        """Look; False where that failed, which is told once, not five times a second."""
-        try:
-            await self.look(ctx)
-        except MerlinError as error:
-            if not is_quiet:
-                log.warning("the catalogue's version is unknown", reason=redact(str(error)))
-            return False
-        except Exception:
-            if not is_quiet:
-                log.exception("the look at the catalogue's version failed")
-            return False
-        return True
+    async def learn(self, ctx: Context) -> None:
+        """Learn the words of the version, once."""
+        if self.version != self._learnt:
+            self._learnt = self.version
+            await ctx.read(courses.learn_vocabulary)
 
 
 CACHE_CONTROL = b"public, max-age=60, stale-while-revalidate=600"
@@ -133,18 +114,6 @@ class CachedAnswer:
     link: str = ""
     route: object = None
     packed: bytes | None = None
-    _headers: dict[bool, list[tuple[bytes, bytes]]] = field(default_factory=dict)
-
-    def headers(self, *, is_packed: bool) -> list[tuple[bytes, bytes]]:
-        """Return a new list of the headers, without those of the body's length and kind."""
-        known = self._headers.get(is_packed)
-        if known is None:
-            known = self._headers[is_packed] = headers_of_tag(
-                self.tag, self.language, is_packed=is_packed
-            )
-            if self.link:
-                known.append((b"link", self.link.encode("ascii", "replace")))
-        return known.copy()
 
 
 def quoted(tag: str, is_packed: bool) -> str:  # noqa: FBT001 - no other argument to mix it with
@@ -229,41 +198,12 @@ def tagged(response: Response, tag: str) -> Response:
     return response
 
 
-async def warm_vocabulary(ctx: Context, freshness: CacheVersion) -> None:
-    """Learn the words of each version that is heard of, until cancelled."""
-    tried: int | None = None
-    while True:
-        if freshness.version != tried:
-            tried = freshness.version
-            await _learn(ctx)
-        await asyncio.sleep(LOOK_S)
-
-
-async def _learn(ctx: Context) -> None:
-    """Learn them now; where that fails, the first query that needs them tries again."""
-    try:
-        await ctx.read(courses.learn_vocabulary)
-    except Exception:
-        log.exception("the words of the catalogue were not learnt ahead")
-
-
 @dataclass(slots=True)
 class CatalogueState:
     """The kept answers of one application, and how new they are."""
 
-    app: FastAPI
     kept: ResponseCache
     freshness: CacheVersion = field(default_factory=CacheVersion)
-
-    @property
-    def services(self) -> ApiServices:
-        """Return the services as they are now."""
-        return cast("ApiServices", self.app.state.services)
-
-
-def state_of(app: FastAPI) -> CatalogueState:
-    """Return what an application keeps of the catalogue."""
-    return cast("CatalogueState", app.state.catalogue)
 
 
 PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
@@ -282,7 +222,8 @@ class CacheMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call, or hand it on."""
-        if scope["type"] != "http" or scope["method"] != "GET" or not _is_ours(scope["path"]):
+        is_get = scope["type"] == "http" and scope["method"] == "GET"
+        if not (is_get and scope["path"].startswith(PLACES)):
             await self._app(scope, receive, send)
             return
         asked = scope["state"]["asked"] = CatalogueRequest(scope)
@@ -295,23 +236,20 @@ class CacheMiddleware:
         await asked.answer(answer, send)
 
 
-def _is_ours(path: str) -> bool:
-    return path.startswith(PLACES)
-
-
 class CatalogueRequest:
     """What a call says of the form in which it wants its answer."""
 
-    __slots__ = ("_known", "_packs", "key", "state")
+    __slots__ = ("_known", "_packs", "key", "services", "state")
 
     def __init__(self, scope: Scope) -> None:
-        self.state = state_of(scope["app"])
+        self.services: ApiServices = scope["app"].state.services
+        self.state: CatalogueState = scope["app"].state.catalogue
         said = {b"accept-language": b"", b"if-none-match": b"", b"accept-encoding": b""}
         for name, value in scope["headers"]:
             if name in said:
                 said[name] = said[name] + b", " + value if said[name] else value
         wanted = said[b"accept-language"][:LONGEST].decode("latin-1")
-        language = _language(wanted, self.state.services.language)
+        language = _language(wanted, self.services.language)
         self.key = CacheKey(scope["path"], scope["query_string"], language)
         self._known = said[b"if-none-match"].decode("latin-1")
         self._packs = takes_gzip(said[b"accept-encoding"][:LONGEST].decode("latin-1"))
@@ -339,7 +277,9 @@ class CatalogueRequest:
         if is_packed and answer.packed is None:
             answer.packed = await asyncio.to_thread(gzip.compress, answer.body, 6, mtime=0)
         body = answer.packed if is_packed and answer.packed is not None else answer.body
-        headers = answer.headers(is_packed=is_packed)
+        headers = headers_of_tag(answer.tag, answer.language, is_packed=is_packed)
+        if answer.link:
+            headers.append((b"link", answer.link.encode("ascii", "replace")))
         headers.append((b"content-type", b"application/json"))
         headers.append((b"content-length", b"%d" % len(body)))
         if is_packed:
@@ -383,30 +323,18 @@ class CatalogueAnswer:
 
 
 # Makes what is said in a language; called in a thread that may read the rows.
-MakeAnswer = Callable[[str], CatalogueAnswer]
+MakeAnswer = Callable[[Context, str], CatalogueAnswer]
 
 
-class _Sent(Response):
+class _Direct(Response):
     """An answer that is sent in the form that the caller wants."""
 
-    def __init__(self, asked: CatalogueRequest, answer: CachedAnswer) -> None:
+    def __init__(self, send: Callable[[Send], Awaitable[None]]) -> None:
         super().__init__()
-        self._asked = asked
-        self._answer = answer
+        self._send = send
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await self._asked.answer(self._answer, send)
-
-
-class _Unchanged(Response):
-    """Word that the caller has the answer already."""
-
-    def __init__(self, asked: CatalogueRequest, tag: str, *, is_packed: bool) -> None:
-        super().__init__(status_code=304)
-        self._asked, self._tag, self._is_packed = asked, tag, is_packed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await self._asked.not_modified(self._tag, send, is_packed=self._is_packed)
+        await self._send(send)
 
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
@@ -418,9 +346,9 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         tag = asked.key.tag(version)
         form = asked.form_of(tag)
         if form is not None:
-            return _Unchanged(asked, tag, is_packed=form)
+            return _Direct(partial(asked.not_modified, tag, is_packed=form))
     language = asked.key.language
-    read = await state.services.read(_made, make, language)
+    read = await asked.services.read(_made, make, language)
     if read is None:  # it changes faster than it can be read; the next call will do
         return await private_answer(request, make)
     version, said, body = read
@@ -428,7 +356,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     route = request.scope.get("route")
     answer = CachedAnswer(body, asked.key.tag(version), language, said.link, route)
     state.kept.keep(asked.key, version, answer)
-    return _Sent(asked, answer)
+    return _Direct(partial(asked.answer, answer))
 
 
 def _made(
@@ -437,7 +365,7 @@ def _made(
     """Return what is said with its version, which is that before and after it was read."""
     version = courses.version(ctx)
     for _ in range(_TRIES):
-        said = make(language)
+        said = make(ctx, language)
         before, version = version, courses.version(ctx)
         if before == version:
             return version, said, to_json(said.value)
@@ -448,7 +376,7 @@ async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for this caller alone."""
     services: ApiServices = request.app.state.services
     language = language_of_request(request)
-    said = await services.store.read(lambda: make(language))
+    said = await services.read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
     if said.link:
         headers["Link"] = said.link
@@ -456,20 +384,18 @@ async def private_answer(request: Request, make: MakeAnswer) -> Response:
 
 
 async def course_answer(
-    request: Request, make: Callable[[Context, Actor, str], CatalogueAnswer]
+    request: Request, make: Callable[[Actor, Context, str], CatalogueAnswer]
 ) -> Response:
     """Return the answer about one course; one that is not active is for those who edit it.
 
     `make` raises NotFound for a course that is not there for the actor, and so does this.
     """
-    services: ApiServices = request.app.state.services
-    ctx, nobody = services, Actor()
     try:
-        return await catalogue_answer(request, partial(make, ctx, nobody))
+        return await catalogue_answer(request, partial(make, Actor()))
     except NotFound:
         if not {"authorization", "cookie"} & set(request.headers.keys()):
             raise
         caller = await identify_caller(request)
         if not caller.has(KeyScope.COURSES_READ):
             raise
-        return await private_answer(request, partial(make, ctx, caller.actor))
+        return await private_answer(request, partial(make, caller.actor))

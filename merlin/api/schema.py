@@ -3,9 +3,9 @@
 A list goes on by an opaque cursor and a Link header (RFC 8288). A cursor says after which entry the
 next part begins, so that no entry is shown twice or left out when the list changes in between.
 
-    async def jobs(page: Annotated[Page, Depends(page_of)]): …
-        key = read_cursor(page.cursor, int)            # what the last entry was sorted by
-        headers = links(request, cursor(last.job_id))  # None: this part is the last one
+    async def jobs(page: Part): …
+        found = …(limit=page.size + 1, before=page.after(0))
+        return page.cut(found, lambda job: job.id)
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -27,13 +27,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
 )
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caller
-from merlin.api.permissions import context_of
-from merlin.api.problems import Problem
+from merlin.api.problems import Problem, headers_of
 from merlin.api.services import ApiServices
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -44,12 +44,47 @@ CURSOR_LENGTH = 512
 _NUMBERS = 2**63
 
 
+E = TypeVar("E")
+K = TypeVar("K", int, str)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for; `limit` None: as the route does without one."""
+    """Which part of a list is asked for, and the answer that leads to the next one.
 
-    limit: int | None = None
-    cursor: str = ""
+    `limit` None: as the route does without one.
+    """
+
+    request: Request
+    response: Response
+    limit: int | None
+    cursor: str
+
+    @property
+    def size(self) -> int:
+        """Return how many entries are wanted."""
+        return self.limit or USUAL
+
+    def after(self, first: K) -> K:
+        """Return what the last entry of the part before was sorted by, `first` for the first part.
+
+        Raises Problem 422 for a cursor that is none of ours.
+        """
+        key = read_cursor(self.cursor, type(first))
+        return first if key is None else type(first)(key[0])
+
+    def lead_on(self, following: str) -> None:
+        """Let the answer's Link header lead to the next part, "" where there is none."""
+        self.response.headers["Link"] = link_of(self.request, following or None)
+
+    def cut(self, found: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
+        """Return the entries of this part, of one more than it holds; the Link leads to the others.
+
+        They are sorted by `key`.
+        """
+        shown, has_more = found[: self.size], len(found) > self.size
+        self.lead_on(cursor(*(each(shown[-1]) for each in key)) if has_more else "")
+        return shown
 
 
 Limit = Annotated[int | None, Query(ge=1, le=MOST, description="entries in one part")]
@@ -59,9 +94,14 @@ After = Annotated[
 
 
 # A coroutine: FastAPI would call a plain function in a thread of its own.
-async def page_of(limit: Limit = None, cursor: After = "") -> Page:
+async def page_of(
+    request: Request, response: Response, limit: Limit = None, cursor: After = ""
+) -> Page:
     """Return the part that a request names."""
-    return Page(limit, cursor)
+    return Page(request, response, limit, cursor)
+
+
+Part = Annotated[Page, Depends(page_of)]
 
 
 def cursor(*key: int | str) -> str:
@@ -94,11 +134,6 @@ def _is_storable(value: int | str) -> bool:
     if isinstance(value, int):
         return -_NUMBERS <= value < _NUMBERS
     return "\0" not in value and value.isprintable()
-
-
-def links(request: Request, following: str | None) -> dict[str, str]:
-    """Return the headers of one part: Link to the first part, and to the next if there is one."""
-    return {"Link": link_of(request, following)}
 
 
 def link_of(request: Request, following: str | None) -> str:
@@ -151,7 +186,26 @@ DatasetName = Annotated[
 class Shape(BaseModel):
     """What an answer holds."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
+
+    @classmethod
+    def of(cls, found: object, language: str) -> Self:
+        """Return what is told in a language of what an act returned."""
+        return cls.model_validate(found, context={"language": language})
+
+
+def _say(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
+    return say if isinstance(say, str) else say((info.context or {})["language"])
+
+
+def shape_response(shape: Shape, language: str, status: HTTPStatus, location: str = "") -> Response:
+    """Return an answer in a language; `location` is where to look what came of it."""
+    headers = headers_of(language) | ({"Location": location} if location else {})
+    return JSONResponse(shape.model_dump(mode="json"), status, headers)
+
+
+# A method of what is told, which returns a text in the language of `Shape.of`.
+InLanguage = Annotated[str, BeforeValidator(_say)]
 
 
 class Body(BaseModel):
@@ -221,15 +275,13 @@ async def page_part(
 
     Raises NotFound for a dataset that the actor does not see, Problem 422 for a wrong cursor.
     """
-    limit, after = page.limit or USUAL, read_cursor(page.cursor, int)
-    found = await ctx.read(act, actor, dataset, limit + 1, int(after[0]) if after else 0)
+    limit = page.size
+    found = await ctx.read(act, actor, dataset, limit + 1, page.after(0))
     return found[:limit], cursor(found[limit - 1].id) if len(found) > limit else ""
 
 
-async def part(
-    request: Request, response: Response, caller: Caller, asked: tuple[Page, str], act: Lister[V]
-) -> Sequence[V]:
+async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequence[V]:
     """Return the part that was asked for, and tell of the next in the Link header."""
-    found, following = await page_part(context_of(request), caller.actor, *asked, act)
-    response.headers.update(links(request, following or None))
+    found, following = await page_part(caller.services, caller.actor, page, dataset, act)
+    page.lead_on(following)
     return found

@@ -19,6 +19,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
+from merlin.core.i18n import stored_text
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
@@ -139,6 +140,10 @@ class ChangeView:
     commit: str | None
     asked_at: datetime
     files: Sequence[FileChange]
+
+    def why(self, language: str) -> str:
+        """Return the reason in a language, "" for none."""
+        return stored_text(language, self.reason, self.arguments)
 
     @property
     def is_over(self) -> bool:

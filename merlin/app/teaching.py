@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from merlin.app import changes
 from merlin.app.actor import Actor
-from merlin.app.changes import ChangeView, DatasetFiles, Make, PreviewView, require_revision
+from merlin.app.changes import DatasetFiles, Make, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import account_name, leads, led_course
 from merlin.app.views import Both, described
@@ -189,20 +189,6 @@ def make_removal(material_id: int, revision: str | None) -> Make:
         return told.dropped(lesson.place)
 
     return make
-
-
-async def preview(ctx: Context, actor: Actor, course_id: int, make: Make) -> PreviewView:
-    """Return what would come of an edit of a course; raises as `details` and `changes.preview`."""
-    course = await ctx.read(led_course, actor, course_id)
-    return await changes.preview(ctx, actor, course.slug, make)
-
-
-async def submit(
-    ctx: Context, actor: Actor, course_id: int, make: Make, once: str = ""
-) -> ChangeView:
-    """Ask for the commit of an edit of a course; raises as `details` and `changes.submit`."""
-    course = await ctx.read(led_course, actor, course_id)
-    return await changes.submit(ctx, actor, course.slug, make, once)
 
 
 def questions(

@@ -15,6 +15,7 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.clock import from_iso
+from merlin.core.i18n import stored_text
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
@@ -55,6 +56,10 @@ class VerdictView:
     arguments: Mapping[str, object]
     served_until: datetime | None = None
     findings: Sequence[Finding] = ()
+
+    def why(self, language: str) -> str:
+        """Return the reason in a language, "" for none."""
+        return stored_text(language, self.reason, self.arguments)
 
 
 def recent(

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 from fluent.runtime import FluentBundle
 from fluent.runtime.resolver import MAX_PART_LENGTH, Message
@@ -97,6 +98,16 @@ def text(language: str, key: str, **arguments: object) -> str:
     """
     nearest = language_of(language)
     return _filled(nearest, key, arguments) if arguments else _fixed(nearest, key)
+
+
+def stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
+    """Return a text that was stored by its key; what has no words stays its key."""
+    if key not in keys(language):
+        return key
+    try:
+        return text(language, key, **arguments)
+    except (KeyError, ValueError, TypeError):
+        return key
 
 
 @cache

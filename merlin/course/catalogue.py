@@ -86,6 +86,11 @@ class Material:
     text: str = ""
     file_url: str = ""
 
+    @property
+    def has_text(self) -> bool:
+        """Return whether it can be read here."""
+        return bool(self.text)
+
     def title(self, language: str) -> str:
         """Return its title in `language`, else in another one."""
         return localised(self.name, language)

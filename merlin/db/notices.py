@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.i18n import stored_text
 from merlin.core.log import redact
 from merlin.db.database import Database, transaction
 from merlin.db.tables import NOTICE
@@ -31,6 +32,10 @@ class Notice:
     key: str
     arguments: Mapping[str, object]
     created_at: datetime
+
+    def text(self, language: str) -> str:
+        """Return what is told, in a language."""
+        return stored_text(language, self.key, self.arguments)
 
 
 def notify_failing_steps(

@@ -16,17 +16,13 @@ from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from served import serve_in
 from set_up import Provider
 from site_world import ANNA
-from starlette.responses import Response
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app
-from merlin.api.auth import identify_caller
-from merlin.api.openai_compat.chat import ask_once, next_piece
+from merlin.api.openai_compat.chat import next_piece
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Quotas
 from merlin.core.clock import utc_now
-from merlin.core.messages import Message
-from merlin.sandbox.faults import Fault, FaultKind
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
@@ -152,53 +148,6 @@ def test_fifty_streams_at_once_block_nobody(tmp_path):
             told = [each.result() for each in asked]
         assert all(each.endswith("data: [DONE]\n\n") for each in told)
         assert uses(site) == {"charged": 50}
-
-
-@contextmanager
-def a_page(site):
-    """Serve a page whose form asks once; yield what asks by it and returns what it was told."""
-    app = create_app(site.services)
-    found = []
-
-    async def page(request):
-        said = [Message("user", "раз"), Message("assistant", "два"), Message("user", QUESTION)]
-        slug = request.query_params["slug"]
-        found.append(await ask_once(request, await identify_caller(request), slug, said))
-        return Response(status_code=204)
-
-    app.add_route("/try", page, methods=["POST"])
-    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as browser:
-
-        def ask(cookies, slug="algorithms", language="ru"):
-            browser.cookies = cookies
-            said = {"Origin": address, "Accept-Language": language}
-            browser.post("/try", params={"slug": slug}, headers=said)
-            return found[-1]
-
-        yield ask
-
-
-@functional
-def test_a_pages_form_gets_an_answer_with_words_for_every_ending(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), a_page(site) as ask:
-        with site.browser(ANNA) as browser:
-            anna = browser.cookies
-        told = ask(anna)
-        assert told.is_answer
-        assert f"«{QUESTION}»" in told.words
-        assert (told.build, told.note, told.status) == ("algorithms-1", "", 200)
-        assert ask(None).status == 401
-        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
-        busy = ask(anna)
-        assert (busy.status, busy.is_answer) == (503, False)
-        assert "не отвечает" in busy.words
-        provider.faults.clear()
-        assert ask(anna, slug="nowhere").status == 404
-        assert ask(anna).is_answer
-        spent = ask(anna, language="en")
-        assert spent.status == 429
-        assert "Questions for today are used up" in spent.words
-        assert uses(site) == {"charged": 2, "returned": 1}
 
 
 @unit

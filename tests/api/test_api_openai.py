@@ -304,5 +304,6 @@ def test_the_description_names_the_errors_of_the_protocol(site):
     )
     shared = told["components"]["responses"][answers["429"]["$ref"].rpartition("/")[2]]
     assert "ErrorAnswer" in str(shared)
-    schema = route["requestBody"]["content"]["application/json"]["schema"]
+    body = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = told["components"]["schemas"][body.rpartition("/")[2]]
     assert set(schema["required"]) == {"model", "messages"}

@@ -4,41 +4,33 @@
                       -> given back       none came: a failure, or the caller went away
 
 It is a task of its own: a caller who goes away only presses its stop. What a killed process left
-reserved is given back by `quota.keep`. `ask_once` answers a question of a page's form whole, with
-words for every ending.
+reserved is given back by `release_stale_reservations`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 
-from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller
 from merlin.api.openai_compat.quota import (
-    asker_of,
     reserve_question,
     settle_question,
 )
-from merlin.api.openai_compat.responses import note, refusal_of
-from merlin.api.problems import Refusal, language_of_request, unwished
+from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
-from merlin.app.ask import Asked, name_of, request_of_call, route
+from merlin.app.ask import Asked, request_of_call, route
 from merlin.app.quota import Asker, is_free
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
 from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
-from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import Message, ParameterRefused
-from merlin.core.permissions import Permission
+from merlin.core.messages import ParameterRefused
+from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
 
@@ -80,7 +72,7 @@ class ChatStream(AnswerObserver):
         self._news.set()
 
     async def reply(self) -> Reply:
-        """Return what came of it, once it is settled. Raises Refusal, MerlinError."""
+        """Return what came of it, once it is settled. Raises ApiError, MerlinError."""
         return await asyncio.shield(self.task)
 
     async def begins(self) -> None:
@@ -111,7 +103,7 @@ class ChatStream(AnswerObserver):
     def _over(self, task: asyncio.Task[Reply]) -> None:
         self._news.set()
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, Refusal):
+        if error is not None and not isinstance(error, ApiError):
             log.warning("a question was not answered", reason=redact(str(error)))
 
     async def _run(self) -> Reply:
@@ -125,7 +117,8 @@ class ChatStream(AnswerObserver):
             await self._settle(reply)
         except ParameterRefused as refused:
             await self._give_back()
-            raise unwished(refused) from refused
+            told = {"field": refused.field, "why": str(refused)}
+            raise wrong(self._asker.language, refused.field, "unwished", **told) from refused
         except BaseException:
             await self._give_back()
             raise
@@ -157,7 +150,7 @@ class ChatStream(AnswerObserver):
         try:
             await self._settle(Reply(Ending.NOBODY))
         except MerlinError as error:
-            # `quota.keep` does it later.
+            # `release_stale_reservations` does it later.
             log.warning("a question was not given back", reason=redact(str(error)))
 
 
@@ -196,53 +189,3 @@ async def _stop_without(request: Request, asking: ChatStream) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     asking.stop.press()
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionOutcome:
-    """What came of a question.
-
-    `words` is the answer, or what is said in its place where `is_answer` is False; `note` is what
-    is said under it. `status` is the HTTP status of a page that shows it. `build` is the version
-    that the model learnt ("neurotypology-7"), "" where it was not tuned here; `known` is what the
-    model says of itself.
-    """
-
-    words: str
-    is_answer: bool = False
-    note: str = ""
-    status: HTTPStatus = HTTPStatus.OK
-    model: str = ""
-    build: str = ""
-    known: bool | None = None
-
-
-async def ask_once(
-    request: Request, caller: Caller, slug: str, messages: Sequence[Message]
-) -> QuestionOutcome:
-    """Return what the course's model answers; raises nothing but what a silent database does.
-
-    `messages` is the talk so far, of user and assistant in turns, and ends with the question.
-    """
-    language = language_of_request(request)
-    if not caller.has(Scope.CHAT_WRITE) or not caller.may(Permission.ASK):
-        return QuestionOutcome(text(language, "door-sign-in"), status=HTTPStatus.UNAUTHORIZED)
-    services: ApiServices = request.app.state.services
-    asked = Asked(name_of(slug), slug, tuple(messages))
-    asking = start_question(request, asked, asker_of(services, caller, language, dataset=slug))
-    try:
-        reply = await asking.reply()
-        refusal = refusal_of(reply)
-        if refusal is not None:
-            raise refusal
-    except Refusal as refused:
-        return QuestionOutcome(refused.words(language), status=refused.status)
-    origin = await request.app.state.origins.of(reply.model_id)
-    return QuestionOutcome(
-        words=reply.text or text(language, "door-note-filtered"),
-        is_answer=bool(reply.text),
-        note=note(language, reply) if reply.text else "",
-        model=reply.model_id,
-        build=origin.build if origin else "",
-        known=reply.known,
-    )

@@ -14,11 +14,12 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from merlin.api.problems import not_here, wrong, wrong_values
+from merlin.api.problems import refusal, wrong, wrong_values
 from merlin.app.ask import ALONE, Asked, dataset_of_name
 from merlin.core.messages import Image, Message, SamplingParams
 
@@ -72,7 +73,7 @@ class ImagePart(_Read):
 _Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
-class Said(_Read):
+class ChatMessage(_Read):
     """One message of the talk."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -85,13 +86,13 @@ class StreamOptions(_Read):
     include_usage: bool = False
 
 
-class Plain(_Read):
+class TextFormat(_Read):
     """An answer in words, or any JSON object."""
 
     type: Literal["text", "json_object"]
 
 
-class Shape(_Read):
+class JsonSchema(_Read):
     """A JSON Schema (`schema`) by its name."""
 
     model_config = ConfigDict(extra="allow")
@@ -105,21 +106,21 @@ class Shape(_Read):
         return self
 
 
-class Shaped(_Read):
+class JsonSchemaFormat(_Read):
     """An answer of a shape of the caller's own."""
 
     type: Literal["json_schema"]
-    json_schema: Shape
+    json_schema: JsonSchema
 
 
-_Format = Annotated[Plain | Shaped, Field(discriminator="type")]
+_Format = Annotated[TextFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
-class ChatAsked(_Read):
+class ChatCompletionRequest(_Read):
     """A question with all that was said before it."""
 
     model: str = Field(max_length=200, description='"merlin" or "merlin/<dataset>"')
-    messages: list[Said] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
@@ -163,17 +164,18 @@ class ChatAsked(_Read):
         )
 
 
-def parse_request(body: bytes, language: str) -> ChatAsked:
-    """Return the call. Raises Refusal 400 that names the first field that cannot be taken."""
+def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
+    """Return the call. Raises ApiError 400 that names the first field that cannot be taken."""
     try:
-        return ChatAsked.model_validate_json(body)
+        return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
         found = error.errors(include_url=False)
         # Of the kinds that a field may have, the one that was got furthest into is meant.
         field = _param(found[0]["loc"])
         top = str(found[0]["loc"][0]) if found[0]["loc"] else ""
         if top in _NOT_HERE:
-            raise not_here(top, _NOT_HERE[top]) from error
+            key, code = f"not-{_NOT_HERE[top]}", "unsupported_parameter"
+            raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         first = max(
             (each for each in found if _param(each["loc"]).startswith(field)),
             key=lambda each: len(each["loc"]),
@@ -181,7 +183,7 @@ def parse_request(body: bytes, language: str) -> ChatAsked:
         path = () if first["type"] == "json_invalid" else first["loc"]
         why = wrong_values([{**first, "loc": ("body", *path)}], language)[0]["detail"]
         param = _param(path)
-        raise wrong(param, "wrong", place=param or "body", why=why) from error
+        raise wrong(language, param, "wrong", place=param or "body", why=why) from error
 
 
 def _param(path: Sequence[int | str]) -> str:
@@ -198,43 +200,45 @@ def _param(path: Sequence[int | str]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def question_of(read: ChatAsked, default: str | None, *, sees: bool) -> Asked:
-    """Return the question. Raises Refusal 400; `sees`: pictures can be looked at."""
-    talk = [_message(number, said) for number, said in enumerate(read.messages)]
+def question_of(
+    read: ChatCompletionRequest, default: str | None, language: str, *, sees: bool
+) -> Asked:
+    """Return the question. Raises ApiError 400; `sees`: pictures can be looked at."""
+    talk = [_message(language, number, said) for number, said in enumerate(read.messages)]
     system = "\n\n".join(each.content for each in talk if each.role in _SYSTEM)
     said = tuple(each for each in talk if each.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
     if not said or said[-1].role != "user":
-        raise wrong(f"{last}.role", "no-question")
+        raise wrong(language, f"{last}.role", "no-question")
     if not said[-1].content.strip() and not said[-1].images:
-        raise wrong(f"{last}.content", "empty-question")
+        raise wrong(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
     asked = Asked(read.model, dataset, said, system.strip(), read.steering)
     if asked.has_images and not sees:
-        raise wrong("messages", "no-pictures")
+        raise wrong(language, "messages", "no-pictures")
     return asked
 
 
-def _message(number: int, said: Said) -> Message:
+def _message(language: str, number: int, said: ChatMessage) -> Message:
     parts = said.content if isinstance(said.content, list) else []
     if isinstance(said.content, str):
         return Message(said.role, said.content)
     words = "\n".join(part.text for part in parts if isinstance(part, TextPart))
     pictures = [
-        _image(f"messages[{number}].content[{place}]", part.image_url.url)
+        _image(language, f"messages[{number}].content[{place}]", part.image_url.url)
         for place, part in enumerate(parts)
         if isinstance(part, ImagePart)
     ]
     return Message(said.role, words, images=tuple(pictures))
 
 
-def _image(place: str, url: str) -> Image:
-    """Return a picture. Raises Refusal for an address: whoever asks makes us fetch nothing."""
+def _image(language: str, place: str, url: str) -> Image:
+    """Return a picture. Raises ApiError for an address: whoever asks makes us fetch nothing."""
     head, _, content = url.partition(",")
     mime = head.removeprefix("data:").removesuffix(";base64")
     if head != f"data:{mime};base64" or mime not in _PICTURES:
-        raise wrong(place, "picture-url")
+        raise wrong(language, place, "picture-url")
     try:
         return Image(b64decode(content, validate=True), mime)
     except (ValueError, binascii.Error) as error:
-        raise wrong(place, "picture-url") from error
+        raise wrong(language, place, "picture-url") from error

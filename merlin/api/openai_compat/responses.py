@@ -13,10 +13,11 @@ from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
 
-from merlin.api.problems import Refusal
+from merlin.api.problems import refusal
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.i18n import text
+from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import ChatAnswer, Json, new_answer_id, usage_object
 from merlin.training.models import Origin
 
@@ -57,20 +58,19 @@ class ResponseMeta:
         return ChatAnswer(self.name, created_at, self.answer_id, build, with_usage)
 
 
-def refusal_of(reply: Reply) -> Refusal | None:
+def refusal_of(reply: Reply, language: str) -> ApiError | None:
     """Return why there is no answer, None where there is one."""
     if reply.is_answer or reply.ending is Ending.FILTERED:
         return None
     if reply.ending is Ending.TOO_LONG:
         code = "context_length_exceeded"
         limit = str(reply.limit_tokens or "?")
-        return Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=limit)
+        status = HTTPStatus.BAD_REQUEST
+        return refusal(language, status, "window", code, "messages", limit=limit)
     if reply.ending is Ending.EMPTY:
-        return Refusal(HTTPStatus.BAD_GATEWAY, "empty", "empty_answer")
+        return refusal(language, HTTPStatus.BAD_GATEWAY, "empty", "empty_answer")
     key, code = ("nobody", "no_model") if reply.ending is Ending.NOBODY else ("busy", "model_busy")
-    refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, key, code)
-    refusal.retry_after_s = BUSY_S
-    return refusal
+    return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 
 def completion(sheet: ResponseMeta, reply: Reply) -> Json:

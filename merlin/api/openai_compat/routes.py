@@ -1,7 +1,7 @@
 """GET /v1/models and POST /v1/chat/completions, for any client of the OpenAI protocol.
 
 The model `merlin/<dataset>` is whatever serves that dataset at the moment of the question, so a
-promotion counts with the next one. Errors have the protocol's shape (`api.problems.Refusal`). Where
+promotion counts with the next one. Errors have the protocol's shape (`api.problems.refusal`). Where
 a model comes from is read once a model: what it was made of never changes.
 """
 
@@ -24,9 +24,14 @@ from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_piece
 from merlin.api.openai_compat import responses, schema
 from merlin.api.openai_compat.chat import ChatStream, start_question
 from merlin.api.openai_compat.quota import asker_of, offered_models
-from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, parse_request, question_of
+from merlin.api.openai_compat.requests import (
+    BODY_BYTES,
+    ChatCompletionRequest,
+    parse_request,
+    question_of,
+)
 from merlin.api.openai_compat.responses import ResponseMeta
-from merlin.api.problems import Refusal, answered, language_of_request, read_body
+from merlin.api.problems import read_body, refusal
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asked
 from merlin.chat.answer import Reply
@@ -77,32 +82,23 @@ Asker = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE, Permission.AS
 
 
 @router.get("/models", summary="List the models", responses=schema.LISTED)
-async def list_openai_models(
-    request: Request,
-    caller: Asker,  # noqa: ARG001 - a right
-) -> Response:
+async def list_openai_models(caller: Asker) -> Response:
     """Return every model of the door: the default one, and one a dataset or course."""
-    services: ApiServices = request.app.state.services
+    services = caller.services
     found = await services.store.read(lambda: offered_models(services))
     shown = [_card(name, since) for name, since in found.items()]
     return JSONResponse(list_object(shown))
 
 
 @router.get("/models/{name:path}", summary="Show a model", responses=schema.SHOWN)
-async def show_openai_model(
-    request: Request,
-    caller: Asker,  # noqa: ARG001 - a right
-    name: str,
-) -> Response:
+async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model of the door."""
-    services: ApiServices = request.app.state.services
+    services = caller.services
     found = await services.store.read(lambda: offered_models(services))
     if name in found:
         return JSONResponse(_card(name, found[name]))
-    status, names = HTTPStatus.NOT_FOUND, ", ".join(found)
-    return answered(
-        request, Refusal(status, "no-model", NO_MODEL, "model", model=name, names=names)
-    )
+    told: dict[str, Any] = {"model": name, "names": ", ".join(found)}
+    raise refusal(caller.language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **told)
 
 
 def _card(name: str, since: datetime | None) -> dict[str, Any]:
@@ -118,31 +114,25 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last question of a talk, whole or streamed."""
     body = await read_body(request, BODY_BYTES)
-    services: ApiServices = request.app.state.services
-    try:
-        read = parse_request(body, language_of_request(request))
-        sees = services.vision is not None
-        asked = question_of(read, services.default_dataset, sees=sees)
-        if read.stream:
-            streamed = partial(_streamed, request, caller, read, asked)
-            return await run_once_in_pieces(request, caller, streamed, body)
-        whole = partial(_whole, request, caller, asked)
-        return await run_once(request, caller, whole, body)
-    except Refusal as refusal:
-        return answered(request, refusal)
+    read, services = parse_request(body, caller.language), caller.services
+    sees = services.vision is not None
+    asked = question_of(read, services.default_dataset, caller.language, sees=sees)
+    if read.stream:
+        streamed = partial(_streamed, request, caller, read, asked)
+        return await run_once_in_pieces(request, caller, streamed, body)
+    return await run_once(request, caller, partial(_whole, request, caller, asked), body)
 
 
 async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
-    services, language = request.app.state.services, language_of_request(request)
-    asker = asker_of(services, caller, language, number, asked.dataset)
+    asker = asker_of(caller, number, asked.dataset)
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
-    refusal = responses.refusal_of(reply)
-    if refusal is not None:
-        return answered(request, refusal)
+    refused = responses.refusal_of(reply, caller.language)
+    if refused is not None:
+        raise refused
     origin = await _origin(request, reply.model_id)
-    sheet = replace(_response_meta(request, asked), origin=origin)
+    sheet = replace(_response_meta(caller, asked), origin=origin)
     headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
     return JSONResponse(responses.completion(sheet, reply), headers=headers)
 
@@ -150,27 +140,27 @@ async def _whole(request: Request, caller: Caller, asked: Asked, number: int) ->
 async def _streamed(
     request: Request,
     caller: Caller,
-    read: ChatAsked,
+    read: ChatCompletionRequest,
     asked: Asked,
     number: int,
     keep: Keep | None,
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
-    services, language = request.app.state.services, language_of_request(request)
-    asker = asker_of(services, caller, language, number, asked.dataset)
-    sheet, with_usage = _response_meta(request, asked), read.wants_usage
+    asker = asker_of(caller, number, asked.dataset)
+    sheet, with_usage = _response_meta(caller, asked), read.wants_usage
 
     async def keep_whole(reply: Reply) -> None:
-        if keep is not None and responses.refusal_of(reply) is None:
+        if keep is not None and responses.refusal_of(reply, caller.language) is None:
             origin = await _origin(request, reply.model_id)
             await keep(_again(replace(sheet, origin=origin), reply, with_usage=with_usage))
 
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
     await asking.begins()
-    refusal = responses.refusal_of(asking.task.result()) if asking.task.done() else None
-    if refusal is not None:
-        return answered(request, refusal)
+    if asking.task.done():
+        refused = responses.refusal_of(asking.task.result(), caller.language)
+        if refused is not None:
+            raise refused
     choice = asking.choice
     model_id = choice.model_id if choice is not None else None
     sheet = replace(sheet, origin=await _origin(request, model_id))
@@ -210,9 +200,8 @@ async def _events(
             asking.stop.press()
 
 
-def _response_meta(request: Request, asked: Asked) -> ResponseMeta:
-    now = request.app.state.services.clock()
-    return ResponseMeta(asked.name, now, language_of_request(request))
+def _response_meta(caller: Caller, asked: Asked) -> ResponseMeta:
+    return ResponseMeta(asked.name, caller.services.clock(), caller.language)
 
 
 async def _origin(request: Request, model_id: str | None) -> Origin | None:

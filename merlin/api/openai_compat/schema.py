@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from merlin.api.openai_compat.requests import ChatAsked
 from merlin.api.problems import NAMED
 
 Responses = dict[int | str, dict[str, Any]]
@@ -47,7 +46,7 @@ class ModelCard(_Omittable):
     owned_by: str
 
 
-class ModelList(_Omittable):
+class ModelCards(_Omittable):
     """Every model of the door."""
 
     object: str
@@ -128,7 +127,7 @@ def _errors(*statuses: int) -> Responses:
     }
 
 
-LISTED: Responses = {200: {"model": ModelList}, **_errors()}
+LISTED: Responses = {200: {"model": ModelCards}, **_errors()}
 SHOWN: Responses = {200: {"model": ModelCard}, **_errors(404)}
 ANSWERED: Responses = {
     200: {
@@ -144,28 +143,8 @@ ANSWERED: Responses = {
 }
 
 
-def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
-    """Return a schema with what it refers to in place of the references."""
-    if isinstance(schema, list):
-        return [_inlined(each, parts) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(parts[schema["$ref"].rpartition("/")[2]], parts)
-    return {
-        name: _inlined(each, parts)
-        for name, each in schema.items()
-        if name not in ("$defs", "discriminator")
-    }
-
-
-def _request_schema() -> dict[str, Any]:
-    schema = ChatAsked.model_json_schema()
-    body = {"schema": _inlined(schema, schema.get("$defs", {}))}
-    return {
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        **NAMED,
-    }
-
-
-ASKED = _request_schema()
+_BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
+ASKED: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": _BODY}},
+    **NAMED,
+}

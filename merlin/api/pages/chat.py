@@ -23,7 +23,7 @@ from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, render_page
-from merlin.api.problems import Problem, Refusal
+from merlin.api.problems import Problem
 from merlin.app.ask import Asked, name_of
 from merlin.app.plans import has_shop
 from merlin.app.quota import show_quota
@@ -34,6 +34,7 @@ from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.course.catalogue import Course
+from merlin.openai_protocol.errors import ApiError
 from merlin.training.models import Serving
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -83,15 +84,13 @@ async def ask(
         return await _page(visit, course, bubbles, draft=q, wrong=wrong)
     try:
         answer = await _answer(request, visit, course, (*before, question))
-    except (Refusal, MerlinError) as error:
+    except (ApiError, MerlinError) as error:
         return await _page(visit, course, bubbles, draft=question, wrong=_why(visit, error))
     return await _page(visit, course, (*bubbles, Bubble(question, is_mine=True), answer))
 
 
-def _why(visit: PageRequest, error: Refusal | MerlinError) -> str:
-    if isinstance(error, Refusal):
-        return error.words(visit.language)
-    return visit.say("no-answer")
+def _why(visit: PageRequest, error: ApiError | MerlinError) -> str:
+    return str(error) if isinstance(error, ApiError) else visit.say("no-answer")
 
 
 @router.get("/courses/{course_id}/chat/left")
@@ -108,11 +107,11 @@ async def _answer(
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = asker_of(visit.services, visit.caller, visit.language, dataset=asked.dataset)
+    asker = asker_of(visit.caller, dataset=asked.dataset, language=visit.language)
     reply = await start_question(request, asked, asker).reply()
-    refusal = refusal_of(reply)
-    if refusal is not None:
-        raise refusal
+    refused = refusal_of(reply, visit.language)
+    if refused is not None:
+        raise refused
     origin = await request.app.state.origins.of(reply.model_id)
     foot = (origin.build if origin else "") or reply.model_id
     return Bubble(reply.text, is_mine=False, foot=foot, note=note(visit.language, reply))

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from merlin.api.rest.views import said
 from merlin.app.models import Scores
 from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import Promise, Purchase, PurchaseState
@@ -174,7 +173,7 @@ def amount_of(visit: PageRequest, kind: Format, amount: int) -> str:
 
 def stored_text(visit: PageRequest, key: str, arguments: Mapping[str, Any]) -> str:
     """Return a stored text; what has no words stays its key."""
-    return said(key, arguments, visit.language)
+    return i18n.stored_text(visit.language, key, arguments)
 
 
 def sum_of(visit: PageRequest, amount: Amount) -> str:

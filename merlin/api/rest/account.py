@@ -9,7 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,14 +18,12 @@ from merlin.account.accounts import LEAST, MOST
 from merlin.account.api_keys import Scope
 from merlin.api.auth import (
     SIGN_IN,
-    Caller,
     Person,
+    Reader,
     change_password,
     delete_cookie,
-    require_access,
 )
-from merlin.api.permissions import context_of
-from merlin.api.problems import headers_of, language_of_request, problems
+from merlin.api.problems import Language, problems
 from merlin.api.schema import WHOLE, Body, Id, Shape
 from merlin.app import accounts
 from merlin.app.accounts import KeyView, Me, NewKey, SignInView, UsageView
@@ -52,41 +50,30 @@ class KeyBody(Body):
     )
 
 
-@key_router.get("", summary="List my keys", responses=problems(401, 403, 429))
-async def list_keys(request: Request, caller: Person) -> KeyList:
+@key_router.get("", summary="List my keys")
+async def list_keys(caller: Person) -> KeyList:
     """Return the keys that count, newest first."""
-    return KeyList(keys=await context_of(request).read(accounts.list_keys, caller.actor))
+    return KeyList(keys=await caller.read(accounts.list_keys))
 
 
-@key_router.post(
-    "",
-    summary="Make a key",
-    status_code=HTTPStatus.CREATED,
-    responses=problems(401, 403, 409, 422, 429),
-)
-async def make_key(request: Request, body: KeyBody, caller: Person) -> NewKey:
+@key_router.post("", summary="Make a key", status_code=HTTPStatus.CREATED, responses=problems(409))
+async def make_key(body: KeyBody, caller: Person) -> NewKey:
     """Return a new key with its secret, which is shown this once.
 
     A key never does what its owner may not: scopes beyond the role are refused at once.
     """
     asked = (body.label, body.scopes, body.expires_in_days)
-    return await context_of(request).write(accounts.make_key, caller.actor, *asked)
+    return await caller.write(accounts.make_key, *asked)
 
 
-@key_router.delete(
-    "/{key_id}",
-    summary="Revoke a key",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 404, 422, 429),
-)
-async def revoke_key(request: Request, key_id: Id, caller: Person) -> None:
+@key_router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(404))
+async def revoke_key(key_id: Id, caller: Person) -> None:
     """End a key; it counts no more from the next call on."""
-    await context_of(request).write(accounts.revoke_key, caller.actor, key_id)
+    await caller.write(accounts.revoke_key, key_id)
 
 
 usage_router = APIRouter(prefix="/api/user", tags=["usage"])
 
-Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file with every row that is kept of the person, words opened",
@@ -95,25 +82,16 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@usage_router.get(
-    "/usage", summary="Show what is left of my plan", responses=problems(401, 403, 429)
-)
-async def show_usage(request: Request, response: Response, caller: Reader) -> UsageView:
+@usage_router.get("/usage", summary="Show what is left of my plan")
+async def show_usage(caller: Reader, language: Language) -> UsageView:
     """Return what is left of each format and when it comes back, and what this month took."""
-    language = language_of_request(request)
-    found = await context_of(request).read(accounts.usage, caller.actor, language)
-    response.headers.update(headers_of(language))
-    return found
+    return await caller.read(accounts.usage, language)
 
 
-@usage_router.get(
-    "/export",
-    summary="Take along all that is kept of me",
-    responses={**problems(401, 403, 429), **_EXPORT},
-)
-async def export(request: Request, caller: Reader) -> Response:
+@usage_router.get("/export", summary="Take along all that is kept of me", responses=_EXPORT)
+async def export(caller: Reader) -> Response:
     """Return everything that is kept of the person, as one JSON file."""
-    found = await context_of(request).read(accounts.export, caller.actor)
+    found = await caller.read(accounts.export)
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
     return JSONResponse(found, HTTPStatus.OK, headers)
 
@@ -146,56 +124,53 @@ class NewPasswordBody(Body):
     current: str | None = Field(default=None, min_length=1, max_length=MOST)
 
 
-@me_router.get("", summary="Who I am here", responses=problems(401, 403, 429))
-async def show_me(request: Request, caller: Reader) -> Me:
+@me_router.get("", summary="Who I am here")
+async def show_me(caller: Reader) -> Me:
     """Tell who is signed in, and what they may do."""
-    return await context_of(request).read(accounts.me, caller.actor)
+    return await caller.read(accounts.me)
 
 
-@me_router.get("/sign-ins", summary="My browsers", responses=problems(401, 403, 429))
-async def list_sign_ins(request: Request, caller: Person) -> SignInList:
+@me_router.get("/sign-ins", summary="My browsers")
+async def list_sign_ins(caller: Person) -> SignInList:
     """List the browsers that the person is signed in with."""
-    ctx = context_of(request)
-    found = await ctx.read(accounts.list_sign_ins, caller.actor, caller.credential)
-    return SignInList(sign_ins=found)
+    return SignInList(sign_ins=await caller.read(accounts.list_sign_ins, caller.credential))
 
 
 @me_router.delete(
     "/sign-ins/{sign_in_id}",
     summary="Sign one browser out",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 404, 422, 429),
+    status_code=204,
+    responses=problems(404),
 )
 async def close_sign_in(
     request: Request, response: Response, sign_in_id: Id, caller: Person
 ) -> None:
     """Sign one browser out."""
-    await context_of(request).write(accounts.close_sign_in, caller.actor, sign_in_id)
+    await caller.write(accounts.close_sign_in, sign_in_id)
     if sign_in_id == caller.credential:
         delete_cookie(request, response, SIGN_IN)
 
 
-@me_router.delete("/sign-ins", summary="Sign out everywhere", responses=problems(401, 403, 429))
+@me_router.delete("/sign-ins", summary="Sign out everywhere")
 async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
     """Sign out everywhere, here too."""
-    closed = await context_of(request).write(accounts.close_sign_ins, caller.actor)
+    closed = await caller.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)
     return ClosedSignIns(closed=closed)
 
 
-@me_router.put("/name", summary="Take a user name", responses=problems(401, 403, 409, 422, 429))
-async def set_name(request: Request, body: NameBody, caller: Person) -> Me:
+@me_router.put("/name", summary="Take a user name", responses=problems(409))
+async def set_name(body: NameBody, caller: Person) -> Me:
     """Take a user name; names that a course.yaml knows are given by admins alone."""
-    ctx = context_of(request)
-    await ctx.write(accounts.set_name, caller.actor, body.name)
-    return await ctx.read(accounts.me, caller.actor)
+    await caller.write(accounts.set_name, body.name)
+    return await caller.read(accounts.me)
 
 
-@me_router.put("/password", summary="Set my password", responses=problems(401, 403, 409, 422, 429))
+@me_router.put("/password", summary="Set my password", responses=problems(409))
 async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> Me:
     """Set a password; every other browser is signed out.
 
     The current one is asked for, unless the person has just signed in by another way.
     """
     await change_password(request, caller, body.password, body.current)
-    return await context_of(request).read(accounts.me, caller.actor)
+    return await caller.read(accounts.me)

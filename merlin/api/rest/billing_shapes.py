@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from pydantic import Field
 
 from merlin.api.schema import Shape
-from merlin.app.orders import OrderDetails
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.ledger import EntryKind
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import Listed
 from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.refunds import Refund, RefundState
+from merlin.billing.refunds import RefundState
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency
+from merlin.core.money import Currency
 from merlin.providers.payments import Gateway
 
 BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
@@ -27,7 +27,7 @@ class AmountShown(Shape):
     """A sum: whole kopecks or whole Stars, and the same as it is written."""
 
     minor: int = Field(description="kopecks, or Stars")
-    value: str = Field(description='"299.00"; Stars have no fraction')
+    value: str = Field(validation_alias="decimal", description='"299.00"; Stars have no fraction')
     currency: Currency
 
 
@@ -55,10 +55,10 @@ class OrderShown(Shape):
 class EntryShown(Shape):
     """A row of the ledger; rows are only added."""
 
-    id: int
+    id: int = Field(validation_alias="entry_id")
     kind: EntryKind
-    order: str
-    till: Gateway
+    order: str = Field(validation_alias="purchase_id")
+    till: Gateway = Field(validation_alias="gateway")
     amount: AmountShown
     at: datetime
     refers: int | None = Field(description="the row that this one rests on")
@@ -71,7 +71,7 @@ class EntryShown(Shape):
 class RefundShown(Shape):
     """Money that goes back."""
 
-    id: str
+    id: str = Field(validation_alias="refund_id")
     state: RefundState
     amount: AmountShown
     reason: str
@@ -101,12 +101,15 @@ class PaymentDetails(PaymentShown):
 class RenewalShown(Shape):
     """A plan that is paid again when it ends."""
 
-    id: int
+    id: int = Field(validation_alias="renewal_id")
     plan: str
     title: str
-    till: Gateway
+    till: Gateway = Field(validation_alias="gateway")
     state: RenewalState
-    method: str = Field(description='what it is paid with, as its owner knows it; "" unknown')
+    method: str = Field(
+        validation_alias="method_title",
+        description='what it is paid with, as its owner knows it; "" unknown',
+    )
     consented_at: datetime
     next_at: datetime = Field(description="when the plan ends, or is paid again")
 
@@ -126,43 +129,22 @@ class PromoShown(Shape):
     at: datetime
 
 
-def amount_shown(amount: Amount) -> AmountShown:
-    """Return a sum as it is told."""
-    return AmountShown(minor=amount.minor, value=amount.decimal, currency=amount.currency)
+S = TypeVar("S", bound=OrderShown)
 
 
-def order_shown(purchase: Purchase, language: str) -> OrderShown:
-    """Return an order as its owner sees it."""
-    return OrderShown(**_order(purchase, language))
-
-
-def payment_shown(purchase: Purchase, language: str) -> PaymentShown:
-    """Return an order as admins see it."""
-    return PaymentShown(**_order(purchase, language), **_inside(purchase))
-
-
-def payment_details(details: OrderDetails, language: str) -> PaymentDetails:
-    """Return an order with the rows that rest on it."""
-    return PaymentDetails(
-        **_order(details.purchase, language),
-        **_inside(details.purchase),
-        entries=[entry_shown(each) for each in details.entries],
-        refunds=[refund_shown(each) for each in details.refunds],
-    )
-
-
-def _order(purchase: Purchase, language: str) -> dict[str, Any]:
+def order_shown(shape: type[S], purchase: Purchase, language: str, **more: object) -> S:
+    """Return an order in a shape for its owner or for admins, with `more` of its fields."""
     order, promise = purchase.order, purchase.order.promise
     is_canceled = purchase.state is PurchaseState.CANCELED
-    return {
+    told = {
         "id": purchase.purchase_id,
         "state": purchase.state,
         "till": order.gateway,
         "plan": promise.plan,
         "title": promise.titled(language),
         "days": promise.days,
-        "pack": dict(promise.pack),
-        "amount": amount_shown(order.amount),
+        "pack": promise.pack,
+        "amount": order.amount,
         "promo": order.promo,
         "keeps_method": order.keeps_method,
         "is_renewal": order.renewal_id is not None,
@@ -171,74 +153,19 @@ def _order(purchase: Purchase, language: str) -> dict[str, Any]:
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
         "created_at": purchase.created_at,
         "expires_at": purchase.expires_at,
-    }
-
-
-def _inside(purchase: Purchase) -> dict[str, Any]:
-    return {
         "user_id": purchase.user_id,
         "outside_id": purchase.outside_id,
         "till_reason": purchase.reason,
     }
+    return shape.of({**told, **more}, language)
 
 
-def entry_shown(entry: Entry) -> EntryShown:
-    """Return a row of the ledger as it is told."""
-    return EntryShown(
-        id=entry.entry_id,
-        kind=entry.kind,
-        order=entry.purchase_id,
-        till=entry.gateway,
-        amount=amount_shown(entry.amount),
-        at=entry.at,
-        refers=entry.refers,
-        outside_id=entry.outside_id,
-        by=entry.by,
-        reason=entry.reason,
-        is_test=entry.is_test,
-    )
-
-
-def refund_shown(refund: Refund) -> RefundShown:
-    """Return a refund as it is told."""
-    return RefundShown(
-        id=refund.refund_id,
-        state=refund.state,
-        amount=amount_shown(refund.amount),
-        reason=refund.reason,
-        by=refund.by,
-        at=refund.at,
-        outside_id=refund.outside_id,
-        trouble=refund.trouble,
-    )
-
-
-def renewal_shown(renewal: Renewal, title: str) -> RenewalShown:
+def renewal_shown(renewal: Renewal, title: str, language: str) -> RenewalShown:
     """Return a renewal as its owner sees it."""
-    return RenewalShown(
-        id=renewal.renewal_id,
-        plan=renewal.plan,
-        title=title,
-        till=renewal.gateway,
-        state=renewal.state,
-        method=renewal.method_title,
-        consented_at=renewal.consented_at,
-        next_at=renewal.next_at,
-    )
+    return RenewalShown.of({**asdict(renewal), "title": title}, language)
 
 
 def promo_shown(listed: Listed) -> PromoShown:
     """Return a code as admins see it."""
-    promo = listed.promo
-    return PromoShown(
-        code=promo.code,
-        plan=promo.plan,
-        days=promo.days,
-        percent=promo.percent,
-        most_uses=promo.most_uses,
-        uses=listed.uses,
-        ends_at=promo.ends_at,
-        stopped=listed.is_stopped,
-        by=promo.by,
-        at=listed.at,
-    )
+    told = asdict(listed.promo)
+    return PromoShown(**told, uses=listed.uses, stopped=listed.is_stopped, at=listed.at)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Header
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.api.auth import Caller
+from merlin.api.auth import Caller, Leading
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import Leading, context_of
 from merlin.api.problems import (
     MEDIA_TYPE,
     NAMED,
@@ -23,26 +22,8 @@ from merlin.api.problems import (
     problem_of,
     problems,
 )
-from merlin.api.rest.views import (
-    ChangeShown,
-    PreviewShown,
-    change_shown,
-    finding_shown,
-    preview_shown,
-)
-from merlin.api.schema import (
-    USUAL,
-    Body,
-    DryRun,
-    Hex,
-    Page,
-    Shape,
-    Words,
-    cursor,
-    links,
-    page_of,
-    read_cursor,
-)
+from merlin.api.rest.views import ChangeShown, PreviewShown
+from merlin.api.schema import Body, DryRun, Hex, Part, Shape, Words, shape_response
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.dataset.finding import Severity
@@ -50,6 +31,21 @@ from merlin.dataset.finding import Severity
 router = APIRouter(prefix="/api/changes", tags=["changes"])
 
 MOST_LETTERS = 1_000_000
+
+
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
+]
+# A route that asks for a commit, or tells what would come of it.
+EDITED: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "response_model": None,
+    "responses": {
+        202: {"model": ChangeShown, "description": "A commit was asked for"},
+        200: {"model": PreviewShown, "description": "What a dry run tells"},
+        **problems(400, 404, 409),
+    },
+}
 
 
 class ChangeList(Shape):
@@ -67,92 +63,72 @@ class Solution(Body):
     )
 
 
-@router.get("", summary="Your edits; an admin's: everybody's", responses=problems(401, 403, 422))
-async def list_changes(
-    request: Request,
-    response: Response,
-    caller: Leading,
-    page: Annotated[Page, Depends(page_of)],
-) -> ChangeList:
+@router.get("", summary="Your edits; an admin's: everybody's")
+async def list_changes(caller: Leading, page: Part) -> ChangeList:
     """Return one part of the list, the newest first."""
-    language, limit = language_of_request(request), page.limit or USUAL
-    after = read_cursor(page.cursor, str)
-    before = str(after[0]) if after else ""
-    found = await context_of(request).read(changes.recent, caller.actor, limit + 1, before)
-    has_more = len(found) > limit
-    response.headers.update(links(request, cursor(found[limit - 1].id) if has_more else None))
-    return ChangeList(changes=[change_shown(each, language) for each in found[:limit]])
+    found = await caller.read(changes.recent, page.size + 1, page.after(""))
+    return ChangeList.of({"changes": page.cut(found, lambda each: each.id)}, caller.language)
 
 
-@router.get("/{change_id}", summary="An edit", responses=problems(401, 403, 404, 422))
-async def show_change(request: Request, caller: Leading, change_id: Hex) -> ChangeShown:
+@router.get("/{change_id}", summary="An edit", responses=problems(404))
+async def show_change(caller: Leading, change_id: Hex) -> ChangeShown:
     """Return where it stands; in a conflict with both texts of each file."""
-    found = await context_of(request).read(changes.get, caller.actor, change_id)
-    return change_shown(found, language_of_request(request))
+    return ChangeShown.of(await caller.read(changes.get, change_id), caller.language)
 
 
 @router.post(
     "/{change_id}/again",
     summary="Solve a conflict",
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems(400, 401, 403, 404, 409, 413, 422),
+    responses=problems(400, 404, 409),
 )
 async def solve_change(
-    request: Request, response: Response, caller: Leading, change_id: Hex, body: Solution
+    response: Response, caller: Leading, change_id: Hex, body: Solution
 ) -> ChangeShown:
     """Send the edit again; `change_id` is that of the file in conflict, or of the whole edit."""
-    ctx, actor, text = context_of(request), caller.actor, body.text or ""
     if body.take == "text":
+        ctx, actor, text = caller.services, caller.actor, body.text or ""
         one, theirs = await ctx.read(changes.conflict, actor, change_id)
-        _require_good(request, await changes.check_rewrite(ctx, actor, one, text))
+        _require_good(caller, await changes.check_rewrite(ctx, actor, one, text))
         found = await ctx.write(changes.rewrite, actor, one.change_id, text, theirs.blob)
     else:
-        found = await ctx.write(changes.solve, actor, change_id, body.take)
-    return _accepted(request, response, found)
+        found = await caller.write(changes.solve, change_id, body.take)
+    return _accepted(caller, response, found)
 
 
 @router.post(
     "/{change_id}/retry",
     summary="Try a parked edit again",
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems(401, 403, 404, 409, 422),
+    responses=problems(404, 409),
 )
-async def retry_change(
-    request: Request, response: Response, caller: Leading, change_id: Hex
-) -> ChangeShown:
+async def retry_change(response: Response, caller: Leading, change_id: Hex) -> ChangeShown:
     """Let an edit that the repository refused wait again; 409 for one that is not parked."""
-    found = await context_of(request).write(changes.retry, caller.actor, change_id)
-    return _accepted(request, response, found)
+    return _accepted(caller, response, await caller.write(changes.retry, change_id))
 
 
 @router.delete(
     "/{change_id}",
     summary="Take an edit back that waits, is parked or stands in conflict",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 404, 409, 422),
+    status_code=204,
+    responses=problems(404, 409),
 )
-async def drop_change(request: Request, caller: Leading, change_id: Hex) -> None:
+async def drop_change(caller: Leading, change_id: Hex) -> None:
     """Forget the edit and its text; 409 once it is a commit."""
-    await context_of(request).write(changes.drop, caller.actor, change_id)
+    await caller.write(changes.drop, change_id)
 
 
 @router.post(
     "/{change_id}/undo",
     summary="Take a commit back by another one",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
     openapi_extra=NAMED,
-    responses={
-        HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
-        HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},
-        **problems(400, 401, 403, 404, 409, 413, 422),
-    },
+    **EDITED,
 )
 async def undo_change(
     request: Request, caller: Leading, change_id: Hex, *, dry_run: DryRun = False
 ) -> Response:
     """Ask for the commit that puts the files back as they were before this one."""
-    ctx, actor = context_of(request), caller.actor
+    ctx, actor = caller.services, caller.actor
 
     async def undo(number: int) -> Response:
         if dry_run:
@@ -170,7 +146,7 @@ async def answer_edit(
     409 where the editor saw something else, 422 where the checker finds an error. With the same
     `once` the first change is answered. Raises what `make` raises.
     """
-    ctx, actor = context_of(request), caller.actor
+    ctx, actor = caller.services, caller.actor
     if dry_run:
         return await answer_change(request, changes.preview(ctx, actor, dataset, make))
     return await answer_change(request, changes.submit(ctx, actor, dataset, make, once))
@@ -185,17 +161,13 @@ async def answer_change(request: Request, edit: Awaitable[ChangeView | PreviewVi
         told = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
         return _problem(request, HTTPStatus.CONFLICT, "stale", **told)
     except EditNotGood as error:
-        findings = [
-            finding_shown(each, language).model_dump(mode="json") for each in error.preview.findings
-        ]
+        preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        return _problem(request, status, "not-good", findings=findings)
+        return _problem(request, status, "not-good", findings=preview["findings"])
     if isinstance(found, PreviewView):
-        shown = preview_shown(found, language)
-        return JSONResponse(shown.model_dump(mode="json"), headers=headers_of(language))
-    headers = {**headers_of(language), "Location": f"/api/changes/{found.id}"}
-    told = change_shown(found, language).model_dump(mode="json")
-    return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
+        return shape_response(PreviewShown.of(found, language), language, HTTPStatus.OK)
+    where = f"/api/changes/{found.id}"
+    return shape_response(ChangeShown.of(found, language), language, HTTPStatus.ACCEPTED, where)
 
 
 def _problem(request: Request, status: HTTPStatus, code: str, **members: object) -> Response:
@@ -205,15 +177,14 @@ def _problem(request: Request, status: HTTPStatus, code: str, **members: object)
     return JSONResponse(said, status.value, headers, MEDIA_TYPE)
 
 
-def _accepted(request: Request, response: Response, change: ChangeView) -> ChangeShown:
+def _accepted(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
     response.headers["Location"] = f"/api/changes/{change.id}"
-    return change_shown(change, language_of_request(request))
+    return ChangeShown.of(change, caller.language)
 
 
-def _require_good(request: Request, seen: PreviewView) -> None:
+def _require_good(caller: Caller, seen: PreviewView) -> None:
     """Raise Problem 422 where the checker finds an error in the text that solves a conflict."""
     if not seen.is_good:
-        errors = [each for each in seen.findings if each.severity is Severity.ERROR]
-        first = finding_shown(errors[0], language_of_request(request))
-        told = {"path": first.path, "line": first.line, "reason": first.text}
+        first = next(each for each in seen.findings if each.severity is Severity.ERROR)
+        told = {"path": first.path, "line": first.line, "reason": first.text(caller.language)}
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **told)

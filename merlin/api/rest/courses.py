@@ -1,34 +1,30 @@
 """The catalogue, search and favourites.
 
-    /api/courses, /api/semesters, /api/teachers   for anybody, without a key
-    /api/courses/search, /api/search              courses alone; materials too
-    /api/user/courses                             the favourites of whoever is signed in alone
-
-Models describe the answers (OpenAPI); the answers themselves are plain values that become JSON.
+/api/courses, /api/semesters, /api/teachers   for anybody, without a key
+/api/courses/search, /api/search              courses alone; materials too
+/api/user/courses                             the favourites of whoever is signed in alone
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, SignedIn, missing_scope, require_access
-from merlin.api.permissions import context_of, services_of
 from merlin.api.problems import (
     FOR_ALL,
     NOT_MODIFIED,
     Problem,
     headers_of,
-    language_of_request,
     problems,
 )
 from merlin.api.response_cache import (
@@ -40,23 +36,45 @@ from merlin.api.response_cache import (
     tag_of,
     tagged,
 )
-from merlin.api.schema import MOST, MOST_ID, USUAL, WHOLE, After, Limit, link_of, read_cursor
+from merlin.api.schema import (
+    MOST,
+    MOST_ID,
+    USUAL,
+    WHOLE,
+    After,
+    InLanguage,
+    Limit,
+    Shape,
+    link_of,
+    read_cursor,
+)
 from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.courses import FoundMaterials
 from merlin.course.catalogue import KINDS, START, Course, Material, Place
 from merlin.course.search import LONGEST, Found, highlight_spans
 
+Json = dict[str, Any]
+# Programs were promised these words, whatever language they speak.
+TYPES: Mapping[str, str] = {
+    "lecture": "Лекция",
+    "seminar": "Семинар",
+    "lab": "Лабораторная работа",
+}
+_CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind for kind in KINDS}
+TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 
-class Shape(BaseModel):
-    """What every shape has in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Exact(Shape):
+    model_config = ConfigDict(extra="forbid")
 
 
-class Counts(Shape):
+def _is_nothing(value: object) -> bool:
+    return value is None
+
+
+class Counts(_Exact):
     """How many materials of each type."""
 
     lecture: int
@@ -64,71 +82,80 @@ class Counts(Shape):
     lab: int
 
 
-class CourseShown(Shape):
+_ByLanguage = Annotated[
+    dict[str, str] | None,
+    Field(exclude_if=_is_nothing, description="with `languages=all`: by language"),
+]
+
+
+class CourseShown(_Exact):
     """A course; `name` and `description` are in the language of the answer."""
 
-    id: int
+    id: int = Field(validation_alias="course_id")
     slug: str = Field(description="its name in addresses, and its dataset's")
-    name: str
-    description: str
+    name: InLanguage = Field(validation_alias="title")
+    description: InLanguage = Field(validation_alias="about")
     semester: int
     teachers: list[str] = Field(description="account names")
     materials: int
     counts: Counts
-    names: dict[str, str] | None = Field(None, description="with `languages=all`: by language")
-    descriptions: dict[str, str] | None = Field(
-        None, description="with `languages=all`: by language"
-    )
+    names: _ByLanguage = None
+    descriptions: _ByLanguage = None
 
 
-class SemesterShown(Shape):
+class SemesterShown(_Exact):
     """A semester with its courses."""
 
     number: int
     courses: list[CourseShown]
 
 
-class Grouped(Shape):
+class Grouped(_Exact):
     """Courses by semester."""
 
     semesters: list[SemesterShown]
 
 
-class SemesterCount(Shape):
+class SemesterCount(_Exact):
     """A semester, and how many courses it has."""
 
     number: int
     courses: int
 
 
-class CourseNamed(Shape):
+class CourseNamed(_Exact):
     """A course, named alone."""
 
-    id: int
+    id: int = Field(validation_alias="course_id")
     slug: str
-    name: str
+    name: InLanguage = Field(validation_alias="title")
 
 
-class TeacherShown(Shape):
+class TeacherShown(_Exact):
     """Somebody who leads courses."""
 
     name: str = Field(description="account name")
     courses: list[CourseNamed]
 
 
-class MaterialShown(Shape):
+class MaterialShown(_Exact):
     """A material of a course."""
 
-    id: int
-    lesson_number: int
-    material_type: Literal["Лекция", "Семинар", "Лабораторная работа"]
-    type_code: Literal["lecture", "seminar", "lab"]
-    title: str
-    file_url: str | None = Field(description="null where the material is a text alone")
+    id: int = Field(validation_alias="material_id")
+    lesson_number: int = Field(validation_alias="lesson")
+    material_type: Annotated[
+        Literal["Лекция", "Семинар", "Лабораторная работа"],
+        BeforeValidator(lambda kind: TYPES.get(kind, kind)),
+    ] = Field(validation_alias="kind")
+    type_code: Literal["lecture", "seminar", "lab"] = Field(validation_alias="kind")
+    title: InLanguage
+    file_url: Annotated[str | None, BeforeValidator(lambda url: url or None)] = Field(
+        description="null where the material is a text alone"
+    )
     has_text: bool
 
 
-class MaterialsShown(Shape):
+class MaterialsShown(_Exact):
     """The materials of a course, by type, then lesson."""
 
     course_id: int
@@ -144,10 +171,13 @@ class MaterialWhole(MaterialShown):
     text: str | None = Field(description="Markdown; null where the material is a file alone")
 
 
-class Mark(Shape):
+MarkedField = Literal["name", "description", "title"]
+
+
+class Mark(_Exact):
     """Where something was found; both numbers count Unicode code points."""
 
-    field: Literal["name", "description", "title"]
+    field: MarkedField
     start: int
     length: int
 
@@ -166,7 +196,7 @@ class MaterialFound(MaterialShown):
     found: list[Mark]
 
 
-class Results(Shape):
+class Results(_Exact):
     """What was found, best first."""
 
     query: str
@@ -183,51 +213,11 @@ class Favourite(BaseModel):
     course_id: Annotated[int, Field(ge=1, le=MOST_ID), WHOLE]
 
 
-Json = dict[str, Any]
-# Programs were promised these words, whatever language they speak.
-TYPES: Mapping[str, str] = {
-    "lecture": "Лекция",
-    "seminar": "Семинар",
-    "lab": "Лабораторная работа",
-}
-_CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind for kind in KINDS}
-TYPE_VALUES = ["", *KINDS, *TYPES.values()]
-
-
-def course_json(course: Course, language: str, *, in_all: bool = False) -> Json:
+def course_shown(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
     """Return a course; `in_all`: its texts in every language too."""
-    said = {
-        "id": course.course_id,
-        "slug": course.slug,
-        "name": course.title(language),
-        "description": course.about(language),
-        "semester": course.semester,
-        "teachers": course.teachers,
-        "materials": course.materials,
-        "counts": course.counts,
-    }
-    if in_all:
-        said |= {"names": course.name, "descriptions": course.description}
-    return said
-
-
-def group_by_semester(said: Iterable[Json]) -> Json:
-    """Return courses, which come by semester, in their semesters."""
-    semesters = groupby(said, key=lambda course: course["semester"])
-    return {"semesters": [{"number": each, "courses": list(its)} for each, its in semesters]}
-
-
-def material_json(material: Material, language: str) -> Json:
-    """Return a material without its text."""
-    return {
-        "id": material.material_id,
-        "lesson_number": material.lesson,
-        "material_type": TYPES[material.kind],
-        "type_code": material.kind,
-        "title": material.title(language),
-        "file_url": material.file_url or None,
-        "has_text": bool(material.text),
-    }
+    shown = CourseShown.of(course, language)
+    texts = {"names": course.name, "descriptions": course.description}
+    return shown.model_copy(update=texts) if in_all else shown
 
 
 def course_fields(course: Course, language: str) -> Json:
@@ -248,15 +238,20 @@ def kind_of(word: str) -> str | None:
     return kind
 
 
-def mark_found(found: Found, **texts: str) -> list[Json]:
-    """Return where in these texts, by field, stands what was found."""
+def mark_found(found: Found, shown: Shape, *fields: MarkedField) -> list[Mark]:
+    """Return where in these fields of what is shown stands what was found."""
     return [
-        {"field": field, "start": span.start, "length": span.length}
-        for field, text in texts.items()
-        for span in highlight_spans(text, found)
+        Mark(field=field, start=span.start, length=span.length)
+        for field in fields
+        for span in highlight_spans(getattr(shown, field), found)
     ]
 
 
+# A route about one course; one that is not active is there for its editors alone.
+ONE_COURSE: dict[str, Any] = {
+    "responses": NOT_MODIFIED | problems(401, 403, 404),
+    "openapi_extra": FOR_ALL,
+}
 course_router = APIRouter(prefix="/api", tags=["courses"])
 
 CourseId = Annotated[int, Path(ge=1, le=MOST_ID)]
@@ -269,7 +264,7 @@ Languages = Annotated[
     "/courses",
     summary="All active courses",
     response_model=list[CourseShown] | Grouped,
-    responses=NOT_MODIFIED | problems(422),
+    responses=NOT_MODIFIED,
 )
 async def list_courses(
     request: Request,
@@ -285,16 +280,17 @@ async def list_courses(
 
     Without `limit` all of them, up to 1,000; of more, the first part. The Link header leads on.
     """
-    services = services_of(request)
-    after, most = _place(read_cursor(cursor, int, str)), services.bounds.list_at_once
+    after = _place(read_cursor(cursor, int, str))
+    most: int = request.app.state.services.bounds.list_at_once
 
-    def make(language: str) -> CatalogueAnswer:
-        part, has_more = courses.part(services, limit, after, semester, USUAL, most)
+    def make(ctx: Context, language: str) -> CatalogueAnswer:
+        part, has_more = courses.part(ctx, limit, after, semester, USUAL, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
-        told = [course_json(each, language, in_all=languages == "all") for each in part]
-        return CatalogueAnswer(
-            group_by_semester(told) if group else told, link_of(request, following)
-        )
+        told = [course_shown(each, language, in_all=languages == "all") for each in part]
+        semesters = groupby(told, key=lambda course: course.semester)
+        grouped = [SemesterShown(number=each, courses=list(its)) for each, its in semesters]
+        said = Grouped(semesters=grouped) if group else told
+        return CatalogueAnswer(said, link_of(request, following))
 
     return await catalogue_answer(request, make)
 
@@ -307,17 +303,16 @@ def _place(key: tuple[int | str, ...] | None) -> Place:
     "/courses/{course_id}",
     summary="One course",
     response_model=CourseShown,
-    responses=NOT_MODIFIED | problems(401, 403, 404, 422),
-    openapi_extra=FOR_ALL,
+    **ONE_COURSE,
 )
 async def get_course(
     request: Request, course_id: CourseId, languages: Languages = None
 ) -> Response:
     """Return a course; one that is not active is for those who edit it."""
 
-    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
         course = courses.get(ctx, actor, course_id)
-        return CatalogueAnswer(course_json(course, language, in_all=languages == "all"))
+        return CatalogueAnswer(course_shown(course, language, in_all=languages == "all"))
 
     return await course_answer(request, make)
 
@@ -326,8 +321,7 @@ async def get_course(
     "/courses/{course_id}/materials",
     summary="The materials of a course",
     response_model=MaterialsShown,
-    responses=NOT_MODIFIED | problems(401, 403, 404, 422),
-    openapi_extra=FOR_ALL,
+    **ONE_COURSE,
 )
 async def list_materials(
     request: Request,
@@ -344,10 +338,11 @@ async def list_materials(
     """Return the materials by type (lectures, seminars, labs), then lesson."""
     wanted = kind_of(kind)
 
-    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
         course, materials = courses.materials(ctx, actor, course_id)
-        told = [material_json(one, language) for one in materials if wanted in (None, one.kind)]
-        return CatalogueAnswer({**course_fields(course, language), "materials": told})
+        told = [one for one in materials if wanted in (None, one.kind)]
+        said = {**course_fields(course, language), "materials": told}
+        return CatalogueAnswer(MaterialsShown.of(said, language))
 
     return await course_answer(request, make)
 
@@ -356,18 +351,18 @@ async def list_materials(
     "/courses/{course_id}/materials/{material_id}",
     summary="One material",
     response_model=MaterialWhole,
-    responses=NOT_MODIFIED | problems(401, 403, 404, 422),
-    openapi_extra=FOR_ALL,
+    **ONE_COURSE,
 )
 async def get_material(
     request: Request, course_id: CourseId, material_id: Annotated[int, Path(ge=1, le=MOST_ID)]
 ) -> Response:
     """Return a material of this course, with its text where it has one."""
 
-    def make(ctx: Context, actor: Actor, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
         found = courses.material(ctx, actor, course_id, material_id)
-        said = {**course_fields(found.course, language), **material_json(found.material, language)}
-        return CatalogueAnswer({**said, "text": found.text})
+        shown = MaterialShown.of(found.material, language)
+        said = {**course_fields(found.course, language), **dict(shown), "text": found.text}
+        return CatalogueAnswer(MaterialWhole(**said))
 
     return await course_answer(request, make)
 
@@ -376,13 +371,12 @@ async def get_material(
     "/semesters",
     summary="Semesters that have courses",
     response_model=list[SemesterCount],
-    responses=NOT_MODIFIED | problems(),
+    responses=NOT_MODIFIED,
 )
 async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
-    ctx = context_of(request)
 
-    def make(_language: str) -> CatalogueAnswer:
+    def make(ctx: Context, _language: str) -> CatalogueAnswer:
         told = courses.semesters(ctx)
         return CatalogueAnswer([{"number": each, "courses": count} for each, count in told])
 
@@ -393,25 +387,15 @@ async def list_semesters(request: Request) -> Response:
     "/teachers",
     summary="Who leads which courses",
     response_model=list[TeacherShown],
-    responses=NOT_MODIFIED | problems(),
+    responses=NOT_MODIFIED,
 )
 async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
-    ctx = context_of(request)
 
-    def make(language: str) -> CatalogueAnswer:
-        return CatalogueAnswer(
-            [
-                {"name": each.name, "courses": [_named(one, language) for one in each.courses]}
-                for each in courses.teachers(ctx)
-            ]
-        )
+    def make(ctx: Context, language: str) -> CatalogueAnswer:
+        return CatalogueAnswer([TeacherShown.of(each, language) for each in courses.teachers(ctx)])
 
     return await catalogue_answer(request, make)
-
-
-def _named(course: Course, language: str) -> dict[str, object]:
-    return {"id": course.course_id, "slug": course.slug, "name": course.title(language)}
 
 
 search_router = APIRouter(prefix="/api", tags=["courses"])
@@ -431,7 +415,7 @@ Words = Annotated[
     "/courses/search",
     summary="Courses by name or description",
     response_model=list[CourseFound],
-    responses=NOT_MODIFIED | problems(422),
+    responses=NOT_MODIFIED,
 )
 async def search_courses(
     request: Request, query: Words, limit: Limit = None, cursor: After = ""
@@ -440,10 +424,10 @@ async def search_courses(
 
     An empty query holds for every course. Fifty come at once; the Link header leads on.
     """
-    ctx, start = context_of(request), _start(read_cursor(cursor, int))
+    start = _start(read_cursor(cursor, int))
     end = start + (limit or USUAL)
 
-    def make(language: str) -> CatalogueAnswer:
+    def make(ctx: Context, language: str) -> CatalogueAnswer:
         said = courses.search(ctx, query, end + 1)
         following = cursor_after(end) if end < min(len(said.courses), DEEPEST) else None
         told = [_course(each, said.found, language) for each in said.courses[start:end]]
@@ -468,10 +452,7 @@ async def refuse_change() -> None:
 
 
 @search_router.get(
-    "/search",
-    summary="Courses and materials",
-    response_model=Results,
-    responses=NOT_MODIFIED | problems(422),
+    "/search", summary="Courses and materials", response_model=Results, responses=NOT_MODIFIED
 )
 async def search(
     request: Request,
@@ -479,38 +460,32 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=MOST, description="of each kind at most")] = 20,
 ) -> Response:
     """Return the courses and the materials that hold the words, best first."""
-    ctx = context_of(request)
 
-    def make(language: str) -> CatalogueAnswer:
+    def make(ctx: Context, language: str) -> CatalogueAnswer:
         by_course = courses.search(ctx, query, limit)
         by_material = courses.search_materials(ctx, query, limit)
         suggestion = by_course.found.suggestion or by_material.found.suggestion
-        results = {
-            "query": query,
-            "suggestion": suggestion or None,
-            "courses": [_course(each, by_course.found, language) for each in by_course.courses],
-            "materials": _materials(by_material, language),
-        }
+        results = Results(
+            query=query,
+            suggestion=suggestion or None,
+            courses=[_course(each, by_course.found, language) for each in by_course.courses],
+            materials=[
+                _material(*each, by_material.found, language) for each in by_material.materials
+            ],
+        )
         return CatalogueAnswer(results)
 
     return await catalogue_answer(request, make)
 
 
-def _course(course: Course, found: Found, language: str) -> Json:
-    said = course_json(course, language)
-    said["found"] = mark_found(found, name=said["name"], description=said["description"])
-    return said
+def _course(course: Course, found: Found, language: str) -> CourseFound:
+    shown = CourseShown.of(course, language)
+    return CourseFound(**dict(shown), found=mark_found(found, shown, "name", "description"))
 
 
-def _materials(said: FoundMaterials, language: str) -> list[Json]:
-    return [
-        {
-            **material_json(material, language),
-            **course_fields(course, language),
-            "found": mark_found(said.found, title=material.title(language)),
-        }
-        for course, material in said.materials
-    ]
+def _material(course: Course, material: Material, found: Found, language: str) -> MaterialFound:
+    shown, where = MaterialShown.of(material, language), course_fields(course, language)
+    return MaterialFound(**where, **dict(shown), found=mark_found(found, shown, "title"))
 
 
 favourite_router = APIRouter(prefix="/api/user/courses", tags=["favourites"])
@@ -523,7 +498,7 @@ _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)
     "",
     summary="The courses that you keep at hand",
     response_model=list[CourseShown],
-    responses=NOT_MODIFIED | problems(401, 403),
+    responses=NOT_MODIFIED,
 )
 async def list_favourites(request: Request, caller: SignedIn) -> Response:
     """Return them in the order in which they were added.
@@ -532,9 +507,11 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     """
     if not any(caller.has(scope) for scope in _READING):
         raise missing_scope(*_READING)
-    found = await context_of(request).read(courses.favourites, caller.actor)
-    language = language_of_request(request)
-    return _remembered(request, [course_json(each, language) for each in found])
+    language = caller.language
+    told = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
+    response = _json(told, language, HTTPStatus.OK)
+    tag = tag_of(bytes(response.body) + language.encode())
+    return tagged(not_modified(language) if is_known(request, tag) else response, tag)
 
 
 @favourite_router.post(
@@ -544,37 +521,23 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     response_model=CourseShown,
     responses={
         200: {"model": CourseShown, "description": "It is kept already."},
-        **problems(401, 403, 404, 409, 422),
+        **problems(404, 409),
     },
 )
-async def add_favourite(request: Request, asked: Favourite, caller: Keeper) -> Response:
+async def add_favourite(asked: Favourite, caller: Keeper) -> Response:
     """Keep an active course; 201 when it is new, 200 when it is kept already, same body."""
-    act, language = courses.add_favourite, language_of_request(request)
-    is_new, course = await context_of(request).write(act, caller.actor, asked.course_id)
+    is_new, course = await caller.write(courses.add_favourite, asked.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return _json(course_json(course, language), language, status)
+    return _json(CourseShown.of(course, caller.language), caller.language, status)
 
 
 @favourite_router.delete(
-    "/{course_id}",
-    summary="Let a course go",
-    status_code=HTTPStatus.NO_CONTENT,
-    response_class=Response,
-    responses=problems(401, 403, 422),
+    "/{course_id}", summary="Let a course go", status_code=204, response_class=Response
 )
-async def remove_favourite(request: Request, course_id: CourseId, caller: Keeper) -> Response:
+async def remove_favourite(course_id: CourseId, caller: Keeper) -> Response:
     """Let a course go; 204 whether it was kept or not."""
-    await context_of(request).write(courses.remove_favourite, caller.actor, course_id)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _remembered(request: Request, said: list[Json]) -> Response:
-    """Return a personal answer, or word that the caller has it already."""
-    language = language_of_request(request)
-    response = _json(said, language, HTTPStatus.OK)
-    seed = bytes(response.body) + language.encode()
-    tag = tag_of(seed)
-    return tagged(not_modified(language) if is_known(request, tag) else response, tag)
+    await caller.write(courses.remove_favourite, course_id)
+    return Response(status_code=204)
 
 
 def _json(said: object, language: str, status: HTTPStatus) -> Response:

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.permissions import Launching, Promoting, Watching, context_of
-from merlin.api.problems import NAMED, language_of_request, problems
+from merlin.api.auth import Launching, Promoting, Watching
+from merlin.api.problems import problems
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.rest.views import (
-    DatasetDetails,
-    DatasetShown,
-    VerdictShown,
-    dataset_values,
-    finding_shown,
-    verdict_shown,
-)
-from merlin.api.schema import Body, DatasetName, Line, Name, Page, Shape, page_of, part
+from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
+from merlin.api.schema import Body, DatasetName, Line, Name, Part, Shape, part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import QuoteView
@@ -42,32 +34,24 @@ class BuildList(Shape):
     builds: Sequence[BuildView]
 
 
-@build_router.get("", summary="Builds", responses=problems(401, 403, 404, 422))
-async def list_builds(
-    request: Request,
-    response: Response,
-    caller: Watching,
-    page: Annotated[Page, Depends(page_of)],
-    dataset: DatasetName = "",
-) -> BuildList:
+@build_router.get("", summary="Builds", responses=problems(404))
+async def list_builds(caller: Watching, page: Part, dataset: DatasetName = "") -> BuildList:
     """Return one part of them, the newest first."""
-    return BuildList(builds=await part(request, response, caller, (page, dataset), builds.recent))
+    return BuildList(builds=await part(caller, page, dataset, builds.recent))
 
 
-@build_router.get("/{version}", summary="A build", responses=problems(401, 403, 404, 422))
-async def show_build(request: Request, caller: Watching, version: Name) -> BuildDetails:
+@build_router.get("/{version}", summary="A build", responses=problems(404))
+async def show_build(caller: Watching, version: Name) -> BuildDetails:
     """Return a build by its version (neurotypology-7) or the beginning of its digest."""
-    return await context_of(request).read(builds.get, caller.actor, version)
+    return await caller.read(builds.get, version)
 
 
 @build_router.get(
-    "/{old}/diff/{new}",
-    summary="What one build has that another has not",
-    responses=problems(401, 403, 404, 422),
+    "/{old}/diff/{new}", summary="What one build has that another has not", responses=problems(404)
 )
-async def compare_builds(request: Request, caller: Watching, old: Name, new: Name) -> BuildDiff:
+async def compare_builds(caller: Watching, old: Name, new: Name) -> BuildDiff:
     """Return ids of examples by what became of them."""
-    return await context_of(request).read(builds.compare, caller.actor, old, new)
+    return await caller.read(builds.compare, old, new)
 
 
 dataset_router = APIRouter(prefix="/api/datasets", tags=["datasets"])
@@ -87,42 +71,29 @@ class Back(Body):
     )
 
 
-@dataset_router.get("", summary="Datasets", responses=problems(401, 403, 422))
-async def list_datasets(request: Request, caller: Watching) -> DatasetList:
+@dataset_router.get("", summary="Datasets")
+async def list_datasets(caller: Watching) -> DatasetList:
     """Return what each led to, what serves it and its newest job."""
-    found = await context_of(request).read(datasets_by_name, caller.actor)
-    language = language_of_request(request)
-    return DatasetList(datasets=[DatasetShown(**dataset_values(each, language)) for each in found])
+    return DatasetList.of({"datasets": await caller.read(datasets_by_name)}, caller.language)
 
 
-@dataset_router.get("/{dataset}", summary="A dataset", responses=problems(401, 403, 404, 422))
-async def show_dataset(request: Request, caller: Watching, dataset: Name) -> DatasetDetails:
+@dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
+async def show_dataset(caller: Watching, dataset: Name) -> DatasetDetails:
     """Return one, with what the checker found at its newest commit."""
-    found = await context_of(request).read(dataset_of_name, caller.actor, dataset)
-    language = language_of_request(request)
-    findings = [finding_shown(each, language) for each in found.findings]
-    return DatasetDetails(**dataset_values(found, language), findings=findings)
+    return DatasetDetails.of(await caller.read(dataset_of_name, dataset), caller.language)
 
 
 @dataset_router.get(
     "/{dataset}/quote",
     summary="What training the newest build would cost",
-    responses=problems(401, 403, 404, 409, 422),
+    responses=problems(404, 409),
 )
-async def quote_launch(request: Request, caller: Launching, dataset: Name) -> QuoteView:
+async def quote_launch(caller: Launching, dataset: Name) -> QuoteView:
     """Return it, and why it may not be launched."""
-    language = language_of_request(request)
-    return await context_of(request).read(jobs.quote, caller.actor, dataset, language)
+    return await caller.read(jobs.quote, dataset, caller.language)
 
 
-@dataset_router.post(
-    "/{dataset}/rollback",
-    summary="Let an earlier model serve again",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    openapi_extra=NAMED,
-    responses=ASKED,
-)
+@dataset_router.post("/{dataset}/rollback", summary="Let an earlier model serve again", **ASKED)
 async def roll_back(
     request: Request, caller: Promoting, dataset: Name, body: Back | None = None
 ) -> Response:
@@ -140,21 +111,15 @@ class VerdictList(Shape):
     verdicts: list[VerdictShown]
 
 
-@verdict_router.get(
-    "/verdicts", summary="What commits led to", responses=problems(401, 403, 404, 422)
-)
+@verdict_router.get("/verdicts", summary="What commits led to", responses=problems(404))
 async def list_verdicts(
-    request: Request,
-    response: Response,
     caller: Watching,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     dataset: DatasetName = "",
     commit: Annotated[
         str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or how it begins")
     ] = "",
 ) -> VerdictList:
     """Return one part of them, the newest first."""
-    act = partial(verdicts.recent, commit=commit)
-    found = await part(request, response, caller, (page, dataset), act)
-    language = language_of_request(request)
-    return VerdictList(verdicts=[verdict_shown(each, language) for each in found])
+    found = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
+    return VerdictList.of({"verdicts": found}, caller.language)

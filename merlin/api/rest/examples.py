@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, SignedIn
+from merlin.api.auth import Caller, Leading, SignedIn, need
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import Leading, context_of, need
-from merlin.api.problems import NAMED, headers_of, language_of_request, problems
-from merlin.api.rest.changes import answer_edit
+from merlin.api.problems import NAMED, headers_of, problems
+from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import (
     LINE,
-    USUAL,
     Body,
     DryRun,
     Line,
     Name,
-    Page,
+    Part,
     Shape,
     Sought,
     Words,
-    cursor,
-    links,
     needs,
-    page_of,
-    read_cursor,
 )
 from merlin.app import examples, proposals
 from merlin.app.examples import ExampleView, ExampleWords
@@ -45,9 +40,6 @@ router = APIRouter(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
 MOST_FILE = 1_000_000
 MOST_TAGS = 50
 _TAG_LETTERS = 64
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
-]
 ExampleId = Annotated[str, Path(min_length=1, max_length=1000, pattern=LINE)]
 Said = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
@@ -101,13 +93,9 @@ class ExampleBody(Body):
 class ExampleList(Shape):
     """Examples of a dataset, by id."""
 
-    examples: list[ExampleView]
+    examples: Sequence[ExampleView]
 
 
-_WRITTEN: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},
-    **problems(400, 401, 403, 404, 409, 413, 422),
-}
 # What a new example needs beyond `ExampleBody`.
 _WHOLE = {
     "requestBody": {
@@ -118,45 +106,27 @@ _WHOLE = {
         }
     }
 }
-EDITED = {
-    HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
-    **_WRITTEN,
-}
-ADDED = {
-    HTTPStatus.ACCEPTED.value: {
+ADDED: dict[int | str, dict[str, Any]] = {
+    202: {
         "model": ChangeShown | ProposalView,
         "description": "A commit was asked for, or an editor, of somebody who may not edit",
     },
-    **_WRITTEN,
-    HTTPStatus.OK.value: {
-        "model": PreviewShown | ProposalView,
-        "description": "What a dry run tells",
-    },
+    200: {"model": PreviewShown | ProposalView, "description": "What a dry run tells"},
+    **problems(404),
 }
 
 
-@router.get(
-    "", summary="Examples, all or those that say some words", responses=problems(401, 403, 404, 422)
-)
+@router.get("", summary="Examples, all or those that say some words", responses=problems(404))
 async def list_examples(
-    request: Request,
-    response: Response,
-    caller: Leading,
-    dataset: Name,
-    page: Annotated[Page, Depends(page_of)],
-    query: Sought = "",
+    caller: Leading, dataset: Name, page: Part, query: Sought = ""
 ) -> ExampleList:
     """Return one part of the examples by id; with words the first that say them all."""
-    after, limit = read_cursor(page.cursor, str), page.limit or USUAL
-    ctx, actor = context_of(request), caller.actor
+    after, size = page.after(""), page.size
     if query.strip():
-        found = await ctx.read(examples.find, actor, query, dataset, limit=limit)
+        found = await caller.read(examples.find, query, dataset, limit=size)
     else:
-        before = str(after[0]) if after else ""
-        found = await ctx.read(examples.recent, actor, dataset, limit=limit + 1, after=before)
-    has_more = len(found) > limit
-    response.headers.update(links(request, cursor(found[limit - 1].id) if has_more else None))
-    return ExampleList(examples=found[:limit])
+        found = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
+    return ExampleList(examples=page.cut(found, lambda each: each.id))
 
 
 @router.post(
@@ -179,10 +149,9 @@ async def add_example(
 
     A key needs the scope `materials:write`; to propose, `chat:write`.
     """
-    is_editor = await context_of(request).read(may_edit_examples, caller.actor, dataset)
-    if not is_editor:
+    if not await caller.read(may_edit_examples, dataset):
         return await run_once(
-            request, caller, lambda _: _propose(request, caller, dataset, body, dry_run=dry_run)
+            request, caller, lambda _: _propose(caller, dataset, body, dry_run=dry_run)
         )
     make = examples.make_addition(body.words())
 
@@ -193,34 +162,22 @@ async def add_example(
     return await run_once(request, caller, add)
 
 
-async def _propose(
-    request: Request, caller: Caller, dataset: str, body: ExampleBody, *, dry_run: bool
-) -> Response:
+async def _propose(caller: Caller, dataset: str, body: ExampleBody, *, dry_run: bool) -> Response:
     """Let an example wait for an editor."""
     need(caller, Scope.CHAT_WRITE)
-    language = language_of_request(request)
-    draft = proposals.draft_proposal(dataset, body.words(), language)
-    ctx = context_of(request)
-    found = await ctx.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
+    draft = proposals.draft_proposal(dataset, body.words(), caller.language)
+    found = await caller.write(proposals.propose, draft, dry_run=dry_run)
     status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-    return JSONResponse(asdict(found), status, headers_of(language))
+    return JSONResponse(asdict(found), status, headers_of(caller.language))
 
 
-@router.get("/{example_id:path}", summary="An example", responses=problems(401, 403, 404, 422))
-async def show_example(
-    request: Request, caller: Leading, dataset: Name, example_id: ExampleId
-) -> ExampleView:
+@router.get("/{example_id:path}", summary="An example", responses=problems(404))
+async def show_example(caller: Leading, dataset: Name, example_id: ExampleId) -> ExampleView:
     """Return one example as it lies at the newest commit."""
-    return await context_of(request).read(examples.get, caller.actor, dataset, example_id)
+    return await caller.read(examples.get, dataset, example_id)
 
 
-@router.put(
-    "/{example_id:path}",
-    summary="Change an example",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=EDITED,
-)
+@router.put("/{example_id:path}", summary="Change an example", **EDITED)
 async def edit_example(
     request: Request,
     caller: Leading,
@@ -236,13 +193,7 @@ async def edit_example(
     return await answer_edit(request, caller, dataset, make, dry_run=dry_run)
 
 
-@router.delete(
-    "/{example_id:path}",
-    summary="Remove an example",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=EDITED,
-)
+@router.delete("/{example_id:path}", summary="Remove an example", **EDITED)
 async def remove_example(
     request: Request,
     caller: Leading,

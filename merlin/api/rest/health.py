@@ -19,16 +19,15 @@ from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from merlin.api.auth import Caring, Watching
 from merlin.api.hooks import is_near
 from merlin.api.middleware import Traffic
-from merlin.api.permissions import Caring, Watching, context_of
-from merlin.api.problems import Problem, language_of_request, problems
-from merlin.api.rest.views import said
-from merlin.api.schema import Shape
+from merlin.api.problems import Problem, problems
+from merlin.api.schema import InLanguage, Shape
 from merlin.api.services import ApiServices
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -165,8 +164,8 @@ class StatusShown(Shape):
 class AlarmShown(Shape):
     """What admins were told."""
 
-    at: datetime
-    text: str
+    at: datetime = Field(validation_alias="created_at")
+    text: InLanguage
 
 
 class HealthShown(Shape):
@@ -181,8 +180,8 @@ class HealthShown(Shape):
     alarms: list[AlarmShown]
 
 
-@office_router.get("/status", summary="How Merlin stands", responses=problems(401, 403))
-async def show_status(request: Request, caller: Watching) -> StatusShown:
+@office_router.get("/status", summary="How Merlin stands")
+async def show_status(caller: Watching) -> StatusShown:
     """Return what serves and what waits, of the datasets that you may watch."""
 
     def found(ctx: Context, actor: Actor) -> StatusShown:
@@ -202,26 +201,13 @@ async def show_status(request: Request, caller: Watching) -> StatusShown:
             processes=processes(ctx),
         )
 
-    return await context_of(request).read(found, caller.actor)
+    return await caller.read(found)
 
 
-@office_router.get("/health", summary="How Merlin does", responses=problems(401, 403))
-async def show_health(request: Request, caller: Caring) -> HealthShown:
+@office_router.get("/health", summary="How Merlin does")
+async def show_health(caller: Caring) -> HealthShown:
     """Return who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
-    told = await context_of(request).read(health, caller.actor, _ALARMS)
-    language = language_of_request(request)
-    return HealthShown(
-        processes=told.processes,
-        queues=told.queues,
-        failures=dict(told.failures),
-        budget=told.budget,
-        sunsets=told.sunsets,
-        disk=told.disk,
-        alarms=[
-            AlarmShown(at=each.created_at, text=said(each.key, each.arguments, language))
-            for each in told.alarms
-        ],
-    )
+    return HealthShown.of(await caller.read(health, _ALARMS), caller.language)
 
 
 log = get_logger(__name__)
@@ -236,28 +222,22 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 OTHERS = ("daemon", "bot")
 
 
-class Alive(BaseModel):
+class Alive(Shape):
     """A process that lives."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: str
 
 
-class ReadyProcess(BaseModel):
+class ReadyProcess(Shape):
     """Another process, as its heartbeat tells."""
-
-    model_config = ConfigDict(frozen=True, title="ProcessShown")
 
     alive: bool
     age_s: float | None = Field(description="seconds since its last heartbeat; null: none came")
     step: str
 
 
-class Ready(BaseModel):
+class Ready(Shape):
     """Whether calls can be served, and how the other processes do."""
-
-    model_config = ConfigDict(frozen=True)
 
     ready: bool
     database: str = Field(description="ok or silent")

@@ -9,19 +9,18 @@ import asyncio
 import json
 from collections.abc import Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.permissions import Launching, Watching, context_of
-from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, language_of_request, problems
+from merlin.api.auth import Launching, Watching
+from merlin.api.problems import NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import Body, DatasetName, Id, Line, Page, Shape, page_of, part
+from merlin.api.schema import Body, DatasetName, Id, Line, Part, Shape, part
 from merlin.app import jobs
 from merlin.app.jobs import JobDetails, JobView
 from merlin.core.charts import ChartLabels, plot_png
@@ -76,36 +75,30 @@ class Launch(Body):
     dataset: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
-@router.get("", summary="Jobs", responses=problems(401, 403, 404, 422))
-async def list_jobs(
-    request: Request,
-    response: Response,
-    caller: Watching,
-    page: Annotated[Page, Depends(page_of)],
-    dataset: DatasetName = "",
-) -> JobList:
+@router.get("", summary="Jobs", responses=problems(404))
+async def list_jobs(caller: Watching, page: Part, dataset: DatasetName = "") -> JobList:
     """Return one part of them, the newest first."""
-    return JobList(jobs=await part(request, response, caller, (page, dataset), jobs.recent))
+    return JobList(jobs=await part(caller, page, dataset, jobs.recent))
 
 
-@router.get("/{job_id}", summary="A job", responses=problems(401, 403, 404, 422))
-async def show_job(request: Request, caller: Watching, job_id: Id) -> JobDetails:
+@router.get("/{job_id}", summary="A job", responses=problems(404))
+async def show_job(caller: Watching, job_id: Id) -> JobDetails:
     """Return it with its diary, checkpoints and losses."""
-    return await context_of(request).read(jobs.get, caller.actor, job_id)
+    return await caller.read(jobs.get, job_id)
 
 
 @router.get(
     "/{job_id}/loss.png",
     summary="A job's losses as a picture",
     response_class=Response,
-    responses=_PICTURE | NOT_MODIFIED | problems(401, 403, 404, 422),
+    responses=_PICTURE | NOT_MODIFIED | problems(404),
 )
 async def show_job_losses(
     request: Request, caller: Watching, job_id: Id, theme: Theme = "light"
 ) -> Response:
     """Return them over the steps as a PNG of 1280 by 720, in the caller's language."""
-    language = language_of_request(request)
-    job = await context_of(request).read(jobs.get, caller.actor, job_id)
+    language = caller.language
+    job = await caller.read(jobs.get, job_id)
     seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
     tag = tag_of(seed.encode())
     if is_known(request, tag):
@@ -115,27 +108,13 @@ async def show_job_losses(
     return tagged(Response(content, headers=headers, media_type="image/png"), tag)
 
 
-@router.post(
-    "",
-    summary="Train the newest build of a dataset",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    openapi_extra=NAMED,
-    responses=ASKED,
-)
+@router.post("", summary="Train the newest build of a dataset", **ASKED)
 async def launch_job(request: Request, caller: Launching, body: Launch) -> Response:
     """Ask the daemon to launch; budget and sunsets are looked at there."""
     return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
-@router.post(
-    "/{job_id}/cancel",
-    summary="Stop a job",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    openapi_extra=NAMED,
-    responses=ASKED,
-)
+@router.post("/{job_id}/cancel", summary="Stop a job", **ASKED)
 async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:
     """Ask the daemon to stop it."""
     return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))

@@ -8,40 +8,34 @@ wants that.
 
 from __future__ import annotations
 
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from merlin.account.api_keys import Scope
-from merlin.api.auth import Anyone, Caller, Person, require_access
+from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import services_of
-from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
+from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.rest.billing_shapes import (
     AmountShown,
     OrderShown,
     RenewalShown,
-    amount_shown,
     order_shown,
     renewal_shown,
 )
-from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape
+from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_response
 from merlin.app import orders, plans
 from merlin.app.plans import PlanOffer
 from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Allowance, Format, plan_named
 from merlin.core.errors import Refused
-from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
 
 order_router = APIRouter(prefix="/api/orders", tags=["orders"])
 
-Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
 _MOST_NAME, _MOST_CODE = 100, 64
 
 
@@ -86,7 +80,7 @@ class PayPage(Shape):
     openapi_extra=NAMED,
     responses={
         201: {"model": OrderShown, "description": "The order, which waits to be paid"},
-        **problems(400, 401, 403, 404, 409, 422),
+        **problems(400, 404, 409),
     },
 )
 async def place_order(request: Request, caller: Person, body: OrderBody) -> Response:
@@ -97,14 +91,9 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     wanted = _wanted(caller, body)
 
     async def place(_number: int) -> Response:
-        services, language = services_of(request), language_of_request(request)
-        billing = services.billing
-        purchase = await services.store.do(
-            lambda: orders.place_order(billing, caller.actor, wanted)
-        )
-        told = order_shown(purchase, language).model_dump(mode="json")
-        headers = {"Location": f"/api/orders/{purchase.purchase_id}", **headers_of(language)}
-        return JSONResponse(told, HTTPStatus.CREATED, headers)
+        purchase = await caller.write_billing(orders.place_order, wanted)
+        shown = order_shown(OrderShown, purchase, caller.language)
+        return shape_response(shown, caller.language, HTTPStatus.CREATED, f"/api/orders/{shown.id}")
 
     return await run_once(request, caller, place)
 
@@ -123,68 +112,41 @@ def _wanted(caller: Caller, body: OrderBody) -> OrderRequest:
     )
 
 
-@order_router.get("", summary="My orders", responses=problems(401, 403))
-async def list_orders(request: Request, response: Response, caller: Reader) -> OrderList:
+@order_router.get("", summary="My orders")
+async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred, those of the bot among them."""
-    services, language = services_of(request), language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    found = await services.store.read(lambda: orders.list_orders(billing, caller.actor, MOST))
-    return OrderList(orders=[order_shown(each, language) for each in found])
+    found = await caller.read_billing(orders.list_orders, MOST)
+    return OrderList(orders=[order_shown(OrderShown, each, language) for each in found])
 
 
-@order_router.get("/{order_id}", summary="An order", responses=problems(401, 403, 404, 422))
-async def show_order(
-    request: Request, response: Response, caller: Reader, order_id: Hex
-) -> OrderShown:
+@order_router.get("/{order_id}", summary="An order", responses=problems(404))
+async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
     """Return one of mine as it stands; another's is not there."""
-    services, language = services_of(request), language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    show = partial(orders.show_order, billing, caller.actor, order_id)
-    return order_shown(await services.store.read(show), language)
+    return order_shown(OrderShown, await caller.read_billing(orders.show_order, order_id), language)
 
 
-@order_router.post(
-    "/{order_id}/pay",
-    summary="Pay an order",
-    responses=problems(401, 403, 404, 409, 422, 502),
-)
-async def pay_order(request: Request, response: Response, caller: Person, order_id: Hex) -> PayPage:
+@order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
+async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPage:
     """Return the page on which it is paid; asked for again it is the same page.
 
     409 for an order that is over: order anew. 503 with `Retry-After` where YooKassa is silent: then
     nothing was paid, and calling again makes no second payment. 502 where YooKassa refuses.
     """
-    services, language = services_of(request), language_of_request(request)
-    purchase = await orders.pay_order(services, caller.actor, order_id)
-    response.headers.update(headers_of(language))
-    shown = order_shown(purchase, language)
+    purchase = await orders.pay_order(caller.services, caller.actor, order_id)
+    shown = order_shown(OrderShown, purchase, language)
     return PayPage(pay_url=shown.pay_url, order=shown)
 
 
 @order_router.delete(
-    "/{order_id}",
-    summary="Give up an order",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 404, 409, 422),
+    "/{order_id}", summary="Give up an order", status_code=204, responses=problems(404, 409)
 )
-async def give_up_order(request: Request, caller: Person, order_id: Hex) -> None:
+async def give_up_order(caller: Person, order_id: Hex) -> None:
     """End an order that waits to be paid; 409 for one that does not."""
-    services = services_of(request)
-    cancel = partial(orders.cancel_order, services.billing, caller.actor, order_id)
-    if not await services.store.do(cancel):
+    if not await caller.write_billing(orders.cancel_order, order_id):
         raise Refused("not open", "pay-not-open")
 
 
 plan_router = APIRouter(prefix="/api/plans", tags=["plans"])
-
-
-class AllowanceShown(Shape):
-    """How many questions; null: any number, 0: none."""
-
-    day: int | None
-    month: int | None
 
 
 class PriceShown(Shape):
@@ -201,7 +163,7 @@ class PlanShown(Shape):
     title: str = Field(description="in the caller's language")
     about: str = Field(description='what is said of it, "" for nothing')
     is_default: bool = Field(description="everybody's who has no other")
-    formats: dict[Format, AllowanceShown]
+    formats: dict[Format, Allowance]
     window: int | None = Field(description="the most tokens of a talk; null: as the model takes")
     models: list[str] = Field(description="patterns of models that may be chosen; none: every one")
     sessions: int | None = Field(description="how many sessions are kept; null: any number")
@@ -220,69 +182,57 @@ class PlansShown(Shape):
     plans: list[PlanShown]
 
 
-class TrialBegun(Shape):
-    """A trial that runs now."""
+class PlanGiven(Shape):
+    """What a trial or a code gave."""
 
     plan: str
     title: str
     days: int
 
 
-@plan_router.get("", summary="List the plans", responses=problems(401, 403, 429))
-async def list_plans(request: Request, response: Response, caller: Anyone) -> PlansShown:
+@plan_router.get("", summary="List the plans")
+async def list_plans(caller: Anyone, language: Language) -> PlansShown:
     """Return what plans there are, with prices; the first one is everybody's."""
-    services = services_of(request)
-    language = language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    found = await services.store.read(lambda: plans.list_plans(billing, caller.actor))
+    found = await caller.read_billing(plans.list_plans)
     return PlansShown(plans=[_plan_answer(each, language) for each in found])
 
 
-@plan_router.post(
-    "/{plan}/trial",
-    summary="Try a plan",
-    responses=problems(401, 403, 404, 409, 422),
-)
-async def try_plan(request: Request, response: Response, caller: Person, plan: Name) -> TrialBegun:
+@plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
+async def try_plan(
+    caller: Person,
+    language: Language,
+    plan: Name,
+) -> PlanGiven:
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
-    services, language = services_of(request), language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    days = await services.store.do(lambda: plans.start_trial(billing, caller.actor, plan))
-    title = next(each.titled(language) for each in services.plans if each.name == plan)
-    return TrialBegun(plan=plan, title=title, days=days)
+    days = await caller.write_billing(plans.start_trial, plan)
+    return PlanGiven(plan=plan, title=_title(caller, plan, language), days=days)
+
+
+def _title(caller: Caller, name: str, language: str) -> str:
+    plan = plan_named(caller.services.plans, name)
+    return name if plan is None else plan.titled(language)
 
 
 def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
-    plan = told.plan
-    offer = plan.offer
-    price = PriceShown(roubles=_price(offer.rub), stars=_price(offer.xtr))
-    return PlanShown(
-        name=plan.name,
-        title=plan.titled(language),
-        about=plan.described(language),
-        is_default=told.is_default,
-        formats={kind: _allowance(plan.allowance(kind)) for kind in Format},
-        window=plan.window,
-        models=list(plan.models),
-        sessions=plan.sessions,
-        courses=list(plan.courses),
-        price=price if offer.is_sold else None,
-        days=offer.days,
-        pack=dict(offer.pack),
-        is_renewed=offer.is_renewed,
-        trial_days=offer.trial_days,
-        may_try=told.may_try,
-    )
-
-
-def _price(amount: Amount | None) -> AmountShown | None:
-    return None if amount is None else amount_shown(amount)
-
-
-def _allowance(allowance: Allowance) -> AllowanceShown:
-    return AllowanceShown(day=allowance.day, month=allowance.month)
+    plan, offer = told.plan, told.plan.offer
+    values = {
+        "name": plan.name,
+        "title": plan.titled(language),
+        "about": plan.described(language),
+        "is_default": told.is_default,
+        "formats": {kind: plan.allowance(kind) for kind in Format},
+        "window": plan.window,
+        "models": plan.models,
+        "sessions": plan.sessions,
+        "courses": plan.courses,
+        "price": {"roubles": offer.rub, "stars": offer.xtr} if offer.is_sold else None,
+        "days": offer.days,
+        "pack": offer.pack,
+        "is_renewed": offer.is_renewed,
+        "trial_days": offer.trial_days,
+        "may_try": told.may_try,
+    }
+    return PlanShown.of(values, language)
 
 
 renewal_router = APIRouter(prefix="/api", tags=["orders"])
@@ -300,55 +250,30 @@ class CodeBody(Body):
     code: Annotated[Line, Field(min_length=1, max_length=64)]
 
 
-class Given(Shape):
-    """What a code gave."""
-
-    plan: str
-    title: str
-    days: int
-
-
-@renewal_router.get("/renewals", summary="My renewals", responses=problems(401, 403))
-async def list_renewals(request: Request, response: Response, caller: Reader) -> RenewalList:
+@renewal_router.get("/renewals", summary="My renewals")
+async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return what is paid again by itself, and what was."""
-    services, language = services_of(request), language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    mine = await services.store.read(lambda: plans.my_subscriptions(billing, caller.actor))
-
-    def title(name: str) -> str:
-        plan = plan_named(services.plans, name)
-        return name if plan is None else plan.titled(language)
-
-    return RenewalList(renewals=[renewal_shown(each, title(each.plan)) for each in mine.renewals])
+    mine = (await caller.read_billing(plans.my_subscriptions)).renewals
+    shown = [renewal_shown(each, _title(caller, each.plan, language), language) for each in mine]
+    return RenewalList(renewals=shown)
 
 
 @renewal_router.delete(
-    "/renewals/{renewal_id}",
-    summary="Stop a renewal",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 404, 422),
+    "/renewals/{renewal_id}", summary="Stop a renewal", status_code=204, responses=problems(404)
 )
-async def stop_renewal(request: Request, caller: Person, renewal_id: Id) -> None:
+async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     """Let a plan end when it ends; what is paid stays until then."""
-    services = services_of(request)
-    billing = services.billing
-    await services.store.do(lambda: plans.stop_renewal(billing, caller.actor, renewal_id))
+    await caller.write_billing(plans.stop_renewal, renewal_id)
 
 
 @renewal_router.post(
-    "/promos/redeem",
-    summary="Use a code that gives days",
-    responses=problems(401, 403, 409, 422),
+    "/promos/redeem", summary="Use a code that gives days", responses=problems(409)
 )
 async def redeem_code(
-    request: Request, response: Response, caller: Person, body: CodeBody
-) -> Given:
+    caller: Person,
+    language: Language,
+    body: CodeBody,
+) -> PlanGiven:
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
-    services, language = services_of(request), language_of_request(request)
-    response.headers.update(headers_of(language))
-    billing = services.billing
-    promo = await services.store.do(lambda: plans.redeem_code(billing, caller.actor, body.code))
-    plan = plan_named(services.plans, promo.plan)
-    title = promo.plan if plan is None else plan.titled(language)
-    return Given(plan=promo.plan, title=title, days=promo.days)
+    promo = await caller.write_billing(plans.redeem_code, body.code)
+    return PlanGiven(plan=promo.plan, title=_title(caller, promo.plan, language), days=promo.days)

@@ -15,14 +15,13 @@ from starlette.responses import JSONResponse, Response
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, require_access
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import context_of
-from merlin.api.problems import headers_of, language_of_request, problems
-from merlin.api.rest.views import said
+from merlin.api.problems import NAMED, headers_of, problems
 from merlin.api.schema import Id, Shape
 from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.views import finite
+from merlin.core.i18n import stored_text
 from merlin.db.requests import Request as Asked
 from merlin.db.requests import RequestKind, RequestState
 
@@ -45,9 +44,15 @@ class RequestList(Shape):
     requests: list[RequestShown]
 
 
-ASKED = {
-    HTTPStatus.ACCEPTED.value: {"model": RequestShown, "description": "The daemon was asked"},
-    **problems(400, 401, 403, 404, 409, 413, 422),
+# A route that asks the daemon; with an Idempotency-Key once.
+ASKED: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "response_model": None,
+    "openapi_extra": NAMED,
+    "responses": {
+        202: {"model": RequestShown, "description": "The daemon was asked"},
+        **problems(404),
+    },
 }
 
 
@@ -71,7 +76,7 @@ def failure(asked: Asked, language: str) -> str:
         return ""
     arguments = asked.result.get("arguments")
     known = arguments if isinstance(arguments, Mapping) else {}
-    return said(str(asked.result.get("key", "")), known, language)
+    return stored_text(language, str(asked.result.get("key", "")), known)
 
 
 class RequestAct(Protocol):
@@ -83,12 +88,11 @@ class RequestAct(Protocol):
 
 async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
     """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
-    language = language_of_request(request)
 
     async def deed(number: int) -> Response:
-        asked = await context_of(request).write(act, caller.actor, once=str(number))
-        shown = request_shown(asked, language)
-        headers = {**headers_of(language), "Location": f"/api/requests/{shown.id}"}
+        asked = await caller.write(act, once=str(number))
+        shown = request_shown(asked, caller.language)
+        headers = {**headers_of(caller.language), "Location": f"/api/requests/{shown.id}"}
         return JSONResponse(shown.model_dump(mode="json"), HTTPStatus.ACCEPTED, headers)
 
     return await run_once(request, caller, deed)
@@ -98,18 +102,15 @@ router = APIRouter(prefix="/api/requests", tags=["verdicts"])
 Asker = Annotated[Caller, Depends(require_access(Scope.JOBS_READ))]
 
 
-@router.get("", summary="What you asked of the daemon", responses=problems(401, 403))
-async def list_requests(request: Request, caller: Asker) -> RequestList:
+@router.get("", summary="What you asked of the daemon")
+async def list_requests(caller: Asker) -> RequestList:
     """Return your own ones."""
-    found = await context_of(request).read(requests.recent, caller.actor)
-    language = language_of_request(request)
-    return RequestList(requests=[request_shown(each, language) for each in found])
+    found = await caller.read(requests.recent)
+    return RequestList(requests=[request_shown(each, caller.language) for each in found])
 
 
-@router.get(
-    "/{request_id}", summary="What came of a request", responses=problems(401, 403, 404, 422)
-)
-async def show_request(request: Request, caller: Asker, request_id: Id) -> RequestShown:
+@router.get("/{request_id}", summary="What came of a request", responses=problems(404))
+async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     """Return your own one, or any of a dataset that you may watch."""
-    found = await context_of(request).read(requests.get, caller.actor, request_id)
-    return request_shown(found, language_of_request(request))
+    found = await caller.read(requests.get, request_id)
+    return request_shown(found, caller.language)

@@ -24,7 +24,6 @@ from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
     SIGN_IN,
-    Cookie,
     Person,
     browser_of,
     delete_cookie,
@@ -33,7 +32,6 @@ from merlin.api.auth import (
     require_same_origin,
     set_cookie,
 )
-from merlin.api.permissions import context_of, services_of
 from merlin.api.problems import Problem, problems
 from merlin.api.rate_limits import Entrance
 from merlin.api.schema import Body, Shape
@@ -49,7 +47,10 @@ from merlin.providers.openid import LIFE as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
 router = APIRouter(
-    prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(require_same_origin)]
+    prefix="/api/auth",
+    tags=["sign-in"],
+    dependencies=[Depends(require_same_origin)],
+    responses=problems(403),
 )
 
 
@@ -76,13 +77,13 @@ class SignedInView(Shape):
     token: str | None = Field(default=None, description="within Telegram alone; else a cookie")
 
 
-@router.post("/telegram", summary="Sign in within Telegram", responses=problems(401, 403, 422, 429))
+@router.post("/telegram", summary="Sign in within Telegram", responses=problems(401))
 async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramBody
 ) -> SignedInView:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
-    ctx = context_of(request)
-    signers = await ctx.read(_signers, services_of(request).entrance)
+    ctx: ApiServices = request.app.state.services
+    signers = await ctx.read(_signers, ctx.entrance)
     person = read_telegram_data(body.init_data, signers, ctx.clock())
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
@@ -101,9 +102,7 @@ def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
     return SignedInView(user=entered.user, expires_at=expires_at, token=token)
 
 
-@router.post(
-    "/password", summary="Sign in by user name and password", responses=problems(401, 403, 422, 429)
-)
+@router.post("/password", summary="Sign in by user name and password", responses=problems(401))
 async def sign_in_by_password(
     request: Request, response: Response, body: PasswordBody
 ) -> SignedInView:
@@ -111,15 +110,10 @@ async def sign_in_by_password(
     return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
 
 
-@router.post(
-    "/sign-out",
-    summary="Sign out here",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(401, 403, 429),
-)
+@router.post("/sign-out", summary="Sign out here", status_code=204)
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
     """End this sign-in; other browsers stay signed in."""
-    await context_of(request).write(sign_in.sign_out, caller.actor, caller.credential)
+    await caller.write(sign_in.sign_out, caller.credential)
     delete_cookie(request, response, SIGN_IN)
 
 
@@ -142,7 +136,7 @@ class LoginStatus(Shape):
     signed_in: SignedInView | None = None
 
 
-@router.post("/start", summary="Begin a sign-in by the bot", responses=problems(403, 429))
+@router.post("/start", summary="Begin a sign-in by the bot")
 async def start_login(request: Request, response: Response) -> LoginView:
     """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
     login, key, url = await auth.start_login(request, response)
@@ -151,7 +145,7 @@ async def start_login(request: Request, response: Response) -> LoginView:
     )
 
 
-@router.get("/wait", summary="Look how far a sign-in has come", responses=problems(403, 429))
+@router.get("/wait", summary="Look how far a sign-in has come")
 async def look_at_login(request: Request) -> LoginStatus:
     """Tell how far the login of this browser has come; changes nothing."""
     login = await auth.look_at_login(request)
@@ -160,7 +154,7 @@ async def look_at_login(request: Request) -> LoginStatus:
     return LoginStatus(state=login.state, number=login.number, expires_at=login.expires_at)
 
 
-@router.post("/wait", summary="Sign in once the bot was told yes", responses=problems(403, 429))
+@router.post("/wait", summary="Sign in once the bot was told yes")
 async def finish_login(request: Request, response: Response) -> LoginStatus:
     """Tell how far the login of this browser has come; sign in where it was confirmed."""
     entered = await auth.finish_login(request, response)
@@ -182,7 +176,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "the browser goe
     summary="Sign in by OpenID Connect",
     status_code=HTTPStatus.SEE_OTHER,
     response_class=Response,
-    responses=_FOUND | problems(401, 403, 404, 429),
+    responses=_FOUND | problems(401, 404),
 )
 async def begin_openid(
     request: Request,
@@ -198,11 +192,8 @@ async def begin_openid(
     except OpenIdRefused as error:
         return _refused(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    set_cookie(
-        request,
-        response,
-        Cookie(COOKIE, sign_in_state.to_cookie(), int(SIGN_IN_LIFE.total_seconds())),
-    )
+    seconds = int(SIGN_IN_LIFE.total_seconds())
+    set_cookie(request, response, COOKIE, sign_in_state.to_cookie(), seconds)
     return response
 
 
@@ -211,7 +202,7 @@ async def begin_openid(
     summary="Come back from the issuer",
     status_code=HTTPStatus.SEE_OTHER,
     response_class=Response,
-    responses=_FOUND | problems(401, 403, 404, 422, 429),
+    responses=_FOUND | problems(401, 404),
 )
 async def finish_openid(
     request: Request,
@@ -238,7 +229,7 @@ async def finish_openid(
 
 
 def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
-    services = services_of(request)
+    services: ApiServices = request.app.state.services
     issuer = services.entrance.issuer
     if issuer is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")

@@ -5,28 +5,25 @@ A write answers 202 with a change; `?dry_run=true` answers 200 with what would c
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, require_access
+from merlin.api.auth import Caller, Leading, require_access
 from merlin.api.idempotency import run_once
-from merlin.api.permissions import Leading, context_of
-from merlin.api.problems import NAMED, language_of_request, problems
-from merlin.api.rest.changes import answer_change
+from merlin.api.problems import NAMED, problems
+from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
-from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app import teaching
 from merlin.app.changes import Make
+from merlin.app.permissions import led_course
 from merlin.app.teaching import By, Questions, TaughtDetails
 from merlin.app.views import Both
-from merlin.course.catalogue import Course
 from merlin.course.editing import MaterialDraft
 
 MOST_LETTERS = 400_000
@@ -130,11 +127,11 @@ class CourseBody(Body):
 class TaughtCourse(Shape):
     """A course that the caller leads."""
 
-    id: int
+    id: int = Field(validation_alias="course_id")
     slug: str
     name: Both
     semester: int
-    active: bool
+    active: bool = Field(validation_alias="is_active")
     materials: int
 
 
@@ -144,57 +141,30 @@ class TaughtCourses(Shape):
     courses: list[TaughtCourse]
 
 
-def course_in_list(course: Course) -> TaughtCourse:
-    """Return a course as a list shows it."""
-    return TaughtCourse(
-        id=course.course_id,
-        slug=course.slug,
-        name=Both(**course.name),
-        semester=course.semester,
-        active=course.is_active,
-        materials=course.materials,
-    )
-
-
 router = APIRouter(prefix="/api", tags=["teaching"])
 
 Reading = Annotated[Caller, Depends(require_access(Scope.COURSES_READ))]
-WRITTEN = {
-    HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
-    HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},
-    **problems(400, 401, 403, 404, 409, 413, 422),
-}
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
-]
 _DAYS = 28
 _MOST_DAYS = 366
 
 
-@router.get("/teacher/courses", summary="The courses that you lead", responses=problems(401, 403))
-async def list_taught_courses(request: Request, caller: Reading) -> TaughtCourses:
+@router.get("/teacher/courses", summary="The courses that you lead")
+async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return them by semester; none for somebody who leads no course."""
-    mine = await context_of(request).read(teaching.led_courses, caller.actor)
-    return TaughtCourses(courses=[course_in_list(each) for each in mine])
+    return TaughtCourses.of({"courses": await caller.read(teaching.led_courses)}, caller.language)
 
 
 @router.get(
     "/teacher/courses/{course_id}",
     summary="A course as its files say it, with what waits for its commit",
-    responses=problems(401, 403, 404, 409, 422),
+    responses=problems(404, 409),
 )
-async def show_taught_course(request: Request, caller: Leading, course_id: Id) -> TaughtDetails:
+async def show_taught_course(caller: Leading, course_id: Id) -> TaughtDetails:
     """Return the texts, and the revisions that a write has to name."""
-    return await context_of(request).read(teaching.details, caller.actor, course_id)
+    return await caller.read(teaching.details, course_id)
 
 
-@router.patch(
-    "/courses/{course_id}",
-    summary="Change a course's card",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=WRITTEN,
-)
+@router.patch("/courses/{course_id}", summary="Change a course's card", **EDITED)
 async def edit_course(
     request: Request,
     caller: Leading,
@@ -212,10 +182,8 @@ async def edit_course(
 @router.post(
     "/courses/{course_id}/materials",
     summary="Add a material",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
     openapi_extra=NAMED,
-    responses=WRITTEN,
+    **EDITED,
 )
 async def add_material(
     request: Request,
@@ -235,13 +203,7 @@ async def add_material(
     return await run_once(request, caller, deed)
 
 
-@router.put(
-    "/courses/{course_id}/materials/{material_id}",
-    summary="Change a material",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=WRITTEN,
-)
+@router.put("/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDITED)
 async def edit_material(
     request: Request,
     caller: Leading,
@@ -258,11 +220,7 @@ async def edit_material(
 
 
 @router.delete(
-    "/courses/{course_id}/materials/{material_id}",
-    summary="Remove a material",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=WRITTEN,
+    "/courses/{course_id}/materials/{material_id}", summary="Remove a material", **EDITED
 )
 async def remove_material(
     request: Request,
@@ -282,24 +240,20 @@ async def remove_material(
 async def _answer_edit(
     request: Request, caller: Caller, course_id: int, make: Make, *, dry_run: bool, once: str = ""
 ) -> Response:
-    ctx, actor = context_of(request), caller.actor
-    if dry_run:
-        return await answer_change(request, teaching.preview(ctx, actor, course_id, make))
-    return await answer_change(request, teaching.submit(ctx, actor, course_id, make, once))
+    dataset = (await caller.read(led_course, course_id)).slug
+    return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=once)
 
 
 @router.get(
     "/courses/{course_id}/questions",
     summary="What people ask about a course",
-    responses=problems(401, 403, 404, 422),
+    responses=problems(404),
 )
 async def show_questions(
-    request: Request,
     caller: Leading,
     course_id: Id,
     by: By = "day",
     days: Annotated[int, Query(ge=1, le=_MOST_DAYS)] = _DAYS,
 ) -> Questions:
     """Return counts, and the words of those who allowed it."""
-    asked = (course_id, by, days, language_of_request(request))
-    return await context_of(request).read(teaching.questions, caller.actor, *asked)
+    return await caller.read(teaching.questions, course_id, by, days, caller.language)

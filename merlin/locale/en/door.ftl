@@ -1,6 +1,5 @@
 # What the api's door says to those who ask models through it.
 
-door-sign-in = Sign in first: then the model answers you here.
 door-wrong = { $place }: { $why }
 door-no-question = The talk must end with a message of the user: the question.
 door-empty-question = The question is empty.
