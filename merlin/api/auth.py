@@ -365,15 +365,15 @@ def _of_bearer(ctx: Context, nobody: Caller, secret: str) -> Found | None:
     if not is_secret(secret):
         return _of_token(ctx, nobody, secret, AuthMethod.TOKEN)
     found = sign_in.find_key(ctx, secret)
-    return None if found is None else (_known(nobody, found, AuthMethod.KEY), found.used_at)
+    return None if found is None else (_as_caller(nobody, found, AuthMethod.KEY), found.used_at)
 
 
 def _of_token(ctx: Context, nobody: Caller, token: str, by: AuthMethod) -> Found | None:
     found = sign_in.find_sign_in(ctx, token)
-    return None if found is None else (_known(nobody, found, by, token), found.used_at)
+    return None if found is None else (_as_caller(nobody, found, by, token), found.used_at)
 
 
-def _known(nobody: Caller, found: Credential, by: AuthMethod, token: str = "") -> Caller:
+def _as_caller(nobody: Caller, found: Credential, by: AuthMethod, token: str = "") -> Caller:
     return replace(
         nobody,
         user=found.user,

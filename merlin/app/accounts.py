@@ -38,7 +38,7 @@ _ONE_DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Me:
+class OwnAccount:
     """A person, as only they see it."""
 
     id: int
@@ -140,12 +140,12 @@ class Erased:
     models: list[str]
 
 
-def me(ctx: Context, actor: Actor) -> Me:
+def me(ctx: Context, actor: Actor) -> OwnAccount:
     """Return what somebody is told of themselves. Raises NotFound for nobody."""
     user, authority = _user(ctx, actor), actor.standing
     account = Accounts(ctx.db).of(user.user_id)
     name = account.name if account else ""
-    return Me(
+    return OwnAccount(
         id=user.user_id,
         name=name or None,
         shown_name=user.shown_name or name,

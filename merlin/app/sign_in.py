@@ -17,7 +17,7 @@ from merlin.account.sign_ins import (
     TelegramPerson,
 )
 from merlin.account.users import User, Users
-from merlin.app.accounts import Me, me
+from merlin.app.accounts import OwnAccount, me
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.texts import BOT_NAME, Settings
@@ -52,7 +52,7 @@ class NewSignIn:
 
     sign_in: SignIn
     token: str = field(repr=False)
-    user: Me
+    user: OwnAccount
     browser: str = field(default="", repr=False)
 
 

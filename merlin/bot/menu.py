@@ -95,7 +95,7 @@ def error_view(context: BotContext, error: MerlinError, *wanted: RowOf) -> View:
     return alert(words, is_loud=True) if context.verb else message(context, words, *wanted)
 
 
-def judged(act: Act) -> Act:
+def catch_errors(act: Act) -> Act:
     """Return the act that shows what `act` says, or the reason of what it raises.
 
     Of an act that raises nothing is stored.

@@ -170,7 +170,7 @@ class _Builder:
     def alias(self, event: Any) -> None:
         _stop(event, "alias", name=shorten(event.anchor))
 
-    def scalar(self, event: Any) -> None:
+    def add_scalar(self, event: Any) -> None:
         _refuse_extras(event)
         found = _CONTROL_OR_CR.search(event.value)
         if found:
@@ -242,7 +242,7 @@ def _refuse_extras(event: Any) -> None:
 _TAKERS: dict[type, Callable[[_Builder, Any], None]] = {
     yaml.DocumentStartEvent: _Builder.document,
     yaml.AliasEvent: _Builder.alias,
-    yaml.ScalarEvent: _Builder.scalar,
+    yaml.ScalarEvent: _Builder.add_scalar,
     yaml.SequenceStartEvent: _Builder.sequence,
     yaml.MappingStartEvent: _Builder.mapping,
     yaml.SequenceEndEvent: _Builder.end,

@@ -77,7 +77,7 @@ class Message(_Omittable):
     annotations: list[Any]
 
 
-class Choice(_Omittable):
+class CompletionChoice(_Omittable):
     """The one answer."""
 
     index: int
@@ -106,7 +106,7 @@ class Completion(_Omittable):
         description="the version of the dataset, as `build`; left out where there is none",
         json_schema_extra=_without_default,
     )
-    choices: list[Choice]
+    choices: list[CompletionChoice]
     usage: Usage
     merlin: Extension
 

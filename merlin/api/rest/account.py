@@ -26,7 +26,7 @@ from merlin.api.auth import (
 from merlin.api.problems import Language, problems
 from merlin.api.schema import WHOLE, Body, Id, Shape
 from merlin.app import accounts
-from merlin.app.accounts import KeyView, Me, NewKey, SignInView, UsageView
+from merlin.app.accounts import KeyView, NewKey, OwnAccount, SignInView, UsageView
 
 key_router = APIRouter(prefix="/api/user/keys", tags=["keys"])
 
@@ -125,7 +125,7 @@ class NewPasswordBody(Body):
 
 
 @me_router.get("", summary="Who I am here")
-async def show_me(caller: Reader) -> Me:
+async def show_me(caller: Reader) -> OwnAccount:
     """Tell who is signed in, and what they may do."""
     return await caller.read(accounts.me)
 
@@ -160,14 +160,14 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
 
 
 @me_router.put("/name", summary="Take a user name", responses=problems(409))
-async def set_name(body: NameBody, caller: Person) -> Me:
+async def set_name(body: NameBody, caller: Person) -> OwnAccount:
     """Take a user name; names that a course.yaml knows are given by admins alone."""
     await caller.write(accounts.set_name, body.name)
     return await caller.read(accounts.me)
 
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
-async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> Me:
+async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> OwnAccount:
     """Set a password; every other browser is signed out.
 
     The current one is asked for, unless the person has just signed in by another way.

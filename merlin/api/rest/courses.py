@@ -174,7 +174,7 @@ class MaterialWhole(MaterialShown):
 MarkedField = Literal["name", "description", "title"]
 
 
-class Mark(_Exact):
+class TextRange(_Exact):
     """Where something was found; both numbers count Unicode code points."""
 
     field: MarkedField
@@ -185,7 +185,7 @@ class Mark(_Exact):
 class CourseFound(CourseShown):
     """A course that was found."""
 
-    found: list[Mark]
+    found: list[TextRange]
 
 
 class MaterialFound(MaterialShown):
@@ -193,7 +193,7 @@ class MaterialFound(MaterialShown):
 
     course_id: int
     course_name: str
-    found: list[Mark]
+    found: list[TextRange]
 
 
 class Results(_Exact):
@@ -238,10 +238,10 @@ def kind_of(word: str) -> str | None:
     return kind
 
 
-def mark_found(found: Found, shown: Shape, *fields: MarkedField) -> list[Mark]:
+def mark_found(found: Found, shown: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return where in these fields of what is shown stands what was found."""
     return [
-        Mark(field=field, start=span.start, length=span.length)
+        TextRange(field=field, start=span.start, length=span.length)
         for field in fields
         for span in highlight_spans(getattr(shown, field), found)
     ]

@@ -37,7 +37,7 @@ from merlin.api.rate_limits import Entrance
 from merlin.api.schema import Body, Shape
 from merlin.api.services import ApiServices
 from merlin.app import sign_in
-from merlin.app.accounts import Me
+from merlin.app.accounts import OwnAccount
 from merlin.app.context import Context
 from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
@@ -72,7 +72,7 @@ class PasswordBody(Body):
 class SignedInView(Shape):
     """Somebody is signed in."""
 
-    user: Me
+    user: OwnAccount
     expires_at: datetime
     token: str | None = Field(default=None, description="within Telegram alone; else a cookie")
 

@@ -55,7 +55,7 @@ def require_role(permission: Permission, act: Act) -> Act:
             context.stop_waiting()
         if not is_allowed:
             return admin_refusal(context)
-        screen = menu.judged(act)(context)
+        screen = menu.catch_errors(act)(context)
         return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
 
     return checked

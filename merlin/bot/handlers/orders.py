@@ -319,8 +319,8 @@ def register(application: BotApplication) -> None:
         buttons={
             "buy": buy,
             "order": pay,
-            "renewal": menu.judged(renewal),
-            "renewal-off": menu.judged(stop_renewal),
-            "orders": menu.judged(orders),
+            "renewal": menu.catch_errors(renewal),
+            "renewal-off": menu.catch_errors(stop_renewal),
+            "orders": menu.catch_errors(orders),
         },
     )

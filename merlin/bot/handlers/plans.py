@@ -357,9 +357,9 @@ def register(application: BotApplication) -> None:
             "invite": invite,
             # An answer stands over the button without an argument: it is not to be lost.
             "plan": lambda context: replace(plan(context), is_new=not context.arguments),
-            "offer": menu.judged(offer),
-            "try": menu.judged(try_it),
-            "code": menu.judged(ask_code),
+            "offer": menu.catch_errors(offer),
+            "try": menu.catch_errors(try_it),
+            "code": menu.catch_errors(ask_code),
         },
         steps={STEP: code_typed},
     )
