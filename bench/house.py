@@ -160,7 +160,11 @@ def _imports(trees: Mapping[str, ast.Module]) -> tuple[Mapping[str, set[str]], i
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue
             steps = node.module.split(".")
-            private += any(step.startswith("_") and step[1:2] != "_" for step in steps)
+            # The typing of the standard library, which no program can import, lies in _typeshed.
+            is_typing = steps[0] == "_typeshed"
+            private += not is_typing and any(
+                step.startswith("_") and step[1:2] != "_" for step in steps
+            )
             for name in node.names:
                 full = f"{node.module}.{name.name}"
                 imported.add(full if full in trees else node.module)

@@ -20,14 +20,12 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from merlin import __version__
-from merlin.api import hooks, openapi
 from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import PathAlias, RequestGuard, Traffic, body_weight_rule, busy_response
-from merlin.api.openai_compat import routes
 from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openai_compat.routes import LineageCache
 from merlin.api.openapi import add_description
@@ -41,23 +39,7 @@ from merlin.api.response_cache import (
     CatalogueState,
     ResponseCache,
 )
-from merlin.api.rest import (
-    account,
-    changes,
-    courses,
-    datasets,
-    examples,
-    health,
-    jobs,
-    models,
-    orders,
-    payments,
-    people,
-    requests,
-    sessions,
-    sign_in,
-    teaching,
-)
+from merlin.api.routers import API, OTHERS
 from merlin.api.services import ApiServices
 from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
@@ -120,46 +102,6 @@ def _check(name: str, path: Path) -> None:
 
 def _no_password() -> bytes:
     raise ValueError("the key is encrypted with a password")
-
-
-# The open API, in the order in which it is described; each router's prefix begins with /api, and
-# `PathAlias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
-# may be alike.
-API: tuple[APIRouter, ...] = (
-    courses.search_router,
-    courses.course_router,
-    courses.favourite_router,
-    account.me_router,
-    sign_in.router,
-    account.key_router,
-    orders.plan_router,
-    orders.order_router,
-    orders.renewal_router,
-    sessions.rating_router,
-    sessions.session_router,
-    account.usage_router,
-    teaching.router,
-    changes.router,
-    examples.router,
-    datasets.dataset_router,
-    datasets.build_router,
-    jobs.router,
-    models.router,
-    datasets.verdict_router,
-    requests.router,
-    health.office_router,
-    people.router,
-    payments.payment_router,
-    payments.sum_router,
-    payments.promo_router,
-)
-# What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
-OTHERS: tuple[APIRouter, ...] = (
-    health.process_router,
-    hooks.router,
-    routes.router,
-    openapi.router,
-)
 
 
 def create_app(services: ApiServices) -> FastAPI:

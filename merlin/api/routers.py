@@ -1,0 +1,64 @@
+"""All routes but the pages, in the order in which they are described."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from merlin.api import hooks, openapi
+from merlin.api.openai_compat import routes
+from merlin.api.rest import (
+    account,
+    changes,
+    courses,
+    datasets,
+    examples,
+    health,
+    jobs,
+    models,
+    orders,
+    payments,
+    people,
+    requests,
+    sessions,
+    sign_in,
+    teaching,
+)
+
+# The open API, in the order in which it is described; each router's prefix begins with /api, and
+# `PathAlias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
+# may be alike.
+API: tuple[APIRouter, ...] = (
+    courses.search_router,
+    courses.course_router,
+    courses.favourite_router,
+    account.me_router,
+    sign_in.router,
+    account.key_router,
+    orders.plan_router,
+    orders.order_router,
+    orders.renewal_router,
+    sessions.rating_router,
+    sessions.session_router,
+    account.usage_router,
+    teaching.router,
+    changes.router,
+    examples.router,
+    datasets.dataset_router,
+    datasets.build_router,
+    jobs.router,
+    models.router,
+    datasets.verdict_router,
+    requests.router,
+    health.office_router,
+    people.router,
+    payments.payment_router,
+    payments.sum_router,
+    payments.promo_router,
+)
+# What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
+OTHERS: tuple[APIRouter, ...] = (
+    health.process_router,
+    hooks.router,
+    routes.router,
+    openapi.router,
+)
