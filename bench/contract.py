@@ -24,7 +24,7 @@ def run() -> None:
     tests = Path(__file__).parents[1] / "tests"
     sys.path[:0] = [str(tests), str(tests / "api")]
     from contract_cases import Contract
-    from whole_world import whole
+    from staff_site import whole
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     begun = time.monotonic()

@@ -29,8 +29,8 @@ def run() -> None:
     tests = Path(__file__).parents[1] / "tests"
     sys.path[:0] = [str(tests), str(tests / "api"), str(tests / "browser")]
     from chromium_here import ARGUMENTS, CHROMIUM
-    from pay_world import shop_pages
     from playwright.sync_api import sync_playwright
+    from shop_site import shop_pages
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from config_plans import plans_of
-from shop_world import STARS, YOOKASSA, Counter
+from sold_plans import STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.billing.payments import expire

@@ -14,7 +14,7 @@ from collections import Counter as Counts
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from shop_world import Counter
+from sold_plans import Counter
 
 from merlin.billing.ledger import EntryKind
 from merlin.core.clock import utc_now

@@ -13,8 +13,8 @@ from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conformance_world import proxied
-from till_world import gateway_at
+from breaking_proxy import proxied
+from gateway_calls import gateway_at
 from waiting import longest
 
 from merlin.git.repository import GitSource

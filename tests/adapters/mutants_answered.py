@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance_world import answered
+from breaking_proxy import answered
 from mutants_asked import CHAT, FILES, HTML, JOBS, MODELS, is_of_a_job
 
 

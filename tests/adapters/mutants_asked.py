@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance_world import answered
+from breaking_proxy import answered
 
 CHAT, JOBS, FILES, MODELS = (
     f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files", "models")

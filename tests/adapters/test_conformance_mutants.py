@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from conformance_world import Proxy, answered, proxied, results, send_answer
+from breaking_proxy import Proxy, answered, proxied, results, send_answer
 from mutants_answered import ANSWERED, every_job_fails, every_refusal_is_a_bug
 from mutants_asked import (
     ASKED,

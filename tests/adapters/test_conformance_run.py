@@ -7,7 +7,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conformance_world import KEY, answered, results
+from breaking_proxy import KEY, answered, results
 from waiting import longest
 
 from merlin.core.errors import ConfigError, ProviderBusy, Refused

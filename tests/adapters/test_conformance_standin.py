@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance_world import KEY, results
+from breaking_proxy import KEY, results
 
 from merlin.sandbox.provider.app import ProviderStandIn
 

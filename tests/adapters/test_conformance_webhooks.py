@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from conformance_world import answered, results
+from breaking_proxy import answered, results
 
 pytestmark = pytest.mark.integration
 ENDPOINTS = "/v1/webhook_endpoints"

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from document_world import PAPER, SAID, children, read, refusal
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
+from reading_child import PAPER, SAID, children, read, refusal
 from waiting import wait_until
 
 from merlin.core.file_kind import FileKind

@@ -9,9 +9,9 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
-from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
+from reading_child import ESSAY, PAPER, SAID, found, read, refusal
 
 from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import Found, UnreadableReason, cleaned, parse, reader_of

@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from till_world import BACK, WORDS, gateway_at, purchase, refund, request
+from gateway_calls import BACK, WORDS, gateway_at, purchase, refund, request
 
 from merlin.billing.payments import mismatch
 from merlin.config.shop import Receipt

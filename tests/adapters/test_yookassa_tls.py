@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from till_world import HEARD_S, answering, gateway_at, raw, silent
+from gateway_calls import HEARD_S, answering, gateway_at, raw, silent
 
 from merlin.core.errors import GatewayUnavailable, PaymentUnknown
 

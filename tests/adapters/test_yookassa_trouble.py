@@ -9,7 +9,7 @@ import socket
 import threading
 
 import pytest
-from till_world import BACK, HEARD_S, answering, gateway_at, raw, request, silent
+from gateway_calls import BACK, HEARD_S, answering, gateway_at, raw, request, silent
 from waiting import LOOK_S, longest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown

@@ -6,9 +6,9 @@ import socket
 from contextlib import contextmanager
 
 import pytest
-from door_world import asker, opened
-from pay_world import as_new, market
-from site_world import running
+from api_site import running
+from asking_site import asker, opened
+from shop_site import as_new, market
 
 from merlin.core.server import free_ports
 
@@ -64,7 +64,7 @@ def shop(shared_market):
 
 @pytest.fixture
 def site(tmp_path):
-    """An api of its own with a few courses: `site_world.COURSES`."""
+    """An api of its own with a few courses: `api_site.COURSES`."""
     with running(tmp_path) as site:
         yield site
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import requests
 import schemathesis
+from api_site import ANNA, BORIS, VERA
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
-from site_world import ANNA, BORIS, VERA
 
 checks.load_all_checks()
 NAMES = (

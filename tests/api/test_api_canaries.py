@@ -7,8 +7,8 @@ import shutil
 import sqlite3
 
 import pytest
-from sign_in_world import PUBLIC, TOKEN, page, signed, with_bot
-from site_world import ANNA, running
+from api_site import ANNA, running
+from sign_in_data import PUBLIC, TOKEN, page, signed, with_bot
 
 from merlin.account.sign_ins import Logins
 from merlin.core.log import set_up_logging

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from pay_world import market
+from shop_site import market
 from waiting import wait_until
 
 from merlin.app import reconciliation

@@ -6,9 +6,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from api_site import ANNA, BORIS, COURSES, VERA
 from dataset_tree import good_files
-from site_world import ANNA, BORIS, COURSES, VERA
-from teaching_world import Keeper
+from staff_site import Keeper
 from waiting import longest
 
 from merlin.account.api_keys import Scope

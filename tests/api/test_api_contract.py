@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from contract_cases import Contract, shortened
-from whole_world import whole
+from staff_site import whole
 
 pytestmark = pytest.mark.functional
 

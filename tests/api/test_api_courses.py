@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from site_world import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, running
+from api_site import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, running
 from waiting import wait_until
 
 from merlin.api.rest.courses import (

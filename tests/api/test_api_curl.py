@@ -8,8 +8,8 @@ import re
 import subprocess
 
 import pytest
+from api_site import BORIS, running
 from markdown_pages import page
-from site_world import BORIS, running
 
 from merlin.core.permissions import Role
 

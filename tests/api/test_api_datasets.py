@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from office_world import office
-from site_world import BORIS
+from api_site import BORIS
+from staff_site import office
 
 from merlin.account.users import Users
 from merlin.core.permissions import Role

@@ -11,11 +11,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from api_world import serving
-from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from api_site import ANNA, serving
+from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from served import serve_in
 from set_up import Provider
-from site_world import ANNA
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app

@@ -10,9 +10,9 @@ import subprocess
 from functools import partial
 
 import pytest
-from door_world import opened
+from api_site import ANNA
+from asking_site import opened
 from markdown_pages import page
-from site_world import ANNA
 
 from merlin.account.api_keys import Scope
 

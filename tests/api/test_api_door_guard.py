@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from api_site import BORIS
+from asking_site import MODEL, TWO_A_DAY, ask, asker, opened, uses
 from configured import priced
-from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
-from site_world import BORIS
 
 from merlin.config.settings import AnswerBudget
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
+from asking_site import TWO_A_DAY, ask, asker, opened, package, talk, uses
 
 from merlin.core.i18n import text
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from site_world import ANNA, BORIS
+from api_site import ANNA, BORIS
 from waiting import longest
 
 from merlin.account.api_keys import Scope

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from api_site import NOT_LIMITED, running
 from figures import figure
 from served import serve_in
-from site_world import NOT_LIMITED, running
 
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from api_world import SECRET, serving
+from api_site import SECRET, running, serving
 from figures import figure
 from openai import OpenAI
-from sign_in_world import BOT, TOKEN
-from site_world import running
+from sign_in_data import BOT, TOKEN
 from waiting import wait_until
 
 from merlin.api.hooks import REST_S

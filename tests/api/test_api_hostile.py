@@ -11,11 +11,11 @@ from http.client import HTTPResponse
 
 import httpx
 import pytest
+from api_site import VERA
 from openapi_page import written
-from site_world import VERA
+from staff_site import whole
 from test_api_matrix import tables
 from waiting import longest
-from whole_world import whole
 
 pytestmark = pytest.mark.functional
 

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from api_world import serving
-from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
-from site_world import ANNA, BORIS
+from api_site import ANNA, BORIS, serving
+from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from starlette.responses import JSONResponse
 from waiting import longest, wait_until
 

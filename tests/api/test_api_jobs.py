@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from office_world import office
-from site_world import ANNA, BORIS, VERA
+from api_site import ANNA, BORIS, VERA
+from staff_site import office
 
 from merlin.account.api_keys import Scope
 from merlin.core.heartbeat import Heartbeat

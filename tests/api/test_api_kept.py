@@ -10,9 +10,9 @@ from functools import partial
 
 import httpx
 import pytest
+from api_site import ALGORITHMS, ANNA, NETWORKS, running
 from figures import figure
 from migrated import put_migrated
-from site_world import ALGORITHMS, ANNA, NETWORKS, running
 from structlog.testing import capture_logs
 from waiting import longest, wait_until
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from site_world import ANNA, BORIS, VERA, running
-from talks_world import forgotten
+from api_site import ANNA, BORIS, VERA, running
+from asking_site import forgotten
 
 from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.core.permissions import Role

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sign_in_world import with_bot
-from site_world import ANNA, NOT_LIMITED, running
+from api_site import ANNA, NOT_LIMITED, running
+from sign_in_data import with_bot
 from waiting import longest
 
 from merlin.account.api_keys import ApiKeys, Scope

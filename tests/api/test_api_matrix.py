@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from api_site import ANNA, BORIS, VERA
 from openapi_page import written
-from site_world import ANNA, BORIS, VERA
+from staff_site import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 from waiting import longest
-from whole_world import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 
 from merlin.account.api_keys import Scope
 from merlin.core.permissions import Role

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sign_in_world import PASSWORD, PUBLIC, page, signed, stand_still, with_bot, with_password
-from site_world import ANNA, BORIS, running
+from api_site import ANNA, BORIS, running
+from sign_in_data import PASSWORD, PUBLIC, page, signed, stand_still, with_bot, with_password
 from waiting import longest
 
 from merlin.account.accounts import Accounts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from site_world import ANNA, BORIS, VERA
+from api_site import ANNA, BORIS, VERA
 
 from merlin.account.users import Users
 from merlin.api.schema import cursor

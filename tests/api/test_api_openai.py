@@ -6,10 +6,10 @@ import base64
 
 import openai
 import pytest
-from door_world import MODEL, ask, asker, opened, package, talk
+from api_site import ANNA
+from asking_site import MODEL, ask, asker, opened, package, talk
 from protocol_nulls import events, wrong_nulls
 from served import SYSTEM, came_from, serve_in
-from site_world import ANNA
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan

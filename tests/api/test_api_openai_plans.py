@@ -6,9 +6,9 @@ import base64
 
 import openai
 import pytest
-from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
+from api_site import ANNA, BORIS, VERA
+from asking_site import TWO_A_DAY, ask, asker, opened, package, talk, uses
 from served import serve_in
-from site_world import ANNA, BORIS, VERA
 
 from merlin.account.users import Users
 from merlin.billing.plan import Allowance, Format, Plan

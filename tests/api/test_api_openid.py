@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
+from api_site import ANNA, BORIS, NOT_LIMITED, running
 from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
-from sign_in_world import page
-from site_world import ANNA, BORIS, NOT_LIMITED, running
+from sign_in_data import page
 
 from merlin.account.users import Users
 from merlin.config import load

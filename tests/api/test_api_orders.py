@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pay_world import PUBLIC_URL
+from shop_site import PUBLIC_URL
 
 from merlin.account.api_keys import Scope
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from pay_world import pressed, shop_pages, words
-from site_world import BORIS
+from api_site import BORIS
+from shop_site import pressed, shop_pages, words
 from waiting import wait_until
 
 from merlin.api.pages.admin.payments import days_of, how_many_tests, months

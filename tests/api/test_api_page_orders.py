@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from pay_world import as_new, bill, pressed, shop_pages, words
+from shop_site import as_new, bill, pressed, shop_pages, words
 
 from merlin.account.users import Users
 from merlin.sandbox.faults import Fault, FaultKind

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from pay_world import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
+from shop_site import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
 from waiting import longest
 
 from merlin.billing.plan import Format, Source

@@ -8,8 +8,8 @@ import re
 
 import httpx
 import pytest
-from shelf_world import COURSES
-from site_world import ANNA, running
+from api_site import ANNA, running
+from catalogue_files import COURSES
 from waiting import longest
 
 from merlin.account.api_keys import ApiKeys

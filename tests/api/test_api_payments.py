@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from site_world import running
+from api_site import running
 from waiting import wait_until
 
 from merlin.billing.ledger import EntryKind

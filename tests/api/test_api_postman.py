@@ -7,10 +7,10 @@ import re
 
 import httpx
 import pytest
+from api_site import ANNA, BORIS, VERA
 from openapi_page import POSTMAN, VARIABLES, written
-from site_world import ANNA, BORIS, VERA
+from staff_site import whole
 from waiting import longest
-from whole_world import whole
 
 pytestmark = pytest.mark.functional
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from api_world import serving
+from api_site import serving
 from fastapi import FastAPI
 
 from merlin.api.problems import Problem, add_problems, components, problems, wrong_values

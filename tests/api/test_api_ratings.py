@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from api_site import ANNA, BORIS, running
+from asking_site import Talk, forgotten
 from served import serve_in
-from site_world import ANNA, BORIS, running
-from talks_world import Talk, forgotten
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind, Consents

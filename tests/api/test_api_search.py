@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from site_world import CLOSED, NETWORKS
+from api_site import CLOSED, NETWORKS
 from waiting import wait_until
 
 from merlin.api.rest.courses import CourseFound, Results

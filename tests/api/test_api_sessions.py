@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from site_world import ANNA, BORIS, VERA, running
-from talks_world import BOT, Talk, forgotten
+from api_site import ANNA, BORIS, VERA, running
+from asking_site import BOT, Talk, forgotten
 
 from merlin.account.api_keys import Scope
 from merlin.core.permissions import Role

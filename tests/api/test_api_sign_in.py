@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sign_in_world import (
+from api_site import ANNA, BORIS, VERA, running
+from sign_in_data import (
     PASSWORD,
     PUBLIC,
     TOKEN,
@@ -20,7 +21,6 @@ from sign_in_world import (
     with_bot,
     with_password,
 )
-from site_world import ANNA, BORIS, VERA, running
 
 from merlin.account.accounts import FIRST_ID
 from merlin.account.sign_ins import Logins, SignIns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sign_in_world import PASSWORD, code_of, guess, me, page, stand_still, with_password
-from site_world import BORIS
+from api_site import BORIS
+from sign_in_data import PASSWORD, code_of, guess, me, page, stand_still, with_password
 
 from merlin.account.accounts import Accounts
 from merlin.db.audit import Audit

@@ -17,7 +17,7 @@ from merlin.db.requests import Requests
 
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
 
-from staff_world import ANNA, BORIS, VERA, XSS, propose, staff_site
+from staff_browser import ANNA, BORIS, VERA, XSS, propose, staff_site
 
 from merlin.api.pages.site import STAFF
 from merlin.core.permissions import Role

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from site_world import ANNA, BORIS, COURSES, VERA
-from teaching_world import Keeper
+from api_site import ANNA, BORIS, COURSES, VERA
+from staff_site import Keeper
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind, Consents, Users

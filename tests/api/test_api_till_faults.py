@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pay_world import market
+from shop_site import market
 from waiting import wait_until
 
 from merlin.sandbox.faults import HANG_S, Fault, FaultKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from site_world import ANNA, BORIS, running
-from talks_world import Talk, forgotten
+from api_site import ANNA, BORIS, running
+from asking_site import Talk, forgotten
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan

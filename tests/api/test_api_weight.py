@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from site_world import ANNA, running
+from api_site import ANNA, running
 from waiting import longest, wait_until
 
 from merlin.api.services import Bounds

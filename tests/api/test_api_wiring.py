@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from api_world import serving
+from api_site import serving
 from figures import figure
 from httpx import Client
 from migrated import put_migrated

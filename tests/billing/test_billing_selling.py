@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from shop_world import PLANS, SAID
+from sold_plans import PLANS, SAID
 
 from merlin.billing.plan import Format, on_sale, plan_named, read_plans
 from merlin.billing.promo_codes import Promo, prices

@@ -1,8 +1,10 @@
-"""A person who talks with a running bot, step by step."""
+"""Talking to a running bot, in private chats and in groups."""
 
 from __future__ import annotations
 
-from bot_world import states
+from running_bot import states
+
+from merlin.sandbox.telegram.world import BOT_NAME
 
 
 class Talk:
@@ -64,3 +66,16 @@ class Talk:
         """Return what was said over the chat, oldest first."""
         calls = self.telegram.calls("answerCallbackQuery")
         return [call.arguments["text"] for call in calls if call.arguments.get("text")]
+
+
+NAMED = f"@{BOT_NAME}"
+
+
+def talk(telegram, settings, who="anna@study"):
+    return Talk(telegram, settings, who)
+
+
+def asked(provider):
+    """Return what the newest call of a model was told by people, in order."""
+    messages = provider.calls("chat.create")[-1].body["messages"]
+    return [each["content"] for each in messages if each["role"] == "user"]

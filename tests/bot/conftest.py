@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import RunningBot, let_serve, settings_of
+from running_bot import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bot_troubles import texts
-from bot_world import RunningBot, rows, states
+from running_bot import RunningBot, rows, states, texts
 
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.db.database import open_database

@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from bot_troubles import ask, ended
-from bot_world import RunningBot, rows
+from running_bot import RunningBot, ask, ended, rows
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.handlers.questions import PLACEHOLDER

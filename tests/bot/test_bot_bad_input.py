@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from bot_troubles import ended, texts
-from bot_world import RunningBot, rows, states
 from hostile import check_hostile
 from injections import ORDERS, documents
-from media_world import PHOTO, SOUND, after, charged, questions, send, with_media
 from naughty import STRINGS
 from papers import changed_pdf, docx_of, docx_with, pdf
+from running_bot import (
+    PHOTO,
+    SOUND,
+    RunningBot,
+    after,
+    charged,
+    ended,
+    questions,
+    rows,
+    send,
+    states,
+    texts,
+    with_media,
+)
 
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from admin_world import ANNA, BORIS, VERA, Chat, add_users, with_admin
-from bot_world import RunningBot, rows
+from admin_chat import ANNA, BORIS, VERA, Chat, add_users, with_admin
 from forked import code_of, start_bot
+from running_bot import RunningBot, rows
 
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, let_serve, rows, settings_of
+from running_bot import RunningBot, let_serve, rows, settings_of
 
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, let_serve, rows, settings_of, states
 from config_plans import plans_of
 from forked import code_of, start_bot
+from running_bot import RunningBot, let_serve, rows, settings_of, states
 from waiting import longest
 
 pytestmark = pytest.mark.integration

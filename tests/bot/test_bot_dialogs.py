@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows
+from running_bot import RunningBot, rows
 
 from merlin.app.inbox import LASTS, Dialog
 from merlin.core.clock import iso, utc_now

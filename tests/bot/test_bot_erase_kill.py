@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from bot_world import RunningBot, states
 from forked import code_of, start_bot
+from running_bot import RunningBot, states
 
 from merlin.core.killpoint import POINTS
 from merlin.db.database import open_database

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import AT, RunningBot, let_serve, rows, settings_of
+from running_bot import AT, RunningBot, let_serve, rows, settings_of
 from served import holds
 
 from merlin.account.users import Roles

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from admin_world import ANNA, BORIS, VERA, grant, with_admin
-from bot_world import RunningBot, rows
-from examples_world import Editing, changes, shelve
+from admin_chat import ANNA, BORIS, VERA, Editing, changes, grant, shelve, with_admin
+from running_bot import RunningBot, rows
 
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.examples import ACTIONS

@@ -6,9 +6,8 @@ import json
 from contextlib import suppress
 
 import pytest
-from admin_world import ANNA, BORIS, VERA, beside, grant
-from bot_world import RunningBot, rows
-from examples_world import Editing, changes, yaml_of
+from admin_chat import ANNA, BORIS, VERA, Editing, beside, changes, grant, yaml_of
+from running_bot import RunningBot, rows
 from waiting import wait_until
 from world import Lab
 

@@ -7,9 +7,8 @@ from functools import partial
 
 import pytest
 from bot_talk import Talk
-from bot_troubles import ended, russian, texts
-from bot_world import RunningBot, rows, states
 from forked import code_of, start_bot
+from running_bot import RunningBot, ended, rows, russian, states, texts
 from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from waiting import wait_until
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import RunningBot, let_serve, rows, settings_of
-from group_world import NAMED, asked, talk
-from media_world import PHOTO, SOUND, with_media
+from bot_talk import NAMED, asked, talk
+from running_bot import PHOTO, SOUND, RunningBot, let_serve, rows, settings_of, with_media
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.sandbox.telegram.arguments import Upload

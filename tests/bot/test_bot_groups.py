@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import RunningBot, let_serve, rows, settings_of, states
-from group_world import NAMED, asked, talk
+from bot_talk import NAMED, asked, talk
+from running_bot import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.sandbox.telegram.world import SEMINAR, STUDY

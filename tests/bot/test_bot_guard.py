@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_troubles import ended
-from bot_world import RunningBot, rows, states
 from config_plans import plans_of
 from configured import priced
+from running_bot import RunningBot, ended, rows, states
 
 from merlin.config.settings import AnswerBudget
 

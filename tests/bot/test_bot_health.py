@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from admin_world import BORIS, CHAT, Chat, grant, with_admin
-from bot_world import RunningBot, rows
+from admin_chat import BORIS, CHAT, Chat, grant, with_admin
 from configured import config_of
+from running_bot import RunningBot, rows
 
 from merlin.core.permissions import Role
 from merlin.db.database import open_database

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bot_troubles import texts
 from hostile import FIRST, check_hostile
 from injections import SECRET, documents
-from media_world import with_media
+from running_bot import texts, with_media
 
 pytestmark = pytest.mark.load
 

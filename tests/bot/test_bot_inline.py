@@ -6,7 +6,7 @@ import json
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows, states
+from running_bot import RunningBot, rows, states
 
 from merlin.db.database import open_database
 from merlin.db.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows
 from config_plans import plans_of
-from stars_world import SAID
+from running_bot import RunningBot, rows
+from stars_buyer import SAID
 
 from merlin.bot.handlers.plans import MOST
 from merlin.config.shop import PaymentsConfig

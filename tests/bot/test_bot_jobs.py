@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from admin_world import ANNA, Chat, beside, grant, with_admin
-from bot_world import RunningBot, rows
+from admin_chat import ANNA, Chat, beside, grant, with_admin
+from running_bot import RunningBot, rows
 from world import Lab
 
 from merlin.bot.rendering import WIDTH, sparkline

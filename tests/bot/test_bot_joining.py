@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_troubles import ended, texts
-from bot_world import RunningBot, rows, states
 from forked import code_of, start_bot
-from media_world import PHOTO, after, charged, questions, send, with_media
+from running_bot import (
+    PHOTO,
+    RunningBot,
+    after,
+    charged,
+    ended,
+    questions,
+    rows,
+    send,
+    states,
+    texts,
+    with_media,
+)
 
 from merlin.app.inbox import Update
 from merlin.bot.updates import is_continuation, joined_text

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from bot_world import RunningBot, states
 from forked import code_of, start_bot
+from running_bot import RunningBot, states
 
 from merlin.core import killpoint
 

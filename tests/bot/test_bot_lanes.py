@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from bot_world import passed, run_jumping
+from running_bot import passed, run_jumping
 
 from merlin.account.users import User
 from merlin.app.inbox import Update

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, let_serve, rows, settings_of
-from media_world import PHOTO
+from running_bot import PHOTO, RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
 from merlin.account.users import ConsentKind, Consents, Roles

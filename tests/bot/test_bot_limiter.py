@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from bot_world import passed, run_jumping
+from running_bot import passed, run_jumping
 from telegram.error import RetryAfter
 
 from merlin.bot.rate_limiter import GaveWay, RateLimiter, SendClass

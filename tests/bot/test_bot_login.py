@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows
+from running_bot import RunningBot, rows
 
 from merlin.account.sign_ins import Logins, LoginState
 from merlin.account.users import Users

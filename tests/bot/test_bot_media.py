@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_troubles import ended, texts
-from bot_world import RunningBot, rows, states
-from media_world import CHAT, PHOTO, SOUND, after, charged, questions, send, with_media
 from papers import docx_of, pdf
+from running_bot import (
+    CHAT,
+    PHOTO,
+    SOUND,
+    RunningBot,
+    after,
+    charged,
+    ended,
+    questions,
+    rows,
+    send,
+    states,
+    texts,
+    with_media,
+)
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.prompt import document_texts, text_outside_documents

@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, let_serve, rows, settings_of
 from configured import priced
+from running_bot import RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
 from merlin.billing.plan import Plan

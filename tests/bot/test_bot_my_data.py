@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from bot_world import RunningBot, let_serve, rows, settings_of, states
+from running_bot import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.db.database import open_database

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from admin_world import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
-from bot_world import RunningBot, rows
+from admin_chat import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
+from running_bot import RunningBot, rows
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.core.permissions import Role

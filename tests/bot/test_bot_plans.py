@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_world import RunningBot, let_serve, rows
 from config_plans import plans_of
-from media_world import HEARING, SOUND
-from stars_world import SAID, Buyer, change, selling, with_books
+from running_bot import HEARING, SOUND, RunningBot, let_serve, rows
+from stars_buyer import SAID, Buyer, change, selling, with_books
 from structlog.testing import capture_logs
 
 from merlin.billing.plan import Source

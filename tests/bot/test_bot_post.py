@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_world import RunningBot, rows, settings_of
+from running_bot import RunningBot, rows, settings_of
 
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, let_serve, rows, settings_of, states
+from running_bot import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Plan
 from merlin.chat.presets import MOST_OWN, PROMPT_LENGTH, OwnPresets, Preset

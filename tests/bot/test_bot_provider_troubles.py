@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_troubles import VERA, ask, ended, russian, texts
-from bot_world import RunningBot, let_serve, rows, settings_of, states
+from running_bot import (
+    VERA,
+    RunningBot,
+    ask,
+    ended,
+    let_serve,
+    rows,
+    russian,
+    settings_of,
+    states,
+    texts,
+)
 from set_up import Provider
 
 from merlin.chat.answer import RetryPolicy

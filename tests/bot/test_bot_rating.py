@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import RunningBot, let_serve, rows, settings_of, states
+from running_bot import RunningBot, let_serve, rows, settings_of, states
 from served import holds
 
 from merlin.db.database import open_database

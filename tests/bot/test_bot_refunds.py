@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from admin_world import Chat
-from bot_world import RunningBot, let_serve, rows
-from stars_world import Buyer, ledger, selling, with_books
+from admin_chat import Chat
+from running_bot import RunningBot, let_serve, rows
+from stars_buyer import Buyer, ledger, selling, with_books
 from structlog.testing import capture_logs
 
 from merlin.billing.ledger import PaymentEntry

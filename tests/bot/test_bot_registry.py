@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from admin_world import ANNA, BORIS, VERA, Chat, beside, grant
-from bot_world import RunningBot, rows
+from admin_chat import ANNA, BORIS, VERA, Chat, beside, grant
+from running_bot import RunningBot, rows
 from world import Lab
 
 from merlin.core.permissions import Role

@@ -8,8 +8,8 @@ from functools import partial
 import httpx
 import pytest
 import yaml
-from bot_world import let_serve, rows, settings_of, states
 from forked import start
+from running_bot import let_serve, rows, settings_of, states
 from waiting import longest, wait_until
 
 from merlin.app.inbox import LEASE_S, process

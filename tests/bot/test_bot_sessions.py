@@ -6,7 +6,7 @@ import json
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows, settings_of
+from running_bot import RunningBot, rows, settings_of
 
 from merlin.billing.plan import Plan
 from merlin.sandbox.faults import Fault, FaultKind

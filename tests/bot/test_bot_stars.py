@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from bot_world import RunningBot, let_serve, rows
-from stars_world import Buyer, change, ledger, selling, with_books
+from running_bot import RunningBot, let_serve, rows
+from stars_buyer import Buyer, change, ledger, selling, with_books
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now

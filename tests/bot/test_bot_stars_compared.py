@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from bot_world import RunningBot, rows
-from stars_world import Buyer, change, compared, ledger, ordered, selling, with_books
+from running_bot import RunningBot, rows
+from stars_buyer import Buyer, change, compared, ledger, ordered, selling, with_books
 
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import RunningBot, rows
 from forked import code_of, start_bot
-from stars_world import change, ledger, ordered, selling, with_books
+from running_bot import RunningBot, rows
+from stars_buyer import change, ledger, ordered, selling, with_books
 
 from merlin.core import killpoint
 

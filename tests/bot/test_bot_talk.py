@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
+from running_bot import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
 from merlin.app.inbox import Inbox, read_update

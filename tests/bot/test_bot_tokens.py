@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows, settings_of
 from configured import config_of, priced
 from forked import code_of, start_bot
+from running_bot import RunningBot, rows, settings_of
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from bot_troubles import VERA, ask, ended, russian, texts
-from bot_world import QUICK, RunningBot, rows, states
+from running_bot import QUICK, VERA, RunningBot, ask, ended, rows, russian, states, texts
 
 from merlin.app.inbox import Inbox, Update
 from merlin.config.settings import TelegramLimits

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chat_page_world import Bot, opened
+from chat_browser import Bot, opened
 from chromium_here import ARGUMENTS, CHROMIUM
-from course_world import Visitor, course_site, visiting
+from course_browser import Visitor, course_site, visiting
 from machine import needed
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from staff_world import staff_site
+from staff_browser import staff_site
 from waiting import DEADLINE_S, longest
 
 from merlin.sandbox.telegram.server import TelegramStandIn

@@ -7,6 +7,7 @@ import re
 from itertools import count
 
 import pytest
+from api_site import VERA
 from axe_looks import (
     SMALL,
     WIDE,
@@ -18,10 +19,9 @@ from axe_looks import (
     pictures_folder,
     still,
 )
-from course_world import PHONE, Visitor, visiting
-from pay_world import PUBLIC_URL, pressed, shop_pages
+from course_browser import PHONE, Visitor, visiting
 from playwright.sync_api import expect
-from site_world import VERA
+from shop_site import PUBLIC_URL, pressed, shop_pages
 
 from merlin.account.users import Users
 from merlin.billing.promo_codes import Promo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from chat_page_world import ANNA, VERA, bubbles, field
+from chat_browser import ANNA, VERA, bubbles, field
 from playwright.sync_api import expect
 
 from merlin.core.errors import MerlinError

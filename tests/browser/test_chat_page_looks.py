@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from chat_page_world import ANNA, bubbles, opened
+from chat_browser import ANNA, bubbles, opened
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.integration

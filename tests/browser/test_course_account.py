@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from course_world import is_at, ready, with_password
+from course_browser import is_at, ready, with_password
 from playwright.sync_api import expect
-from sign_in_world import PASSWORD
+from sign_in_data import PASSWORD
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import ApiKeys

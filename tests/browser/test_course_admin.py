@@ -7,9 +7,9 @@ import re
 
 import pytest
 from axe_looks import faults_of, turns_of
-from course_world import DESK, PHONE
+from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_world import ANNA, BORIS, VERA, XSS, finish, measure
+from staff_browser import ANNA, BORIS, VERA, XSS, finish, measure
 
 from merlin.account.users import Users
 from merlin.db.audit import Audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_world import DESK, PHONE, cards, in_bar, is_at
+from course_browser import DESK, PHONE, cards, in_bar, is_at
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from course_world import TWO_A_DAY, course_site, visiting
+from course_browser import TWO_A_DAY, course_site, visiting
 from playwright.sync_api import expect
 
 from merlin.sandbox.faults import Fault, FaultKind

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from course_world import PHONE, cards, is_at, lasting, ready, sider
+from course_browser import PHONE, cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
 from waiting import wait_until
 

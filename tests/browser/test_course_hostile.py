@@ -6,10 +6,10 @@ import json
 from urllib.parse import quote
 
 import pytest
-from course_world import course_site, visiting
+from catalogue_files import COURSES
+from course_browser import course_site, visiting
 from naughty_markup import PAYLOADS
 from playwright.sync_api import expect
-from shelf_world import COURSES
 
 from merlin.account.api_keys import ApiKeys
 from merlin.course.catalogue import Catalogue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from course_world import cards, is_at, lasting, ready, sider
+from course_browser import cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration

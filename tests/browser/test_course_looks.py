@@ -21,7 +21,7 @@ from axe_looks import (
     still,
     turns_of,
 )
-from course_world import DESK, with_password
+from course_browser import DESK, with_password
 from playwright.sync_api import expect
 
 from merlin.account.api_keys import ApiKeys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_world import PHONE, cards, is_at, lasting
+from course_browser import PHONE, cards, is_at, lasting
 from playwright.sync_api import expect
 
 from merlin.course.catalogue import Catalogue

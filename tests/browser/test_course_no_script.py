@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from course_world import cards, is_at, sider
+from course_browser import cards, is_at, sider
 from playwright.sync_api import expect
-from sign_in_world import PASSWORD, with_password
+from sign_in_data import PASSWORD, with_password
 
 from merlin.account.sign_ins import Logins
 

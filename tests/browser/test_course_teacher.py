@@ -8,9 +8,9 @@ import re
 import pytest
 import yaml
 from axe_looks import faults_of, turns_of
-from course_world import DESK, PHONE
+from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_world import BORIS, VERA, XSS, propose
+from staff_browser import BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
 from merlin.course.catalogue import Catalogue

@@ -9,9 +9,9 @@ import json
 from urllib.parse import quote
 
 import pytest
-from course_world import cards, is_at, lasting, sider
+from course_browser import cards, is_at, lasting, sider
 from playwright.sync_api import expect
-from sign_in_world import signed
+from sign_in_data import signed
 
 pytestmark = pytest.mark.integration
 

@@ -19,13 +19,13 @@ from axe_looks import (
     still,
     turns_of,
 )
-from course_world import DESK
+from course_browser import DESK
 from playwright.sync_api import expect
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 
-from engine_world import KEY
-from page_world import SHOWN, STEPS, pages_in_thread
+from engine_pages import SHOWN, STEPS, pages_in_thread
+from running_engine import KEY
 from waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ import threading
 import pytest
 import yaml
 from config_plans import plans_of
-from shop_world import ANNA, BORIS, SAID, STARS, Counter, request_of
+from sold_plans import ANNA, BORIS, SAID, STARS, Counter, request_of
 from waiting import wait_until
 
 from merlin.account.users import User

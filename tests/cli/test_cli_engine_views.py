@@ -18,8 +18,8 @@ from merlin.cli import main
 # What the engine's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 
-from engine_world import KEY
-from page_world import BASE, SHOWN, STEPS, pages_in_thread
+from engine_pages import BASE, SHOWN, STEPS, pages_in_thread
+from running_engine import KEY
 from waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional

@@ -7,7 +7,7 @@ from html import unescape
 
 import httpx
 import pytest
-from browser_world import bot_and_api, browser_at, sign_in
+from signed_in_browser import bot_and_api, browser_at, sign_in
 from waiting import longest
 from world import Lab
 

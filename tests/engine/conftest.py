@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from engine_world import engine_in_thread, jsonl
-from generator_world import ALL, Reference, speaking
+from backends_asked import ALL, Reference, speaking
 from machine import needed
+from running_engine import engine_in_thread, jsonl
 from tiny_base import tiny_base
 from torch_here import needs_torch, why_not  # noqa: F401 - a fixture
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
-from engine_world import KEY, engine_in_thread
 from held_recall import held_bases
+from running_engine import KEY, engine_in_thread
 from waiting import wait_until
 
 from merlin.engine.settings import EngineSettings

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from backend_world import adapter_in, answer_of, ask, asking, in_loop
+from backends_asked import adapter_in, answer_of, ask, asking, in_loop
 from llama_standin import LlamaStandin
 from peft_folder import base_in, tuned_in
 from standin_server import serving

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from backend_world import adapter_in, answer_of, ask, asking, in_loop
+from backends_asked import adapter_in, answer_of, ask, asking, in_loop
 from standin_server import serving
 from vllm_standin import VllmStandin
 from waiting import wait_until

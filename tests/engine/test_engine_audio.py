@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from engine_world import KEY, engine_in_thread
 from machine import needed
 from recordings import tone
+from running_engine import KEY, engine_in_thread
 from tiny_whisper import whisper_in
 from waiting import wait_until
 

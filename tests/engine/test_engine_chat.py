@@ -6,7 +6,7 @@ import json
 
 import openai
 import pytest
-from engine_world import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
+from running_engine import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
 
 pytestmark = pytest.mark.functional
 

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 
 import openai
 import pytest
-from engine_world import Desk, engine_in_thread
+from running_engine import Desk, engine_in_thread
 from waiting import wait_until
 
 from merlin.engine.bases import Base

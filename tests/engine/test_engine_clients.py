@@ -8,7 +8,7 @@ from itertools import count
 import httpx2
 import openai
 import pytest
-from engine_world import QUESTION, Desk, connect, engine_in_thread, jsonl
+from running_engine import QUESTION, Desk, connect, engine_in_thread, jsonl
 from waiting import longest, wait_until
 
 from merlin.core.errors import NotFound, Refused

@@ -7,7 +7,7 @@ import struct
 
 import openai
 import pytest
-from engine_world import engine_in_thread
+from running_engine import engine_in_thread
 from standin_server import serving
 from vllm_standin import VllmStandin
 

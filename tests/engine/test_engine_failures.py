@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import openai
 import pytest
-from engine_world import KEY, engine_in_thread
 from figures import figure
 from holding_engine import held, holding_engine
+from running_engine import KEY, engine_in_thread
 from small_disk import small_disk
 from waiting import wait_until
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from engine_pages import BASE, SHOWN, pages_in_thread
 from figures import figure
-from page_world import BASE, SHOWN, pages_in_thread
 from waiting import longest, wait_until
 
 from merlin.engine.machine import Gpu, Machine, parse_gpus

@@ -7,7 +7,7 @@ import socket
 import httpx2
 import openai
 import pytest
-from engine_world import KEY, engine_in_thread, jsonl
+from running_engine import KEY, engine_in_thread, jsonl
 
 pytestmark = pytest.mark.functional
 

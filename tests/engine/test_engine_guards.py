@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from engine_world import KEY, connect, engine_in_thread
 from figures import figure
+from running_engine import KEY, connect, engine_in_thread
 from waiting import longest
 
 from merlin.core.errors import ConfigError, LeadTaken

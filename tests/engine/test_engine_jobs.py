@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import openai
 import pytest
-from engine_world import QUESTION, engine_in_thread, jsonl
 from protocol_nulls import fine_tune_answers, wrong_nulls
+from running_engine import QUESTION, engine_in_thread, jsonl
 
 from merlin.engine.database import Rows
 

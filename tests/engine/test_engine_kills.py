@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import openai
 import pytest
-from engine_world import ANSWER, EngineProcess, jsonl, many, weights_of
+from running_engine import ANSWER, EngineProcess, jsonl, many, weights_of
 from waiting import wait_until
-from webhook_world import SECRET, listening
+from webhook_receiver import SECRET, listening
 
 from merlin.core.killpoint import POINTS
 from merlin.engine.settings import WebhookSettings

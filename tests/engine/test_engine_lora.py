@@ -7,7 +7,7 @@ import hashlib
 import openai
 import pytest
 import tiny_base
-from engine_world import EngineProcess, engine_in_thread
+from running_engine import EngineProcess, engine_in_thread
 
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
-from engine_world import engine_in_thread
+from running_engine import engine_in_thread
 
 pytestmark = pytest.mark.functional
 

@@ -10,9 +10,9 @@ from io import BytesIO
 
 import httpx
 import pytest
-from engine_world import KEY, TAUGHT, engine_in_thread
-from page_world import BASE, MISSING, SHOWN, STEPS, pages_in_thread
+from engine_pages import BASE, MISSING, SHOWN, STEPS, pages_in_thread
 from PIL import Image
+from running_engine import KEY, TAUGHT, engine_in_thread
 from waiting import longest, wait_until
 
 from merlin.core.rate_limit import FREE_TRIES

@@ -12,7 +12,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from engine_world import KEY
+from running_engine import KEY
 from waiting import wait_until
 
 from merlin.core.errors import Refused

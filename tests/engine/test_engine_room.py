@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from engine_world import ANSWER, engine_in_thread
 from holding_engine import held, holding_engine
+from running_engine import ANSWER, engine_in_thread
 from waiting import wait_until
 
 from merlin.engine.settings import TrainingSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import openai
 import pytest
-from engine_world import ANSWER, engine_in_thread, jsonl, many, weights_of
 from holding_engine import HELD, held, holding_engine
+from running_engine import ANSWER, engine_in_thread, jsonl, many, weights_of
 
 pytestmark = pytest.mark.functional
 EPOCHS = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from engine_world import jsonl
+from running_engine import jsonl
 
 from merlin.core.i18n import text
 from merlin.engine import training_file

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from engine_world import engine_in_thread
+from running_engine import engine_in_thread
 from waiting import wait_until
-from webhook_world import listening
+from webhook_receiver import listening
 
 from merlin.engine.webhooks import delivery
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 import openai
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from engine_world import Desk, engine_in_thread
 from holding_engine import held, holding_engine
+from running_engine import Desk, engine_in_thread
 from waiting import wait_until
-from webhook_world import SECRET, listening
+from webhook_receiver import SECRET, listening
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError

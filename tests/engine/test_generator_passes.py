@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from generator_world import quiet
+from backends_asked import quiet
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from generator_world import speaking
+from backends_asked import speaking
 from tiny_base import question, tiny_base
 from waiting import longest
 

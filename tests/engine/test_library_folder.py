@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from base_library import Library, written
 from hub_standin import base_files
-from library_world import Library, written
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from library_world import Library
+from base_library import Library
 from small_disk import small_disk
 from tiny_base import random_base
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from base_library import Library
 from hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, base_files
-from library_world import Library
 from waiting import wait_until
 
 from merlin.core.errors import LeadTaken, Refused
@@ -23,7 +23,7 @@ WEIGHTS = "model.safetensors"
 WRITTEN = 10 * 1024 * 1024
 PULL = (
     "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
-    "from library_world import Library; Library.of(Path(sys.argv[2])).pull()"
+    "from base_library import Library; Library.of(Path(sys.argv[2])).pull()"
 )
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 import tiny_base
-from lora_world import children, epochs, in_this_process, task, training
+from lora_tasks import children, epochs, in_this_process, task, training
 from machine import needed
 from waiting import wait_until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_base
-from lora_world import TRAINER, children, epochs, kill, task, training, weights
+from lora_tasks import TRAINER, children, epochs, kill, task, training, weights
 from waiting import wait_until
 
 from merlin.engine.trainers.base import NoProgress, Step, Untrainable

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import tiny_base
-from lora_world import epochs, task, training
+from lora_tasks import epochs, task, training
 
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import tiny_base
-from lora_world import epochs, in_this_process, task, training
+from lora_tasks import epochs, in_this_process, task, training
 
 from merlin.engine.trainers.base import DPO, BaseFiles, TrainingDevices
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import tiny_base
-from lora_world import TRAINER, in_this_process, task
+from lora_tasks import TRAINER, in_this_process, task
 from small_disk import small_disk
 
 from merlin.core.i18n import text

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from migrated import put_migrated
-from shop_world import ANNA, BORIS, Counter
-from store_world import BOT
+from pipeline_rows import BOT
+from sold_plans import ANNA, BORIS, Counter
 from waiting import wait_until
 
 from merlin.account.users import User

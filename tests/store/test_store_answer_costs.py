@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from shop_world import ANNA, BORIS
+from sold_plans import ANNA, BORIS
 
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.cost_limits import Costs, Guard, Reach

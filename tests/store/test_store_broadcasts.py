@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState, Delivered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from store_world import AT, FACE, World, examples
+from pipeline_rows import AT, FACE, World, examples
 
 from merlin.app.verdicts import EditorNewsFeed
 from merlin.core.errors import NotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
 from merlin.app.inbox import LEASE_S, Inbox, Outcome, Update, UpdateState, this_process

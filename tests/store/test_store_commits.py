@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_world import FACE, OPERATOR, World, commit, example, examples, finding, spec
+from pipeline_rows import FACE, OPERATOR, World, commit, example, examples, finding, spec
 
 from merlin.app import builds
 from merlin.core.messages import Message
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 KILLED_WHILE_RECORDING = """
 import os, signal, sys
 sys.path.insert(0, "tests/store")
-from store_world import AT, World, commit, examples, finding, spec
+from pipeline_rows import AT, World, commit, examples, finding, spec
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from store_world import AT, FACE, World, checked, commit, examples, spec
+from pipeline_rows import AT, FACE, World, checked, commit, examples, spec
 
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import Catalogue

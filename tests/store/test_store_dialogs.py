@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.db.tables import DIALOG

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from shop_world import ANNA, BORIS, VERA
-from store_world import FACE
+from pipeline_rows import FACE
+from sold_plans import ANNA, BORIS, VERA
 
 from merlin.app import changes, examples, proposals
 from merlin.app.actor import Actor

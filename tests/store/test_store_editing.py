@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from store_world import AT, FACE, World, examples
+from pipeline_rows import AT, FACE, World, examples
 
 from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from search_world import TaughtCourses, card
+from pipeline_rows import TaughtCourses, card
 
 from merlin.app import courses, teaching
 from merlin.app.actor import Actor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
 from merlin.app.inbox import this_process

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from store_world import FACE, World, examples
+from pipeline_rows import FACE, World, examples
 
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import IllegalStep, JobState

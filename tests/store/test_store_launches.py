@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_world import FACE, World, commit, examples, spec
+from pipeline_rows import FACE, World, commit, examples, spec
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price

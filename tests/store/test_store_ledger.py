@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 import peewee
 import pytest
-from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
+from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from shop_world import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
+from sold_plans import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
 
 from merlin.billing.ledger import RefundEntry
 from merlin.billing.plan import Format

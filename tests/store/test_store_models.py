@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from store_world import FACE, World, commit, examples, spec
+from pipeline_rows import FACE, World, commit, examples, spec
 
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.app import sessions
 from merlin.app.actor import Actor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shop_world import ANNA, BORIS, VERA
+from sold_plans import ANNA, BORIS, VERA
 
 from merlin.app import orders, payments, plans
 from merlin.app.actor import Actor

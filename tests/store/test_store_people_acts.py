@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from store_world import BOT
+from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
 from merlin.app import accounts, users

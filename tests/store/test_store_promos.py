@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from shop_world import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
+from sold_plans import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
+from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter
 
 from merlin.billing.purchases import LOOKED_FOR, MOST_OPEN, PurchaseState
 from merlin.core.errors import NotFound, Refused

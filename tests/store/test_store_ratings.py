@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from store_world import FACE, World, example, examples
+from pipeline_rows import FACE, World, example, examples
 
 from merlin.chat.feedback import Rating, RatingCounts, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from shop_world import ANNA, STARS, YOOKASSA, Counter
+from sold_plans import ANNA, STARS, YOOKASSA, Counter
 
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import RefundEntry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from store_world import FACE, OPERATOR, World, commit, examples, finding, spec
+from pipeline_rows import FACE, OPERATOR, World, commit, examples, finding, spec
 
 from merlin.app import builds, models
 from merlin.app.models import Scores

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from search_world import JUDGED, TaughtCourses, card, judged
-from store_world import AT
+from pipeline_rows import AT, JUDGED, TaughtCourses, card, judged
 
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import Hit, Kind

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from shop_world import ANNA, BORIS
+from sold_plans import ANNA, BORIS
 
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.payments import Outcome, expire, reason_key

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from store_world import AT, FACE, OPERATOR, World, examples, finding
+from pipeline_rows import AT, FACE, OPERATOR, World, examples, finding
 
 from merlin.account.users import ConsentKind, Consents
 from merlin.app import builds, jobs, models, verdicts

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from shop_world import ANNA, BORIS, Counter
+from sold_plans import ANNA, BORIS, Counter
 
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords

@@ -19,11 +19,11 @@ from merlin.dataset.changes import Changes
 # What the rows' own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 
-import shelf_world
+import catalogue_files
+from api_site import running
 from configured import config_of
-from site_world import running
-from store_world import World, checked, commit, examples, finding, spec
-from teaching_world import Keeper
+from pipeline_rows import World, checked, commit, examples, finding, spec
+from staff_site import Keeper
 
 from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format, Plan
@@ -73,8 +73,8 @@ EXAMPLES = {
     "examples/xss/one.yaml": example(f"Что значит {XSS}?".replace("'", ""), "Это текст."),
 }
 COURSES = {
-    **shelf_world.COURSES,
-    "algorithms": {**shelf_world.COURSES["algorithms"], **EXAMPLES},
+    **catalogue_files.COURSES,
+    "algorithms": {**catalogue_files.COURSES["algorithms"], **EXAMPLES},
 }
 
 

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine_world import engine_in_thread, jsonl, many
+from running_engine import engine_in_thread, jsonl, many
 
 from merlin.engine.bases import Base, bases_of
 from merlin.engine.serving.recall import RecallBackend

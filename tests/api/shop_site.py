@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 
+from api_site import NOT_LIMITED, VERA, running
 from config_plans import plans_of
-from sign_in_world import with_bot
-from site_world import NOT_LIMITED, VERA, running
+from sign_in_data import with_bot
 from waiting import wait_until
 
 from merlin.app.texts import Settings

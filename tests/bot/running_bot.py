@@ -1,4 +1,4 @@
-"""The bot's world for tests: a running bot between stand-ins, and models that serve."""
+"""A running bot between stand-ins: its settings, its rows, words and files sent to it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from dataclasses import replace
 from migrated import put_migrated
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from set_up import Provider, SetUp, serve_bot
-from waiting import longest
+from waiting import DEADLINE_S, longest
 
+from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import TelegramLimits
+from merlin.core.i18n import text
 from merlin.db.database import open_database
+from merlin.sandbox.telegram.arguments import Upload
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 
@@ -124,3 +127,64 @@ def run_jumping(coroutine):
     """Return what the coroutine returns, run on a clock that jumps."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(coroutine)
+
+
+VERA = 1003
+
+
+def texts(telegram, who="anna"):
+    return [one.text for one in telegram.answers(who)]
+
+
+def ask(telegram, settings, *questions, who="anna"):
+    """Let a bot answer the questions; return what stands in the chat."""
+    with RunningBot(settings):
+        for question in questions:
+            telegram.say(who, question)
+        ended(telegram, settings, len(questions))
+    return texts(telegram, who)
+
+
+def ended(telegram, settings, count):
+    telegram.wait_for(lambda: sum(states(settings).values()) == count, DEADLINE_S + count)
+    telegram.wait_for(lambda: "waiting" not in states(settings), DEADLINE_S + count)
+
+
+def russian(key, **arguments):
+    return text("ru", key, **arguments)
+
+
+CHAT = ("chat", "stand-in-chat")
+HEARING = ("chat", "stand-in-transcribe")
+SOUND = b"OggS" + bytes(60)
+PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PLENTY = Plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
+
+
+def with_media(settings, **more):
+    """Return the settings with every kind of media switched on, and a plan that counts."""
+    switched_on = {"assistant": CHAT, "transcription": HEARING, "vision": CHAT, "plans": (PLENTY,)}
+    return replace(settings, **switched_on | more)
+
+
+def after(telegram, settings, act, count=1, who="anna"):
+    """Let a bot deal with what `act` sends (`count` updates); return what stands in the chat."""
+    with RunningBot(settings):
+        act()
+        ended(telegram, settings, count)
+    return texts(telegram, who)
+
+
+def send(telegram, content, name="a.txt", mime="text/plain", **more):
+    return telegram.send_file("anna", Upload(name, mime, content), **more)
+
+
+def questions(provider):
+    """Return the last message of each question to a model, its images among them."""
+    return [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
+
+
+def charged(settings):
+    """Return how many questions of each format were counted."""
+    sql = "SELECT format, COUNT(*) FROM quota_use WHERE state = 'charged' GROUP BY format"
+    return dict(rows(settings, sql))

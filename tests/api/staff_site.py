@@ -1,18 +1,16 @@
-"""An api in which there is something of everything: each route has what it can be asked for."""
+"""An api beside a real daemon: builds, jobs, models and commits, and something of everything."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
 
-from api_world import SECRET, serving
+from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, serving
+from asking_site import Talk
 from dataset_tree import good_files
-from office_world import PRICED, Office
-from pay_world import PACK, PLUS, selling_at
 from set_up import Provider, SetUp, api_services
-from sign_in_world import TOKEN, with_bot, with_password
-from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
-from talks_world import Talk
+from shop_site import PACK, PLUS, selling_at
+from sign_in_data import TOKEN, with_bot, with_password
 from world import Lab
 
 from merlin.account.api_keys import ApiKeys, Scope
@@ -27,13 +25,102 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
+from merlin.dataset.changes import BatchResult, Changes, Conflict
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Store
+from merlin.git.source import blob_id
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
+
+PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
+
+
+class Office(Site):
+    """A site whose daemon is ticked by hand; `admin` is vera's program."""
+
+    def __init__(self, lab, *parts) -> None:
+        super().__init__(lab.folder, *parts)
+        self.lab = lab
+        self.person(VERA, Role.ADMIN)
+        self.admin = self.program(VERA)
+
+    def served(self, answer):
+        """Let the daemon do what was asked for; return what the request says then."""
+        assert answer.status_code == 202, answer.json()
+        self.lab.tick("serve")
+        return self.admin.get(answer.headers["location"]).json()
+
+
+@contextmanager
+def office(folder, **changes):
+    """Run an api over the database of a daemon whose repository holds the dataset `trial`."""
+    with ProviderStandIn() as provider:
+        budget = {"budget": {"per_month": 5}, "models": PRICED}
+        lab = Lab(folder, provider.base_url, **{**budget, **changes})
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.tick("fetch", "launch")
+        config = lab.config
+        made = SetUp(
+            database=config.database,
+            state_dir=config.state_dir,
+            listening=NOT_LIMITED,
+            config=config,
+        )
+        with open_database(made.database) as database:
+            migrate(database)
+            writer = Store(database)
+            try:
+                app = create_app(api_services(made, writer))
+                with serving(app) as address:
+                    site = Office(lab, database, app, address)
+                    with site.client, site.admin:
+                        yield site
+            finally:
+                writer.close()
+
+
+class Keeper:
+    """Commits what waits, as the daemon does, and lets the catalogue see it."""
+
+    def __init__(self, site, datasets):
+        self.site = site
+        self.files = {name: dict(files) for name, files in datasets.items()}
+        self.commits = 0
+
+    def commit(self, *, is_seen=True):
+        """Commit all that waits; return what became of the last batch."""
+        landed = None
+        while (batch := Changes(self.site.db).claim()) is not None:
+            landed = self._landed(batch)
+            Changes(self.site.db).settle(batch, landed)
+        if is_seen:
+            self.site.teach(self.files)
+        return landed
+
+    def _landed(self, batch):
+        conflicts = {}
+        for change in batch.changes:
+            here = self.files[change.dataset].get(self._path(change))
+            blob = None if here is None else blob_id(here)
+            if blob != change.before:
+                conflicts[change.change_id] = Conflict(blob, here)
+        if conflicts:
+            return BatchResult(None, conflicts)
+        for change in batch.changes:
+            files = self.files[change.dataset]
+            files.pop(self._path(change), None)
+            if change.text is not None:
+                files[self._path(change)] = change.text
+        self.commits += 1
+        return BatchResult(f"{self.commits:040x}")
+
+    def _path(self, change):
+        return change.path.removeprefix(f"{change.dataset}/")
+
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.

@@ -1,13 +1,16 @@
-"""A whole api over a real database: courses from files, people, keys, signed-in browsers."""
+"""A whole api over real HTTP and a real database: courses from files, people, keys, browsers."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
-from api_world import serving
+import uvicorn
 from dataset_tree import DATASET_YAML, Tree
 from migrated import put_migrated
 from set_up import SetUp, api_services
@@ -28,6 +31,24 @@ from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Store
+
+SECRET = "s3cret-of-the-webhook"
+
+
+@contextmanager
+def serving(app):
+    """Serve an application on a free port; give its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 # On a machine with a crowd of tests.

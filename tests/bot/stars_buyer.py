@@ -6,8 +6,8 @@ import itertools
 import json
 
 from bot_talk import Talk
-from bot_world import RunningBot, rows, settings_of
 from config_plans import plans_of
+from running_bot import RunningBot, rows, settings_of
 
 from merlin.billing.orders import billing_of
 from merlin.db.database import open_database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from site_world import CLOSED, NETWORKS
+from api_site import CLOSED, NETWORKS
 
 _DATASETS = Path(__file__).parents[2] / "datasets"
 

@@ -1,4 +1,4 @@
-"""The door's world: an api with a provider's stand-in behind it, and a model that serves."""
+"""An api before a provider's stand-in: programs that ask, and talks as the bot leaves them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from contextlib import contextmanager
 
 import httpx
 import openai
+from api_site import ANNA, running
 from served import serve_in
 from set_up import Provider
-from site_world import ANNA, running
 from waiting import longest
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.answer import RetryPolicy
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.messages import Usage
+from merlin.db.personal_data import TRACES
 from merlin.sandbox.provider.app import ProviderStandIn
 
 MODEL = "stand-in-base"
@@ -78,3 +82,35 @@ def package(site, user_id=ANNA, **headers):
 def ask(client, *said, **more):
     """Return the answer to a question over plain HTTP."""
     return client.post("/chat/completions", json=talk(*said, **more))
+
+
+BOT = 8700000001
+
+
+class Talk:
+    """One bot's chat with a person, or in a group."""
+
+    def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None):
+        self._sessions = Sessions(site.database, bot)
+        self._turns = Turns(site.database, bot)
+        self.user_id = user_id
+        self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id))
+        self.session_id = self.session.session_id
+
+    def ask(self, update_id, words="Что такое граф?", answer="Вершины и рёбра.", **more):
+        """Ask and answer; return the turn's number."""
+        question = Question(self.session_id, update_id, self.user_id, words, **more)
+        turn = self._turns.ask(question, None)
+        told = {"model_id": "stand-in-base", "provider": "chat", "standing": "serving"}
+        spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
+        self._turns.write(update_id, StoredAnswer(answer, **told, **spent))
+        self._sessions.touch(self.session_id, words)
+        return turn.turn_id
+
+
+def forgotten(site):
+    """Return the site with nothing kept of any person, so that the next test begins anew."""
+    with site.database.atomic():
+        for traces in TRACES:
+            site.database.change(traces.table.delete())
+    return site

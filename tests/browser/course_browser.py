@@ -16,9 +16,9 @@ from merlin.account.users import Users
 # What the api's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
-from door_world import TWO_A_DAY, opened
-from shelf_world import COURSES
-from sign_in_world import PUBLIC, with_bot, with_password
+from asking_site import TWO_A_DAY, opened
+from catalogue_files import COURSES
+from sign_in_data import PUBLIC, with_bot, with_password
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 DESK = {"viewport": {"width": 1280, "height": 900}}
