@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from shop_site import market
+from shop_site import DEADLINE_S, market
 from waiting import wait_until
 
+from merlin.providers.yookassa import YooKassaGateway
 from merlin.sandbox.faults import HANG_S, Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -78,9 +80,9 @@ def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
 
 def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path):
     with market(tmp_path) as shop:
-        kept, shop.till.key = shop.till.key, "another"
-        gateway = shop.site.app.state.services.gateway
-        gateway._credentials = ("100500", "another")
+        services = shop.site.app.state.services
+        wrong = YooKassaGateway(services.selling.yookassa, shop.till.shop_id, "another", DEADLINE_S)
+        shop.site.app.state.services = replace(services, gateway=wrong, polled=wrong)
         anna = shop.buyer()
         order_id = anna.order()
         told = anna.pay(order_id)
@@ -88,7 +90,7 @@ def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path
         assert anna.pay(order_id).status_code == 502
         assert shop.told_admins(reason="invalid_credentials") == ["notice-till-key"]
         assert shop.state(order_id) == "asking"
-        gateway._credentials = ("100500", kept)
+        shop.site.app.state.services = services
         assert anna.pay(order_id).status_code == 200
 
 

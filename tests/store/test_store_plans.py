@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from pipeline_rows import AT, FACE, World, examples
+from pipeline_rows import FACE, World, examples
 
 from merlin.app.verdicts import EditorNewsFeed
 from merlin.dataset.changes import Changes
@@ -46,7 +46,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     database._handle.query_hooks.append(lambda event: asked.append((event.sql, event.params)))
     (verdict,) = world.launches.waiting()
     world.launches.newest_attempt(verdict.wish)
-    world.launches.account(verdict, "engine", AT)
+    world.launches.account(verdict, "engine")
     world.jobs.open_jobs()
     world.jobs.known_events(1)
     world.models.unproved()
