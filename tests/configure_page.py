@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 REQUIRED = {"en": "required", "ru": "обязателен"}
 NONE = {"en": "none", "ru": "нет"}
 # What an entry of a table is called in the docs, by its section.
-ENTRIES = {"PlanConfig": "plan", "PresetConfig": "preset"}
+ENTRIES = {"Plan": "plan", "Preset": "preset"}
 _ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
 
 

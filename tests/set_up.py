@@ -13,7 +13,6 @@ from merlin.billing.plan import Plan
 from merlin.bot.main import run
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.presets import Preset
 from merlin.config import Config
 from merlin.config.settings import (
     AnswerBudget,
@@ -23,6 +22,7 @@ from merlin.config.settings import (
     DatasetsConfig,
     MediaLimits,
     ModelChoice,
+    Preset,
     ProviderConfig,
     Retention,
     TelegramConfig,
@@ -74,7 +74,7 @@ class SetUp:
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
-    presets: tuple[Preset, ...] = ()
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
     config: Config | None = None
@@ -129,15 +129,13 @@ class SetUp:
                 admins=self.admins,
                 limits=self.limits,
             ),
-            chat=ChatConfig.model_construct(
-                **{
-                    **dict(ChatConfig()),
-                    "streaming": self.streaming,
-                    "assistant": _choice(self.assistant),
-                    "transcription": _choice(hears, TranscriptionChoice),
-                    "vision": _choice(self.vision),
-                    "limits": self.media_limits,
-                }
+            chat=ChatConfig(
+                streaming=self.streaming,
+                presets=self.presets,
+                limits=self.media_limits,
+                **_choice("assistant", self.assistant),
+                **_choice("transcription", hears, TranscriptionChoice),
+                **_choice("vision", self.vision),
             ),
             datasets=DatasetsConfig(default=self.default_dataset or ""),
             payments=self.selling.model_copy(update={"yookassa": None}),
@@ -153,8 +151,8 @@ class SetUp:
         return made | {name: known[name] for name in _KNOWN if known}
 
 
-def _choice(said, kind=ModelChoice):
-    return None if said is None else kind(provider=said[0], model=said[1])
+def _choice(name, said, kind=ModelChoice):
+    return {} if said is None else {name: kind(provider=said[0], model=said[1])}
 
 
 async def serve_bot(settings, stop, told=None):
@@ -163,7 +161,7 @@ async def serve_bot(settings, stop, told=None):
         made = bot.services_of(settings.written, told)
         services = await made.__aenter__()
     try:
-        more = {"presets": settings.presets, "pace": settings.pace, "patience": settings.patience}
+        more = {"pace": settings.pace, "patience": settings.patience}
         if settings.webhook_secret is not None:
             more["webhook"] = (settings.webhook_url, settings.webhook_secret)
         await run(replace(services, **settings.changes, **more), stop)

@@ -121,7 +121,7 @@ def list_codes(billing: Billing, actor: Actor) -> list[Listed]:
 
 def plans_for_codes(billing: Billing) -> list[Plan]:
     """Return the plans that a code can be for; everybody's is not among them."""
-    return [each for each in billing.plans[1:] if not each.is_pack or each.offer.is_sold]
+    return [each for each in billing.plans[1:] if not each.is_pack or each.is_sold]
 
 
 def add_code(billing: Billing, actor: Actor, promo: Promo) -> Listed:

@@ -118,7 +118,7 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
 
 def has_shop(billing: Billing) -> bool:
     """Return whether anything is on sale, or may be tried."""
-    return bool(on_sale(billing.plans)) or any(each.offer.trial_days for each in billing.plans)
+    return bool(on_sale(billing.plans)) or any(each.trial_days for each in billing.plans)
 
 
 def list_plans(billing: Billing, actor: Actor) -> list[PlanOffer]:
@@ -217,7 +217,7 @@ def _price(billing: Billing, renewal: Renewal) -> Amount | None:
     plan = plan_named(billing.plans, renewal.plan)
     if plan is None:
         return None
-    return plan.offer.xtr if renewal.gateway is Gateway.STARS else plan.offer.rub
+    return plan.xtr if renewal.gateway is Gateway.STARS else plan.rub
 
 
 def notify_expiry(

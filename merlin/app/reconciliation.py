@@ -156,7 +156,7 @@ def last_comparison(settings: Settings) -> StarComparison:
 
 def sells_for_stars(billing: Billing, settings: Settings) -> bool:
     """Return whether there is anything to compare: Stars are taken, or were."""
-    is_sold = any(each.offer.xtr is not None for each in on_sale(billing.plans))
+    is_sold = any(each.xtr is not None for each in on_sale(billing.plans))
     return is_sold or bool(settings.get(SETTING))
 
 

@@ -80,7 +80,7 @@ class OrderRequest:
 def sold_plan(billing: Billing, name: str) -> Plan:
     """Return what is sold under this name. Raises NotFound."""
     found = plan_named(billing.plans, name)
-    if found is None or not found.offer.is_sold:
+    if found is None or not found.is_sold:
         raise NotFound(f"{name} is not sold", "billing-not-sold", plan=name)
     return found
 
@@ -131,7 +131,7 @@ def _order(billing: Billing, plan: Plan, request: OrderRequest, price: Amount) -
     by_card = yookassa if request.gateway is Gateway.YOOKASSA else None
     if by_card is not None and by_card.receipt is not None and not request.contact:
         raise Refused("a receipt goes nowhere", "billing-no-contact")
-    may_keep = by_card is not None and by_card.save_methods and plan.offer.is_renewed
+    may_keep = by_card is not None and by_card.save_methods and plan.renewed
     return Order(
         user_id=request.user_id,
         gateway=request.gateway,
@@ -179,7 +179,7 @@ def place_renewal_order(billing: Billing, renewal: Renewal, attempt: int) -> Pur
 
 def may_try(billing: Billing, user_id: int, plan: Plan) -> bool:
     """Return whether somebody may have the trial of a plan: once, and not beside the plan."""
-    if not plan.offer.trial_days or billing.terms.had_trial(user_id, plan.name):
+    if not plan.trial_days or billing.terms.had_trial(user_id, plan.name):
         return False
     return all(each.plan != plan.name for each in billing.terms.of(user_id))
 
@@ -187,9 +187,9 @@ def may_try(billing: Billing, user_id: int, plan: Plan) -> bool:
 def start_trial(billing: Billing, user_id: int, name: str, by: str) -> int:
     """Give somebody the trial of a plan; return its days. Raises Refused where it was had."""
     plan = plan_named(billing.plans, name)
-    if plan is None or not plan.offer.trial_days:
+    if plan is None or not plan.trial_days:
         raise NotFound(f"no trial of {name}", "billing-no-trial")
-    days = plan.offer.trial_days
+    days = plan.trial_days
     is_new = may_try(billing, user_id, plan) and billing.terms.add(
         user_id, name, days, Source.TRIAL, f"trial:{name}", by
     )

@@ -75,8 +75,8 @@ def prices(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | Non
 
     Never less than one kopeck or one Star.
     """
-    offer, percent = plan.offer, promo.percent if promo is not None else 0
-    return _less(offer.rub, percent), _less(offer.xtr, percent)
+    percent = promo.percent if promo is not None else 0
+    return _less(plan.rub, percent), _less(plan.xtr, percent)
 
 
 def _less(price: Amount | None, percent: int) -> Amount | None:

@@ -113,7 +113,7 @@ class Promise:
 
 def promise_of(plan: Plan) -> Promise:
     """Return what buying a plan promises now."""
-    return Promise(plan.name, dict(plan.title), plan.offer.days, dict(plan.offer.pack))
+    return Promise(plan.name, dict(plan.title.items()), plan.days, plan.questions)
 
 
 def read_promise(said: Mapping[str, Any]) -> Promise:

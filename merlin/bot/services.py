@@ -10,8 +10,7 @@ from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.model_catalogue import General
-from merlin.chat.presets import Preset
-from merlin.config.settings import MediaLimits, Retention, TelegramLimits
+from merlin.config.settings import MediaLimits, Preset, Retention, TelegramLimits
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer

@@ -8,22 +8,19 @@ Rows of people's own presets, in whatever chat they write. Names and texts are e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from merlin.config.settings import PresetConfig
-from merlin.core.i18n import language_of, text
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.i18n import text
+from merlin.db.database import Database, transaction
+from merlin.db.tables import PRESET
+from merlin.db.values import decrypt
 
 if TYPE_CHECKING:
     from merlin.chat.model_catalogue import General
     from merlin.chat.sessions import Session
-from typing import Any
-
-from merlin.core.clock import Clock, iso, utc_now
-from merlin.db.database import Database, transaction
-from merlin.db.tables import PRESET
-from merlin.db.values import decrypt
 
 # The words that a session keeps in `preset`; a voice under VOICE is written down and summarised.
 VOICE = "voice"
@@ -36,20 +33,6 @@ PROMPT_LENGTH = 4000
 NAME_LENGTH = 40
 PAIR_LENGTH = 60
 _OWN = "own:"
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """One preset of the config; `title` by language, `model` answers instead of the assistant."""
-
-    name: str
-    title: Mapping[str, str] = field(default_factory=dict)
-    prompt: str = ""
-    model: tuple[str, str] | None = None
-
-    def titled(self, language: str) -> str:
-        """Return its title in a language, its name where it has none."""
-        return self.title.get(language_of(language), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +77,6 @@ def untold(session: Session, model: General | None = None) -> Session:
 def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
     """Return whether a person who has these may keep one more of this name."""
     return len(presets) < MOST_OWN or any(each.name == name for each in presets)
-
-
-def read_presets(said: Mapping[str, PresetConfig]) -> tuple[Preset, ...]:
-    """Return the presets of the configuration, in its order."""
-    return tuple(
-        Preset(name, dict(each.title.items()), each.prompt, each.model.pair if each.model else None)
-        for name, each in said.items()
-    )
 
 
 class OwnPresets:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from merlin.config.engine import BUILT_IN, OWN_BACKEND, EngineConfig, EngineModelConfig
 from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
-from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, setting
+from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
     TEXT_KEY,
     ApiConfig,
@@ -36,7 +36,7 @@ from merlin.config.settings import (
     Retention,
     TelegramConfig,
 )
-from merlin.config.shop import PaymentsConfig, PlanConfig, PlanName, plan_faults
+from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
@@ -92,7 +92,7 @@ class Config(Section):
     telegram: TelegramConfig = TelegramConfig()
     chat: ChatConfig = ChatConfig()
     datasets: DatasetsConfig = DatasetsConfig()
-    plans: Mapping[PlanName, PlanConfig] = setting(
+    plans: Table[Mapping[PlanName, Plan]] = setting(
         "Who may ask how much; the first is the plan of everybody who has no other. Without this"
         " key nothing is limited.",
         default_factory=dict,

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    PrivateAttr,
     Strict,
     ValidationInfo,
     model_validator,
@@ -27,6 +28,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import WithDefaultSchema
 
+from merlin.core.i18n import language_of
 from merlin.core.money import MICRO
 
 T = TypeVar("T")
@@ -52,6 +54,22 @@ class NotEmpty(Section):
         if said == {} and info.context is not None:
             raise PydanticCustomError("config-too-few", "needs an entry", {"limit": "1"})
         return said
+
+
+class Titled(Section):
+    """An entry of a table that people see; its name is its key in a `Table`."""
+
+    _name: str = PrivateAttr("")
+    title: Mapping[Language, str]
+
+    @property
+    def name(self) -> str:
+        """Return its key in the table, "" for one that stands in none."""
+        return self._name
+
+    def titled(self, language: str) -> str:
+        """Return its title in a language, its name where it has none."""
+        return in_language(self.title, language) or self.name
 
 
 class ConfigSchema(GenerateJsonSchema):
@@ -98,6 +116,12 @@ class _NotNull:
     ) -> CoreSchema:
         (inner,) = (each for each in source.__args__ if each is not type(None))
         return handler(inner)
+
+
+def in_language(words: Mapping[Language, str], language: str) -> str:
+    """Return the words in the nearest language that we speak, "" where there are none."""
+    wanted = language_of(language)
+    return next((said for each, said in words.items() if each == wanted), "")
 
 
 def in_micro(amount: float | None) -> int | None:
@@ -161,6 +185,12 @@ def _in_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
     return words
 
 
+def _name_entries(table: Mapping[str, Entry]) -> Mapping[str, Entry]:
+    for name, entry in table.items():
+        entry._name = name
+    return table
+
+
 def _devices(said: object) -> object:
     """Return a group of devices: one of any kind, or several GPUs."""
     group, form = ([said], _DEVICE) if isinstance(said, str) else (said, r"cuda:\d+")
@@ -174,8 +204,11 @@ def _devices(said: object) -> object:
     return tuple(group)
 
 
+Entry = TypeVar("Entry", bound=Titled)
 Opt = Annotated[T | None, _NotNull()]
 Many = Annotated[tuple[T, ...], Strict(strict=False)]
+# A mapping of names to what is Titled.
+Table = Annotated[T, AfterValidator(_name_entries)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 File = Annotated[Path, BeforeValidator(_file)]
 Placed = Annotated[str, AfterValidator(resolve)]

@@ -29,7 +29,9 @@ from merlin.config.section import (
     NotEmpty,
     Opt,
     Section,
+    Table,
     Title,
+    Titled,
     address_of,
     in_micro,
     resolve,
@@ -298,7 +300,7 @@ class TranscriptionChoice(ModelChoice):
     )
 
 
-class PresetConfig(Section):
+class Preset(Titled):
     """One preset, by its name: lower-case letters, digits, `-` and `_`."""
 
     title: Title = setting("What people see, in `ru` and `en`.", {"ru": "Репетитор", "en": "Tutor"})
@@ -362,7 +364,7 @@ class ChatConfig(Section):
         "The model that answers questions with photos. Without it photos are not switched on.",
         default=None,
     )
-    presets: Mapping[PresetName, PresetConfig] = setting(
+    presets: Table[Mapping[PresetName, Preset]] = setting(
         "Named system texts that people choose by `/preset`; translator, summary and voice are"
         " built in.",
         default_factory=dict,

@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from merlin.config.section import Line, Many, Network, NotEmpty, Opt, Section, Words, setting
+from merlin.config.section import (
+    Line,
+    Many,
+    Network,
+    NotEmpty,
+    Opt,
+    Section,
+    Titled,
+    Words,
+    in_language,
+    setting,
+)
+from merlin.core.money import Amount, roubles, stars
 
 # Telegram's own limits: of an invoice, of a subscription, and the one period it knows.
 MOST_STARS = 25_000
@@ -35,6 +49,15 @@ NETWORKS = (
 )
 
 
+class Format(StrEnum):
+    """In what form a question comes; the values are what is stored and the keys of a plan."""
+
+    TEXT = "text"
+    VOICE = "voice"
+    PHOTO = "photo"
+    DOCUMENT = "document"
+
+
 def _a_day(said: object) -> object:
     """Return an allowance as a group of keys; a number alone is a number a day."""
     if isinstance(said, int) and not isinstance(said, bool):
@@ -47,16 +70,27 @@ def _a_day(said: object) -> object:
     return said
 
 
-class AllowanceConfig(NotEmpty):
+class Allowance(NotEmpty):
     """How many questions of one format; what is left out is not limited, 0 is not allowed."""
 
     day: Opt[int] = Field(default=None, ge=0)
     month: Opt[int] = Field(default=None, ge=0)
 
+    @property
+    def is_limited(self) -> bool:
+        """Return whether any number is set."""
+        return self.day is not None or self.month is not None
 
-PerDay = Annotated[
-    AllowanceConfig, BeforeValidator(_a_day, json_schema_input_type=int | AllowanceConfig)
-]
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the plan does not have this format at all."""
+        return 0 in (self.day, self.month)
+
+
+FREELY = Allowance()
+
+
+PerDay = Annotated[Allowance, BeforeValidator(_a_day, json_schema_input_type=int | Allowance)]
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["free"])]
 
 
@@ -91,7 +125,7 @@ class Pack(NotEmpty):
     document: Opt[int] = setting("Documents.", 10, default=None, ge=1, le=1000000)
 
 
-class PlanConfig(Section):
+class Plan(Titled):
     """One plan, by its name: lower-case letters, digits, `-` and `_`."""
 
     title: Words = setting("What people see, in `ru` and `en`.", {"ru": "Бесплатный", "en": "Free"})
@@ -142,6 +176,53 @@ class PlanConfig(Section):
         default_factory=tuple,
         min_length=1,
     )
+
+    @property
+    def is_sold(self) -> bool:
+        """Return whether it has any price."""
+        return self.price is not None
+
+    @property
+    def rub(self) -> Amount | None:
+        """Return its price in roubles, None where it is not sold for them."""
+        return roubles(self.price.rub) if self.price and self.price.rub is not None else None
+
+    @property
+    def xtr(self) -> Amount | None:
+        """Return its price in Stars, None where it is not sold for them."""
+        return stars(self.price.stars) if self.price and self.price.stars is not None else None
+
+    @property
+    def is_pack(self) -> bool:
+        """Return whether this is nothing that one has, but questions on top of what one has."""
+        return self.pack is not None
+
+    @property
+    def questions(self) -> Mapping[Format, int]:
+        """Return how many questions of each format a pack has."""
+        return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
+
+    @property
+    def scope(self) -> str:
+        """Return what its questions are counted under: "" together with those of other plans."""
+        return self.name if self.courses else ""
+
+    def allowance(self, kind: Format) -> Allowance:
+        """Return how many questions of this format the plan has."""
+        return getattr(self, kind) or FREELY
+
+    def allows_model(self, model_id: str) -> bool:
+        """Return whether the plan lets this model answer."""
+        patterns = self.models
+        return not patterns or any(fnmatchcase(model_id, pattern) for pattern in patterns)
+
+    def counts_for(self, dataset: str | None) -> bool:
+        """Return whether questions about a dataset are the plan's; None: about nothing special."""
+        return not self.courses or dataset in self.courses
+
+    def described(self, language: str) -> str:
+        """Return what is said of the plan in a language, "" for nothing."""
+        return in_language(self.about, language)
 
 
 class Receipt(Section):
@@ -230,7 +311,7 @@ class PaymentsConfig(Section):
     yookassa: Opt[YooKassaConfig] = None
 
 
-def plan_faults(plans: Mapping[str, PlanConfig], payments: PaymentsConfig) -> Iterator[str]:
+def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator[str]:
     """Yield a line for everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):
         place = f"plans.{name}"
@@ -248,7 +329,7 @@ def plan_faults(plans: Mapping[str, PlanConfig], payments: PaymentsConfig) -> It
         yield from (f"{place}{fault}" for fault in _faults(plan))
 
 
-def _faults(plan: PlanConfig) -> Iterator[str]:
+def _faults(plan: Plan) -> Iterator[str]:
     if plan.price and not plan.pack and plan.days is None:
         yield ".days: is missing; say for how long it is bought, or what pack it is"
     if not plan.price and (plan.pack or plan.renewed):
@@ -259,7 +340,7 @@ def _faults(plan: PlanConfig) -> Iterator[str]:
         yield ".pack: a pack has no numbers a day, no trial and no courses of its own"
 
 
-def _renewal_faults(plan: PlanConfig) -> Iterator[str]:
+def _renewal_faults(plan: Plan) -> Iterator[str]:
     stars = plan.price.stars if plan.price else None
     most = MOST_STARS_RENEWED if plan.renewed else MOST_STARS
     if stars is not None and stars > most:

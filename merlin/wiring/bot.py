@@ -16,7 +16,6 @@ import uvloop
 from merlin.app.inbox import this_process
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
-from merlin.chat.presets import read_presets
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.log import get_logger, set_up_logging
 from merlin.core.loopback import is_loopback
@@ -113,7 +112,7 @@ async def services_of(
             vision=chat.vision.pair if chat.vision else None,
             reader=ChildReader(chat.limits),
             media_limits=chat.limits,
-            presets=read_presets(chat.presets),
+            presets=tuple(chat.presets.values()),
             retention=config.retention,
             hosts={each.name: _host(each.base_url) for each in config.providers},
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,

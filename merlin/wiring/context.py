@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import dataset_names
-from merlin.billing.plan import read_plans
 from merlin.chat.model_catalogue import General, KnownModels
 from merlin.config import Config, credential
 from merlin.config.settings import TEXT_KEY, ProviderConfig, RepositoryConfig
@@ -143,7 +142,7 @@ def context_fields(config: Config) -> dict[str, Any]:
         "public_url": config.api.public_url,
         "default_dataset": config.datasets.default or None,
         "admins": config.telegram.admins,
-        "plans": read_plans(config.plans),
+        "plans": tuple(config.plans.values()),
         "selling": config.payments,
         "answer_budget": config.budget.answers,
         "terms": {each.name: terms_of(config, each, sunsets.get) for each in config.providers},

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import httpx
 import openai
 from api_site import ANNA, running
+from config_plans import new_plan
 from served import serve_in
 from set_up import Provider
 from waiting import longest
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -22,7 +23,7 @@ from merlin.db.personal_data import TRACES
 from merlin.sandbox.provider.app import ProviderStandIn
 
 MODEL = "stand-in-base"
-TWO_A_DAY = Plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
+TWO_A_DAY = new_plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
 
 
 @contextmanager

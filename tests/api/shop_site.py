@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from api_site import NOT_LIMITED, VERA, running
-from config_plans import plans_of
+from config_plans import new_plan, plans_of
 from sign_in_data import with_bot
 from waiting import wait_until
 
@@ -17,11 +17,10 @@ from merlin.app.texts import Settings
 from merlin.billing import orders
 from merlin.billing.ledger import EntryKind, faults
 from merlin.billing.orders import OrderRequest
-from merlin.billing.plan import Allowance, Format, Offer, Plan
-from merlin.config.shop import PaymentsConfig, Receipt, YooKassaConfig
+from merlin.billing.plan import Allowance, Format
+from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
-from merlin.core.money import roubles, stars
 from merlin.core.permissions import Role
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
@@ -29,20 +28,24 @@ from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
 
-FREE = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
-PLUS = Plan(
+FREE = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+PLUS = new_plan(
     "plus",
     {"ru": "Плюс", "en": "Plus"},
     {Format.TEXT: Allowance(day=200)},
     about={"ru": "Больше вопросов", "en": "More questions"},
-    offer=Offer(roubles(299), stars(200), 30, is_renewed=True, trial_days=3),
+    price=PlanPrice(rub=299, stars=200),
+    days=30,
+    renewed=True,
+    trial_days=3,
 )
-PACK = Plan(
+PACK = new_plan(
     "pack",
     {"ru": "Голос", "en": "Voice"},
-    offer=Offer(roubles(99), stars(70), pack={Format.VOICE: 10}),
+    price=PlanPrice(rub=99, stars=70),
+    pack=Pack(voice=10),
 )
-STARRY = Plan("starry", {"ru": "Звёздный", "en": "Starry"}, offer=Offer(None, stars(5), 7))
+STARRY = new_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
 # How often the worker goes round.

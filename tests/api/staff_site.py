@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, serving
 from asking_site import Talk
+from config_plans import new_plan
 from dataset_tree import good_files
 from set_up import Provider, SetUp, api_services
 from shop_site import PACK, PLUS, selling_at
@@ -19,7 +20,6 @@ from merlin.account.users import Users
 from merlin.api.app import create_app
 from merlin.billing import orders
 from merlin.billing.orders import OrderRequest
-from merlin.billing.plan import Plan
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
@@ -232,7 +232,7 @@ def _over(lab, provider, selling, till):
         patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
         config=config,
-        plans=(Plan("usual"), PLUS, PACK),
+        plans=(new_plan("usual"), PLUS, PACK),
         selling=selling,
         till=till,
     )

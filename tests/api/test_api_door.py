@@ -13,19 +13,20 @@ import httpx
 import pytest
 from api_site import ANNA, serving
 from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from config_plans import new_plan
 from served import serve_in
 from set_up import Provider
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app
 from merlin.api.openai_compat.chat import next_piece
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.billing.quota import Quotas
 from merlin.core.clock import utc_now
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
-MANY = Plan("many", {}, {Format.TEXT: Allowance(day=1000)})
+MANY = new_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
 def silent_until_left(listener, left, said=b""):

@@ -8,11 +8,12 @@ import openai
 import pytest
 from api_site import ANNA
 from asking_site import MODEL, ask, asker, opened, package, talk
+from config_plans import new_plan
 from protocol_nulls import events, wrong_nulls
 from served import SYSTEM, came_from, serve_in
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 
 pytestmark = pytest.mark.functional
 
@@ -279,7 +280,7 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
 
 
 def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
-    plan = Plan("student", {}, {Format.PHOTO: Allowance(day=1)})
+    plan = new_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
     settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
     with opened(tmp_path, **settings) as (site, provider), asker(site) as client:
         parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]

@@ -8,10 +8,11 @@ import openai
 import pytest
 from api_site import ANNA, BORIS, VERA
 from asking_site import TWO_A_DAY, ask, asker, opened, package, talk, uses
+from config_plans import new_plan
 from served import serve_in
 
 from merlin.account.users import Users
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -45,7 +46,7 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
 
 
 def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
-    plan = Plan("none", {}, {Format.TEXT: Allowance(day=0)})
+    plan = new_plan("none", {}, {Format.TEXT: Allowance(day=0)})
     with opened(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
         told = ask(client, QUESTION)
         assert (told.status_code, told.json()["error"]["code"]) == (429, "insufficient_quota")
@@ -53,7 +54,7 @@ def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
 
 
 def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
-    plan = Plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
+    plan = new_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
     with opened(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
         told = ask(client, "слово " * 200)
         assert told.json()["error"]["code"] == "context_length_exceeded"

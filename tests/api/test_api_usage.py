@@ -7,22 +7,23 @@ from datetime import datetime
 import pytest
 from api_site import ANNA, BORIS, running
 from asking_site import Talk, forgotten
+from config_plans import new_plan
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.billing.quota import Gift, Quotas
 from merlin.core.clock import utc_now, zone_of
 
 pytestmark = pytest.mark.functional
 
-STUDENT = Plan(
+STUDENT = new_plan(
     "student",
     {"ru": "Студент", "en": "Student"},
     {Format.TEXT: Allowance(day=3, month=50), Format.PHOTO: Allowance(day=0)},
     window=4000,
     models=("neuro*",),
 )
-PATRON = Plan("patron", {"ru": "Меценат"})
+PATRON = new_plan("patron", {"ru": "Меценат"})
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from config_plans import plans_of
+from config_plans import new_plan, plans_of
 
-from merlin.billing.plan import FREELY, UNLIMITED, Allowance, Format, Plan, plan_of, read_plans
+from merlin.billing.plan import FREELY, UNLIMITED, Allowance, Format, plan_of
 from merlin.config import load
 from merlin.core.errors import ConfigError
 
@@ -48,7 +48,7 @@ def test_models_are_matched_by_patterns(model, is_allowed):
 
 
 def test_the_first_plan_is_everybodys():
-    plans = (Plan("free"), Plan("full"))
+    plans = (new_plan("free"), new_plan("full"))
     assert plan_of(plans, ()).name == "free"
     assert plan_of(plans, ["full"]).name == "full"
     assert plan_of(plans, ["gone"]).name == "free"
@@ -95,6 +95,6 @@ def test_a_wrong_plan_or_zone_is_told(tmp_path, said):
 
 def test_a_number_that_is_whole_counts_as_one(tmp_path):
     said = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
-    (plan,) = read_plans(config_of(tmp_path, said).plans)
+    (plan,) = config_of(tmp_path, said).plans.values()
     numbers = [plan.allowance(Format.TEXT).day, plan.allowance(Format.VOICE).month, plan.window]
     assert [repr(each) for each in numbers] == ["20", "3", "512"]

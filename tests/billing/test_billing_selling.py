@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from sold_plans import PLANS, SAID
 
-from merlin.billing.plan import Format, on_sale, plan_named, read_plans
+from merlin.billing.plan import Format, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.config import load
-from merlin.config.shop import NETWORKS, PaymentsConfig, YooKassaConfig
+from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.core.money import roubles, stars
 
@@ -45,13 +43,13 @@ def fault(tmp_path, plan, payments=None):
 
 def test_plans_are_read_with_what_they_cost(tmp_path):
     config = loaded(tmp_path, SAID)
-    plans = read_plans(config.plans)
+    plans = config.plans.values()
     plus = plan_named(plans, "plus")
-    assert (plus.offer.rub, plus.offer.xtr) == (roubles("299.90"), stars(200))
-    assert (plus.offer.days, plus.offer.trial_days, plus.offer.is_renewed) == (30, 3, True)
+    assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
+    assert (plus.days, plus.trial_days, plus.renewed) == (30, 3, True)
     pack = plan_named(plans, "voices")
     assert pack.is_pack
-    assert pack.offer.pack == {Format.VOICE: 10, Format.PHOTO: 5}
+    assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
     assert [each.name for each in on_sale(plans)] == ["plus", "voices", "algorithms"]
 
 
@@ -158,7 +156,7 @@ def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
 
 def test_no_price_is_ever_nothing():
     plus = plan_named(PLANS, "plus")
-    cheap = replace(plus, offer=replace(plus.offer, rub=roubles("0.01"), xtr=stars(1)))
+    cheap = plus.model_copy(update={"price": PlanPrice(rub=0.01, stars=1)})
     assert [each.minor for each in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
-    unsold = replace(plus, offer=replace(plus.offer, rub=None))
+    unsold = plus.model_copy(update={"price": PlanPrice(stars=200)})
     assert prices(unsold, None)[0] is None

@@ -7,12 +7,13 @@ import selectors
 import threading
 from dataclasses import replace
 
+from config_plans import new_plan
 from migrated import put_migrated
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from set_up import Provider, SetUp, serve_bot
 from waiting import DEADLINE_S, longest
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import TelegramLimits
@@ -158,7 +159,7 @@ CHAT = ("chat", "stand-in-chat")
 HEARING = ("chat", "stand-in-transcribe")
 SOUND = b"OggS" + bytes(60)
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(40)
-PLENTY = Plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
+PLENTY = new_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
 
 
 def with_media(settings, **more):

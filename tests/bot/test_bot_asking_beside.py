@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from config_plans import new_plan
 from running_bot import RunningBot, ask, ended, rows
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.bot.handlers.questions import PLACEHOLDER
 from merlin.bot.streaming import both
 from merlin.sandbox.faults import Fault, FaultKind
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.functional
 
 
 def limited(settings):
-    plan = Plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(3)})
+    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     return replace(settings, plans=(plan,))
 
 

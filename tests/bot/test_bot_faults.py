@@ -7,12 +7,13 @@ from functools import partial
 
 import pytest
 from bot_talk import Talk
+from config_plans import new_plan
 from forked import code_of, start_bot
 from running_bot import RunningBot, ended, rows, russian, states, texts
 from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from waiting import wait_until
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.bot.application import register
 from merlin.bot.context import BotContext, BotData
 from merlin.db.database import open_database
@@ -26,7 +27,7 @@ FLOOD_S = 30
 
 def free(settings, **more):
     """Return settings under a plan that counts."""
-    plan = Plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(3)})
+    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     return replace(settings, plans=(plan,), **more)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bot_talk import NAMED, asked, talk
+from config_plans import new_plan
 from running_bot import PHOTO, SOUND, RunningBot, let_serve, rows, settings_of, with_media
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
 
@@ -81,7 +82,7 @@ def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provide
 def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
     tmp_path, telegram, provider
 ):
-    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(0)})
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=0)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
     let_serve(settings, "stand-in-base")
     with RunningBot(settings):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bot_talk import NAMED, asked, talk
+from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 
 pytestmark = pytest.mark.functional
@@ -112,7 +113,7 @@ def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
 
 
 def test_a_question_counts_in_the_plan_of_whoever_asks(telegram, tmp_path, provider):
-    plan = Plan("free", {}, {Format.TEXT: Allowance(day=1)})
+    plan = new_plan("free", {}, {Format.TEXT: Allowance(day=1)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
     let_serve(settings, "stand-in-base")
     with RunningBot(settings):
@@ -257,7 +258,7 @@ def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
 
 
 def test_a_closed_topic_ends_the_question_and_counts_nothing(telegram, tmp_path, provider):
-    plan = Plan("free", {}, {Format.TEXT: Allowance(day=5)})
+    plan = new_plan("free", {}, {Format.TEXT: Allowance(day=5)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
     let_serve(settings, "stand-in-base")
     with RunningBot(settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from config_plans import new_plan
 from papers import docx_of, pdf
 from running_bot import (
     CHAT,
@@ -22,7 +23,7 @@ from running_bot import (
     with_media,
 )
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
@@ -293,7 +294,7 @@ def test_what_is_switched_off_is_told_and_costs_nothing(telegram, media, kind, m
 
 
 def test_a_format_that_the_plan_does_not_have_is_not_even_fetched(telegram, media):
-    closed = Plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
+    closed = new_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
     (answer,) = after(telegram, replace(media, plans=(closed,)), lambda: send(telegram, b"Text."))
     assert answer.startswith("Документы не входят в ваш план")
     assert not telegram.calls("getFile")

@@ -9,11 +9,11 @@ from threading import Thread
 
 import pytest
 from bot_talk import Talk
+from config_plans import new_plan
 from configured import priced
 from running_bot import RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
-from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.db.database import open_database
 
@@ -194,7 +194,7 @@ def test_made_up_data_changes_nothing(talk, data):
 
 
 def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
-    free = Plan("free", models=("stand-in-*",))
+    free = new_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))) as bot:
         telegram.wait_for(lambda: len(listed(bot.settings)) == 8)
         talk = Talk(telegram, bot.settings)
@@ -211,7 +211,7 @@ def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings
         talk = Talk(telegram, settings)
         talk.say("/model")
         talk.press(talk.behind(LARGE))
-    free = Plan("free", models=("stand-in-*",))
+    free = new_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))):
         talk = Talk(telegram, settings)
         talk.say("Что такое лоб?")

@@ -6,15 +6,16 @@ import json
 import re
 
 import pytest
+from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
 
 ANNA = 1001
-PLANS = (Plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
+PLANS = (new_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 
 @pytest.fixture

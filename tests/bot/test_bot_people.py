@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 from admin_chat import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
+from config_plans import new_plan
 from running_bot import RunningBot, rows
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 
 PLANS = (
-    Plan("free", {"ru": "Бесплатный"}, {Format.TEXT: Allowance(day=20)}),
-    Plan("full", {"ru": "Полный"}, {Format.TEXT: Allowance(day=500)}),
+    new_plan("free", {"ru": "Бесплатный"}, {Format.TEXT: Allowance(day=20)}),
+    new_plan("full", {"ru": "Полный"}, {Format.TEXT: Allowance(day=500)}),
 )
 
 

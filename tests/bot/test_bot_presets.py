@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
+from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.billing.plan import Plan
-from merlin.chat.presets import MOST_OWN, PROMPT_LENGTH, OwnPresets, Preset
+from merlin.chat.presets import MOST_OWN, PROMPT_LENGTH, OwnPresets
+from merlin.config.settings import ModelChoice, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 
@@ -17,8 +18,12 @@ pytestmark = pytest.mark.functional
 
 CHAT = "stand-in-chat"
 ANNA = 1001
-TUTOR = Preset("tutor", {"ru": "Репетитор", "en": "Tutor"}, "Ask one question at a time.")
-PRICEY = Preset("pricey", {"ru": "Дорогой", "en": "Pricey"}, "Be short.", ("chat", CHAT))
+TUTOR = Preset(title={"ru": "Репетитор", "en": "Tutor"}, prompt="Ask one question at a time.")
+PRICEY = Preset(
+    title={"ru": "Дорогой", "en": "Pricey"},
+    prompt="Be short.",
+    model=ModelChoice(provider="chat", model=CHAT),
+)
 
 
 @pytest.fixture
@@ -26,7 +31,12 @@ def settings(tmp_path, telegram, provider):
     made = settings_of(tmp_path, telegram, provider)
     let_serve(made, "stand-in-base")
     hears = ("chat", "stand-in-transcribe")
-    return replace(made, assistant=("chat", CHAT), transcription=hears, presets=(TUTOR, PRICEY))
+    return replace(
+        made,
+        assistant=("chat", CHAT),
+        transcription=hears,
+        presets={"tutor": TUTOR, "pricey": PRICEY},
+    )
 
 
 @pytest.fixture
@@ -140,7 +150,7 @@ def test_the_operators_presets_are_on_offer_with_their_own_model(talk, provider)
 
 
 def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
-    with RunningBot(replace(settings, plans=(Plan("free", models=("ft:*",)),))):
+    with RunningBot(replace(settings, plans=(new_plan("free", models=("ft:*",)),))):
         talk = Talk(telegram, settings)
         talk.say("/preset")
         talk.press(talk.behind("Дорогой"))

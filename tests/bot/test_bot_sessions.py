@@ -6,9 +6,9 @@ import json
 
 import pytest
 from bot_talk import Talk
+from config_plans import new_plan
 from running_bot import RunningBot, rows, settings_of
 
-from merlin.billing.plan import Plan
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -152,7 +152,7 @@ def test_a_cleared_session_is_gone(talk):
 
 
 def capped(tmp_path, telegram, provider, most=2):
-    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, sessions=most)
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, sessions=most)
     return settings_of(tmp_path, telegram, provider, plans=(plan,))
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
+from config_plans import new_plan
 from configured import config_of, priced
 from forked import code_of, start_bot
 from running_bot import RunningBot, rows, settings_of
 from waiting import wait_until
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.bot.handlers.sessions import bar
 from merlin.core.money import format_cost as told_money
 
@@ -41,7 +42,7 @@ def test_the_bar_shows_the_used_part():
 
 
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
-    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(20)})
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
     config = config_of(models={"stand-in-base": {"context": 8000, "price": PRICE}})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     with RunningBot(replace(settings, providers=(model_of(settings),))):
@@ -77,7 +78,7 @@ def model_of(settings):
 
 
 def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
-    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
     with RunningBot(settings):
         talk = Talk(telegram, settings)
@@ -147,7 +148,7 @@ def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, pro
 def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
     tmp_path, telegram, provider
 ):
-    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(3)})
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     config = priced("stand-in-base", **PRICE)
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     settings = replace(settings, providers=(model_of(settings),))

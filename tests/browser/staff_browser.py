@@ -13,6 +13,8 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+from config_plans import new_plan
+
 from merlin.account.users import Consents, Users
 from merlin.dataset.changes import Changes
 
@@ -26,7 +28,7 @@ from pipeline_rows import World, checked, commit, examples, finding, spec
 from staff_site import Keeper
 
 from merlin.account.users import ConsentKind
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -43,7 +45,7 @@ from merlin.training.jobs import JobState
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
-PLAN = Plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
+PLAN = new_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 # A thousandth of a dollar a million tokens.
 EPOCHS, STEPS = 4, 120
 

@@ -10,16 +10,14 @@ from merlin.chat.presets import (
     MOST_OWN,
     TRANSLATOR,
     OwnPreset,
-    Preset,
     built_in_prompt,
-    read_presets,
     room_for,
     told_by,
     untold,
 )
 from merlin.chat.sessions import Session
 from merlin.config import load
-from merlin.config.settings import ChatConfig
+from merlin.config.settings import ChatConfig, Preset
 from merlin.core.errors import ConfigError
 from merlin.training.policy import NamedModel
 from merlin.wiring.context import named_models
@@ -64,7 +62,7 @@ def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
 
 
 def test_a_preset_has_a_title_in_every_language():
-    assert (Preset("a", TITLE).titled("en-GB"), Preset("a").titled("ru")) == ("Tutor", "a")
+    assert Preset(title=TITLE, prompt="Ask.").titled("en-GB") == "Tutor"
 
 
 def test_presets_are_read_in_their_order():
@@ -72,8 +70,9 @@ def test_presets_are_read_in_their_order():
         "b": {"title": TITLE, "prompt": " B. "},
         "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
     }
-    found = read_presets(ChatConfig.model_validate({"presets": said}).presets)
-    assert found == (Preset("b", TITLE, "B."), Preset("a", TITLE, "A", ("p", "m")))
+    first, second = ChatConfig.model_validate({"presets": said}).presets.values()
+    assert (first.name, first.prompt, first.model) == ("b", "B.", None)
+    assert (second.name, second.prompt, second.model.pair) == ("a", "A", ("p", "m"))
 
 
 @pytest.fixture
@@ -90,8 +89,8 @@ def configured(tmp_path):
 def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configured):
     model = {"provider": "engine", "model": "m"}
     config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
-    (tutor,) = read_presets(config.chat.presets)
-    assert tutor == Preset("tutor", TITLE, "Ask.", ("engine", "m"))
+    (tutor,) = config.chat.presets.values()
+    assert (tutor.name, tutor.titled("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
     assert named_models(config) == (NamedModel("preset", "engine", "m"),)
 
 

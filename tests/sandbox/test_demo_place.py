@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.billing.plan import read_plans
 from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config import load
@@ -34,14 +33,14 @@ def test_a_folder_holds_one_demo_at_a_time(tmp_path):
 def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
-        free, plus, voices = read_plans(config.plans)
-        assert (free.offer.is_sold, plus.offer.is_renewed, plus.offer.trial_days) == (
+        free, plus, voices = config.plans.values()
+        assert (free.is_sold, plus.renewed, plus.trial_days) == (
             False,
             True,
             3,
         )
-        assert [each.offer.rub.minor for each in (plus, voices)] == [29_900, 9_900]
-        assert [each.offer.xtr.minor for each in (plus, voices)] == [200, 70]
+        assert [each.rub.minor for each in (plus, voices)] == [29_900, 9_900]
+        assert [each.xtr.minor for each in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa
         assert (shop.test, shop.bot_button, shop.save_methods) == (True, True, True)
         assert shop.base_url == f"{place.shop_url}v3"

@@ -8,10 +8,11 @@ import re
 from datetime import UTC, timedelta
 
 import pytest
+from config_plans import new_plan
 
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.billing.quota import Gift, Quotas, Spent
 from merlin.core.clock import iso
 from merlin.db import tables
@@ -231,7 +232,7 @@ def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, c
 
 def test_deleting_everything_gives_no_new_questions(database, people, clock):
     quotas = Quotas(database, BOT, clock)
-    plan = Plan("free", allowances={Format.TEXT: Allowance(day=3)})
+    plan = new_plan("free", allowances={Format.TEXT: Allowance(day=3)})
 
     def ask(update_id):
         return quotas.reserve(ANNA, update_id, Format.TEXT, plan, UTC)
@@ -256,7 +257,7 @@ def test_deleting_everything_gives_no_new_questions(database, people, clock):
 def asking(database, clock, allowance):
     """Return what asks so many questions under a plan, and returns what of it is used then."""
     quotas, numbers = Quotas(database, BOT, clock), itertools.count(1)
-    plan = Plan("free", allowances={Format.TEXT: allowance})
+    plan = new_plan("free", allowances={Format.TEXT: allowance})
 
     def ask(count=0):
         came = [quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)]

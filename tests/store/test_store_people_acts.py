@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from config_plans import new_plan
 from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
@@ -12,7 +13,7 @@ from merlin.app import accounts, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
-from merlin.billing.plan import Format, Plan
+from merlin.billing.plan import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
@@ -32,7 +33,7 @@ MARK = "0" * 32
 @pytest.fixture
 def ctx(database, clock):
     Users(database, clock).seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
-    plans = (Plan("free"), Plan("full"))
+    plans = (new_plan("free"), new_plan("full"))
     return Context(db=database, clock=clock, bot_id=BOT, admins=(VERA,), plans=plans)
 
 

@@ -6,8 +6,9 @@ import random
 from datetime import timedelta
 
 import pytest
+from config_plans import new_plan
 
-from merlin.billing.plan import Allowance, Format, Plan
+from merlin.billing.plan import Allowance, Format
 from merlin.billing.quota import Gift, Period, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
@@ -27,7 +28,9 @@ class History:
         self.user_id = user_id
         self.zone = zone_of(random_.choice(["UTC", "Europe/Moscow", "America/New_York"]))
         self.day, self.month = random_.choice([(2, None), (3, 5), (None, 4), (0, None), (1, 1)])
-        self.plan = Plan("free", allowances={TEXT: Allowance(self.day, self.month)})
+        self.plan = new_plan(
+            "free", allowances={TEXT: Allowance.model_construct(day=self.day, month=self.month)}
+        )
         self.uses = {}
         self.gifts = {}
 

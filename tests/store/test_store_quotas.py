@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 
 import pytest
+from config_plans import new_plan
 
 from merlin.account.users import User, Users
-from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan, UseState
+from merlin.billing.plan import UNLIMITED, Allowance, Format, UseState
 from merlin.billing.quota import MOST, Gift, Period, Quotas, Reserved, Spent
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 4242
 TEXT, VOICE = Format.TEXT, Format.VOICE
-FREE = Plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
+FREE = new_plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
 MOSCOW = zone_of("Europe/Moscow")
 
 
@@ -120,7 +121,7 @@ def test_a_month_ends_too(quotas, clock):
 
 
 def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
-    plan = Plan("free", allowances={TEXT: Allowance(day=2)})
+    plan = new_plan("free", allowances={TEXT: Allowance(day=2)})
     zones = ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago", "Asia/Tokyo"] * 6
     given = [
         asked(quotas, number, plan=plan, zone=zone_of(name)) for number, name in enumerate(zones)
@@ -226,7 +227,7 @@ def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     """Each thread has a Database of its own, as each replica of the bot has."""
-    plan = Plan("free", allowances={TEXT: Allowance(day=10)})
+    plan = new_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).seen([User(ANNA, "ru")])

@@ -170,7 +170,7 @@ async def _page(
         # What the button says in kopecks, so that nobody pays another price than they saw.
         "total": prices(plan, promo)[0] if takes_roubles(visit, plan) else None,
         "promo": promo,
-        "bot_href": await visit.services.store.read(read_href) if plan.offer.xtr else "",
+        "bot_href": await visit.services.store.read(read_href) if plan.xtr else "",
         "typed": bill,
         "code": bill.code.strip(),
         "wrong_code": wrong_code,
@@ -186,13 +186,13 @@ async def _page(
 
 def _consent(visit: PageRequest, plan: Plan) -> str:
     """Return what one agrees to: how much, how often, from when, how to stop it."""
-    shop, offer = visit.services.selling.yookassa, plan.offer
-    if shop is None or not (shop.save_methods and offer.is_renewed) or offer.rub is None:
+    shop, price = visit.services.selling.yookassa, plan.rub
+    if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
     is_told = is_of_telegram(visit.caller.user_id)
     return visit.say(
         "consent",
-        price=offer.rub.format(visit.language),
-        days=visit.say("days-every", count=offer.days or 0),
+        price=price.format(visit.language),
+        days=visit.say("days-every", count=plan.days or 0),
         told="yes" if is_told else "no",
     )

@@ -121,7 +121,7 @@ def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
         return ""
     name = purchase.order.promise.plan
     plan = plan_named(visit.services.plans, name)
-    if plan is None or not plan.offer.is_sold:
+    if plan is None or not plan.is_sold:
         return ""
     return f"/checkout/{name}" if state.rank == PurchaseState.EXPIRED.rank else ""
 

@@ -59,7 +59,7 @@ Line = tuple[str, bool]
 def brings(visit: PageRequest, plan: Plan) -> list[Line]:
     """Return what a plan brings, or a pack, a line each."""
     if plan.is_pack:
-        return [(amount_of(visit, *each), True) for each in plan.offer.pack.items()]
+        return [(amount_of(visit, *each), True) for each in plan.questions.items()]
     lines = (*_formats(visit, plan), *_rest(visit, plan))
     return sorted(lines, key=lambda line: not line[1])
 
@@ -107,7 +107,7 @@ def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
 def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
     """Return whether the plan may be paid in roubles on this page."""
     services = visit.services
-    if plan.offer.rub is None or services.selling.yookassa is None or services.gateway is None:
+    if plan.rub is None or services.selling.yookassa is None or services.gateway is None:
         return False
     return _may_be_asked_for(visit, plan.name)
 
@@ -190,9 +190,9 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
 def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
     """Return a renewal's number, its plan, and what it takes when."""
     plan = plan_named(visit.services.plans, renewal.plan)
-    price = plan.offer.rub if plan and renewal.gateway is Gateway.YOOKASSA else None
+    price = plan.rub if plan and renewal.gateway is Gateway.YOOKASSA else None
     if plan and renewal.gateway is Gateway.STARS:
-        price = plan.offer.xtr
+        price = plan.xtr
     # A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
     before = PAY_BEFORE if renewal.gateway is Gateway.YOOKASSA else timedelta(0)
     about = visit.say(
@@ -307,10 +307,7 @@ def _offers_to_show(
     return [
         each
         for each in offers
-        if each.is_default
-        or each.plan.offer.is_sold
-        or each.plan.offer.trial_days
-        or each.plan.name in had
+        if each.is_default or each.plan.is_sold or each.plan.trial_days or each.plan.name in had
     ]
 
 
@@ -319,11 +316,11 @@ def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str,
     plan, user = told.plan, visit.caller.user
     now = plan_of(visit.services.plans, user.plans) if user else None
     # Who is not signed in may try it once they are.
-    may_try = bool(plan.offer.trial_days) if told.may_try is None else told.may_try
+    may_try = bool(plan.trial_days) if told.may_try is None else told.may_try
     return {
         "plan": plan,
         "brings": brings(visit, plan),
-        "roubles": plan.offer.rub if takes_roubles(visit, plan) else None,
+        "roubles": plan.rub if takes_roubles(visit, plan) else None,
         "mine": _mine(visit, plan, mine),
         "is_now": now is plan,
         "is_free": told.is_default,

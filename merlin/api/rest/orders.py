@@ -214,7 +214,7 @@ def _title(caller: Caller, name: str, language: str) -> str:
 
 
 def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
-    plan, offer = told.plan, told.plan.offer
+    plan = told.plan
     values = {
         "name": plan.name,
         "title": plan.titled(language),
@@ -225,11 +225,11 @@ def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
         "models": plan.models,
         "sessions": plan.sessions,
         "courses": plan.courses,
-        "price": {"roubles": offer.rub, "stars": offer.xtr} if offer.is_sold else None,
-        "days": offer.days,
-        "pack": offer.pack,
-        "is_renewed": offer.is_renewed,
-        "trial_days": offer.trial_days,
+        "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
+        "days": plan.days,
+        "pack": plan.questions,
+        "is_renewed": plan.renewed,
+        "trial_days": plan.trial_days or 0,
         "may_try": told.may_try,
     }
     return PlanShown.of(values, language)

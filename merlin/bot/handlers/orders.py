@@ -85,7 +85,7 @@ def _ordered(context: BotContext) -> Asked:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
     mine = plans.my_subscriptions(context.billing, buyer(context))
-    if plan.offer.is_renewed and any(each.plan == plan.name for each in mine.running):
+    if plan.renewed and any(each.plan == plan.name for each in mine.running):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
@@ -114,7 +114,7 @@ def _again(context: BotContext) -> Asked:
 def _claim(context: BotContext, purchase: Purchase) -> Asked:
     plan = plan_named(context.services.plans, purchase.order.promise.plan)
     # A subscription has one price for ever, so what is cheaper once is a period alone.
-    is_renewed = plan is not None and plan.offer.is_renewed and not purchase.order.promo
+    is_renewed = plan is not None and plan.renewed and not purchase.order.promo
     is_first = context.billing.purchases.claim_call(
         purchase.purchase_id, context.services.clock(), PATIENCE
     )

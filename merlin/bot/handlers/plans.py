@@ -51,7 +51,7 @@ def buyer(context: BotContext) -> Actor:
 def plan_at(context: BotContext) -> Plan:
     """Return what may be bought or tried and is named by a button. Raises NotFound."""
     plans = context.services.plans
-    found = [each for each in plans if each.offer.is_sold or each.offer.trial_days]
+    found = [each for each in plans if each.is_sold or each.trial_days]
     return marked(context, found, attrgetter("name"))
 
 
@@ -69,11 +69,11 @@ def good_buttons(context: BotContext) -> list[Button]:
     plans, found = context.services.plans, []
     sold = {each.name for each in on_sale(plans)}
     for each in plans:
-        title, price = each.titled(context.language), each.offer.xtr
+        title, price = each.titled(context.language), each.xtr
         data = f"offer:{short(each.name)}"
-        if price is not None and (each.name in sold or each.offer.trial_days):
+        if price is not None and (each.name in sold or each.trial_days):
             found.append(Button(f"{title} · {price.format(context.language)}", data))
-        elif each.offer.trial_days:
+        elif each.trial_days:
             found.append(Button(context.translate("pay-button-trial-of", title=title), data))
     return found
 
@@ -224,7 +224,7 @@ def promo_at(context: BotContext, mark: str) -> Promo | None:
 def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
     mine, pay = my_plan(context), context.translate
-    title, days = of.titled(context.language), of.offer.trial_days
+    title, days = of.titled(context.language), of.trial_days
     may = may_try(context.billing, context.user_id, of)
     parts = [
         title,
@@ -241,9 +241,9 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
 
 
 def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
-    language, days = context.language, of.offer.days
+    language, days = context.language, of.days
     if of.is_pack:
-        lines = [f"• {text(language, 'pay-pack', what=pack_words(of.offer.pack, language))}"]
+        lines = [f"• {text(language, 'pay-pack', what=pack_words(of.questions, language))}"]
     else:
         lines = [_line(language, kind, of, mine.plan) for kind in Format]
         lines += plan_lines(context, of)
@@ -277,13 +277,13 @@ def _combination(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
 
 def _price(context: BotContext, of: Plan, promo: Promo | None) -> str:
     price, pay = prices(of, promo)[1], context.translate
-    if price is None or of.offer.xtr is None:
+    if price is None or of.xtr is None:
         return ""
     told = {"price": price.format(context.language), "days": STARS_PERIOD_DAYS}
     if promo is not None:
-        before = of.offer.xtr.format(context.language)
+        before = of.xtr.format(context.language)
         return pay("pay-price-code", **told, code=promo.code, before=before)
-    return pay("pay-price-renewed" if of.offer.is_renewed else "pay-price", **told)
+    return pay("pay-price-renewed" if of.renewed else "pay-price", **told)
 
 
 def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:

@@ -19,6 +19,7 @@ from merlin.bot.handlers.answering import abroad, answering, company, plan_for, 
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.model_catalogue import (
     CandidateKind,
+    General,
     ModelCatalogue,
     ModelOption,
     Windows,
@@ -33,7 +34,6 @@ from merlin.chat.presets import (
     TRANSLATOR,
     VOICE,
     OwnPresets,
-    Preset,
     built_in_prompt,
     room_for,
     told_by,
@@ -89,13 +89,15 @@ def chosen(context: BotContext, session: Session) -> list[str]:
     return [context.translate(f"chosen-{what}", name=name) for what, name in found]
 
 
-def put_under(context: BotContext, preset: Preset) -> Session | None:
+def put_under(
+    context: BotContext, name: str, prompt: str, model: General | None = None
+) -> Session | None:
     """Put the open session under a preset and store it; None where no model could answer so.
 
     To be called within the store's work.
     """
     bare = bared(context, _open(context))
-    session = told_by(bare, preset.name, preset.prompt, preset.model)
+    session = told_by(bare, name, prompt, model)
     if answering(context, session) is None:
         return None
     session = refitted(context, session)
@@ -109,7 +111,8 @@ def _open(context: BotContext) -> Session:
 
 def bared(context: BotContext, session: Session) -> Session:
     """Return the session without its system text, and without the model that came with it."""
-    brought = [each.model for each in context.services.presets if each.name == session.preset]
+    named = [each for each in context.services.presets if each.name == session.preset]
+    brought = [each.model.pair for each in named if each.model is not None]
     return untold(session, next(iter(brought), None))
 
 
@@ -151,23 +154,29 @@ def _set(context: BotContext) -> View:
         return menu.say(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name in _built_in(context):
         prompt = built_in_prompt(context.language, name)
-        return _under(context, Preset(name, prompt=prompt), f"presets-how-{name}")
+        return _under(context, name, prompt, f"presets-how-{name}")
     found = next((each for each in context.services.presets if each.name == name), None)
     if found is None:
         return menu.refuse(context, "presets-gone")
-    if found.model is not None and not plan_for(context).allows_model(found.model[1]):
+    if found.model is not None and not plan_for(context).allows_model(found.model.model):
         return menu.refuse(context, "presets-not-in-plan")
-    return _under(context, found)
+    model = None if found.model is None else found.model.pair
+    return _under(context, name, found.prompt, model=model)
 
 
 def _under(
-    context: BotContext, preset: Preset, how: str = "presets-how", drop: menu.Entry = None
+    context: BotContext,
+    name: str,
+    prompt: str,
+    how: str = "presets-how",
+    drop: menu.Entry = None,
+    model: General | None = None,
 ) -> View:
     """Put the session under a preset, and say so."""
-    session = put_under(context, preset)
+    session = put_under(context, name, prompt, model)
     if session is None:
         return menu.say(context, "presets-nobody")
-    title = preset_title(context, preset.name)
+    title = preset_title(context, name)
     words = [
         context.translate("presets-chosen", name=title),
         context.translate(how),
@@ -194,7 +203,7 @@ def pair_typed(context: BotContext) -> View:
 
 def _translate(context: BotContext, pair: str) -> View:
     prompt = built_in_prompt(context.language, TRANSLATOR, pair)
-    return _under(context, Preset(TRANSLATOR, prompt=prompt), "presets-how-translator")
+    return _under(context, TRANSLATOR, prompt, "presets-how-translator")
 
 
 def _own(context: BotContext) -> View:
@@ -205,7 +214,7 @@ def _own(context: BotContext) -> View:
     number, verb = found.preset_id, context.argument(0)
     if verb == "own":
         drop = ("presets-drop", f"preset:drop:{number}")
-        return _under(context, Preset(found.key, prompt=found.prompt), drop=drop)
+        return _under(context, found.key, found.prompt, drop=drop)
     if verb == "drop":
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
         return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=found.name)
@@ -268,7 +277,7 @@ def _take(context: BotContext, words: str) -> View:
         length = {"length": len(prompt), "most": PROMPT_LENGTH}
         return menu.say(context, "system-long", menu.CANCEL, **length)
     context.stop_waiting()
-    session = put_under(context, Preset("", prompt=prompt))
+    session = put_under(context, "", prompt)
     if session is None:
         return menu.say(context, "presets-nobody")
     done = filter(None, [context.translate("system-set"), abroad(context, session)])
@@ -287,7 +296,7 @@ def name_typed(context: BotContext) -> View:
     if not room_for(presets.of(context.user_id), name):
         return menu.say(context, "system-full", _TO_PRESETS, most=MOST_OWN)
     own = presets.put(context.user_id, name, session.system)
-    put_under(context, Preset(own.key, prompt=own.prompt))
+    put_under(context, own.key, own.prompt)
     return menu.say(context, "system-saved", _TO_PRESETS, name=name)
 
 
