@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
+from merlin.app.inbox import Dialog
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from merlin.bot.context import Act, BotContext
 
 PAGE_SIZE = 8
+YES = "-yes"
 CANCEL = ("button-cancel", "cancel")
 T = TypeVar("T")
 Row = tuple[Button, ...]
 # A button, or what describes it: the key of its label, its data, its style. False or None: none.
 Entry: TypeAlias = "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
 RowOf: TypeAlias = "Entry | Sequence[Entry]"
+Rows: TypeAlias = "Iterable[RowOf]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class View:
     link: str = ""
 
 
-def rows(context: BotContext, *wanted: RowOf) -> tuple[Row, ...]:
+def buttons_of(context: BotContext, *wanted: RowOf) -> tuple[Row, ...]:
     """Return rows of buttons from what they are described by; what is not there is left out.
 
     A row is one button or several. A button is described by the key of its label and its data, and
@@ -65,12 +68,12 @@ def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
 
 
 def message(context: BotContext, words: str, *wanted: RowOf) -> View:
-    """Return a view of plain words with rows of buttons, described as for `rows`."""
-    return View(FormattedMessage(words, buttons=rows(context, *wanted)))
+    """Return a view of plain words with rows of buttons, described as for `buttons_of`."""
+    return View(FormattedMessage(words, buttons=buttons_of(context, *wanted)))
 
 
 def say(context: BotContext, key: str, *wanted: RowOf, **arguments: object) -> View:
-    """Return a view of the text `key` with rows of buttons, described as for `rows`."""
+    """Return a view of the text `key` with rows of buttons, described as for `buttons_of`."""
     return message(context, context.translate(key, **arguments), *wanted)
 
 
@@ -131,8 +134,8 @@ class CodeBlock:
     language: str = "yaml"
 
 
-def card(title: str, *parts: str | CodeBlock, rows: Iterable[Sequence[Button]] = ()) -> View:
-    """Return a view: its title in bold, then the parts that say something."""
+def card(context: BotContext, title: str, *parts: str | CodeBlock, rows: Rows = ()) -> View:
+    """Return a view: its title in bold, the parts that say something, rows as for `buttons_of`."""
     words, marks = title, [Entity("bold", 0, utf16_length(title))]
     for part in parts:
         shown = printable(part.words if isinstance(part, CodeBlock) else part)
@@ -143,7 +146,28 @@ def card(title: str, *parts: str | CodeBlock, rows: Iterable[Sequence[Button]] =
                 Entity("pre", utf16_length(words + _GAP), utf16_length(shown), part.language)
             )
         words = f"{words}{_GAP}{shown}"
-    return View(FormattedMessage(words, tuple(marks), tuple(tuple(row) for row in rows if row)))
+    return View(FormattedMessage(words, tuple(marks), buttons_of(context, *rows)))
+
+
+def list_card(
+    context: BotContext,
+    title: str,
+    keys: tuple[str, str],
+    items: Sequence[T],
+    entry: Callable[[T], Button],
+    data: str,
+    *wanted: RowOf,
+    place: int = 0,
+) -> View:
+    """Return a card of one page of a list, with further rows below it.
+
+    `keys` are those of what is said of some entries and of none. `data` and a number lead to a
+    page; the number of this one is the button's argument at `place`.
+    """
+    key = keys[0] if items else keys[1]
+    entries = list_rows(items, context.number(place), data, entry)
+    words = context.translate(key) if key else ""
+    return card(context, title, words, rows=(*entries, *wanted))
 
 
 def list_rows(
@@ -185,16 +209,49 @@ def back_or_cancel(way_back: str) -> Sequence[Entry]:
     return (back(way_back), CANCEL)
 
 
-def confirm(context: BotContext, words: str, yes: tuple[str, str] | Button, way_back: str) -> View:
-    """Return the second question before something dangerous."""
-    sure = replace(_button(context, yes), style="danger")
-    buttons = rows(context, (sure, ("button-cancel", way_back)))
-    return card(context.translate("admin-sure"), words, rows=buttons)
+def confirm(context: BotContext, words: str, label: str, way_back: str, *arguments: object) -> View:
+    """Return the second question before something dangerous.
+
+    Yes leads to the same act, where `is_sure` then, with these arguments.
+    """
+    verb = f"{context.verb.removesuffix('-ask')}{YES}"
+    sure = (label, ":".join([verb, *map(str, arguments)]))
+    return second_question(context, words, sure, way_back)
 
 
-def form(context: BotContext, key: str, way_back: str, **arguments: object) -> View:
-    """Return a view that asks by the text `key` for a message."""
-    return say(context, key, back_or_cancel(way_back), **arguments)
+def second_question(context: BotContext, words: str, sure: tuple[str, str], way_back: str) -> View:
+    """Return the second question; `sure` is the label and the data of Yes."""
+    row = ((*sure, "danger"), ("button-cancel", way_back))
+    return card(context, context.translate("admin-sure"), words, rows=(row,))
+
+
+def is_sure(context: BotContext) -> bool:
+    """Return whether Yes was pressed under the second question."""
+    return context.verb.endswith(YES)
+
+
+def asked_twice(acts: Mapping[str, Act]) -> dict[str, Act]:
+    """Return the acts of buttons by verb, and each by the verb of its Yes."""
+    return {**acts, **{f"{verb.removesuffix('-ask')}{YES}": act for verb, act in acts.items()}}
+
+
+def form(
+    context: BotContext,
+    key: str,
+    way_back: str = "",
+    *,
+    step: str = "",
+    values: Mapping[str, Any] | None = None,
+    **arguments: object,
+) -> View:
+    """Return a view that asks by the text `key` for a message, and wait for it at `step`.
+
+    Without a step the dialog waits as it did; `values` are what it keeps.
+    """
+    if step:
+        context.wait(Dialog(step, values or {}))
+    row = back_or_cancel(way_back) if way_back else CANCEL
+    return say(context, key, row, **arguments)
 
 
 def headed(view: View, words: str) -> View:

@@ -98,7 +98,7 @@ def test_tags_are_divided_by_anything_that_divides():
 
 def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():
     parts = ("слово", CodeBlock("a: \ud83d\0\n"), "", CodeBlock("  ", "diff"), "конец")
-    page = card("😀 Т", *parts).page
+    page = card(None, "😀 Т", *parts).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks
     assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")

@@ -2,7 +2,7 @@
 
     home -> examples | jobs | models | users | payments | broadcast | health
 
-Everybody sees the doors they may open, a teacher those of the own datasets. Anybody can send a
+Everybody sees the sections they may enter, a teacher those of the own datasets. Anybody can send a
 button's data, so that what is asked for is checked where it is carried out.
 """
 
@@ -17,7 +17,7 @@ from typing import TypeVar
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, SunsetView, health
-from merlin.app.models import ServingView, dataset_names, serving_models
+from merlin.app.models import dataset_names, serving_models
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.menu import View
@@ -183,7 +183,7 @@ def lines(*found: str) -> str:
 
 
 # What leads where, for whom.
-_DOORS = (
+_SECTIONS = (
     ("admin-examples", "ex", Permission.EDIT_EXAMPLES),
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
     ("admin-models", "a-models", Permission.WATCH),
@@ -192,15 +192,14 @@ _DOORS = (
     ("admin-broadcast", "a-casts", Permission.BROADCAST),
     ("admin-health", "a-health", Permission.USERS),
 )
-
-_MOST_TOLD = 10
+_MOST_DATASETS = 10
 
 
 def admin_home(context: BotContext) -> View:
     """Show where the person may go, and what serves now of what they may watch."""
     mine = authority(context)
-    doors = [menu.button(context, key, data) for key, data, wish in _DOORS if mine.may(wish)]
-    if not doors or not context.is_private:
+    ways = [menu.button(context, key, data) for key, data, needed in _SECTIONS if mine.may(needed)]
+    if not ways or not context.is_private:
         return admin_refusal(context)
     if context.dialog is not None and context.verb:
         context.stop_waiting()
@@ -209,22 +208,14 @@ def admin_home(context: BotContext) -> View:
     if mine.scopes:
         scopes = ", ".join(sorted(mine.scopes))
         words = context.translate("admin-home-scopes", role=role, scopes=scopes)
-    serves = serving_models(*performer(context))
-    found = datasets(context, Permission.WATCH)[:_MOST_TOLD]
-    shown = "\n".join(_serving_line(context, name, serves.get(name)) for name in found)
-    return menu.card(context.translate("admin-title"), words, shown, rows=button_rows(doors, 2))
-
-
-def _serving_line(context: BotContext, name: str, serves: ServingView | None) -> str:
-    if serves is None:
-        return context.translate("admin-serves-none", dataset=name)
-    since = when(context, serves.since)
-    return context.translate("admin-serves", dataset=name, build=serves.build, since=since)
-
-
-def to_admin_home(context: BotContext) -> tuple[Button, ...]:
-    """Return the row that leads home."""
-    return (menu.button(context, *HOME),)
+    lines, serves = list[str](), serving_models(*performer(context))
+    for name in datasets(context, Permission.WATCH)[:_MOST_DATASETS]:
+        now = serves.get(name)
+        key = "admin-serves-none" if now is None else "admin-serves"
+        told = {"build": now.build, "since": when(context, now.since)} if now else {}
+        lines.append(context.translate(key, dataset=name, **told))
+    title, shown = context.translate("admin-title"), "\n".join(lines)
+    return menu.card(context, title, words, shown, rows=button_rows(ways, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +314,8 @@ def show_health(context: BotContext) -> View:
     found = [act_button(notice, context.language) for notice in reversed(told.alarms)]
     ways = {each.label: each for each in found if each and "a-health" not in each.data}
     acts = tuple(ways.values())[-3:]
-    rows = menu.rows(context, acts, ("admin-refresh", "a-health"), HOME)
-    return menu.card(context.translate("admin-health"), *parts, rows=rows)
+    rows = (acts, ("admin-refresh", "a-health"), HOME)
+    return menu.card(context, context.translate("admin-health"), *parts, rows=rows)
 
 
 def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
-from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.entities import PART_UNITS
@@ -42,15 +41,14 @@ def listed(context: BotContext) -> View:
         words = menu.cut(" ".join(cast.text.split()), _FIRST_WORDS + 1)
         label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {words}"
         entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
-    rows = menu.rows(context, *entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
-    words = context.translate("cast-list" if entries else "cast-none")
-    return menu.card(context.translate("admin-broadcast"), words, rows=rows)
+    rows: menu.Rows = (*entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
+    title, key = context.translate("admin-broadcast"), "cast-list" if entries else "cast-none"
+    return menu.card(context, title, context.translate(key), rows=rows)
 
 
 def write(context: BotContext) -> View:
     """Ask for the text."""
-    context.wait(Dialog(WRITING))
-    return menu.form(context, "cast-ask-text", _LIST)
+    return menu.form(context, "cast-ask-text", _LIST, step=WRITING)
 
 
 def written(context: BotContext) -> View:
@@ -67,7 +65,8 @@ def written(context: BotContext) -> View:
         for name in (EVERYBODY, *LANGUAGES)
         if (count := _receivers(context, name))
     ]
-    buttons = menu.rows(context, *choices, (("cast-again", "a-cast-new"), ("button-cancel", _LIST)))
+    other = (("cast-again", "a-cast-new"), ("button-cancel", _LIST))
+    buttons = menu.buttons_of(context, *choices, other)
     return View(replace(page, buttons=buttons))
 
 
@@ -104,8 +103,8 @@ def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, whom = _draft(context), _receiver(context)
     words = context.translate("cast-ask-send", count=_receivers(context, whom))
-    yes = ("cast-send", f"a-cast-yes:{cast.broadcast_id}:{whom}")
-    return replace(menu.confirm(context, words, yes, _LIST), is_new=True)
+    asked = menu.confirm(context, words, "cast-send", _LIST, cast.broadcast_id, whom)
+    return replace(asked, is_new=True)
 
 
 def send(context: BotContext) -> View:
@@ -128,22 +127,17 @@ def progress_screen(context: BotContext) -> View:
         ("cast-stop", f"a-cast-stop:{number_}", "danger"),
     )
     is_running = cast.state is BroadcastState.RUNNING
-    rows = menu.rows(context, running if is_running else (), menu.back(_LIST))
+    rows = (running if is_running else (), menu.back(_LIST))
     words = report(cast, _broadcasts(context).delivered(number_), context.language)
-    return menu.card(context.translate("admin-broadcast"), words, rows=rows)
-
-
-def ask_stop(context: BotContext) -> View:
-    """Ask whether it is to be stopped."""
-    number_ = _cast(context).broadcast_id
-    words = context.translate("cast-ask-stop", number=number_)
-    yes = ("cast-stop", f"a-cast-stop-yes:{number_}")
-    return menu.confirm(context, words, yes, f"a-cast:{number_}")
+    return menu.card(context, context.translate("admin-broadcast"), words, rows=rows)
 
 
 def stop(context: BotContext) -> View:
     """Send no more of it."""
     number_ = _cast(context).broadcast_id
+    if not menu.is_sure(context):
+        words = context.translate("cast-ask-stop", number=number_)
+        return menu.confirm(context, words, "cast-stop", f"a-cast:{number_}", number_)
     if _broadcasts(context).stop(number_):
         Audit(context.db).note(admin.by(context), "broadcast.stop", f"broadcast:{number_}")
     return progress_screen(context)
@@ -155,8 +149,7 @@ def register(application: BotApplication) -> None:
         "a-casts": listed,
         "a-cast-new": write,
         "a-cast-ask": ask_send,
-        "a-cast-stop": ask_stop,
-        "a-cast-stop-yes": stop,
+        **menu.asked_twice({"a-cast-stop": stop}),
     }
     add_admin_handlers(application, Permission.BROADCAST, buttons, {WRITING: written})
     # How far it is, is kept up to date for a while.

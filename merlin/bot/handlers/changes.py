@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from merlin.app import changes, proposals
 from merlin.app.changes import DatasetFiles, PreviewView, UndoPlan
@@ -23,30 +22,26 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_proof import (
     Draft,
-    callback,
+    ask,
     commit_editor,
     dialog_value,
-    exit_row,
     finding_lines,
     format_price,
     leave_dialog,
     saved_view,
     show_proof,
     show_screen,
-    to,
-    wait_for,
 )
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
-from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of
-from merlin.dataset.proposals import Proposal, example_yaml
+from merlin.dataset.proposals import example_yaml
 
 _MOST_SHOWN = 80
 _LABEL = 48
@@ -64,18 +59,15 @@ _STATE_SIGNS = {
 def list_changes(context: BotContext) -> View:
     """Show the person's newest edits, one entry a commit."""
     leave_dialog(context)
-    batches = changes.list_own(*performer(context), _MOST_SHOWN)
-    entry, data = partial(_change_entry, context), callback("changes")
-    rows = menu.list_rows(batches, context.number(1), data, entry)
-    words = context.translate("examples-changes-words" if batches else "examples-changes-none")
-    title = context.translate("examples-changes")
-    return menu.card(title, words, rows=[*rows, (to(context, "button-back", "home"),)])
+    found = changes.list_own(*performer(context), _MOST_SHOWN)
+    title, back = context.translate("examples-changes"), menu.back("ex:home")
+    keys, data = ("examples-changes-words", "examples-changes-none"), "ex:changes"
 
+    def entry(change: Change) -> Button:
+        subject = menu.cut(format_subject(change.subject, context.language), _LABEL)
+        return Button(f"{_STATE_SIGNS[change.state]} {subject}", f"ex:change:{change.change_id}")
 
-def _change_entry(context: BotContext, change: Change) -> Button:
-    subject = menu.cut(format_subject(change.subject, context.language), _LABEL)
-    label = f"{_STATE_SIGNS[change.state]} {subject}"
-    return Button(label, callback("change", change.change_id))
+    return menu.list_card(context, title, keys, found, entry, data, back, place=1)
 
 
 def change(context: BotContext) -> View:
@@ -85,15 +77,11 @@ def change(context: BotContext) -> View:
     commit = (one.commit or "")[:10]
     state = context.translate(f"examples-state-{one.state.value}", commit=commit)
     title = f"{_STATE_SIGNS[one.state]} {format_subject(one.subject, context.language)}"
-    parts = [state, _reason(context, one), *_files(context, one)]
-    back = (to(context, "button-back", "changes", 0),)
-    return menu.card(title, *parts, rows=[*_rows(context, one), back])
-
-
-def _reason(context: BotContext, one: Change) -> str:
+    reason = context.translate(one.reason, **one.arguments) if one.reason else ""
     if one.theirs is not None:
-        return context.translate("examples-conflict-words", path=one.path)
-    return context.translate(one.reason, **one.arguments) if one.reason else ""
+        reason = context.translate("examples-conflict-words", path=one.path)
+    rows = [*_rows(context, one), menu.back("ex:changes:0")]
+    return menu.card(context, title, state, reason, *_files(context, one), rows=rows)
 
 
 def _files(context: BotContext, one: Change) -> Iterator[str | menu.CodeBlock]:
@@ -108,22 +96,23 @@ def _files(context: BotContext, one: Change) -> Iterator[str | menu.CodeBlock]:
         yield menu.CodeBlock(menu.cut(one.text, _TEXT_LETTERS))
 
 
-def _rows(context: BotContext, one: Change) -> Iterator[tuple[Button, ...]]:
+def _rows(context: BotContext, one: Change) -> Iterator[menu.RowOf]:
+    take_back = ("examples-take-back", f"ex:drop:{one.change_id}", "danger")
     if one.theirs is not None:
         yield solving(one.change_id, context.language)
     elif one.state is ChangeState.PARKED:
-        yield (to(context, "examples-retry", "retry", one.change_id),)
-        yield (to(context, "examples-take-back", "drop", one.change_id, style="danger"),)
+        yield ("examples-retry", f"ex:retry:{one.change_id}")
+        yield take_back
     elif one.state is ChangeState.WAITING:
-        yield (to(context, "examples-take-back", "drop", one.change_id, style="danger"),)
+        yield take_back
     elif one.state is ChangeState.COMMITTED and one.commit:
-        yield (to(context, "examples-undo", "undo", one.commit[:10]),)
+        yield ("examples-undo", f"ex:undo:{one.commit[:10]}")
 
 
 def solving(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
     """Return the buttons that solve a conflict; `more` is put behind their data."""
     return tuple(
-        Button(text(language, f"examples-{verb}"), callback(verb, change_id, *more))
+        Button(text(language, f"examples-{verb}"), ":".join(["ex", verb, change_id, *more]))
         for verb in ("mine", "theirs", "mend")
     )
 
@@ -161,23 +150,20 @@ def retry(context: BotContext) -> View:
     return change(context)
 
 
-def ask_drop(context: BotContext) -> View:
-    """Ask whether an edit that waits is to be taken back."""
-    one = changes.get_file(*performer(context), context.argument(1))
-    told = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
-    yes = to(context, "examples-take-back", "drop-yes", one.change_id)
-    return menu.confirm(context, told, yes, callback("change", one.change_id))
-
-
 def drop(context: BotContext) -> View:
-    """Take an edit back."""
+    """Take an edit that waits back, asked twice."""
+    if context.argument(0) == "drop":
+        one = changes.get_file(*performer(context), context.argument(1))
+        words = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
+        sure = ("examples-take-back", f"ex:drop-yes:{one.change_id}")
+        return menu.second_question(context, words, sure, f"ex:change:{one.change_id}")
     changes.drop(*performer(context), context.argument(1))
     return _gone(context, "change-given-up")
 
 
 def _gone(context: BotContext, key: str) -> View:
-    rows = [(to(context, "examples-changes", "changes", 0),)]
-    return menu.card(context.translate(key), rows=rows)
+    rows: menu.Rows = (("examples-changes", "ex:changes:0"),)
+    return menu.card(context, context.translate(key), rows=rows)
 
 
 DECLINE = "ex-decline"
@@ -191,19 +177,13 @@ def queue(context: BotContext) -> View:
     count = proposals.count_waiting(*performer(context))
     page = menu.page_number(context.number(1), count)
     found = proposals.waiting(*performer(context), page * PAGE_SIZE, PAGE_SIZE)
-    rows = [
-        (
-            Button(
-                shorten(each.draft.question, _LABEL),
-                callback("prop", each.proposal_id),
-            ),
-        )
+    entries = [
+        Button(shorten(each.draft.question, _LABEL), f"ex:prop:{each.proposal_id}")
         for each in found
     ]
-    more = menu.page_buttons(callback("queue"), page, count)
+    rows: menu.Rows = (*entries, *menu.page_buttons("ex:queue", page, count), menu.back("ex:home"))
     words = context.translate("examples-queue-words" if found else "examples-queue-empty")
-    title = context.translate("examples-queue", count=count)
-    return menu.card(title, words, rows=[*rows, *more, (to(context, "button-back", "home"),)])
+    return menu.card(context, context.translate("examples-queue", count=count), words, rows=rows)
 
 
 async def proposal(context: BotContext) -> None:
@@ -220,13 +200,12 @@ async def proposal(context: BotContext) -> None:
 def ask_reason(context: BotContext) -> View:
     """Ask why the correction is declined."""
     found = proposals.get_waiting(*performer(context), context.number(1))
-    wait_for(context, DECLINE, None, proposal=found.proposal_id)
+    number, question = found.proposal_id, shorten(found.draft.question, _QUESTION)
     title = context.translate("examples-decline")
-    words = context.translate(
-        "examples-ask-reason", question=shorten(found.draft.question, _QUESTION)
-    )
-    yes = to(context, "examples-decline-bare", "no-yes", found.proposal_id, style="danger")
-    return menu.card(title, words, rows=[(yes,), exit_row(context, "prop", found.proposal_id)])
+    words = context.translate("examples-ask-reason", question=question)
+    bare = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
+    back = f"ex:prop:{number}"
+    return ask(context, DECLINE, title, words, back=back, rows=bare, kept={"proposal": number})
 
 
 def decline(context: BotContext) -> View:
@@ -242,27 +221,21 @@ def decline_with_reason(context: BotContext, words: str) -> View:
 
 
 def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
+    """Decline, and let who proposed read the reason; sealed in the outbox, as all their words."""
     found = proposals.decline(*performer(context), proposal_id, reason)
     if reason:
-        Outbox(context.db, context.bot_id).put([_letter(context, found, reason)])
+        told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
+        words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
+        key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
+        Outbox(context.db, context.bot_id).put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
-    rows = [(Button(_queue_label(context), callback("queue", 0)),)]
+    waiting = proposals.count_waiting(*performer(context))
+    queue = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")
     key = "examples-declined-told" if reason else "examples-declined"
-    return menu.card(context.translate(key), rows=rows)
+    return menu.card(context, context.translate(key), rows=(queue,))
 
 
-def _letter(context: BotContext, found: Proposal, reason: str) -> OutgoingMessage:
-    """Return what the person who proposed reads; sealed in the outbox, as all people's words."""
-    told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
-    words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
-    return OutgoingMessage(f"declined:{found.proposal_id}", found.user_id, FormattedMessage(words))
-
-
-def _queue_label(context: BotContext) -> str:
-    return context.translate("examples-queue", count=proposals.count_waiting(*performer(context)))
-
-
-_MOST_TOLD = 10
+_MOST_NAMED = 10
 _LETTERS = 120
 _EDIT_SIGNS: Mapping[ChangeKind, str] = {
     ChangeKind.ADD: "➕",
@@ -275,21 +248,22 @@ async def undo(context: BotContext) -> None:
     """Show what would be undone."""
     ctx, mark = context.services, context.argument(1)
 
-    def read() -> tuple[UndoPlan | None, DatasetFiles | None, str]:
+    def read() -> tuple[UndoPlan, DatasetFiles] | str:
+        """Return what is undone, or the note on the one example that would be."""
         first, *others = changes.of_commit(*performer(context), mark)
         if not others and first.inside.startswith(EXAMPLES):
             _, is_newer = changes.draft_undo(*performer(context), mark)
-            return None, None, context.translate("examples-undo-newer") if is_newer else ""
+            return context.translate("examples-undo-newer") if is_newer else ""
         plan = changes.plan_undo(*performer(context), mark)
-        return plan, changes.read_files(*performer(context), first.dataset), ""
+        return plan, changes.read_files(*performer(context), first.dataset)
 
     try:
-        plan, files, note = await context.store.read(read)
-        if plan is None or files is None:
-            await show_proof(context, lambda: _undo_draft(context), note)
+        found = await context.store.read(read)
+        if isinstance(found, str):
+            await show_proof(context, lambda: _undo_draft(context), found)
             return
-        edits = plan.revert.edits
-        seen = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
+        plan, files = found
+        seen = await asyncio.to_thread(changes.check_edits, ctx, files, plan.revert.edits)
     except MerlinError as error:
         reason = error
         await show_screen(context, lambda: menu.error_view(context, reason))
@@ -308,42 +282,34 @@ def _asks(context: BotContext, plan: UndoPlan, files: DatasetFiles, seen: Previe
     """Ask whether a commit is to be taken back, and show what that does."""
     first = changes.of_commit(*performer(context), context.argument(1))[0]
     told = {"subject": parse_subject(first.subject), "count": len(plan.revert.edits)}
+    stay, newer = "", plan.revert.newer
+    if newer:
+        # Somebody wrote them anew since.
+        names = ", ".join(escape_unprintable(each) for each in newer[:_MOST_NAMED])
+        stay = context.translate("examples-undo-stay", count=len(newer), paths=names)
     parts = [
         context.translate("examples-ask-undo", **told),
         "\n".join(_entries(context, plan.revert.edits, files)),
-        _staying(context, plan.revert),
+        stay,
         "\n".join(finding_lines(context, seen)),
         format_price(context, seen),
     ]
-    yes = to(context, "examples-undo", "undo-yes", context.argument(1))
+    sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}")
     words = "\n\n".join(filter(None, parts))
-    return menu.confirm(context, words, yes, callback("change", first.batch))
+    return menu.second_question(context, words, sure, f"ex:change:{first.batch}")
 
 
 def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:
     """Yield what happens to the first of the files."""
     now = {each.path: each.text for each in files.files}
     edits = tuple(reversed(reverts))
-    for each in edits[:_MOST_TOLD]:
-        yield _edit_entry(each, now.get(each.path))
-    if len(edits) > _MOST_TOLD:
-        yield context.translate("examples-more", count=len(edits) - _MOST_TOLD)
-
-
-def _edit_entry(edit: Edit, now: str | None) -> str:
-    name = escape_unprintable(example_id_of(edit.path))
-    words = question_preview(now if edit.text is None else edit.text)
-    return menu.cut(
-        menu.printable(f"{_EDIT_SIGNS[edit.kind]} {name}{f': {words}' if words else ''}"), _LETTERS
-    )
-
-
-def _staying(context: BotContext, found: Revert) -> str:
-    """Return which files stay, for somebody wrote them anew since."""
-    if not found.newer:
-        return ""
-    names = ", ".join(escape_unprintable(each) for each in found.newer[:_MOST_TOLD])
-    return context.translate("examples-undo-stay", count=len(found.newer), paths=names)
+    for each in edits[:_MOST_NAMED]:
+        name = escape_unprintable(example_id_of(each.path))
+        words = question_preview(now.get(each.path) if each.text is None else each.text)
+        line = f"{_EDIT_SIGNS[each.kind]} {name}{f': {words}' if words else ''}"
+        yield menu.cut(menu.printable(line), _LETTERS)
+    if len(edits) > _MOST_NAMED:
+        yield context.translate("examples-more", count=len(edits) - _MOST_NAMED)
 
 
 def undo_confirmed(context: BotContext) -> View:

@@ -23,20 +23,17 @@ from merlin.bot.handlers.example_proof import (
     ASSISTANT,
     USER,
     Draft,
-    callback,
+    ask,
     chosen_dataset,
     chosen_example,
     conversation,
     current_draft,
     dialog_value,
     draft_of_example,
-    exit_row,
     require_editing,
     require_step,
     show_proof,
     show_screen,
-    to,
-    wait_for,
     with_current_dialog,
 )
 from merlin.bot.menu import PAGE_SIZE, View
@@ -60,36 +57,35 @@ def _ask(context: BotContext, draft: Draft) -> View:
     """Ask for the turn that comes next, or what is to be done with a whole conversation."""
     if draft.is_whole:
         return whole_conversation(context, draft)
-    is_answer = bool(draft.turns)
-    wait_for(context, ANSWER if is_answer else QUESTION, draft)
-    key = "examples-ask-answer" if is_answer else "examples-ask-question"
-    back = ("unturn",) if draft.turns else ("ds", admin.short(draft.dataset))
+    if draft.turns:
+        return _ask_turn(context, draft, ANSWER, "ex:unturn")
+    return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short(draft.dataset)}")
+
+
+def _ask_turn(
+    context: BotContext, draft: Draft, step: str, back: str, rows: menu.Rows = ()
+) -> View:
+    """Show the newest turns, short, and ask for what comes at this step."""
+    signs = {USER: "👤", ASSISTANT: "🤖"}
+    shown = draft.turns[-_SHOWN_TURNS:]
+    lines = [f"{signs[role]} {menu.cut(words, _TURN_LETTERS)}" for role, words in shown]
+    so_far = "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
-    words = context.translate(key)
-    return menu.card(title, _so_far(draft), words, rows=[exit_row(context, *back)])
+    words = context.translate(_ASKED_BY[step])
+    return ask(context, step, title, so_far, words, back=back, draft=draft, rows=rows)
+
+
+_ASKED_BY = {
+    QUESTION: "examples-ask-question",
+    ANSWER: "examples-ask-answer",
+    TURNS: "examples-ask-more",
+}
 
 
 def whole_conversation(context: BotContext, draft: Draft) -> View:
     """Show the conversation, and ask whether there is more of it."""
-    wait_for(context, TURNS, draft)
-    title = context.translate("examples-proof-new", dataset=draft.dataset)
-    words = context.translate("examples-ask-more")
-    rows = [
-        (
-            to(context, "examples-turn", "turn"),
-            to(context, "examples-done", "tags", style="primary"),
-        ),
-        exit_row(context, "unturn"),
-    ]
-    return menu.card(title, _so_far(draft), words, rows=rows)
-
-
-def _so_far(draft: Draft) -> str:
-    """Return the newest turns, short."""
-    signs = {USER: "👤", ASSISTANT: "🤖"}
-    shown = draft.turns[-_SHOWN_TURNS:]
-    lines = [f"{signs[role]} {menu.cut(words, _TURN_LETTERS)}" for role, words in shown]
-    return "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
+    ways = (("examples-turn", "ex:turn"), ("examples-done", "ex:tags", "primary"))
+    return _ask_turn(context, draft, TURNS, "ex:unturn", (ways,))
 
 
 def question(context: BotContext, words: str) -> View:
@@ -108,10 +104,7 @@ def turn(context: BotContext) -> View:
     draft = current_draft(context)
     if len(draft.turns) >= MOST_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
-    wait_for(context, QUESTION, draft)
-    title = context.translate("examples-proof-new", dataset=draft.dataset)
-    words = context.translate("examples-ask-question")
-    return menu.card(title, _so_far(draft), words, rows=[exit_row(context, "turns")])
+    return _ask_turn(context, draft, QUESTION, "ex:turns")
 
 
 def turns(context: BotContext) -> View:
@@ -132,15 +125,12 @@ def tags(context: BotContext) -> View:
     draft = current_draft(context)
     if not draft.turns:
         raise Refused("another draft", "bot-button-old")
-    wait_for(context, TAGS, draft)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
-    words = context.translate("examples-ask-tags")
-    known = context.translate("examples-tags-now", tags=", ".join(draft.tags or ()))
-    rows = [
-        (to(context, "examples-skip", "look", style="primary"),),
-        exit_row(context, "turns"),
-    ]
-    return menu.card(title, words, known if draft.tags else "", rows=rows)
+    words, known = context.translate("examples-ask-tags"), ""
+    if draft.tags:
+        known = context.translate("examples-tags-now", tags=", ".join(draft.tags))
+    skip = (("examples-skip", "ex:look", "primary"),)
+    return ask(context, TAGS, title, words, known, back="ex:turns", draft=draft, rows=skip)
 
 
 async def take_tags(context: BotContext, words: str) -> None:
@@ -161,17 +151,9 @@ async def ask_for_button(context: BotContext) -> None:
 
 def ask_for_button_again(context: BotContext) -> View:
     """Say that a button is awaited, and show the conversation again."""
-    screen = whole_conversation(context, current_draft(context))
-    return with_note(context, screen)
-
-
-def with_note(context: BotContext, screen: View) -> View:
-    """Return the screen below a word that a button is awaited."""
-    if screen.page is None:
-        return screen
-    return menu.card(
-        context.translate("examples-press-button"), screen.page.text, rows=screen.page.buttons
-    )
+    page = whole_conversation(context, current_draft(context)).page or FormattedMessage("")
+    note = context.translate("examples-press-button")
+    return menu.card(context, note, page.text, rows=page.buttons)
 
 
 def tags_of(words: str) -> tuple[str, ...]:
@@ -198,23 +180,20 @@ def _forwarded_view(
     context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
-    wait_for(context, PICK, None, dataset=name, heard=list(heard))
-    title = context.translate("examples-proof-new", dataset=name)
-    back = exit_row(context, "ds", admin.short(name))
-    if not heard:
-        return menu.card(title, note, context.translate("examples-ask-forward"), rows=[back])
-    places, page = menu.paginate(range(len(heard)), wanted)
-    marks = [(_mark(place, page, heard[place]),) for place in places]
-    turns = menu.page_buttons(callback("picks"), page, len(heard))
-    done = (to(context, "examples-done", "picked", style="primary"),)
-    words = context.translate("examples-pick-words")
-    return menu.card(title, note, words, rows=[*marks, *turns, done, back])
-
-
-def _mark(place: int, page: int, message: Heard) -> Button:
-    words = " ".join(str(message["words"]).split())
-    label = f"{_SIGNS[message['role']]} {menu.cut(words, _LABEL)}"
-    return Button(label, callback("pick", place, page))
+    title, words = context.translate("examples-proof-new", dataset=name), "examples-ask-forward"
+    rows: list[menu.RowOf] = []
+    if heard:
+        places, page = menu.paginate(range(len(heard)), wanted)
+        for place in places:
+            line = " ".join(str(heard[place]["words"]).split())
+            label = f"{_SIGNS[heard[place]['role']]} {menu.cut(line, _LABEL)}"
+            rows.append(Button(label, f"ex:pick:{place}:{page}"))
+        rows += menu.page_buttons("ex:picks", page, len(heard))
+        rows.append(("examples-done", "ex:picked", "primary"))
+        words = "examples-pick-words"
+    kept, back = {"dataset": name, "heard": list(heard)}, f"ex:ds:{admin.short(name)}"
+    parts = (note, context.translate(words))
+    return ask(context, PICK, title, *parts, back=back, rows=rows, kept=kept)
 
 
 def _forwarded(context: BotContext) -> tuple[str, list[Heard]]:
@@ -315,65 +294,53 @@ _KEYS: Mapping[str, str] = {
 
 def ask_words(context: BotContext) -> View:
     """Ask for other words in the draft."""
-    return ask(context, current_draft(context), context.argument(1))
+    return reword(context, current_draft(context), context.argument(1), "ex:look")
 
 
 def edit(context: BotContext) -> View:
     """Ask for other words in an example that lies there."""
     draft = draft_of_example(chosen_example(context))
-    return ask(context, draft, context.argument(3), is_new=True)
+    back = f"ex:one:{admin.short(draft.dataset)}:{admin.short(draft.example_id)}"
+    return reword(context, draft, context.argument(3), back)
 
 
-def ask(context: BotContext, draft: Draft, field: str, *, is_new: bool = False) -> View:
+def reword(context: BotContext, draft: Draft, field: str, back: str) -> View:
     """Ask for the words of one field; what they are now can be copied."""
     if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
-    now = _now(draft, field)
-    wait_for(context, REWORD, draft, field=field)
+    now, kind = _now(draft, field), "yaml" if field == "y" else ""
     title = context.translate(_KEYS[field])
     hint = context.translate(f"examples-reword-hint-{field}")
-    mark = admin.short(draft.dataset)
-    back = ("one", mark, admin.short(draft.example_id)) if is_new else ("look",)
-    rows = [exit_row(context, *back)]
-    if field == "t" and now:
-        rows.insert(0, (to(context, "examples-no-tags", "untag"),))
-    if utf16_length(now) <= _SHOWN_UNITS:
-        kind = "yaml" if field == "y" else ""
-        return menu.card(title, menu.CodeBlock(now, kind), hint, rows=rows)
-    name = f"{field}.{'yaml' if field == 'y' else 'txt'}"
-    file = Attachment(name, menu.printable(now).encode())
-    return View(FormattedMessage(f"{title}\n\n{hint}", buttons=tuple(rows), file=file), is_new=True)
+    is_short = utf16_length(now) <= _SHOWN_UNITS
+    parts = (menu.CodeBlock(now, kind), hint) if is_short else (hint,)
+    no_tags = field == "t" and bool(now) and ("examples-no-tags", "ex:untag")
+    kept, rows = {"field": field}, (no_tags,)
+    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, kept=kept)
+    if is_short:
+        return view
+    file = Attachment(f"{field}.{kind or 'txt'}", menu.printable(now).encode())
+    buttons = view.page.buttons if view.page else ()
+    return View(FormattedMessage(f"{title}\n\n{hint}", buttons=buttons, file=file), is_new=True)
 
 
 def _now(draft: Draft, field: str) -> str:
     """Return what stands there now. Raises Refused where the file cannot be read."""
     if field == "y":
         return draft.written() or ""
-    if draft.turns and field in "qa":
-        return _of_turns(draft, field)
-    overrides = {"q": draft.question, "a": draft.answer}
-    given = overrides.get(field)
+    if draft.turns and field == "a":
+        return draft.turns[-1][1]
+    if draft.turns and field == "q":
+        return next((words for role, words in draft.turns if role == USER), "")
+    tags = None if draft.tags is None else ", ".join(draft.tags)
+    given = {"q": draft.question, "a": draft.answer, "t": tags}[field]
     if given is not None:
         return given
-    if field == "t" and draft.tags is not None:
-        return ", ".join(draft.tags)
-    return _of_example(draft, field)
-
-
-def _of_turns(draft: Draft, field: str) -> str:
-    if field == "a":
-        return draft.turns[-1][1]
-    return next((words for role, words in draft.turns if role == "user"), "")
-
-
-def _of_example(draft: Draft, field: str) -> str:
-    bare = replace(draft, question=None, answer=None, tags=None)
-    example = bare.example()
-    if example is None:
-        if field == "t" and draft.turns:
-            return ""
-        raise Refused("the example is broken", "examples-broken")
-    return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
+    example = replace(draft, question=None, answer=None, tags=None).example()
+    if example is not None:
+        return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
+    if field == "t" and draft.turns:
+        return ""
+    raise Refused("the example is broken", "examples-broken")
 
 
 async def take_words(context: BotContext, words: str) -> None:
@@ -439,16 +406,11 @@ def slow_words_handler(take: TakeWordsSlowly) -> Handler:
             words = await read_words(context)
         except MerlinError as error:
             reason = error
-            await show_screen(context, lambda: hint(context, reason))
+            await show_screen(context, lambda: menu.error_view(context, reason, menu.CANCEL))
             return
         await take(context, words)
 
     return handle
-
-
-def hint(context: BotContext, error: MerlinError) -> View:
-    """Return what is wrong with a message; the dialog waits on."""
-    return menu.error_view(context, error, (menu.button(context, "button-cancel", "cancel"),))
 
 
 async def read_words(context: BotContext) -> str:
@@ -457,7 +419,13 @@ async def read_words(context: BotContext) -> str:
     if context.sent is not None:
         if context.sent.kind != "document":
             raise Refused("no words", "examples-words-wanted")
-        words = _decoded(await fetch(context, context.sent.file_id, Limits().file_bytes))
+        content = await fetch(context, context.sent.file_id, Limits().file_bytes)
+        try:
+            words = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            words = ""
+        if "\0" in words:
+            raise Refused("no text", "examples-words-wanted")
     if not words.strip():
         raise Refused("no words", "examples-words-wanted")
     if len(words) > MOST_LETTERS:
@@ -471,13 +439,3 @@ async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
         return await context.bot_data.files.fetch(file_id, limit_bytes)
     except NetworkError:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        found = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refused("no text", "examples-words-wanted") from None
-    if "\0" in found:
-        raise Refused("no text", "examples-words-wanted")
-    return found

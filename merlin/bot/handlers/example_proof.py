@@ -10,9 +10,11 @@ new example's name is made of its question and free. Beside a correction stands 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar, cast
 
 from merlin.app import changes, examples, proposals
 from merlin.app.changes import DatasetFiles, PreviewView
@@ -26,7 +28,6 @@ from merlin.bot.menu import View
 from merlin.chat.turns import Turns
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.formatted_text import Button
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import Editor, telegram_editor
@@ -150,11 +151,16 @@ VERB = "ex"
 STEP = "ex-"
 
 
-def editor_handler(act: Act) -> Handler:
-    """Return the handler that shows what `act` says to those who may edit examples."""
+def editor_handler(act: Act | Handler) -> Handler:
+    """Return the handler that shows what `act` says to those who may edit examples.
+
+    A handler, which ends the update itself, is returned as it is.
+    """
+    if inspect.iscoroutinefunction(act):
+        return act
 
     async def handle(context: BotContext) -> None:
-        await show_screen(context, lambda: act(with_current_dialog(context)))
+        await show_screen(context, lambda: cast("Act", act)(with_current_dialog(context)))
 
     return handle
 
@@ -167,8 +173,14 @@ def with_current_dialog(context: BotContext) -> BotContext:
 
 
 async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
-    """Answer by what `act` says to those who may edit examples, and to nobody else."""
-    await context.show(lambda: run_for_editor(context, act))
+    """Answer by what `act` says, or why it cannot, to those who may edit examples alone."""
+
+    def screen() -> View:
+        if not may_edit(context):
+            leave_dialog(context)
+        return admin.require_role(Permission.EDIT_EXAMPLES, lambda _: act())(context)
+
+    await context.show(screen)
 
 
 async def show_result(context: BotContext, work: Awaitable[T], view: Callable[[T], View]) -> None:
@@ -182,18 +194,6 @@ async def show_result(context: BotContext, work: Awaitable[T], view: Callable[[T
     await show_screen(context, lambda: view(found))
 
 
-def run_for_editor(context: BotContext, act: Callable[[], View]) -> View:
-    """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
-    if not may_edit(context):
-        leave_dialog(context)
-        return admin.admin_refusal(context)
-    try:
-        screen = context.store.apart(act)
-    except MerlinError as error:
-        return menu.error_view(context, error)
-    return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (admin.ANEW,))
-
-
 def may_edit(context: BotContext) -> bool:
     """Return whether the person may edit any examples, and here."""
     return context.is_private and admin.authority(context).may(Permission.EDIT_EXAMPLES)
@@ -204,12 +204,15 @@ def editable_datasets(context: BotContext) -> list[DatasetCard]:
     return examples.datasets(*admin.performer(context))
 
 
-def chosen_dataset(context: BotContext, place: int = 1) -> str:
+def chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    for each in editable_datasets(context):
-        if admin.short(each.name) == context.argument(place):
-            return each.name
-    raise NotFound("no such dataset", "admin-no-dataset")
+    found = editable_datasets(context)
+    return admin.marked(context, found, attrgetter("name"), 1, "admin-no-dataset")
+
+
+def chosen_dataset(context: BotContext) -> str:
+    """Return the name of the dataset that a button names. Raises NotFound."""
+    return chosen_card(context).name
 
 
 def require_editing(context: BotContext, name: str) -> str:
@@ -228,11 +231,10 @@ def require_editing_here(context: BotContext, name: str) -> str:
 
 def chosen_example(context: BotContext) -> ExampleView:
     """Return the example that a button names behind its dataset. Raises NotFound."""
-    name, mark = chosen_dataset(context), context.argument(2)
-    for example_id in examples.ids(*admin.performer(context), name):
-        if admin.short(example_id) == mark:
-            return examples.get(*admin.performer(context), name, example_id)
-    raise NotFound("no such example", "examples-gone")
+    name = chosen_dataset(context)
+    ids = examples.ids(*admin.performer(context), name)
+    example_id = admin.marked(context, ids, place=2, key="examples-gone")
+    return examples.get(*admin.performer(context), name, example_id)
 
 
 def dialog_value(context: BotContext, name: str) -> Any:
@@ -251,10 +253,23 @@ def current_draft(context: BotContext) -> Draft:
     return found
 
 
-def wait_for(context: BotContext, step: str, draft_: Draft | None = None, **more: object) -> None:
-    """Wait for the next message at this step, and keep the draft."""
-    values = {"draft": draft_.to_json()} if draft_ is not None else {}
-    context.wait(Dialog(step, {**values, **more}))
+def ask(
+    context: BotContext,
+    step: str,
+    title: str,
+    *parts: str | menu.CodeBlock,
+    back: str,
+    draft: Draft | None = None,
+    rows: menu.Rows = (),
+    kept: Mapping[str, object] | None = None,
+) -> View:
+    """Wait for the next message at this step, and show the card that asks for it.
+
+    The dialog keeps the draft and the values of `kept`; Back leads to `back`.
+    """
+    drafted = {"draft": draft.to_json()} if draft is not None else {}
+    context.wait(Dialog(step, {**drafted, **(kept or {})}))
+    return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(back)))
 
 
 def leave_dialog(context: BotContext) -> None:
@@ -272,24 +287,6 @@ def require_step(context: BotContext, *steps: str) -> None:
 def commit_editor(context: BotContext) -> Editor:
     """Return in whose name the person's commits are made."""
     return telegram_editor(context.user_id, context.sender_name)
-
-
-def to(context: BotContext, key: str, *words: object, style: str = "") -> Button:
-    """Return the button with the label `key` that leads to an action with its arguments."""
-    return Button(context.translate(key), callback(*words), style=style)
-
-
-def callback(*words: object) -> str:
-    """Return a button's data."""
-    return ":".join([VERB, *map(str, words)])
-
-
-def exit_row(context: BotContext, *back: object) -> tuple[Button, ...]:
-    """Return the row with Back and Cancel."""
-    return (
-        to(context, "button-back", *back),
-        menu.button(context, "button-cancel", "cancel"),
-    )
 
 
 _LETTERS = 500
@@ -367,18 +364,28 @@ def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
 
 def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
     """Show the proof and wait for what the person makes of it."""
-    wait_for(context, PROOF, draft, good=proof.is_savable)
     title = context.translate(_title(draft), dataset=draft.dataset)
     name = draft.example_id or example_id_of(proof.path)
-    parts = [
-        *finding_lines(context, proof.seen),
-        format_price(context, proof.seen),
-        _verdict(context, proof),
-    ]
+    verdict = "examples-is-fine" if proof.seen.is_good else "examples-has-errors"
+    if proof.text == proof.old:
+        verdict = "examples-nothing-changed"
+    found = [*finding_lines(context, proof.seen), format_price(context, proof.seen)]
+    words = admin.lines(*found, context.translate(verdict))
     if draft.proposal:
         note = "\n\n".join(filter(None, [note, model_answer(context, draft.proposal)]))
-    rows = list(_rows(context, draft, proof))
-    return menu.card(title, note, name, *_files(proof), "\n".join(filter(None, parts)), rows=rows)
+    return ask(
+        context,
+        PROOF,
+        title,
+        note,
+        name,
+        *_files(proof),
+        words,
+        back=way_back(draft),
+        draft=draft,
+        rows=_rows(draft, proof),
+        kept={"good": proof.is_savable},
+    )
 
 
 def _files(proof: Proof) -> Iterator[menu.CodeBlock]:
@@ -403,12 +410,6 @@ def _title(draft: Draft) -> str:
     if draft.proposal:
         return "examples-proof-proposal"
     return "examples-proof-edit" if draft.before else "examples-proof-new"
-
-
-def _verdict(context: BotContext, proof: Proof) -> str:
-    if proof.text == proof.old:
-        return context.translate("examples-nothing-changed")
-    return context.translate("examples-is-fine" if proof.seen.is_good else "examples-has-errors")
 
 
 def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
@@ -439,38 +440,32 @@ def format_price(context: BotContext, seen: PreviewView) -> str:
     return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 
-def _rows(context: BotContext, draft: Draft, proof: Proof) -> Iterator[tuple[Button, ...]]:
+def _rows(draft: Draft, proof: Proof) -> Iterator[menu.RowOf]:
     if proof.is_savable:
-        key, style = (
-            ("examples-delete", "danger") if draft.is_gone else ("examples-save", "success")
-        )
-        if draft.proposal:
-            key = "examples-approve"
-        yield (to(context, key, "save", style=style),)
+        key, style = ("examples-save", "success")
+        if draft.is_gone:
+            key, style = ("examples-delete", "danger")
+        yield ("examples-approve" if draft.proposal else key, "ex:save", style)
     if not draft.is_gone:
-        yield (
-            to(context, "examples-edit-question", "word", "q"),
-            to(context, "examples-edit-answer", "word", "a"),
-        )
-        whole = () if draft.proposal else (to(context, "examples-edit-whole", "word", "y"),)
-        yield (to(context, "examples-edit-tags", "word", "t"), *whole)
+        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
+        whole = not draft.proposal and ("examples-edit-whole", "ex:word:y")
+        yield (("examples-edit-tags", "ex:word:t"), whole)
     if draft.proposal:
-        yield (to(context, "examples-decline", "no", draft.proposal, style="danger"),)
+        yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
     if len(proof.text or proof.old or "") > _TEXT_LETTERS:
-        yield (to(context, "examples-as-file", "whole"),)
-    yield exit_row(context, *way_back(draft))
+        yield ("examples-as-file", "ex:whole")
 
 
-def way_back(draft: Draft) -> tuple[object, ...]:
-    """Return where a draft's Back leads, as a button's words."""
+def way_back(draft: Draft) -> str:
+    """Return where a draft's Back leads, as a button's data."""
     mark = admin.short(draft.dataset)
     if draft.proposal:
-        return ("queue", 0)
+        return "ex:queue:0"
     if draft.change:
-        return ("change", draft.change)
+        return f"ex:change:{draft.change}"
     if draft.before:
-        return ("one", mark, admin.short(draft.example_id))
-    return ("tags",) if draft.turns else ("ds", mark)
+        return f"ex:one:{mark}:{admin.short(draft.example_id)}"
+    return "ex:tags" if draft.turns else f"ex:ds:{mark}"
 
 
 def save(context: BotContext) -> View:
@@ -497,11 +492,8 @@ def saved_view(context: BotContext, dataset: str) -> View:
     is_alive = is_daemon_alive(context.services)
     words = context.translate("examples-saved" if is_alive else "examples-saved-late")
     mark = admin.short(dataset)
-    rows = [
-        (
-            to(context, "examples-add", "add", mark),
-            to(context, "examples-changes", "changes", 0),
-        ),
-        (to(context, "examples-to-dataset", "ds", mark),),
-    ]
-    return menu.card(context.translate("examples-saved-title"), words, rows=rows)
+    rows: menu.Rows = (
+        (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
+        ("examples-to-dataset", f"ex:ds:{mark}"),
+    )
+    return menu.card(context, context.translate("examples-saved-title"), words, rows=rows)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from merlin.app import examples
@@ -24,19 +23,19 @@ from merlin.app.changes import save as save_changes
 from merlin.app.examples import ExampleView, ImportView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext, Handler, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_handlers
 from merlin.bot.handlers import admin, changes, example_draft, example_proof
-from merlin.bot.handlers.admin import performer, to_admin_home
+from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import fetch, slow_words_handler, words_handler
 from merlin.bot.handlers.example_proof import (
-    callback,
+    ask,
+    chosen_card,
     chosen_dataset,
     chosen_example,
     commit_editor,
     dialog_value,
     editable_datasets,
     editor_handler,
-    exit_row,
     finding_line,
     finding_lines,
     format_price,
@@ -46,18 +45,15 @@ from merlin.bot.handlers.example_proof import (
     saved_view,
     show_result,
     show_screen,
-    to,
-    wait_for,
 )
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.core import i18n
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
-from merlin.dataset.changes import MOST_AT_ONCE, Edit
+from merlin.dataset.changes import MOST_AT_ONCE
 from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import example_path
 
@@ -65,20 +61,14 @@ from merlin.dataset.layout import example_path
 def examples_home(context: BotContext) -> View:
     """Show the datasets that the person may edit."""
     leave_dialog(context)
-    found = editable_datasets(context)
-    data, entry = callback("home"), partial(_dataset_button, context)
-    rows = menu.list_rows(found, context.number(1), data, entry)
-    title = context.translate("admin-examples")
-    words = context.translate("examples-which" if found else "admin-no-datasets")
-    return menu.card(title, words, rows=[*rows, _common(context), to_admin_home(context)])
 
+    def entry(card: DatasetCard) -> Button:
+        count = context.translate("examples-count", count=card.examples)
+        return Button(f"{_titled(context, card)} · {count}", f"ex:ds:{admin.short(card.name)}")
 
-def _dataset_button(context: BotContext, card: DatasetCard) -> Button:
-    count = context.translate("examples-count", count=card.examples)
-    return Button(
-        f"{_titled(context, card)} · {count}",
-        callback("ds", admin.short(card.name)),
-    )
+    found, title = editable_datasets(context), context.translate("admin-examples")
+    keys, rows = ("examples-which", "admin-no-datasets"), (_common(context), admin.HOME)
+    return menu.list_card(context, title, keys, found, entry, "ex:home", *rows, place=1)
 
 
 def _titled(context: BotContext, card: DatasetCard) -> str:
@@ -87,50 +77,33 @@ def _titled(context: BotContext, card: DatasetCard) -> str:
 
 def _common(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that lead to no dataset alone."""
-    waiting = count_waiting(*performer(context))
-    count = count_open(*performer(context))
-    queue = context.translate("examples-queue", count=waiting)
-    changes = context.translate("examples-changes-count", count=count)
+    waiting, changed = count_waiting(*performer(context)), count_open(*performer(context))
     return (
-        Button(queue, callback("queue", 0)),
-        Button(changes, callback("changes", 0)),
+        Button(context.translate("examples-queue", count=waiting), "ex:queue:0"),
+        Button(context.translate("examples-changes-count", count=changed), "ex:changes:0"),
     )
 
 
 def show_dataset(context: BotContext) -> View:
-    """Show one dataset and what can be done with its examples."""
+    """Show one dataset, how many findings it has, and what can be done with its examples."""
     leave_dialog(context)
-    name = chosen_dataset(context)
-    card = next(each for each in editable_datasets(context) if each.name == name)
-    mark = admin.short(name)
-    flaws = examples.findings(*performer(context), name)
-    rows = [
-        (
-            to(context, "examples-add", "add", mark),
-            to(context, "examples-forward", "fwd", mark),
-        ),
-        (
-            to(context, "examples-find", "find", mark),
-            to(context, "examples-list", "list", mark, 0),
-        ),
-        (to(context, "examples-import", "import", mark),),
-        (to(context, "examples-flaws", "flaws", mark, 0),) if flaws else (),
+    card = chosen_card(context)
+    mark, flaws = admin.short(card.name), examples.findings(*performer(context), card.name)
+    rows: menu.Rows = (
+        (("examples-add", f"ex:add:{mark}"), ("examples-forward", f"ex:fwd:{mark}")),
+        (("examples-find", f"ex:find:{mark}"), ("examples-list", f"ex:list:{mark}:0")),
+        ("examples-import", f"ex:import:{mark}"),
+        bool(flaws) and ("examples-flaws", f"ex:flaws:{mark}:0"),
         _common(context),
-        (to(context, "button-back", "home"),),
-    ]
-    count = context.translate("examples-count", count=card.examples)
-    return menu.card(
-        _titled(context, card), f"{name} · {count}", _health(context, flaws), rows=rows
+        menu.back("ex:home"),
     )
-
-
-def _health(context: BotContext, found: Sequence[Finding]) -> str:
-    """Return how many findings the dataset has."""
-    errors = sum(each.severity is Severity.ERROR for each in found)
-    warnings = sum(each.severity is Severity.WARNING for each in found)
+    errors = sum(each.severity is Severity.ERROR for each in flaws)
+    warnings = sum(each.severity is Severity.WARNING for each in flaws)
+    health = context.translate("examples-findings", errors=errors, warnings=warnings)
     if not errors and not warnings:
-        return context.translate("examples-no-findings")
-    return context.translate("examples-findings", errors=errors, warnings=warnings)
+        health = context.translate("examples-no-findings")
+    what = f"{card.name} · {context.translate('examples-count', count=card.examples)}"
+    return menu.card(context, _titled(context, card), what, health, rows=rows)
 
 
 FIND = "ex-find"
@@ -146,32 +119,24 @@ def list_examples(context: BotContext) -> View:
     """Show a page of the examples, by id."""
     leave_dialog(context)
     name = chosen_dataset(context)
-    page = min(context.number(2), 100_000)
-    offset = page * PAGE_SIZE
-    found = examples.recent(*performer(context), name, offset=offset, limit=PAGE_SIZE + 1)
-    mark = admin.short(name)
-    more = _page_buttons(callback("list", mark), page, found)
+    page, mark = min(context.number(2), 100_000), admin.short(name)
+    limit = PAGE_SIZE + 1
+    found = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
     words = context.translate("examples-list-words" if found else "examples-none")
-    back = (to(context, "button-back", "ds", mark),)
-    return menu.card(name, words, rows=[*_entries(found[:PAGE_SIZE]), *more, back])
+    rows: menu.Rows = (*_entries(f"ex:list:{mark}", page, found), menu.back(f"ex:ds:{mark}"))
+    return menu.card(context, name, words, rows=rows)
 
 
-def _page_buttons(data: str, page: int, found: Sequence[ExampleView]) -> tuple[menu.Row, ...]:
-    """Return the row that turns over; one more was looked for than a page shows."""
-    return menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
+def _entries(data: str, page: int, found: Sequence[ExampleView]) -> Iterator[menu.RowOf]:
+    """Yield a button for each of a page's examples, and the row that turns over.
 
-
-def _entries(files: Sequence[ExampleView]) -> list[tuple[Button, ...]]:
-    return [(Button(_label(each), _way(each)),) for each in files]
-
-
-def _label(file: ExampleView) -> str:
-    words = question_preview(file.text, _LABEL)
-    return words or f"⛔ {menu.cut(escape_unprintable(file.id), _LABEL)}"
-
-
-def _way(file: ExampleView) -> str:
-    return callback("one", admin.short(file.dataset), admin.short(file.id))
+    One more was looked for than a page shows.
+    """
+    for each in found[:PAGE_SIZE]:
+        words = question_preview(each.text, _LABEL)
+        label = words or f"⛔ {menu.cut(escape_unprintable(each.id), _LABEL)}"
+        yield Button(label, f"ex:one:{admin.short(each.dataset)}:{admin.short(each.id)}")
+    yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
 
 
 def flaws(context: BotContext) -> View:
@@ -185,30 +150,22 @@ def flaws(context: BotContext) -> View:
     known = {escape_unprintable(example_path(each)): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     links = [
-        (
-            Button(
-                menu.cut(escape_unprintable(each), _LABEL),
-                callback("one", mark, admin.short(each)),
-            ),
-        )
+        Button(menu.cut(escape_unprintable(each), _LABEL), f"ex:one:{mark}:{admin.short(each)}")
         for each in map(known.__getitem__, paths)
     ]
     lines = "\n".join(finding_line(context, each, is_named=True) for each in here)
-    more = menu.page_buttons(callback("flaws", mark), page, len(found))
+    more = menu.page_buttons(f"ex:flaws:{mark}", page, len(found))
     title = f"{context.translate('examples-flaws')} · {name}"
-    none = context.translate("examples-no-findings")
-    back = (to(context, "button-back", "ds", mark),)
-    return menu.card(title, lines or none, rows=[*links, *more, back])
+    words = lines or context.translate("examples-no-findings")
+    return menu.card(context, title, words, rows=(*links, *more, menu.back(f"ex:ds:{mark}")))
 
 
 def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
     name = chosen_dataset(context)
-    wait_for(context, FIND, None, dataset=name)
+    title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
     words = context.translate("examples-ask-find", dataset=name)
-    return menu.card(
-        context.translate("examples-find"), words, rows=[exit_row(context, "ds", admin.short(name))]
-    )
+    return ask(context, FIND, title, words, back=back, kept={"dataset": name})
 
 
 async def find_examples(context: BotContext, words: str) -> None:
@@ -218,10 +175,7 @@ async def find_examples(context: BotContext, words: str) -> None:
 
 async def show_found(context: BotContext) -> None:
     """Show another page of what was found."""
-    name, words = (
-        dialog_value(context, "dataset"),
-        dialog_value(context, "words"),
-    )
+    name, words = dialog_value(context, "dataset"), dialog_value(context, "words")
     if not name or not words:
         await show_screen(context, lambda: admin.admin_refusal(context))
         return
@@ -239,13 +193,11 @@ async def _search(context: BotContext, name: str, words: str, page: int) -> None
 
     def act() -> View:
         require_editing(context, name)
-        wait_for(context, FIND, None, dataset=name, words=words)
-        more = _page_buttons(callback("found"), page, here)
         key = "examples-found" if files else "examples-found-none"
         said = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
-        title = context.translate("examples-find")
-        back = exit_row(context, "ds", admin.short(name))
-        return menu.card(title, said, rows=[*_entries(here[:PAGE_SIZE]), *more, back])
+        title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
+        kept, rows = {"dataset": name, "words": words}, _entries("ex:found", page, here)
+        return ask(context, FIND, title, said, back=back, rows=rows, kept=kept)
 
     await show_screen(context, act)
 
@@ -258,36 +210,44 @@ def show_example(context: BotContext) -> View:
     told = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
     )
-    row = [
-        to(context, "examples-edit-question", "edit", mark, name, "q"),
-        to(context, "examples-edit-answer", "edit", mark, name, "a"),
-    ]
-    rows = [
-        tuple(row) if parse_example(file.text) else (),
-        (to(context, "examples-edit-whole", "edit", mark, name, "y"),),
+    way = f"{mark}:{name}"
+    words = (
+        ("examples-edit-question", f"ex:edit:{way}:q"),
+        ("examples-edit-answer", f"ex:edit:{way}:a"),
+    )
+    rows: menu.Rows = (
+        words if parse_example(file.text) else (),
+        ("examples-edit-whole", f"ex:edit:{way}:y"),
         (
-            to(context, "examples-history", "past", mark, name),
-            to(context, "examples-delete-ask", "del", mark, name, style="danger"),
+            ("examples-history", f"ex:past:{way}"),
+            ("examples-delete-ask", f"ex:del:{way}", "danger"),
         ),
-        (
-            to(context, "examples-to-list", "list", mark, 0),
-            to(context, "button-back", "ds", mark),
-        ),
+        (("examples-to-list", f"ex:list:{mark}:0"), menu.back(f"ex:ds:{mark}")),
+    )
+    lineage = context.translate("examples-untaught")
+    builds = examples.builds_with(*performer(context), file.dataset, file.id)
+    if builds is not None:
+        first, last = builds
+        blob = file.revision[:10]
+        lineage = context.translate("examples-taught", first=first, last=last, blob=blob)
+    flaws = [
+        f"• {menu.cut(each.text(context.language), 160)}"
+        for each in examples.findings(*performer(context), file.dataset)
+        if each.path == escape_unprintable(file.path)
     ]
-    parts = [_lineage(context, file), *_findings(context, file)]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
-    return menu.card(title, told, "\n".join(filter(None, parts)), rows=rows)
+    about = admin.lines(lineage, *flaws[:_MOST_FINDINGS])
+    return menu.card(context, title, told, about, rows=rows)
 
 
 def show_history(context: BotContext) -> View:
     """Show who wrote an example when, as far as commits were seen."""
     file = chosen_example(context)
     versions = examples.versions(*performer(context), file.dataset, file.id)
-    zone = context.zone
     lines = [
         context.translate(
             "examples-history-line",
-            at=i18n.format_moment_briefly(each.at, zone, context.language),
+            at=admin.when(context, each.at),
             author=each.author,
             subject=menu.cut(format_subject(each.subject, context.language), _LABEL),
             commit=each.commit[:10],
@@ -298,74 +258,48 @@ def show_history(context: BotContext) -> View:
         lines.append(context.translate("examples-more", count=len(versions) - _MOST_VERSIONS))
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
-    back = callback("one", admin.short(file.dataset), admin.short(file.id))
-    return menu.card(title, "\n".join(lines), hint, rows=menu.rows(context, menu.back(back)))
-
-
-def _lineage(context: BotContext, file: ExampleView) -> str:
-    """Return which builds hold the example."""
-    builds = examples.builds_with(*performer(context), file.dataset, file.id)
-    if builds is None:
-        return context.translate("examples-untaught")
-    first, last = builds
-    blob = file.revision[:10]
-    return context.translate("examples-taught", first=first, last=last, blob=blob)
-
-
-def _findings(context: BotContext, file: ExampleView) -> list[str]:
-    mine = [
-        each
-        for each in examples.findings(*performer(context), file.dataset)
-        if each.path == escape_unprintable(file.path)
-    ]
-    return [f"• {menu.cut(each.text(context.language), 160)}" for each in mine[:_MOST_FINDINGS]]
+    back = menu.back(f"ex:one:{admin.short(file.dataset)}:{admin.short(file.id)}")
+    return menu.card(context, title, "\n".join(lines), hint, rows=(back,))
 
 
 IMPORT = "ex-import"
 MOST_BYTES = 5_000_000
-_MOST_TOLD = 10
+_MOST_LINES = 10
 _MOST_ADDED = 5
 _LETTERS = 160
 
 
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
-    return _asks(context, chosen_dataset(context), "")
-
-
-def _asks(context: BotContext, name: str, note: str) -> View:
-    wait_for(context, IMPORT, None, dataset=name)
+    name = chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=name)
     words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
-    return menu.card(title, note, words, rows=[exit_row(context, "ds", admin.short(name))])
+    back = f"ex:ds:{admin.short(name)}"
+    return ask(context, IMPORT, title, words, back=back, kept={"dataset": name})
 
 
 async def import_sent(context: BotContext) -> None:
     """Read the file that was sent, and show what it would add."""
     name = str(dialog_value(context, "dataset") or "")
-    if context.sent is None or context.sent.kind != "document":
-        note = context.translate("examples-file-wanted")
-        await show_screen(context, lambda: _again(context, name, note))
-        return
-    file = {"id": context.sent.file_id, "name": context.sent.name}
-    try:
-        plan = await _plan(context, name, file)
-    except MerlinError as error:
-        note = context.translate(error.key, **error.arguments)
-        await show_screen(context, lambda: _again(context, name, note))
-        return
-    await show_screen(context, lambda: _import_view(context, plan, file))
+    note = context.translate("examples-file-wanted")
+    if context.sent is not None and context.sent.kind == "document":
+        file = {"id": context.sent.file_id, "name": context.sent.name}
+        try:
+            plan = await _plan(context, name, file)
+        except MerlinError as error:
+            note = context.translate(error.key, **error.arguments)
+        else:
+            await show_screen(context, lambda: _import_view(context, plan, file))
+            return
+    await show_screen(context, lambda: _again(context, name, note))
 
 
 def _again(context: BotContext, name: str, note: str) -> View:
     """Say what was wrong with a message; the file that was shown before still can be saved."""
     require_editing(context, name)
-    rows = [exit_row(context, "ds", admin.short(name))]
-    if dialog_value(context, "file"):
-        return menu.card(
-            note, rows=[(to(context, "examples-save", "take", style="success"),), *rows]
-        )
-    return menu.card(note, rows=rows)
+    save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
+    rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short(name)}"))
+    return menu.card(context, note, rows=rows)
 
 
 async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportView:
@@ -393,7 +327,6 @@ def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -
     """Show what would come of it, and wait for a yes or for another file."""
     plan, good = found.plan, found.edits
     name = require_editing(context, plan.dataset)
-    wait_for(context, IMPORT, None, dataset=name, file=file)
     counts = context.translate(
         "examples-import-counts",
         lines=plan.lines,
@@ -402,120 +335,103 @@ def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -
         rejected=plan.rejected,
     )
     label = context.translate("examples-save-many", count=len(good))
-    save = (Button(label, callback("take"), style="success"),) if good else ()
+    save = Button(label, "ex:take", style="success") if good else None
     title = context.translate("examples-import-title", dataset=name)
-    around = "\n".join(finding_lines(context, replace(found.preview, findings=())))
-    parts = [_added(context, good), "\n".join(_line_reports(context, plan)), around]
-    rows = [save, exit_row(context, "ds", admin.short(name))]
-    price = format_price(context, found.preview) if good else ""
-    return menu.card(title, counts, *parts, price, rows=rows)
-
-
-def _added(context: BotContext, good: Sequence[Edit]) -> str:
-    """Return the questions of the first examples that would be new."""
-    lines = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
+    new = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
-        lines.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
-    return "\n".join(lines)
+        new.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
+    around = finding_lines(context, replace(found.preview, findings=()))
+    parts = ("\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
+    price = format_price(context, found.preview) if good else ""
+    kept = {"dataset": name, "file": file}
+    back = f"ex:ds:{admin.short(name)}"
+    return ask(context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), kept=kept)
 
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
     found = [(line, each.text(context.language)) for line, each in plan.findings]
-    found += [
-        (line, context.translate("import-duplicate", other=_other(context, known)))
-        for line, known in plan.duplicates.items()
-    ]
-    for line, words in sorted(found)[:_MOST_TOLD]:
+    for line, known in plan.duplicates.items():
+        # A path, or another line of the file.
+        number = known.removeprefix("line ")
+        is_line = number.isdecimal()
+        other = context.translate("examples-line", line=number) if is_line else known
+        found.append((line, context.translate("import-duplicate", other=other)))
+    for line, words in sorted(found)[:_MOST_LINES]:
         yield menu.cut(context.translate("examples-import-line", line=line, words=words), _LETTERS)
-    if len(found) > _MOST_TOLD:
-        yield context.translate("examples-more", count=len(found) - _MOST_TOLD)
-
-
-def _other(context: BotContext, known: str) -> str:
-    """Return what says the same: a path, or another line of the file."""
-    number = known.removeprefix("line ")
-    return context.translate("examples-line", line=number) if number.isdecimal() else known
+    if len(found) > _MOST_LINES:
+        yield context.translate("examples-more", count=len(found) - _MOST_LINES)
 
 
 async def take_import(context: BotContext) -> None:
     """Ask for the commit of all that is good in the file that was shown."""
-    name, file = (
-        str(dialog_value(context, "dataset") or ""),
-        dialog_value(context, "file"),
-    )
+    name, file = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
     if context.dialog is None or context.dialog.step != IMPORT or not file:
         await show_screen(context, lambda: admin.admin_refusal(context))
         return
-    plan = _plan(context, name, file)
-    await show_result(context, plan, lambda found: _saved(context, found))
 
+    def saved(found: ImportView) -> View:
+        name, good = require_editing(context, found.plan.dataset), found.edits
+        if not good:
+            raise Refused("nothing new", "examples-import-nothing")
+        line, editor = import_subject(len(good), name), commit_editor(context)
+        save_changes(*performer(context), name, good, line, editor=editor)
+        leave_dialog(context)
+        return saved_view(context, name)
 
-def _saved(context: BotContext, found: ImportView) -> View:
-    name, good = require_editing(context, found.plan.dataset), found.edits
-    if not good:
-        raise Refused("nothing new", "examples-import-nothing")
-    ctx, line = context.services, import_subject(len(good), name)
-    editor = commit_editor(context)
-    save_changes(ctx, admin.actor(context), name, good, line, editor=editor)
-    leave_dialog(context)
-    return saved_view(context, name)
+    await show_result(context, _plan(context, name, file), saved)
 
 
 # What a button does, by the word behind `ex:`.
-ACTIONS: Mapping[str, Handler] = {
-    "home": editor_handler(examples_home),
-    "ds": editor_handler(show_dataset),
-    "add": editor_handler(example_draft.add),
-    "turn": editor_handler(example_draft.turn),
-    "turns": editor_handler(example_draft.turns),
-    "unturn": editor_handler(example_draft.unturn),
-    "tags": editor_handler(example_draft.tags),
+ACTIONS: Mapping[str, Handler | Act] = {
+    "home": examples_home,
+    "ds": show_dataset,
+    "add": example_draft.add,
+    "turn": example_draft.turn,
+    "turns": example_draft.turns,
+    "unturn": example_draft.unturn,
+    "tags": example_draft.tags,
     "look": example_draft.show_draft,
-    "word": editor_handler(example_draft.ask_words),
+    "word": example_draft.ask_words,
     "untag": example_draft.untag,
-    "whole": editor_handler(example_draft.whole_file),
-    "save": editor_handler(example_proof.save),
-    "list": editor_handler(list_examples),
-    "flaws": editor_handler(flaws),
-    "find": editor_handler(ask_find),
+    "whole": example_draft.whole_file,
+    "save": example_proof.save,
+    "list": list_examples,
+    "flaws": flaws,
+    "find": ask_find,
     "found": show_found,
-    "one": editor_handler(show_example),
-    "past": editor_handler(show_history),
-    "edit": editor_handler(example_draft.edit),
+    "one": show_example,
+    "past": show_history,
+    "edit": example_draft.edit,
     "del": example_draft.delete,
-    "fwd": editor_handler(example_draft.collect),
-    "picks": editor_handler(example_draft.picks),
-    "pick": editor_handler(example_draft.pick),
+    "fwd": example_draft.collect,
+    "picks": example_draft.picks,
+    "pick": example_draft.pick,
     "picked": example_draft.show_picked,
-    "import": editor_handler(ask_import),
+    "import": ask_import,
     "take": take_import,
-    "queue": editor_handler(changes.queue),
+    "queue": changes.queue,
     "prop": changes.proposal,
-    "no": editor_handler(changes.ask_reason),
-    "no-yes": editor_handler(changes.decline),
-    "changes": editor_handler(changes.list_changes),
-    "change": editor_handler(changes.change),
-    "mine": editor_handler(changes.mine),
-    "theirs": editor_handler(changes.theirs),
+    "no": changes.ask_reason,
+    "no-yes": changes.decline,
+    "changes": changes.list_changes,
+    "change": changes.change,
+    "mine": changes.mine,
+    "theirs": changes.theirs,
     "mend": changes.mend,
-    "retry": editor_handler(changes.retry),
-    "drop": editor_handler(changes.ask_drop),
-    "drop-yes": editor_handler(changes.drop),
+    "retry": changes.retry,
+    "drop": changes.drop,
+    "drop-yes": changes.drop,
     "undo": changes.undo,
-    "undo-yes": editor_handler(changes.undo_confirmed),
+    "undo-yes": changes.undo_confirmed,
 }
 
 
 async def pressed(context: BotContext) -> None:
     """Do what a button says."""
     action = context.argument(0)
-    home_ = "home" if action in {"", admin.ANEW} else action
-    await ACTIONS.get(home_, _old)(context)
-
-
-async def _old(context: BotContext) -> None:
-    await context.show(lambda: admin.admin_refusal(context))
+    home = "home" if action in {"", admin.ANEW} else action
+    await editor_handler(ACTIONS.get(home, admin.admin_refusal))(context)
 
 
 def register(application: BotApplication) -> None:

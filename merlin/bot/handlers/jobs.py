@@ -18,7 +18,7 @@ from merlin.app import jobs
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
-from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView, QuoteView
+from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
@@ -49,8 +49,8 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
         WaitingRequest(asked, context.chat_id, context.message_id, context.update_id, back)
     )
     words = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
-    rows = menu.rows(context, menu.back(back))
-    return menu.card(context.translate("admin-asked"), context.translate(words), rows=rows)
+    title, rows = context.translate("admin-asked"), (menu.back(back),)
+    return menu.card(context, title, context.translate(words), rows=rows)
 
 
 _LIST = "a-jobs:0"
@@ -115,27 +115,18 @@ def loss_chart(job: JobDetails, language: str) -> bytes:
 def choose_launch(context: BotContext) -> View:
     """Show the datasets that may be trained."""
     found = admin.datasets(context, Permission.LAUNCH)
-    entries = menu.list_rows(
-        found, context.number(), "a-launch", lambda each: Button(each, f"a-price:{short(each)}")
-    )
-    words = context.translate("admin-launch-which" if found else "admin-no-datasets")
-    rows = menu.rows(context, *entries, menu.back(_LIST))
-    return menu.card(context.translate("admin-launch"), words, rows=rows)
+    title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
+
+    def entry(name: str) -> Button:
+        return Button(name, f"a-price:{short(name)}")
+
+    return menu.list_card(context, title, keys, found, entry, "a-launch", menu.back(_LIST))
 
 
 def launch_price(context: BotContext) -> View:
     """Tell what the launch would cost, and ask whether it is meant."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     quoted = jobs.quote(*performer(context), dataset, context.language)
-    words = _quote_words(context, quoted)
-    if quoted.refusal:
-        rows = menu.rows(context, menu.back("a-launch:0"))
-        return menu.card(context.translate("admin-launch-not"), quoted.refusal, words, rows=rows)
-    yes = ("admin-launch-yes", f"a-launch-yes:{short(dataset)}")
-    return menu.confirm(context, words, yes, "a-launch:0")
-
-
-def _quote_words(context: BotContext, quoted: QuoteView) -> str:
     tell, cost = context.translate, partial(money.format_cost, context.language)
     is_known, cap = quoted.cost_micro is not None, quoted.cap_micro
     price = cost(quoted.cost_micro or 0, quoted.currency)
@@ -148,11 +139,16 @@ def _quote_words(context: BotContext, quoted: QuoteView) -> str:
         "epochs": quoted.epochs,
     }
     budget = {"left": cost(left, quoted.currency), "cap": cost(cap or 0, quoted.currency)}
-    return admin.lines(
+    words = admin.lines(
         tell("admin-launch-what", **what),
         tell("admin-launch-price", cost=price if is_known else tell("admin-price-unknown")),
         "" if cap is None else tell("admin-budget-left", **budget),
     )
+    if quoted.refusal:
+        title, rows = tell("admin-launch-not"), (menu.back("a-launch:0"),)
+        return menu.card(context, title, quoted.refusal, words, rows=rows)
+    sure = ("admin-launch-yes", f"a-launch-yes:{short(dataset)}")
+    return menu.second_question(context, words, sure, "a-launch:0")
 
 
 def launch(context: BotContext) -> View:
@@ -170,14 +166,10 @@ def list_jobs(context: BotContext) -> View:
         return Button(label, f"a-job:{job.id}")
 
     found = jobs.recent(*performer(context), limit=_MOST_LISTED)
-    rows = menu.rows(
-        context,
-        *menu.list_rows(found, context.number(), "a-jobs", entry),
-        bool(admin.datasets(context, Permission.LAUNCH)) and ("admin-launch", "a-launch:0"),
-        admin.HOME,
-    )
-    words = context.translate("admin-jobs-list" if found else "admin-jobs-none")
-    return menu.card(context.translate("admin-jobs"), words, rows=rows)
+    may_launch = bool(admin.datasets(context, Permission.LAUNCH))
+    more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
+    title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
+    return menu.list_card(context, title, keys, found, entry, "a-jobs", *more)
 
 
 def _found(
@@ -192,8 +184,7 @@ def show_job(context: BotContext) -> View:
     job = _found(context)
     can_cancel = job.can_cancel and admin.actor(context).may(Permission.LAUNCH, job.dataset)
     is_made = job.state is JobState.SUCCEEDED
-    rows = menu.rows(
-        context,
+    rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),
         (
             ("admin-events", f"a-events:{job.id}"),
@@ -206,7 +197,7 @@ def show_job(context: BotContext) -> View:
         menu.back(_LIST),
     )
     chart = menu.CodeBlock(losses(job, context.language), "")
-    return menu.card(_title(context, job), _job_words(context, job), chart, rows=rows)
+    return menu.card(context, _title(context, job), _job_words(context, job), chart, rows=rows)
 
 
 def _title(context: BotContext, job: JobDetails) -> str:
@@ -229,7 +220,8 @@ async def pictured(context: BotContext) -> None:
         job = _found(context)
         if not content:
             return menu.alert(context.translate("admin-losses-none"))
-        shown = menu.card(_title(context, job), menu.CodeBlock(losses(job, context.language), ""))
+        chart = menu.CodeBlock(losses(job, context.language), "")
+        shown = menu.card(context, _title(context, job), chart)
         file = Attachment(f"losses-{job.id}.png", content, is_picture=True)
         return View(replace(shown.page or FormattedMessage(""), file=file), is_new=True)
 
@@ -241,22 +233,16 @@ def events(context: BotContext) -> View:
     job = _found(context, events=15)
     lines = [f"{admin.when(context, e.at)}  {admin.cut(e.message)}" for e in job.events]
     words = "\n".join(lines) or context.translate("admin-events-none")
-    rows = menu.rows(context, menu.back(f"a-job:{job.id}"))
-    return menu.card(_title(context, job), words, rows=rows)
-
-
-def ask_cancel_job(context: BotContext) -> View:
-    """Ask whether the job is really to be stopped."""
-    job = _found(context, events=1, permission=Permission.LAUNCH)
-    words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
-    yes = ("admin-cancel-job", f"a-cancel-yes:{job.id}")
-    return menu.confirm(context, words, yes, f"a-job:{job.id}")
+    return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))
 
 
 def cancel_job(context: BotContext) -> View:
     """Ask the daemon to stop the job."""
-    job = context.number()
-    return await_daemon(context, partial(jobs.cancel, job_id=job), f"a-job:{job}")
+    job = _found(context, events=1, permission=Permission.LAUNCH)
+    if not menu.is_sure(context):
+        words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
+        return menu.confirm(context, words, "admin-cancel-job", f"a-job:{job.id}", job.id)
+    return await_daemon(context, partial(jobs.cancel, job_id=job.id), f"a-job:{job.id}")
 
 
 def register(application: BotApplication) -> None:
@@ -266,8 +252,7 @@ def register(application: BotApplication) -> None:
         "a-launch": choose_launch,
         "a-price": launch_price,
         "a-launch-yes": launch,
-        "a-cancel": ask_cancel_job,
-        "a-cancel-yes": cancel_job,
+        **menu.asked_twice({"a-cancel": cancel_job}),
     }
     # A job that goes on is kept up to date for a while.
     watch = partial(follow, permission=Permission.WATCH, act=show_job, again=show_job)

@@ -72,10 +72,8 @@ def datasets(context: BotContext) -> View:
         return Button(label, f"a-set:{short(name)}:0")
 
     found = admin.datasets(context, Permission.WATCH)
-    entries = menu.list_rows(found, context.number(), "a-models", entry)
-    words = context.translate("admin-models-which" if found else "admin-no-datasets")
-    rows = menu.rows(context, *entries, admin.HOME)
-    return menu.card(context.translate("admin-models"), words, rows=rows)
+    title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
+    return menu.list_card(context, title, keys, found, entry, "a-models", admin.HOME)
 
 
 def dataset(context: BotContext) -> View:
@@ -85,12 +83,8 @@ def dataset(context: BotContext) -> View:
     found = models.recent(*performer(context), name, _MOST_LISTED)
     may_promote = serves and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serves and serves.pinned else "pin"
-    acts: tuple[menu.Entry, ...] = (
-        (f"admin-{pin}", f"a-{pin}:{mark}"),
-        ("admin-rollback", f"a-rollback:{mark}"),
-    )
-    rows = menu.rows(
-        context,
+    acts = ((f"admin-{pin}", f"a-{pin}:{mark}"), ("admin-rollback", f"a-rollback:{mark}"))
+    rows: menu.Rows = (
         *menu.list_rows(found, context.number(1), f"a-set:{mark}", partial(_entry, context)),
         acts if may_promote else (),
         ("admin-history", f"a-history:{mark}"),
@@ -106,7 +100,7 @@ def dataset(context: BotContext) -> View:
             since=admin.when(context, serves.since),
             pinned="yes" if serves.pinned else "no",
         )
-    return menu.card(name, words, rows=rows)
+    return menu.card(context, name, words, rows=rows)
 
 
 def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Button:
@@ -132,8 +126,8 @@ def history(context: BotContext) -> View:
         for each in models.history(*performer(context), name, _HISTORY)
     ]
     words = "\n".join(said) or context.translate("admin-serves-none", dataset=name)
-    rows = menu.rows(context, menu.back(f"a-set:{short(name)}:0"))
-    return menu.card(context.translate("admin-history-of", dataset=name), words, rows=rows)
+    title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short(name)}:0"
+    return menu.card(context, title, words, rows=(menu.back(back),))
 
 
 def found(
@@ -154,13 +148,13 @@ def model(context: BotContext) -> View:
         created=admin.when(context, one.created_at),
     )
     may = admin.actor(context).may(Permission.PROMOTE, one.dataset) and one.is_promotable
-    rows = menu.rows(
-        context,
+    proof = evaluation_words(one.scores, context.language)
+    rows: menu.Rows = (
         may and ("admin-promote", f"a-promote:{one.job}", "primary"),
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
         menu.back(f"a-set:{short(one.dataset)}:0"),
     )
-    return menu.card(one.title, words, evaluation_words(one.scores, context.language), rows=rows)
+    return menu.card(context, one.title, words, proof, rows=rows)
 
 
 def against(context: BotContext) -> View:
@@ -172,8 +166,8 @@ def against(context: BotContext) -> View:
         if each.job != one.job
     ]
     words = context.translate("admin-compare-which" if others else "admin-compare-none")
-    rows = menu.rows(context, *others, menu.back(f"a-model:{one.job}"))
-    return menu.card(one.title, words, rows=rows)
+    rows: menu.Rows = (*others, menu.back(f"a-model:{one.job}"))
+    return menu.card(context, one.title, words, rows=rows)
 
 
 def compare(context: BotContext) -> View:
@@ -184,57 +178,44 @@ def compare(context: BotContext) -> View:
     if not asked.is_same:
         words = context.translate("admin-compare-differ", shared=asked.shared)
     table = menu.CodeBlock(compared(one, other, asked, context.language), "")
-    rows = menu.rows(context, menu.back(f"a-model:{one.job}"))
-    return menu.card(context.translate("admin-compare"), words, table, rows=rows)
-
-
-def ask_promote(context: BotContext) -> View:
-    """Ask whether this model is to serve."""
-    model = found(context, permission=Permission.PROMOTE)
-    words = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
-    proof = evaluation_words(model.scores, context.language)
-    yes = ("admin-promote", f"a-promote-yes:{model.job}")
-    return menu.confirm(context, f"{words}\n\n{proof}", yes, f"a-model:{model.job}")
+    title, rows = context.translate("admin-compare"), (menu.back(f"a-model:{one.job}"),)
+    return menu.card(context, title, words, table, rows=rows)
 
 
 def promote(context: BotContext) -> View:
     """Ask the daemon to let this model serve."""
     model = found(context, permission=Permission.PROMOTE)
-    act = partial(models.promote, model_id=model.id)
-    return await_daemon(context, act, f"a-model:{model.job}")
+    back = f"a-model:{model.job}"
+    if not menu.is_sure(context):
+        words = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
+        proof = evaluation_words(model.scores, context.language)
+        return menu.confirm(context, f"{words}\n\n{proof}", "admin-promote", back, model.job)
+    return await_daemon(context, partial(models.promote, model_id=model.id), back)
 
 
-def ask_pin(context: BotContext, verb: str) -> View:
-    """Ask whether to keep what serves, or to let newer ones serve again."""
+def pin(context: BotContext, verb: str) -> View:
+    """Ask the daemon to keep what serves, or to let newer ones serve again."""
     name = admin.dataset_of(context, Permission.PROMOTE)
-    words = context.translate(f"admin-ask-{verb}", dataset=name)
-    yes = (f"admin-{verb}", f"a-{verb}-yes:{short(name)}")
-    return menu.confirm(context, words, yes, f"a-set:{short(name)}:0")
+    mark = short(name)
+    if not menu.is_sure(context):
+        words = context.translate(f"admin-ask-{verb}", dataset=name)
+        return menu.confirm(context, words, f"admin-{verb}", f"a-set:{mark}:0", mark)
+    act = partial(models.pin, dataset=name, is_pinned=verb == "pin")
+    return await_daemon(context, act, f"a-set:{mark}:0")
 
 
-def pin(context: BotContext, *, is_pinned: bool) -> View:
-    """Ask the daemon to pin or unpin."""
-    name = admin.dataset_of(context, Permission.PROMOTE)
-    act = partial(models.pin, dataset=name, is_pinned=is_pinned)
-    return await_daemon(context, act, f"a-set:{short(name)}:0")
-
-
-def ask_rollback(context: BotContext) -> View:
-    """Ask whether to go back, and to which model."""
-    name = admin.dataset_of(context, Permission.PROMOTE)
-    target = models.rollback_target(*performer(context), name)
-    words = context.translate("admin-ask-rollback", dataset=name, build=target.title)
-    proof, mark = evaluation_words(target.scores, context.language), short(name)
-    # The model is named in the button: pressed twice it goes back once.
-    yes = ("admin-rollback", f"a-rollback-yes:{mark}:{target.job}")
-    return menu.confirm(context, f"{words}\n\n{proof}", yes, f"a-set:{mark}:0")
-
-
-def rollback(context: BotContext) -> View:
+def roll_back(context: BotContext) -> View:
     """Ask the daemon to go back to the model that was shown."""
     name = admin.dataset_of(context, Permission.PROMOTE)
+    mark, back = short(name), f"a-set:{short(name)}:0"
+    if not menu.is_sure(context):
+        target = models.rollback_target(*performer(context), name)
+        words = context.translate("admin-ask-rollback", dataset=name, build=target.title)
+        words = f"{words}\n\n{evaluation_words(target.scores, context.language)}"
+        # The model is named in the button: pressed twice it goes back once.
+        return menu.confirm(context, words, "admin-rollback", back, mark, target.job)
     act = partial(models.roll_back_to_job, dataset=name, job_id=context.number(1))
-    return await_daemon(context, act, f"a-set:{short(name)}:0")
+    return await_daemon(context, act, back)
 
 
 def register(application: BotApplication) -> None:
@@ -248,14 +229,10 @@ def register(application: BotApplication) -> None:
         "a-compare": compare,
     }
     promoting: dict[str, Act] = {
-        "a-promote": ask_promote,
-        "a-promote-yes": promote,
-        "a-pin": partial(ask_pin, verb="pin"),
-        "a-unpin": partial(ask_pin, verb="unpin"),
-        "a-pin-yes": partial(pin, is_pinned=True),
-        "a-unpin-yes": partial(pin, is_pinned=False),
-        "a-rollback": ask_rollback,
-        "a-rollback-yes": rollback,
+        "a-promote": promote,
+        "a-pin": partial(pin, verb="pin"),
+        "a-unpin": partial(pin, verb="unpin"),
+        "a-rollback": roll_back,
     }
     add_admin_handlers(application, Permission.WATCH, watching)
-    add_admin_handlers(application, Permission.PROMOTE, promoting)
+    add_admin_handlers(application, Permission.PROMOTE, menu.asked_twice(promoting))

@@ -55,10 +55,9 @@ def list_codes(context: BotContext) -> View:
         return Button(label, f"a-code:{short(each.promo.code)}")
 
     found = payments.list_codes(context.billing, admin.actor(context))
-    codes = menu.list_rows(found, context.number(), "a-codes", entry)
-    words = "" if found else context.translate("pay-admin-no-codes")
-    rows = menu.rows(context, *codes, ("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
-    return menu.card(context.translate("pay-admin-codes"), words, rows=rows)
+    title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
+    more = (("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
+    return menu.list_card(context, title, keys, found, entry, "a-codes", *more)
 
 
 def _gives(context: BotContext, promo: Promo) -> str:
@@ -89,21 +88,17 @@ def show_code(context: BotContext) -> View:
         by=promo.by,
     )
     stop = ("pay-admin-code-stop", f"a-code-off:{short(promo.code)}", "danger")
-    rows = menu.rows(context, not each.is_stopped and stop, menu.back("a-codes:0"))
-    return menu.card(promo.code, words, rows=rows)
-
-
-def ask_stop_code(context: BotContext) -> View:
-    """Ask whether the code is to end."""
-    code = _of(context).promo.code
-    words = context.translate("pay-admin-code-ask-stop", code=code)
-    yes = ("pay-admin-code-stop", f"a-code-off-yes:{short(code)}")
-    return menu.confirm(context, words, yes, f"a-code:{short(code)}")
+    rows = (not each.is_stopped and stop, menu.back("a-codes:0"))
+    return menu.card(context, promo.code, words, rows=rows)
 
 
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).promo.code
+    mark = short(code)
+    if not menu.is_sure(context):
+        words = context.translate("pay-admin-code-ask-stop", code=code)
+        return menu.confirm(context, words, "pay-admin-code-stop", f"a-code:{mark}", mark)
     payments.stop_code(context.billing, admin.actor(context), code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
@@ -114,17 +109,16 @@ def choose_code_plan(context: BotContext) -> View:
         Button(each.titled(context.language), f"a-code-for:{short(each.name)}")
         for each in context.services.plans[1:]
     ]
-    rows = menu.rows(context, *buttons, menu.back("a-codes:0"))
-    words = context.translate("pay-admin-code-for")
-    return menu.card(context.translate("pay-admin-code-add"), words, rows=rows)
+    title, words = context.translate("pay-admin-code-add"), context.translate("pay-admin-code-for")
+    return menu.card(context, title, words, rows=(*buttons, menu.back("a-codes:0")))
 
 
 def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
     plan = admin.marked(context, context.services.plans[1:], attrgetter("name"))
-    context.wait(Dialog(ADDING, {"plan": plan.name}))
-    title = plan.titled(context.language)
-    return menu.form(context, "pay-admin-code-write", "a-codes:0", title=title)
+    values, title = {"plan": plan.name}, plan.titled(context.language)
+    key = "pay-admin-code-write"
+    return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
 
 
 def add_code(context: BotContext) -> View:
@@ -155,12 +149,10 @@ def list_purchases(context: BotContext) -> View:
         found = payments.list_payments(context.billing, actor, _MOST, user_id=user_id)
     person = Users(context.db).get(user_id)
     who = _who(person) if person is not None else f"— · {user_id}"
-    entry = partial(_purchase_button, context)
-    entries = menu.list_rows(found, context.number(1), f"a-buys:{user_id}", entry)
     back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
-    words = "" if found else context.translate("pay-admin-none")
-    title = context.translate("pay-admin-of", who=who)
-    return menu.card(title, words, rows=menu.rows(context, *entries, back))
+    title, keys = context.translate("pay-admin-of", who=who), ("", "pay-admin-none")
+    entry, data = partial(_purchase_button, context), f"a-buys:{user_id}"
+    return menu.list_card(context, title, keys, found, entry, data, back, place=1)
 
 
 def _who(person: User) -> str:
@@ -173,7 +165,7 @@ def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
 
 
 def show_purchase(context: BotContext) -> View:
-    """Show one purchase. Raises NotFound."""
+    """Show one purchase, with what can be done. Raises NotFound."""
     return purchase_card(context, _details(context, context.argument(0)))
 
 
@@ -182,7 +174,7 @@ def _details(context: BotContext, purchase_id: str) -> OrderDetails:
 
 
 def purchase_card(context: BotContext, details: OrderDetails) -> View:
-    """Return the screen of one purchase, with what can be done."""
+    """Return the screen of one purchase."""
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
     what = text(
@@ -206,11 +198,12 @@ def purchase_card(context: BotContext, details: OrderDetails) -> View:
     back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
     promo = purchase.order.promo
     return menu.card(
+        context,
         purchase.order.promise.titled(language),
         admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(_entry_line(context, each) for each in details.entries),
         "\n".join(_refund_line(context, each) for each in details.refunds),
-        rows=menu.rows(context, *refunds, back),
+        rows=(*refunds, back),
     )
 
 
@@ -241,8 +234,8 @@ def payments_home(context: BotContext) -> View:
         at = context.moment(last.at)
         compared = context.translate("pay-admin-compared", at=at, count=len(last.differences))
     ways = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
-    title, rows = context.translate("pay-admin-title"), menu.rows(context, ways, admin.HOME)
-    return menu.card(title, "\n".join(_month(context)), compared, rows=rows)
+    title, month = context.translate("pay-admin-title"), "\n".join(_month(context))
+    return menu.card(context, title, month, compared, rows=(ways, admin.HOME))
 
 
 def _month(context: BotContext) -> list[str]:
@@ -271,17 +264,17 @@ def newest_payments(context: BotContext) -> View:
     found = payments.list_payments(context.billing, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     is_more = len(found) > PAGE_SIZE
-    rows = menu.rows(
-        context,
+    turn = (
+        bool(before) and Button("«", "a-pays"),
+        is_more and Button("›", f"a-pays:{here[-1].purchase_id}"),
+    )
+    rows: menu.Rows = (
         *(_purchase_button(context, each) for each in here),
-        (
-            bool(before) and Button("«", "a-pays"),
-            is_more and Button("›", f"a-pays:{here[-1].purchase_id}"),
-        ),
+        turn,
         menu.back("a-pay"),
     )
     words = "" if found else context.translate("pay-admin-none")
-    return menu.card(context.translate("pay-admin-newest"), words, rows=rows)
+    return menu.card(context, context.translate("pay-admin-newest"), words, rows=rows)
 
 
 PART = f"{admin.STEP}refund-part"
@@ -297,13 +290,12 @@ def choose_refund(context: BotContext) -> View:
     if purchase.order.gateway is Gateway.STARS:
         return all_of_it(context)
     context.wait(Dialog(PART, {"grant": grant, "purchase": purchase_id}))
-    rows = menu.rows(
-        context,
-        ("pay-admin-all", f"a-back-all:{grant}:{purchase.purchase_id}"),
-        menu.back_or_cancel(f"a-buy:{purchase.purchase_id}"),
+    rows: menu.Rows = (
+        ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
+        menu.back_or_cancel(f"a-buy:{purchase_id}"),
     )
     words = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
-    return menu.card(purchase.order.promise.titled(context.language), words, rows=rows)
+    return menu.card(context, purchase.order.promise.titled(context.language), words, rows=rows)
 
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
@@ -339,9 +331,8 @@ def part(context: BotContext) -> View:
 
 
 def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
-    context.wait(Dialog(REASON, said))
-    back = f"a-buy:{said['purchase']}"
-    return menu.form(context, "pay-admin-ask-reason", back, most=MOST_REASON)
+    back, key = f"a-buy:{said['purchase']}", "pay-admin-ask-reason"
+    return menu.form(context, key, back, step=REASON, values=said, most=MOST_REASON)
 
 
 def reason(context: BotContext) -> View:
@@ -364,8 +355,12 @@ def reason(context: BotContext) -> View:
         whole="yes" if amount == rest else "no",
         till=purchase.order.gateway.value,
     )
-    yes = ("pay-admin-refund-yes", f"a-back-yes:{context.update_id}")
-    return menu.confirm(context, words, yes, f"a-buy:{purchase_id}")
+    return _asks_refund(context, words, purchase_id, context.update_id)
+
+
+def _asks_refund(context: BotContext, words: str, purchase_id: str, asked: int) -> View:
+    sure = ("pay-admin-refund-yes", f"a-back-yes:{asked}")
+    return menu.second_question(context, words, sure, f"a-buy:{purchase_id}")
 
 
 def _amount(said: dict[str, Any]) -> Amount | None:
@@ -391,8 +386,7 @@ def refund(context: BotContext) -> View:
 def typed_again(context: BotContext) -> View:
     """Ask for the button where something was written instead."""
     said, words = context.dialog_values, context.translate("pay-admin-press")
-    yes = ("pay-admin-refund-yes", f"a-back-yes:{said.get('asked', 0)}")
-    return menu.confirm(context, words, yes, f"a-buy:{said.get('purchase', '')}")
+    return _asks_refund(context, words, str(said.get("purchase", "")), int(said.get("asked", 0)))
 
 
 def register(application: BotApplication) -> None:
@@ -400,8 +394,6 @@ def register(application: BotApplication) -> None:
     buttons = {
         "a-codes": list_codes,
         "a-code": show_code,
-        "a-code-off": ask_stop_code,
-        "a-code-off-yes": stop_code,
         "a-code-add": choose_code_plan,
         "a-code-for": ask_code,
         "a-buys": list_purchases,
@@ -411,6 +403,7 @@ def register(application: BotApplication) -> None:
         "a-back": choose_refund,
         "a-back-all": all_of_it,
         "a-back-yes": refund,
+        **menu.asked_twice({"a-code-off": stop_code}),
     }
     steps = {ADDING: add_code, PART: part, REASON: reason, SURE: typed_again}
     add_admin_handlers(application, Permission.REFUNDS, buttons, steps)

@@ -11,7 +11,7 @@ What was given or taken is noted, and told to the person.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from operator import attrgetter
@@ -19,8 +19,9 @@ from typing import TypeVar
 
 from merlin.app import users
 from merlin.app.inbox import Dialog
-from merlin.app.users import UserList, UserView
+from merlin.app.users import UserView
 from merlin.billing.plan import Format, Plan, plan_named
+from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import MOST
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
@@ -34,24 +35,25 @@ from merlin.core.permissions import Permission, Role
 
 E = TypeVar("E", bound=StrEnum)
 FINDING = f"{admin.STEP}find"
-_DEEDS = 5
+_ENTRIES = 5
 
 
 def list_people(context: BotContext) -> View:
     """Show a page of the people, the newest first."""
-    found = _users(context, offset=context.number() * PAGE_SIZE)
-    page = menu.page_number(context.number(), found.count)
-    if page != context.number():
-        found = _users(context, offset=page * PAGE_SIZE)
+    page = context.number()
+    found = users.list_users(*performer(context), "", page * PAGE_SIZE, PAGE_SIZE)
+    if page != menu.page_number(page, found.count):
+        page = menu.page_number(page, found.count)
+        found = users.list_users(*performer(context), "", page * PAGE_SIZE, PAGE_SIZE)
     turn = menu.page_buttons("a-users", page, found.count)
     words = context.translate("people-count", count=found.count)
-    entries = _entries(context, found.users)
-    rows = menu.rows(context, *entries, *turn, ("people-find", "a-find"), admin.HOME)
-    return menu.card(context.translate("admin-users"), words, rows=rows)
-
-
-def _users(context: BotContext, words: str = "", offset: int = 0) -> UserList:
-    return users.list_users(*performer(context), words, offset, PAGE_SIZE)
+    rows: menu.Rows = (
+        *_entries(context, found.users),
+        *turn,
+        ("people-find", "a-find"),
+        admin.HOME,
+    )
+    return menu.card(context, context.translate("admin-users"), words, rows=rows)
 
 
 def _entries(context: BotContext, people: list[UserView]) -> list[Button]:
@@ -67,16 +69,17 @@ def called(context: BotContext, person: UserView) -> str:
 
 def find_person(context: BotContext) -> View:
     """Ask whom to look for."""
-    context.wait(Dialog(FINDING))
-    return menu.form(context, "people-ask-find", "a-users:0")
+    return menu.form(context, "people-ask-find", "a-users:0", step=FINDING)
 
 
 def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
-    people = _users(context, context.text).users if context.text.strip() else []
-    words = context.translate("people-found" if people else "people-found-none")
-    rows = menu.rows(context, *_entries(context, people), menu.back("a-users:0"))
-    return menu.card(context.translate("admin-users"), words, rows=rows)
+    words, people = context.text, list[UserView]()
+    if words.strip():
+        people = users.list_users(*performer(context), words, 0, PAGE_SIZE).users
+    said = context.translate("people-found" if people else "people-found-none")
+    rows: menu.Rows = (*_entries(context, people), menu.back("a-users:0"))
+    return menu.card(context, context.translate("admin-users"), said, rows=rows)
 
 
 def person_of(context: BotContext) -> UserView:
@@ -89,25 +92,19 @@ def another(context: BotContext) -> UserView:
     return users.require_another(*performer(context), context.number())
 
 
-def show_person(context: BotContext) -> View:
+def show_person(context: BotContext, alert: str = "") -> View:
     """Show one person, with what can be done."""
-    return _card(context, context.number())
-
-
-def _card(context: BotContext, user_id: int, alert: str = "") -> View:
-    person = users.details(*performer(context), user_id, _DEEDS)
-    block = "unblock" if person.blocked else "block"
-    plans = (
-        (("people-plan", f"a-plan:{user_id}"), ("people-gift", f"a-gift:{user_id}")),
-        (("people-term", f"a-term:{user_id}"), ("people-purchases", f"a-buys:{user_id}:0")),
+    person = users.details(*performer(context), context.number(), _ENTRIES)
+    role = admin.state_text(context, "role", person.role.value)
+    notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
+    plan = plan_named(context.services.plans, person.current_plan)
+    what = context.translate(
+        "people-what",
+        role=" ".join([role, *person.scopes]),
+        plan=plan.titled(context.language) if plan else context.translate("people-no-plans"),
+        speaks=person.language,
     )
-    rows = menu.rows(
-        context,
-        (("people-role", f"a-role:{user_id}"), (f"people-{block}", f"a-{block}:{user_id}")),
-        *(plans if context.services.plans else ()),
-        menu.back("a-users:0"),
-    )
-    limited = [
+    limited = (
         context.translate(
             "people-left",
             format=admin.state_text(context, "format", each.kind.value),
@@ -117,8 +114,8 @@ def _card(context: BotContext, user_id: int, alert: str = "") -> View:
         )
         for each in person.left.values()
         if each.limit is not None
-    ]
-    done = [
+    )
+    done = (
         context.translate(
             "people-deed",
             at=admin.when(context, each.at),
@@ -126,77 +123,64 @@ def _card(context: BotContext, user_id: int, alert: str = "") -> View:
             by=named(context.services, each.by, context.language),
         )
         for each in person.entries
-    ]
-    view = menu.card(
-        called(context, person),
-        _words(context, person),
-        "\n".join(limited),
-        "\n".join(done),
-        rows=rows,
     )
+    marks = ", ".join(context.translate(f"account-{name}") for name, is_so in notes if is_so)
+    number, block = person.id, "unblock" if person.blocked else "block"
+    plans = (
+        (("people-plan", f"a-plan:{number}"), ("people-gift", f"a-gift:{number}")),
+        (("people-term", f"a-term:{number}"), ("people-purchases", f"a-buys:{number}:0")),
+    )
+    rows: menu.Rows = (
+        (("people-role", f"a-role:{number}"), (f"people-{block}", f"a-{block}:{number}")),
+        *(plans if context.services.plans else ()),
+        menu.back("a-users:0"),
+    )
+    parts = (admin.lines(what, marks), "\n".join(limited), "\n".join(done))
+    view = menu.card(context, called(context, person), *parts, rows=rows)
     return replace(view, alert=context.translate(alert)) if alert else view
-
-
-def _words(context: BotContext, person: UserView) -> str:
-    role = admin.state_text(context, "role", person.role.value)
-    notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
-    plan = plan_named(context.services.plans, person.current_plan)
-    return admin.lines(
-        context.translate(
-            "people-what",
-            role=" ".join([role, *person.scopes]),
-            plan=plan.titled(context.language) if plan else context.translate("people-no-plans"),
-            speaks=person.language,
-        ),
-        ", ".join(context.translate(f"account-{name}") for name, is_so in notes if is_so),
-    )
 
 
 def _choose(
     context: BotContext,
     person: UserView,
     key: str,
-    buttons: Sequence[Button],
+    choices: Iterable[tuple[str, str]],
     back: str,
     columns: int = 1,
-    **arguments: object,
 ) -> View:
     """Return the card of a person with a question and its answers in columns."""
-    rows = menu.rows(context, *button_rows(buttons, columns), menu.back(back))
-    return menu.card(called(context, person), context.translate(key, **arguments), rows=rows)
-
-
-def ask_block(context: BotContext) -> View:
-    """Ask whether the person is to be shut out."""
-    person = another(context)
-    words = context.translate("people-ask-block", who=called(context, person))
-    yes = ("people-block", f"a-block-yes:{person.id}")
-    return menu.confirm(context, words, yes, f"a-user:{person.id}")
+    buttons = [Button(label, data) for label, data in choices]
+    rows: menu.Rows = (*button_rows(buttons, columns), menu.back(back))
+    return menu.card(context, called(context, person), context.translate(key), rows=rows)
 
 
 def block_person(context: BotContext) -> View:
-    """Stop answering the person. Raises Refused for another admin."""
-    users.block(*performer(context), context.number())
-    return _card(context, context.number(), "people-blocked")
+    """Stop answering the person. Raises Refused for oneself and for another admin."""
+    person = another(context)
+    if not menu.is_sure(context):
+        words = context.translate("people-ask-block", who=called(context, person))
+        return menu.confirm(context, words, "people-block", f"a-user:{person.id}", person.id)
+    users.block(*performer(context), person.id)
+    return show_person(context, "people-blocked")
 
 
 def unblock_person(context: BotContext) -> View:
     """Answer the person again."""
     users.unblock(*performer(context), context.number())
-    return _card(context, context.number(), "people-unblocked")
+    return show_person(context, "people-unblocked")
 
 
 def choose_plan(context: BotContext) -> View:
     """Show the plans."""
     person = person_of(context)
-    buttons = [
-        Button(
+    choices = [
+        (
             f"{'▸ ' if plan.name == person.current_plan else ''}{plan.titled(context.language)}",
             f"a-plan-set:{person.id}:{short(plan.name)}",
         )
         for plan in context.services.plans
     ]
-    return _choose(context, person, "people-ask-plan", buttons, f"a-user:{person.id}")
+    return _choose(context, person, "people-ask-plan", choices, f"a-user:{person.id}")
 
 
 def set_plan(context: BotContext) -> View:
@@ -204,7 +188,7 @@ def set_plan(context: BotContext) -> View:
     mark = context.argument(1)
     name = next((e.name for e in context.services.plans if short(e.name) == mark), mark)
     users.set_plan(*performer(context), context.number(), name)
-    return _card(context, context.number(), "people-plan-set")
+    return show_person(context, "people-plan-set")
 
 
 AMOUNT = f"{admin.STEP}gift"
@@ -216,13 +200,11 @@ _LONGEST_QUESTION_DAYS = 36_500
 def choose_format(context: BotContext) -> View:
     """Ask which questions to give."""
     person = person_of(context)
-    kinds = [
-        Button(
-            admin.state_text(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}"
-        )
+    choices = [
+        (admin.state_text(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}")
         for kind in Format
     ]
-    return _choose(context, person, "people-ask-format", kinds, f"a-user:{person.id}", 2)
+    return _choose(context, person, "people-ask-format", choices, f"a-user:{person.id}", 2)
 
 
 def choose_amount(context: BotContext) -> View:
@@ -235,9 +217,8 @@ def choose_amount(context: BotContext) -> View:
 def _asks_amount(context: BotContext, person: UserView, kind: Format, key: str) -> View:
     place = f"a-gift-d:{person.id}:{kind.value}"
     amounts = [Button(str(amount), f"{place}:{amount}") for amount in _AMOUNTS]
-    way_out = menu.back_or_cancel(f"a-gift:{person.id}")
-    rows = menu.rows(context, *button_rows(amounts, 3), way_out)
-    return menu.card(called(context, person), context.translate(key, most=MOST), rows=rows)
+    rows: menu.Rows = (*button_rows(amounts, 3), menu.back_or_cancel(f"a-gift:{person.id}"))
+    return menu.card(context, called(context, person), context.translate(key, most=MOST), rows=rows)
 
 
 def _named(context: BotContext, kind: type[E]) -> E:
@@ -274,66 +255,58 @@ def _amount(context: BotContext) -> int:
 
 def _asks_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
     place = f"a-gift-ask:{person.id}:{kind.value}:{amount}"
-    ever = Button(context.translate("people-for-ever"), f"{place}:0")
-    days = [*_days(context, place, _QUESTION_DAYS), ever]
+    days = [*_days(context, place, _QUESTION_DAYS)]
+    days.append((context.translate("people-for-ever"), f"{place}:0"))
     back = f"a-gift-n:{person.id}:{kind.value}"
     return _choose(context, person, "people-ask-days", days, back, 2)
 
 
-def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[Button]:
-    return [
-        Button(context.translate("people-days", days=each), f"{place}:{each}") for each in counts
-    ]
-
-
-def ask_gift(context: BotContext) -> View:
-    """Ask whether the gift is meant."""
-    person, kind, amount = person_of(context), _named(context, Format), _amount(context)
-    days = _question_days(context)
-    words = context.translate(
-        "people-ask-gift",
-        who=called(context, person),
-        format=admin.state_text(context, "format", kind.value),
-        amount=amount,
-        long=context.translate("people-days" if days else "people-for-ever", days=days),
-    )
-    # Which question this is stands in the button: pressed twice it gives once.
-    data = f"a-gift-yes:{person.id}:{kind.value}:{amount}:{days}:{context.update_id}"
-    return menu.confirm(context, words, ("people-gift", data), f"a-user:{person.id}")
-
-
-def _question_days(context: BotContext) -> int:
-    return min(context.number(3), _LONGEST_QUESTION_DAYS)
+def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[tuple[str, str]]:
+    return [(context.translate("people-days", days=each), f"{place}:{each}") for each in counts]
 
 
 def give_questions(context: BotContext) -> View:
     """Give the questions, and tell the person."""
-    user_id, kind, amount = context.number(), _named(context, Format), _amount(context)
-    days, once = _question_days(context), f"update:{context.number(4) or context.update_id}"
-    users.give_questions(*performer(context), user_id, kind, amount, days, once=once)
-    return _card(context, user_id, "people-given")
+    person, kind, amount = person_of(context), _named(context, Format), _amount(context)
+    days = min(context.number(3), _LONGEST_QUESTION_DAYS)
+    if not menu.is_sure(context):
+        words = context.translate(
+            "people-ask-gift",
+            who=called(context, person),
+            format=admin.state_text(context, "format", kind.value),
+            amount=amount,
+            long=context.translate("people-days" if days else "people-for-ever", days=days),
+        )
+        # Which question this is stands in the button: pressed twice it gives once.
+        data = (person.id, kind.value, amount, days, context.update_id)
+        return menu.confirm(context, words, "people-gift", f"a-user:{person.id}", *data)
+    once = f"update:{context.number(4) or context.update_id}"
+    users.give_questions(*performer(context), person.id, kind, amount, days, once=once)
+    return show_person(context, "people-given")
 
 
 _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
-_LONGEST_PLAN_DAYS = 3650
+
+
+def _gift_plans(context: BotContext) -> list[Plan]:
+    """Return the plans that can be given; the first one everybody has."""
+    return [each for each in context.services.plans[1:] if not each.is_pack]
 
 
 def choose_gift_plan(context: BotContext) -> View:
-    """Ask which plan to give; the first one everybody has."""
-    person = person_of(context)
-    buttons = [
-        Button(each.titled(context.language), f"a-term-d:{person.id}:{short(each.name)}")
-        for each in context.services.plans[1:]
-        if not each.is_pack
+    """Ask which plan to give."""
+    person, plans = person_of(context), _gift_plans(context)
+    key = "people-ask-term" if plans else "people-no-terms"
+    choices = [
+        (each.titled(context.language), f"a-term-d:{person.id}:{short(each.name)}")
+        for each in plans
     ]
-    key = "people-ask-term" if buttons else "people-no-terms"
-    return _choose(context, person, key, buttons, f"a-user:{person.id}")
+    return _choose(context, person, key, choices, f"a-user:{person.id}")
 
 
 def _plan(context: BotContext) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
-    plans = [each for each in context.services.plans[1:] if not each.is_pack]
-    return admin.marked(context, plans, attrgetter("name"), 1)
+    return admin.marked(context, _gift_plans(context), attrgetter("name"), 1)
 
 
 def choose_plan_days(context: BotContext) -> View:
@@ -343,43 +316,33 @@ def choose_plan_days(context: BotContext) -> View:
     return _choose(context, person, "people-ask-days", days, f"a-term:{person.id}", 3)
 
 
-def _plan_days(context: BotContext) -> int:
-    """Return the days that a button names. Raises Refused."""
-    days = context.number(2)
-    if not 1 <= days <= _LONGEST_PLAN_DAYS:
-        raise Refused(f"a plan for {days} days", "bot-button-old")
-    return days
-
-
-def ask_term(context: BotContext) -> View:
-    """Ask whether the gift is meant."""
-    person, plan, days = person_of(context), _plan(context), _plan_days(context)
-    told = {"who": called(context, person), "title": plan.titled(context.language), "days": days}
-    words = context.translate("people-ask-term-gift", **told)
-    # Which question this is stands in the button: pressed twice it gives once.
-    data = f"a-term-yes:{person.id}:{short(plan.name)}:{days}:{context.update_id}"
-    return menu.confirm(context, words, ("people-term", data), f"a-user:{person.id}")
-
-
 def give_plan(context: BotContext) -> View:
-    """Give the plan, and tell the person."""
-    user_id, plan, days = context.number(), _plan(context), _plan_days(context)
+    """Give the plan, and tell the person. Raises Refused for days that nobody means."""
+    person, plan, days = person_of(context), _plan(context), context.number(2)
+    if not 1 <= days <= MOST_DAYS:
+        raise Refused(f"a plan for {days} days", "bot-button-old")
+    if not menu.is_sure(context):
+        title = plan.titled(context.language)
+        who = called(context, person)
+        words = context.translate("people-ask-term-gift", who=who, title=title, days=days)
+        # Which question this is stands in the button: pressed twice it gives once.
+        data = (person.id, short(plan.name), days, context.update_id)
+        return menu.confirm(context, words, "people-term", f"a-user:{person.id}", *data)
     once = f"update:{context.number(3) or context.update_id}"
-    users.give_plan(*performer(context), user_id, plan.name, days, once)
-    return _card(context, user_id, "people-term-given")
+    users.give_plan(*performer(context), person.id, plan.name, days, once)
+    return show_person(context, "people-term-given")
 
 
 def choose_role(context: BotContext) -> View:
     """Show the roles that can be given."""
-    person = another(context)
-    buttons = []
+    person, choices = another(context), []
     for role in Role:
         mark = "▸ " if role is person.role else ""
-        data = f"a-role-ask:{person.id}:{role.value}"
-        if role is Role.TEACHER:
-            data = f"a-scopes:{person.id}:0"
-        buttons.append(Button(f"{mark}{admin.state_text(context, 'role', role.value)}", data))
-    return _choose(context, person, "people-ask-role", buttons, f"a-user:{person.id}")
+        label = f"{mark}{admin.state_text(context, 'role', role.value)}"
+        is_scoped = role is Role.TEACHER
+        data = f"a-scopes:{person.id}:0" if is_scoped else f"a-role-ask:{person.id}:{role.value}"
+        choices.append((label, data))
+    return _choose(context, person, "people-ask-role", choices, f"a-user:{person.id}")
 
 
 def scopes(context: BotContext) -> View:
@@ -392,55 +355,41 @@ def scopes(context: BotContext) -> View:
         role = "" if name in has else f":{Role.TEACHER.value}"
         return Button(f"{mark}{name}", f"{verb}:{person.id}{role}:{short(name)}")
 
-    names = sorted({*_datasets(context), *has})
-    entries = menu.list_rows(names, context.number(1), f"a-scopes:{person.id}", entry)
-    words = context.translate("people-ask-scope" if names else "admin-no-datasets")
-    rows = menu.rows(context, *entries, menu.back(f"a-role:{person.id}"))
-    return menu.card(called(context, person), words, rows=rows)
-
-
-def _datasets(context: BotContext) -> list[str]:
-    return users.grantable_scopes(*performer(context))
+    names = sorted({*users.grantable_scopes(*performer(context)), *has})
+    keys, back = ("people-ask-scope", "admin-no-datasets"), menu.back(f"a-role:{person.id}")
+    data, title = f"a-scopes:{person.id}", called(context, person)
+    return menu.list_card(context, title, keys, names, entry, data, back, place=1)
 
 
 def _scope(context: BotContext, place: int, known: Sequence[str] = ()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
-    found = {*_datasets(context), *known}
+    found = {*users.grantable_scopes(*performer(context)), *known}
     return admin.marked(context, found, place=place, key="admin-no-dataset")
-
-
-def ask_role(context: BotContext) -> View:
-    """Ask whether the role is meant."""
-    person, role = another(context), _named(context, Role)
-    scope = _scope(context, 2) if role is Role.TEACHER else None
-    told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
-    words = context.translate("people-ask-grant", who=called(context, person), role=told)
-    data = f"a-role-yes:{person.id}:{role.value}" + (f":{short(scope)}" if scope else "")
-    return menu.confirm(context, words, ("people-grant", data), f"a-role:{person.id}")
 
 
 def grant(context: BotContext) -> View:
     """Give the role."""
-    role = _named(context, Role)
+    person, role = another(context), _named(context, Role)
     scope = _scope(context, 2) if role is Role.TEACHER else None
-    users.grant_role(*performer(context), context.number(), role, scope)
-    return _card(context, context.number(), "people-granted")
+    if not menu.is_sure(context):
+        told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
+        words = context.translate("people-ask-grant", who=called(context, person), role=told)
+        data = (person.id, role.value, *((short(scope),) if scope else ()))
+        return menu.confirm(context, words, "people-grant", f"a-role:{person.id}", *data)
+    users.grant_role(*performer(context), person.id, role, scope)
+    return show_person(context, "people-granted")
 
 
-def ask_off(context: BotContext) -> View:
-    """Ask whether a teacher is to lose a dataset."""
+def take_scope(context: BotContext) -> View:
+    """Take a dataset from a teacher."""
     person = another(context)
     scope = _scope(context, 1, person.scopes)
-    words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
-    yes = ("people-revoke", f"a-scope-off-yes:{person.id}:{short(scope)}")
-    return menu.confirm(context, words, yes, f"a-scopes:{person.id}")
-
-
-def take_off(context: BotContext) -> View:
-    """Take a dataset from a teacher."""
-    scope = _scope(context, 1, person_of(context).scopes)
-    users.revoke_role(*performer(context), context.number(), scope)
-    return _card(context, context.number(), "people-granted")
+    if not menu.is_sure(context):
+        words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
+        data = (person.id, short(scope))
+        return menu.confirm(context, words, "people-revoke", f"a-scopes:{person.id}", *data)
+    users.revoke_role(*performer(context), person.id, scope)
+    return show_person(context, "people-granted")
 
 
 def register(application: BotApplication) -> None:
@@ -449,28 +398,22 @@ def register(application: BotApplication) -> None:
         "a-users": list_people,
         "a-find": find_person,
         "a-user": show_person,
-        "a-block": ask_block,
-        "a-block-yes": block_person,
         "a-unblock": unblock_person,
         "a-plan": choose_plan,
         "a-plan-set": set_plan,
         "a-role": choose_role,
         "a-scopes": scopes,
-        "a-role-ask": ask_role,
-        "a-role-yes": grant,
-        "a-scope-off": ask_off,
-        "a-scope-off-yes": take_off,
+        **menu.asked_twice(
+            {"a-block": block_person, "a-role-ask": grant, "a-scope-off": take_scope}
+        ),
     }
     giving = {
         "a-gift": choose_format,
         "a-gift-n": choose_amount,
         "a-gift-d": choose_question_days,
-        "a-gift-ask": ask_gift,
-        "a-gift-yes": give_questions,
         "a-term": choose_gift_plan,
         "a-term-d": choose_plan_days,
-        "a-term-ask": ask_term,
-        "a-term-yes": give_plan,
+        **menu.asked_twice({"a-gift-ask": give_questions, "a-term-ask": give_plan}),
     }
     add_admin_handlers(application, Permission.USERS, managing, {FINDING: person_found})
     add_admin_handlers(application, Permission.GIFTS, giving, {AMOUNT: written_amount})

@@ -235,7 +235,7 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
         _price(context, of, promo),
     ]
     trial = may and Button(pay("pay-button-trial", days=days), f"try:{short(of.name)}")
-    rows = menu.rows(context, *_buying(context, of, promo), trial, TO_PLAN)
+    rows = menu.buttons_of(context, *_buying(context, of, promo), trial, TO_PLAN)
     bold = (Entity("bold", 0, utf16_length(title)),)
     return View(FormattedMessage("\n\n".join(filter(None, parts)), bold, rows))
 

@@ -303,7 +303,7 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     if bought:
         lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]
     every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{ANEW}")
-    rows = menu.rows(there, (("paysupport-button-answer", f"paysupport:{asker}"), every))
+    rows = menu.buttons_of(there, (("paysupport-button-answer", f"paysupport:{asker}"), every))
     page = FormattedMessage("\n".join(lines), buttons=rows)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 

@@ -257,7 +257,7 @@ def _current_prompt(context: BotContext) -> View:
         return menu.say(context, "system-none", _SET)
     head = context.translate("system-now", name=preset_title(context, session.preset) or "none")
     quote = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(session.system))
-    rows = menu.rows(context, (_SET, _SAVE), _CLEAR)
+    rows = menu.buttons_of(context, (_SET, _SAVE), _CLEAR)
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 

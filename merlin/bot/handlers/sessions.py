@@ -155,7 +155,7 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
     # A group opens no earlier session again.
     back = context.is_private and ("sum-back", f"session-open:{old.session_id}")
-    rows = menu.rows(context, back)
+    rows = menu.buttons_of(context, back)
     return View(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
 
 
