@@ -15,7 +15,7 @@ from pathlib import Path
 import uvloop
 from waiting import longest
 
-from merlin.cli import GROUPS
+from merlin.cli import MODULES
 
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (
@@ -45,7 +45,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         *(f"merlin.{name}" for name in _PROCESSES),
-        *(f"merlin.cli.{name}" for name in GROUPS),
+        *(f"merlin.cli.{name}" for name in MODULES),
         *(f"openai.resources.{name}" for name in _OPENAI),
         *_LATER,
     ]

@@ -19,7 +19,7 @@ from bench import __main__ as bench
 from merlin import config
 from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
-from merlin.cli import GROUPS
+from merlin.cli import MODULES
 from merlin.config import process_names
 from merlin.dataset.schema import schema_text
 from merlin.engine import api as engine_routes
@@ -44,8 +44,8 @@ def shown(path):
 def commands():
     """Return every command of the command line by its words, with its options."""
     app = typer.Typer()
-    for name in GROUPS:
-        import_module(f"merlin.cli.{name}").register(app)
+    for name in MODULES:
+        app.add_typer(import_module(f"merlin.cli.{name}").app)
     found = {}
     for name, command in typer.main.get_command(app).commands.items():
         if not command.hidden:

@@ -41,23 +41,24 @@ _SURROUNDINGS = (
     errno.EISDIR,
     errno.EEXIST,
 )
-# In the order of the help, which tells commands before groups: each module with its words.
-GROUPS = {
+# In the order of the help, commands before groups: each module with its words.
+MODULES = {
     "processes": ("demo", "stage", "run", "daemon", "bot", "api"),
-    "engine": ("engine",),
     "init": ("init",),
     "check": ("check",),
-    "examples": ("example",),
     "import_export": ("import", "export", "schema"),
     "builds": ("build", "builds", "show", "diff", "log"),
     "courses": ("courses",),
+    "ask": ("ask",),
+    "status": ("status",),
+    "doctor": ("health", "doctor"),
+    "engine": ("engine",),
+    "examples": ("example",),
     "jobs": ("jobs",),
-    "models": ("ask", "models"),
+    "models": ("models",),
     "provider": ("provider",),
     "users": ("users",),
     "billing": ("billing",),
-    "status": ("status",),
-    "doctor": ("health", "doctor"),
     "key": ("key",),
     "setup": ("config",),
 }
@@ -97,9 +98,9 @@ def locale_language() -> str:
 
 
 @cache
-def _register(name: str) -> None:
+def add_commands(name: str) -> None:
     """Add a module's commands, once a process: a second time would add them all anew."""
-    import_module(f"merlin.cli.{name}").register(app)
+    app.add_typer(import_module(f"merlin.cli.{name}").app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,9 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_up_log("cli", quiet=True)
     word = next(iter(sys.argv[1:] if argv is None else argv), "")
     # A process holds what its command imports for as long as it runs.
-    wanted = [name for name, words in GROUPS.items() if word in words]
-    for name in wanted or ([] if word == "--version" else GROUPS):
-        _register(name)
+    wanted = [name for name, words in MODULES.items() if word in words]
+    for name in wanted or ([] if word == "--version" else MODULES):
+        add_commands(name)
     try:
         app(args=None if argv is None else list(argv), prog_name="merlin")
     except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C

@@ -14,14 +14,21 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT
-from merlin.billing.purchases import PurchaseState
-from merlin.billing.refunds import UNDER_WAY, RefundState
-from merlin.billing.report import COLUMNS, Sum, export_rows, signed
+from merlin.app import payments
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.payments import add_code, show_payment, stop_code
+from merlin.app.reconciliation import Reconciliation, compare_all
+from merlin.app.texts import Settings
+from merlin.billing.ledger import Entry
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Listed, Promo
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.refunds import UNDER_WAY, Refund, RefundState
+from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -43,39 +50,27 @@ from merlin.cli.output import (
     print_table,
     translate_word,
 )
+from merlin.core.clock import zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles, stars
-
-if TYPE_CHECKING:
-    from merlin.app.actor import Actor
-    from merlin.app.context import Context
-    from merlin.app.reconciliation import Reconciliation
-    from merlin.billing.ledger import Entry
-    from merlin.billing.promo_codes import Listed, Promo
-    from merlin.billing.purchases import Purchase
-    from merlin.billing.refunds import Refund
-
+from merlin.wiring.context import command_context, opened, yookassa_gateway
 
 _BOM = "\ufeff"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Sales: sums, orders, refunds, codes.")
-    for verb in (report, orders, show, refund, reconcile, export):
-        group.command()(verb)
-    _register_promo(group)
-    app.add_typer(group, name="billing")
+app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: sums, orders, refunds, codes.")
+promo = typer.Typer(
+    name="promo", no_args_is_help=True, help="Codes: a lower price, or days of a plan."
+)
+app.add_typer(promo)
 
 
+@app.command()
 def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Show what came in and went back by month, till and plan; payments of a test shop apart."""
-    from merlin.app import payments
-    from merlin.core.clock import zone_of
-
     with reading(config) as (ctx, actor):
         zone = zone_of(ctx.timezone)
         first, last = day_bounds(zone, since, until)
@@ -116,6 +111,7 @@ def _sum_row(each: Sum) -> list[object]:
     ]
 
 
+@app.command()
 def orders(
     user: Annotated[int | None, typer.Option(min=1, help="Only this person's.")] = None,
     state: Annotated[PurchaseState | None, typer.Option(help="Only in this state.")] = None,
@@ -124,8 +120,6 @@ def orders(
     json: AsJson = False,
 ) -> None:
     """List orders, newest first."""
-    from merlin.app import payments
-
     named = state.value if state else ""
     with reading(config) as (ctx, actor):
         found = payments.list_payments(ctx.billing, actor, limit, "", named, user)
@@ -133,54 +127,13 @@ def orders(
     _table([_order_json(each) for each in found], columns, json=json, under="orders")
 
 
-def export(
-    csv_: Annotated[
-        str, typer.Option("--csv", metavar="FILE", help="Where to; - is stdout.")
-    ] = "-",
-    since: Since = None,
-    until: Until = None,
-    excel: Annotated[
-        bool, typer.Option("--excel", help="As Excel opens it: a BOM, and semicolons.")
-    ] = False,
-    config: ConfigPath = DEFAULT,
-) -> None:
-    """Write every payment and refund as CSV for the accountant, oldest first, without people."""
-    from merlin.app import payments
-    from merlin.core.clock import zone_of
-
-    with reading(config) as (ctx, actor):
-        zone, shop = zone_of(ctx.timezone), ctx.selling.yookassa
-        rows = payments.list_entries(ctx.billing, actor, *day_bounds(zone, since, until))
-    vat_code = shop.receipt.vat_code if shop and shop.receipt else None
-    told = [*export_rows(rows, zone, vat_code)]
-    page = io.StringIO()
-    writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
-    writer.writeheader()
-    writer.writerows(told)
-    _write(csv_, (_BOM if excel else "") + page.getvalue())
-    print_message("billing-exported", count=len(told))
-
-
-def _write(place: str, page: str) -> None:
-    if place == "-":
-        sys.stdout.buffer.write(page.encode())
-        sys.stdout.buffer.flush()
-        return
-    try:
-        Path(place).write_text(page, encoding="utf-8", newline="")
-    except OSError as error:
-        words = f"{place}: {error.strerror}"
-        raise ConfigError(words, "error-plain") from error
-
-
 Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
 WAIT_S, LOOK_S = 30.0, 0.2
 
 
+@app.command()
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
-    from merlin.app.payments import show_payment
-
     with reading(config) as (ctx, actor):
         found = show_payment(ctx.billing, actor, order)
     told = _order_json(found.purchase)
@@ -223,6 +176,7 @@ def _table(
     print_list(told, columns, json=json, under=under, prefix="billing-col", amount=amount)
 
 
+@app.command()
 def refund(
     order: Order,
     reason: Annotated[str, typer.Option(help="Why; it stays in the records.")],
@@ -238,9 +192,6 @@ def refund(
     json: AsJson = False,
 ) -> None:
     """Send money back, and take back what it bought; the api or the bot carries it out."""
-    from merlin.app.actor import Actor
-    from merlin.wiring.context import command_context, opened
-
     if not reason.strip():
         raise Refused("no reason", "billing-refund-reason")
     settings = configuration(config)
@@ -268,7 +219,6 @@ def _wanted(
     *,
     is_sure: bool,
 ) -> Refund:
-    from merlin.app import payments
 
     billing = ctx.billing
     details = payments.show_payment(billing, actor, which[0])
@@ -364,15 +314,24 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case.")]
 
 
-def _register_promo(app: typer.Typer) -> None:
-    """Add the group to `merlin billing`."""
-    group = typer.Typer(no_args_is_help=True, help="Codes: a lower price, or days of a plan.")
-    group.command("list")(list_codes)
-    for verb in (add, stop):
-        group.command()(verb)
-    app.add_typer(group, name="promo")
+@promo.command("list")
+def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List codes, newest first, with how often each was used."""
+    with reading(config) as (ctx, actor):
+        codes = [_code_values(each) for each in payments.list_codes(ctx.billing, actor)]
+    print_list(
+        codes,
+        "code plan gives uses until=ends_at promo-state",
+        json=json,
+        under="promos",
+        prefix="billing-col",
+        gives=_gain,
+        uses=_uses,
+        promo_state=lambda each: translate_word("billing", "stopped") if each["stopped"] else "",
+    )
 
 
+@promo.command()
 def add(
     code: Code,
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
@@ -390,11 +349,6 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Make a code; each person may use it once."""
-    from merlin.app.payments import add_code
-    from merlin.billing.promo_codes import Promo
-    from merlin.billing.report import day_start
-    from merlin.core.clock import zone_of
-
     with changing(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
@@ -403,28 +357,9 @@ def add(
     print_result(_code_values(made), "promo-did-add", json=json, code=code, plan=plan)
 
 
-def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List codes, newest first, with how often each was used."""
-    from merlin.app import payments
-
-    with reading(config) as (ctx, actor):
-        codes = [_code_values(each) for each in payments.list_codes(ctx.billing, actor)]
-    print_list(
-        codes,
-        "code plan gives uses until=ends_at promo-state",
-        json=json,
-        under="promos",
-        prefix="billing-col",
-        gives=_gain,
-        uses=_uses,
-        promo_state=lambda each: translate_word("billing", "stopped") if each["stopped"] else "",
-    )
-
-
+@promo.command()
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let nobody use a code any more; what was given stays."""
-    from merlin.app.payments import stop_code
-
     with changing(config) as (ctx, actor):
         stop_code(ctx.billing, actor, code)
     told = {"code": code.strip().upper(), "stopped": True}
@@ -458,6 +393,7 @@ def _uses(told: dict[str, Any]) -> str:
     return f"{told['uses']} / {most}"
 
 
+@app.command()
 def reconcile(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
@@ -465,11 +401,6 @@ def reconcile(
 
     Changes nothing; exits with 1 where anything differs.
     """
-    from merlin.app.reconciliation import compare_all
-    from merlin.app.texts import Settings
-    from merlin.core.clock import zone_of
-    from merlin.wiring.context import yookassa_gateway
-
     with reading(config) as (ctx, _):
         first, last = day_bounds(zone_of(ctx.timezone), since, until)
         shop = ctx.selling.yookassa
@@ -530,3 +461,41 @@ def _tell_reconciled(came: Reconciliation) -> None:
     else:
         at, count = str(came.stars.get("at", "")), len(came.stars.get("differences", ()))
         print_message("billing-stars-compared", at=at, found=count)
+
+
+@app.command()
+def export(
+    csv_: Annotated[
+        str, typer.Option("--csv", metavar="FILE", help="Where to; - is stdout.")
+    ] = "-",
+    since: Since = None,
+    until: Until = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="As Excel opens it: a BOM, and semicolons.")
+    ] = False,
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Write every payment and refund as CSV for the accountant, oldest first, without people."""
+    with reading(config) as (ctx, actor):
+        zone, shop = zone_of(ctx.timezone), ctx.selling.yookassa
+        rows = payments.list_entries(ctx.billing, actor, *day_bounds(zone, since, until))
+    vat_code = shop.receipt.vat_code if shop and shop.receipt else None
+    told = [*export_rows(rows, zone, vat_code)]
+    page = io.StringIO()
+    writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
+    writer.writeheader()
+    writer.writerows(told)
+    _write(csv_, (_BOM if excel else "") + page.getvalue())
+    print_message("billing-exported", count=len(told))
+
+
+def _write(place: str, page: str) -> None:
+    if place == "-":
+        sys.stdout.buffer.write(page.encode())
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(place).write_text(page, encoding="utf-8", newline="")
+    except OSError as error:
+        words = f"{place}: {error.strerror}"
+        raise ConfigError(words, "error-plain") from error

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from merlin.app import builds as acts
+from merlin.app import verdicts
+from merlin.app.verdicts import VerdictView
 from merlin.cli import language
-from merlin.cli.jobs import Dataset
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
+    Dataset,
     NoWait,
     ask_daemon,
     print_result,
@@ -30,9 +33,6 @@ from merlin.cli.output import (
 )
 from merlin.core.i18n import text
 
-if TYPE_CHECKING:
-    from merlin.app.verdicts import VerdictView
-
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
 
 
@@ -40,12 +40,10 @@ Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a dig
 _JSON = {"version": "build", "id": "build_id"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in (build, builds, show, diff, log):
-        app.command()(verb)
+app = typer.Typer()
 
 
+@app.command()
 def build(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     commit: Annotated[str | None, typer.Option(help="What this commit led to.")] = None,
@@ -54,19 +52,16 @@ def build(
     json: AsJson = False,
 ) -> None:
     """Fetch, check and build now; tell the build of the newest commit, or of another one."""
-    from merlin.app import builds
-
-    act = partial(builds.build, dataset=dataset, commit=commit)
+    act = partial(acts.build, dataset=dataset, commit=commit)
     result = ask_daemon(config, act, is_waiting=not no_wait)
     if not json:
         result = {**result, "verdict": translate_word("word", str(result["verdict"]))}
     print_result(result, "did-build", json=json)
 
 
+@app.command()
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
-    from merlin.app import builds as acts
-
     with reading(config, dataset) as (ctx, actor):
         found = acts.recent(ctx, actor, dataset or "")
     print_list(
@@ -77,12 +72,11 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
     )
 
 
+@app.command()
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a build: counts, tokens, system text, and every example with its author."""
-    from merlin.app import builds
-
     with reading(config) as (ctx, actor):
-        found = builds.get(ctx, actor, version)
+        found = acts.get(ctx, actor, version)
     told = record(found, **_JSON)
     examples = told.pop("examples")
     if json:
@@ -93,12 +87,11 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     print_list(examples, "example=id split tokens author", json=False)
 
 
+@app.command()
 def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show which examples a build added, removed or changed against another."""
-    from merlin.app import builds
-
     with reading(config) as (ctx, actor):
-        told = record(builds.compare(ctx, actor, old, new), old="", new="")
+        told = record(acts.compare(ctx, actor, old, new), old="", new="")
     if json:
         print_json(told)
         return
@@ -106,6 +99,7 @@ def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson 
         sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in told[kind])
 
 
+@app.command()
 def log(
     dataset: Annotated[str | None, typer.Argument(help="Only this dataset's.")] = None,
     limit: Annotated[int, typer.Option(help="How many verdicts.")] = 20,
@@ -113,8 +107,6 @@ def log(
     json: AsJson = False,
 ) -> None:
     """Show what each commit led to, newest first, with its findings."""
-    from merlin.app import verdicts
-
     with reading(config, dataset) as (ctx, actor):
         found = verdicts.log(ctx, actor, dataset or "", limit)
     if json:

@@ -53,11 +53,10 @@ _COMMIT = Annotated[
 _FORMAT = Annotated[Format, typer.Option("--format", help="How findings are written.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command("check")(check)
+app = typer.Typer()
 
 
+@app.command()
 def check(
     paths: _PATHS = None,
     commit: _COMMIT = "",

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import typer
 
+from merlin.app import teaching
+from merlin.app.courses import materials
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, reading
 from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.course.catalogue import Course, Material
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from merlin.course.catalogue import Course, Material
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
-    app.command()(courses)
-
-
+@app.command()
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
-    from merlin.app import teaching
-    from merlin.app.courses import materials
-
     with reading(config) as (ctx, actor):
         found = teaching.led_courses(ctx, actor)
         told = (

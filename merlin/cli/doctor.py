@@ -44,12 +44,10 @@ LEAST_FREE = 1 << 30
 ANSWER_S, PROBE_S = 15.0, 5.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in (health, doctor):
-        app.command()(verb)
+app = typer.Typer()
 
 
+@app.command()
 def health(
     process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
     config: ConfigPath = DEFAULT,
@@ -64,6 +62,7 @@ def health(
     sys.exit(1)
 
 
+@app.command()
 def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Look at everything that Merlin needs: configuration, credentials, places, services."""
     found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]

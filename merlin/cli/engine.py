@@ -38,21 +38,13 @@ if TYPE_CHECKING:
     from merlin.engine.clients import Client, Clients
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb, which is a group too, to the command line."""
-    group = typer.Typer()
-    group.callback(invoke_without_command=True)(engine)
-    engine_models.register(group)
-    keys = typer.Typer(no_args_is_help=True, help="Keys of those who may call the engine.")
-    keys.command()(add)
-    keys.command("list")(list_keys)
-    keys.command()(revoke)
-    group.add_typer(keys, name="keys")
-    group.command()(jobs)
-    group.command()(status)
-    app.add_typer(group, name="engine")
+app = typer.Typer(name="engine")
+keys = typer.Typer(name="keys", no_args_is_help=True, help="Keys of those who may call the engine.")
+app.add_typer(engine_models.app)
+app.add_typer(keys)
 
 
+@app.callback(invoke_without_command=True)
 def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
     """Serve the OpenAI protocol with Merlin's own trainers; see also the commands below."""
     if context.invoked_subcommand is None:
@@ -66,6 +58,7 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
 Name = Annotated[str, typer.Argument(help="Who it is for: a program, a course, a person.")]
 
 
+@keys.command()
 def add(
     name: Name,
     per_minute: Annotated[int, typer.Option(min=0, help="Calls a minute; 0: no limit.")] = 60,
@@ -88,6 +81,7 @@ def add(
         sys.stdout.write(f"{key}\n")
 
 
+@keys.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys by their beginnings, with what each used today and holds now."""
     from merlin.wiring.engine import clients_of
@@ -110,6 +104,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     )
 
 
+@keys.command()
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let a key count no more, at once; what was made with it stays."""
     from merlin.wiring.engine import clients_of
@@ -145,6 +140,7 @@ BASES = ("base", "answers", "running", "waiting", "adapters", "made")
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
+@app.command()
 def jobs(
     watch: Annotated[bool, typer.Option("--watch", help="Show anew until Ctrl-C.")] = False,
     config: ConfigPath = DEFAULT,
@@ -167,6 +163,7 @@ def jobs(
             print_message("engine-view-error", job=job["title"], error=job["error"]["message"])
 
 
+@app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show the engine's bases with their queues, its jobs by state, and what it takes."""
     told = _engine_view(configuration(config))

@@ -27,15 +27,10 @@ GB, MB = 1e9, 1e6
 LONGEST_SOURCE = 48
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to `merlin engine`."""
-    group = typer.Typer(no_args_is_help=True, help="Bases: bring, list and remove them.")
-    group.command()(pull)
-    group.command("list")(list_bases)
-    group.command("rm")(remove)
-    app.add_typer(group, name="models")
+app = typer.Typer(name="models", no_args_is_help=True, help="Bases: bring, list and remove them.")
 
 
+@app.command()
 def pull(
     names: Annotated[
         list[str] | None, typer.Argument(help="Bases of engine.models; all when none is named.")
@@ -65,6 +60,7 @@ def pull(
         print_json({"models": [_plain(each) for each in _entries(settings) if each.name in pulled]})
 
 
+@app.command("list")
 def list_bases(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare every byte with its checksum.")
@@ -90,6 +86,7 @@ def list_bases(
         raise typer.Exit(1)
 
 
+@app.command("rm")
 def remove(
     name: Annotated[str, typer.Argument(help="The base.")],
     force: Annotated[

@@ -14,25 +14,27 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from merlin.app import changes, examples
+from merlin.app.actor import Actor
+from merlin.app.changes import PreviewView
+from merlin.app.examples import ExampleView
 from merlin.cli import language
-from merlin.cli.jobs import Dataset
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
+from merlin.cli.daemon_requests import EditSession, editing
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
 from merlin.cli.output import print_json, print_message, print_table
+from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.dataset.example import write_turns
-
-if TYPE_CHECKING:
-    from merlin.app.changes import PreviewView
-    from merlin.app.examples import ExampleView
-    from merlin.cli.daemon_requests import EditSession
-    from merlin.dataset.changes import Edit
-    from merlin.dataset.finding import Finding
-
+from merlin.dataset.changes import Edit
+from merlin.dataset.example import question_preview, reword_example, write_turns
+from merlin.dataset.finding import Finding
+from merlin.dataset.layout import example_path
+from merlin.wiring.context import reading_context
 
 Question = Annotated[str | None, typer.Option(help="What the user says.")]
 Answer = Annotated[str | None, typer.Option(help="What the assistant answers.")]
@@ -51,14 +53,12 @@ ExampleId = Annotated[
 Shown = dict[str, object]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Examples, each change a commit in your name.")
-    for verb in (add, edit, rm, retry, find):
-        group.command()(verb)
-    app.add_typer(group, name="example")
+app = typer.Typer(
+    name="example", no_args_is_help=True, help="Examples, each change a commit in your name."
+)
 
 
+@app.command()
 def add(  # noqa: PLR0913 - each is an option of the command
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     *,
@@ -72,10 +72,6 @@ def add(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
-    from merlin.app import changes, examples
-    from merlin.dataset.changes import Edit
-    from merlin.dataset.layout import example_path
-
     text = asked_text(question, answer, file, tuple(tag or ()))
     with open_editing(config) as session:
         ctx, actor = session.ctx, session.actor
@@ -88,6 +84,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     show({**told, "example": example_id}, json=json)
 
 
+@app.command()
 def edit(  # noqa: PLR0913 - each is an option of the command
     example: ExampleId,
     *,
@@ -101,9 +98,6 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
-    from merlin.dataset.changes import Edit
-    from merlin.dataset.example import reword_example
-
     words = [question, answer, tag or None]
     has_words = any(each is not None for each in words)
     if file is not None and has_words:
@@ -123,6 +117,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     show({**told, "example": known.id}, json=json)
 
 
+@app.command()
 def rm(
     example: ExampleId,
     dataset: Dataset = None,
@@ -131,8 +126,6 @@ def rm(
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
-    from merlin.dataset.changes import Edit
-
     with open_editing(config) as session:
         known = _one(session, example, dataset)
         edits = [Edit(known.path, known.revision, None)]
@@ -140,6 +133,7 @@ def rm(
     show({**told, "example": known.id}, json=json)
 
 
+@app.command()
 def retry(
     change: Annotated[str, typer.Argument(metavar="CHANGE", help="The edit that was put aside.")],
     config: ConfigPath = DEFAULT,
@@ -147,14 +141,13 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Try an edit again that the repository refused, of anybody's."""
-    from merlin.app import changes
-
     with open_editing(config) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
         told = outcome(session, batch, is_waiting=not no_wait)
     show(told, json=json)
 
 
+@app.command()
 def find(
     words: Annotated[list[str], typer.Argument(help="Words that must all be said.")],
     dataset: Dataset = None,
@@ -163,11 +156,6 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find examples that say all these words; a word may be a part of one."""
-    from merlin.app import examples
-    from merlin.app.actor import Actor
-    from merlin.dataset.example import question_preview
-    from merlin.wiring.context import reading_context
-
     with reading_context(configuration(config)) as ctx:
         found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
@@ -195,8 +183,6 @@ def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleV
 
     An id may hold a slash itself: its first part names a dataset only where there is one.
     """
-    from merlin.app import examples
-
     known = [each.name for each in examples.datasets(session.ctx, session.actor)]
     head, _, rest = example_id.partition("/")
     is_named = dataset is None and rest != "" and head in known
@@ -217,8 +203,6 @@ def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleV
 
 def _named(session: EditSession, dataset: str, example_id: str) -> list[ExampleView]:
     """Return the example of a dataset as a list; none where it has none of this id."""
-    from merlin.app import examples
-
     try:
         return [examples.get(session.ctx, session.actor, dataset, example_id)]
     except NotFound:
@@ -271,8 +255,6 @@ def open_editor(text: str) -> str:
 @contextmanager
 def open_editing(path: Path) -> Iterator[EditSession]:
     """Yield what an editor needs by the configuration at `path`, after a fetch."""
-    from merlin.cli.daemon_requests import editing
-
     with editing(configuration(path), print_message) as session:
         yield session
 
@@ -290,8 +272,6 @@ def save(
     Findings are told on the way. Raises Refused where one is an error; for programs they are
     shown before.
     """
-    from merlin.app import changes
-
     files = changes.read_files(session.ctx, session.actor, dataset)
     seen = changes.check_edits(session.ctx, files, edits)
     print_findings(seen.findings)
@@ -314,8 +294,6 @@ def commit(
 
 def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
     """Return what came of an edit that was asked for, as far as is waited for."""
-    from merlin.app import changes
-
     if is_waiting:
         session.wait(change_id)
     else:
@@ -333,8 +311,6 @@ def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
 
 def of_preview(seen: PreviewView) -> Shown:
     """Return tokens, price and findings of a preview for programs."""
-    from dataclasses import asdict
-
     return {
         "tokens": seen.tokens,
         "next_training": asdict(seen.next_training) if seen.next_training else None,
@@ -361,8 +337,6 @@ def print_commit(told: Mapping[str, object]) -> None:
 
 def show(told: Mapping[str, object], *, json: bool) -> None:
     """Show what came of an edit."""
-    from merlin.core import money
-
     if json:
         print_json(told)
         return

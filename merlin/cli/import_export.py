@@ -10,19 +10,37 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from merlin.app import changes, examples
+from merlin.app.actor import Actor
 from merlin.cli import language
+from merlin.cli.examples import (
+    commit,
+    file_bytes,
+    of_preview,
+    open_editing,
+    print_commit,
+    print_findings,
+)
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import print_json, print_message
+from merlin.core import durable_files
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
-from merlin.dataset.import_export import ExportFormat
-
-if TYPE_CHECKING:
-    from merlin.dataset.import_export import ImportedLine, ImportPlan
+from merlin.dataset.import_export import (
+    ExportFormat,
+    ImportedLine,
+    ImportFormat,
+    ImportPlan,
+    detect_format,
+    read_import_lines,
+)
+from merlin.dataset.import_export import export_examples as written
+from merlin.dataset.schema import schema_text
+from merlin.wiring.context import reading_context
 
 
 class Shape(StrEnum):
@@ -49,13 +67,10 @@ _DUPLICATE = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command("import")(import_file)
-    app.command()(export)
-    app.command("schema")(print_schema)
+app = typer.Typer()
 
 
+@app.command("import")
 def import_file(
     file: _FILE,
     *,
@@ -68,9 +83,6 @@ def import_file(
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
-    from merlin.app import changes, examples
-    from merlin.cli.examples import commit, of_preview, open_editing, print_commit, print_findings
-
     lines = _lines(file, shape)
     with open_editing(config) as session:
         files = changes.read_files(session.ctx, session.actor, dataset)
@@ -94,8 +106,6 @@ def import_file(
 
 
 def _lines(file: Path, shape: Shape) -> list[ImportedLine]:
-    from merlin.cli.examples import file_bytes
-    from merlin.dataset.import_export import ImportFormat, detect_format, read_import_lines
 
     content = file_bytes(file)
     is_auto = shape is Shape.AUTO
@@ -148,6 +158,7 @@ _EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--format", help="How they
 _OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
 
 
+@app.command()
 def export(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     shape: _EXPORT_FORMAT = ExportFormat.JSONL,
@@ -156,11 +167,6 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write a dataset's good examples to stdout or a file, as recorded by the newest fetch."""
-    from merlin.app import examples
-    from merlin.app.actor import Actor
-    from merlin.dataset.import_export import export_examples as written
-    from merlin.wiring.context import reading_context
-
     with reading_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     system = checked.spec.system if checked.spec else ""
@@ -184,7 +190,6 @@ def export(
 
 
 def _write(path: Path, text: str) -> None:
-    from merlin.core import durable_files
 
     def fill(place: Path) -> None:
         place.write_text(text, encoding="utf-8", newline="\n")
@@ -208,8 +213,7 @@ class SchemaOf(StrEnum):
     COURSE = "course"
 
 
+@app.command("schema")
 def print_schema(name: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
     """Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of course.yaml."""
-    from merlin.dataset.schema import schema_text
-
     sys.stdout.write(schema_text(name))

@@ -39,11 +39,10 @@ tags: [about]
 """
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
-    app.command()(init)
+app = typer.Typer()
 
 
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("merlin-datasets"),
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from merlin.app import jobs
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
+    Dataset,
     NoWait,
     ask_daemon,
     print_result,
@@ -24,23 +26,15 @@ from merlin.cli.output import (
     translate_word,
 )
 
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Fine-tune jobs.")
-    group.command("list")(list_jobs)
-    for verb in (show, events, launch, cancel):
-        group.command()(verb)
-    app.add_typer(group, name="jobs")
+app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
 
 
+@app.command("list")
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
-    from merlin.app import jobs
-
     with reading(config, dataset) as (ctx, actor):
         found = jobs.recent(ctx, actor, dataset or "")
     print_list(
@@ -51,10 +45,9 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
     )
 
 
+@app.command()
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one job: where it stands, how it came there, its checkpoints."""
-    from merlin.app import jobs
-
     with reading(config) as (ctx, actor):
         found = jobs.get(ctx, actor, job)
     told = record(found, id="job", losses="")
@@ -75,15 +68,15 @@ def _figures(metrics: dict[str, float | None]) -> str:
     return " ".join(f"{name}={value:.4g}" for name, value in known.items())
 
 
+@app.command()
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's diary, oldest first."""
-    from merlin.app import jobs
-
     with reading(config) as (ctx, actor):
         diary = jobs.get(ctx, actor, job).events
     print_list([record(each) for each in diary], "at level message", json=json)
 
 
+@app.command()
 def launch(
     dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is launched.")],
     config: ConfigPath = DEFAULT,
@@ -91,18 +84,15 @@ def launch(
     json: AsJson = False,
 ) -> None:
     """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
-    from merlin.app import jobs
-
     result = ask_daemon(config, partial(jobs.launch, dataset=dataset), is_waiting=not no_wait)
     print_result(result, "did-launch", json=json)
 
 
+@app.command()
 def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Ask the provider to stop a job; what it answers is the truth."""
-    from merlin.app import jobs
-
     result = ask_daemon(config, partial(jobs.cancel, job_id=job), is_waiting=not no_wait)
     if not json:
         result = {**result, "state": translate_word("job", str(result["state"]))}

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from merlin.app.actor import Actor
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_list, print_message
+from merlin.config import Config
+from merlin.config.settings import TEXT_KEY
 from merlin.core.errors import Refused
+from merlin.db import keyring
+from merlin.db.audit import Audit
+from merlin.db.database import Database
+from merlin.db.encryption import key_path
+from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption, key_ids
+from merlin.wiring.context import make_cipher, opened, text_key
 
-if TYPE_CHECKING:
-    from merlin.config import Config
-    from merlin.db.database import Database
-    from merlin.db.keyring import KeyHolder, Progress
-
-
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    keys = typer.Typer(no_args_is_help=True, help="The key of people's texts.")
-    keys.command("list")(list_keys)
-    keys.command()(rotate)
-    app.add_typer(keys, name="key")
+app = typer.Typer(name="key", no_args_is_help=True, help="The key of people's texts.")
 
 
+@app.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys by their names, with how many texts each has sealed."""
-    from merlin.db.encryption import key_path
-    from merlin.db.keyring import Reencryption, key_ids
-    from merlin.wiring.context import make_cipher, opened, text_key
-
     settings = configuration(config)
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
@@ -47,9 +42,9 @@ def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> dict[st
     return {"key": key, "state": state, "sealed": counts.get(key, 0)}
 
 
+@app.command()
 def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Make a new key and seal every text anew; may be stopped and begun again."""
-    from merlin.wiring.context import make_cipher, opened, text_key
 
     def progress(done: int, total: int) -> None:
         print_message("key-progress", done=done, total=total)
@@ -73,8 +68,6 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 
 def _sealed_by_credential(database: Database, progress: Progress) -> int:
-    from merlin.config.settings import TEXT_KEY
-    from merlin.db.keyring import Reencryption
 
     if not Reencryption(database).left():
         raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
@@ -84,11 +77,7 @@ def _sealed_by_credential(database: Database, progress: Progress) -> int:
 
 def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:
     """Give the database a new key; return how many texts no key here opens."""
-    from merlin.db import keyring
-    from merlin.db.encryption import key_path
-    from merlin.wiring.context import make_cipher
-
-    path, counts = key_path(config.state_dir), keyring.Reencryption(database).counts()
+    path, counts = key_path(config.state_dir), Reencryption(database).counts()
     # Who seals by another key now would go on with it.
     _need_sealing(database, database.cipher.newest, "key-seals-other", str(path))
     is_under_way = any(counts.get(key) for key in database.cipher.holds[1:])
@@ -97,7 +86,7 @@ def _sealed_by_new(config: Config, database: Database, progress: Progress) -> in
         keyring.remove_old_keys(path)
         name = keyring.add_key(path)
         try:
-            late = keyring.KeyHolders(database).wait(lambda each: name in each.holds)
+            late = KeyHolders(database).wait(lambda each: name in each.holds)
             _need_nobody(late, "key-not-read", str(path))
         except BaseException:
             keyring.withdraw_key(path, name)
@@ -112,8 +101,6 @@ def _sealed_by_new(config: Config, database: Database, progress: Progress) -> in
 
 def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
     """Wait until every living process seals by a key. Raises Refused where one does not."""
-    from merlin.db.keyring import KeyHolders
-
     late = KeyHolders(database).wait(lambda each: each.holds[:1] == (name,))
     _need_nobody(late, key, where)
 
@@ -126,10 +113,6 @@ def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
 
 def _sealed_anew(database: Database, progress: Progress) -> int:
     """Seal anew until nothing is left but what no key here opens; return how much that is."""
-    from merlin.app.actor import Actor
-    from merlin.db.audit import Audit
-    from merlin.db.keyring import Reencryption
-
     work = Reencryption(database)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime

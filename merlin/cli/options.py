@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DEFAULT = Path("config.yaml")
 

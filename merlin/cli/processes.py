@@ -15,53 +15,7 @@ import typer
 from merlin.cli import language, locale_language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line, and the hidden one that runs the demo's stand-ins."""
-    app.command()(demo)
-    app.command(hidden=True)(stage)
-    for verb in (run, daemon, bot, api):
-        app.command()(verb)
-
-
-def run(config: ConfigPath = DEFAULT) -> None:
-    """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
-    from merlin.config import need_credentials, process_names
-    from merlin.core.log import set_up_logging
-    from merlin.supervisor import Child, Supervisor
-
-    told = configuration(config)
-    need_credentials(told)
-    wanted = process_names(told)
-    set_up_logging("run")
-    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
-
-
-def daemon(config: ConfigPath = DEFAULT) -> None:
-    """Watch the repository: check, build, launch, poll, prove, promote."""
-    from merlin.wiring.daemon import run_daemon
-
-    run_daemon(configuration(config))
-
-
-def bot(config: ConfigPath = DEFAULT) -> None:
-    """Answer people in Telegram."""
-    from merlin.config import BOT_TOKEN, bot_id, credential
-    from merlin.db.drivers import skip_unused_driver
-
-    told = configuration(config)
-    bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
-    skip_unused_driver(told.database)
-    from merlin.wiring.bot import run_bot
-
-    run_bot(told)
-
-
-def api(config: ConfigPath = DEFAULT) -> None:
-    """Serve the pages, the open api, /v1 for programs, health, metrics and hooks."""
-    from merlin.wiring.api import run_api
-
-    run_api(configuration(config))
+app = typer.Typer()
 
 
 class EngineKind(StrEnum):
@@ -71,6 +25,7 @@ class EngineKind(StrEnum):
     LORA = "lora"
 
 
+@app.command()
 def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Walk the whole road once, judge it, and end.")
@@ -97,6 +52,7 @@ def demo(
     sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
 
 
+@app.command(hidden=True)
 def stage(config: ConfigPath, chat_port: int, shop_port: int, model_port: int) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
     from merlin.core.log import set_up_logging
@@ -110,3 +66,47 @@ def stage(config: ConfigPath, chat_port: int, shop_port: int, model_port: int) -
 def demo_language() -> str:
     """Return the demo's language: that of the commands, Russian where the locale says nothing."""
     return language() if locale_language() else "ru"
+
+
+@app.command()
+def run(config: ConfigPath = DEFAULT) -> None:
+    """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
+    from merlin.config import need_credentials, process_names
+    from merlin.core.log import set_up_logging
+    from merlin.supervisor import Child, Supervisor
+
+    told = configuration(config)
+    need_credentials(told)
+    wanted = process_names(told)
+    set_up_logging("run")
+    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
+
+
+@app.command()
+def daemon(config: ConfigPath = DEFAULT) -> None:
+    """Watch the repository: check, build, launch, poll, prove, promote."""
+    from merlin.wiring.daemon import run_daemon
+
+    run_daemon(configuration(config))
+
+
+@app.command()
+def bot(config: ConfigPath = DEFAULT) -> None:
+    """Answer people in Telegram."""
+    from merlin.config import BOT_TOKEN, bot_id, credential
+    from merlin.db.drivers import skip_unused_driver
+
+    told = configuration(config)
+    bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
+    skip_unused_driver(told.database)
+    from merlin.wiring.bot import run_bot
+
+    run_bot(told)
+
+
+@app.command()
+def api(config: ConfigPath = DEFAULT) -> None:
+    """Serve the pages, the open api, /v1 for programs, health, metrics and hooks."""
+    from merlin.wiring.api import run_api
+
+    run_api(configuration(config))

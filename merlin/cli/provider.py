@@ -23,13 +23,10 @@ FAMILY = "provider-test"
 FAILED = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Servers of the OpenAI protocol.")
-    group.command("test")(probe)
-    app.add_typer(group, name="provider")
+app = typer.Typer(name="provider", no_args_is_help=True, help="Servers of the OpenAI protocol.")
 
 
+@app.command("test")
 def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server, with or without /v1.")

@@ -11,6 +11,7 @@ import yaml
 
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
+from merlin.config import load, schema
 from merlin.config.faults import entry_of, resolved
 
 _HEAD = (
@@ -20,37 +21,30 @@ _HEAD = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Judge a configuration, or print a sample.")
-    group.command("check")(check)
-    group.command("sample")(sample)
-    group.command("schema")(print_schema)
-    app.add_typer(group, name="config")
+app = typer.Typer(
+    name="config", no_args_is_help=True, help="Judge a configuration, or print a sample."
+)
 
 
+@app.command("check")
 def check(config: ConfigPath = DEFAULT) -> None:
     """Say every fault of a configuration at once; exit 2 when there is one."""
-    from merlin.config import load
-
     load(config)
     print_message("config-good", path=str(config))
 
 
+@app.command("sample")
 def sample() -> None:
     """Print a configuration to start with, and every other key behind a comment sign."""
-    from merlin.config import schema
-
     said = schema()
     lines = [*_HEAD]
     _explain(said, said, lines, 0)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+@app.command("schema")
 def print_schema() -> None:
     """Print the JSON Schema of config.yaml, for editors and other programs."""
-    from merlin.config import schema
-
     print_json(schema())
 
 

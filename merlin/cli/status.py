@@ -6,34 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from merlin.app.retention import RemovableFiles
+from merlin.app.status import DatasetStatus, Status
+from merlin.app.status import status as read
 from merlin.cli import options
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
+from merlin.config import Config
 from merlin.core.clock import utc_now
-
-if TYPE_CHECKING:
-    from merlin.app.retention import RemovableFiles
-    from merlin.app.status import DatasetStatus, Status
-    from merlin.config import Config
-    from merlin.core.heartbeat import Heartbeat
-
+from merlin.core.heartbeat import Heartbeat
+from merlin.db.processes import Heartbeats
+from merlin.wiring.context import reading
 
 SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
-    app.command()(status)
+app = typer.Typer()
 
 
+@app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and serving model, what waits, and who is alive."""
-    from merlin.app.status import status as read
-
     with options.reading(config) as (ctx, actor):
         found = read(ctx, actor)
     told = surroundings(configuration(config))
@@ -92,10 +89,6 @@ def _row(name: str, told: DatasetStatus) -> list[object]:
 
 def surroundings(config: Config) -> dict[str, Any]:
     """Return what lies on the disk, who is alive, and the providers' names and addresses."""
-    from merlin.app.retention import RemovableFiles
-    from merlin.db.processes import Heartbeats
-    from merlin.wiring.context import reading
-
     with reading(config) as database:
         stored, beats = _stored(config, RemovableFiles(database)), Heartbeats(database).all()
     return {

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from merlin.account.accounts import LAST_ID
 from merlin.account.api_keys import Scope
+from merlin.app import users
+from merlin.app.users import UserDetails, UserView
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.quota import Given
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
 from merlin.cli.output import (
@@ -32,10 +35,6 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 
-if TYPE_CHECKING:
-    from merlin.app.users import UserDetails, UserView
-    from merlin.billing.quota import Given
-
 SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
 PersonId = Annotated[
@@ -43,16 +42,10 @@ PersonId = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
-    group.command("list")(list_users)
-    for verb in (show, role, block, plan, gift, add, name, password, key):
-        group.command()(verb)
-    group.command("give-plan")(give_plan)
-    app.add_typer(group, name="users")
+app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
 
 
+@app.command("list")
 def list_users(
     words: Annotated[str, typer.Argument(help="An id, or a part of a name.")] = "",
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
@@ -61,8 +54,6 @@ def list_users(
     json: AsJson = False,
 ) -> None:
     """List people, newest first."""
-    from merlin.app import users
-
     with reading(config) as (ctx, actor):
         found = users.list_users(ctx, actor, words, offset, limit)
     lines, count = [_line(each) for each in found.users], found.count
@@ -95,10 +86,9 @@ def _row(user: dict[str, Any]) -> list[object]:
     return [user["user"], user["name"], user["account"], role, user["plan"], user["language"], told]
 
 
+@app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
-    from merlin.app import users
-
     with reading(config) as (ctx, actor):
         told = _card(users.details(ctx, actor, user))
     if json:
@@ -150,6 +140,7 @@ def _limit(left: dict[str, Any]) -> str:
     return f"{left['limit']} {translate_word('account', left['period'])}"
 
 
+@app.command()
 def role(
     user: PersonId,
     name: Annotated[Role, typer.Argument(metavar="ROLE", help="The role; student ends others.")],
@@ -158,8 +149,6 @@ def role(
     json: AsJson = False,
 ) -> None:
     """Give a role, which ends the one before; a teacher's datasets and courses add up."""
-    from merlin.app import users
-
     with changing(config) as (ctx, actor):
         told = users.grant_role(ctx, actor, user, name, scope)
     made = {"user": user, "role": told.role.value, "scopes": told.scopes}
@@ -167,6 +156,7 @@ def role(
     print_result(made, "account-did-role", json=json, user=str(user), role=shown)
 
 
+@app.command()
 def block(
     user: PersonId,
     undo: Annotated[bool, typer.Option("--undo", help="Answer the person again.")] = False,
@@ -174,14 +164,13 @@ def block(
     json: AsJson = False,
 ) -> None:
     """Stop answering somebody, or begin again."""
-    from merlin.app import users
-
     with changing(config) as (ctx, actor):
         (users.unblock if undo else users.block)(ctx, actor, user)
     key = "account-did-unblock" if undo else "account-did-block"
     print_result({"user": user, "blocked": not undo}, key, json=json, user=str(user))
 
 
+@app.command()
 def plan(
     user: PersonId,
     name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
@@ -189,31 +178,13 @@ def plan(
     json: AsJson = False,
 ) -> None:
     """Give somebody a plan; the first one of the configuration is everybody's."""
-    from merlin.app import users
-
     with changing(config) as (ctx, actor):
         users.set_plan(ctx, actor, user, name)
     told = {"user": user, "plan": name}
     print_result(told, "account-did-plan", json=json, user=str(user), plan=name)
 
 
-def give_plan(
-    user: PersonId,
-    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For so many days.")],
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Give somebody a plan for some days, from when the same plan ends."""
-    from merlin.app import users
-
-    with changing(config) as (ctx, actor):
-        ends = users.give_plan(ctx, actor, user, name, days).ends_at
-    told = {"user": user, "plan": name, "days": days, "ends_at": ends}
-    shown = {"user": str(user), "plan": name, "until": format_cell(ends)}
-    print_result(told, "account-did-give-plan", json=json, **shown)
-
-
+@app.command()
 def gift(
     user: PersonId,
     kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
@@ -224,8 +195,6 @@ def gift(
     json: AsJson = False,
 ) -> None:
     """Give questions beyond somebody's plan; they are used when the plan has no room."""
-    from merlin.app import users
-
     with changing(config) as (ctx, actor):
         given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     shown = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
@@ -240,6 +209,7 @@ RoleName = Annotated[Role, typer.Option("--role", help="The role.")]
 RoleScope = Annotated[str | None, typer.Option(help="A teacher's dataset or course.")]
 
 
+@app.command()
 def add(
     name: Name,
     role: RoleName = Role.STUDENT,
@@ -249,8 +219,6 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add somebody without Telegram; their first password is shown once, or asked for."""
-    from merlin.app import users
-
     given = _read_password() if ask else None
     with changing(config) as (ctx, actor):
         made = users.add_account(ctx, actor, name, given, role, scope)
@@ -262,22 +230,20 @@ def add(
     _tell(made.password)
 
 
+@app.command()
 def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Give somebody a user name; those of a course.yaml are given here alone."""
-    from merlin.app import users
-
     with changing(config) as (ctx, actor):
         given = users.set_name(ctx, actor, user, name)
     told = {"user": user, "name": given}
     print_result(told, "account-did-name", json=json, user=str(user), name=given)
 
 
+@app.command()
 def password(
     name: Name, ask: Asked = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Give an account a new password, and end all its sign-ins."""
-    from merlin.app import users
-
     given = _read_password() if ask else None
     with changing(config) as (ctx, actor):
         made = users.set_password(ctx, actor, name, given)
@@ -309,6 +275,7 @@ Label = Annotated[str, typer.Option(help="What its owner knows it by.")]
 Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Valid for so long.")]
 
 
+@app.command()
 def key(
     user: UserId,
     scope: Scopes,
@@ -318,8 +285,6 @@ def key(
     json: AsJson = False,
 ) -> None:
     """Make a key for somebody's programs; its secret is shown this once."""
-    from merlin.app import users
-
     with changing(config, makes_key=True) as (ctx, actor):
         made, secret = users.give_key(ctx, actor, user, label, scope, days)
     scopes = sorted(made.scopes)
@@ -330,3 +295,19 @@ def key(
     number = str(made.key_id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
     sys.stdout.write(f"{secret}\n")
+
+
+@app.command("give-plan")
+def give_plan(
+    user: PersonId,
+    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For so many days.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Give somebody a plan for some days, from when the same plan ends."""
+    with changing(config) as (ctx, actor):
+        ends = users.give_plan(ctx, actor, user, name, days).ends_at
+    told = {"user": user, "plan": name, "days": days, "ends_at": ends}
+    shown = {"user": str(user), "plan": name, "until": format_cell(ends)}
+    print_result(told, "account-did-give-plan", json=json, **shown)

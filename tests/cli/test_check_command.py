@@ -21,8 +21,8 @@ from merlin.core.errors import ConfigError
 pytestmark = pytest.mark.functional
 
 app = typer.Typer()
-check.register(app)
-import_export.register(app)
+app.add_typer(check.app)
+app.add_typer(import_export.app)
 
 
 @pytest.fixture
