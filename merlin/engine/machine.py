@@ -1,7 +1,7 @@
 """Machine: what the engine takes of its computer: processors, memory, GPUs, disk.
 
-Read from Linux' /proc and by `nvidia-smi`; where there is no such thing, nothing is told of it.
-Sources: proc(5); `nvidia-smi --help-query-gpu`.
+Read by psutil and `nvidia-smi`; where there is no such program, nothing is told of GPUs.
+Source: `nvidia-smi --help-query-gpu`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROC = Path("/proc")
+import psutil
+
 # A look at GPUs and folders costs more than anybody needs every second.
 LOOK_AGAIN_S = 5.0
 _MEBI = 2**20
@@ -38,17 +39,17 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is taken, named as programs read it; `cpu_percent` of all cores. None: nobody can tell.
+    """What is taken, named as programs read it; `cpu_percent` of all cores.
 
     `memory_own_bytes` is that of the engine with its children, `memory_used_bytes` that of all
     processes; `models_bytes` is what models, checkpoints and jobs take of the disk.
     """
 
     cores: int
-    cpu_percent: float | None
-    memory_own_bytes: int | None
-    memory_used_bytes: int | None
-    memory_total_bytes: int | None
+    cpu_percent: float
+    memory_own_bytes: int
+    memory_used_bytes: int
+    memory_total_bytes: int
     gpus: Sequence[Gpu]
     models_bytes: int
     disk_free_bytes: int
@@ -64,8 +65,9 @@ class Machine:
 
     folder: Path
     room: Callable[[], int]
-    _ticks: tuple[int, int] = (0, 0)
-    _cpu: float | None = None
+    _idle_s: float = 0.0
+    _whole_s: float = 0.0
+    _cpu: float = 0.0
     _gpus: Sequence[Gpu] = ()
     _models: int = 0
     _looked_at: float = float("-inf")
@@ -74,32 +76,36 @@ class Machine:
     def use(self) -> Use:
         """Return what is taken now. Blocks for some milliseconds; may be called by any thread."""
         with self._lock:
-            self._look()
-            own = sum(map(resident_bytes, _process_tree(os.getpid()))) or None
-            total, free = memory()
-            disk = shutil.disk_usage(self.folder)
+            if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+                self._gpus = tuple(gpus())
+                self._models = self.room()
+                self._looked_at = time.monotonic()
+            own = psutil.Process()
+            memory, disk = psutil.virtual_memory(), shutil.disk_usage(self.folder)
+            self._look_at_cpu()
             return Use(
                 cores=os.cpu_count() or 1,
                 cpu_percent=self._cpu,
-                memory_own_bytes=own,
-                memory_used_bytes=total - free if total else None,
-                memory_total_bytes=total or None,
+                memory_own_bytes=sum(
+                    resident_bytes(each.pid) for each in (own, *own.children(recursive=True))
+                ),
+                memory_used_bytes=memory.total - memory.available,
+                memory_total_bytes=memory.total,
                 gpus=self._gpus,
                 models_bytes=self._models,
                 disk_free_bytes=disk.free,
                 disk_total_bytes=disk.total,
             )
 
-    def _look(self) -> None:
-        busy, every = _cpu_ticks()
-        if every > self._ticks[1]:
-            spent = every - self._ticks[1]
-            self._cpu = round(100 * (busy - self._ticks[0]) / spent, 1)
-            self._ticks = busy, every
-        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
-            self._gpus = tuple(gpus())
-            self._models = self.room()
-            self._looked_at = time.monotonic()
+    def _look_at_cpu(self) -> None:
+        """Note the share; psutil's own `cpu_percent` compares looks of one thread alone."""
+        # What follows steal on Linux is in the user's time already.
+        times = psutil.cpu_times()
+        idle_s, whole_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
+        if whole_s > self._whole_s:
+            idle = (idle_s - self._idle_s) / (whole_s - self._whole_s)
+            self._cpu = round(100 * (1 - idle), 1)
+            self._idle_s, self._whole_s = idle_s, whole_s
 
 
 def gpus() -> Iterator[Gpu]:
@@ -127,44 +133,9 @@ def parse_gpus(output: str) -> Iterator[Gpu]:
         yield Gpu(name, share, int(used * _MEBI), int(total * _MEBI))
 
 
-def _cpu_ticks() -> tuple[int, int]:
-    """Return (busy, all) ticks of all cores since the machine's start, zeros where unknown."""
-    try:
-        first = (PROC / "stat").read_text("ascii").partition("\n")[0]
-    except OSError:
-        return 0, 0
-    # user nice system idle iowait irq softirq steal; what follows is in them already
-    ticks = [int(each) for each in first.split()[1:9]]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
-
-
-def memory() -> tuple[int, int]:
-    """Return total and available memory in bytes, zeros where unknown."""
-    try:
-        lines = (PROC / "meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return 0, 0
-    found = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
-    total, free = (int(found[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
-    return total * 1024, free * 1024
-
-
-def _process_tree(process: int) -> Iterator[int]:
-    """Yield a process and all that come from it."""
-    yield process
-    for path in (PROC / str(process) / "task").glob("*/children"):
-        try:
-            children = path.read_text("ascii").split()
-        except OSError:  # ended meanwhile
-            continue
-        for child in children:
-            yield from _process_tree(int(child))
-
-
 def resident_bytes(process: int) -> int:
     """Return the memory of a process in bytes, 0 for one that has ended."""
     try:
-        pages = (PROC / str(process) / "statm").read_text("ascii").split()[1]
-    except (OSError, IndexError):
+        return int(psutil.Process(process).memory_info().rss)
+    except psutil.Error:
         return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -195,9 +195,8 @@ def _of_answers(figures: Figures) -> Iterator[Metric]:
 
 
 def _of_machine(use: Use) -> Iterator[Metric]:
-    if use.memory_own_bytes is not None:
-        about = "Memory of the engine and its children."
-        yield gauge("merlin_engine_memory_bytes", about, (use.memory_own_bytes, {}))
+    about = "Memory of the engine and its children."
+    yield gauge("merlin_engine_memory_bytes", about, (use.memory_own_bytes, {}))
     yield gauge("merlin_engine_models_bytes", "Disk that models take.", (use.models_bytes, {}))
     about = "Free room on the engine's disk."
     yield gauge("merlin_engine_disk_free_bytes", about, (use.disk_free_bytes, {}))

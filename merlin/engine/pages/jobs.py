@@ -265,17 +265,12 @@ def _machine(page: PageRequest) -> Mapping[str, object]:
 
 def _machine_pairs(page: PageRequest) -> Pairs:
     use = page.request.app.state.machine.use()
-    pairs: list[tuple[str, str]] = []
-    if use.cpu_percent is not None:
-        cores = page.say("cores", count=use.cores)
-        busy = page.say("cpu-of", share=page.number(use.cpu_percent), cores=cores)
-        pairs.append((page.say("cpu"), busy))
-    if use.memory_total_bytes and use.memory_used_bytes is not None:
-        pairs.append(
-            (page.say("memory"), page.share_of(use.memory_used_bytes, use.memory_total_bytes))
-        )
-    if use.memory_own_bytes:
-        pairs.append((page.say("memory-own"), page.size(use.memory_own_bytes)))
+    cores = page.say("cores", count=use.cores)
+    pairs = [
+        (page.say("cpu"), page.say("cpu-of", share=page.number(use.cpu_percent), cores=cores)),
+        (page.say("memory"), page.share_of(use.memory_used_bytes, use.memory_total_bytes)),
+        (page.say("memory-own"), page.size(use.memory_own_bytes)),
+    ]
     for gpu in use.gpus:
         share, memory = (
             page.number(gpu.percent),

@@ -16,11 +16,11 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
-from merlin.engine.machine import memory
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
@@ -140,9 +140,7 @@ def free_bytes(device: torch.device) -> float:
     """Return how much memory is free on a device."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    # No total: this machine does not say.
-    total, free = memory()
-    return min(free if total else float("inf"), _group())
+    return min(float(psutil.virtual_memory().available), _group())
 
 
 def _group() -> float:
