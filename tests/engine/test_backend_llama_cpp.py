@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from peft_folder import base_in, tuned_in
 from standin_server import serving
 from waiting import wait_until
 
+from merlin.engine.serving import llama_cpp
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.gguf_adapter import file_name
 from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
@@ -152,6 +154,35 @@ def test_the_server_ends_with_the_backend(installed):
 
     gone = Path("/proc") / str(in_loop(backend_of(installed), pid))
     wait_until(lambda: not gone.exists())
+
+
+def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
+    installed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(llama_cpp, "STOP_S", 0.2)
+    adapter = adapter_in(tmp_path, "one")
+    (adapter.path / file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
+
+    async def around_a_cancelled_start(backend):
+        await answer_of(backend)
+        first = backend._process._child.pid
+        os.kill(first, signal.SIGSTOP)
+        leaving = asyncio.create_task(answer_of(backend, adapter))
+        await asyncio.to_thread(wait_until, lambda: is_asked_to_end(first))
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        return first, (await answer_of(backend))[0]
+
+    first, said = in_loop(backend_of(installed), around_a_cancelled_start)
+    assert said.startswith("the base")
+    assert not (Path("/proc") / str(first)).exists()
+
+
+def is_asked_to_end(pid):
+    """Tell whether SIGTERM waits for a process that was stopped."""
+    status = (Path("/proc") / str(pid) / "status").read_text()
+    waiting = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
+    return bool(int(waiting.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_a_server_that_does_not_start_says_why(installed):

@@ -92,7 +92,7 @@ class LlamaProcess:
 
     async def _be_ready(self, file: Path | None) -> None:
         is_alive = self._child is not None and self._child.returncode is None
-        if is_alive and (file is None or file in self._files):
+        if is_alive and self._url and (file is None or file in self._files):
             return
         await self._idle.wait()
         await self._end()
@@ -134,8 +134,7 @@ class LlamaProcess:
                 if answer.status == _OK:
                     return
             await asyncio.sleep(LOOK_S)
-        if self._reading is not None:
-            await self._reading  # its end may be heard before its last words
+        await self._last_words()
         words = " ".join(self._output.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {words}")
 
@@ -150,9 +149,11 @@ class LlamaProcess:
             await self._end()
 
     async def _end(self) -> None:
-        child, self._child = self._child, None
+        child = self._child
         if child is None:
             return
+        # From now on nobody is sent to it.
+        self._url = ""
         if child.returncode is None:
             child.terminate()
             try:
@@ -160,8 +161,14 @@ class LlamaProcess:
             except TimeoutError:
                 child.kill()
                 await child.wait()
+        await self._last_words()
+        # Only now: who is cancelled above leaves it to be waited for by whoever comes next.
+        self._child = None
+
+    async def _last_words(self) -> None:
+        """Wait until all is read that it said; its end may be heard before that."""
         if self._reading is not None:
-            await self._reading
+            await asyncio.wait([self._reading])
 
 
 def command_of(model: ModelSettings, files: Sequence[Path], port: int) -> list[str]:
