@@ -89,7 +89,7 @@ def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
 
 def test_pickled_weights_are_refused(tmp_path, train, copied):
     (copied.folder / "model.safetensors").rename(copied.folder / "pytorch_model.bin")
-    assert "safetensors" in failure(task(tmp_path / "job", train, base=copied), "unsafe_base")
+    assert "safetensors" in failure(task(tmp_path / "job", train, base=copied), "base_damaged")
 
 
 def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, copied):
@@ -98,7 +98,7 @@ def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train,
     words = failure(task(tmp_path / "job", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
     shutil.rmtree(copied.folder)
-    words = failure(task(tmp_path / "other", train, base=copied), "base_not_found")
+    words = failure(task(tmp_path / "other", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
 
 

@@ -9,7 +9,6 @@ have, and to leave tied weights out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
 
 STAGES = ("tokenizer", "weights", "writing")
-DISK_ERROR = re.compile(r"os error (\d+)")
 # Above this many bytes of quantised weights their exact values would fill memory and disk.
 LARGE = 10**9
 
@@ -64,8 +62,7 @@ def _stage(progress: Progress, name: str | None) -> None:
 
 
 def _write(model: Any, draft: Path) -> None:
-    from safetensors import SafetensorError  # noqa: PLC0415 - as above
-    from safetensors.torch import save_file  # noqa: PLC0415 - as above
+    from merlin.engine.torch_loading import save_weights  # noqa: PLC0415 - as above
 
     # Its own save_pretrained refuses a model that was read from a .gguf file.
     if hasattr(model.config, "quantization_config"):
@@ -76,12 +73,7 @@ def _write(model: Any, draft: Path) -> None:
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         weights.pop("lm_head.weight", None)
-    try:
-        save_file(weights, draft / "model.safetensors", metadata={"format": "pt"})
-    except SafetensorError as error:
-        # Only its words say what the disk refused.
-        found = DISK_ERROR.search(str(error))
-        raise (OSError(int(found[1]), str(error)) if found else error) from error
+    save_weights(weights, draft / "model.safetensors")
 
 
 def main() -> None:

@@ -2,20 +2,16 @@
 
 An adapter is a folder in PEFT's layout, checked against the base it is for. Source of the layout:
 huggingface/peft, docs/source/developer_guides/checkpoint.md. Which way a base can be gone through
-is proven by trying, not read off a list of builds; how many threads this process may use as well:
-two threads on two cores, one of them busy with another process, took five times as long as one,
-for every small operation waits for the slower thread (docs/adr/0017).
+is proven by trying, not read off a list of builds.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import timeit
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from merlin.engine.serving.base import Adapter, GenerationRequest, Setup
 from merlin.engine.serving.worker.forward import (
@@ -36,6 +32,7 @@ from merlin.engine.serving.worker.forward import (
     Together,
     as_read,
 )
+from merlin.engine.torch_loading import choose_threads, dtype_of, quantisation_of
 from merlin.openai_protocol.errors import bad_field
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
@@ -109,26 +106,6 @@ def _scale(layer: str, rank: int, config: Mapping[str, Any]) -> float:
     return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
 
 
-def choose_threads(step: Callable[[], object]) -> int:
-    """Set and return the faster of all cores and all but one, by timing a step of each.
-
-    OMP_NUM_THREADS, where it is set, counts.
-    """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    if "OMP_NUM_THREADS" not in os.environ and cores > 1:
-        fastest = min((cores, cores - 1), key=lambda threads: _least_s(threads, step))
-        torch.set_num_threads(fastest)
-    return int(torch.get_num_threads())
-
-
-def _least_s(threads: int, step: Callable[[], object]) -> float:
-    torch.set_num_threads(threads)
-    return min(timeit.repeat(step, number=1, repeat=_TRIES))
-
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Where neither the config nor the base says how much it reads.
 WINDOW = 8192
 
@@ -172,13 +149,14 @@ def load(setup: Setup) -> Base:
     Raises Unservable, and whatever transformers raises of files it cannot read.
     """
     _check(setup)
+    dtype = dtype_of(setup.dtype, torch.device(setup.device))
     tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
     kind: Any = AutoModel if setup.is_embedding else AutoModelForCausalLM
     model = kind.from_pretrained(
         setup.folder,
-        dtype=_dtype(setup),
+        dtype=dtype,
         device_map={"": setup.device},
-        quantization_config=_quantisation(setup.quantised),
+        quantization_config=quantisation_of(setup.quantised, dtype),
         trust_remote_code=False,
         use_safetensors=True,
         local_files_only=True,
@@ -188,7 +166,8 @@ def load(setup: Setup) -> Base:
     ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
     base = Base(model, tokenizer, _window(setup, model), ends)
     if setup.device == "cpu":
-        choose_threads(lambda: model(input_ids=torch.ones(1, 16, dtype=torch.long)))
+        ids = torch.ones(1, 16, dtype=torch.long)
+        torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _TRIES))
     return base
 
 
@@ -200,23 +179,6 @@ def _check(setup: Setup) -> None:
         )
     if setup.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Unservable(f"quantised: {setup.quantised} needs bitsandbytes; pip install it")
-
-
-def _dtype(setup: Setup) -> torch.dtype:
-    if setup.dtype != "auto":
-        return _DTYPES[setup.dtype]
-    has_half = setup.device.startswith("cuda") and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if has_half else torch.float32
-
-
-def _quantisation(quantised: str) -> BitsAndBytesConfig | None:
-    if quantised == "none":
-        return None
-    if quantised == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-    )
 
 
 def _window(setup: Setup, model: Any) -> int:

@@ -1,14 +1,11 @@
 """The base in training: loaded from safetensors alone, with adapters; its memory, its processes.
 
-Whether it fits into the memory is reckoned before it is loaded. How many threads are free only a
-try can tell: two threads on two cores beside a busy neighbour may be five times slower than one.
+Whether it fits into the memory is reckoned before it is loaded.
 """
 
 from __future__ import annotations
 
-import os
-import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +18,7 @@ import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
+from merlin.engine.torch_loading import dtype_of, quantisation_of
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
@@ -39,7 +37,6 @@ _TRAINED_BYTES = 16
 _BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
 # Torch, CUDA and the tokens themselves.
 _REST = 400 * 2**20
-_PICKLED = ("*.bin", "*.pt", "*.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +97,6 @@ class Distributed:
         return dict(zip(sums, total.tolist(), strict=True))
 
 
-def cores() -> int:
-    """Return how many threads this process may take of the machine's."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    own = len(os.sched_getaffinity(0))
-    return min(own, int(wanted)) if wanted.isdigit() and int(wanted) else own
-
-
 def _check_devices(place: TrainingDevices) -> None:
     """Raise Untrainable where the machine has fewer GPUs than are wanted."""
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -165,19 +155,6 @@ def _count_parameters(file: Path) -> int:
         return sum(prod(tensors.get_slice(name).get_shape()) for name in names)
 
 
-def choose_threads(most: int, step: Callable[[], object]) -> int:
-    """Return whether `most` threads or one fewer make `step` quicker; it is done three times."""
-    if most < 2:  # noqa: PLR2004 - there is nothing to choose
-        return 1
-    step()
-    return min((most, most - 1), key=lambda count: _timed(count, step))
-
-
-def _timed(count: int, step: Callable[[], object]) -> float:
-    torch.set_num_threads(count)
-    return timeit.timeit(step, number=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Base:
     """A base on the disk, whole as far as its headers tell, and how to load it.
@@ -210,12 +187,12 @@ def find_base(files: BaseFiles, device: torch.device) -> Base:
 
     _check_parts(files, device)
     try:
-        parameters = sum(map(_count_parameters, _weights(files.folder)))
+        parameters = sum(map(_count_parameters, files.folder.glob("*.safetensors")))
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(files, error) from error
-    return Base(files, config, tokenizer, parameters, _dtype(files, device))
+    return Base(files, config, tokenizer, parameters, dtype_of(files.dtype, device))
 
 
 def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
@@ -260,7 +237,7 @@ def _load(base: Base, device: torch.device) -> Any:
             dtype=base.dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            quantization_config=_quantisation(base.files.quantised, base.dtype),
+            quantization_config=quantisation_of(base.files.quantised, base.dtype),
             device_map={"": device} if base.files.quantised != "none" else None,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -270,31 +247,6 @@ def _load(base: Base, device: torch.device) -> Any:
     from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
 
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-
-
-def _quantisation(quantised: str, dtype: torch.dtype) -> Any:
-    if quantised == "none":
-        return None
-    from transformers import BitsAndBytesConfig  # noqa: PLC0415 - slow to import
-
-    if quantised == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=dtype,
-        bnb_4bit_use_double_quant=True,
-    )
-
-
-def _weights(folder: Path) -> list[Path]:
-    """Return the weights' files. Raises Untrainable for pickled ones, which may run anything."""
-    found = sorted(folder.glob("*.safetensors"))
-    if found:
-        return found
-    if any(path for pattern in _PICKLED for path in folder.glob(pattern)):
-        raise Untrainable("unsafe_base", "engine-lora-pickled", "model", name=folder.name)
-    raise Untrainable("base_not_found", "engine-lora-no-base", "model", name=folder.name)
 
 
 def _check_parts(files: BaseFiles, device: torch.device) -> None:
@@ -308,10 +260,3 @@ def _damaged(files: BaseFiles, error: Exception) -> Untrainable:
     reason = str(error).replace(str(files.folder), files.folder.name)[:300]
     name = files.folder.name
     return Untrainable("base_damaged", "engine-lora-damaged", "model", name=name, reason=reason)
-
-
-def _dtype(files: BaseFiles, device: torch.device) -> torch.dtype:
-    if files.dtype == "auto":
-        is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if is_able else torch.float32
-    return torch.bfloat16 if files.dtype == "bfloat16" else torch.float32

@@ -11,8 +11,6 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +20,10 @@ from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch.nn import functional
 
 from merlin.core import durable_files
+from merlin.engine.torch_loading import choose_threads, cores, save_weights
 from merlin.engine.trainers.base import DPO, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import RATE, ProgressPipe
@@ -42,8 +39,6 @@ from merlin.engine.trainers.lora.worker.data import (
 from merlin.engine.trainers.lora.worker.model import (
     Base,
     Distributed,
-    choose_threads,
-    cores,
     find_base,
     free_bytes,
     is_tight,
@@ -51,8 +46,6 @@ from merlin.engine.trainers.lora.worker.model import (
 )
 
 _WARM_SHARE = 0.03
-# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _CLIP = 1.0
 # The sums that are no mean over what a loss counts.
 _COUNTS = frozenset({"count", "tokens", "stop"})
@@ -238,11 +231,7 @@ def _write(checkpoint: dict[str, Any], path: Path) -> None:
 def _export(model: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     weights = {name: value.cpu().contiguous() for name, value in _adapter(model).items()}
-    try:
-        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    except SafetensorError as error:
-        found = _OS_ERROR.search(str(error))
-        raise OSError(int(found[1]), os.strerror(int(found[1]))) if found else error from error
+    save_weights(weights, folder / "adapter_model.safetensors")
     config = model.peft_config["default"].to_dict() | {"inference_mode": True}
     text = json.dumps(config, default=_plain, indent=2, sort_keys=True)
     (folder / "adapter_config.json").write_text(text, "utf-8")
@@ -535,7 +524,7 @@ def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int
         train_step.show(batch, 0)
         train_step.forget()
 
-    return choose_threads(cores(), step)
+    return choose_threads(step, tries=1)
 
 
 def _be_repeatable(seed: int) -> None:
