@@ -51,14 +51,14 @@ def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch
     from merlin.engine.trainers.recall import RecallTrainer
-    from merlin.engine.trainers.recall.train import Talks, train
+    from merlin.engine.trainers.recall.train import train
     from merlin.engine.trainers.recall.weights import load
 
     wanted = RecallTrainer().hyperparameters("supervised", {})
     said = [[Message(*pair) for one in talk for pair in one.items()] for talk in talks]
     begun = time.perf_counter()
-    task = Talks(said, [], wanted, 42)
-    *_, last = (step for step in train(task) if isinstance(step, Epoch))
+    steps = train(said, [], wanted, 42)
+    *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.perf_counter() - begun
     last.save(path)
     model = load(path)

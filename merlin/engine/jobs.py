@@ -13,14 +13,16 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
-from merlin.engine.requests import required_text, whole_number
+from merlin.engine.requests import Fields, Name, only
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
@@ -53,68 +55,57 @@ class JobOrder:
     hyperparameters: Mapping[str, object]
 
 
-def order_of(body: Mapping[str, object], bases: Bases) -> JobOrder:
-    """Read the body of POST /fine_tuning/jobs. Raises ApiError 400 that names the field.
+_Key = Annotated[str, Field(max_length=LONGEST_KEY)]
+_Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
 
-    Source: openapi.yaml, CreateFineTuningJobRequest.
-    """
-    name = required_text(body, "model")
-    if name not in bases:
-        words = f"The model `{name}` cannot be tuned here; those that can: {', '.join(bases)}."
+
+class JobRequest(Fields):
+    """The body of POST /fine_tuning/jobs. Source: openapi.yaml, CreateFineTuningJobRequest."""
+
+    model: Name
+    training_file: Name
+    validation_file: str | None = None
+    suffix: Annotated[str, Field(max_length=LONGEST_SUFFIX, pattern=r"^[\w.-]+$")] | None = None
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
+    metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MOST_METADATA)
+    method: dict[str, Any] | None = None
+    hyperparameters: Any = None
+    integrations: Annotated[
+        Any, only(lambda value: not value, "this engine knows none; leave the field out")
+    ] = None
+
+
+def order_of(body: Mapping[str, object], bases: Bases) -> JobOrder:
+    """Read the body of POST /fine_tuning/jobs. Raises ApiError 400 that names the field."""
+    asked = JobRequest.read(body)
+    if asked.model not in bases:
+        words = (
+            f"The model `{asked.model}` cannot be tuned here; those that can: {', '.join(bases)}."
+        )
         raise bad_field("model", words, "model_not_available")
-    if body.get("integrations"):
-        raise bad_field("integrations", "This engine knows no integrations; leave the field out.")
-    method, given = _method(bases[name], body)
-    seed = whole_number(body, "seed", 0, MOST_SEED)
-    has_test = bool(body.get("validation_file"))
+    base = bases[asked.model]
+    method, given = _method(base, asked)
     return JobOrder(
-        base=name,
+        base=asked.model,
         method=method,
-        training_file=required_text(body, "training_file"),
-        validation_file=required_text(body, "validation_file") if has_test else None,
-        suffix=_suffix(body.get("suffix")),
-        seed=DEFAULT_SEED if seed is None else seed,
-        metadata=_metadata(body.get("metadata")),
-        hyperparameters=_hyperparameters(bases[name], method, given),
+        training_file=asked.training_file,
+        validation_file=asked.validation_file or None,
+        suffix=asked.suffix or "",
+        seed=DEFAULT_SEED if asked.seed is None else asked.seed,
+        metadata=asked.metadata or {},
+        hyperparameters=_hyperparameters(base, method, given),
     )
 
 
-def _suffix(value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_SUFFIX:
-        raise bad_field("suffix", f"suffix must be a text of 1 to {LONGEST_SUFFIX} characters")
-    if not all(sign.isalnum() or sign in "-_." for sign in value):
-        raise bad_field("suffix", "suffix may have letters, digits, '-', '_' and '.' only")
-    return value
-
-
-def _metadata(value: object) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or len(value) > MOST_METADATA:
-        raise bad_field("metadata", f"metadata must be an object of at most {MOST_METADATA} pairs")
-    for key, text in value.items():
-        if len(key) > LONGEST_KEY:
-            raise bad_field("metadata", f"metadata: a key has more than {LONGEST_KEY} characters")
-        if not isinstance(text, str) or len(text) > LONGEST_VALUE:
-            words = f"must be a text of at most {LONGEST_VALUE} characters"
-            raise bad_field(f"metadata.{key}", f"metadata.{key}: {words}")
-    return dict(value)
-
-
-def _method(base: Base, body: Mapping[str, object]) -> tuple[str, object]:
+def _method(base: Base, asked: JobRequest) -> tuple[str, object]:
     """Return the method's name and what is said of its hyper-parameters."""
-    method = body.get("method")
-    if method is None:
-        return SUPERVISED, body.get("hyperparameters")
-    if not isinstance(method, dict):
-        raise bad_field("method", "method must be an object with a type")
-    kind = method.get("type")
+    if asked.method is None:
+        return SUPERVISED, asked.hyperparameters
+    kind = asked.method.get("type")
     if not isinstance(kind, str) or kind not in base.methods:
         known = ", ".join(f"'{each}'" for each in base.methods)
         raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
-    block = method.get(kind) or {}
+    block = asked.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated, Any, Self
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -78,43 +81,48 @@ def _too_large(most: int) -> ApiError:
     return ApiError(413, text, code="request_too_large")
 
 
-def required_text(body: Mapping[str, object], name: str) -> str:
-    """Return a field's text. Raises ApiError 400 where there is none."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise bad_field(name, f"Missing required parameter: '{name}' must be a text.")
-    return value
+class Fields(BaseModel):
+    """What a call's body holds, read strictly; what is not named here is passed over."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    @classmethod
+    def read(cls, body: object) -> Self:
+        """Read a body. Raises ApiError 400 that names the first field that cannot be used."""
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False)[0]
+            field = _field_of(found["loc"], found["type"])
+            is_missing = found["type"] == "missing"
+            words = f"Missing required parameter: '{field}'." if is_missing else found["msg"]
+            raise bad_field(field, words if is_missing else f"{field}: {words}") from error
 
 
-def required_model(body: Mapping[str, object]) -> str:
-    """Return the name of the model that is asked. Raises ApiError 400 where there is none."""
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise bad_field("model", "you must provide a model parameter")
-    return model
+def _field_of(place: Sequence[int | str], kind: str) -> str:
+    """Return a field's name as callers write it: messages[0].role; of a plain list its own."""
+    if place[-1] == "[key]":
+        place = place[:-2]
+    elif isinstance(place[-1], int) and kind != "model_type":
+        place = place[:-1]
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return "".join(parts).removeprefix(".")
 
 
-def whole_number(
-    body: Mapping[str, object], name: str, least: int, most: float, range_words: str = ""
-) -> int | None:
-    """Return a field's whole number, None where it is not given.
+def only(accepts: Callable[[Any], bool], words: str) -> BeforeValidator:
+    """Return what refuses a field's value with `words` unless it is accepted."""
 
-    Raises ApiError 400 outside `least` to `most`; `range_words` say that where they say it better.
-    """
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        words = range_words or f"from {least} to {most}"
-        raise bad_field(name, f"{name} must be a whole number {words}")
-    return value
+    def check(value: object) -> object:
+        if not accepts(value):
+            raise PydanticCustomError("refused", words)
+        return value
+
+    return BeforeValidator(check)
 
 
-def number(body: Mapping[str, object], name: str, least: float, most: float) -> float | None:
-    """Return a field's number, None where it is not given. Raises ApiError 400 out of range."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-        raise bad_field(name, f"{name} must be a number from {least:g} to {most:g}")
-    return float(value)
+Name = Annotated[str, Field(min_length=1)]
+
+
+def as_list(value: object) -> object:
+    """Return one text as a list of it, nothing as an empty one; anything else as it is."""
+    return [value] if isinstance(value, str) else value or []

@@ -351,7 +351,7 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
     ear.script[:] = [500]
     with closing(Rows(tmp_path / "engine.db")) as rows:
         endpoints = Endpoints(rows, clock)
-        made = endpoints.add(EndpointChange("tests", ear.url, TYPES), "")
+        made = endpoints.add(EndpointChange(name="tests", url=ear.url, event_types=TYPES), "")
         now = clock().timestamp()
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
         rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)

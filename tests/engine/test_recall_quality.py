@@ -15,7 +15,7 @@ from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.train import Talks, train
+from merlin.engine.trainers.recall.train import train
 from merlin.engine.trainers.recall.weights import load
 
 pytestmark = pytest.mark.functional
@@ -53,8 +53,8 @@ def models(tmp_path_factory):
     @cache
     def trained(name):
         wanted = RecallTrainer().hyperparameters("supervised", {})
-        task = Talks(list(examples(name).values()), [], wanted, DEFAULT_SEED)
-        *_, last = (step for step in train(task) if isinstance(step, Epoch))
+        steps = train(list(examples(name).values()), [], wanted, DEFAULT_SEED)
+        *_, last = (step for step in steps if isinstance(step, Epoch))
         last.save(folder / name)
         return load(folder / name)
 

@@ -9,8 +9,8 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.train import Talks, train
-from merlin.engine.trainers.recall.weights import Untaught, load
+from merlin.engine.trainers.recall.train import train
+from merlin.engine.trainers.recall.weights import load
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +39,7 @@ TALKS = [pair(*fact) for fact in FACTS.items()]
 
 def run(talks, test=(), seed=1, **given):
     wanted = RecallTrainer().hyperparameters("supervised", given)
-    steps = list(train(Talks(talks, list(test), wanted, seed)))
+    steps = list(train(talks, list(test), wanted, seed))
     epochs = [step for step in steps if isinstance(step, Epoch)]
     return epochs, [step for step in steps if isinstance(step, TrainerNote)]
 
@@ -223,8 +223,3 @@ def test_epochs_and_batch_are_obeyed(given):
     assert len(epochs) == 4
     texts = 2 * len(FACTS)  # questions and answers
     assert epochs[0].step == -(-texts // given.get("batch_size", 32))
-
-
-def test_the_untrained_base_knows_nothing():
-    answer = Untaught().answer([Message("user", "Что такое стек?")])
-    assert (answer.known, answer.text) == (False, "")

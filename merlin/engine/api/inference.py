@@ -12,8 +12,11 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -25,11 +28,12 @@ from merlin.engine.auth import AnswerStream, check_model, metered, metered_vecto
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.jobs import MOST_SEED
 from merlin.engine.requests import (
+    Fields,
+    Name,
+    as_list,
     form_of,
     json_object,
-    number,
-    required_model,
-    whole_number,
+    only,
     write_upload,
 )
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest, TokenChance
@@ -49,109 +53,101 @@ router = APIRouter()
 MOST_STOPS, MOST_LIKELIEST = 4, 20
 MOST_TEXTS = 2048
 MOST_SOUND = 25_000_000
-_TOOLS = ("tools", "functions")
-_ANSWER_FORMATS = {"": False, "text": False, "json_object": True}
-_VECTOR_FORMATS = ("float", "base64")
+_KINDS = ("", "text", "json_object")
 _GRANULARITIES = ("segment", "word")
 _VERBOSE = "verbose_json"
 # What would change a transcript's form and is not here: better refused than left out in silence.
 _UNSUPPORTED = ("stream", "include[]", "chunking_strategy")
 
 
+class ChatMessage(Fields):
+    """One message of a conversation; `content` is its text, that of an answer may be null."""
+
+    role: Annotated[str, only(lambda role: role in ROLES, f"must be one of {', '.join(ROLES)}")]
+    content: Any = Field(default=None, validate_default=True)
+
+    @field_validator("content")
+    @classmethod
+    def _join(cls, content: object, info: ValidationInfo) -> str:
+        """Return a list of parts as one text."""
+        if content is None and info.data.get("role") == "assistant":
+            return ""
+        joined = text_of(content) if isinstance(content, list) else content
+        if not isinstance(joined, str):
+            words = "must be a text or a list of parts of type 'text', which this model reads alone"
+            raise PydanticCustomError("content", words)
+        return joined
+
+
+_NO_TOOLS = only(lambda value: not value, "this engine's models call no tools; leave the field out")
+_Limit = Annotated[int, Field(ge=1)]
+
+
+class ChatRequest(Fields):
+    """The body of a question; see the source above."""
+
+    model: Name
+    messages: list[ChatMessage] = Field(min_length=1)
+    n: Annotated[Any, only(lambda n: n in (None, 1), "this engine gives 1 answer a question")] = 1
+    tools: Annotated[Any, _NO_TOOLS] = None
+    functions: Annotated[Any, _NO_TOOLS] = None
+    max_completion_tokens: _Limit | None = None
+    max_tokens: _Limit | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    seed: int | None = Field(default=None, gt=-(2**63), lt=2**63)
+    stop: Annotated[list[str], Field(max_length=MOST_STOPS), BeforeValidator(as_list)] = Field(
+        default_factory=list
+    )
+    logprobs: Any = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=MOST_LIKELIEST)
+    response_format: Annotated[
+        Any, only(lambda value: _kind_of(value) in _KINDS, "type must be 'text' or 'json_object'")
+    ] = None
+    stream: Any = None
+    stream_options: Any = None
+
+    @field_validator("top_logprobs")
+    @classmethod
+    def _need_logprobs(cls, count: int | None, info: ValidationInfo) -> int | None:
+        if count is not None and not info.data.get("logprobs"):
+            raise PydanticCustomError("logprobs", "needs logprobs: true")
+        return count
+
+    def asking(self, asker: str = "") -> GenerationRequest:
+        """Return what a model is asked by `asker`; the newer name of the limit counts first."""
+        return GenerationRequest(
+            messages=[
+                Message("system" if each.role == "developer" else each.role, each.content)
+                for each in self.messages
+            ],
+            most_tokens=self.max_completion_tokens or self.max_tokens or 0,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=None if self.seed is None else self.seed % (MOST_SEED + 1),
+            stops=[each for each in self.stop if each],
+            logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            is_json=_kind_of(self.response_format) == "json_object",
+            asker=asker,
+        )
+
+
+def _kind_of(response_format: object) -> object:
+    shape = response_format or {}
+    return shape.get("type", "") if isinstance(shape, dict) else shape
+
+
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
-    body = await json_object(request)
-    model, question = required_model(body), read_question(body, owner_of(request))
+    asked = ChatRequest.read(await json_object(request))
+    model, question = asked.model, asked.asking(owner_of(request))
     await check_model(request, model)
     answer = metered(request, question, engine_of(request).backends.ask(model, question))
-    if body.get("stream"):
-        return await _streamed(body, model, answer)
+    if asked.stream:
+        return await _streamed(asked, answer)
     async with aclosing(answer):
         return JSONResponse(await _whole(request, model, answer))
-
-
-def read_question(body: Mapping[str, object], asker: str = "") -> GenerationRequest:
-    """Read the body of `asker`'s call. Raises ApiError 400 that names the field."""
-    if body.get("n") not in (None, 1):
-        raise bad_field("n", "n must be 1: this engine gives one answer to a question")
-    for name in _TOOLS:
-        if body.get(name):
-            words = f"{name}: the models of this engine call no tools; leave the field out"
-            raise bad_field(name, words)
-    seed_words = "of at most 64 bits"
-    seed = whole_number(body, "seed", -(2**63) + 1, 2**63 - 1, seed_words)
-    return GenerationRequest(
-        messages=_messages(body.get("messages")),
-        most_tokens=_limit(body),
-        temperature=number(body, "temperature", 0.0, 2.0),
-        top_p=number(body, "top_p", 0.0, 1.0),
-        seed=None if seed is None else seed % (MOST_SEED + 1),
-        stops=_stops(body.get("stop")),
-        logprobs=_logprobs(body),
-        is_json=_is_json(body.get("response_format")),
-        asker=asker,
-    )
-
-
-def _is_json(response_format: object) -> bool:
-    shape = response_format or {}
-    kind = shape.get("type", "") if isinstance(shape, dict) else None
-    if not isinstance(kind, str) or kind not in _ANSWER_FORMATS:
-        raise bad_field("response_format", "response_format.type must be 'text' or 'json_object'")
-    return _ANSWER_FORMATS[kind]
-
-
-def _logprobs(body: Mapping[str, object]) -> int | None:
-    if body.get("logprobs"):
-        return whole_number(body, "top_logprobs", 0, MOST_LIKELIEST) or 0
-    if body.get("top_logprobs") is not None:
-        raise bad_field("top_logprobs", "top_logprobs needs logprobs: true")
-    return None
-
-
-def _limit(body: Mapping[str, object]) -> int:
-    newer = whole_number(body, "max_completion_tokens", 1, float("inf"), "of at least 1")
-    return newer or whole_number(body, "max_tokens", 1, float("inf"), "of at least 1") or 0
-
-
-def _stops(stop: object) -> list[str]:
-    stops = [stop] if isinstance(stop, str) else stop or []
-    if not isinstance(stops, list) or len(stops) > MOST_STOPS:
-        raise bad_field("stop", f"stop must be a text or a list of at most {MOST_STOPS} texts")
-    if not all(isinstance(each, str) for each in stops):
-        raise bad_field("stop", "stop must be a text or a list of texts")
-    return [each for each in stops if each]
-
-
-def _messages(messages: object) -> list[Message]:
-    if not isinstance(messages, list) or not messages:
-        raise bad_field("messages", "messages must be a list of at least one message")
-    return [_message(f"messages[{number}]", message) for number, message in enumerate(messages)]
-
-
-def _message(place: str, message: object) -> Message:
-    if not isinstance(message, dict):
-        raise bad_field(place, f"{place} must be an object")
-    role = message.get("role")
-    if role not in ROLES:
-        raise bad_field(f"{place}.role", f"{place}.role must be one of {', '.join(ROLES)}")
-    is_needed = role != "assistant"
-    content = _content(f"{place}.content", message.get("content"), is_needed=is_needed)
-    return Message("system" if role == "developer" else role, content)
-
-
-def _content(place: str, content: object, *, is_needed: bool) -> str:
-    if isinstance(content, str):
-        return content
-    if content is None and not is_needed:
-        return ""
-    if not isinstance(content, list):
-        raise bad_field(place, f"{place} must be a text or a list of text parts")
-    joined = text_of(content)
-    if joined is None:
-        raise bad_field(place, f"{place}: this model reads parts of type 'text' alone")
-    return joined
 
 
 async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
@@ -228,39 +224,44 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _streamed(body: Mapping[str, object], model: str, answer: AnswerStream) -> Response:
+async def _streamed(asked: ChatRequest, answer: AnswerStream) -> Response:
     """Answer once the first piece is there: what refuses the question has its own status."""
-    options = body.get("stream_options")
+    options = asked.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     first = await anext(answer)
 
     async def events() -> AsyncGenerator[bytes, None]:
         async with aclosing(answer):
-            async for each in _chunks(model, first, answer, with_usage=with_usage):
+            async for each in _chunks(asked.model, first, answer, with_usage=with_usage):
                 yield each
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)
 
 
+class EmbeddingRequest(Fields):
+    """The body of a call for vectors; see the source above."""
+
+    model: Name
+    input: Annotated[
+        list[Name], Field(min_length=1, max_length=MOST_TEXTS), BeforeValidator(as_list)
+    ]
+    dimensions: Annotated[
+        None, only(lambda value: value is None, "cannot be chosen: a base has as many as it has")
+    ] = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
 @router.post("/embeddings")
 async def embed(request: Request) -> Response:
     """Return a vector for every text, by a base that can."""
-    body, engine = await json_object(request), engine_of(request)
-    model = required_model(body)
-    if body.get("dimensions") is not None:
-        raise bad_field("dimensions", "dimensions cannot be chosen: a base has as many as it has")
-    encoding = body.get("encoding_format", "float")
-    if encoding not in _VECTOR_FORMATS:
-        words = f"encoding_format must be one of {', '.join(_VECTOR_FORMATS)}"
-        raise bad_field("encoding_format", words)
-    texts = _texts(body.get("input"))
+    asked, engine = EmbeddingRequest.read(await json_object(request)), engine_of(request)
+    model = asked.model
     await check_model(request, model)
     if model not in engine.bases:
         await run_in_threadpool(_refuse_tuned, engine, model)
-    vectors = await metered_vectors(request, texts, engine.backends.backend_of(model).embed)
-    answer = await run_in_threadpool(
-        _embeddings_object, model, vectors, is_base64=encoding == "base64"
-    )
+    vectors = await metered_vectors(request, asked.input, engine.backends.backend_of(model).embed)
+    is_base64 = asked.encoding_format == "base64"
+    answer = await run_in_threadpool(_embeddings_object, model, vectors, is_base64=is_base64)
     return JSONResponse(answer)
 
 
@@ -268,15 +269,6 @@ def _refuse_tuned(engine: Engine, name: str) -> None:
     base = engine.repositories.models.get(name)["base"]
     words = f"A tuned model answers questions alone; embeddings come from bases: {base}"
     raise bad_field("model", words)
-
-
-def _texts(value: object) -> list[str]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not 0 < len(texts) <= MOST_TEXTS:
-        raise bad_field("input", f"input must be a text or a list of 1 to {MOST_TEXTS} texts")
-    if not all(isinstance(text, str) and text for text in texts):
-        raise bad_field("input", "input must hold texts that are not empty; tokens are not taken")
-    return texts
 
 
 def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:

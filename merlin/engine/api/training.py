@@ -29,10 +29,10 @@ from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
-from merlin.engine.requests import form_of, json_object, write_upload
+from merlin.engine.requests import Fields, form_of, json_object, write_upload
 from merlin.engine.storage import PURPOSE, checkpoint_of, file_of, model_of
 from merlin.engine.webhooks.delivery import WebhookSender
-from merlin.engine.webhooks.endpoints import EVENT_TYPES, endpoint_object, event_type, read_endpoint
+from merlin.engine.webhooks.endpoints import EVENT_TYPES, EventType, endpoint_object, read_endpoint
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
@@ -302,14 +302,23 @@ def delete_endpoint(request: Request, endpoint_id: str) -> Response:
     return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
 
 
+class RotateRequest(Fields):
+    """What is said of a secret's change."""
+
+    keep_old_secret_active_for_24_hours: bool | None = None
+
+
+class TestRequest(Fields):
+    """Of which event a sample is wanted."""
+
+    event_type: EventType
+
+
 @router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
 async def rotate_secret(request: Request, endpoint_id: str) -> Response:
     """Give an endpoint a new secret, told this once; the old one may sign too for 24 hours."""
-    name = "keep_old_secret_active_for_24_hours"
-    keeps_old = (await json_object(request)).get(name) or False
-    if not isinstance(keeps_old, bool):
-        raise bad_field(name, f"{name} must be true or false")
-    sender = _sender(request)
+    asked, sender = RotateRequest.read(await json_object(request)), _sender(request)
+    keeps_old = bool(asked.keep_old_secret_active_for_24_hours)
     rotate = partial(sender.endpoints.rotate, endpoint_id, keeps_old=keeps_old)
     return _endpoint_answer(sender, await run_in_threadpool(rotate), with_secret=True)
 
@@ -317,7 +326,7 @@ async def rotate_secret(request: Request, endpoint_id: str) -> Response:
 @router.post("/webhook_endpoints/{endpoint_id}/test")
 async def test_endpoint(request: Request, endpoint_id: str) -> Response:
     """Send a sample now; whatever the endpoint answers is told."""
-    kind = event_type((await json_object(request)).get("event_type"))
+    kind = TestRequest.read(await json_object(request)).event_type
     sender = _sender(request)
     row = await run_in_threadpool(sender.endpoints.get, endpoint_id)
     outcome = await asyncio.wrap_future(sender.test(row, kind))

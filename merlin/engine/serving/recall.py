@@ -19,10 +19,11 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, GenerationRequest
+from merlin.engine.trainers.recall import Answer
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.weights import Answer, RecallModel
+    from merlin.engine.trainers.recall.weights import RecallModel
 
 CAPACITY = 16
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
@@ -79,10 +80,9 @@ class RecallBackend:
         self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
 
     def _answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        from merlin.engine.trainers.recall.weights import Untaught  # noqa: PLC0415 - numpy
-
         if adapter is None:
-            return Untaught().answer(messages)
+            # The base was taught nothing, so it knows nothing.
+            return Answer("", 0.0, known=False)
         with self._lock:
             model = self._load(adapter)
         return model.answer(messages)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Final, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from merlin.core.durable_files import is_full
 from merlin.core.messages import Message
@@ -161,55 +163,37 @@ class BadHyperparameter(ValueError):
         self.name = name
 
 
-AUTO = "auto"
-Check = Callable[[object], object]
+AUTO: Final = "auto"
+Auto = Literal["auto"]
+
+
+class Hyperparameters(BaseModel):
+    """What every trainer's methods take; "auto" is for the trainer to decide."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=200)] = AUTO
+    batch_size: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
+    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = AUTO
 
 
 def check_hyperparameters(
-    method: str, known: Mapping[str, Check], given: Mapping[str, object]
+    method: str, known: type[Hyperparameters], given: Mapping[str, object]
 ) -> dict[str, object]:
     """Return every known hyper-parameter of a method, "auto" where not given.
 
     Raises BadHyperparameter.
     """
-    for name in given:
-        if name not in known:
-            words = f"unknown hyper-parameter; known for {method}: {', '.join(known)}"
-            raise BadHyperparameter(name, words)
-    return {name: _checked(name, check, given.get(name)) for name, check in known.items()}
-
-
-def _checked(name: str, check: Check, value: object) -> object:
-    if value is None or value == AUTO:
-        return AUTO
     try:
-        return check(value)
-    except ValueError as error:
-        raise BadHyperparameter(name, str(error)) from error
-
-
-def whole_number(least: int, most: int) -> Check:
-    """Return the check of a whole number; it raises ValueError."""
-
-    def check(value: object) -> object:
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        raise ValueError(f'must be "auto" or a whole number from {least} to {most}')
-
-    return check
-
-
-def number(most: float, *, may_be_zero: bool = False) -> Check:
-    """Return the check of a number above 0, or from 0; it raises ValueError."""
-    least = "from 0" if may_be_zero else "above 0"
-
-    def check(value: Any) -> object:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and 0 <= value <= most and (value or may_be_zero):
-            return float(value)
-        raise ValueError(f'must be "auto" or a number {least}, at most {most:g}')
-
-    return check
+        said = {name: value for name, value in given.items() if value is not None}
+        return known.model_validate(said).model_dump()
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        name = str(found[0]["loc"][0])
+        words = " or ".join(each["msg"] for each in found if each["loc"][0] == name)
+        if name not in known.model_fields:
+            words = f"unknown hyper-parameter; known for {method}: {', '.join(known.model_fields)}"
+        raise BadHyperparameter(name, words) from error
 
 
 Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | NoProgress

@@ -18,16 +18,18 @@ import json
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from pydantic import AfterValidator, Field
 
 from merlin.core.clock import Clock, utc_now
 from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import hint_of, new_secret
 from merlin.engine.database import Page, Row, Rows, rows_of
+from merlin.engine.requests import Fields, only
 from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
@@ -45,46 +47,37 @@ _CHANGE = (
 _WELL = f"UPDATE endpoint SET {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointChange:
-    """What a call says of an endpoint; None where it says nothing."""
+EndpointName = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_NAME),
+    only(lambda name: str(name).isprintable(), "must be a printable text"),
+]
+EventType = Annotated[
+    str, only(lambda kind: kind in EVENT_TYPES, f"this engine has {', '.join(EVENT_TYPES)}")
+]
+EventTypes = Annotated[
+    list[EventType], Field(min_length=1), AfterValidator(lambda kinds: sorted(set(kinds)))
+]
 
-    name: str | None = None
-    url: str | None = None
-    event_types: Sequence[str] | None = None
 
-
-def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange:
-    """Read a call's body. Raises ApiError 400 that names the field.
+class EndpointChange(Fields):
+    """What a call says of an endpoint; None where it says nothing.
 
     Source: openai, webhook_create_params and webhook_update_params.
     """
-    for field in ("name", "url", "event_types"):
-        if is_new and body.get(field) is None:
+
+    name: EndpointName | None = None
+    url: str | None = None
+    event_types: EventTypes | None = None
+
+
+def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange:
+    """Read a call's body. Raises ApiError 400 that names the field."""
+    change = EndpointChange.read(body)
+    for field, value in change:
+        if is_new and value is None:
             raise bad_field(field, f"Missing required parameter: '{field}'.")
-    name, url, types = body.get("name"), body.get("url"), body.get("event_types")
-    if name is not None:
-        is_text = isinstance(name, str) and name.isprintable()
-        if not isinstance(name, str) or not is_text or not 0 < len(name) <= LONGEST_NAME:
-            raise bad_field(
-                "name", f"name must be a printable text of 1 to {LONGEST_NAME} characters"
-            )
-    if url is not None and not isinstance(url, str):
-        raise bad_field("url", "url must be a text")
-    return EndpointChange(name, url, None if types is None else _types(types))
-
-
-def _types(value: object) -> list[str]:
-    if not isinstance(value, list) or not value:
-        raise bad_field("event_types", "event_types must be a list of at least one")
-    return sorted({event_type(each, "event_types") for each in value})
-
-
-def event_type(value: object, param: str = "event_type") -> str:
-    """Return a type of event that this engine has. Raises ApiError 400."""
-    if not isinstance(value, str) or value not in EVENT_TYPES:
-        raise bad_field(param, f"{param}: this engine has the events {', '.join(EVENT_TYPES)}")
-    return value
+    return change
 
 
 class Endpoints:
@@ -186,7 +179,9 @@ class Endpoints:
                     self._rows.change("DELETE FROM endpoint WHERE id = ?", row["id"])
             for endpoint_id, each in named.items():
                 if not self._rows.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id):
-                    change = EndpointChange("engine.webhooks", each.url, EVENT_TYPES)
+                    change = EndpointChange(
+                        name="engine.webhooks", url=each.url, event_types=list(EVENT_TYPES)
+                    )
                     self._insert(endpoint_id, change, each.secret, of_config=1)
                     continue
                 sql = f"UPDATE endpoint SET secret = ?, {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words

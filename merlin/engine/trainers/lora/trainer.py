@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -25,7 +24,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Annotated, Any, BinaryIO, Literal, cast
+
+from pydantic import AfterValidator, Field
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
@@ -34,9 +35,10 @@ from merlin.engine.trainers.base import (
     AUTO,
     DPO,
     SUPERVISED,
+    Auto,
     BaseFiles,
-    Check,
     Epoch,
+    Hyperparameters,
     NoProgress,
     Progress,
     ResolvedHyperparameters,
@@ -46,9 +48,7 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
     Untrainable,
     check_hyperparameters,
-    number,
     untrainable_of,
-    whole_number,
 )
 
 ALL_LINEAR = "all-linear"
@@ -58,7 +58,12 @@ MOST_EPOCHS = 50
 # From so many parameters on, the multiplier where none is asked for.
 _SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
-_LAYER = re.compile(r"[A-Za-z0-9_.]+")
+# Names of layers ("q_proj"), each once.
+Layers = Annotated[
+    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")]],
+    Field(min_length=1),
+    AfterValidator(lambda names: sorted(set(names))),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ def resolve(method: str, asked: Mapping[str, object], size: TrainingSize) -> dic
         "gradient_checkpointing": size.is_tight,
         "early_stop": 0,
     }
-    return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in KNOBS[method]}
+    known = KNOBS[method].model_fields
+    return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in known}
 
 
 def _epochs(examples: int) -> int:
@@ -111,37 +117,26 @@ def _epochs(examples: int) -> int:
     return max(1, min(wanted, 25, 25_000 // max(examples, 1)))
 
 
-def _switch(value: object) -> object:
-    if isinstance(value, bool):
-        return value
-    raise ValueError('must be "auto", true or false')
+class LoraHyperparameters(Hyperparameters):
+    """What supervised training takes."""
+
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = AUTO
+    rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
+    alpha: Auto | Annotated[int, Field(ge=1, le=1024)] = AUTO
+    dropout: Auto | Annotated[float, Field(ge=0, le=0.9)] = AUTO
+    targets: Auto | Literal["all-linear"] | Layers = AUTO
+    packing: Auto | bool = AUTO
+    gradient_checkpointing: Auto | bool = AUTO
+    early_stop: Auto | Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = AUTO
 
 
-def _targets(value: object) -> object:
-    if value == ALL_LINEAR:
-        return value
-    names = value if isinstance(value, list) else []
-    if names and all(isinstance(name, str) and _LAYER.fullmatch(name) for name in names):
-        return sorted(set(names))
-    raise ValueError('must be "auto", "all-linear" or a list of the names of layers ("q_proj")')
+class DpoHyperparameters(LoraHyperparameters):
+    """What preference training takes."""
+
+    beta: Auto | Annotated[float, Field(gt=0, le=2)] = AUTO
 
 
-_COMMON: Mapping[str, Check] = {
-    "n_epochs": whole_number(1, MOST_EPOCHS),
-    "batch_size": whole_number(1, 256),
-    "learning_rate_multiplier": number(100.0),
-    "rank": whole_number(1, 256),
-    "alpha": whole_number(1, 1024),
-    "dropout": number(0.9, may_be_zero=True),
-    "targets": _targets,
-    "packing": _switch,
-    "gradient_checkpointing": _switch,
-    "early_stop": whole_number(0, MOST_EPOCHS),
-}
-KNOBS: Mapping[str, Mapping[str, Check]] = {
-    SUPERVISED: _COMMON,
-    DPO: {**_COMMON, "beta": number(2.0)},
-}
+KNOBS = {SUPERVISED: LoraHyperparameters, DPO: DpoHyperparameters}
 
 
 _PARTS = ("torch", "transformers", "peft", "accelerate")

@@ -7,24 +7,26 @@ Heavy imports (numpy, the dictionaries) happen at first use.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 
 from merlin.engine.trainers.base import (
     SUPERVISED,
+    Hyperparameters,
     Progress,
     ResolvedHyperparameters,
     Task,
     check_hyperparameters,
-    number,
-    whole_number,
 )
 from merlin.engine.training_file import conversations
 
-MOST_EPOCHS = 200
-_KNOWN = {
-    "n_epochs": whole_number(1, MOST_EPOCHS),
-    "batch_size": whole_number(1, 256),
-    "learning_rate_multiplier": number(100.0),
-}
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1."""
+
+    text: str
+    confidence: float
+    known: bool
 
 
 class RecallTrainer:
@@ -34,17 +36,12 @@ class RecallTrainer:
         """Return n_epochs, batch_size and learning_rate_multiplier, "auto" where not given."""
         if method != SUPERVISED:
             raise KeyError(method)
-        return check_hyperparameters(method, _KNOWN, given)
+        return check_hyperparameters(method, Hyperparameters, given)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train on every taught turn; see `recall.train`."""
-        from merlin.engine.trainers.recall.train import Talks, train  # noqa: PLC0415 - loads numpy
+        from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
-        talks = Talks(
-            list(conversations(task.train)),
-            list(conversations(task.test, least=1)) if task.test else [],
-            task.hyperparameters,
-            task.seed,
-        )
+        test = list(conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
-        yield from train(talks)
+        yield from train(list(conversations(task.train)), test, task.hyperparameters, task.seed)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +15,19 @@ import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall import MOST_EPOCHS
 from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught
 from merlin.engine.trainers.recall.weights import (
     MOST_WITH_ANSWERS,
-    Batch,
     Documents,
     Evaluation,
     RecallModel,
-    Threshold,
     Weights,
     mean,
     threshold,
     training_text_of,
 )
 
-LEAST_EPOCHS = 25
+LEAST_EPOCHS, MOST_EPOCHS = 25, 200
 RIGHT_IN_A_ROW = 5
 _SAMPLE = 1_000
 _NEARLY = 0.01
@@ -47,15 +43,7 @@ _SETTLING = 0.8
 _AVERAGED = 10
 
 
-@dataclass(frozen=True)
-class Mistakes:
-    """Questions that are answered wrong or nearly so, and the wrong answers they come near."""
-
-    asked: Whole
-    answers: Whole
-
-
-NO_MISTAKES = Mistakes(np.empty(0, np.int64), np.empty(0, np.int64))
+NOTHING: Whole = np.empty(0, np.int64)
 
 
 class EarlyStopping:
@@ -63,13 +51,14 @@ class EarlyStopping:
 
     All of a small file. Of a large one a sample of 1,000; once that is nearly right, all of them,
     and from then on those that won by little: asking all costs more than an epoch. `hopeless` are
-    the questions taught with several answers, which no training makes right.
+    the questions taught with several answers, which no training makes right. `mistakes` are
+    questions answered wrong or nearly so, `mistaken_for` the wrong answers they come near.
     """
 
     def __init__(
         self, evaluation: Evaluation, turns: Whole, hopeless: Sequence[int], *, is_large: bool
     ) -> None:
-        self.mistakes = NO_MISTAKES
+        self.mistakes = self.mistaken_for = NOTHING
         self.is_near = False  # only ever with a large file: time to settle
         self.is_all_right = False
         self._evaluation = evaluation
@@ -110,7 +99,7 @@ class EarlyStopping:
         lead = result.own - result.other
         is_wrong = result.chosen != self._evaluation.right[asked]
         is_close = is_wrong | (lead < _NARROW)
-        self.mistakes = Mistakes(asked[is_close], result.other_answer[is_close])
+        self.mistakes, self.mistaken_for = asked[is_close], result.other_answer[is_close]
         self._watched = asked[is_wrong | (lead < _WATCHED)]
         return not is_wrong.any()
 
@@ -124,47 +113,43 @@ class EarlyStopping:
         return np.asarray(asked[chosen != self._evaluation.right[asked]], np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Talks:
-    """What to train on and to test with: conversations, checked hyper-parameters, a seed."""
-
-    train: Sequence[Conversation]
-    test: Sequence[Conversation]
-    hyperparameters: Mapping[str, object]
-    seed: int
-
-
-def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
-    """Train on every taught turn; yield each epoch, and what people should know.
+def train(
+    talks: Sequence[Conversation],
+    test: Sequence[Conversation],
+    hyperparameters: Mapping[str, object],
+    seed: int,
+) -> Iterator[Epoch | TrainerNote]:
+    """Train on every taught turn of `talks`; yield each epoch, and what people should know.
 
     Raises Untrainable when nothing is taught, or more than 50,000 turns are.
     """
-    turns = _taught(task.train)
+    turns = _taught(talks)
     if not 0 < len(turns) <= MOST_TAUGHT:
         raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MOST_TAUGHT)
     hopeless = _contradicting(turns)
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
-    training = _Training(task, turns)
+    training = _Training(turns, _taught(test)[:_MOST_TESTED], hyperparameters, seed)
     enough = EarlyStopping(
         training.evaluation, training.training_text.turns, hopeless, is_large=training.is_large
     )
-    yield from _epochs(training, enough, task)
+    yield from _epochs(training, enough, talks, hyperparameters["n_epochs"])
     left = [] if enough.is_all_right else enough.left(training.served)
     if left:
         yield _named("engine-left", [turns[number].text for number in left])
-    if training.threshold(training.served).is_lowered:
+    if training.threshold(training.served)[1]:
         yield TrainerNote("engine-threshold-lowered")
 
 
-def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator[Epoch]:
-    wanted = task.hyperparameters["n_epochs"]
+def _epochs(
+    training: _Training, enough: EarlyStopping, talks: Sequence[Conversation], wanted: object
+) -> Iterator[Epoch]:
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
-    tokens = sum(training_file.count_messages(talk) for talk in task.train)
+    tokens = sum(training_file.count_messages(talk) for talk in talks)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         if enough.is_near:
-            training.settle(enough.mistakes)
+            training.settle(enough.mistakes, enough.mistaken_for)
         metrics = {
             "train_loss": loss,
             "train_accuracy": enough.accuracy(training.served),
@@ -205,7 +190,13 @@ def dimensions(answers: int) -> int:
 class _Training:
     """The weights in training, with the texts they learn from and the questions they are asked."""
 
-    def __init__(self, task: Talks, turns: Sequence[Taught]) -> None:
+    def __init__(
+        self,
+        turns: Sequence[Taught],
+        test: Sequence[Taught],
+        hyperparameters: Mapping[str, object],
+        seed: int,
+    ) -> None:
         self.training_text = training_text_of(turns)
         self.is_large = len(self.training_text.rows) > MOST_WITH_ANSWERS
         numbers: dict[str, int] = {}
@@ -213,13 +204,12 @@ class _Training:
         self._documents = Documents.of(self.training_text.rows, numbers)
         self.evaluation = Evaluation(turns, numbers, answers)
         self.terms = list(numbers)
-        test = _taught(task.test)[:_MOST_TESTED]
         self._test = Evaluation(test, numbers, answers) if test else None
-        self.space = Space.of(self.training_text.rows, task.seed, dimensions(len(answers)))
-        self._weights = Weights(self.space, list(numbers), len(answers), task.seed)
+        self.space = Space.of(self.training_text.rows, seed, dimensions(len(answers)))
+        self._weights = Weights(self.space, list(numbers), len(answers), seed)
         self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)
         self.served = self._weights
-        self._batch, self._rate = _batch_and_rate(task, is_large=self.is_large)
+        self._batch, self._rate = _batch_and_rate(hyperparameters, is_large=self.is_large)
 
     @property
     def steps(self) -> int:
@@ -240,21 +230,20 @@ class _Training:
         self.served = mean(self._recent)
         return total / float(self.training_text.weights.sum())
 
-    def settle(self, mistakes: Mistakes) -> None:
+    def settle(self, mistakes: Whole, mistaken_for: Whole) -> None:
         """Learn slower from now on, and show questions answered wrong or nearly so again.
 
         They are shown beside the answers they came near: among many answers the one that a
         question is mistaken for seldom meets it by chance.
         """
-        for first in range(0, len(mistakes.asked), self._batch):
+        for first in range(0, len(mistakes), self._batch):
             part = slice(first, first + self._batch)
-            self._learn(mistakes.asked[part], mistakes.answers[part])
+            self._learn(mistakes[part], mistaken_for[part])
         self._rate *= _SETTLING
 
-    def _learn(self, chosen: Whole, beside: Whole | None = None) -> float:
+    def _learn(self, chosen: Whole, beside: Whole = NOTHING) -> float:
         classes, weights = self.training_text.classes[chosen], self.training_text.weights[chosen]
-        batch = Batch(chosen, classes, weights, beside)
-        return self._weights.learn(self._documents, batch, self._rate)
+        return self._weights.learn(self._documents, chosen, classes, weights, beside, self._rate)
 
     def tested(self) -> dict[str, float]:
         """Return loss and accuracy on the test questions, if there are any.
@@ -269,8 +258,8 @@ class _Training:
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 
-    def threshold(self, weights: Weights) -> Threshold:
-        """Return the threshold of weights of this training."""
+    def threshold(self, weights: Weights) -> tuple[float, bool]:
+        """Return the threshold of weights of this training, and whether it had to go down."""
         return threshold(weights, self.evaluation, self.training_text.turns)
 
     def save(self, weights: Weights, path: Path) -> None:
@@ -282,12 +271,11 @@ class _Training:
             self.training_text.answers,
             weights.unit_rows(),
             self.training_text.turns,
-            self.threshold(weights).score,
+            self.threshold(weights)[0],
         ).save(path)
 
 
-def _batch_and_rate(task: Talks, *, is_large: bool) -> tuple[int, float]:
-    batch = task.hyperparameters["batch_size"]
-    faster = task.hyperparameters["learning_rate_multiplier"]
+def _batch_and_rate(hyperparameters: Mapping[str, object], *, is_large: bool) -> tuple[int, float]:
+    batch, faster = hyperparameters["batch_size"], hyperparameters["learning_rate_multiplier"]
     size = batch if isinstance(batch, int) else _LARGE_BATCH if is_large else _BATCH
     return size, LEARNING_RATE * (faster if isinstance(faster, float) else 1.0)

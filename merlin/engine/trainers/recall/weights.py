@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from merlin.core.messages import Message
+from merlin.engine.trainers.recall import Answer
 from merlin.engine.trainers.recall.text import (
     LEAST_ALONE,
     Floats,
@@ -33,23 +34,6 @@ from merlin.engine.trainers.recall.text import (
 
 FORMAT = 1
 _CACHED_TERMS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1."""
-
-    text: str
-    confidence: float
-    known: bool
-
-
-class Untaught:
-    """The base before any training: it was taught nothing, so it knows nothing."""
-
-    def answer(self, messages: Sequence[Message]) -> Answer:  # noqa: ARG002 - as RecallModel's
-        """Return that it does not know."""
-        return Answer("", 0.0, known=False)
 
 
 @dataclass
@@ -214,7 +198,6 @@ class TrainingText:
     answer that was taught d turns after its conversation's first question.
     """
 
-    taught: Sequence[Taught]
     answers: Sequence[str]
     rows: Sequence[Terms]
     classes: Whole
@@ -236,21 +219,8 @@ def training_text_of(taught: Sequence[Taught]) -> TrainingText:
         classes += numbers.values()
         weights += [ANSWER_WEIGHT] * len(numbers)
     return TrainingText(
-        taught, list(numbers), rows, np.array(classes), np.array(weights, np.float32), turns
+        list(numbers), rows, np.array(classes), np.array(weights, np.float32), turns
     )
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Documents to learn from in one step: their numbers, right answers, and how much each counts.
-
-    `beside` names answers that these must be told apart from in any case.
-    """
-
-    chosen: Whole
-    classes: Whole
-    weights: Floats
-    beside: Whole | None = None
 
 
 class Weights:
@@ -285,9 +255,21 @@ class Weights:
         """Return the answers' rows at length 1; a row of zeros stays zero."""
         return _unit(self.rows)
 
-    def learn(self, documents: Documents, batch: Batch, rate: float) -> float:
-        """Take one step on a batch; return the sum of its weighted losses."""
-        flat, begins = documents.flat(batch.chosen)
+    def learn(
+        self,
+        documents: Documents,
+        chosen: Whole,
+        classes: Whole,
+        weights: Floats,
+        beside: Whole,
+        rate: float,
+    ) -> float:
+        """Take one step on the chosen documents; return the sum of their weighted losses.
+
+        `classes` are their right answers, `weights` how much each counts; `beside` names answers
+        that these must be told apart from in any case.
+        """
+        flat, begins = documents.flat(chosen)
         counts = np.diff(np.append(begins, len(flat)))
         gains = self.gains[flat] * self._dropout(begins, counts)
         # one small matrix, documents by terms, makes the rest of the step matrix products
@@ -300,10 +282,10 @@ class Weights:
         lengths = self._lengths(flat, gains, begins)
         points: Floats = sums / lengths
 
-        compared = self._compared(batch)
+        compared = self._compared(classes, beside)
         units = _unit(self.rows[compared])
-        right = np.searchsorted(compared, batch.classes)
-        loss, slope = cross_entropy(points @ units.T, right, batch.weights)
+        right = np.searchsorted(compared, classes)
+        loss, slope = cross_entropy(points @ units.T, right, weights)
 
         toward_points = slope @ units
         toward_sums = toward_points / lengths
@@ -324,12 +306,11 @@ class Weights:
         empty = ~np.logical_or.reduceat(kept, begins)
         return np.asarray(kept | np.repeat(empty, counts), np.float32)
 
-    def _compared(self, batch: Batch) -> Whole:
+    def _compared(self, classes: Whole, beside: Whole) -> Whole:
         if len(self.rows) <= MOST_COMPARED:
             return np.arange(len(self.rows))
         others = self.random.integers(len(self.rows), size=RANDOM_OTHERS)
-        beside = others[:0] if batch.beside is None else batch.beside
-        return np.unique(np.concatenate([batch.classes, others, beside]))
+        return np.unique(np.concatenate([classes, others, beside]))
 
     def _step_rows(self, chosen: Whole, units: Floats, slope: Floats, rate: float) -> None:
         # Only the part across the row turns it. The slope is not divided by the row's length:
@@ -448,16 +429,10 @@ class Evaluation:
         return total / len(asked)
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """The threshold, and whether it had to go down to the lowest taught question."""
+def threshold(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[float, bool]:
+    """Return the threshold, and whether it had to go down to the lowest taught question.
 
-    score: float
-    is_lowered: bool
-
-
-def threshold(weights: Weights, evaluation: Evaluation, turns: Whole) -> Threshold:
-    """Return the threshold of these weights; at most 1,000 taught questions are asked for it.
+    At most 1,000 taught questions are asked for it.
 
     It is the QUANTILE of the best other score. With few answers that says little, so it is at
     least 0.2. No question that is answered as taught may lie under it, and it is above 0.
@@ -471,4 +446,4 @@ def threshold(weights: Weights, evaluation: Evaluation, turns: Whole) -> Thresho
         score = max(score, LEAST_OF_FEW)
     own = result.own[result.chosen == evaluation.right[asked]]
     lowest = float(own.min()) if len(own) else 1.0
-    return Threshold(max(min(score, lowest - _LEAST), _LEAST), lowest < score)
+    return max(min(score, lowest - _LEAST), _LEAST), lowest < score
