@@ -34,17 +34,13 @@ from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
 BY = "api:door"
 
 
-def asker_of(
-    caller: Caller, number: int = 0, dataset: str | None = None, language: str = ""
-) -> Asker:
+def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Asker:
     """Return who asks, with the plan that counts for questions about a dataset.
 
-    Without a `number` the question gets one that nobody guesses; `language` "": the caller's.
+    Without a `number` the question gets one that nobody guesses.
     """
     number = number or secrets.randbits(NUMBER_BITS)
-    return find_asker(
-        caller.services, caller.user or User(0), language or caller.language, number, dataset
-    )
+    return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 
 def offered_models(services: ApiServices) -> dict[str, datetime | None]:

@@ -18,8 +18,7 @@ from merlin.account.accounts import LEAST, MOST
 from merlin.account.api_keys import NEEDS, Scope
 from merlin.api.auth import SIGN_IN, change_password, delete_cookie
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import FROM_HERE, Owning, PageRequest, render_page
+from merlin.api.pages.page import FROM_HERE, Owning, PageRequest, refusal_text, render_page
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
@@ -54,7 +53,7 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
             "me": accounts.me(ctx, actor),
             "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
-            "sign_ins": accounts.list_sign_ins(ctx, actor, visit.caller.credential),
+            "sign_ins": accounts.list_sign_ins(ctx, actor, visit.credential),
             "mine": my_plan(visit),
         }
 
@@ -68,7 +67,7 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
         "plan": plan.titled(visit.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
-        "offered": [each for each in Scope if each not in NEEDS or visit.caller.may(NEEDS[each])],
+        "offered": [each for each in Scope if each not in NEEDS or visit.may(NEEDS[each])],
         "usual": _USUAL,
         "secret": secret,
         "wrong_words": wrong,
@@ -110,7 +109,7 @@ async def close_sign_in(request: Request, visit: Owning, sign_in_id: Number) -> 
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
         await visit.write(accounts.close_sign_in, sign_in_id)
-        if sign_in_id == visit.caller.credential:
+        if sign_in_id == visit.credential:
             delete_cookie(request, response, SIGN_IN)
     return response
 
@@ -154,7 +153,7 @@ async def set_password(
         if is_new:
             await visit.write(accounts.set_name, name)
         if password:
-            await change_password(request, visit.caller, password, current or None)
+            await change_password(request, visit, password, current or None)
     except (Refused, Problem) as error:
         return await _page(visit, wrong=refusal_text(visit, error), form="password")
     return seen_other("/me#password")

@@ -55,7 +55,7 @@ async def favourite(
 ) -> Response:
     """Keep a course or let it go, and return to the page that asked."""
     back = local_address(next)
-    if visit.caller.user is None:
+    if visit.user is None:
         return seen_other(sign_in_href(back))
     number = add or remove
     if number is None:

@@ -107,7 +107,7 @@ async def _answer(
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = asker_of(visit.caller, dataset=asked.dataset, language=visit.language)
+    asker = asker_of(visit, dataset=asked.dataset)
     reply = await start_question(request, asked, asker).reply()
     refused = refusal_of(reply, visit.language)
     if refused is not None:
@@ -145,9 +145,9 @@ async def _page(
         "is_over": is_over,
         "has_shop": has_shop(services.billing),
         "bot_href": href,
-        "may_ask": _may_ask(visit.caller),
+        "may_ask": _may_ask(visit),
         # Whose talk the browser keeps.
-        "whose": visit.caller.user_id or "",
+        "whose": visit.user_id or "",
         "bubbles": bubbles,
         "draft": draft,
         "wrong_words": wrong,
@@ -158,8 +158,7 @@ async def _page(
 
 async def _left(visit: PageRequest, course: Course) -> tuple[str, bool]:
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
-    caller = visit.caller
-    if caller.user is None:
+    if visit.user is None:
         return "", False
     found = await visit.read(show_quota, course.dataset)
     of_text = found.left[Format.TEXT]

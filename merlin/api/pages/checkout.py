@@ -17,8 +17,15 @@ from starlette.responses import Response
 
 from merlin.account.accounts import is_of_telegram
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import FROM_HERE, PLANS, Owning, PageRequest, bot_opened, render_page
+from merlin.api.pages.page import (
+    FROM_HERE,
+    PLANS,
+    Owning,
+    PageRequest,
+    bot_opened,
+    refusal_text,
+    render_page,
+)
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
 from merlin.app.plans import quote
@@ -80,7 +87,7 @@ async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> R
         words = "" if wrong_code else visit.say("price-changed")
         return await _page(visit, plan, bill, words)
     code, keeps = bill.code, bill.keeps
-    wanted = OrderRequest(visit.caller.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
+    wanted = OrderRequest(visit.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
     try:
         purchase = await visit.write_billing(orders.place_order, wanted)
     except (NotFound, Refused) as error:
@@ -91,7 +98,7 @@ async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> R
 async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     """Return the way to the page of payment, or to the order, which says why there is none."""
     try:
-        ctx, actor = visit.services, visit.caller.actor
+        ctx, actor = visit.services, visit.actor
         purchase = await orders.pay_order(ctx, actor, purchase_id)
     except PaymentError as error:
         log.warning("a gateway was asked in vain", purchase=purchase_id, reason=redact(str(error)))
@@ -123,7 +130,7 @@ def _needs_contact(visit: PageRequest) -> bool:
 
 async def _read_code(visit: PageRequest, plan: Plan, code: str) -> tuple[Promo | None, str]:
     """Return the code where it makes this plan cheaper, else why it does not."""
-    user_id, code = visit.caller.user_id, code.strip()
+    user_id, code = visit.user_id, code.strip()
     if not code:
         return None, ""
     return await visit.services.store.read(lambda: _check_code(visit, plan, code, user_id))
@@ -135,7 +142,7 @@ def _check_code(
     """Return a code that makes this plan cheaper, or the words for why it does not."""
     billing = visit.services.billing
     try:
-        promo = quote(billing, visit.caller.actor, plan.name, code).promo
+        promo = quote(billing, visit.actor, plan.name, code).promo
     except (NotFound, Refused) as error:
         held = _held(visit, plan, code, user_id)
         if held is not None:
@@ -189,7 +196,7 @@ def _consent(visit: PageRequest, plan: Plan) -> str:
     shop, price = visit.services.selling.yookassa, plan.rub
     if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
-    is_told = is_of_telegram(visit.caller.user_id)
+    is_told = is_of_telegram(visit.user_id)
     return visit.say(
         "consent",
         price=price.format(visit.language),

@@ -33,7 +33,7 @@ async def read_part(
     visit: PageRequest, page: Page, target: str, act: Lister[V]
 ) -> tuple[Sequence[V], str]:
     """Return one part of what an act lists, and the address of the next one, "" without one."""
-    found, cursor = await page_part(visit.services, visit.caller.actor, page, target, act)
+    found, cursor = await page_part(visit.services, visit.actor, page, target, act)
     return found, next_href(visit, cursor)
 
 

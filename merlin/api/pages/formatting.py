@@ -189,7 +189,7 @@ def minor(visit: PageRequest, amount: int, currency: Currency) -> str:
 
 def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool:
     """Return whether the person has a right, for a dataset where one is named."""
-    return visit.caller.may(Permission(permission), dataset)
+    return visit.may(Permission(permission), dataset)
 
 
 _DRAWN: tuple[Callable[..., object], ...] = (

@@ -238,7 +238,7 @@ async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, boo
     is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
-    ctx, actor = visit.services, visit.caller.actor
+    ctx, actor = visit.services, visit.actor
     look = asyncio.ensure_future(orders.look_order(ctx, actor, purchase.purchase_id))
     done, _ = await asyncio.wait({look}, timeout=LOOK_S)
     if not done:
@@ -260,7 +260,7 @@ async def _view(
     It is asked every `live_s` seconds whether this is still so; `live_href` "": nothing changes by
     itself any more.
     """
-    services, actor = visit.services, visit.caller.actor
+    services, actor = visit.services, visit.actor
 
     def read() -> tuple[OrderDetails, Sequence[Given], str]:
         details = orders.show_order_details(services.billing, actor, purchase.purchase_id)

@@ -17,12 +17,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache, partial
+from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Concatenate, ParamSpec, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Form
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,15 +31,15 @@ from merlin.account.users import User
 from merlin.api.auth import Anyone, AuthMethod, Caller, Person, require_same_origin
 from merlin.api.pages.components import compare_lines, diff_lines
 from merlin.api.pages.formatting import formatters
-from merlin.api.problems import Problem, language_of_request
+from merlin.api.problems import Problem, language_of_request, wrong_values
 from merlin.api.services import ApiServices
 from merlin.app import courses
-from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
-from merlin.billing.orders import Billing
+from merlin.app.views import view_of
 from merlin.billing.plan import on_sale
+from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import (
@@ -102,6 +103,7 @@ def bot_opened(services: ApiServices, payload: str) -> str:
 
 
 PATTERN = "^[0-9a-f]{32}$"
+Mark = Annotated[str, Form(pattern=PATTERN)]
 
 
 def mark() -> str:
@@ -152,31 +154,19 @@ def render_template(template: str, language: str, **values: object) -> str:
     return _templates().render(template, language, **values)
 
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """What a page's route starts from; `favourites` are the courses of the Sider."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest(Caller):
+    """Who opens a page, in the language of the page; `favourites` are the courses of the Sider."""
 
     request: Request
-    caller: Caller
-    language: str
     theme: str
     courses: ActiveCourses
     favourites: tuple[Course, ...] = ()
 
     @property
-    def services(self) -> ApiServices:
-        """Return the api's services."""
-        services: ApiServices = self.request.app.state.services
-        return services
-
-    @property
     def zone(self) -> tzinfo:
         """Return the zone in which the person's day turns."""
-        return (self.caller.user or User(0)).time_zone(self.services.timezone)
+        return (self.user or User(0)).time_zone(self.services.timezone)
 
     @property
     def here(self) -> str:
@@ -186,39 +176,31 @@ class PageRequest:
     @property
     def is_personal(self) -> bool:
         """Return whether the page is another one for everybody who is signed in."""
-        return self.caller.by is not AuthMethod.NOTHING or bool(
-            self.request.cookies.get(SAID_COOKIE)
-        )
-
-    async def read(
-        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act that only reads tells the person."""
-        return await self.services.read(act, self.caller.actor, *args, **named)
-
-    async def write(
-        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act of the person returns, once all it wrote is stored."""
-        return await self.services.write(act, self.caller.actor, *args, **named)
-
-    async def read_billing(
-        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act of plans and payments tells the person."""
-        asked = partial(act, self.services.billing, self.caller.actor, *args, **named)
-        return await self.services.store.read(asked)
-
-    async def write_billing(
-        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act of plans and payments returns, once all it wrote is stored."""
-        asked = partial(act, self.services.billing, self.caller.actor, *args, **named)
-        return await self.services.store.do(asked)
+        return self.by is not AuthMethod.NOTHING or bool(self.request.cookies.get(SAID_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
         return text(self.language, f"page-{key}", **arguments)
+
+
+# What a form was refused for, to be said beside it; all else is a page of its own.
+REFUSALS = (Problem, Forbidden, Refused, DatasetError, ValidationError)
+
+
+def refusal_text(visit: PageRequest, error: Exception) -> str:
+    """Return the words of one of `REFUSALS`; raises it where it says that nothing is there."""
+    match error:
+        case Problem():
+            if error.status is HTTPStatus.NOT_FOUND:
+                raise error
+            return text(visit.language, f"api-problem-{error.code}-detail", **error.arguments)
+        case ValidationError():
+            wrong = wrong_values(error.errors(), visit.language)
+            return " ".join(f"{each['pointer'].strip('/')}: {each['detail']}" for each in wrong)
+        case MerlinError():
+            return text(visit.language, error.key, **error.arguments)
+        case _:
+            raise error
 
 
 # What the last form did, said on the page that comes after it.
@@ -233,8 +215,15 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
 
     services: ApiServices = request.app.state.services
     active, favourites = await services.read(read)
-    language, theme = language_shown(request, caller.user), chosen_theme(request)
-    return PageRequest(request, caller, language, theme, active, tuple(favourites))
+    return view_of(
+        PageRequest,
+        caller,
+        request=request,
+        language=language_shown(request, caller.user),
+        theme=chosen_theme(request),
+        courses=active,
+        favourites=tuple(favourites),
+    )
 
 
 Visiting = Annotated[PageRequest, Depends(page_request)]
@@ -332,7 +321,7 @@ def sign_in_href(here: str) -> str:
 
 def layout_of(visit: PageRequest) -> Layout:
     """Return what stands around the page of this visit."""
-    caller, here, path = visit.caller, visit.here, visit.request.scope["path"]
+    here, path, user = visit.here, visit.request.scope["path"], visit.user
     message, undo = _message(visit)
     other = next(one for one in LANGUAGES if one != visit.language)
     return Layout(
@@ -346,8 +335,8 @@ def layout_of(visit: PageRequest) -> Layout:
         rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
         favourites=visit.favourites,
         path=path,
-        is_signed_in=caller.user is not None,
-        person=(caller.user.shown_name or str(caller.user_id)) if caller.user else "",
+        is_signed_in=user is not None,
+        person=(user.shown_name or str(user.user_id)) if user else "",
         message=message,
         undo=undo,
         is_in_telegram=is_in_telegram(visit.request),
@@ -389,7 +378,7 @@ def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Li
     return tuple(
         Link(href, visit.say(f"{family}-{name}"), href == here)
         for href, name, right in rooms
-        if right is None or visit.caller.may(right)
+        if right is None or visit.may(right)
     )
 
 

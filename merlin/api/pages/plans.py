@@ -21,7 +21,6 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import amount_of, number, until
-from merlin.api.pages.forms import refusal_text
 from merlin.api.pages.page import (
     FROM_HERE,
     PLANS,
@@ -30,6 +29,7 @@ from merlin.api.pages.page import (
     Visiting,
     bot_opened,
     is_in_telegram,
+    refusal_text,
     render_page,
 )
 from merlin.app import plans
@@ -146,7 +146,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 def my_plan(visit: PageRequest) -> dict[str, object]:
     """Return what is told of it on /me; reads rows."""
-    services, actor = visit.services, visit.caller.actor
+    services, actor = visit.services, visit.actor
     mine = current_plan(services, actor)
     return {
         "ends": mine.until,
@@ -271,7 +271,7 @@ async def show_terms(visit: Visiting) -> Response:
 async def _page(
     visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
-    services, actor = visit.services, visit.caller.actor
+    services, actor = visit.services, visit.actor
     billing = services.billing
 
     def read() -> tuple[list[PlanOffer], Subscriptions, str]:
@@ -302,8 +302,8 @@ def _offers_to_show(
     """Return everybody's plan, what is sold or may be tried, and what the person has."""
     now = visit.services.clock()
     had = {each.plan for each in mine.terms if each.ends_at > now}
-    if visit.caller.user and visit.caller.user.plan:
-        had.add(visit.caller.user.plan)
+    if visit.user and visit.user.plan:
+        had.add(visit.user.plan)
     return [
         each
         for each in offers
@@ -313,7 +313,7 @@ def _offers_to_show(
 
 def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str, Any]:
     """Return a plan, what it brings, until when the person has it, and whether they may try it."""
-    plan, user = told.plan, visit.caller.user
+    plan, user = told.plan, visit.user
     now = plan_of(visit.services.plans, user.plans) if user else None
     # Who is not signed in may try it once they are.
     may_try = bool(plan.trial_days) if told.may_try is None else told.may_try
@@ -330,7 +330,7 @@ def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str,
 
 def _mine(visit: PageRequest, plan: Plan, mine: Subscriptions) -> str:
     """Return until when the person has a plan, "" where they have it not."""
-    user, now = visit.caller.user, visit.services.clock()
+    user, now = visit.user, visit.services.clock()
     if user is not None and user.plan == plan.name:
         return visit.say("mine-always")
     ends = [each.ends_at for each in mine.terms if each.plan == plan.name and each.ends_at > now]

@@ -21,8 +21,7 @@ from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import POLL_S, SIGN_IN, delete_cookie
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import FROM_HERE, PageRequest, Visiting, render_page
+from merlin.api.pages.page import FROM_HERE, PageRequest, Visiting, refusal_text, render_page
 from merlin.api.problems import Problem, status_of
 from merlin.app.sign_in import Blocked
 from merlin.app.sign_in import sign_out as end_sign_in
@@ -42,7 +41,7 @@ async def sign_in(
 ) -> Response:
     """Return the ways to sign in; who is signed in already goes on."""
     back = local_address(next)
-    if visit.caller.user is not None:
+    if visit.user is not None:
         return seen_other(back)
     words = text(visit.language, "api-problem-openid-detail") if refused == "openid" else ""
     return _ways(visit, back, refused=words)
@@ -137,9 +136,8 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
 async def sign_out(request: Request, visit: Visiting) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")
-    caller = visit.caller
-    if caller.token:
-        await visit.write(end_sign_in, caller.credential)
+    if visit.token:
+        await visit.write(end_sign_in, visit.credential)
     delete_cookie(request, response, SIGN_IN)
     # Nothing of a person's pages is left for whoever goes back in this browser.
     response.headers["Clear-Site-Data"] = '"cache"'

@@ -17,7 +17,6 @@ from merlin.api.pages import (
 )
 from merlin.api.pages.admin import builds, jobs, models, payments, people, promo_codes
 from merlin.api.pages.admin import home as admin_home
-from merlin.api.pages.admin import page as admin_page
 from merlin.api.pages.errors import add_lost
 from merlin.api.pages.teach import changes, examples
 from merlin.api.pages.teach import course as teach_course
@@ -28,7 +27,7 @@ SHOP = (checkout, orders)
 # `/admin/billing/promos` comes before the payments, whose number could be any word.
 STAFF = (
     *(teach_home, teach_course, examples, changes),
-    *(admin_home, admin_page, jobs, models, builds, people, promo_codes, payments),
+    *(admin_home, jobs, models, builds, people, promo_codes, payments),
 )
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.account.accounts import LEAST, MOST
 from merlin.account.api_keys import Scope
@@ -34,10 +35,7 @@ LABEL_LENGTH = 80
 MOST_DAYS = 3650
 
 
-class KeyList(Shape):
-    """A person's keys that count, newest first."""
-
-    keys: list[KeyView]
+KeyList = TypedDict("KeyList", {"keys": list[KeyView]})
 
 
 class KeyBody(Body):
@@ -53,7 +51,7 @@ class KeyBody(Body):
 @key_router.get("", summary="List my keys")
 async def list_keys(caller: Person) -> KeyList:
     """Return the keys that count, newest first."""
-    return KeyList(keys=await caller.read(accounts.list_keys))
+    return {"keys": await caller.read(accounts.list_keys)}
 
 
 @key_router.post("", summary="Make a key", status_code=HTTPStatus.CREATED, responses=problems(409))
@@ -99,10 +97,7 @@ async def export(caller: Reader) -> Response:
 me_router = APIRouter(prefix="/api/user", tags=["me"])
 
 
-class SignInList(Shape):
-    """All browsers of a person, the newest used first."""
-
-    sign_ins: list[SignInView]
+SignInList = TypedDict("SignInList", {"sign_ins": list[SignInView]})
 
 
 class ClosedSignIns(Shape):
@@ -133,7 +128,7 @@ async def show_me(caller: Reader) -> OwnAccount:
 @me_router.get("/sign-ins", summary="My browsers")
 async def list_sign_ins(caller: Person) -> SignInList:
     """List the browsers that the person is signed in with."""
-    return SignInList(sign_ins=await caller.read(accounts.list_sign_ins, caller.credential))
+    return {"sign_ins": await caller.read(accounts.list_sign_ins, caller.credential)}
 
 
 @me_router.delete(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Caller, Leading
 from merlin.api.idempotency import run_once
@@ -23,7 +24,7 @@ from merlin.api.problems import (
     problems,
 )
 from merlin.api.rest.views import ChangeShown, PreviewShown
-from merlin.api.schema import Body, DryRun, Hex, Part, Shape, Words, shape_response
+from merlin.api.schema import Body, DryRun, Hex, Part, Words, shape_response
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.dataset.finding import Severity
@@ -48,10 +49,7 @@ EDITED: dict[str, Any] = {
 }
 
 
-class ChangeList(Shape):
-    """Edits that were asked for, newest first."""
-
-    changes: list[ChangeShown]
+ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 
 
 class Solution(Body):
@@ -67,7 +65,8 @@ class Solution(Body):
 async def list_changes(caller: Leading, page: Part) -> ChangeList:
     """Return one part of the list, the newest first."""
     found = await caller.read(changes.recent, page.size + 1, page.after(""))
-    return ChangeList.of({"changes": page.cut(found, lambda each: each.id)}, caller.language)
+    shown = page.cut(found, lambda each: each.id)
+    return {"changes": [ChangeShown.of(each, caller.language) for each in shown]}
 
 
 @router.get("/{change_id}", summary="An edit", responses=problems(404))

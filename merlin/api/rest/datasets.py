@@ -14,12 +14,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Launching, Promoting, Watching
 from merlin.api.problems import problems
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
-from merlin.api.schema import Body, DatasetName, Line, Name, Part, Shape, part
+from merlin.api.schema import Body, DatasetName, Line, Name, Part, part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import QuoteView
@@ -28,16 +29,13 @@ from merlin.app.status import dataset_of_name, datasets_by_name
 build_router = APIRouter(prefix="/api/builds", tags=["builds"])
 
 
-class BuildList(Shape):
-    """Builds, newest first."""
-
-    builds: Sequence[BuildView]
+BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
 
 
 @build_router.get("", summary="Builds", responses=problems(404))
 async def list_builds(caller: Watching, page: Part, dataset: DatasetName = "") -> BuildList:
     """Return one part of them, the newest first."""
-    return BuildList(builds=await part(caller, page, dataset, builds.recent))
+    return {"builds": await part(caller, page, dataset, builds.recent)}
 
 
 @build_router.get("/{version}", summary="A build", responses=problems(404))
@@ -57,10 +55,7 @@ async def compare_builds(caller: Watching, old: Name, new: Name) -> BuildDiff:
 dataset_router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
 
-class DatasetList(Shape):
-    """The datasets that you may watch, by name."""
-
-    datasets: list[DatasetShown]
+DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
 
 
 class Back(Body):
@@ -74,7 +69,8 @@ class Back(Body):
 @dataset_router.get("", summary="Datasets")
 async def list_datasets(caller: Watching) -> DatasetList:
     """Return what each led to, what serves it and its newest job."""
-    return DatasetList.of({"datasets": await caller.read(datasets_by_name)}, caller.language)
+    found = await caller.read(datasets_by_name)
+    return {"datasets": [DatasetShown.of(each, caller.language) for each in found]}
 
 
 @dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
@@ -105,10 +101,7 @@ async def roll_back(
 verdict_router = APIRouter(prefix="/api", tags=["verdicts"])
 
 
-class VerdictList(Shape):
-    """Verdicts, newest first."""
-
-    verdicts: list[VerdictShown]
+VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
 
 
 @verdict_router.get("/verdicts", summary="What commits led to", responses=problems(404))
@@ -122,4 +115,4 @@ async def list_verdicts(
 ) -> VerdictList:
     """Return one part of them, the newest first."""
     found = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
-    return VerdictList.of({"verdicts": found}, caller.language)
+    return {"verdicts": [VerdictShown.of(each, caller.language) for each in found]}

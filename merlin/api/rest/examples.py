@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Leading, SignedIn, need
@@ -25,7 +26,6 @@ from merlin.api.schema import (
     Line,
     Name,
     Part,
-    Shape,
     Sought,
     Words,
     needs,
@@ -90,10 +90,7 @@ class ExampleBody(Body):
         return self
 
 
-class ExampleList(Shape):
-    """Examples of a dataset, by id."""
-
-    examples: Sequence[ExampleView]
+ExampleList = TypedDict("ExampleList", {"examples": Sequence[ExampleView]})
 
 
 # What a new example needs beyond `ExampleBody`.
@@ -126,7 +123,7 @@ async def list_examples(
         found = await caller.read(examples.find, query, dataset, limit=size)
     else:
         found = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
-    return ExampleList(examples=page.cut(found, lambda each: each.id))
+    return {"examples": page.cut(found, lambda each: each.id)}
 
 
 @router.post(

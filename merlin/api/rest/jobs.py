@@ -15,12 +15,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Launching, Watching
 from merlin.api.problems import NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import Body, DatasetName, Id, Line, Part, Shape, part
+from merlin.api.schema import Body, DatasetName, Id, Line, Part, part
 from merlin.app import jobs
 from merlin.app.jobs import JobDetails, JobView
 from merlin.core.charts import ChartLabels, plot_png
@@ -63,10 +64,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture",
 Theme = Annotated[Literal["light", "dark"], Query(description="on which ground")]
 
 
-class JobList(Shape):
-    """Jobs, newest first."""
-
-    jobs: Sequence[JobView]
+JobList = TypedDict("JobList", {"jobs": Sequence[JobView]})
 
 
 class Launch(Body):
@@ -78,7 +76,7 @@ class Launch(Body):
 @router.get("", summary="Jobs", responses=problems(404))
 async def list_jobs(caller: Watching, page: Part, dataset: DatasetName = "") -> JobList:
     """Return one part of them, the newest first."""
-    return JobList(jobs=await part(caller, page, dataset, jobs.recent))
+    return {"jobs": await part(caller, page, dataset, jobs.recent)}
 
 
 @router.get("/{job_id}", summary="A job", responses=problems(404))

@@ -8,39 +8,34 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Promoting, Watching
 from merlin.api.problems import problems
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import DatasetName, Id, Part, Shape, part
+from merlin.api.schema import DatasetName, Id, Part, part
 from merlin.app import models
 from merlin.app.models import ModelView, PromotionView
 
 router = APIRouter(prefix="/api", tags=["models"])
 
 
-class ModelList(Shape):
-    """Models, newest first."""
-
-    models: Sequence[ModelView]
+ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
 
 
-class PromotionList(Shape):
-    """What served when, newest first."""
-
-    promotions: Sequence[PromotionView]
+PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
 
 
 @router.get("/models", summary="Tuned models", responses=problems(404))
 async def list_models(caller: Watching, page: Part, dataset: DatasetName = "") -> ModelList:
     """Return one part of them, the newest first."""
-    return ModelList(models=await part(caller, page, dataset, models.recent))
+    return {"models": await part(caller, page, dataset, models.recent)}
 
 
 @router.get("/promotions", summary="What served when", responses=problems(404))
 async def list_promotions(caller: Watching, page: Part, dataset: DatasetName = "") -> PromotionList:
     """Return one part of them, the newest first."""
-    return PromotionList(promotions=await part(caller, page, dataset, models.history))
+    return {"promotions": await part(caller, page, dataset, models.history)}
 
 
 @router.get("/models/{model_id}", summary="A tuned model", responses=problems(404))

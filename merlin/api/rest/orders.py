@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
@@ -59,10 +60,7 @@ class OrderBody(Body):
     )
 
 
-class OrderList(Shape):
-    """A person's newest orders, newest first."""
-
-    orders: list[OrderShown]
+OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
 
 
 class PayPage(Shape):
@@ -116,7 +114,7 @@ def _wanted(caller: Caller, body: OrderBody) -> OrderRequest:
 async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred, those of the bot among them."""
     found = await caller.read_billing(orders.list_orders, MOST)
-    return OrderList(orders=[order_shown(OrderShown, each, language) for each in found])
+    return {"orders": [order_shown(OrderShown, each, language) for each in found]}
 
 
 @order_router.get("/{order_id}", summary="An order", responses=problems(404))
@@ -176,10 +174,7 @@ class PlanShown(Shape):
     may_try: bool | None = Field(description="the caller may; null: nobody is signed in")
 
 
-class PlansShown(Shape):
-    """Every plan; none where nothing is limited."""
-
-    plans: list[PlanShown]
+PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
 
 
 class PlanGiven(Shape):
@@ -194,7 +189,7 @@ class PlanGiven(Shape):
 async def list_plans(caller: Anyone, language: Language) -> PlansShown:
     """Return what plans there are, with prices; the first one is everybody's."""
     found = await caller.read_billing(plans.list_plans)
-    return PlansShown(plans=[_plan_answer(each, language) for each in found])
+    return {"plans": [_plan_answer(each, language) for each in found]}
 
 
 @plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
@@ -238,10 +233,7 @@ def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
 renewal_router = APIRouter(prefix="/api", tags=["orders"])
 
 
-class RenewalList(Shape):
-    """A person's renewals, those that are on first."""
-
-    renewals: list[RenewalShown]
+RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})
 
 
 class CodeBody(Body):
@@ -255,7 +247,7 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return what is paid again by itself, and what was."""
     mine = (await caller.read_billing(plans.my_subscriptions)).renewals
     shown = [renewal_shown(each, _title(caller, each.plan, language), language) for each in mine]
-    return RenewalList(renewals=shown)
+    return {"renewals": shown}
 
 
 @renewal_router.delete(

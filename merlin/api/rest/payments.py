@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AliasPath, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Refunding
 from merlin.api.idempotency import run_once
@@ -41,10 +42,7 @@ from merlin.providers.payments import Gateway
 payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
 
 
-class PaymentList(Shape):
-    """Orders of everybody, newest first."""
-
-    payments: list[PaymentShown]
+PaymentList = TypedDict("PaymentList", {"payments": list[PaymentShown]})
 
 
 class RefundBody(Body):
@@ -70,7 +68,7 @@ async def list_payments(
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
     shown = page.cut(found, lambda each: each.purchase_id)
-    return PaymentList(payments=[order_shown(PaymentShown, each, language) for each in shown])
+    return {"payments": [order_shown(PaymentShown, each, language) for each in shown]}
 
 
 @payment_router.get("/{order_id}", summary="A payment", responses=problems(404))
@@ -212,17 +210,14 @@ class PromoBody(Body):
     )
 
 
-class PromoList(Shape):
-    """Codes, newest first."""
-
-    promos: list[PromoShown]
+PromoList = TypedDict("PromoList", {"promos": list[PromoShown]})
 
 
 @promo_router.get("", summary="Codes")
 async def list_promos(caller: Refunding) -> PromoList:
     """Return every code, with how often it was used."""
     found = await caller.read_billing(payments.list_codes)
-    return PromoList(promos=[promo_shown(each) for each in found])
+    return {"promos": [promo_shown(each) for each in found]}
 
 
 @promo_router.post(

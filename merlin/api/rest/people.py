@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Keeping
 from merlin.api.problems import problems
@@ -22,7 +23,6 @@ from merlin.api.schema import (
     Line,
     Page,
     Part,
-    Shape,
     Sought,
     cursor,
     part,
@@ -45,10 +45,7 @@ class RoleBody(Body):
     )
 
 
-class AuditList(Shape):
-    """What was done, newest first."""
-
-    entries: Sequence[AuditEntry]
+AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 
 async def users_part(ctx: Context, actor: Actor, page: Page, words: str) -> tuple[UserList, str]:
@@ -128,4 +125,4 @@ async def list_audit(
 ) -> AuditList:
     """Return one part of the entries, the newest first."""
     act = partial(users.audit_log, by=by)
-    return AuditList(entries=await part(caller, page, target, act))
+    return {"entries": await part(caller, page, target, act)}

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, require_access
@@ -38,10 +39,7 @@ class RequestShown(Shape):
     reason: str = Field(description='why it failed, in the language of the caller, else ""')
 
 
-class RequestList(Shape):
-    """What you asked of the daemon, newest first; the last fifty."""
-
-    requests: list[RequestShown]
+RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 
 
 # A route that asks the daemon; with an Idempotency-Key once.
@@ -106,7 +104,7 @@ Asker = Annotated[Caller, Depends(require_access(Scope.JOBS_READ))]
 async def list_requests(caller: Asker) -> RequestList:
     """Return your own ones."""
     found = await caller.read(requests.recent)
-    return RequestList(requests=[request_shown(each, caller.language) for each in found])
+    return {"requests": [request_shown(each, caller.language) for each in found]}
 
 
 @router.get("/{request_id}", summary="What came of a request", responses=problems(404))

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
+from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Reader, require_access
@@ -80,16 +81,10 @@ async def unrate(turn_id: Id, caller: Writer) -> None:
 session_router = APIRouter(prefix="/api/user/sessions", tags=["sessions"])
 
 
-class SessionList(Shape):
-    """A part of the sessions, the newest used first."""
-
-    sessions: Sequence[SessionView]
+SessionList = TypedDict("SessionList", {"sessions": Sequence[SessionView]})
 
 
-class TurnList(Shape):
-    """A part of a session's turns, oldest first."""
-
-    turns: Sequence[TurnView]
+TurnList = TypedDict("TurnList", {"turns": Sequence[TurnView]})
 
 
 @session_router.get("", summary="List my sessions")
@@ -99,7 +94,7 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     after = None if key is None else (str(key[0]), int(key[1]))
     found = await caller.read(sessions.recent, page.size + 1, after)
     sort = (lambda each: iso(each.touched_at), lambda each: each.id)
-    return SessionList(sessions=page.cut(found, *sort))
+    return {"sessions": page.cut(found, *sort)}
 
 
 @session_router.get("/{session_id}", summary="Show a session of mine", responses=problems(404))
@@ -114,7 +109,7 @@ async def show_session(session_id: Id, caller: Reader) -> SessionView:
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
     found = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
-    return TurnList(turns=page.cut(found, lambda each: each.id))
+    return {"turns": page.cut(found, lambda each: each.id)}
 
 
 @session_router.delete(

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Leading, require_access
@@ -135,10 +136,7 @@ class TaughtCourse(Shape):
     materials: int
 
 
-class TaughtCourses(Shape):
-    """The courses that the caller leads."""
-
-    courses: list[TaughtCourse]
+TaughtCourses = TypedDict("TaughtCourses", {"courses": list[TaughtCourse]})
 
 
 router = APIRouter(prefix="/api", tags=["teaching"])
@@ -151,7 +149,8 @@ _MOST_DAYS = 366
 @router.get("/teacher/courses", summary="The courses that you lead")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return them by semester; none for somebody who leads no course."""
-    return TaughtCourses.of({"courses": await caller.read(teaching.led_courses)}, caller.language)
+    found = await caller.read(teaching.led_courses)
+    return {"courses": [TaughtCourse.of(each, caller.language) for each in found]}
 
 
 @router.get(

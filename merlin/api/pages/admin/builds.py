@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Watching, render_page
-from merlin.api.schema import DatasetName, Name, Page, page_of
+from merlin.api.schema import DatasetName, Name, Part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.builds import BuildDetails, BuildDiff
@@ -28,9 +28,7 @@ MOST_IDS = 200
 
 
 @router.get("/admin/builds")
-async def show_builds(
-    visit: Watching, page: Annotated[Page, Depends(page_of)], dataset: DatasetName = ""
-) -> Response:
+async def show_builds(visit: Watching, page: Part, dataset: DatasetName = "") -> Response:
     """Return one part of the builds."""
     found, following = await read_part(visit, page, dataset, builds.recent)
     return render_page(visit, "admin_builds.html", {"builds": found, "next_href": following})
@@ -61,7 +59,7 @@ Way = tuple[VerdictView, JobDetails | None, ModelView | None]
 @router.get("/admin/verdicts")
 async def show_verdicts(
     visit: Watching,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     dataset: DatasetName = "",
     commit: Commit = "",
 ) -> Response:

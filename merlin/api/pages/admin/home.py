@@ -79,7 +79,7 @@ def _care(style: str, icon: str, title: str, about: str, href: str) -> Item:
 
 async def _of_health(visit: PageRequest) -> list[Item]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
-    if not visit.caller.may(Permission.USERS):
+    if not visit.may(Permission.USERS):
         return []
     told = await visit.read(health, 0)
     cares = [

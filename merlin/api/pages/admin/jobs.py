@@ -1,7 +1,7 @@
 """Jobs: what is trained now and what was; one job with its curve and its events.
 
 Training is begun by hand after a look at its price. While a job runs, a script asks for its state
-once a second.
+once a second. What the admin pages ask of the daemon, and what became of it.
 """
 
 from __future__ import annotations
@@ -9,28 +9,75 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import Asked, asked_request, submit
 from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import number
-from merlin.api.pages.forms import Mark, refusal_text
-from merlin.api.pages.page import Launching, PageRequest, Watching, render_fragment, render_page
+from merlin.api.pages.page import (
+    Launching,
+    Mark,
+    PageRequest,
+    Watching,
+    nowhere,
+    refusal_text,
+    render_fragment,
+    render_page,
+)
 from merlin.api.rest.jobs import picture_of
-from merlin.api.schema import DatasetName, Id, Page, page_of
-from merlin.app import jobs
+from merlin.api.rest.requests import RequestAct, failure
+from merlin.api.schema import DatasetName, Id, Part
+from merlin.app import jobs, requests
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.status import status
 from merlin.core.charts import ChartLabels, plot_curve
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import NEVER_KEPT
+from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_LINES = 200
+# The number of what was asked of the daemon; the page that comes next tells of it.
+Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
+
+
+@router.get("/admin/asked/{number}")
+async def show_asked(visit: Watching, number: Id) -> Response:
+    """Return what became of a request, for a script that asks once a second until it ended."""
+    asked = await asked_request(visit, number)
+    if asked is None:
+        raise nowhere()
+    return render_fragment(visit, "admin_asked.html", {"asked": asked})
+
+
+async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
+    """Let an act ask the daemon; lead back to `back`, which tells what came of it."""
+    asked = await visit.write(act, once=once)
+    return seen_other(f"{back}?asked={asked.request_id}")
+
+
+async def asked_request(visit: PageRequest, number: int) -> dict[str, object] | None:
+    """Return a request, why it was refused, and whether somebody serves it.
+
+    None for none that the person may see.
+    """
+
+    def look(ctx: Context, actor: Actor) -> dict[str, object]:
+        asked = requests.get(ctx, actor, number)
+        reason = failure(asked, visit.language)
+        return {"request": asked, "reason": reason, "is_served": is_daemon_alive(ctx)}
+
+    if not number:
+        return None
+    try:
+        return await visit.read(look)
+    except NotFound:
+        return None
 
 
 @router.get("/admin/jobs/{job_id}")
@@ -107,7 +154,7 @@ def _curve_in_words(visit: PageRequest, job: JobDetails) -> str:
 @router.get("/admin/jobs")
 async def show_jobs(
     visit: Watching,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     dataset: DatasetName = "",
     launch: DatasetName = "",
     asked: Asked = 0,
@@ -137,19 +184,19 @@ async def launch_job(
 
 async def _launchable(visit: PageRequest) -> list[str]:
     """Return the datasets that have a build and that the person may train."""
-    if not visit.caller.may(Permission.LAUNCH):
+    if not visit.may(Permission.LAUNCH):
         return []
     told = await visit.read(status)
     return [
         name
         for name, each in told.datasets.items()
-        if each.is_built and visit.caller.may(Permission.LAUNCH, name)
+        if each.is_built and visit.may(Permission.LAUNCH, name)
     ]
 
 
 async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, str]:
     """Return what training would cost, or why nobody can say it."""
-    if not dataset or not visit.caller.may(Permission.LAUNCH, dataset):
+    if not dataset or not visit.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
         told = await visit.read(jobs.quote, dataset, visit.language)

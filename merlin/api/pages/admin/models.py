@@ -6,16 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from merlin.api.pages.admin.page import Asked, asked_request, submit
+from merlin.api.pages.admin.jobs import Asked, asked_request, submit
 from merlin.api.pages.components import read_part
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import Mark
-from merlin.api.pages.page import Promoting, Watching, render_page
-from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
+from merlin.api.pages.page import Mark, Promoting, Watching, render_page
+from merlin.api.schema import MOST_ID, DatasetName, Id, Part
 from merlin.app import models
 from merlin.app.status import datasets_by_name
 
@@ -29,7 +28,7 @@ Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 @router.get("/admin/models")
 async def show_models(
     visit: Watching,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     dataset: DatasetName = "",
     asked: Asked = 0,
 ) -> Response:

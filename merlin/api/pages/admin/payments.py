@@ -17,8 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, render_page
+from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, refusal_text, render_page
 from merlin.api.schema import MOST_ID
 from merlin.app import payments
 from merlin.app.orders import OrderDetails
@@ -93,7 +92,7 @@ async def show_billing(
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
-        moved = payments.list_entries(visit.services.billing, visit.caller.actor, last, until)
+        moved = payments.list_entries(visit.services.billing, visit.actor, last, until)
         found = _found(visit, chosen, number, before)
         return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
 
@@ -127,7 +126,7 @@ def _number(said: str) -> int | None:
 
 def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
     """Return one more than a page shows of the orders that are looked for; reads rows."""
-    billing, actor = visit.services.billing, visit.caller.actor
+    billing, actor = visit.services.billing, visit.actor
     try:
         return payments.list_payments(billing, actor, _PAGE + 1, before, state, number)
     except NotFound:

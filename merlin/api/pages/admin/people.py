@@ -9,16 +9,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Concatenate, Literal, ParamSpec
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
 from merlin.api.pages.components import next_href, read_part
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import Mark, refusal_text
-from merlin.api.pages.page import Keeping, PageRequest, render_page
+from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
 from merlin.api.rest.people import users_part
-from merlin.api.schema import LINE, Id, Page, Sought, page_of
+from merlin.api.schema import LINE, Id, Part, Sought
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -39,7 +38,7 @@ P = ParamSpec("P")
 @router.get("/admin/audit")
 async def show_deeds(
     visit: Keeping,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     target: Named = "",
     by: Named = "",
 ) -> Response:
@@ -62,11 +61,9 @@ _DAYS = (7, 30, 90, 365, 0)
 
 
 @router.get("/admin/users")
-async def show_people(
-    visit: Keeping, page: Annotated[Page, Depends(page_of)], query: Sought = ""
-) -> Response:
+async def show_people(visit: Keeping, page: Part, query: Sought = "") -> Response:
     """Return one part of the people, or those whom some words name."""
-    found, cursor = await users_part(visit.services, visit.caller.actor, page, query)
+    found, cursor = await users_part(visit.services, visit.actor, page, query)
     view = {"query": query, "found": found, "next_href": next_href(visit, cursor)}
     return render_page(visit, "admin_users.html", view, keep=NEVER_KEPT)
 
@@ -142,9 +139,8 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
     def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
         return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
 
-    caller = visit.caller
     person, datasets = await visit.read(read)
-    is_self = user_id == caller.user_id
+    is_self = user_id == visit.user_id
     view = {
         "person": person,
         "roles": list(Role),
@@ -153,7 +149,7 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
         "days": _DAYS,
         "is_self": is_self,
         "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
-        "may_gift": caller.may(Permission.GIFTS),
+        "may_gift": visit.may(Permission.GIFTS),
         "most": MOST,
         "erased": ERASED,
         "wrong_words": wrong,

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import refusal_text
-from merlin.api.pages.page import PageRequest, Selling, render_page
+from merlin.api.pages.page import PageRequest, Selling, refusal_text, render_page
 from merlin.app import payments
 from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.quota import MOST
@@ -81,7 +80,7 @@ def _promo(visit: PageRequest, new: NewCode) -> Promo:
         percent=new.number if is_percent else 0,
         most_uses=new.uses or None,
         ends_at=_ends(visit, new.ends),
-        by=visit.caller.actor.name,
+        by=visit.actor.name,
     )
 
 

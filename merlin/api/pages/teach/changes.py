@@ -14,13 +14,15 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import REFUSALS, Mark, refusal_text
 from merlin.api.pages.page import (
     PATTERN,
+    REFUSALS,
+    Mark,
     PageRequest,
     Teaching,
     mark,
     nowhere,
+    refusal_text,
     render_fragment,
     render_page,
 )
@@ -105,7 +107,7 @@ async def edit(
 
     Raises StaleEdit where another edited the same meanwhile, NotFound where it is gone.
     """
-    ctx, actor = visit.services, visit.caller.actor
+    ctx, actor = visit.services, visit.actor
     try:
         if is_check:
             return Outcome(proof=await changes.preview(ctx, actor, dataset, make_of()))
@@ -173,7 +175,7 @@ async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Ask for a commit that takes this one back, and lead to its page."""
     try:
-        done = await changes.undo(visit.services, visit.caller.actor, change_id, once)
+        done = await changes.undo(visit.services, visit.actor, change_id, once)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{done.id}")

@@ -19,9 +19,9 @@ from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import Mark
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.page import (
+    Mark,
     PageRequest,
     Teaching,
     course_led,

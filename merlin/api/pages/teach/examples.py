@@ -5,17 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.forms import Mark
-from merlin.api.pages.page import PageRequest, Teaching, course_led, render_page
+from merlin.api.pages.page import Mark, PageRequest, Teaching, course_led, render_page
 from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
 from merlin.api.rest.examples import ExampleBody
-from merlin.api.schema import USUAL, Id, Page, Sought, cursor, page_of, read_cursor
+from merlin.api.schema import USUAL, Id, Part, Sought, cursor, read_cursor
 from merlin.app import examples
 from merlin.app.changes import ChangeView, Make, StaleEdit
 from merlin.core.errors import NotFound
@@ -64,7 +63,7 @@ class ExampleForm(EditForm):
 async def show_examples(
     visit: Teaching,
     course_id: Id,
-    page: Annotated[Page, Depends(page_of)],
+    page: Part,
     query: Sought = "",
 ) -> Response:
     """Return one part of a course's examples, or those that say some words."""
