@@ -24,7 +24,7 @@ def made(why_not: str | None) -> None:
     Making the two machines takes as long as a third of all other tests: `.ci/run` always does.
     """
     if not os.environ.get("MERLIN_REQUIRE_ALL"):
-        why_not = "whole machines are made where MERLIN_REQUIRE_ALL=1, as .ci/run sets it"
+        why_not = "it installs and boots a whole machine: set MERLIN_REQUIRE_ALL=1, as .ci/run does"
     needed(why_not)
 
 

@@ -183,7 +183,7 @@ def test_a_child_can_do_nothing_but_think(machine):
 @functional
 def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
     if not is_walled():
-        pytest.skip("the kernel of this machine has no filter of system calls")
+        pytest.skip("the kernel cannot filter system calls (needs seccomp)")
     done = run(_KERNEL, str(ROOT))
     assert (done.returncode, done.stdout) == (0, b"True\n"), done.stderr
 

@@ -75,7 +75,7 @@ def test_run_names_every_credential_that_is_missing_at_once(whole, monkeypatch):
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
     folder = tmp_path / "credentials"
     folder.mkdir()

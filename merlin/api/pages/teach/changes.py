@@ -5,6 +5,7 @@ In a conflict both texts stand beside each other, those lines marked that the ot
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
@@ -58,9 +59,9 @@ class EditForm(BaseModel):
     revision: str = ""
     once: str = Field(default_factory=mark, pattern=PATTERN)
 
+    @abstractmethod
     def fields(self, visit: PageRequest) -> dict[str, str]:
         """Return what each field says, by its name in the person's language."""
-        raise NotImplementedError
 
 
 F = TypeVar("F", bound=EditForm)
