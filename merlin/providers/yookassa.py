@@ -307,7 +307,8 @@ class YooKassaGateway:
                 asyncio.timeout(self._deadline_s),
                 aiohttp.ClientSession(
                     headers=self._headers,
-                    connector=aiohttp.TCPConnector(ssl=self._trust),
+                    # A server that is silent does not end TLS either.
+                    connector=aiohttp.TCPConnector(ssl=self._trust, enable_cleanup_closed=True),
                     timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
                     trace_configs=[trace],
                     proxy=_proxy(self._shop.base_url),
