@@ -250,6 +250,7 @@ def _consent_counts(user_id: int, kind: ConsentKind) -> Any:
     return _of(user_id, kind) & CONSENT.revoked_at.is_null()
 
 
+_USERS = RowMap(User)
 _GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
 # At once for everybody on a page of a list, and no more than a statement may name.
 _MOST_NAMED = 500
@@ -414,7 +415,7 @@ class Users:
         self.db.change(USER.update(values).where(USER.user_id == user_id))
 
     def _user(self, row: Row) -> User:
-        return read_row(User, row, shown_name=self._opened(row["shown_name"]))
+        return _USERS.read(row, shown_name=self._opened(row["shown_name"]))
 
     def _opened(self, sealed: str) -> str:
         return (decrypt(self.db.cipher, sealed) or "") if self.db.has_cipher else ""

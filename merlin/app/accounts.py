@@ -12,10 +12,10 @@ from merlin.account.api_keys import ApiKey, ApiKeys, Scope, ScopeBeyondRole, use
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
+from merlin.app.ask import show_quota
 from merlin.app.context import Context
 from merlin.app.permissions import leads
 from merlin.app.personal_data import PersonalRecords
-from merlin.app.quota import show_quota
 from merlin.app.sessions import spent_since
 from merlin.app.views import described, view_of
 from merlin.billing.plan import Format, Source, plan_of

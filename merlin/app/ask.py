@@ -5,27 +5,29 @@
     finish    the answer with its cost and window; charged or given back; faults told to admins
 
 The bot keeps a session's turns. A question through the API has the whole conversation in every
-call, of which nothing is kept; it names its model:
+call, of which nothing is kept. A system text of somebody's own, a session's or a caller's, is
+answered by a general model, because the tuned one was taught with another text.
 
-    merlin              the model that serves the default dataset
-    merlin/<dataset>    the model that serves this dataset
-
-A system text of somebody's own, a session's or a caller's, is answered by a general model, because
-the tuned one was taught with another text.
+A question is reserved in the plan and settled with its answer. Caps are what answers may cost a
+day, all together and for one person: what they cost is added up under the day of the config's time
+zone, as they come. A question that comes once a cap is reached is not asked; those under way then
+are still answered, so a cap may be passed by what they cost. A person stands there under a keyed
+hash: deleting everything does not open a cap again.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, tzinfo
+from enum import StrEnum
 
-from merlin.account.users import User
+from merlin.account.users import User, Users
+from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
-from merlin.app.quota import Asker, find_asker, is_free, nearly_spent, reserve, settle
-from merlin.billing.cost_limits import Over
-from merlin.billing.plan import UNLIMITED, Format, Plan
-from merlin.billing.quota import Left
+from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
+from merlin.billing.quota import Left, Quotas, today
 from merlin.chat.answer import ProviderFault, Reply, report_troubles
 from merlin.chat.model_catalogue import (
     Candidate,
@@ -47,65 +49,64 @@ from merlin.chat.sessions import (
     window_limit,
 )
 from merlin.chat.turns import StoredAnswer, Turns
-from merlin.core.messages import FREELY, Message, SamplingParams, Usage
-from merlin.core.money import Cost
+from merlin.config.section import in_micro
+from merlin.core.clock import in_zone, zone_of
+from merlin.core.messages import Message, Usage
+from merlin.core.money import Cost, format_cost_plainly
+from merlin.db.notices import ADMINS, Notices
 
-ALONE = "merlin"
-_FOLDER = f"{ALONE}/"
-# The one who reserves is known by its questions' numbers; Telegram's are far below.
-NUMBER_BITS = 62
+# So few questions left are told of, before they are gone.
+NEAR = 2
+# Every answer passes these where a cap is set: as plain statements they take a tenth of the time.
+_ADD = """
+INSERT INTO answer_cost (day, mark, currency, micro) VALUES (?, ?, ?, ?)
+ON CONFLICT (day, mark, currency) DO UPDATE SET micro = answer_cost.micro + excluded.micro
+"""
+_FORGET = "DELETE FROM answer_cost WHERE day < ?"
+_OF_DAY = """
+SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
+"""
+_OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
+# A day may end later elsewhere, and clocks are set.
+_KEPT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question of the API with all that was said before it.
+class Quota:
+    """The plan that counts and what is left of it, in the zone in which the person's day turns."""
 
-    `name` is the model as the caller called it, `dataset` what is meant by it, None for the
-    default one. `talk` ends with the question; `system` is the caller's own system text,
-    `steering` what it wishes of the answer.
-    """
-
-    name: str
-    dataset: str | None
-    talk: tuple[Message, ...]
-    system: str = ""
-    steering: SamplingParams = FREELY
-
-    @property
-    def has_images(self) -> bool:
-        """Return whether any picture was sent."""
-        return any(message.images for message in self.talk)
-
-    @property
-    def kind(self) -> Format:
-        """Return what a plan counts it as."""
-        return Format.PHOTO if self.has_images else Format.TEXT
+    plan: Plan
+    zone: tzinfo
+    left: Mapping[Format, Left]
 
 
-def name_of(dataset: str) -> str:
-    """Return the name by which the API knows a dataset's serving model."""
-    return f"{_FOLDER}{dataset}"
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks one question, numbered `number`; `language` is for the words of a refusal."""
+
+    user_id: int
+    plan: Plan
+    zone: tzinfo
+    language: str
+    number: int
 
 
-def is_known(name: str) -> bool:
-    """Return whether the name could be one of the API's: "merlin" or "merlin/<dataset>"."""
-    return name == ALONE or (name.startswith(_FOLDER) and len(name) > len(_FOLDER))
+class Reach(StrEnum):
+    """Whose cap is reached; the values are in Fluent keys."""
+
+    DAY = "day"
+    PERSON = "person"
 
 
-def dataset_of_name(name: str, default: str | None) -> str | None:
-    """Return the dataset that a name of the API's means."""
-    return default if name == ALONE else name.removeprefix(_FOLDER)
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A cap that is reached, until the day ends; the person is told `guard-<reach>`."""
 
-
-def request_of_call(ctx: Context, asked: Asked) -> ModelRequest:
-    """Return what a call asks for: pictures go to the model that sees."""
-    return ModelRequest(
-        dataset=asked.dataset,
-        chosen=ctx.vision if asked.has_images else None,
-        general=ctx.general,
-        system=asked.system,
-        assistant=ctx.assistant,
-    )
+    reach: Reach
+    day: str
+    spent: Cost
+    cap_micro: int
+    until: datetime
 
 
 def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
@@ -187,7 +188,7 @@ async def begin(ctx: Context, question: ChatQuestion) -> Talk:
     Where the session is open and nothing is counted, nothing is written.
     """
     found = await ctx.store.glance(lambda: _find_talk(ctx, question))
-    return await ctx.write(open_talk, question) if found is None else found
+    return await ctx.store.do(lambda: open_talk(ctx, question)) if found is None else found
 
 
 def _find_talk(ctx: Context, question: ChatQuestion) -> Talk | None:
@@ -299,3 +300,112 @@ def finish(ctx: Context, asker: Asker, answer: Answer) -> None:
     cost = Cost(written.cost_micro, written.currency)
     settle(ctx, asker, cost, is_answered=bool(written.answer))
     report_troubles(ctx.db, answer.troubles, ctx.clock(), "bot")
+
+
+def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
+    """Return the actor's plan, for questions about a dataset, and what is left of it."""
+    user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
+    plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.timezone)
+    return Quota(plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone))
+
+
+def find_asker(
+    ctx: Context, user: User, language: str, number: int, dataset: str | None = None
+) -> Asker:
+    """Return who asks, with the plan that counts for questions about a dataset."""
+    plan = plan_of(ctx.plans, user.plans, dataset)
+    return Asker(user.user_id, plan, user.time_zone(ctx.timezone), language, number)
+
+
+def is_free(ctx: Context, asker: Asker) -> bool:
+    """Return whether nothing is counted of what somebody asks."""
+    return asker.plan is UNLIMITED and not _is_capped(ctx)
+
+
+def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
+    """Reserve a question; return what stands in the way, None where it may be asked.
+
+    Over: today's answers cost as much as they may. Left: the plan has no room.
+    """
+    found = find_reached_cap(ctx, asker.user_id)
+    if found is not None or asker.plan is UNLIMITED:
+        return found
+    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    taken = quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
+    return taken if isinstance(taken, Left) else None
+
+
+def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
+    """Return what is left of a format where that is hardly anything, None where it is enough."""
+    if asker.plan is UNLIMITED or not asker.plan.allowance(kind).is_limited:
+        return None
+    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    left = quotas.left(asker.user_id, asker.plan, asker.zone)[kind]
+    return left if left.remaining is not None and left.remaining <= NEAR else None
+
+
+def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) -> None:
+    """Charge an answered question, give back any other; `cost` None: nobody knows it."""
+    if cost is not None:
+        add_cost(ctx, asker.user_id, cost)
+    if asker.plan is not UNLIMITED:
+        quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+        (quotas.charge if is_answered else quotas.give_back)(asker.number)
+
+
+def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
+    """Return the cap that is reached for a person now, None while they may ask."""
+    if not _is_capped(ctx):
+        return None
+    here, caps = today(ctx.clock(), zone_of(ctx.timezone)), ctx.answer_budget
+    for reach, amount in ((Reach.DAY, caps.per_day), (Reach.PERSON, caps.per_person_per_day)):
+        cap = in_micro(amount)
+        if cap is None:
+            continue
+        sums = _sums(ctx, here.day, user_id if reach is Reach.PERSON else None)
+        # A cap has every sum's currency.
+        spent = next((each for each in sums if each.micro >= cap), None)
+        if spent is not None:
+            return Over(reach, here.day, spent, cap, here.day_ends)
+    return None
+
+
+def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
+    """Add up what an answer cost where that is capped; tell admins of a reached cap once a day."""
+    if not cost.micro or not _is_capped(ctx):
+        return
+    day, mark = today(ctx.clock(), zone_of(ctx.timezone)).day, ctx.db.cipher.marks(str(user_id))[0]
+    ctx.db.sql(_FORGET, (date.fromisoformat(day) - _KEPT).isoformat())
+    ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
+    found = find_reached_cap(ctx, user_id)
+    if found is None:
+        return
+    told: dict[str, object] = {
+        "spent": format_cost_plainly(found.spent.micro, found.spent.currency),
+        "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
+        "until": f"{in_zone(found.until, zone_of(ctx.timezone)):%Y-%m-%d %H:%M}",
+    }
+    if found.reach is Reach.PERSON:
+        told["user"] = str(user_id)
+    key, once = f"notice-answers-{found.reach.value}", f"answers-{found.reach.value}:{found.day}"
+    Notices(ctx.db, ctx.clock).tell(ADMINS, key, told, once)
+
+
+def _is_capped(ctx: Context) -> bool:
+    """Return whether anything is capped; where nothing is, nothing is added up."""
+    caps = ctx.answer_budget
+    return caps.per_day is not None or caps.per_person_per_day is not None
+
+
+def _sums(ctx: Context, day: str, user_id: int | None) -> list[Cost]:
+    """Return what a day's answers cost by currency: all, or those to somebody, even if they left.
+
+    Who deleted everything in between is known by the marks of older keys too.
+    """
+    rows = ctx.db.sql(_OF_DAY, day) if user_id is None else []
+    for mark in ctx.db.cipher.marks(str(user_id)) if user_id is not None else ():
+        rows = [*rows, *ctx.db.sql(_OF_PERSON, day, mark)]
+    sums: dict[str, int] = {}
+    for micro, currency in rows:
+        sums[currency] = sums.get(currency, 0) + int(micro)
+    return [Cost(micro, currency) for currency, micro in sorted(sums.items())]

@@ -15,7 +15,7 @@ import json
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -220,15 +220,6 @@ class Update:
         return json_object(self.body, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one update; `reason` is a short word for the records."""
-
-    update_id: int
-    state: UpdateState
-    reason: str = ""
-
-
 def read_update(raw: object) -> Update:
     """Return the update in one JSON object of Telegram's.
 
@@ -427,14 +418,24 @@ class Inbox:
                 yield row["chat_id"]
 
     @transaction
-    def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
-        """Store final states, forget the bodies, let go of the chat when nothing waits in it."""
-        for outcome in outcomes:
+    def finish(
+        self,
+        owner: Owner,
+        chat_id: int,
+        update_ids: Iterable[int],
+        state: UpdateState,
+        reason: str = "",
+    ) -> None:
+        """Store a final state, forget the bodies, let go of the chat when nothing waits in it.
+
+        `reason` is a short word for the records.
+        """
+        for update_id in update_ids:
             end = _END(
                 bot=self._bot_id,
-                update_id=outcome.update_id,
-                state=outcome.state.value,
-                reason=outcome.reason,
+                update_id=update_id,
+                state=state.value,
+                reason=reason,
                 now=iso(self._clock()),
             )
             self.db.change(end)

@@ -18,7 +18,6 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan, UseState
-from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
@@ -86,14 +85,6 @@ class Left:
     def remaining(self) -> int | None:
         """Return how many more may be asked now, gifts among them; None: any number."""
         return None if self.limit is None else max(self.limit - self.used, 0) + self.gifts
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """There is no room for the question; `left` says why and until when."""
-
-    update_id: int
-    left: Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +231,11 @@ SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
 WHERE user_id = ? AND month = ? AND scope = ? AND gift_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
+# What somebody had used before they deleted everything, see `merlin.billing.tombstones`.
+_LEFT_BEHIND = """
+SELECT format, CASE WHEN day = ? THEN day_used ELSE 0 END, month_used FROM left_behind
+WHERE mark = ? AND month = ? AND until > ?
+"""
 _TAKE = """
 INSERT INTO quota_use
 (bot_id, update_id, user_id, format, state, gift_id, scope, day, month, at)
@@ -270,14 +266,15 @@ class Quotas:
         self.db = db
         self._bot_id = bot_id
         self._clock = clock
-        self._leaving = LeavingRows(db, clock)
         self._gifts = Gifts(db, clock)
 
     @transaction
     def reserve(
         self, user_id: int, update_id: int, kind: Format, plan: Plan, zone: tzinfo
-    ) -> Reserved | Spent:
+    ) -> Reserved | Left:
         """Take one question out of the plan or else of a gift; once for an update.
+
+        Where neither has room, what is left says why and until when.
 
         Asked again for the same update it returns the same. What was given back, and what was
         refused, is judged anew. With UNLIMITED nothing is counted.
@@ -300,7 +297,7 @@ class Quotas:
             return self._take(user_id, Reserved(update_id, kind), plan.scope, now)
         gift_id = self._gifts.open_gift(user_id, kind)
         if gift_id is None:
-            return Spent(update_id, left_of(kind, allowance, used, now))
+            return left_of(kind, allowance, used, now)
         return self._take(user_id, Reserved(update_id, kind, gift_id), plan.scope, now)
 
     @transaction
@@ -346,24 +343,16 @@ class Quotas:
     def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
         """Return what the plan has paid for, by format, counted from the rows."""
         rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
-        used = {Format(kind): Used(int(day), int(month)) for kind, day, month in rows}
         # What was left behind was counted for the plans that everybody may have.
-        if scope:
-            return used
-        return used | self._with_tombstones(user_id, now, used)
-
-    def _with_tombstones(
-        self, user_id: int, now: Today, used: Mapping[Format, Used]
-    ) -> dict[Format, Used]:
-        """Return the sums with what the person had used before they deleted everything."""
-        sums = {}
-        for row in self._leaving.left(user_id):
-            kind = Format(row["format"])
-            here = used.get(kind, Used())
-            day = row["day_used"] if row["day"] == now.day else 0
-            month = row["month_used"] if row["month"] == now.month else 0
-            sums[kind] = Used(here.day + day, here.month + month)
-        return sums
+        marks = self.db.cipher.marks(str(user_id)) if self.db.has_cipher and not scope else ()
+        for mark in marks:
+            at = iso(self._clock())
+            rows = [*rows, *self.db.sql(_LEFT_BEHIND, now.day, mark, now.month, at)]
+        used: dict[Format, Used] = {}
+        for name, day, month in rows:
+            before = used.get(Format(name), Used())
+            used[Format(name)] = Used(before.day + int(day), before.month + int(month))
+        return used
 
     def _take(self, user_id: int, reserved: Reserved, scope: str, now: Today) -> Reserved:
         use = (self._bot_id, reserved.update_id, user_id, reserved.kind.value, reserved.gift_id)

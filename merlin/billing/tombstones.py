@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.billing.plan import Format, Source, UseState
+from merlin.billing.plan import Source, UseState
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
@@ -21,7 +21,6 @@ BLOCK = "block"
 # The same with a plan's or a code's name behind it: this trial was had, this code was used.
 _TRIAL, _PROMO = "trial:", "promo:"
 _ALWAYS = "9999-12-31"
-_FORMATS = frozenset(kind.value for kind in Format)
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
 # Every question passes the first of these, every batch of updates the second.
@@ -90,11 +89,6 @@ class LeavingRows:
         newest = {**{name: told[name] for name in names}, "until": until}
         new = LEFT_BEHIND.insert({**key, **newest})
         self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
-
-    def left(self, user_id: int) -> list[Row]:
-        """Return what the person had used before they left, by format."""
-        found = self._found(self._marks(user_id))
-        return [row for row in found if row["format"] in _FORMATS]
 
     def had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether the person had the trial of a plan before they left."""

@@ -3,15 +3,21 @@
 An update is stored before it comes here, and the chat's order is kept by the processor. A guard
 looks at it first; then the first handler that takes it deals with it whole and
 ends it. What nothing takes is refused quietly.
+
+A handler that breaks is tried once more, because a database or a disk may have been away for a
+moment; then the person is told, and that is final too. Only a database that takes nothing at all
+keeps an update waiting.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import telegram
 from telegram.ext import (
     Application,
     ApplicationHandlerStop,
-    BaseUpdateProcessor,
     CallbackQueryHandler,
     ContextTypes,
     ExtBot,
@@ -21,15 +27,20 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest
 
-from merlin.app.inbox import Dialogs, UpdateState
-from merlin.app.outbox import Outbox
+from merlin.account.users import Users
+from merlin.app.inbox import Dialogs, Inbox, Update, UpdateState
+from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.billing.quota import Quotas
 from merlin.bot import menu
+from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
     BotApplication,
     BotContext,
     BotData,
+    Handler,
     callback_of,
     is_awaited,
+    read_known_user,
 )
 from merlin.bot.handlers import (
     admin,
@@ -50,10 +61,17 @@ from merlin.bot.handlers import (
     start,
 )
 from merlin.bot.menu import View
+from merlin.bot.processor import MOST_WAITING, ChatProcessor, Task, retry_until_stored
 from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
-from merlin.bot.updates import is_of_money
+from merlin.bot.transport import pause
+from merlin.bot.updates import is_of_money, joined_text
 from merlin.chat.turns import Turns
+from merlin.core.formatted_text import FormattedMessage
+from merlin.core.i18n import text
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
 
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
@@ -78,13 +96,17 @@ _HANDLERS = (
 
 
 def create_application(
-    services: BotServices, transport: BaseRequest, processor: BaseUpdateProcessor
-) -> BotApplication:
-    """Return the application without handlers: the services that they need call its bot.
+    services: BotServices, transport: BaseRequest
+) -> tuple[BotApplication, ChatProcessor]:
+    """Return the application without handlers, and its processor: services call its bot.
 
     Nothing polls here and nothing is timed: updates and timers outlive a kill.
     """
-    return (
+    processor = ChatProcessor(
+        lambda task: handle_update(application, task),
+        lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
+    )
+    application: BotApplication = (
         Application.builder()
         .bot(_create_bot(services, transport))
         .concurrent_updates(processor)
@@ -93,6 +115,7 @@ def create_application(
         .job_queue(None)
         .build()
     )
+    return application, processor
 
 
 def _create_bot(services: BotServices, transport: BaseRequest) -> ExtBot[SendClass]:
@@ -252,3 +275,119 @@ async def _not_served(context: BotContext) -> None:
         await _answer_rest(context)
         return
     await context.end(UpdateState.REFUSED, f"not served: {context.stored.kind}")
+
+
+async def handle_update(application: BotApplication, task: Task) -> None:
+    """Work on one update until it is final; raises nothing but cancellation."""
+    services = application.bot_data.services
+    context = BotContext.of(application, task.update, is_resumed=task.is_resumed)
+    known = task.known
+    if known is None:
+        # A queue that broke here would leave all that waits in it to the next start.
+        trouble = "a person could not be looked up"
+        known = await retry_until_stored(
+            services, lambda: read_known_user(services, task.update), trouble
+        )
+    user, dialog = known
+    context = replace(
+        context,
+        text=joined_text(context.text, task.joined) if task.joined else context.text,
+        language=user.speaks(context.language),
+        joined=task.joined,
+        dialog=dialog,
+        user=user,
+    )
+    attempt = 0
+    # Each try has a context of its own: guards write into it.
+    while not await _is_done(replace(context), is_first=attempt % 2 == 0):
+        await pause(attempt, services.pace.longest_pause_s)
+        context = replace(context, is_resumed=True)
+        attempt += 1
+
+
+async def _is_done(context: BotContext, *, is_first: bool) -> bool:
+    """Try once to handle an update, or to say sorry when that broke twice."""
+    try:
+        await _reach(_handle, context)
+    except Exception:
+        log.exception("an update could not be handled", update=context.update_id)
+    else:
+        return True
+    if is_first:
+        return False
+    try:
+        await _reach(questions.give_up, context)
+    except Exception:
+        log.exception("an update could not be ended", update=context.update_id)
+        return False
+    return True
+
+
+async def _handle(context: BotContext) -> None:
+    """Let the application's handlers deal with an update. Raises what one of them raised."""
+    contexts = context.bot_data.contexts
+    contexts[context.update_id] = context
+    try:
+        await context.bot_application.process_update(_parsed(context))
+    finally:
+        del contexts[context.update_id]
+    if context.error is not None:
+        raise context.error
+
+
+def _parsed(context: BotContext) -> telegram.Update:
+    """Return the library's update; an empty one where it lacks a field that it must have."""
+    update_id = context.update_id
+    body = {**context.stored.body, "update_id": update_id}
+    try:
+        found = telegram.Update.de_json(body, context.bot)
+    except Exception:  # whatever its many constructors raise
+        log.exception("an update could not be read", update=update_id)
+        found = telegram.Update(update_id)
+    return found
+
+
+async def _reach(handle: Handler, context: BotContext) -> None:
+    """Let `handle` deal with an update; end it where its chat takes no messages."""
+    try:
+        await handle(context)
+    except ChatUnreachable as reason:
+        log.info("a chat takes no messages", chat=context.chat_id)
+        is_closed = isinstance(reason, ChatClosed)
+        await context.store.do(lambda: _leave(context, is_closed=is_closed))
+
+
+def _leave(context: BotContext, *, is_closed: bool) -> None:
+    """End an update whose chat takes no messages; nothing of it is counted."""
+    if not is_closed:
+        if context.is_private:
+            Users(context.db).unreachable(context.user_id)
+        Outbox(context.db, context.bot_id).drop(context.chat_id)
+    Quotas(context.db, context.bot_id).give_back(context.update_id)
+    context.finish(UpdateState.FAILED, "unreachable")
+
+
+async def refuse_updates(
+    application: BotApplication, updates: Sequence[Update], *, is_news: bool
+) -> None:
+    """End messages of one chat that found no room; say so to the person the first time."""
+    services = application.bot_data.services
+    newest = BotContext.of(application, updates[-1])
+
+    def work() -> None:
+        if is_news and newest.is_private:
+            key = f"full:{newest.update_id}"
+            user, _ = read_known_user(services, newest.stored)
+            words = text(user.speaks(newest.language), "bot-queue-full", waiting=MOST_WAITING)
+            Outbox(services.db, services.bot_id).put(
+                [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
+            )
+        ids = [update.update_id for update in updates]
+        inbox = Inbox(services.db, services.bot_id)
+        inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")
+
+    await retry_until_stored(services, work, "updates could not be refused")
+    for update in updates:
+        if update.kind == "callback_query":
+            query_id = BotContext.of(application, update).query_id
+            await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})

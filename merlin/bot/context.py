@@ -34,7 +34,6 @@ from merlin.app.inbox import (
     Dialog,
     Dialogs,
     Inbox,
-    Outcome,
     Update,
     UpdateState,
     json_integer,
@@ -44,7 +43,6 @@ from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.billing.orders import Billing
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi
-from merlin.bot.entities import split
 from merlin.bot.files import Files
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
@@ -53,7 +51,7 @@ from merlin.bot.services import BotServices
 from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
-from merlin.core.formatted_text import FormattedMessage
+from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.db.database import Database
 from merlin.db.writer import Store
@@ -63,20 +61,14 @@ _MOST_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateContext:
-    """Who wrote, and the dialog that they are in."""
-
-    user: User
-    dialog: Dialog | None = None
+# Who wrote, and the dialog that they are in.
+KnownUser: TypeAlias = tuple[User, Dialog | None]
 
 
-def update_context_of(services: BotServices, update: Update) -> UpdateContext:
-    """Return what is known now; to be called within the store's work."""
+def read_known_user(services: BotServices, update: Update) -> KnownUser:
+    """Return who wrote as they are known now; to be called within the store's work."""
     user = Users(services.db).get(update.user_id) or User(update.user_id)
-    return UpdateContext(
-        user, Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
-    )
+    return user, Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
 
 
 # How long an answer about who somebody is in a chat is good for.
@@ -347,8 +339,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def finish(self, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update and of those joined to it; within the store's work."""
         ids = (self.update_id, *(update.update_id for update in self.joined))
-        outcomes = [Outcome(update_id, state, reason) for update_id in ids]
-        Inbox(self.db, self.bot_id).finish(self.services.owner, self.chat_id, outcomes)
+        inbox = Inbox(self.db, self.bot_id)
+        inbox.finish(self.services.owner, self.chat_id, ids, state, reason)
 
     def wait(self, dialog: Dialog) -> None:
         """Let the person's next message belong to a dialog; within the store's work."""

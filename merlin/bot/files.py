@@ -12,8 +12,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 
-from merlin.bot.loops import pause
-from merlin.bot.transport import READ_S, AiohttpRequest
+from merlin.bot.transport import READ_S, AiohttpRequest, pause
 from merlin.config.settings import MEGABYTE
 from merlin.core.log import get_logger
 from merlin.core.server import join_pieces

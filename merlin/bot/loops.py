@@ -1,32 +1,17 @@
-"""Loops of the process: woken early by the wake counter, begun anew after an error, backed off.
-
-What must be stored is tried until the database takes it.
-"""
+"""Loops of the process: woken early by the wake counter, begun anew after an error, backed off."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from telegram.error import TelegramError
 
-from merlin.bot.services import BotServices
+from merlin.bot.transport import pause
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 from merlin.db.processes import ChangeCounter
-
-FIRST_PAUSE_S = 0.5
-_MOST_DOUBLINGS = 10
-
-
-async def pause(attempt: int, longest_s: float) -> None:
-    """Wait: longer after each of the attempts (counted from 0), and never all at one moment."""
-    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))
-    await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
-
 
 log = get_logger(__name__)
 
@@ -102,18 +87,3 @@ def wake_counter(wake: ChangeCounter, read: Callable[[Callable[[], int]], Awaita
 
 def _failed(reading: asyncio.Future[int]) -> bool:
     return reading.done() and (reading.cancelled() or reading.exception() is not None)
-
-
-T = TypeVar("T")
-
-
-async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
-    """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
-    attempt = 0
-    while True:
-        try:
-            return await services.store.do(work)
-        except Exception:
-            log.exception(trouble, attempt=attempt)
-        await pause(attempt, services.pace.longest_pause_s)
-        attempt += 1

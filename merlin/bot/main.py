@@ -29,12 +29,10 @@ from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
 from merlin.bot.files import Files
-from merlin.bot.handlers.questions import give_up
-from merlin.bot.intake import Intake, writers
 from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
-from merlin.bot.processor import AT_ONCE, ChatProcessor, UpdateWorker
+from merlin.bot.processor import AT_ONCE, Intake, writers
 from merlin.bot.services import BotServices
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
@@ -151,10 +149,7 @@ class Bot:
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
         self._connection = ConnectionState(services.pace.longest_pause_s)
-        worker = UpdateWorker(services, give_up)
-        self._processor = ChatProcessor(worker.do, worker.refuse)
-        self._application = create_application(services, transport, self._processor)
-        worker.application = self._application
+        self._application, self._processor = create_application(services, transport)
         calls = BotApi(self._application.bot, self._connection, self._moved)
         sender = OutboxSender(services, calls, self._connection)
         data = self._application.bot_data
@@ -213,7 +208,7 @@ class Bot:
             ("windows", ModelLists(self._services).run),
         ]
         if self._services.webhook is None:
-            parts.append(("intake", self._intake.run))
+            parts += [("lead", self._intake.lead), ("intake", self._intake.run)]
         return parts
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:

@@ -1,4 +1,4 @@
-"""A model's Markdown as the text and marks that Telegram shows.
+r"""A model's Markdown as the text and marks that Telegram shows.
 
 CommonMark with GitHub's tables and strikethrough and with formulas; markdown-it-py reads it. HTML
 is shown as it stands, and so are links by reference and underlined headings: a text that is still
@@ -7,6 +7,10 @@ read as Markdown is shown as it is.
 
 Products keep their signs: CommonMark takes any pair of asterisks within words for emphasis, and
 S = a*b*c would be shown as S = abc. Emphasis that begins or ends a word stays emphasis.
+
+Formulas stand in $ $, $$ $$, \( \), \[ \] and \begin. A dollar is often money: as in Pandoc, one
+that opens stands before no white space, one that closes stands after none and before no letter or
+digit, and what lies between must look like mathematics.
 
 A link opens where Telegram opens it (TDLib's LinkManager, check_link and its tests): http, https
 and tg, a host with a dot; mail addresses are found by Telegram itself where they stand in the text.
@@ -26,12 +30,14 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLinkText
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from merlin.bot.entities import TextBuilder
-from merlin.bot.latex import to_unicode, with_formulas
-from merlin.core.formatted_text import FormattedMessage
+from merlin.bot.latex import MOST_CHARACTERS as MOST_OF_FORMULA
+from merlin.bot.latex import to_unicode
+from merlin.core.formatted_text import FormattedMessage, TextBuilder
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -60,6 +66,14 @@ _BETWEEN = " | "
 _CROSSING = "-+-"
 # Markdown has no other way to write two lines into one cell.
 _LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
+MOST_LINES = 60
+# Longer marks first: `$$` is no empty formula between two `$`.
+_PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+_SIGNS = re.compile(r"[\\^_{=]")
+_SUM = re.compile(r"(?!\d[\d.,]*\s)(?!.*[^\W\d_]{3}).*[-+*/<>|]")
+_PROSE = re.compile(r"\s[^\W\d_]{3,}[\s,.]")
+_BLOCK = re.compile(r"\s*(?:(\$\$)|(\\\[)|\\begin\{([a-z]+\*?)\})")
+_CLOSING_SIGNS = " \t.,;:"
 
 
 def render_plain(text: str) -> FormattedMessage:
@@ -106,7 +120,7 @@ def _read(text: str) -> FormattedMessage:
 def _make_parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": DEEPEST}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    return _with_products(with_formulas(parser.disable(["reference", "lheading"])))
+    return _with_products(_with_formulas(parser.disable(["reference", "lheading"])))
 
 
 def _with_products(parser: MarkdownIt) -> MarkdownIt:
@@ -139,6 +153,86 @@ def _is_product(before: str, after: str, *, is_power: bool) -> bool:
         return after.isdigit() or (before.isdigit() and after.isascii())
     has_number = before.isdigit() or after.isdigit()
     return has_number or (before.isascii() and after.isascii())
+
+
+def _with_formulas(parser: MarkdownIt) -> MarkdownIt:
+    """Teach `parser` formulas: tokens `formula` within a line, `formula_block` as lines."""
+    parser.inline.ruler.before("escape", "formula", _formula_in_line)
+    interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
+    parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
+    return parser
+
+
+def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    if state.src[state.pos] not in "$\\":
+        return False
+    for opening, closing in _PAIRS:
+        if state.src.startswith(opening, state.pos):
+            start = state.pos + len(opening)
+            end = state.src.find(closing, start, min(state.posMax, start + MOST_OF_FORMULA))
+            if end <= start or not _is_formula(state.src, opening, start, end):
+                return False
+            if not silent:
+                state.push("formula", "", 0).content = state.src[start:end]
+            state.pos = end + len(closing)
+            return True
+    return False
+
+
+def _is_formula(text: str, opening: str, start: int, end: int) -> bool:
+    content = text[start:end]
+    if opening != "$":
+        return bool(content.strip())
+    before = text[start - 2 : start - 1]
+    after = text[end + 1 : end + 2]
+    touches = content[0].isspace() or content[-1].isspace() or content.endswith("\\")
+    if touches or before.isalnum() or after.isalnum():
+        return False
+    return not re.search(r"\s", content) or _is_mathematics(content)
+
+
+def _is_mathematics(content: str) -> bool:
+    if _PROSE.search(content) and "\\text" not in content:
+        return False
+    return bool(_SIGNS.search(content) or _SUM.match(content))
+
+
+def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bool:  # noqa: FBT001 - as above
+    begun = _BLOCK.match(_line(state, start))
+    if begun is None or state.is_code_block(start):
+        return False
+    environment = begun.group(3)
+    opening = "" if environment else begun.group().strip()
+    closing = f"\\end{{{environment}}}" if environment else "$$" if begun.group(1) else "\\]"
+    end = _last_line(state, start, last, opening, closing)
+    if end is None:
+        return False
+    if not silent:
+        text = state.getLines(start, end + 1, state.blkIndent, False).strip()  # noqa: FBT003 - as above
+        text = text.rstrip(_CLOSING_SIGNS)
+        token = state.push("formula_block", "", 0)
+        token.content = text if environment else text[len(opening) : -len(closing)]
+        token.map = [start, end + 1]
+        state.line = end + 1
+    return True
+
+
+def _last_line(state: StateBlock, start: int, last: int, opening: str, closing: str) -> int | None:
+    """Return the line that ends the formula; none where words follow or a blank line comes."""
+    skipped = len(opening)
+    for line in range(start, min(last, start + MOST_LINES)):
+        text = _line(state, line).strip()
+        place = text.find(closing, skipped)
+        skipped = 0
+        if place >= 0:
+            return None if text[place + len(closing) :].strip(_CLOSING_SIGNS) else line
+        if not text or state.sCount[line] < state.blkIndent:
+            return None
+    return None
+
+
+def _line(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
 class _BlockWriter:

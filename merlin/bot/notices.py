@@ -17,14 +17,13 @@ from itertools import groupby
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.entities import split
 from merlin.bot.handlers.admin import ANEW, act_button
 from merlin.bot.handlers.changes import solving
-from merlin.bot.loops import retry_until_stored
 from merlin.bot.outbox import OutboxSender
+from merlin.bot.processor import retry_until_stored
 from merlin.bot.rendering import named, read_amount
 from merlin.bot.services import BotServices
-from merlin.core.formatted_text import Button, FormattedMessage
+from merlin.core.formatted_text import Button, FormattedMessage, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference

@@ -1,60 +1,70 @@
-"""Updates in the order of their chat, while chats run side by side, each until its final state.
+"""Updates: stored before Telegram hears that they have arrived, then dealt with chat by chat.
 
-Several hundred chats are worked on at once, one update of each. A chat may have a few messages
-waiting; more are refused at once, so that a flood by one person costs nobody else anything.
+A whole batch is stored by one transaction, then the offset moves with the next long poll, which
+confirms the batch. A kill in between brings the batch again; what is stored is not stored twice.
+
+The order of a chat is kept, while several hundred chats are worked on at once, one update of each.
+A chat may have a few messages waiting; more are refused at once, so that a flood by one person
+costs nobody else anything.
 
 A pressed button, a payment that is about to be made or was made, and an inline query are dealt
 with at once: Telegram or the payer waits for them, and a stop button behind its own answer would
 stop nothing. What changes no message waits for no message either: a chat that must cool down
 holds up no payment. Buttons that ask a model keep their place in the chat's order. Talk in a group
 that is for nobody but its people is passed over, so that it takes no question's room.
-
-A handler that breaks is tried once more, because a database or a disk may have been away for a
-moment; then the person is told, and that is final too. Only a database that takes nothing at all
-keeps an update waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import IntEnum
 from itertools import pairwise, zip_longest
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-import telegram
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
+from telegram.request import BaseRequest
 
-from merlin.account.users import Users
-from merlin.app.inbox import Inbox, Outcome, Update, UpdateState
-from merlin.app.outbox import Outbox, OutgoingMessage
-from merlin.billing.quota import Quotas
-from merlin.bot.bot_api import ChatClosed, ChatUnreachable
-from merlin.bot.context import (
-    BotApplication,
-    BotContext,
-    Handler,
-    UpdateContext,
-    update_context_of,
-)
-from merlin.bot.loops import pause, retry_until_stored
+from merlin.account.users import User, Users
+from merlin.app.inbox import Inbox, Update, read_update
+from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import BotServices
+from merlin.bot.transport import ConnectionState, pause
 from merlin.bot.updates import (
     MOST_PARTS,
     WAIT_S,
     is_continuation,
     is_of_money,
     is_passing,
-    joined_text,
     may_go_on,
     pressed,
 )
-from merlin.core.formatted_text import FormattedMessage
-from merlin.core.i18n import text
-from merlin.core.log import get_logger
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger, redact
+from merlin.db.notices import ADMINS, Notices
 
+log = get_logger(__name__)
+T = TypeVar("T")
+
+WANTED = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "pre_checkout_query",
+    "inline_query",
+    "message_reaction",
+    "my_chat_member",
+)
+# Telegram answers at the end of the poll; so much longer is waited for the answer itself.
+GRACE_S = 10.0
+# How often it is asked who leads.
+FOLLOW_S = 1.0
 _KINDS = frozenset(
     {
         "callback_query",
@@ -114,7 +124,7 @@ class Task:
 
     update: Update
     is_resumed: bool = False
-    known: UpdateContext | None = None
+    known: KnownUser | None = None
     joined: tuple[Update, ...] = ()
 
 
@@ -204,7 +214,7 @@ class ChatProcessor(BaseUpdateProcessor):
         self,
         updates: Sequence[Update],
         *,
-        known: Sequence[UpdateContext] = (),
+        known: Sequence[KnownUser] = (),
         is_resumed: bool = False,
     ) -> None:
         """Queue updates in this order; messages that a chat has no room for are refused.
@@ -319,130 +329,149 @@ class ChatProcessor(BaseUpdateProcessor):
             await asyncio.wait(self._running)
 
 
-log = get_logger(__name__)
+async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+    """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
+    attempt = 0
+    while True:
+        try:
+            return await services.store.do(work)
+        except Exception:
+            log.exception(trouble, attempt=attempt)
+        await pause(attempt, services.pace.longest_pause_s)
+        attempt += 1
 
 
-class UpdateWorker:
-    """What the queues call for each update of theirs; `apologise` ends one that broke twice.
+class Intake:
+    """The long poll of one bot."""
 
-    The application is made after its processor, so it is named before the first update comes.
-    """
-
-    application: BotApplication
-
-    def __init__(self, services: BotServices, apologise: Handler) -> None:
+    def __init__(
+        self,
+        services: BotServices,
+        transport: BaseRequest,
+        connection: ConnectionState,
+        processor: ChatProcessor,
+    ) -> None:
         self._services = services
-        self._apologise = apologise
+        self._transport = transport
+        self._connection = connection
+        self._processor = processor
+        self._method_url = f"{services.base_url}{services.token}/getUpdates"
+        self._offset = 0
+        self._has_conflict = False
+        self._leads = asyncio.Event()
 
-    async def do(self, task: Task) -> None:
-        """Work on one update until it is final; raises nothing but cancellation."""
-        context = BotContext.of(self.application, task.update, is_resumed=task.is_resumed)
-        context = await self._with_user(context, task)
-        attempt = 0
-        # Each try has a context of its own: guards write into it.
-        while not await self._is_done(replace(context), is_first=attempt % 2 == 0):
-            await pause(attempt, self._services.pace.longest_pause_s)
-            context = replace(context, is_resumed=True)
-            attempt += 1
-
-    async def _with_user(self, context: BotContext, task: Task) -> BotContext:
-        """Return the context with what is known of the person and what belongs to it."""
-        known = task.known
-        if known is None:
-            # A queue that broke here would leave all that waits in it to the next start.
-            trouble = "a person could not be looked up"
-            known = await retry_until_stored(
-                self._services, lambda: update_context_of(self._services, task.update), trouble
-            )
-        return replace(
-            context,
-            text=joined_text(context.text, task.joined) if task.joined else context.text,
-            language=known.user.speaks(context.language),
-            joined=task.joined,
-            dialog=known.dialog,
-            user=known.user,
-        )
-
-    async def _is_done(self, context: BotContext, *, is_first: bool) -> bool:
-        """Try once to handle an update, or to say sorry when that broke twice."""
+    async def lead(self) -> None:
+        """Be the one bot that polls, or wait to be: Telegram lets two oust each other."""
+        was_ours: bool | None = None
         try:
-            await self._reach(self._handle, context)
-        except Exception:
-            log.exception("an update could not be handled", update=context.update_id)
-        else:
-            return True
-        if is_first:
-            return False
-        try:
-            await self._reach(self._apologise, context)
-        except Exception:
-            log.exception("an update could not be ended", update=context.update_id)
-            return False
-        return True
-
-    async def _handle(self, context: BotContext) -> None:
-        """Let the application's handlers deal with an update. Raises what one of them raised."""
-        contexts = context.bot_data.contexts
-        contexts[context.update_id] = context
-        try:
-            await self.application.process_update(_parsed(context))
+            while True:
+                is_ours = await self._services.lead.keep()
+                if is_ours is not was_ours:
+                    log.info("this bot polls" if is_ours else "another bot polls; this one waits")
+                was_ours = is_ours
+                (self._leads.set if is_ours else self._leads.clear)()
+                await asyncio.sleep(FOLLOW_S)
         finally:
-            del contexts[context.update_id]
-        if context.error is not None:
-            raise context.error
+            self._leads.clear()
+            # Before the answers end: whoever waits for the lead polls on at once.
+            await self._services.lead.release()
 
-    async def _reach(self, handle: Handler, context: BotContext) -> None:
+    async def run(self) -> None:
+        """Poll, store and queue while this process leads, until it is cancelled."""
+        attempt = 0
+        while True:
+            await self._leads.wait()
+            raw = await self._poll()
+            if raw is None:
+                await self._connection.pause(attempt)
+                attempt += 1
+                continue
+            attempt = 0
+            if raw:
+                await self._take(raw)
+
+    async def _poll(self) -> list[Any] | None:
+        """Return the next batch; None when there is none to be had now."""
+        poll_s = self._services.pace.poll_s
+        asked = {
+            "offset": self._offset,
+            "timeout": int(poll_s),
+            "allowed_updates": json.dumps(WANTED),
+        }
         try:
-            await handle(context)
-        except ChatUnreachable as reason:
-            await self._leave(context, reason)
+            # Raw, not parsed by the library: a shape it does not know would be met for ever.
+            batch = await self._transport.post(
+                f"{self._method_url}?{urlencode(asked)}", read_timeout=poll_s + GRACE_S
+            )
+        except Conflict as error:
+            await self._stand_back(error)
+            return []
+        except RetryAfter as flood:
+            wait = flood.retry_after
+            await asyncio.sleep(wait.total_seconds() if isinstance(wait, timedelta) else wait)
+            return []
+        except TelegramError as error:
+            if isinstance(error, InvalidToken):
+                log.warning("telegram does not know this token")
+            self._connection.fails(error)
+            return None
+        self._connection.works()
+        self._has_conflict = False
+        return batch if isinstance(batch, list) else []
 
-    async def _leave(self, context: BotContext, reason: ChatUnreachable) -> None:
-        """End an update whose chat takes no messages; nothing of it is counted."""
-        log.info("a chat takes no messages", chat=context.chat_id)
+    async def _stand_back(self, error: TelegramError) -> None:
+        """Leave the token to the other program for a while; never take its updates away."""
+        if not self._has_conflict:
+            log.error("another program takes this bot's updates", reason=redact(str(error)))
+            await self._services.store.do(
+                lambda: Notices(self._services.db).tell(ADMINS, "notice-conflict", {}, self._hour())
+            )
+        self._has_conflict = True
+        await asyncio.sleep(self._services.pace.conflict_s)
 
-        def work() -> None:
-            if not isinstance(reason, ChatClosed):
-                if context.is_private:
-                    Users(context.db).unreachable(context.user_id)
-                Outbox(context.db, context.bot_id).drop(context.chat_id)
-            Quotas(context.db, context.bot_id).give_back(context.update_id)
-            context.finish(UpdateState.FAILED, "unreachable")
+    def _hour(self) -> str:
+        return f"conflict:{self._services.clock():%Y-%m-%dT%H}"
 
-        await context.store.do(work)
+    async def _take(self, raw: Sequence[Any]) -> None:
+        updates = [update for one in raw if (update := _readable(one)) is not None]
+        updates.sort(key=lambda update: update.update_id)
+        fresh = await self._stored(updates)
+        kill_point("update.stored")
+        if updates:
+            self._offset = updates[-1].update_id + 1
+        self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
-    async def refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
-        """End messages of one chat that found no room; say so to the person the first time."""
-        services = self._services
-        newest = BotContext.of(self.application, updates[-1])
-        outcomes = [
-            Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
-        ]
+    async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, KnownUser]]:
+        """Store a batch, however often that must be tried; return what this process is to do."""
 
-        def work() -> None:
-            if is_news and newest.is_private:
-                key = f"full:{newest.update_id}"
-                user = update_context_of(services, newest.stored).user
-                words = text(user.speaks(newest.language), "bot-queue-full", waiting=MOST_WAITING)
-                Outbox(services.db, services.bot_id).put(
-                    [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
-                )
-            Inbox(services.db, services.bot_id).finish(services.owner, newest.chat_id, outcomes)
+        def work() -> list[tuple[Update, KnownUser]]:
+            Users(self._services.db).seen(writers(updates))
+            fresh = Inbox(self._services.db, self._services.bot_id).store(
+                updates, self._services.owner
+            )
+            # Read here, because every question would have to go and ask for it.
+            return [(update, read_known_user(self._services, update)) for update in fresh]
 
-        await retry_until_stored(services, work, "updates could not be refused")
-        for update in updates:
-            if update.kind == "callback_query":
-                query_id = BotContext.of(self.application, update).query_id
-                await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})
+        # Telegram keeps the batch until it is stored.
+        return await retry_until_stored(self._services, work, "updates could not be stored")
 
 
-def _parsed(context: BotContext) -> telegram.Update:
-    """Return the library's update; an empty one where it lacks a field that it must have."""
-    update_id = context.update_id
-    body = {**context.stored.body, "update_id": update_id}
+def writers(updates: Sequence[Update]) -> list[User]:
+    """Return who wrote these messages to the bot alone: a group's people need not be kept."""
+    return [
+        User(update.user_id, update.language_code)
+        for update in updates
+        if update.kind in {"message", "callback_query"}
+        and update.user_id == update.chat_id
+        and update.user_id
+    ]
+
+
+def _readable(raw: object) -> Update | None:
     try:
-        found = telegram.Update.de_json(body, context.bot)
-    except Exception:  # whatever its many constructors raise
-        log.exception("an update could not be read", update=update_id)
-        found = telegram.Update(update_id)
-    return found
+        if isinstance(raw, dict):
+            return read_update(raw)
+    except ValueError:
+        pass
+    log.error("telegram sent something that is no update")
+    return None

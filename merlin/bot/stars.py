@@ -23,9 +23,9 @@ from merlin.app.reconciliation import (
 from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
-from merlin.bot.loops import pause
 from merlin.bot.rendering import brings_words
 from merlin.bot.services import BotServices
+from merlin.bot.transport import pause
 from merlin.bot.updates import PAID, RETURNED
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of

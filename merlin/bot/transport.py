@@ -7,6 +7,8 @@ That Telegram stopped answering is told once, and once when it is back.
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,13 +18,20 @@ import aiohttp
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
-from merlin.bot.loops import pause
 from merlin.core.log import get_logger, redact
 
 log = get_logger(__name__)
 
 # One request that goes wrong on a line that works is no news.
 TOLD_AFTER = 3
+FIRST_PAUSE_S = 0.5
+_MOST_DOUBLINGS = 10
+
+
+async def pause(attempt: int, longest_s: float) -> None:
+    """Wait: longer after each of the attempts (counted from 0), and never all at one moment."""
+    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))
+    await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
 
 
 class ConnectionState:

@@ -12,6 +12,7 @@ provider says nothing of its window has 0 tokens.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -21,11 +22,9 @@ from peewee import fn
 
 from merlin.chat.sessions import Session, WindowCounter, WindowUsage
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.core.errors import NotFound
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, Price
-from merlin.dataset.builds import Build, build_from_row
-from merlin.db.database import Database, Parameter, Prepared, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
@@ -64,7 +63,7 @@ General = tuple[str, str | None]
 class Candidate:
     """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
 
-    `base` is what a tuned model was made of, "" for others.
+    `base` is what a tuned model was made of, `version` the build that it learnt; "" for others.
     """
 
     standing: CandidateKind
@@ -72,6 +71,7 @@ class Candidate:
     model_id: str | None
     before: tuple[Message, ...] = ()
     base: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | No
         return _chosen(shelf, wish, wish.chosen)
     if wish.system and wish.assistant:
         return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
-    serving = shelf.serving(wish.dataset) if not wish.system else None
-    return _tuned(shelf, CandidateKind.SERVING, serving.model) if serving else None
+    serving = shelf.serving_row(wish.dataset) if not wish.system else None
+    return _tuned(CandidateKind.SERVING, serving) if serving else None
 
 
 async def candidates(
@@ -125,14 +125,14 @@ def _allowed(shelf: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
 
 def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model is a tuned one that may not serve: consent was taken back."""
-    own = shelf.model(general[1]) if general is not None and general[1] else None
-    return own is not None and own.state is ModelState.REVOKED
+    own = shelf.tuned_row(general[1]) if general is not None and general[1] else None
+    return own is not None and own["state"] == ModelState.REVOKED
 
 
 def _chosen(shelf: ModelCatalogue, wish: ModelRequest, chosen: General) -> Candidate:
-    own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
+    own = shelf.tuned_row(chosen[1]) if chosen[1] and not wish.system else None
     if own is not None:
-        return _tuned(shelf, CandidateKind.CHOSEN, own)
+        return _tuned(CandidateKind.CHOSEN, own)
     return _plain(CandidateKind.CHOSEN, chosen, wish)
 
 
@@ -148,42 +148,35 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
         for general in others:
             yield _plain(CandidateKind.GENERAL, general, wish)
         return
-    serving = shelf.serving(wish.dataset)
+    serving = shelf.serving_row(wish.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
+        now = _tuned(CandidateKind.SERVING, serving)
         if wish.chosen is not None:
-            yield _tuned(shelf, CandidateKind.SERVING, serving.model)
-        for model in shelf.earlier(serving.dataset):
-            yield _tuned(shelf, CandidateKind.EARLIER, model)
-        build = shelf.build(serving.model.build_id)
-        system = _system(build)
-        yield from _base(shelf, serving.model, build)
+            yield now
+        for earlier in shelf.earlier_rows(serving["dataset"]):
+            yield _tuned(CandidateKind.EARLIER, earlier)
+        system = now.before
+        if now.base and not is_revoked(shelf, (now.provider, now.base)):
+            before = (*system, *shelf.few(serving["build_id"], FEW))
+            yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
     standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
     for provider, model_id in others:
         yield Candidate(standing, provider, model_id, system)
 
 
-def _tuned(shelf: ModelCatalogue, standing: CandidateKind, model: Model) -> Candidate:
-    build = shelf.build(model.build_id)
-    return Candidate(standing, model.provider, model.model_id, _system(build), _base_of(build))
-
-
-def _base(shelf: ModelCatalogue, model: Model, build: Build) -> Iterator[Candidate]:
-    base = _base_of(build)
-    if base and not is_revoked(shelf, (model.provider, base)):
-        before = (*_system(build), *shelf.few(build.build_id, FEW))
-        yield Candidate(CandidateKind.BASE, model.provider, base, before, base)
-
-
-def _base_of(build: Build) -> str:
-    recipe = build.manifest.get("recipe")
+def _tuned(standing: CandidateKind, row: Row) -> Candidate:
+    """Return a tuned model with exactly the text that it was trained on."""
+    recipe = json.loads(row["manifest"]).get("recipe")
     base = recipe.get("base_model") if isinstance(recipe, dict) else None
-    return base if isinstance(base, str) else ""
-
-
-def _system(build: Build) -> tuple[Message, ...]:
-    # Exactly the text that was trained on: training and serving never differ.
-    return (Message("system", build.system),) if build.system else ()
+    return Candidate(
+        standing,
+        row["provider"],
+        row["model_id"],
+        before=(Message("system", row["system"]),) if row["system"] else (),
+        base=base if isinstance(base, str) else "",
+        version=f"{row['dataset']}-{row['build_number']}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,19 +220,21 @@ class KnownModels:
         return Cost(micro, price.currency)
 
 
+# With what a question needs of a model's build, so that it is read by one query.
+_TAUGHT = (BUILD.system, BUILD.manifest)
 # A dataset is known by its first promotion: new ones do not take the default's place.
 _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
-_SERVING = serving_rows().order_by(_BY_AGE, SERVING.dataset)
+_SERVING = serving_rows().select_extend(*_TAUGHT).order_by(_BY_AGE, SERVING.dataset)
 _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
-_OF = Prepared(serving_rows().where(SERVING.dataset == Parameter("dataset")).limit(1))
+_OF = Prepared(_SERVING.where(SERVING.dataset == Parameter("dataset")).limit(1))
 _MODEL = Prepared(
     select_models()
+    .select_extend(*_TAUGHT)
     .where(MODEL.model_id == Parameter("model_id"))
     .order_by(MODEL.id.desc())
     .limit(1)
 )
-_BUILD = Prepared(BUILD.select().where(BUILD.id == Parameter("id")).limit(1))
 
 
 class ModelCatalogue:
@@ -250,8 +245,12 @@ class ModelCatalogue:
 
     def serving(self, dataset: str | None) -> Serving | None:
         """Return what serves `dataset`; None asks for the first dataset that served anything."""
-        row = self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
+        row = self.serving_row(dataset)
         return None if row is None else serving_of(row)
+
+    def serving_row(self, dataset: str | None) -> Row | None:
+        """Return the row of what `serving` returns, with what its model was taught."""
+        return self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
 
     def all_serving(self) -> list[Serving]:
         """Return every serving model; datasets in the order in which they first served."""
@@ -259,28 +258,28 @@ class ModelCatalogue:
 
     def earlier(self, dataset: str) -> list[Model]:
         """Return the good models that served the dataset before, newest first, but for now's."""
+        return [model_of(row) for row in self.earlier_rows(dataset)]
+
+    def earlier_rows(self, dataset: str) -> list[Row]:
+        """Return the rows of what `earlier` returns, with what the models were taught."""
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset == dataset)
         last = PROMOTION.select(fn.MAX(PROMOTION.id)).where(
             (PROMOTION.dataset == dataset) & (PROMOTION.to_model == MODEL.model_id)
         )
         good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
         others = select_models().where(good & MODEL.id.not_in(now))
-        found = self.db.rows(others.select_extend(last.alias("last_at")))
+        found = self.db.rows(others.select_extend(*_TAUGHT, last.alias("last_at")))
         served = [row for row in found if row["last_at"] is not None]
-        served.sort(key=lambda row: -int(row["last_at"]))
-        return [model_of(row) for row in served]
+        return sorted(served, key=lambda row: -int(row["last_at"]))
 
     def model(self, model_id: str) -> Model | None:
         """Return a tuned model by its id at the provider."""
-        row = self.db.row(_MODEL(model_id=model_id))
+        row = self.tuned_row(model_id)
         return None if row is None else model_of(row)
 
-    def build(self, build_id: int) -> Build:
-        """Return a build. Raises NotFound."""
-        row = self.db.row(_BUILD(id=build_id))
-        if row is None:
-            raise NotFound(f"no build {build_id}")
-        return build_from_row(row)
+    def tuned_row(self, model_id: str) -> Row | None:
+        """Return the row of what `model` returns, with what it was taught."""
+        return self.db.row(_MODEL(model_id=model_id))
 
     def few(self, build_id: int, count: int) -> tuple[Message, ...]:
         """Return the first `count` train conversations of a build, without system texts."""
@@ -408,20 +407,15 @@ def list_models(
 
 
 def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
-    serving = shelf.serving(dataset)
+    serving = shelf.serving_row(dataset)
     if serving is None:
         return
-    now = _tuned_option(shelf, CandidateKind.SERVING, serving.model)
-    yield now
-    for model in shelf.earlier(serving.dataset):
-        yield _tuned_option(shelf, CandidateKind.EARLIER, model)
+    now = _tuned(CandidateKind.SERVING, serving)
+    earlier = shelf.earlier_rows(serving["dataset"])
+    for one in (now, *(_tuned(CandidateKind.EARLIER, row) for row in earlier)):
+        yield ModelOption(one.standing, one.provider, one.model_id or "", one.version, one.base)
     if now.base and not is_revoked(shelf, (now.provider, now.base)):
         yield ModelOption(CandidateKind.BASE, now.provider, now.base)
-
-
-def _tuned_option(shelf: ModelCatalogue, standing: CandidateKind, model: Model) -> ModelOption:
-    base = _base_of(shelf.build(model.build_id))
-    return ModelOption(standing, model.provider, model.model_id, model.build_version, base)
 
 
 def _others(
@@ -433,7 +427,7 @@ def _others(
             yield ModelOption(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):
-            if is_chat_model(model_id) and shelf.model(model_id) is None:
+            if is_chat_model(model_id) and shelf.tuned_row(model_id) is None:
                 yield ModelOption(CandidateKind.GENERAL, provider, model_id)
 
 

@@ -21,11 +21,11 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.messages import Message
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import RATING, SESSION, TURN
-from merlin.db.values import RowMap, decrypt, load_time
+from merlin.db.values import RowMap, decrypt
 
 TITLE_LENGTH = 48
 
@@ -292,7 +292,7 @@ class Sessions:
         return self.db.cipher.seal(text) if text else ""
 
     def _session(self, row: Row) -> Session:
-        touched_at = load_time(row["touched_at"] or None)
+        touched_at = from_iso(row["touched_at"]) if row["touched_at"] else None
         return _SESSIONS.read(row, self.db, touched_at=touched_at)
 
 

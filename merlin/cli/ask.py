@@ -58,7 +58,7 @@ def _ask_model(
         if model.state is ModelState.REVOKED:
             why = f"{model.build_version} is {model.state}"
             raise Refused(why, "promote-revoked", model=model.build_version)
-        system = catalogue.build(model.build_id).system
+        system = (catalogue.tuned_row(model.model_id) or {}).get("system")
     messages = [Message("system", system)] if system else []
     provider = _provider(config, model.provider)
     with closing(asker(provider)) as service:

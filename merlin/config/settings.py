@@ -215,11 +215,6 @@ class AnswerBudget(NotEmpty):
     )
     per_person_per_day: Opt[float] = setting("The answers to one person.", 1, default=None, gt=0)
 
-    @property
-    def is_set(self) -> bool:
-        """Return whether anything is capped; where nothing is, nothing is added up."""
-        return self.per_day is not None or self.per_person_per_day is not None
-
 
 class BudgetConfig(Section):
     """Caps in the provider's currency, checked before a launch and before a question is asked."""

@@ -10,8 +10,8 @@ from config_plans import new_plan
 from running_bot import RunningBot, ask, ended, rows
 
 from merlin.billing.plan import Allowance, Format
+from merlin.bot.answers import both
 from merlin.bot.handlers.questions import PLACEHOLDER
-from merlin.bot.streaming import both
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional

@@ -9,7 +9,6 @@ from running_bot import passed, run_jumping
 
 from merlin.account.users import User
 from merlin.app.inbox import Update
-from merlin.bot.context import UpdateContext
 from merlin.bot.processor import ChatProcessor
 
 pytestmark = pytest.mark.unit
@@ -183,12 +182,12 @@ def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_beh
 
         lanes = ChatProcessor(work, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
-        lanes.add(updates, known=[UpdateContext(User(update.user_id)) for update in updates])
+        lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
         await ended.wait()
         return seen
 
     known = dict(asyncio.run(run()))
-    assert known == {1: UpdateContext(User(1)), 2: None, 3: UpdateContext(User(2))}
+    assert known == {1: (User(1), None), 2: None, 3: (User(2), None)}
 
 
 def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
@@ -204,7 +203,7 @@ def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
         lanes = ChatProcessor(work, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
-        lanes.add(updates, known=[UpdateContext(User(update.user_id)) for update in updates])
+        lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
         await passed(10)
         return seen
 

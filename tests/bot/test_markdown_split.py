@@ -8,9 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.bot.entities import LIMIT_UNITS, MOST_MARKS, PART_UNITS, copy_buttons, first_part, split
 from merlin.bot.markdown import render
-from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import (
+    LIMIT_UNITS,
+    MOST_MARKS,
+    PART_UNITS,
+    Attachment,
+    Button,
+    Entity,
+    FormattedMessage,
+    copy_buttons,
+    first_part,
+    split,
+    utf16_length,
+)
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.app.ask import Asked, dataset_of_name, is_known, name_of, request_of_call
+from merlin.api.openai_compat.requests import (
+    Asked,
+    dataset_of_name,
+    is_known,
+    name_of,
+    request_of_call,
+)
 from merlin.app.context import Context
 from merlin.billing.plan import Format
 from merlin.core.messages import Image, Message

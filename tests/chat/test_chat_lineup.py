@@ -24,13 +24,10 @@ FREE = Price("USD", 0, 0, 0, 0)
 class NothingServes:
     """A shelf without any tuned model."""
 
-    def serving(self, *_):
+    def serving_row(self, *_):
         return None
 
-    def earlier(self, *_):
-        return []
-
-    def model(self, *_):
+    def tuned_row(self, *_):
         return None
 
 

@@ -18,7 +18,6 @@ from merlin.chat.model_catalogue import (
     list_serving_models,
 )
 from merlin.core.clock import iso
-from merlin.core.errors import NotFound
 from merlin.db.database import open_database
 from merlin.db.tables import (
     BUILD,
@@ -203,8 +202,3 @@ def test_people_are_told_every_serving_model(stock):
     assert [each.evaluation for each in told] == [None, None]
     told = list_serving_models(ModelCatalogue(stock.db), "algorithms")
     assert [each.serving.dataset for each in told] == ["algorithms", "python"]
-
-
-def test_a_build_that_is_not_there_is_told(stock):
-    with pytest.raises(NotFound):
-        ModelCatalogue(stock.db).build(99)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from sold_plans import ANNA, BORIS
 
+from merlin.app.ask import Reach, add_cost, find_reached_cap
+from merlin.app.context import Context
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.cost_limits import Costs, Guard, Reach
 from merlin.config.settings import AnswerBudget
 from merlin.core.money import Cost
 from merlin.db.database import open_database
@@ -27,19 +27,18 @@ def usd(micro):
 
 
 class Till:
-    """The guard of one bot, with the rows behind it."""
+    """The caps of one bot, with the rows behind it."""
 
-    def __init__(self, database, clock, caps=BOTH, zone=UTC):
-        self.rows = Costs(database)
-        self.guard = Guard(caps, self.rows, zone)
+    def __init__(self, database, clock, caps=BOTH, zone="UTC"):
+        self.ctx = Context(db=database, clock=clock, answer_budget=caps, timezone=zone)
         self.notices = Notices(database, clock)
-        self.clock = clock
 
     def answered(self, user_id, micro, currency="USD"):
-        self.guard.note(self.notices, user_id, Cost(micro, currency), self.clock())
+        cost = Cost(micro, currency)
+        self.ctx.db.transact(lambda: add_cost(self.ctx, user_id, cost))
 
     def over(self, user_id):
-        return self.guard.over(user_id, self.clock())
+        return find_reached_cap(self.ctx, user_id)
 
     def told(self):
         return [each.key for each in self.notices.newest("admins", 10)]
@@ -88,7 +87,7 @@ def test_admins_hear_of_each_cap_once_a_day(till, clock):
 
 
 def test_the_day_ends_in_the_configs_zone(database, clock):
-    till = Till(database, clock, zone=ZoneInfo("Asia/Vladivostok"))
+    till = Till(database, clock, zone="Asia/Vladivostok")
     till.answered(ANNA, 5000)
     until = till.over(ANNA).until
     assert until.isoformat() == "2026-11-20T14:00:00+00:00"
@@ -141,10 +140,10 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
 
     def answer():
         with open_database(url, cipher=cipher) as mine:
-            rows = Costs(mine)
+            till = Till(mine, clock, AnswerBudget(per_day=1))
             gate.wait()
             for _ in range(5):
-                rows.add("2026-11-20", ANNA, usd(7))
+                till.answered(ANNA, 7)
 
     threads = [threading.Thread(target=answer) for _ in range(6)]
     for thread in threads:
@@ -152,4 +151,6 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
     for thread in threads:
         thread.join()
     with open_database(url, cipher=cipher) as database:
-        assert Costs(database).of_day("2026-11-20") == [usd(210)]
+        assert database.sql("SELECT SUM(micro), currency FROM answer_cost GROUP BY currency") == [
+            (210, "USD")
+        ]

@@ -8,7 +8,7 @@ import pytest
 from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Outcome, Update, UpdateState, this_process
+from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, this_process
 from merlin.app.outbox import OutgoingMessage, OutgoingState
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer
@@ -37,10 +37,6 @@ def ids(found):
     return [update.update_id for update in found]
 
 
-def done(*numbers):
-    return [Outcome(number, UpdateState.ANSWERED) for number in numbers]
-
-
 def test_an_update_is_stored_once_and_handed_out_once(inbox):
     batch = updates(5, 1, 2)
     assert inbox.store(batch, ME) == batch
@@ -60,15 +56,15 @@ def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
     inbox.store(updates(5, 1, text="тайна"), ME)
     ((body,),) = database.sql("SELECT body FROM updates")
     assert "тайна" not in body
-    inbox.finish(ME, 5, [Outcome(1, UpdateState.REFUSED, "why")])
+    inbox.finish(ME, 5, [1], UpdateState.REFUSED, "why")
     rows = database.sql("SELECT body, state, reason FROM updates")
     assert rows == [("", "refused", "why")]
 
 
 def test_a_final_state_stays(inbox, database):
     inbox.store(updates(5, 1), ME)
-    inbox.finish(ME, 5, [Outcome(1, UpdateState.ANSWERED)])
-    inbox.finish(ME, 5, [Outcome(1, UpdateState.FAILED, "late")])
+    inbox.finish(ME, 5, [1], UpdateState.ANSWERED)
+    inbox.finish(ME, 5, [1], UpdateState.FAILED, "late")
     assert database.sql("SELECT state, reason FROM updates") == [("answered", "")]
 
 
@@ -84,9 +80,9 @@ def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
     inbox.store(updates(5, 1, 2), ME)
     inbox.store(updates(5, 3), None)
     assert inbox.claim(OTHER, 10) == []
-    inbox.finish(ME, 5, done(1, 2))
+    inbox.finish(ME, 5, [1, 2], UpdateState.ANSWERED)
     assert inbox.claim(OTHER, 10) == []
-    inbox.finish(ME, 5, done(3))
+    inbox.finish(ME, 5, [3], UpdateState.ANSWERED)
     inbox.store(updates(5, 4), None)
     assert ids(inbox.claim(OTHER, 10)) == [4]
 
@@ -99,7 +95,7 @@ def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(
     assert ids(inbox.arrived(ME, {1}, 1)) == [3]
     assert inbox.arrived(ME, {1, 3, 4}, 10) == []
     assert inbox.arrived(OTHER, set(), 10) == []
-    inbox.finish(ME, 5, done(1, 3, 4))
+    inbox.finish(ME, 5, [1, 3, 4], UpdateState.ANSWERED)
     assert inbox.arrived(ME, set(), 10) == []
 
 
@@ -122,7 +118,7 @@ def test_the_lease_of_a_dead_process_here_is_void_at_once(inbox):
 
 def test_a_fresh_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
     inbox.store(updates(5, 1), DEAD)
-    inbox.finish(OTHER, 5, done(1))
+    inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
     assert ids(inbox.store(updates(5, 2), ME)) == [2]
 
 
@@ -150,7 +146,7 @@ def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
     inbox.store(updates(5, 1), OTHER)
     clock.move(LEASE_S + 1)
     inbox.claim(ME, 10)
-    inbox.finish(OTHER, 5, done(1))
+    inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
     inbox.store(updates(5, 2), None)
     assert inbox.claim(OTHER, 10) == []
 

@@ -10,7 +10,7 @@ from config_plans import new_plan
 
 from merlin.account.users import User, Users
 from merlin.billing.plan import UNLIMITED, Allowance, Format, UseState
-from merlin.billing.quota import MOST, Gift, Period, Quotas, Reserved, Spent
+from merlin.billing.quota import MOST, Gift, Left, Period, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
@@ -49,9 +49,9 @@ def uses(database):
 def test_questions_are_reserved_until_the_day_is_used_up(quotas, clock):
     assert [asked(quotas, number) for number in (1, 2)] == [Reserved(1, TEXT), Reserved(2, TEXT)]
     spent = asked(quotas, 3)
-    assert isinstance(spent, Spent)
-    assert (spent.left.used, spent.left.limit, spent.left.period) == (2, 2, Period.DAY)
-    assert spent.left.resets_at == clock().replace(hour=0) + timedelta(days=1)
+    assert isinstance(spent, Left)
+    assert (spent.used, spent.limit, spent.period) == (2, 2, Period.DAY)
+    assert spent.resets_at == clock().replace(hour=0) + timedelta(days=1)
 
 
 def test_the_same_update_is_reserved_once(quotas, database):
@@ -96,7 +96,7 @@ def test_what_was_given_back_is_judged_anew(quotas, database):
     quotas.give_back(1)
     for number in (2, 3):
         asked(quotas, number)
-    assert isinstance(asked(quotas, 1), Spent)
+    assert isinstance(asked(quotas, 1), Left)
     assert uses(database)[0] == "returned"
 
 
@@ -104,7 +104,7 @@ def test_the_next_day_begins_at_the_persons_own_midnight(quotas, clock):
     clock.move(11.9 * 3600)  # 20:54 in London, 23:54 in Moscow
     for number in (1, 2):
         asked(quotas, number, zone=MOSCOW)
-    assert isinstance(asked(quotas, 3, zone=MOSCOW), Spent)
+    assert isinstance(asked(quotas, 3, zone=MOSCOW), Left)
     clock.move(360)
     assert asked(quotas, 3, zone=MOSCOW) == Reserved(3, TEXT)
     assert left(quotas, zone=MOSCOW).period is Period.MONTH
@@ -115,7 +115,7 @@ def test_a_month_ends_too(quotas, clock):
         asked(quotas, number)
         clock.move(86_400)
     spent = asked(quotas, 9)
-    assert (spent.left.period, spent.left.resets_at.day) == (Period.MONTH, 1)
+    assert (spent.period, spent.resets_at.day) == (Period.MONTH, 1)
     clock.move(8 * 86_400)
     assert asked(quotas, 9) == Reserved(9, TEXT)
 
@@ -132,7 +132,7 @@ def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
 
 def test_a_format_that_the_plan_does_not_have_is_refused(quotas):
     spent = asked(quotas, 1, VOICE)
-    assert (spent.left.limit, spent.left.remaining) == (0, 0)
+    assert (spent.limit, spent.remaining) == (0, 0)
 
 
 def test_without_plans_nothing_is_counted(quotas, database):
@@ -166,7 +166,7 @@ def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
     give(quotas, VOICE)
     assert left(quotas, VOICE).remaining == 1
     assert isinstance(asked(quotas, 1, VOICE), Reserved)
-    assert isinstance(asked(quotas, 2, VOICE), Spent)
+    assert isinstance(asked(quotas, 2, VOICE), Left)
     quotas.give_back(1)
     assert isinstance(asked(quotas, 2, VOICE), Reserved)
 
@@ -183,7 +183,7 @@ def test_an_expired_gift_gives_nothing(quotas, clock):
     give(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
     asked(quotas, 1, VOICE)
     clock.move(3600)
-    assert isinstance(asked(quotas, 2, VOICE), Spent)
+    assert isinstance(asked(quotas, 2, VOICE), Left)
     assert left(quotas, VOICE).remaining == 0
     assert [each.used for each in quotas.gifts(ANNA)] == [1]
 

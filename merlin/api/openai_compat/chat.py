@@ -18,10 +18,10 @@ from merlin.api.openai_compat.quota import (
     reserve_question,
     settle_question,
 )
+from merlin.api.openai_compat.requests import Asked, request_of_call
 from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
-from merlin.app.ask import Asked, request_of_call, route
-from merlin.app.quota import Asker, is_free
+from merlin.app.ask import Asker, is_free, route
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
 from merlin.chat.model_catalogue import Candidate

@@ -14,13 +14,12 @@ from typing import Any
 
 from merlin.account.users import User
 from merlin.api.auth import Caller
+from merlin.api.openai_compat.requests import ALONE, Asked, is_known, name_of, request_of_call
 from merlin.api.problems import refusal
 from merlin.api.services import ApiServices
 from merlin.app import courses
-from merlin.app.ask import ALONE, NUMBER_BITS, Asked, cost_of, is_known, name_of, request_of_call
+from merlin.app.ask import Asker, Over, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
-from merlin.app.quota import Asker, find_asker, reserve, settle
-from merlin.billing.cost_limits import Over
 from merlin.billing.quota import Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, first_candidate
@@ -28,7 +27,7 @@ from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.log import get_logger
 from merlin.dataset.layout import is_valid_name
-from merlin.db.idempotency import IdempotencyKeys
+from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
 
 BY = "api:door"

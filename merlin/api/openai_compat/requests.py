@@ -3,7 +3,10 @@
 What steers how a model writes (temperature, top_p, max_tokens, stop, seed, response_format …) goes
 to the provider that serves; a model that does not take it says so (`chat.steering`). What nothing
 here can do (tools, several answers, log probabilities, speech) is refused by name, and what changes
-no answer (user, metadata, store …) is passed over.
+no answer (user, metadata, store …) is passed over. A call names its model:
+
+    merlin              the model that serves the default dataset
+    merlin/<dataset>    the model that serves this dataset
 
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
 """
@@ -14,15 +17,20 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from merlin.api.problems import refusal, wrong, wrong_values
-from merlin.app.ask import ALONE, Asked, dataset_of_name
-from merlin.core.messages import Image, Message, SamplingParams
+from merlin.app.context import Context
+from merlin.billing.plan import Format
+from merlin.chat.model_catalogue import ModelRequest
+from merlin.core.messages import FREELY, Image, Message, SamplingParams
 
+ALONE = "merlin"
+_FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
 MOST_MESSAGES = 200
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
@@ -198,6 +206,58 @@ def _param(path: Sequence[int | str]) -> str:
     said = [*path[: either + 1], *inside[:1]]
     parts = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in said)
     return "".join(parts).removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of the API with all that was said before it.
+
+    `name` is the model as the caller called it, `dataset` what is meant by it, None for the
+    default one. `talk` ends with the question; `system` is the caller's own system text,
+    `steering` what it wishes of the answer.
+    """
+
+    name: str
+    dataset: str | None
+    talk: tuple[Message, ...]
+    system: str = ""
+    steering: SamplingParams = FREELY
+
+    @property
+    def has_images(self) -> bool:
+        """Return whether any picture was sent."""
+        return any(message.images for message in self.talk)
+
+    @property
+    def kind(self) -> Format:
+        """Return what a plan counts it as."""
+        return Format.PHOTO if self.has_images else Format.TEXT
+
+
+def name_of(dataset: str) -> str:
+    """Return the name by which the API knows a dataset's serving model."""
+    return f"{_FOLDER}{dataset}"
+
+
+def is_known(name: str) -> bool:
+    """Return whether the name could be one of the API's: "merlin" or "merlin/<dataset>"."""
+    return name == ALONE or (name.startswith(_FOLDER) and len(name) > len(_FOLDER))
+
+
+def dataset_of_name(name: str, default: str | None) -> str | None:
+    """Return the dataset that a name of the API's means."""
+    return default if name == ALONE else name.removeprefix(_FOLDER)
+
+
+def request_of_call(ctx: Context, asked: Asked) -> ModelRequest:
+    """Return what a call asks for: pictures go to the model that sees."""
+    return ModelRequest(
+        dataset=asked.dataset,
+        chosen=ctx.vision if asked.has_images else None,
+        general=ctx.general,
+        system=asked.system,
+        assistant=ctx.assistant,
+    )
 
 
 def question_of(

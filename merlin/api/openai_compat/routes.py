@@ -26,6 +26,7 @@ from merlin.api.openai_compat.chat import ChatStream, start_question
 from merlin.api.openai_compat.quota import asker_of, offered_models
 from merlin.api.openai_compat.requests import (
     BODY_BYTES,
+    Asked,
     ChatCompletionRequest,
     parse_request,
     question_of,
@@ -33,7 +34,6 @@ from merlin.api.openai_compat.requests import (
 from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import read_body, refusal
 from merlin.api.services import ApiServices
-from merlin.app.ask import Asked
 from merlin.chat.answer import Reply
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text

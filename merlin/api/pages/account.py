@@ -23,8 +23,8 @@ from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem
 from merlin.app import accounts
 from merlin.app.actor import Actor
+from merlin.app.ask import show_quota
 from merlin.app.context import Context
-from merlin.app.quota import show_quota
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import NEVER_KEPT, seen_other

@@ -18,15 +18,15 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import start_question
 from merlin.api.openai_compat.quota import asker_of
+from merlin.api.openai_compat.requests import Asked, name_of
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, render_page
 from merlin.api.problems import Problem
-from merlin.app.ask import Asked, name_of
+from merlin.app.ask import show_quota
 from merlin.app.plans import has_shop
-from merlin.app.quota import show_quota
 from merlin.billing.plan import Format
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import MerlinError

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from merlin.app.ask import request_of_session, window_of
+from merlin.app.ask import Over, request_of_session, window_of
 from merlin.app.inbox import UpdateState
-from merlin.billing.cost_limits import Over
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Given, Left, Quotas
-from merlin.bot import rendering
+from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, first_candidate, switch_model
@@ -39,7 +38,7 @@ def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
         words = context.translate(f"guard-{found.reach.value}", until=until)
         return StoredAnswer("", words, UpdateState.REFUSED)
     words = _spent_words(context, found)
-    return StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.PLAN)
+    return StoredAnswer("", words, UpdateState.REFUSED, offer=answers.PLAN)
 
 
 def _spent_words(context: BotContext, left: Left) -> str:

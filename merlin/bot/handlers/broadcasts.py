@@ -11,14 +11,13 @@ from functools import partial
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
-from merlin.bot.entities import PART_UNITS
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, follow
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, utf16_length
+from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 from merlin.db.audit import Audit

@@ -22,11 +22,11 @@ from telegram.ext import MessageReactionHandler
 from merlin.app import feedback, proposals
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
+from merlin.bot.answers import pages
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, callback_of
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
-from merlin.bot.rendering import pages
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import StoredAnswer, Turn, Turns
 from merlin.core import money

@@ -25,6 +25,7 @@ from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
 from merlin.app.inbox import UpdateState, json_object
 from merlin.app.outbox import Outbox
 from merlin.bot import menu
+from merlin.bot.answers import after
 from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import (
@@ -33,16 +34,14 @@ from merlin.bot.context import (
     add_handlers,
     callback_of,
 )
-from merlin.bot.entities import first_part
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
-from merlin.bot.rendering import after
 from merlin.bot.updates import Address, address_of, named_bot
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 
 _PRESENT = frozenset({"creator", "administrator", "member"})

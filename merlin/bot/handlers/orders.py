@@ -44,8 +44,8 @@ from merlin.bot.handlers.plans import (
     plan_at,
     promo_at,
 )
-from merlin.bot.loops import retry_until_stored
 from merlin.bot.menu import View
+from merlin.bot.processor import retry_until_stored
 from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button

@@ -37,15 +37,22 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, QueuedMessage
 from merlin.billing.plan import Format
 from merlin.billing.quota import Quotas
-from merlin.bot import menu, rendering
+from merlin.bot import answers, menu
+from merlin.bot.answers import (
+    DraftIndicator,
+    StreamingEditor,
+    TypingIndicator,
+    both,
+    draw,
+    pages,
+    window_note,
+)
+from merlin.bot.answers import written as words_of
 from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
 from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
 from merlin.bot.handlers.prompts import SOURCES, Source, fitted
 from merlin.bot.outbox import OnSent
-from merlin.bot.rendering import draw, pages, window_note
-from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
-from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import ModelCatalogue, first_candidate
@@ -104,7 +111,7 @@ async def answer_question(context: BotContext, source: Source = read_words) -> N
 async def give_up(context: BotContext) -> None:
     """Say that no answer will come, in the placeholder if there is one. Raises ChatUnreachable."""
     sorry = StoredAnswer(
-        "", context.translate("bot-failed"), UpdateState.FAILED, offer=rendering.NONE
+        "", context.translate("bot-failed"), UpdateState.FAILED, offer=answers.NONE
     )
     turn = await _stored_turn(replace(context, is_resumed=True))
     await context.store.do(lambda: _excuse(context, sorry))
@@ -157,8 +164,9 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
 def _editor(context: BotContext) -> StreamingEditor:
     pace = context.services.pace
     gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
-    draft = DraftText(context.chat_id, rendering.stop_button(context.language, context.update_id))
-    return StreamingEditor(context.calls, draft, gap_s, context.translate("bot-waiting"))
+    stop = answers.stop_button(context.language, context.update_id)
+    waiting = context.translate("bot-waiting")
+    return StreamingEditor(context.calls, context.chat_id, stop, gap_s, waiting)
 
 
 async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
@@ -172,7 +180,7 @@ async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEdito
 
 
 async def _place(context: BotContext) -> int:
-    stop = rendering.stop_button(context.language, context.update_id)
+    stop = answers.stop_button(context.language, context.update_id)
     page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
     message_id = await context.calls.place(context.chat_id, page, spot_of(context))
     context.bot_data.placed[context.update_id] = message_id
@@ -258,7 +266,7 @@ async def _prompt(
         return await making, None
     except MerlinError as error:
         words = context.translate(error.key, **error.arguments)
-        refusal = StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.NONE)
+        refusal = StoredAnswer("", words, UpdateState.REFUSED, offer=answers.NONE)
     except asyncio.CancelledError:
         if not (stop.is_pressed and making.cancelled()):
             raise
@@ -301,7 +309,7 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
     note, offer = "", ""
     if reply.text:
         note, offer = window_note(gauge, context.language, is_warned=talk.session.is_warned)
-        offer = rendering.SHARED if offer and not context.is_private else offer
+        offer = answers.SHARED if offer and not context.is_private else offer
     told = "bot-renewed" if context.is_private else "groups-renewed"
     renewed = context.translate(told) if talk.is_renewed else ""
     left = left_note(context, talk.left) if reply.text and talk.left is not None else ""
@@ -314,7 +322,7 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
         is_full=bool(offer),
     )
     if reply.text and talk.left_behind:
-        offer = offer or f"{rendering.RENEWED}{talk.left_behind}"
+        offer = offer or f"{answers.RENEWED}{talk.left_behind}"
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
     return Answer(shown, session, reply.troubles, reply.limit_tokens)
 

@@ -14,11 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 
-from merlin.app import quota
-from merlin.app.ask import asker_of, dataset_of, request_of_session, window_of
+from merlin.app.ask import (
+    add_cost,
+    asker_of,
+    dataset_of,
+    request_of_session,
+    reserve,
+    settle,
+    window_of,
+)
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
-from merlin.bot import menu, rendering
+from merlin.bot import answers, menu
+from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
 from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.answering import (
@@ -32,7 +40,6 @@ from merlin.bot.handlers.answering import (
 from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.streaming import TypingIndicator
 from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import (
     Candidate,
@@ -120,10 +127,10 @@ def _open(context: BotContext) -> _Task | View:
         return menu.refuse(context, "sum-done")
     question = question_of(context)
     asker = asker_of(context.services, question, dataset_of(context.services, session))
-    found = quota.reserve(context.services, asker, question.kind)
+    found = reserve(context.services, asker, question.kind)
     if found is not None:
         refusal = refusal_of(context, found)
-        rows = rendering.answer_buttons(refusal.offer, 0, context.language)
+        rows = answers.answer_buttons(refusal.offer, 0, context.language)
         return replace(menu.message(context, refusal.note, *rows), is_new=True)
     wish = ModelRequest(
         dataset=None,
@@ -162,7 +169,7 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
 def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_done: bool) -> None:
     """Charge the question, and keep what the models took for it as a turn without words."""
     asker = asker_of(context.services, question_of(context), None)
-    quota.settle(context.services, asker, None, is_answered=is_done)
+    settle(context.services, asker, None, is_answered=is_done)
     last = next((each for each in reversed(replies) if each.choice), None)
     if last is None or last.choice is None:
         return
@@ -180,7 +187,7 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
         currency=next((cost.currency for cost in costs if cost), ""),
     )
     cost = Cost(written.cost_micro, written.currency)
-    quota.note_cost(context.services, asker, cost)
+    add_cost(context.services, asker.user_id, cost)
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
     Turns(context.db, context.bot_id).ask(question, None)
     Turns(context.db, context.bot_id).write(context.update_id, written)
