@@ -318,8 +318,7 @@ class Users:
         if row is None:
             return None
         running = self.db.rows(_RUNNING(user_id=user_id, now=iso(self._clock())))
-        user = self._user(row)
-        return replace(user, terms=tuple(each["plan"] for each in running)) if running else user
+        return self._user(row, tuple(each["plan"] for each in running))
 
     @transaction
     def unreachable(self, user_id: int) -> None:
@@ -414,11 +413,10 @@ class Users:
     def _change(self, user_id: int, **values: object) -> None:
         self.db.change(USER.update(values).where(USER.user_id == user_id))
 
-    def _user(self, row: Row) -> User:
-        return _USERS.read(row, shown_name=self._opened(row["shown_name"]))
-
-    def _opened(self, sealed: str) -> str:
-        return (decrypt(self.db.cipher, sealed) or "") if self.db.has_cipher else ""
+    def _user(self, row: Row, terms: Sequence[str] = ()) -> User:
+        sealed = row["shown_name"] if self.db.has_cipher else ""
+        name = (decrypt(self.db.cipher, sealed) or "") if sealed else ""
+        return _USERS.read(row, shown_name=name, terms=tuple(terms))
 
 
 def _newest() -> Any:

@@ -24,7 +24,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.app.inbox import Owner
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.db.database import (
     BoundQuery,
@@ -35,9 +35,9 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.requests import Request, RequestState
+from merlin.db.requests import REQUESTS, Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
-from merlin.db.values import decrypt, load_json
+from merlin.db.values import decrypt, read_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,8 @@ class WaitingRequests:
             .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
             .where(self._mine() & REQUEST.state.in_(_OVER) & (answer == 0))
         )
-        return [_ended(row) for row in self.db.rows(query.order_by(ERRAND.request_id))]
+        rows = self.db.rows(query.order_by(ERRAND.request_id))
+        return [(read_row(WaitingRequest, row), REQUESTS.read(row)) for row in rows]
 
     @transaction
     def forget(self, request_id: int) -> bool:
@@ -199,20 +200,6 @@ class WaitingRequests:
 
     def _mine(self) -> Any:
         return ERRAND.bot_id == self._bot_id
-
-
-def _ended(row: Row) -> tuple[WaitingRequest, Request]:
-    errand = WaitingRequest(**{each.name: row[each.name] for each in fields(WaitingRequest)})
-    request = Request(
-        request_id=row["id"],
-        kind=row["kind"],
-        arguments=load_json(row["arguments"]),
-        by=row["by_whom"],
-        state=RequestState(row["state"]),
-        created_at=from_iso(row["created_at"]),
-        result=load_json(row["result"]),
-    )
-    return errand, request
 
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)

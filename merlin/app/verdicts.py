@@ -7,7 +7,7 @@ after a final one nothing more is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from peewee import JOIN, Select, fn
@@ -54,8 +54,8 @@ class VerdictView:
     job: int | None
     reason: str
     arguments: Mapping[str, object]
-    served_until: datetime | None = None
-    findings: Sequence[Finding] = ()
+    served_until: datetime | None
+    findings: Sequence[Finding]
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" for none."""
@@ -120,16 +120,14 @@ def _views(ctx: Context, query: Select) -> list[VerdictView]:
         rows = ctx.db.rows(query)
         findings, ended = _first_findings(ctx, rows), _ends_of_serving(ctx, rows)
     return [
-        replace(
-            _view(row),
-            findings=findings.get(row["id"], ()),
-            served_until=ended.get(row["job_id"]),
-        )
+        _view(row, findings=findings.get(row["id"], ()), served_until=ended.get(row["job_id"]))
         for row in rows
     ]
 
 
-def _view(row: Row) -> VerdictView:
+def _view(
+    row: Row, *, findings: Sequence[Finding] = (), served_until: datetime | None = None
+) -> VerdictView:
     return read_row(
         VerdictView,
         row,
@@ -137,6 +135,8 @@ def _view(row: Row) -> VerdictView:
         verdict=VerdictStatus(row["word"]),
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
+        findings=findings,
+        served_until=served_until,
     )
 
 

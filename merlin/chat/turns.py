@@ -17,12 +17,12 @@ from peewee import fn
 
 from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import SUMMARY, ChatPlace, Exchange
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.tables import SESSION, TURN
-from merlin.db.values import decrypt
+from merlin.db.values import RowMap, decrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,12 @@ def answering_model(db: Database, update_id: int) -> str | None:
     found = db.value(TURN.select(TURN.model_id).where(is_told))
     return None if found is None else str(found)
 
+
+_QUESTIONS = RowMap(
+    Question, columns={"text": "question", "message_id": "question_id"}, sealed=TURN.sealed
+)
+_ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
+_EXCHANGES = RowMap(Exchange, columns={"at": "asked_at"}, sealed=TURN.sealed)
 
 # Telegram numbers no message so.
 NO_MESSAGE = -1
@@ -205,36 +211,17 @@ class Turns:
 
     def _new(self, question: Question, placeholder_id: int | None) -> Row:
         return {
+            **_QUESTIONS.write(question, self.db),
             "bot_id": self._bot_id,
-            "update_id": question.update_id,
-            "session_id": question.session_id,
-            "user_id": question.user_id,
-            "question_id": question.message_id,
-            "format": question.format,
-            "question": self._encrypt(question.text),
             "placeholder_id": placeholder_id,
             "asked_at": iso(self._clock()),
-            "asker": self._encrypt(question.asker),
         }
 
     @transaction
     def write(self, update_id: int, written: StoredAnswer) -> None:
         """Store the whole answer; the first one stays."""
-        change = {
-            "state": TurnState.WRITTEN.value,
-            "answer": self._encrypt(written.answer),
-            "note": self._encrypt(written.note),
-            "ending": written.ending.value,
-            "provider": written.provider,
-            "model_id": written.model_id,
-            "input_tokens": written.usage.input_tokens,
-            "output_tokens": written.usage.output_tokens,
-            "standing": written.standing,
-            "cost_micro": written.cost_micro,
-            "currency": written.currency,
-            "offer": written.offer,
-            "written_at": iso(self._clock()),
-        }
+        change = {"state": TurnState.WRITTEN.value, "written_at": iso(self._clock())}
+        change |= _ANSWERS.write(written, self.db)
         self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
 
     @transaction
@@ -289,7 +276,7 @@ class Turns:
         counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
         these = self._mine() & (TURN.session_id == session_id) & counts
         rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
-        return [self._passage(row) for row in rows]
+        return _EXCHANGES.read_all(rows, self.db)
 
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
@@ -308,20 +295,6 @@ class Turns:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
         return self._mine() & (TURN.session_id == session_id) & counts
 
-    def _passage(self, row: Row) -> Exchange:
-        return Exchange(
-            at=from_iso(row["asked_at"]),
-            question=self._opened(row["question"]) or "",
-            answer=self._opened(row["answer"]) or "",
-            format=row["format"],
-            provider=row["provider"],
-            model_id=row["model_id"],
-            input_tokens=row["input_tokens"],
-            output_tokens=row["output_tokens"],
-            cost_micro=row["cost_micro"],
-            currency=row["currency"],
-        )
-
     def _encrypt(self, text: str) -> str:
         return self.db.cipher.seal(text) if text else ""
 
@@ -331,15 +304,7 @@ class Turns:
     def _turn(self, row: Row) -> Turn:
         return Turn(
             turn_id=row["id"],
-            question=Question(
-                session_id=row["session_id"],
-                update_id=row["update_id"],
-                user_id=row["user_id"],
-                text=self._opened(row["question"]) or "",
-                message_id=row["question_id"],
-                format=row["format"],
-                asker=self._opened(row["asker"]) or "" if row["asker"] else "",
-            ),
+            question=_QUESTIONS.read(row, self.db),
             placeholder_id=row["placeholder_id"],
             written=None if row["state"] == TurnState.ASKED else self._written(row),
         )
@@ -348,15 +313,4 @@ class Turns:
         answer, note = self._opened(row["answer"]), self._opened(row["note"])
         if answer is None or note is None:
             return None
-        return StoredAnswer(
-            answer=answer,
-            note=note,
-            ending=UpdateState(row["ending"]),
-            provider=row["provider"],
-            model_id=row["model_id"],
-            usage=Usage(row["input_tokens"], row["output_tokens"]),
-            standing=row["standing"],
-            cost_micro=row["cost_micro"],
-            currency=row["currency"],
-            offer=row["offer"],
-        )
+        return _ANSWERS.read(row, answer=answer, note=note)

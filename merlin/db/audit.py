@@ -1,7 +1,4 @@
-"""Who did what to what; rows are only added.
-
-Audit: who did what that cannot be taken back unseen, and when; rows are only added.
-"""
+"""Audit: who did what that cannot be taken back unseen, and when; rows are only added."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, utc_now
 from merlin.db.database import Database, transaction
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
-from merlin.db.values import RowMap, dump_json, storable_text
+from merlin.db.values import RowMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +73,8 @@ class Audit:
         self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
     ) -> None:
         """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
-        entry = Entry(
-            self._clock(), storable_text(by), action, storable_text(target), dict(arguments or {})
-        )
-        new = {
-            "at": iso(entry.at),
-            "by_whom": entry.by,
-            "action": entry.action,
-            "target": entry.target,
-            "arguments": dump_json(entry.arguments),
-        }
-        self.db.add(AUDIT, new)
+        entry = Entry(self._clock(), by, action, target, arguments or {})
+        self.db.add(AUDIT, _ENTRIES.write(entry, but=("number",)))
         told = audit_notice(entry)
         if told is not None:
             Notices(self.db, self._clock).tell(OTHERS, *told)

@@ -15,7 +15,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import Database, transaction
 from merlin.db.tables import INTENT
-from merlin.db.values import read_row
+from merlin.db.values import RowMap
 
 
 class IntentState(StrEnum):
@@ -53,17 +53,8 @@ class Intents:
     @transaction
     def open(self, key: str, kind: str) -> Intent:
         """Return the intent `key`, made as `ready` when it is new."""
-        new = INTENT.insert(
-            {
-                "key": key,
-                "kind": kind,
-                "state": IntentState.READY.value,
-                "outside_id": "",
-                "sent_at": None,
-                "empty_finds": 0,
-            }
-        )
-        self.db.put(new.on_conflict_ignore())
+        new = _INTENTS.write(Intent(key, kind, IntentState.READY))
+        self.db.put(INTENT.insert(new).on_conflict_ignore())
         return self._get(key)
 
     @transaction
@@ -100,4 +91,7 @@ class Intents:
         row = self.db.row(INTENT.select().where(INTENT.key == key))
         if row is None:
             raise NotFound(f"no intent {key}")
-        return read_row(Intent, row)
+        return _INTENTS.read(row)
+
+
+_INTENTS = RowMap(Intent)

@@ -24,7 +24,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.core import durable_files
-from merlin.core.clock import from_iso, iso, utc_now
+from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Row, transaction
@@ -37,6 +37,7 @@ from merlin.db.encryption import (
     write_key_draft,
 )
 from merlin.db.tables import KEY_HOLDER, Table, all_tables
+from merlin.db.values import read_row
 
 AT_ONCE = 200
 # How long a process that lives may take to say that it holds a key: a daemon's step may be long.
@@ -162,16 +163,7 @@ class KeyHolders:
     def all(self) -> list[KeyHolder]:
         """Return what each process has said last."""
         rows = self.db.rows(KEY_HOLDER.select().order_by(KEY_HOLDER.process, KEY_HOLDER.pid))
-        return [
-            KeyHolder(
-                row["process"],
-                row["host"],
-                row["pid"],
-                from_iso(row["at"]),
-                tuple(row["holds"].split()),
-            )
-            for row in rows
-        ]
+        return [read_row(KeyHolder, row, holds=tuple(row["holds"].split())) for row in rows]
 
     def wait(self, is_ready: Callable[[KeyHolder], bool]) -> list[KeyHolder]:
         """Wait until every living process is ready; return those that are not within CONFIRM_S."""

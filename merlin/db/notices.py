@@ -14,7 +14,7 @@ from merlin.core.i18n import stored_text
 from merlin.core.log import redact
 from merlin.db.database import Database, transaction
 from merlin.db.tables import NOTICE
-from merlin.db.values import RowMap, dump_json
+from merlin.db.values import RowMap
 
 ADMINS = "admins"
 # All admins but the one whom `by` in the arguments names: what one did, told to the rest.
@@ -61,16 +61,8 @@ class Notices:
     @transaction
     def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
         """Store a notice; False for one whose `once` word was stored before."""
-        new = NOTICE.insert(
-            {
-                "to_whom": to,
-                "key": key,
-                "arguments": dump_json(dict(arguments)),
-                "once": once or None,
-                "created_at": iso(self._clock()),
-                "handed_over_at": None,
-            }
-        )
+        row = _NOTICES.write(Notice(0, to, key, arguments, self._clock()), but=("notice_id",))
+        new = NOTICE.insert({**row, "once": once or None, "handed_over_at": None})
         is_new = self.db.put(new.on_conflict_ignore())
         if is_new:
             self.db.bump()

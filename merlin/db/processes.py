@@ -16,11 +16,11 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString
 
-from merlin.core.clock import iso
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
@@ -35,7 +35,7 @@ from merlin.db.database import (
 )
 from merlin.db.keyring import KeyHolders
 from merlin.db.tables import HEARTBEAT, WAKE
-from merlin.db.values import dump_json, read_row
+from merlin.db.values import RowMap
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,16 +51,8 @@ class Heartbeats:
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
         """Store the newest words."""
-        said = {
-            "process": heartbeat.process,
-            "host": heartbeat.host,
-            "pid": heartbeat.pid,
-            "since": iso(heartbeat.since),
-            "at": iso(heartbeat.at),
-            "step": heartbeat.step,
-            "counters": dump_json(dict(heartbeat.counters)),
-            "failing": dump_json({step: redact(why) for step, why in heartbeat.failing.items()}),
-        }
+        failing = {step: redact(why) for step, why in heartbeat.failing.items()}
+        said = _HEARTBEATS.write(replace(heartbeat, failing=failing))
         named = ("process", "host")
         new = [name for name in said if name not in named]
         self.db.put(HEARTBEAT.insert(said).on_conflict(conflict_target=named, preserve=new))
@@ -68,10 +60,11 @@ class Heartbeats:
 
     def all(self) -> list[Heartbeat]:
         """Return every process's newest words, by process and host."""
-        rows = self.db.rows(HEARTBEAT.select())
-        return sorted(
-            (read_row(Heartbeat, row) for row in rows), key=lambda each: (each.process, each.host)
-        )
+        found = _HEARTBEATS.read_all(self.db.rows(HEARTBEAT.select()))
+        return sorted(found, key=lambda each: (each.process, each.host))
+
+
+_HEARTBEATS = RowMap(Heartbeat)
 
 
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"

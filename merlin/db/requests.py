@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound
 from merlin.db.database import Database, transaction
 from merlin.db.tables import REQUEST
@@ -70,17 +70,9 @@ class Requests:
     @transaction
     def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
         """Store a request; return its id."""
-        request_id = self.db.add(
-            REQUEST,
-            {
-                "kind": RequestKind(kind).value,
-                "arguments": dump_json(dict(arguments)),
-                "by_whom": storable_text(by),
-                "state": RequestState.WAITING.value,
-                "created_at": iso(self._clock()),
-                "result": dump_json({}),
-            },
-        )
+        kind = RequestKind(kind)
+        new = Request(0, kind, arguments, by, RequestState.WAITING, self._clock())
+        request_id = self.db.add(REQUEST, REQUESTS.write(new, but=("request_id",)))
         self.db.bump()
         return request_id
 
@@ -96,7 +88,7 @@ class Requests:
         while (row := self.db.row(oldest)) is not None:
             mine = REQUEST.update({"state": RequestState.WORKING.value})
             if self.db.change(mine.where((REQUEST.id == row["id"]) & is_waiting)):
-                return _REQUESTS.read({**row, "state": RequestState.WORKING.value})
+                return REQUESTS.read({**row, "state": RequestState.WORKING.value})
         return None
 
     @transaction
@@ -120,12 +112,12 @@ class Requests:
         row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))
         if row is None:
             raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-        return _REQUESTS.read(row)
+        return REQUESTS.read(row)
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of somebody, newest first."""
         mine = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
-        return _REQUESTS.read_all(self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit)))
+        return REQUESTS.read_all(self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit)))
 
     @transaction
     def release(self) -> int:
@@ -137,4 +129,4 @@ class Requests:
         return count
 
 
-_REQUESTS = RowMap(Request, columns={"request_id": "id", "by": "by_whom"})
+REQUESTS = RowMap(Request, columns={"request_id": "id", "by": "by_whom"})

@@ -104,20 +104,15 @@ class RowMap(Generic[V]):
         names = [each.name for each in fields(kind)]
         self._fields = {name: self._field(name, hints[name]) for name in names}
 
-    @property
-    def first_column(self) -> str:
-        """Return the column of the first field."""
-        return next(iter(self._fields.values()))[0]
-
     def read(self, row: Row, db: Database | None = None, **given: object) -> V:
         """Return the value of a row; `given` are fields that the row does not say.
 
-        A field that neither says keeps its default.
+        Raises KeyError for a field that neither says, whatever its default.
         """
         found = {
-            name: read(row, db)
-            for name, (column, read, _) in self._fields.items()
-            if column in row and name not in given
+            name: row[read] if isinstance(read, str) else read(row, db)
+            for name, (read, _) in self._fields.items()
+            if name not in given
         }
         return self._kind(**found, **given)
 
@@ -128,36 +123,35 @@ class RowMap(Generic[V]):
     def write(self, value: V, db: Database | None = None, but: Collection[str] = ()) -> Row:
         """Return the columns that a value takes, without those of the fields `but`."""
         row: Row = {}
-        for name, (_, _, write) in self._fields.items():
+        for name, (_, write) in self._fields.items():
             if name not in but:
                 row |= write(getattr(value, name), db)
         return row
 
-    def _field(self, name: str, hint: Any) -> tuple[str, _Read, _Write]:
-        """Return the column of a field, the first of several; how it is read, and written."""
+    def _field(self, name: str, hint: Any) -> tuple[str | _Read, _Write]:
+        """Return the column of a field, or what reads it from a row; and what writes it."""
         column = self._columns.get(name, name)
         if hint is Amount:
-            return "amount", _read_amount, _write_amount
+            return _read_amount, _write_amount
         if name in self._json:
             reader = self._json[name]
             return (
-                column,
                 lambda row, _: reader(load_json(row[column])),
                 lambda value, _: {column: dump_json(value.as_json())},
             )
         if isinstance(hint, type) and is_dataclass(hint):
             inner = RowMap(hint, self._columns, self._sealed, self._json)
-            return inner.first_column, inner.read, inner.write
+            return inner.read, inner.write
         if column in self._sealed:
             return (
-                column,
                 lambda row, db: (decrypt(db.cipher, row[column]) or "") if row[column] else "",
                 lambda value, db: {column: db.cipher.seal(value) if value else ""},
             )
         to_value, to_column = _converters(hint)
         return (
-            column,
-            lambda row, _: None if row[column] is None else to_value(row[column]),
+            column
+            if to_value is _same
+            else lambda row, _: None if row[column] is None else to_value(row[column]),
             lambda value, _: {column: None if value is None else to_column(value)},
         )
 
@@ -174,7 +168,7 @@ def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind, attrgetter("value")
     if get_origin(kind) in (Mapping, dict):
-        return load_json, dump_json
+        return load_json, lambda value: dump_json(dict(value))
     known: Mapping[Any, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         datetime: (from_iso, iso),
         bool: (bool, int),

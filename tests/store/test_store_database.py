@@ -21,9 +21,11 @@ from merlin.db.database import (
     open_database,
     transaction,
 )
+from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
 from merlin.db.processes import ChangeCounter
 from merlin.db.tables import INTENT, WAKE
+from merlin.db.values import read_row
 
 pytestmark = pytest.mark.integration
 
@@ -296,3 +298,10 @@ def in_thread(work):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
+
+
+def test_a_field_that_a_row_does_not_say_is_no_silent_default():
+    row = {"key": "a", "kind": "upload", "state": "ready", "outside_id": "", "sent_at": None}
+    assert read_row(Intent, row, empty_finds=2).empty_finds == 2
+    with pytest.raises(KeyError, match="empty_finds"):
+        read_row(Intent, row)
