@@ -22,12 +22,13 @@ import asyncio
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from http import HTTPStatus
 
 from pydantic_core import to_json
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -79,7 +80,7 @@ class CacheVersion:
             await ctx.read(courses.learn_vocabulary)
 
 
-CACHE_CONTROL = b"public, max-age=60, stale-while-revalidate=600"
+CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 _TAG_BYTES = 16
 # What an entry costs beside its bytes.
 _OVERHEAD = 1024
@@ -121,17 +122,17 @@ def quoted(tag: str, is_packed: bool) -> str:  # noqa: FBT001 - no other argumen
     return f'"{tag}-gzip"' if is_packed else f'"{tag}"'
 
 
-def headers_of_tag(tag: str, language: str, *, is_packed: bool) -> list[tuple[bytes, bytes]]:
+def headers_of_tag(tag: str, language: str, *, is_packed: bool) -> dict[str, str]:
     """Return the headers that "not modified" has too."""
-    return [
-        (b"etag", quoted(tag, is_packed).encode()),
-        (b"cache-control", CACHE_CONTROL),
-        (b"content-language", language.encode()),
-        (b"vary", b"Accept-Language, Accept-Encoding"),
+    return {
+        "ETag": quoted(tag, is_packed),
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Language": language,
+        "Vary": "Accept-Language, Accept-Encoding",
         # Anybody may read the catalogue, pages of other sites too.
-        (b"access-control-allow-origin", b"*"),
-        (b"access-control-expose-headers", b"ETag, Link, X-Request-Id"),
-    ]
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
+    }
 
 
 class ResponseCache:
@@ -233,7 +234,8 @@ class CacheMiddleware:
             await self._app(scope, receive, send)
             return
         scope["route"] = answer.route  # for the counters
-        await asked.answer(answer, send)
+        response = await asked.response(answer)
+        await response(scope, receive, send)
 
 
 class CatalogueRequest:
@@ -244,15 +246,15 @@ class CatalogueRequest:
     def __init__(self, scope: Scope) -> None:
         self.services: ApiServices = scope["app"].state.services
         self.state: CatalogueState = scope["app"].state.catalogue
-        said = {b"accept-language": b"", b"if-none-match": b"", b"accept-encoding": b""}
-        for name, value in scope["headers"]:
-            if name in said:
-                said[name] = said[name] + b", " + value if said[name] else value
-        wanted = said[b"accept-language"][:LONGEST].decode("latin-1")
-        language = _language(wanted, self.services.language)
+        headers = Headers(scope=scope)
+        wanted, packs, known = (
+            ", ".join(headers.getlist(name))
+            for name in ("accept-language", "accept-encoding", "if-none-match")
+        )
+        language = _language(wanted[:LONGEST], self.services.language)
         self.key = CacheKey(scope["path"], scope["query_string"], language)
-        self._known = said[b"if-none-match"].decode("latin-1")
-        self._packs = takes_gzip(said[b"accept-encoding"][:LONGEST].decode("latin-1"))
+        self._known = known
+        self._packs = takes_gzip(packs[:LONGEST])
 
     @property
     def is_conditional(self) -> bool:
@@ -267,36 +269,26 @@ class CatalogueRequest:
         forms = (is_packed for is_packed in (True, False) if quoted(tag, is_packed) in known)
         return next(forms, None)
 
-    async def answer(self, answer: CachedAnswer, send: Send) -> None:
-        """Send the answer, or word that it is the one that the caller has."""
+    async def response(self, answer: CachedAnswer) -> Response:
+        """Return the answer, or word that it is the one that the caller has."""
         form = self.form_of(answer.tag)
         if form is not None:
-            await self.not_modified(answer.tag, send, is_packed=form)
-            return
+            return self.not_modified(answer.tag, is_packed=form)
         is_packed = self._packs and len(answer.body) > SMALL
         if is_packed and answer.packed is None:
             answer.packed = await asyncio.to_thread(gzip.compress, answer.body, 6, mtime=0)
-        body = answer.packed if is_packed and answer.packed is not None else answer.body
         headers = headers_of_tag(answer.tag, answer.language, is_packed=is_packed)
         if answer.link:
-            headers.append((b"link", answer.link.encode("ascii", "replace")))
-        headers.append((b"content-type", b"application/json"))
-        headers.append((b"content-length", b"%d" % len(body)))
+            headers["Link"] = answer.link
         if is_packed:
-            headers.append((b"content-encoding", b"gzip"))
-        await _send(send, HTTPStatus.OK, headers, body)
+            headers["Content-Encoding"] = "gzip"
+        body = answer.packed if is_packed else answer.body
+        return Response(body, HTTPStatus.OK, headers, "application/json")
 
-    async def not_modified(self, tag: str, send: Send, *, is_packed: bool) -> None:
-        """Say that the caller has the answer already."""
+    def not_modified(self, tag: str, *, is_packed: bool) -> Response:
+        """Return the word that the caller has the answer already."""
         headers = headers_of_tag(tag, self.key.language, is_packed=is_packed)
-        await _send(send, HTTPStatus.NOT_MODIFIED, headers, b"")
-
-
-async def _send(
-    send: Send, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        return Response(None, HTTPStatus.NOT_MODIFIED, headers)
 
 
 @lru_cache(256)
@@ -326,17 +318,6 @@ class CatalogueAnswer:
 MakeAnswer = Callable[[Context, str], CatalogueAnswer]
 
 
-class _Direct(Response):
-    """An answer that is sent in the form that the caller wants."""
-
-    def __init__(self, send: Callable[[Send], Awaitable[None]]) -> None:
-        super().__init__()
-        self._send = send
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await self._send(send)
-
-
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
     asked: CatalogueRequest = request.state.asked
@@ -346,7 +327,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         tag = asked.key.tag(version)
         form = asked.form_of(tag)
         if form is not None:
-            return _Direct(partial(asked.not_modified, tag, is_packed=form))
+            return asked.not_modified(tag, is_packed=form)
     language = asked.key.language
     read = await asked.services.read(_made, make, language)
     if read is None:  # it changes faster than it can be read; the next call will do
@@ -356,7 +337,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     route = request.scope.get("route")
     answer = CachedAnswer(body, asked.key.tag(version), language, said.link, route)
     state.kept.keep(asked.key, version, answer)
-    return _Direct(partial(asked.answer, answer))
+    return await asked.response(answer)
 
 
 def _made(
