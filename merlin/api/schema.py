@@ -48,17 +48,19 @@ E = TypeVar("E")
 K = TypeVar("K", int, str)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page:
     """Which part of a list is asked for, and the answer that leads to the next one.
 
-    `limit` None: as the route does without one.
+    `limit` None: as the route does without one. `following` is the cursor of the next part, once
+    that is known.
     """
 
     request: Request
     response: Response
     limit: int | None
     cursor: str
+    following: str = ""
 
     @property
     def size(self) -> int:
@@ -75,6 +77,7 @@ class Page:
 
     def lead_on(self, following: str) -> None:
         """Let the answer's Link header lead to the next part, "" where there is none."""
+        self.following = following
         self.response.headers["Link"] = link_of(self.request, following or None)
 
     def cut(self, found: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
@@ -268,20 +271,10 @@ V = TypeVar("V", bound=Numbered)
 Lister = Callable[[Context, Actor, str, int, int], Sequence[V]]
 
 
-async def page_part(
-    ctx: Context, actor: Actor, page: Page, dataset: str, act: Lister[V]
-) -> tuple[Sequence[V], str]:
-    """Return the part that was asked for, and the cursor of the next one, "" after the last.
-
-    Raises NotFound for a dataset that the actor does not see, Problem 422 for a wrong cursor.
-    """
-    limit = page.size
-    found = await ctx.read(act, actor, dataset, limit + 1, page.after(0))
-    return found[:limit], cursor(found[limit - 1].id) if len(found) > limit else ""
-
-
 async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequence[V]:
-    """Return the part that was asked for, and tell of the next in the Link header."""
-    found, following = await page_part(caller.services, caller.actor, page, dataset, act)
-    page.lead_on(following)
-    return found
+    """Return the part that was asked for, and tell of the next in the Link header.
+
+    Raises NotFound for a dataset that the caller does not see, Problem 422 for a wrong cursor.
+    """
+    found = await caller.read(act, dataset, page.size + 1, page.after(0))
+    return page.cut(found, lambda each: each.id)

@@ -6,16 +6,15 @@ import re
 
 import pytest
 
-from merlin.api.pages.markdown import Words, rendered
+from merlin.api.pages.markdown import rendered
 
 pytestmark = pytest.mark.unit
 
-WORDS = Words("Код", "Скопировать", "Скопировано", "Таблица")
 MATERIALS = (("materials/lecture-02.md", "/courses/1/materials/2"),)
 
 
 def html(text):
-    return str(rendered(text, "materials/lecture-01.md", MATERIALS, WORDS).html)
+    return str(rendered(text, "ru", "materials/lecture-01.md", MATERIALS).html)
 
 
 def test_the_own_title_is_left_out_and_levels_never_skip():
@@ -25,7 +24,7 @@ def test_the_own_title_is_left_out_and_levels_never_skip():
 
 
 def test_contents_name_the_headings_of_the_second_level():
-    found = rendered("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "a.md", (), WORDS)
+    found = rendered("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
     assert [(one.anchor, one.words) for one in found.contents] == [
         ("part-1", "Один код"),
         ("part-2", "Два слова"),

@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from merlin.api.schema import Lister, Page, V, page_part
+from merlin.api.schema import Page
 from merlin.core.web.templates import Badge
-
-if TYPE_CHECKING:
-    from merlin.api.pages.page import PageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +25,16 @@ class Item:
     badge: Badge
 
 
-async def read_part(
-    visit: PageRequest, page: Page, target: str, act: Lister[V]
-) -> tuple[Sequence[V], str]:
-    """Return one part of what an act lists, and the address of the next one, "" without one."""
-    found, cursor = await page_part(visit.services, visit.actor, page, target, act)
-    return found, next_href(visit, cursor)
-
-
-def next_href(visit: PageRequest, cursor: str) -> str:
+def next_href(page: Page) -> str:
     """Return this page's address with the cursor of the next part, "" without one."""
-    if not cursor:
+    if not page.following:
         return ""
     kept = [
         (name, value)
-        for name, value in visit.request.query_params.multi_items()
+        for name, value in page.request.query_params.multi_items()
         if name not in {"cursor", "asked", "launch"}
     ]
-    return f"{visit.request.scope['path']}?{urlencode([*kept, ('cursor', cursor)])}"
+    return f"{page.request.scope['path']}?{urlencode([*kept, ('cursor', page.following)])}"
 
 
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import Rendered, Words, rendered
+from merlin.api.pages.markdown import Rendered, rendered
 from merlin.api.pages.page import (
     PageRequest,
     Visiting,
@@ -140,5 +140,4 @@ def _body(
     visit: PageRequest, course: Course, materials: Sequence[Material], this: Material, text: str
 ) -> Rendered:
     addresses = tuple((each.text, material_href(course, each)) for each in materials if each.text)
-    words = Words(*(visit.say(key) for key in ("code", "copy", "copied", "table")))
-    return rendered(text, this.text, addresses, words)
+    return rendered(text, visit.language, this.text, addresses)

@@ -20,6 +20,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
+from merlin.core.i18n import text
+
 _KEPT_TEXTS = 256
 # The level of the headings below the page's own.
 _SECTION = 2
@@ -34,16 +36,6 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The few words of ours that stand in a rendered text."""
-
-    code: str
-    copy: str
-    copied: str
-    table: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rendered:
     """A text as it is shown; the contents hold its headings of the second level."""
 
@@ -53,15 +45,18 @@ class Rendered:
 
 @lru_cache(_KEPT_TEXTS)
 def rendered(
-    text: str, path: str, materials: tuple[tuple[str, str], ...], words: Words
+    source: str, language: str, path: str = "", materials: tuple[tuple[str, str], ...] = ()
 ) -> Rendered:
-    """Return the text of the file `path`; `materials` are (file, address on this site)."""
-    env: dict[str, Any] = {"path": path, "materials": dict(materials), "words": words}
-    tokens = _without_title(_markdown().parse(text, env))
+    """Return the text of the file `path`; `materials` are (file, address on this site).
+
+    The few words of ours that stand in it are in `language`.
+    """
+    env: dict[str, Any] = {"path": path, "materials": dict(materials), "language": language}
+    tokens = _without_title(_markdown().parse(source, env))
     contents = _with_anchors(tokens)
     for token in tokens:
         token.children = token.children and list(_with_safe_links(token.children, env))
-    tokens = list(_with_scrolled_tables(tokens, words))
+    tokens = list(_with_scrolled_tables(tokens, text(language, "page-table")))
     html = _markdown().renderer.render(tokens, _markdown().options, env)
     # Everything in it was escaped by markdown-it-py, whose `html` is off, or by the rules below.
     return Rendered(Markup(html), contents)  # noqa: S704
@@ -135,9 +130,9 @@ def _link_attributes(address: str) -> dict[str, str | int | float]:
     return attributes | ({"rel": "noopener noreferrer"} if address.startswith("https:") else {})
 
 
-def _with_scrolled_tables(tokens: Sequence[Token], words: Words) -> Iterator[Token]:
+def _with_scrolled_tables(tokens: Sequence[Token], label: str) -> Iterator[Token]:
     """Yield the tokens with each table in a place of its own that scrolls sideways."""
-    attributes = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": words.table}
+    attributes = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}
     for token in tokens:
         if token.type == "table_open":
             yield Token("scroll_open", "div", 1, attrs={**attributes})
@@ -173,11 +168,14 @@ def _code(
     _options: OptionsDict,
     env: MutableMapping[str, Any],
 ) -> str:
-    token, words = tokens[place], env["words"]
+    token = tokens[place]
+    code, copy, copied = (
+        text(env["language"], f"page-{key}") for key in ("code", "copy", "copied")
+    )
     kind = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
-    name = f"{words.code}: {kind}" if kind else words.code
+    name = f"{code}: {kind}" if kind else code
     block = Markup(
         '<div class="code"><pre tabindex="0" role="group" aria-label="{}"><code>{}</code></pre>'
         '<button class="btn small" type="button" data-copy="{}" hidden>{}</button></div>\n'
     )
-    return str(block.format(name, token.content, words.copied, words.copy))
+    return str(block.format(name, token.content, copied, copy))

@@ -25,6 +25,7 @@ from merlin.api.schema import (
     DryRun,
     Line,
     Name,
+    Page,
     Part,
     Sought,
     Words,
@@ -118,12 +119,19 @@ async def list_examples(
     caller: Leading, dataset: Name, page: Part, query: Sought = ""
 ) -> ExampleList:
     """Return one part of the examples by id; with words the first that say them all."""
+    return {"examples": await examples_part(caller, page, dataset, query)}
+
+
+async def examples_part(
+    caller: Caller, page: Page, dataset: str, query: str
+) -> Sequence[ExampleView]:
+    """Return one part of the examples, or those that say some words; raises NotFound."""
     after, size = page.after(""), page.size
     if query.strip():
         found = await caller.read(examples.find, query, dataset, limit=size)
     else:
         found = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
-    return {"examples": page.cut(found, lambda each: each.id)}
+    return page.cut(found, lambda each: each.id)
 
 
 @router.post(

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Keeping
+from merlin.api.auth import Caller, Keeping
 from merlin.api.problems import problems
 from merlin.api.schema import (
     LINE,
@@ -28,8 +28,6 @@ from merlin.api.schema import (
     part,
 )
 from merlin.app import users
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.users import AuditEntry, UserList, UserView
 from merlin.core.permissions import Role
 
@@ -48,20 +46,19 @@ class RoleBody(Body):
 AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 
-async def users_part(ctx: Context, actor: Actor, page: Page, words: str) -> tuple[UserList, str]:
-    """Return one part of the people, and the cursor of the next one, "" after the last."""
+async def users_part(caller: Caller, page: Page, words: str) -> UserList:
+    """Return one part of the people, and let the page lead to the next one."""
     limit, start = page.size, max(0, min(page.after(0), MOST_ID))
-    found = await ctx.read(users.list_users, actor, words, start, limit)
+    found = await caller.read(users.list_users, words, start, limit)
     has_more = not words.strip() and start + limit < found.count
-    return found, cursor(start + limit) if has_more else ""
+    page.lead_on(cursor(start + limit) if has_more else "")
+    return found
 
 
 @router.get("/users", summary="People")
 async def list_users(caller: Keeping, page: Part, query: Sought = "") -> UserList:
     """Return one part of them, the newest first; with words whom they name, by id or name."""
-    found, following = await users_part(caller.services, caller.actor, page, query)
-    page.lead_on(following)
-    return found
+    return await users_part(caller, page, query)
 
 
 @router.get("/users/{user_id}", summary="A person", responses=problems(404))

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.api.pages.components import read_part
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Watching, render_page
-from merlin.api.schema import DatasetName, Name, Part
+from merlin.api.schema import DatasetName, Name, Part, part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.builds import BuildDetails, BuildDiff
@@ -30,8 +30,8 @@ MOST_IDS = 200
 @router.get("/admin/builds")
 async def show_builds(visit: Watching, page: Part, dataset: DatasetName = "") -> Response:
     """Return one part of the builds."""
-    found, following = await read_part(visit, page, dataset, builds.recent)
-    return render_page(visit, "admin_builds.html", {"builds": found, "next_href": following})
+    found = await part(visit, page, dataset, builds.recent)
+    return render_page(visit, "admin_builds.html", {"builds": found, "next_href": next_href(page)})
 
 
 @router.get("/admin/builds/{version}")
@@ -65,12 +65,12 @@ async def show_verdicts(
 ) -> Response:
     """Return the verdicts; of one commit with every step to the model that answers."""
     act = partial(verdicts.recent, commit=commit)
-    found, following = await read_part(visit, page, dataset, act)
+    found = await part(visit, page, dataset, act)
     view = {
         "commit": commit,
         "verdicts": found,
         "ways": [await _way(visit, each) for each in found] if commit else [],
-        "next_href": following,
+        "next_href": next_href(page),
     }
     return render_page(visit, "admin_verdicts.html", view)
 

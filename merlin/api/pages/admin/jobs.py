@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.components import read_part
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import number
 from merlin.api.pages.page import (
@@ -27,7 +27,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.rest.jobs import picture_of
 from merlin.api.rest.requests import RequestAct, failure
-from merlin.api.schema import DatasetName, Id, Part
+from merlin.api.schema import DatasetName, Id, Part, part
 from merlin.app import jobs, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -160,12 +160,12 @@ async def show_jobs(
     asked: Asked = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset whose price is wanted."""
-    found, following = await read_part(visit, page, dataset, jobs.recent)
+    found = await part(visit, page, dataset, jobs.recent)
     quote, wrong = await _quote(visit, launch)
     view = {
         "asked": await asked_request(visit, asked),
         "jobs": found,
-        "next_href": following,
+        "next_href": next_href(page),
         "datasets": await _launchable(visit),
         "chosen": launch,
         "quote": quote,

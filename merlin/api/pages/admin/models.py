@@ -11,10 +11,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import Asked, asked_request, submit
-from merlin.api.pages.components import read_part
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Mark, Promoting, Watching, render_page
-from merlin.api.schema import MOST_ID, DatasetName, Id, Part
+from merlin.api.schema import MOST_ID, DatasetName, Id, Part, part
 from merlin.app import models
 from merlin.app.status import datasets_by_name
 
@@ -33,14 +33,14 @@ async def show_models(
     asked: Asked = 0,
 ) -> Response:
     """Return what answers, every model, and what answered when."""
-    found, following = await read_part(visit, page, dataset, models.recent)
+    found = await part(visit, page, dataset, models.recent)
     every = await visit.read(datasets_by_name)
     view = {
         "asked": await asked_request(visit, asked),
         "dataset": dataset,
         "datasets": [each for each in every if dataset in {"", each.name}],
         "models": found,
-        "next_href": following,
+        "next_href": next_href(page),
         "moves": await visit.read(models.history, dataset, _HISTORY),
         "sunsets": visit.services.sunsets,
     }

@@ -13,11 +13,11 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.components import next_href, read_part
+from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
 from merlin.api.rest.people import users_part
-from merlin.api.schema import LINE, Id, Part, Sought
+from merlin.api.schema import LINE, Id, Part, Sought, part
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -45,14 +45,14 @@ async def show_deeds(
     """Return one part of the log, of one target or of one person's doing where that is named."""
     whose = by or target
     act = partial(users.audit_log, by=by)
-    found, following = await read_part(visit, page, target, act)
+    found = await part(visit, page, target, act)
     names = await visit.services.read(users.display_names, [whose]) if whose else {}
     view = {
         "whose": whose,
         "name": names.get(whose),
         "entries": found,
         "erased": ERASED,
-        "next_href": following,
+        "next_href": next_href(page),
     }
     return render_page(visit, "admin_deeds.html", view, keep=NEVER_KEPT)
 
@@ -63,8 +63,8 @@ _DAYS = (7, 30, 90, 365, 0)
 @router.get("/admin/users")
 async def show_people(visit: Keeping, page: Part, query: Sought = "") -> Response:
     """Return one part of the people, or those whom some words name."""
-    found, cursor = await users_part(visit.services, visit.actor, page, query)
-    view = {"query": query, "found": found, "next_href": next_href(visit, cursor)}
+    found = await users_part(visit, page, query)
+    view = {"query": query, "found": found, "next_href": next_href(page)}
     return render_page(visit, "admin_users.html", view, keep=NEVER_KEPT)
 
 

@@ -14,12 +14,11 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
-from markupsafe import Markup
 from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import Words, rendered
+from merlin.api.pages.markdown import rendered
 from merlin.api.pages.page import (
     Mark,
     PageRequest,
@@ -239,7 +238,7 @@ async def preview(
 ) -> Response:
     """Return what a text looks like, for a script that shows it while somebody writes."""
     await course_led(visit, course_id)
-    html = markdown(visit, text.replace("\r\n", "\n"))
+    html = rendered(text.replace("\r\n", "\n"), visit.language).html
     return render_fragment(visit, "preview_part.html", {"html": html})
 
 
@@ -310,14 +309,7 @@ def _material_page(
         "material_id": material_id,
         "form": form,
         "kinds": KINDS,
-        "html": markdown(visit, form.words),
+        "html": rendered(form.words, visit.language).html,
         "came": came,
     }
     return render_page(visit, "teach_material.html", view, status=422 if came.wrong else 200)
-
-
-def markdown(visit: PageRequest, text: str) -> Markup:
-    """Return what a text looks like on its page."""
-    names = ("code", "copy", "copied", "table")
-    words = Words(**{name: visit.say(name) for name in names})
-    return rendered(text, "", (), words).html

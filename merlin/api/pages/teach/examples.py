@@ -13,8 +13,8 @@ from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Mark, PageRequest, Teaching, course_led, render_page
 from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
-from merlin.api.rest.examples import ExampleBody
-from merlin.api.schema import USUAL, Id, Part, Sought, cursor, read_cursor
+from merlin.api.rest.examples import ExampleBody, examples_part
+from merlin.api.schema import Id, Part, Sought
 from merlin.app import examples
 from merlin.app.changes import ChangeView, Make, StaleEdit
 from merlin.core.errors import NotFound
@@ -68,20 +68,8 @@ async def show_examples(
 ) -> Response:
     """Return one part of a course's examples, or those that say some words."""
     course = await course_led(visit, course_id)
-    limit, after = page.limit or USUAL, read_cursor(page.cursor, str)
-    dataset, before = course.dataset, str(after[0]) if after else ""
-    if query.strip():
-        found = await visit.read(examples.find, query, dataset, limit=limit)
-    else:
-        found = await visit.read(examples.recent, dataset, limit=limit + 1, after=before)
-    has_more = len(found) > limit
-    more = cursor(found[limit - 1].id) if has_more else ""
-    view = {
-        "course": course,
-        "query": query,
-        "examples": found[:limit],
-        "next_href": next_href(visit, more),
-    }
+    found = await examples_part(visit, page, course.dataset, query)
+    view = {"course": course, "query": query, "examples": found, "next_href": next_href(page)}
     return render_page(visit, "teach_examples.html", view)
 
 
