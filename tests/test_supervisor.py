@@ -15,7 +15,7 @@ from waiting import Deadline, longest, wait_until
 from world import Lab
 
 from merlin import __version__
-from merlin.cli.doctor import illness
+from merlin.cli.health import illness
 from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.supervisor import Child, Supervisor

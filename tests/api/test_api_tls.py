@@ -12,7 +12,7 @@ from forked import code_of, start
 from waiting import longest, wait_until
 
 from merlin.api.app import tls_context
-from merlin.cli.doctor import illness
+from merlin.cli.health import illness
 from merlin.config import load
 from merlin.core.errors import ConfigError
 

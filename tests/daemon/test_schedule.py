@@ -11,7 +11,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from waiting import longest, wait_until
 
-from merlin.cli.doctor import illness
+from merlin.cli.health import illness
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
