@@ -16,14 +16,12 @@ from merlin.app.ask import show_quota
 from merlin.app.context import Context
 from merlin.app.permissions import leads
 from merlin.app.personal_data import PersonalRecords
-from merlin.app.sessions import spent_since
+from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
 from merlin.billing.plan import Format, Source, plan_of
 from merlin.billing.quota import today
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound
-from merlin.core.messages import Usage
-from merlin.core.money import Cost
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
@@ -101,16 +99,6 @@ class LeftView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MonthView:
-    """What this month took, of questions to the bots."""
-
-    since: datetime
-    questions: int
-    usage: Usage
-    costs: Sequence[Cost]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TermView:
     """A plan that somebody has for a time."""
 
@@ -129,15 +117,7 @@ class UsageView:
     title: str
     terms: list[TermView] = described("what runs or will run, the first to end first")
     formats: dict[Format, LeftView]
-    month: MonthView
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """How many rows of each table went, and which models had learnt the person's corrections."""
-
-    rows: Mapping[str, int]
-    models: list[str]
+    month: Spending = described("what this month took, of questions to the bots")
 
 
 def me(ctx: Context, actor: Actor) -> OwnAccount:
@@ -277,8 +257,6 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return what is left of each format and when it comes back, and what this month took."""
     found, now = show_quota(ctx, actor), ctx.clock()
     first = now.astimezone(found.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    since = first.astimezone(UTC)
-    spent = spent_since(ctx, actor, since)
     return UsageView(
         plan=found.plan.name,
         title=found.plan.titled(language),
@@ -287,9 +265,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
             kind: view_of(LeftView, each, period=each.period.value)
             for kind, each in found.left.items()
         },
-        month=MonthView(
-            since=since, questions=spent.questions, usage=spent.usage, costs=spent.costs
-        ),
+        month=spent_since(ctx, actor, first.astimezone(UTC)),
     )
 
 
@@ -314,9 +290,10 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 
 def erase(
     ctx: Context, actor: Actor, spared: int | None = None, *, is_resumed: bool = False
-) -> Erased:
+) -> tuple[Mapping[str, int], list[str]]:
     """Remove every trace of the actor; of a bot's updates `spared` stays, which asked for it.
 
+    Return how many rows of each table went, and the models that had learnt their corrections.
     What they used of the plan counts on for a day, or for the month it counts by. `is_resumed`:
     it may have been done before, and was noted then.
     """
@@ -325,7 +302,7 @@ def erase(
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, spared)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(ERASED, "user.erase", ERASED)
-    return Erased(rows, models)
+    return rows, models
 
 
 def _kept_until(ctx: Context, actor: Actor) -> datetime:

@@ -156,14 +156,6 @@ class ChangeView:
         return self.state in (ChangeState.WAITING, ChangeState.PARKED)
 
 
-@dataclass(frozen=True, slots=True)
-class UndoPlan:
-    """A commit with what takes it back."""
-
-    batch: Sequence[Change]
-    revert: Revert
-
-
 class StaleEdit(Refused):
     """What the editor saw lies there no more; both texts, and the revision of what does."""
 
@@ -514,14 +506,14 @@ def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
     return found
 
 
-def plan_undo(ctx: Context, actor: Actor, mark: str) -> UndoPlan:
-    """Return what takes such a commit back; what was written anew since stays.
+def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Revert]:
+    """Return such a commit's changes and what takes them back; what was written anew since stays.
 
     Raises NotFound, Refused where that cannot be known.
     """
     batch = of_commit(ctx, actor, mark)
     index, dataset = FileIndex(ctx.db), batch[0].dataset
-    return UndoPlan(batch, plan_revert(batch, index.blobs(dataset), index.text))
+    return batch, plan_revert(batch, index.blobs(dataset), index.text)
 
 
 def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
@@ -537,10 +529,9 @@ def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
 
 def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
     """Ask for the commit that `plan_undo` plans; return its dataset. Raises as that does."""
-    found = plan_undo(ctx, actor, mark)
-    first = found.batch[0]
+    (first, *_), revert = plan_undo(ctx, actor, mark)
     subject = revert_subject(first.subject)
-    save(ctx, actor, first.dataset, found.revert.edits, subject, editor=editor)
+    save(ctx, actor, first.dataset, revert.edits, subject, editor=editor)
     return first.dataset
 
 

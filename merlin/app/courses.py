@@ -55,22 +55,6 @@ class MaterialDetails:
     materials: Sequence[Material]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCourses:
-    """The courses that a search found, best first; `found` marks them in their texts."""
-
-    courses: Sequence[Course]
-    found: Found
-
-
-@dataclass(frozen=True, slots=True)
-class FoundMaterials:
-    """The materials that a search found, each with its course; `found` marks them."""
-
-    materials: Sequence[tuple[Course, Material]]
-    found: Found
-
-
 def version(ctx: Context) -> int:
     """Return the number that grows with each change of anything that the catalogue says."""
     return Catalogue(ctx.db).version()
@@ -134,21 +118,26 @@ def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> Ma
     return MaterialDetails(course, this, text, all_of_it)
 
 
-def search(ctx: Context, query: str, most: int) -> FoundCourses:
-    """Return the active courses that hold the words, best first; every one for no words."""
+def search(ctx: Context, query: str, most: int) -> tuple[list[Course], Found]:
+    """Return the active courses that hold the words, best first, and where they stand.
+
+    Every course for no words.
+    """
     rows = Catalogue(ctx.db)
     if not query.strip():
-        return FoundCourses(rows.part(most, START), Found())
+        return rows.part(most, START), Found()
     found = _searcher(ctx).search(query, Kind.COURSE, most)
-    return FoundCourses(rows.numbered([hit.course_id for hit in found.hits]), found)
+    return rows.numbered([hit.course_id for hit in found.hits]), found
 
 
-def search_materials(ctx: Context, query: str, most: int) -> FoundMaterials:
-    """Return the materials that hold the words, best first."""
+def search_materials(
+    ctx: Context, query: str, most: int
+) -> tuple[list[tuple[Course, Material]], Found]:
+    """Return the materials that hold the words, each with its course, and where they stand."""
     rows, found = Catalogue(ctx.db), _searcher(ctx).search(query, Kind.MATERIAL, most)
     pairs = rows.materials_numbered([hit.material_id for hit in found.hits])
     known = {each.course_id: each for each in rows.numbered([of for of, _ in pairs])}
-    return FoundMaterials([(known[of], each) for of, each in pairs if of in known], found)
+    return [(known[of], each) for of, each in pairs if of in known], found
 
 
 def semesters(ctx: Context) -> list[tuple[int, int]]:

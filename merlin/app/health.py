@@ -1,7 +1,4 @@
-"""Health: who is alive, what waits and how long, what failed, money, sunsets, disk, alarms.
-
-Gauges: how much waits in every queue and how many jobs stand in every state; reads only.
-"""
+"""Health: who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
 
 from __future__ import annotations
 
@@ -48,46 +45,42 @@ def _since(table: Table) -> Any:
     return table.received_at if table is UPDATE else table.created_at
 
 
-class Gauges:
-    """Counts over the whole database, for those who watch it."""
+def count_waiting(db: Database) -> dict[str, int]:
+    """Return what waits: requests of processes, notices, updates and letters of Telegram."""
+    return {name: _count(db, table, waits) for name, table, waits in _waiting()}
 
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
-    def queues(self) -> dict[str, int]:
-        """Return what waits: requests of processes, notices, updates and letters of Telegram."""
-        return {name: self._count(table, waits) for name, table, waits in _waiting()}
+def oldest_waiting(db: Database) -> dict[str, datetime]:
+    """Return since when the oldest of each queue waits; no more queues than wait."""
+    found = {
+        name: db.value(table.select(fn.MIN(_since(table))).where(waits))
+        for name, table, waits in _waiting()
+    }
+    return {name: from_iso(at) for name, at in found.items() if at is not None}
 
-    def oldest(self) -> dict[str, datetime]:
-        """Return since when the oldest of each queue of `queues` waits; no more than wait."""
-        found = {
-            name: self.db.value(table.select(fn.MIN(_since(table))).where(waits))
-            for name, table, waits in _waiting()
-        }
-        return {name: from_iso(at) for name, at in found.items() if at is not None}
 
-    def failures(self, since: datetime) -> dict[str, int]:
-        """Return what failed since then: updates of Telegram, requests, fine-tune jobs."""
-        failed, after = JobState.FAILED.value, iso(since)
-        return {
-            "updates": self._count(
-                UPDATE,
-                (UPDATE.state == UpdateState.FAILED.value) & (UPDATE.finished_at >= after),
-            ),
-            "requests": self._count(
-                REQUEST,
-                (REQUEST.state == RequestState.FAILED.value) & (REQUEST.created_at >= after),
-            ),
-            "jobs": self._count(JOB, (JOB.state == failed) & (JOB.updated_at >= after)),
-        }
+def count_failures(db: Database, since: datetime) -> dict[str, int]:
+    """Return what failed since then: updates of Telegram, requests, fine-tune jobs."""
+    after = iso(since)
+    failed = {
+        "updates": (UPDATE, UPDATE.state == UpdateState.FAILED.value, UPDATE.finished_at),
+        "requests": (REQUEST, REQUEST.state == RequestState.FAILED.value, REQUEST.created_at),
+        "jobs": (JOB, JOB.state == JobState.FAILED.value, JOB.updated_at),
+    }
+    return {
+        name: _count(db, table, where & (at >= after))
+        for name, (table, where, at) in failed.items()
+    }
 
-    def _count(self, table: Table, where: Any) -> int:
-        return int(self.db.value(table.select(fn.COUNT(table.id)).where(where)))
 
-    def jobs(self) -> dict[str, int]:
-        """Return how many fine-tune jobs stand in each state that some job stands in."""
-        counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
-        return {row["state"]: int(row["count"]) for row in self.db.rows(counted)}
+def _count(db: Database, table: Table, where: Any) -> int:
+    return int(db.value(table.select(fn.COUNT(table.id)).where(where)))
+
+
+def _count_jobs(db: Database) -> dict[str, int]:
+    """Return how many fine-tune jobs stand in each state that some job stands in."""
+    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
+    return {row["state"]: int(row["count"]) for row in db.rows(counted)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +98,11 @@ class Snapshot:
 
 def snapshot(ctx: Context) -> Snapshot:
     """Return what probes and metrics show. Raises MerlinError where the database is silent."""
-    gauges = Gauges(ctx.db)
     with ctx.db.snapshot():
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).all(),
-            queues=gauges.queues(),
-            jobs=gauges.jobs(),
+            queues=count_waiting(ctx.db),
+            jobs=_count_jobs(ctx.db),
             serving=list(Promotions(ctx.db).serving().values()),
         )
 
@@ -187,15 +179,15 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     """Return how Merlin does, with the newest `alarms`. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
         raise NotFound("no health", "admin-not-yours")
-    now, gauges = ctx.clock(), Gauges(ctx.db)
-    oldest = gauges.oldest()
+    now, oldest = ctx.clock(), oldest_waiting(ctx.db)
     return HealthView(
         now=now,
         processes=processes(ctx),
         queues=[
-            QueueView(name, count, oldest.get(name)) for name, count in gauges.queues().items()
+            QueueView(name, count, oldest.get(name))
+            for name, count in count_waiting(ctx.db).items()
         ],
-        failures=gauges.failures(now - _DAY),
+        failures=count_failures(ctx.db, now - _DAY),
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
         disk=_disk(ctx),

@@ -64,11 +64,12 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a person's questions took in some time."""
+    """What a person's questions took since then."""
 
-    questions: int = 0
-    usage: Usage = field(default_factory=Usage)
-    costs: tuple[Cost, ...] = ()
+    since: datetime
+    questions: int
+    usage: Usage
+    costs: Sequence[Cost]
 
 
 _VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
@@ -141,7 +142,7 @@ def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
     """Return what the actor's questions have taken since then."""
     these = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
     sums = TURN.select(TURN.currency, *_SUMS).where(these).group_by(TURN.currency)
-    return _spending(ctx.db.rows(sums.order_by(TURN.currency)))
+    return Spending(since, *_sums(ctx.db.rows(sums.order_by(TURN.currency))))
 
 
 def _missing() -> NotFound:
@@ -155,12 +156,11 @@ def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:
     found: dict[int, list[Row]] = {}
     for row in ctx.db.rows(sums.group_by(TURN.session_id, TURN.currency)) if ids else []:
         found.setdefault(row["session_id"], []).append(row)
-    return [_session(ctx, row, _spending(found.get(row["id"], []))) for row in rows]
-
-
-def _session(ctx: Context, row: Row, spent: Spending) -> SessionView:
-    sums = {"turns": spent.questions, "usage": spent.usage, "costs": spent.costs}
-    return _VIEWS.read(row, ctx.db, **sums)
+    views = []
+    for row in rows:
+        turns, usage, costs = _sums(found.get(row["id"], []))
+        views.append(_VIEWS.read(row, ctx.db, turns=turns, usage=usage, costs=costs))
+    return views
 
 
 def _turn(ctx: Context, row: Row) -> TurnView:
@@ -186,11 +186,10 @@ def _turns() -> Any:
     return query.join(RATING, JOIN.LEFT_OUTER, on=theirs)
 
 
-def _spending(rows: list[Row]) -> Spending:
-    return Spending(
-        questions=sum(int(row["turns"]) for row in rows),
-        usage=Usage(
-            sum(int(row["input"]) for row in rows), sum(int(row["output"]) for row in rows)
-        ),
-        costs=tuple(Cost(int(row["micro"]), row["currency"]) for row in rows if row["currency"]),
+def _sums(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:
+    """Return how many turns there were, their tokens, and one cost a currency."""
+    turns, read, written = (
+        sum(int(row[name]) for row in rows) for name in ("turns", "input", "output")
     )
+    costs = (Cost(int(row["micro"]), row["currency"]) for row in rows if row["currency"])
+    return turns, Usage(read, written), tuple(costs)

@@ -74,10 +74,6 @@ class Examined:
     is_idle: bool = False
 
 
-class _Found(MerlinError):
-    """Something is not as it must be; the text says what to do."""
-
-
 _Good = tuple[str, Mapping[str, object]]
 
 
@@ -134,10 +130,10 @@ def _folder(folder: Path) -> _Good:
     place = next(each for each in (folder, *folder.parents) if each.exists())
     told = {"folder": str(folder)}
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise _Found(f"{place} cannot be written to", "doctor-folder-closed", **told)
+        raise MerlinError(f"{place} cannot be written to", "doctor-folder-closed", **told)
     free = shutil.disk_usage(place).free
     if free < LEAST_FREE:
-        raise _Found(f"{free >> 20} MiB free", "doctor-folder-full", free=free >> 20, **told)
+        raise MerlinError(f"{free >> 20} MiB free", "doctor-folder-full", free=free >> 20, **told)
     return "doctor-folder", {"free": free >> 30, **told}
 
 
@@ -164,14 +160,14 @@ def _repository(repository: RepositoryConfig) -> _Good:
     with TemporaryDirectory(prefix="merlin-") as folder:
         newest = GitSource(*place, Path(folder), timeout_s=ANSWER_S).newest()
     if newest is None:
-        raise _Found("no such branch", "doctor-no-branch", **told)
+        raise MerlinError("no such branch", "doctor-no-branch", **told)
     return "doctor-repository", {"commit": newest[:7], **told}
 
 
 def _walls() -> _Good:
     """Look whether the kernel keeps the reader of people's documents from files and network."""
     if not is_walled():
-        raise _Found("no filter of system calls", "doctor-no-walls")
+        raise MerlinError("no filter of system calls", "doctor-no-walls")
     return "doctor-walls", {}
 
 
@@ -184,7 +180,7 @@ def _default(config: Config) -> _Good:
         seen = []
     told = {"dataset": config.datasets.default, "known": ", ".join(seen)}
     if seen and config.datasets.default not in seen:
-        raise _Found("no such dataset", "doctor-no-default", **told)
+        raise MerlinError("no such dataset", "doctor-no-default", **told)
     return "doctor-default", told
 
 
@@ -204,8 +200,8 @@ def _telegram(base_url: str) -> _Good:
         raise _away(base_url, "not an answer of the Bot API") from None
 
 
-def _away(url: str, reason: str) -> _Found:
-    return _Found(f"{url}: {reason}", "doctor-telegram-away", url=url, reason=reason)
+def _away(url: str, reason: str) -> MerlinError:
+    return MerlinError(f"{url}: {reason}", "doctor-telegram-away", url=url, reason=reason)
 
 
 def _provider(provider: ProviderConfig) -> _Good:

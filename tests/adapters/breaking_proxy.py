@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
-import uvicorn
 from held_recall import held_bases
+from local_servers import serve_app
 from waiting import longest
 
 from merlin.engine.conformance.harness import LONG_EPOCHS, connect
 from merlin.engine.conformance.suite import ConformanceRun, select_checks
-from merlin.engine.main import create_app, listen
+from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-engine"
@@ -173,19 +173,8 @@ def proxied(folder, wrap=Proxy):
         return gates[task.folder.name] if is_long else None
 
     proxy = wrap(create_app(settings, bases=held_bases(settings, gate_of)), gates)
-    listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(proxy, log_config=None, access_log=False, ws="none", lifespan="on")
-    )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    proxy.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
+    with serve_app(proxy) as proxy.url:
         yield proxy
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def results(url, *names, key=KEY, keep=False, timeout_s=None):

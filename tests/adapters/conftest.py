@@ -9,12 +9,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from breaking_proxy import proxied
 from gateway_calls import gateway_at
+from local_servers import serve_http
 from waiting import longest
 
 from merlin.git.repository import GitSource
@@ -210,13 +211,9 @@ class ScriptedHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with Scripted() as made:
-        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_http(Scripted()) as made:
         yield made
         made.closing.set()
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture

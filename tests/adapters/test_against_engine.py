@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 from dataclasses import replace
 
 import pytest
-import uvicorn
+from local_servers import serve_app
 from waiting import wait_until
 
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
-from merlin.engine.main import create_app, listen
+from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 from merlin.providers.base import LAUNCH_KEY, LaunchOrder
 from merlin.providers.openai_chat import OpenAIChat
@@ -34,17 +32,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
-    listener: socket.socket = listen("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), log_config=None, access_log=False, ws="none")
-    )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serve_app(create_app(EngineSettings(folder, "127.0.0.1", 0, KEY))) as place:
+        yield f"{place}/v1"
 
 
 @pytest.fixture(scope="module")

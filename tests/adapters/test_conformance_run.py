@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from breaking_proxy import KEY, answered, results
+from local_servers import serve_http
 from waiting import longest
 
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
@@ -187,12 +187,8 @@ class Breaking(BaseHTTPRequestHandler):
 
 
 def test_a_server_that_breaks_every_answer_fails_and_does_not_end_the_run():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with serve_http(ThreadingHTTPServer(("127.0.0.1", 0), Breaking)) as server:
         outcomes = results(f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
-        thread.join()
     told = {name: one.result for name, one in outcomes.items() if one.result != "failed"}
     assert told == {
         "models.list": "passed",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from breaking_proxy import answered, results
+from local_servers import serve_http
 
 pytestmark = pytest.mark.integration
 ENDPOINTS = "/v1/webhook_endpoints"
@@ -60,23 +59,11 @@ def _post(url, body, headers):
         return error.code
 
 
-@contextmanager
-def meddling():
-    meddler = Meddler()
-    thread = threading.Thread(target=meddler.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield meddler
-    finally:
-        meddler.server.shutdown()
-        thread.join()
-        meddler.server.server_close()
-
-
 @pytest.fixture
 def meddler(proxy):
     """A meddler that the proxy leads the engine's deliveries to."""
-    with meddling() as made:
+    made = Meddler()
+    with serve_http(made.server):
 
         def led_astray(call):
             if (call.method, call.path) != ("POST", ENDPOINTS):

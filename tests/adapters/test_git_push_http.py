@@ -7,10 +7,10 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from intents import Intents
+from local_servers import serve_http
 
 from merlin.core.errors import SourceError
 from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
@@ -85,13 +85,10 @@ class Handler(BaseHTTPRequestHandler):
 def server(make_remote):
     bare = make_remote("shared.git", bare=True)
     bare.git("config", "http.receivepack", "true")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        made.root, made.drops, made.bare = bare.path.parent, 0, bare
-        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.root, made.drops, made.bare = bare.path.parent, 0, bare
+    with serve_http(made):
         yield made
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, Thread
+from threading import Barrier
 
 import pytest
+from local_servers import serve_http
 from waiting import longest
 
 from merlin.core.errors import ProviderError
@@ -120,12 +121,8 @@ def test_questions_that_were_on_their_way_learn_the_new_name_too():
         finally:
             await chat.aclose()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), OnlyNewNames) as made:
-        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_http(ThreadingHTTPServer(("127.0.0.1", 0), OnlyNewNames)) as made:
         said = asyncio.run(all_at_once(f"http://127.0.0.1:{made.server_port}/v1"))
-        made.shutdown()
-        thread.join()
     assert ["".join(pieces) for pieces in said] == ["A", "A", "A"]
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import uvicorn
 from dataset_tree import DATASET_YAML, Tree
+from local_servers import serve_app
 from migrated import put_migrated
 from set_up import SetUp, api_services
 from waiting import longest
@@ -33,21 +30,6 @@ from merlin.db.migrations import migrate
 from merlin.db.writer import Store
 
 SECRET = "s3cret-of-the-webhook"
-
-
-@contextmanager
-def serving(app):
-    """Serve an application on a free port; give its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
@@ -189,7 +171,7 @@ def running(folder, database_url="", bounds=USUAL, **settings):
         try:
             services = api_services(replace(made, **settings), writer)
             app = create_app(replace(services, bounds=bounds))
-            with serving(app) as address:
+            with serve_app(app) as address:
                 site = Site(folder, database, app, address)
                 site.teach(COURSES)
                 with site.client:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import timedelta
 
-from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, serving
+from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site
 from asking_site import Talk
 from config_plans import new_plan
 from dataset_tree import good_files
+from local_servers import serve_app
 from set_up import Provider, SetUp, api_services
 from shop_site import PACK, PLUS, selling_at
 from sign_in_data import TOKEN, with_bot, with_password
@@ -75,7 +76,7 @@ def office(folder, **changes):
             writer = Store(database)
             try:
                 app = create_app(api_services(made, writer))
-                with serving(app) as address:
+                with serve_app(app) as address:
                     site = Office(lab, database, app, address)
                     with site.client, site.admin:
                         yield site
@@ -241,7 +242,7 @@ def _over(lab, provider, selling, till):
         writer = Store(database)
         try:
             app = create_app(api_services(made, writer))
-            with serving(app) as address:
+            with serve_app(app) as address:
                 site = Whole(lab, database, app, address)
                 site.folder = config.state_dir
                 with site.client, site.admin:

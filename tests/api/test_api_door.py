@@ -11,9 +11,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from api_site import ANNA, serving
+from api_site import ANNA
 from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from config_plans import new_plan
+from local_servers import serve_app
 from served import serve_in
 from set_up import Provider
 from waiting import longest, wait_until
@@ -100,7 +101,7 @@ def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
     later = replace_clock(minutes=11)
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
-        with serving(create_app(replace(site.services, clock=later))):
+        with serve_app(create_app(replace(site.services, clock=later))):
             wait_until(lambda: uses(site) == {"returned": 1})
 
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from api_site import SECRET, running, serving
+from api_site import SECRET, running
 from figures import figure
+from local_servers import serve_app
 from openai import OpenAI
 from sign_in_data import BOT, TOKEN
 from waiting import wait_until
@@ -247,7 +248,7 @@ def ended_job(site, folder, secret):
     """Let a job end at an engine of ours that tells the hook; give the engine's client."""
     hook = WebhookSettings(f"{site.address}/hooks/provider", secret)
     engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=[hook]))
-    with serving(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
+    with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
         file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
         client.fine_tuning.jobs.create(model="recall", training_file=file.id)
         yield client

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from api_site import ANNA, BORIS, serving
+from api_site import ANNA, BORIS
 from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from local_servers import serve_app
 from starlette.responses import JSONResponse
 from waiting import longest, wait_until
 
@@ -192,7 +193,7 @@ def a_launch(site, *outcomes):
         return await run_once(request, await identify_caller(request), deed)
 
     app.add_route("/launch", launch, methods=["POST"])
-    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
+    with serve_app(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
 
         def call(body=b"{}", key="one", path="/launch"):
             named = {"Idempotency-Key": key} if key else {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from api_site import serving
 from fastapi import FastAPI
+from local_servers import serve_app
 
 from merlin.api.problems import Problem, add_problems, components, problems, wrong_values
 from merlin.api.schema import cursor, read_cursor
@@ -44,7 +44,7 @@ def failing():
     async def trial(place: int):
         raise ERRORS[place][0]
 
-    with serving(app) as address:
+    with serve_app(app) as address:
         yield address
 
 

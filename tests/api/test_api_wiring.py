@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from api_site import serving
 from figures import figure
 from httpx import Client
+from local_servers import serve_app
 from migrated import put_migrated
 from set_up import SetUp, api_services
 
@@ -54,7 +54,7 @@ def writer(database):
 @pytest.fixture
 def client(settings, writer):
     app = create_app(api_services(settings, writer))
-    with serving(app) as address, Client(base_url=address) as client:
+    with serve_app(app) as address, Client(base_url=address) as client:
         yield client
 
 
@@ -91,7 +91,7 @@ def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings,
 def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
     for _ in range(2):
         app = create_app(api_services(settings, writer))
-        with serving(app) as address, Client(base_url=address) as client:
+        with serve_app(app) as address, Client(base_url=address) as client:
             for _ in range(20):
                 client.post("/hooks/git")
         assert waiting_fetches(database) == 1

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import threading
 
 import pytest
-import uvicorn
+from local_servers import serve_app
 from markdown_pages import page
-from waiting import wait_until
 
 from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.engine.conformance.suite import CHECKS
-from merlin.engine.main import create_app, listen
+from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
@@ -26,16 +23,8 @@ NAMES = [check.name for check in CHECKS]
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("engine")
-    listener = listen("127.0.0.1", 0)
-    app = create_app(EngineSettings(folder, "127.0.0.1", 0, KEY))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    wait_until(lambda: server.started)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serve_app(create_app(EngineSettings(folder, "127.0.0.1", 0, KEY))) as address:
+        yield address
 
 
 @pytest.fixture

@@ -10,8 +10,13 @@ import asyncio
 import json
 import math
 
-from standin_server import words_of
 from starlette.responses import JSONResponse, StreamingResponse
+
+
+def words_of(text):
+    """Split an answer as it is streamed: a word with the space after it."""
+    words = text.split(" ")
+    return [*(f"{word} " for word in words[:-1]), words[-1]]
 
 
 def error(status, message, kind, param=None, **headers):

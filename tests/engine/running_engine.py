@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import openai
-import uvicorn
+from local_servers import serve_app
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -121,28 +119,12 @@ def weights_of(folder, desk, job_id):
 def engine_in_thread(folder, bases=None, **other):
     """Serve an engine in a thread of this process; give a desk at it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
-    listener = listen("127.0.0.1", 0)
     app = create_app(settings, bases=bases)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        lifespan="on",
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    desk = Desk(listener.getsockname()[1])
-    desk.app = app
-    try:
-        wait_until(lambda: server.started or not thread.is_alive())
-        yield desk
-    finally:
-        desk.close()
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with serve_app(app) as address:
+        desk = Desk(int(address.rpartition(":")[2]))
+        desk.app = app
+        with closing(desk):
+            yield desk
 
 
 def _serve(settings, environment, pipe):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import openai
 import pytest
+from local_servers import serve_app
 from running_engine import engine_in_thread
-from standin_server import serving
 from vllm_standin import VllmStandin
 
 from merlin.engine.settings import ModelSettings
@@ -21,7 +21,7 @@ def vllm():
 @pytest.fixture
 def behind(vllm, tmp_path):
     """An engine whose base `words` is answered for by a stand-in of vLLM."""
-    with serving(vllm.app) as url:
+    with serve_app(vllm.app) as url:
         models = [ModelSettings("words", "x", backend="vllm", url=url)]
         with engine_in_thread(tmp_path, models=models) as desk:
             yield desk

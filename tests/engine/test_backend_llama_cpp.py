@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from backends_asked import adapter_in, answer_of, ask, asking, in_loop
 from llama_standin import LlamaStandin
+from local_servers import serve_app
 from peft_folder import base_in, tuned_in
-from standin_server import serving
 from waiting import wait_until
 
 from merlin.engine.serving import llama_cpp
@@ -54,7 +54,7 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
     async def each(backend):
         return [(await answer_of(backend, adapter))[0] for adapter in (None, first, second)]
 
-    with serving(llama.app) as url:
+    with serve_app(llama.app) as url:
         said = in_loop(backend_of("x", url), each)
     names = ["the base", *(f"merlin-{adapter.digest[:12]}" for adapter in (first, second))]
     assert said == [f"{name} hears: What is a queue?" for name in names]
@@ -63,7 +63,7 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
 def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     adapter = adapter_in(tmp_path, "one")
     llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter.digest)}"])
-    with serving(llama.app) as url:
+    with serve_app(llama.app) as url:
         ask(backend_of("x", url), adapter, temperature=1.0)
     (asked,) = llama.echo.asked
     assert asked["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
@@ -73,26 +73,26 @@ def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
 def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
     adapter = adapter_in(tmp_path, "one")
     with (
-        serving(LlamaStandin().app) as url,
+        serve_app(LlamaStandin().app) as url,
         pytest.raises(Unavailable, match=f"has no {file_name(adapter.digest)}"),
     ):
         ask(backend_of("x", url), adapter, temperature=1.0)
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word():
-    with serving(LlamaStandin().app) as url, pytest.raises(ApiError) as refused:
+    with serve_app(LlamaStandin().app) as url, pytest.raises(ApiError) as refused:
         ask(backend_of("x", url), None, "word " * 51)
     assert refused.value.code == "context_length_exceeded"
 
 
 def test_embeddings_come_from_a_server_that_was_started_for_them():
-    with serving(LlamaStandin(can_embed=True).app) as url:
+    with serve_app(LlamaStandin(can_embed=True).app) as url:
         backend = backend_of("x", url, is_embedding=True)
         assert in_loop(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
 
 
 def test_a_server_that_was_not_started_for_embeddings_says_so():
-    with serving(LlamaStandin().app) as url:
+    with serve_app(LlamaStandin().app) as url:
         backend = backend_of("x", url, is_embedding=True)
         with pytest.raises(ApiError, match="--embeddings"):
             in_loop(backend, lambda there: there.embed(["three"]))

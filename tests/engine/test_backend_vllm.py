@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from backends_asked import adapter_in, answer_of, ask, asking, in_loop
-from standin_server import serving
+from local_servers import serve_app
 from vllm_standin import VllmStandin
 from waiting import wait_until
 
@@ -30,7 +30,7 @@ def vllm():
 
 @pytest.fixture
 def url(vllm):
-    with serving(vllm.app) as address:
+    with serve_app(vllm.app) as address:
         yield address
 
 
@@ -93,7 +93,7 @@ def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
             await answer_of(backend, adapter)
         return backend.figures()["adapters"]
 
-    with serving(vllm.app) as url:
+    with serve_app(vllm.app) as url:
         assert in_loop(backend_at(url), all_of_them) == 2
     assert vllm.unloaded == [name_of(second)]
     assert set(vllm.loaded) == {name_of(first), name_of(third)}
@@ -111,7 +111,7 @@ def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
             await answer_of(backend, second)
         await held.aclose()
 
-    with serving(vllm.app) as url:
+    with serve_app(vllm.app) as url:
         in_loop(backend_at(url), one_beside_another)
     assert vllm.unloaded == []
 
@@ -224,7 +224,7 @@ def test_a_server_that_is_not_there_is_named():
 
 
 def test_a_wrong_key_is_told_apart():
-    with serving(VllmStandin(key="secret").app) as url:
+    with serve_app(VllmStandin(key="secret").app) as url:
         assert ask(backend_at(url, "secret"))[0].startswith("the base")
         with pytest.raises(Unavailable, match="refuses the engine's key"):
             ask(backend_at(url, "wrong"))
@@ -232,7 +232,7 @@ def test_a_wrong_key_is_told_apart():
 
 def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
     with (
-        serving(VllmStandin(may_load=False).app) as url,
+        serve_app(VllmStandin(may_load=False).app) as url,
         pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
     ):
         ask(backend_at(url), adapter_in(tmp_path, "neuro"))
@@ -246,7 +246,7 @@ def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
 
 
 def test_embeddings_come_in_the_order_of_the_texts():
-    with serving(VllmStandin(can_embed=True).app) as url:
+    with serve_app(VllmStandin(can_embed=True).app) as url:
         backend = backend_at(url, is_embedding=True)
         vectors, used = in_loop(backend, lambda there: there.embed(["one two", "three"]))
     assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)

@@ -7,8 +7,8 @@ import struct
 
 import openai
 import pytest
+from local_servers import serve_app
 from running_engine import engine_in_thread
-from standin_server import serving
 from vllm_standin import VllmStandin
 
 from merlin.engine.settings import ModelSettings
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    with serving(VllmStandin(can_embed=True).app) as url:
+    with serve_app(VllmStandin(can_embed=True).app) as url:
         models = [
             ModelSettings("vectors", "x", backend="vllm", url=url, is_embedding=True),
             ModelSettings("words", "x", backend="vllm", url=url),

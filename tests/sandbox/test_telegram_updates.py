@@ -6,12 +6,12 @@ import asyncio
 import json
 import subprocess
 import sys
-import threading
 import urllib.error
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from local_servers import serve_http
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
 from telegram_client import bot_of, fetch
@@ -176,12 +176,8 @@ class Hook:
 @pytest.fixture
 def hook() -> Iterator[Hook]:
     hook = Hook()
-    thread = threading.Thread(target=hook.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield hook
-    hook.server.shutdown()
-    thread.join()
-    hook.server.server_close()
+    with serve_http(hook.server):
+        yield hook
 
 
 def test_a_webhook_gets_every_update_in_order_with_the_secret(telegram_up, ask, hook):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
+from local_servers import serve_http
 from waiting import longest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
@@ -86,9 +86,5 @@ def listening() -> Iterator[Ear]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     ear = Ear(f"http://127.0.0.1:{server.server_port}/hooks/payment")
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield ear
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_http(server):
+        yield ear

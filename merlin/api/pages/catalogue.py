@@ -145,9 +145,8 @@ async def listing(visit: PageRequest, query: str) -> ListView:
     """Return all courses by semester, or those that `query` finds, the best of each first."""
     every, here, found = visit.courses.courses, visit.courses.courses, Found()
     if query:
-        told = await visit.services.read(courses.search, query, max(len(every), 1))
-        here = [each for each in told.courses if each.course_id in visit.courses.by_id]
-        found = told.found
+        hits, found = await visit.services.read(courses.search, query, max(len(every), 1))
+        here = [each for each in hits if each.course_id in visit.courses.by_id]
     total, meant = len(here), found.suggestion
     return ListView(
         query=query,

@@ -428,9 +428,9 @@ async def search_courses(
     end = start + (limit or USUAL)
 
     def make(ctx: Context, language: str) -> CatalogueAnswer:
-        said = courses.search(ctx, query, end + 1)
-        following = cursor_after(end) if end < min(len(said.courses), DEEPEST) else None
-        told = [_course(each, said.found, language) for each in said.courses[start:end]]
+        here, found = courses.search(ctx, query, end + 1)
+        following = cursor_after(end) if end < min(len(here), DEEPEST) else None
+        told = [_course(each, found, language) for each in here[start:end]]
         return CatalogueAnswer(told, link_of(request, following))
 
     return await catalogue_answer(request, make)
@@ -462,16 +462,14 @@ async def search(
     """Return the courses and the materials that hold the words, best first."""
 
     def make(ctx: Context, language: str) -> CatalogueAnswer:
-        by_course = courses.search(ctx, query, limit)
-        by_material = courses.search_materials(ctx, query, limit)
-        suggestion = by_course.found.suggestion or by_material.found.suggestion
+        here, by_course = courses.search(ctx, query, limit)
+        materials, by_material = courses.search_materials(ctx, query, limit)
+        suggestion = by_course.suggestion or by_material.suggestion
         results = Results(
             query=query,
             suggestion=suggestion or None,
-            courses=[_course(each, by_course.found, language) for each in by_course.courses],
-            materials=[
-                _material(*each, by_material.found, language) for each in by_material.materials
-            ],
+            courses=[_course(each, by_course, language) for each in here],
+            materials=[_material(*each, by_material, language) for each in materials],
         )
         return CatalogueAnswer(results)
 

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from merlin.app import changes, proposals
-from merlin.app.changes import DatasetFiles, PreviewView, UndoPlan
+from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -37,6 +37,7 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
+from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.finding import escape_unprintable, shorten
@@ -248,27 +249,27 @@ async def undo(context: BotContext) -> None:
     """Show what would be undone."""
     ctx, mark = context.services, context.argument(1)
 
-    def read() -> tuple[UndoPlan, DatasetFiles] | str:
+    def read() -> tuple[Change, Revert, DatasetFiles] | str:
         """Return what is undone, or the note on the one example that would be."""
         first, *others = changes.of_commit(*performer(context), mark)
         if not others and first.inside.startswith(EXAMPLES):
             _, is_newer = changes.draft_undo(*performer(context), mark)
             return context.translate("examples-undo-newer") if is_newer else ""
-        plan = changes.plan_undo(*performer(context), mark)
-        return plan, changes.read_files(*performer(context), first.dataset)
+        _, revert = changes.plan_undo(*performer(context), mark)
+        return first, revert, changes.read_files(*performer(context), first.dataset)
 
     try:
         found = await context.store.read(read)
         if isinstance(found, str):
             await show_proof(context, lambda: _undo_draft(context), found)
             return
-        plan, files = found
-        seen = await asyncio.to_thread(changes.check_edits, ctx, files, plan.revert.edits)
+        first, revert, files = found
+        seen = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     except MerlinError as error:
         reason = error
         await show_screen(context, lambda: menu.error_view(context, reason))
         return
-    await show_screen(context, lambda: _asks(context, plan, files, seen))
+    await show_screen(context, lambda: _asks(context, first, revert, files, seen))
 
 
 def _undo_draft(context: BotContext) -> Draft:
@@ -278,18 +279,19 @@ def _undo_draft(context: BotContext) -> Draft:
     return Draft(dataset, edit.path, edit.before, edit.text or "", is_gone=edit.text is None)
 
 
-def _asks(context: BotContext, plan: UndoPlan, files: DatasetFiles, seen: PreviewView) -> View:
+def _asks(
+    context: BotContext, first: Change, revert: Revert, files: DatasetFiles, seen: PreviewView
+) -> View:
     """Ask whether a commit is to be taken back, and show what that does."""
-    first = changes.of_commit(*performer(context), context.argument(1))[0]
-    told = {"subject": parse_subject(first.subject), "count": len(plan.revert.edits)}
-    stay, newer = "", plan.revert.newer
+    told = {"subject": parse_subject(first.subject), "count": len(revert.edits)}
+    stay, newer = "", revert.newer
     if newer:
         # Somebody wrote them anew since.
         names = ", ".join(escape_unprintable(each) for each in newer[:_MOST_NAMED])
         stay = context.translate("examples-undo-stay", count=len(newer), paths=names)
     parts = [
         context.translate("examples-ask-undo", **told),
-        "\n".join(_entries(context, plan.revert.edits, files)),
+        "\n".join(_entries(context, revert.edits, files)),
         stay,
         "\n".join(finding_lines(context, seen)),
         format_price(context, seen),

@@ -205,13 +205,13 @@ async def _erase(context: BotContext) -> None:
     await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     kill_point("erase.before")
     await end_subscriptions(with_stars(context.services, context.calls), context.user_id)
-    erased = await context.store.do(
+    rows, models = await context.store.do(
         lambda: accounts.erase(
             *performer(context), context.update_id, is_resumed=context.is_resumed
         )
     )
     kill_point("erase.after")
-    lines, models = _table(context, erased.rows), erased.models
+    lines = _table(context, rows)
     words = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
     if models:
         named = {"count": len(models), "models": ", ".join(models)}
