@@ -14,7 +14,7 @@ from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
-from merlin.app.permissions import leads
+from merlin.app.permissions import led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
@@ -134,18 +134,11 @@ def me(ctx: Context, actor: Actor) -> OwnAccount:
         role=authority.role,
         scopes=sorted(authority.scopes),
         permissions=sorted(PERMISSIONS[authority.role]),
-        courses=_courses_led(ctx, authority, name),
+        courses=[each.course_id for each in led_courses(ctx, actor)],
         plan=plan_of(ctx.plans, user.plans).name if ctx.plans else None,
         has_password=account is not None and account.has_password,
         has_telegram=is_of_telegram(user.user_id),
     )
-
-
-def _courses_led(ctx: Context, authority: Authority, name: str) -> list[int]:
-    if not authority.may(Permission.EDIT_MATERIALS):
-        return []
-    courses = Catalogue(ctx.db).courses(active_only=False)
-    return [each.course_id for each in courses if leads(authority, name, each)]
 
 
 def set_language(ctx: Context, actor: Actor, language: str | None) -> None:

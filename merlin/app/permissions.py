@@ -33,6 +33,15 @@ def is_led(ctx: Context, actor: Actor, course: Course) -> bool:
     return is_teacher and leads(actor.standing, account_name(ctx, actor), course)
 
 
+def led_courses(ctx: Context, actor: Actor) -> list[Course]:
+    """Return the courses that the actor leads, active or not, by semester; none for a student."""
+    if not actor.may(Permission.EDIT_MATERIALS):
+        return []
+    name = account_name(ctx, actor)
+    every = Catalogue(ctx.db).courses(active_only=False)
+    return [each for each in every if leads(actor.standing, name, each)]
+
+
 def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course that the actor leads.
 

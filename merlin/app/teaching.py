@@ -16,16 +16,15 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, Make, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import account_name, leads, led_course
+from merlin.app.permissions import led_course, led_courses
 from merlin.app.views import Both, described
 from merlin.chat.feedback import DislikedAnswer, Period, QuestionStatistics, group_by_week
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Permission
-from merlin.course.catalogue import Catalogue, Course
+from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data
 
-__all__ = ["MaterialDraft"]
+__all__ = ["MaterialDraft", "led_courses"]
 
 By = Literal["day", "week"]
 _WORST = 20
@@ -87,15 +86,6 @@ class Questions:
     disliked: Sequence[DislikedAnswer] = described(
         "the least liked first, only of people who allow their words to be used"
     )
-
-
-def led_courses(ctx: Context, actor: Actor) -> list[Course]:
-    """Return the courses that the actor leads, active or not, by semester; none for a student."""
-    if not actor.may(Permission.EDIT_MATERIALS):
-        return []
-    name = account_name(ctx, actor)
-    every = Catalogue(ctx.db).courses(active_only=False)
-    return [each for each in every if leads(actor.standing, name, each)]
 
 
 def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
 from merlin.core.clock import from_iso
 from merlin.core.i18n import stored_text
@@ -74,14 +74,11 @@ def recent(
 
     `before`: only ids below it; `commit` may be the beginning of an id. Raises NotFound.
     """
-    query, visible = _select_verdicts(), actor.visible_datasets(dataset)
-    if visible is not None:
-        query = query.where(VERDICT.dataset.in_(visible))
-    if before:
-        query = query.where(VERDICT.id < before)
+    query = _select_verdicts()
     if commit:
         query = query.where(VERDICT.commit_sha.startswith(commit))
-    return _views(ctx, query.order_by(VERDICT.id.desc()).limit(limit))
+    with ctx.db.snapshot():
+        return _views(ctx, newest_rows(ctx, actor, query, VERDICT, dataset, limit, before))
 
 
 def log(
@@ -97,7 +94,9 @@ def log(
     if before:
         where &= VERDICT.position < before
     newest_first = (VERDICT.position.desc(), VERDICT.dataset)
-    return _views(ctx, _select_verdicts().where(where).order_by(*newest_first).limit(limit))
+    query = _select_verdicts().where(where).order_by(*newest_first).limit(limit)
+    with ctx.db.snapshot():
+        return _views(ctx, ctx.db.rows(query))
 
 
 def newest(ctx: Context) -> dict[str, VerdictView]:
@@ -115,10 +114,8 @@ def _select_verdicts() -> Select:
     return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
 
 
-def _views(ctx: Context, query: Select) -> list[VerdictView]:
-    with ctx.db.snapshot():
-        rows = ctx.db.rows(query)
-        findings, ended = _first_findings(ctx, rows), _ends_of_serving(ctx, rows)
+def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
+    findings, ended = _first_findings(ctx, rows), _ends_of_serving(ctx, rows)
     return [
         _view(row, findings=findings.get(row["id"], ()), served_until=ended.get(row["job_id"]))
         for row in rows

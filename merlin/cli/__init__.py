@@ -1,4 +1,4 @@
-"""`merlin`: one Typer app, one file a verb group, one place for exit codes.
+"""`merlin`: the command line, a Typer app of one file a group of commands, and the exit codes.
 
 0 done · 1 expected failure · 2 wrong config or usage · 3 a bug in Merlin · 75 another process
 leads · 130 interrupted. What a command shows goes to stdout, what it says goes to stderr.

@@ -1,4 +1,4 @@
-"""What every other room stands on: errors, time, logs, texts, messages, durable words, servers.
+"""What every other package uses: errors, time, logs, texts, messages, files, servers.
 
-Imports nothing of Merlin and no outside service's client.
+Imports nothing else of Merlin, and no client of an outside service.
 """

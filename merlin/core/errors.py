@@ -8,13 +8,13 @@
     ├── Refused              exit 1, asked for something that may not be done now
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may pass later
-    ├── PaymentError            exit 1, who takes the money said no; will not pass by itself
-    │   └── GatewayUnavailable         it was surely not asked; the same call may pass later
-    │       └── PaymentUnknown    nobody knows whether the call was carried out
+    ├── PaymentError         exit 1, who takes the money said no; will not pass by itself
+    │   └── GatewayUnavailable   it was surely not asked; the same call may pass later
+    │       └── PaymentUnknown   nobody knows whether the call was carried out
     └── ProviderError        exit 1, the model provider said no; will not pass by itself
         ├── ModelGone        the provider does not know this model (any more)
         └── ProviderBusy     the same call may pass later; carries `retry_after_s`
-            └── ProviderDoubt   nobody knows whether the call was carried out
+            └── ProviderUnknown   nobody knows whether the call was carried out
 
 Anything else that escapes is a bug: exit 3, a report is written under `state_dir/reports`.
 """

@@ -1,4 +1,4 @@
-"""Kind: what a file is, judged by its first bytes; its name decides only between kinds of text."""
+"""What a file is, judged by its first bytes; its name decides only between kinds of text."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Named places at which a test may end the process as SIGKILL would.
 
-`reached("launch.sent")` does nothing unless MERLIN_CRASH_AT names that place; then the
+`kill_point("launch.sent")` does nothing unless MERLIN_CRASH_AT names that place; then the
 process ends at once, with nothing flushed. Where MERLIN_CRASH_MARK names a file, the crash
 happens once: the first process makes the file, later ones see it and go on.
 """

@@ -1,6 +1,6 @@
 """Logs: lines on standard error, with secrets taken out: JSON, or readable on a terminal.
 
-`setup` is called once a process. Code logs by `log = get_logger(__name__)`: the event is a
+`set_up_logging` is called once a process. Code logs by `log = get_logger(__name__)`: the event is a
 constant phrase, values are keywords.
 """
 

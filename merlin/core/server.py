@@ -1,14 +1,7 @@
-"""What our HTTP servers share: address, start and end, bounded bodies, systemd.
+"""What our HTTP servers share: addresses, free ports, bounded bodies, and what systemd is told.
 
-What a process tells systemd; nothing at all without systemd.
-
-Source: sd_notify(3).
-
-A body, read no further than it may be long, and all bodies under way together.
-
-Ports for servers that start a moment later: the demo's and the tests'.
-
-Server: what our HTTP servers do alike: an address, a start and an end, a sign of life.
+Without systemd nothing is told. Source: sd_notify(3). A request's body is read no further than it
+may be long, and all bodies under way are bounded together.
 """
 
 from __future__ import annotations
@@ -126,17 +119,17 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
             await self._app(scope, receive, send)
             return
-        scales = _BodyCounter(scope, receive, send, self)
+        counter = _BodyCounter(scope, receive, send, self)
         try:
             told = Headers(scope=scope).get("content-length", "")
             if told.isascii() and told.isdigit():
-                scales.refusal = await self.refusal(scope, int(told))
-            if scales.refusal is None:
-                await self._app(scope, scales.receive, scales.send)
+                counter.refusal = await self.refusal(scope, int(told))
+            if counter.refusal is None:
+                await self._app(scope, counter.receive, counter.send)
         finally:
-            self._bodies.give_back(scales.held)
-        if scales.refusal is not None and not scales.is_answered:
-            await scales.refusal(scope, receive, send)
+            self._bodies.give_back(counter.held)
+        if counter.refusal is not None and not counter.is_answered:
+            await counter.refusal(scope, receive, send)
 
     async def refusal(self, scope: Scope, size: int) -> ASGIApp | None:
         """Return what refuses a body of this size, None where nothing does."""
@@ -150,11 +143,11 @@ class BodyLimit:
 class _BodyCounter:
     """One call's body on its way in; once it is refused the caller seems to have gone."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, weight: BodyLimit) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: BodyLimit) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._weight = weight
+        self._limit = limit
         self._bytes = 0
         form = Headers(scope=scope).get("content-type", "").startswith("multipart/")
         self._most_held = _SPOOLED if form else None
@@ -174,12 +167,12 @@ class _BodyCounter:
     async def _refused(self) -> ASGIApp | None:
         if self._bytes <= SMALL:
             return None
-        refusal = await self._weight.refusal(self._scope, self._bytes)
+        refusal = await self._limit.refusal(self._scope, self._bytes)
         if refusal is not None:
             return refusal
         held = self._bytes - SMALL
         held = held if self._most_held is None else min(held, self._most_held)
-        refusal = self._weight.room(self._scope, held - self.held)
+        refusal = self._limit.room(self._scope, held - self.held)
         if refusal is None:
             self.held = held
         return refusal

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
 import pytest
+from local_servers import serve_http
 from waiting import longest, wait_until
 
 from merlin.core.errors import SourceError
@@ -55,15 +56,11 @@ class Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder, **how):
-    with Server(folder, **how) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_http(Server(folder, **how)) as server:
         try:
             yield server
         finally:
             server.may_answer.set()
-            server.shutdown()
-            thread.join()
 
 
 def url(server, who=""):

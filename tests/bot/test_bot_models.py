@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from bot_talk import Talk
 from config_plans import new_plan
 from configured import priced
+from local_servers import serve_http
 from running_bot import RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
@@ -72,12 +72,8 @@ class _Elsewhere(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def elsewhere():
-    with Elsewhere() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_http(Elsewhere()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

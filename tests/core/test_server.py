@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from merlin.core.errors import ConfigError
-from merlin.core.server import listen, notify_watchdog
+from merlin.core.server import free_ports, listen, notify_watchdog
 
 pytestmark = pytest.mark.unit
 
@@ -36,3 +36,13 @@ def test_a_taken_address_is_told_with_the_setting_it_came_from():
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
             listen("engine.listen", "127.0.0.1", port)
+
+
+def test_ports_differ_can_be_listened_on_and_lie_below_the_ephemeral_ones():
+    ports = free_ports(5)
+    assert len(set(ports)) == 5
+    assert max(ports) < 32_768
+    for port in ports:
+        socket.create_server(("127.0.0.1", port)).close()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import openai
+from local_servers import serve_http
 
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvZiB3ZWJob29rcy4="
 
@@ -71,13 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(tls=None):
-    with Ear() as ear:
-        if tls is not None:
-            ear.socket = tls.wrap_socket(ear.socket, server_side=True)
-        thread = threading.Thread(target=ear.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield ear
-        finally:
-            ear.shutdown()
-            thread.join()
+    ear = Ear()
+    if tls is not None:
+        ear.socket = tls.wrap_socket(ear.socket, server_side=True)
+    with serve_http(ear):
+        yield ear

@@ -10,7 +10,6 @@ from merlin.core.errors import NotFound, Refused
 
 pytestmark = pytest.mark.functional
 
-PRICES = [LabeledPrice("50 вопросов", 100)]
 MONTH = 2_592_000
 
 

@@ -1,14 +1,10 @@
-"""Static files under names that carry their hash.
-
-Assets: styles, scripts and drawings of pages, under names that say what is in them.
+"""Styles, scripts and drawings of pages, under names that carry a hash; pages as responses.
 
     merlin.css  →  /static/merlin.3fa9c1d2.css
 
 A name changes with its content, so browsers keep each file for a year and never ask again. A
 script names the scripts that it imports; those names are replaced first, so that its own name
 changes when any of them does. All of it is read and packed once, at the start.
-
-Answering: a page as a response: packed, or the way to another one.
 """
 
 from __future__ import annotations

@@ -1,18 +1,10 @@
-"""What a browser says of itself: language, theme, origin; how much it may send.
+"""What a browser says of itself: language, theme, origin, size of a form.
 
-Bounds: what a page's form may bring.
-
-The language that a caller prefers among those we speak.
-
-Origin: a page of another site must not act in the name of who is signed in here.
-
-Cookies are SameSite; this is the second wall. What browsers say of where a call comes from is
+A page of another site must not act in the name of who is signed in here. Cookies are SameSite;
+the check of the origin is the second defence. What browsers say of where a call comes from is
 believed, because no page can make them lie; programs say nothing, and have no cookie.
 
-Speech: in which language and light a page is shown.
-
-?lang= · else the cookie · else what the process knows of the person
-
+The language is that of ?lang=, else of the cookie, else what the process knows of the person.
 Cookies know hosts, not ports: pages of several processes on one machine share what was chosen.
 """
 

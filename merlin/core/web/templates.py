@@ -1,11 +1,9 @@
 """The Jinja environment: icons, badges, error pages.
 
-A badge is a state as icon, word and colour, in this order of weight.
-
-Templates are dumb: they get texts, values and a few functions, and whatever is not there is an
-error. Every value is escaped. The page's own SVG holds only the icons that were used on it.
-
-A route of pages: whatever goes wrong is said on a page, never in a stack trace.
+A badge shows a state by an icon, a word and a colour. Templates have no logic of their own: they
+get texts, values and a few functions, and whatever is not there is an error. Every value is
+escaped. A page's own SVG holds only the icons that it uses. Whatever goes wrong in a route of pages
+is said on a page, never in a stack trace.
 """
 
 from __future__ import annotations
