@@ -39,10 +39,6 @@ def health(
     sys.exit(1)
 
 
-class NotWell(MerlinError):
-    """A process does not do what it is there for; the text says how that shows."""
-
-
 def illness(config: Config, process: str) -> MerlinError | None:
     """Return what is wrong with a process, None when it is well. Raises ConfigError."""
     if process == "engine":
@@ -71,7 +67,7 @@ def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | 
             return None
     except OSError as error:
         told = {"url": url, "reason": plain_reason(error)}
-        return NotWell(f"{url}: {error}", "ill-silent", **told)
+        return MerlinError(f"{url}: {error}", "ill-silent", **told)
 
 
 def _still(config: Config, process: str) -> MerlinError | None:
@@ -88,16 +84,16 @@ def _still(config: Config, process: str) -> MerlinError | None:
     except MerlinError as error:
         return error
     if not beats:
-        return NotWell("no heartbeat", "ill-never")
+        return MerlinError("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)
     if newest.is_alive(utc_now()):
         return _failing(newest)
     at = newest.at.isoformat(timespec="seconds")
-    return NotWell(f"silent since {at}", "ill-still", at=at)
+    return MerlinError(f"silent since {at}", "ill-still", at=at)
 
 
 def _failing(beat: Heartbeat) -> MerlinError | None:
     """Return which step of a live process fails by a bug again and again."""
     for step, reason in beat.failing.items():
-        return NotWell(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
+        return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
     return None
