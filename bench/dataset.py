@@ -16,7 +16,7 @@ from bench.figures import line
 from merlin.cli.check import work_tree
 from merlin.dataset.builds import make_build, write_build
 from merlin.dataset.check import check
-from merlin.dataset.schema import schema
+from merlin.dataset.spec import schema
 
 EXAMPLES, RUNS, OBVIOUS = 10_000, 3, 1_000
 DATASET = """\

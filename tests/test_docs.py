@@ -21,7 +21,7 @@ from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
 from merlin.cli import MODULES
 from merlin.config import process_names
-from merlin.dataset.schema import schema_text
+from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine import status as engine_status
 from merlin.engine.pages import jobs as engine_pages

@@ -15,7 +15,7 @@ from merlin.app import outbox
 from merlin.app.outbox import OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.dataset.lint import normalise
+from merlin.dataset.check import normalise
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import (
     BUILD_EXAMPLE,

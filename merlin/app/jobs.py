@@ -20,7 +20,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
-from merlin.dataset.tokens import count_epochs
 from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -29,6 +28,7 @@ from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import Launches
 from merlin.training.launch_plan import quote as quote_launch
+from merlin.training.policy import count_epochs
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
 

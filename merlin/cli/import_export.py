@@ -39,7 +39,7 @@ from merlin.dataset.import_export import (
     read_import_lines,
 )
 from merlin.dataset.import_export import export_examples as written
-from merlin.dataset.schema import schema_text
+from merlin.dataset.spec import schema_text
 from merlin.wiring.context import reading_context
 
 

@@ -24,11 +24,9 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
-from merlin.dataset.schema import validate_file
-from merlin.dataset.spec import MaterialSpec, course_spec
+from merlin.dataset.spec import MaterialSpec, course_spec, validate_file
 from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
-from merlin.dataset.yaml_reader import read_yaml
-from merlin.dataset.yaml_values import format_document
+from merlin.dataset.yaml_io import format_document, read_yaml
 
 CARD = ("semester", "name", "description", "active", "teachers")
 

@@ -29,11 +29,9 @@ from peewee import Select
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
-from merlin.dataset.check import FEWEST, CheckedDataset
-from merlin.dataset.example import Example
-from merlin.dataset.lint import question_key
+from merlin.dataset.check import FEWEST, CheckedDataset, question_key
+from merlin.dataset.example import Example, count_messages
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
-from merlin.dataset.tokens import count_messages
 from merlin.db.database import Row
 from merlin.db.tables import BUILD
 from merlin.db.values import read_row

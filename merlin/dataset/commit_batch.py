@@ -41,8 +41,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.layout import DATASET_FILE
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
-from merlin.git.mirror import lock_mirror
-from merlin.git.sandbox import HEAD_REF, GitFailed
+from merlin.git.mirror import HEAD_REF, GitFailed, lock_mirror
 from merlin.git.source import EXECUTABLE, FILE
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ class GitBranch:
         """Return the head after a fetch. Raises SourceError where a known branch is gone."""
         with mirror.as_source_errors():
             head = self._source.fetcher.fetch()
-        if head is None and push.read_ref(self._run, HEAD_REF) is not None:
+        if head is None and mirror.read_ref(self._run, HEAD_REF) is not None:
             raise SourceError("the branch is gone", "change-no-branch", branch=self._source.branch)
         return head
 

@@ -19,9 +19,9 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import Build, build_from_row
+from merlin.dataset.check import normalise
 from merlin.dataset.example import Example
 from merlin.dataset.gather import Mainline, NewBuild, Outcome
-from merlin.dataset.lint import normalise
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     FINDINGS,

@@ -22,9 +22,9 @@ from merlin.course.catalogue import mark_changed
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
+from merlin.dataset.check import normalise
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
-from merlin.dataset.lint import normalise
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS
 from merlin.db.database import CHUNK, Database, Row, in_portions, transaction

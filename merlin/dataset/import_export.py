@@ -19,16 +19,15 @@ from typing import Any
 
 from merlin.dataset import layout
 from merlin.dataset.changes import Edit
+from merlin.dataset.check import normalise
 from merlin.dataset.commit_message import import_subject
 from merlin.dataset.example import Example, check_turns, example_from_json, write_example
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits, example_path
-from merlin.dataset.lint import normalise
 from merlin.dataset.preview import EditChecker, Preview
-from merlin.dataset.schema import validate_file
-from merlin.dataset.spec import read_dataset
-from merlin.dataset.yaml_reader import MAX_DEPTH, MAX_EVENTS, Node
+from merlin.dataset.spec import read_dataset, validate_file
+from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, Node
 
 _PAIR = ("user", "assistant")
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.yaml_reader import too_large_finding
+from merlin.dataset.yaml_io import too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
 

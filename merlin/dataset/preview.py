@@ -12,13 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from merlin.dataset.check import BlobCache, CheckedDataset, check
-from merlin.dataset.example import Example
+from merlin.dataset.check import BlobCache, CheckedDataset, check, content_key
+from merlin.dataset.example import Example, count_messages
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.lint import content_key
 from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.tokens import count_messages
 from merlin.git.source import FILE, Entry
 
 _NO_TEXT = b"\xff"  # what the checker finds to be no UTF-8, as it was in the file

@@ -6,7 +6,7 @@ A comment stays where it is, unless it stands in a line of an entry that goes. F
 are proposals, the plainest first; the first whose text reads back as what was meant is taken. Where
 none does, the caller writes the file anew.
 
-Only for text that `merlin.dataset.yaml_reader` has read: it is neither too deep nor too large, and
+Only for text that `merlin.dataset.yaml_io` has read: it is neither too deep nor too large, and
 holds no alias, anchor or tag.
 """
 
@@ -23,9 +23,8 @@ from typing import Any
 import yaml
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.schema import validate_file
-from merlin.dataset.yaml_reader import read_yaml
-from merlin.dataset.yaml_values import format_entry, format_flow, format_item, format_scalar
+from merlin.dataset.spec import validate_file
+from merlin.dataset.yaml_io import format_entry, format_flow, format_item, format_scalar, read_yaml
 
 MOST_EDITS = 100
 

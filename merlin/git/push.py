@@ -21,8 +21,8 @@ from pathlib import Path
 
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
+from merlin.git.mirror import NOTES_REF, GitFailed, GitRunner, format_stderr, read_ref
 from merlin.git.remote_url import RemoteUrl
-from merlin.git.sandbox import NOTES_REF, GitFailed, GitRunner, format_stderr
 
 PUSHED_REF = "refs/merlin/notes-pushed"
 THEIRS_REF = "refs/merlin/notes-theirs"
@@ -66,12 +66,6 @@ def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManag
                 run("update-ref", PUSHED_REF, ours, lock=lock)
     if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_REF):
         raise GitFailed("the notes were rejected again and again", 1, "")
-
-
-def read_ref(run: GitRunner, name: str) -> str | None:
-    """Return what a ref of the mirror points to."""
-    told = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
-    return told[0] if told else None
 
 
 def _merge(run: GitRunner, url: str, lock: int) -> None:

@@ -1,7 +1,7 @@
 """The repository of datasets, read through a bare mirror; the one module that knows GitPython.
 
 Nothing is ever checked out: trees and blobs come from the object database. What lies in the
-repository is untrusted (`merlin.git.sandbox`): its names never become arguments of git, trees are
+repository is untrusted (`merlin.git.mirror`): its names never become arguments of git, trees are
 asked for by id. Fetching and writing notes hold the mirror's lock; reading needs none, so other
 processes may read while the daemon fetches.
 """
@@ -24,10 +24,18 @@ from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, NotFound, SourceError
 from merlin.core.killpoint import kill_point
-from merlin.git import mirror, push, sandbox
-from merlin.git.mirror import MirrorFetcher, lock_mirror
+from merlin.git import mirror, push
+from merlin.git.mirror import (
+    HEAD_REF,
+    GitFailed,
+    GitRunner,
+    MirrorFetcher,
+    check_branch,
+    check_directory,
+    git_environment,
+    lock_mirror,
+)
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
-from merlin.git.sandbox import HEAD_REF, GitFailed, GitRunner
 from merlin.git.source import Commit, Entry
 
 EMPTY_TREES = frozenset(
@@ -200,7 +208,7 @@ class GitCommand:
             raise ConfigError(f"git cannot be run: {error}", "git-absent") from error
         self._git, self._absent = Git(mirror), GitCommandNotFound
         self._place = place
-        self._environment = sandbox.git_environment(place, mirror)
+        self._environment = git_environment(place, mirror)
         self._timeout_s = timeout_s
 
     def run(
@@ -226,7 +234,7 @@ class GitCommand:
         return out
 
     def _failure(self, command: str, status: int, told: str) -> SourceError:
-        reason = f"{command}: {sandbox.format_stderr(told, self._place)}"
+        reason = f"{command}: {mirror.format_stderr(told, self._place)}"
         if status < 0 or status == _NOT_FOUND:  # killed, or not even started: it judged nothing
             text = f"git did not run to its end ({status}): {reason}"
             return SourceError(text, "git-failed", reason=reason)
@@ -254,7 +262,7 @@ class GitCommand:
         without = ["env", *(part for name in strange for part in ("-u", name))] if strange else []
         try:
             handle = self._git.execute(
-                [*without, "git", *sandbox.OPTIONS, *arguments],
+                [*without, "git", *mirror.OPTIONS, *arguments],
                 istream=cast("BinaryIO | None", feed),
                 as_process=True,
                 env=known,
@@ -295,8 +303,8 @@ class GitSource:
         Raises ConfigError when url, branch or directory may not be shown to git.
         """
         self.place = parse_remote_url(url)
-        self.branch = f"refs/heads/{sandbox.check_branch(branch)}"
-        self.directory = sandbox.check_directory(directory)
+        self.branch = f"refs/heads/{check_branch(branch)}"
+        self.directory = check_directory(directory)
         self.mirror = mirror.absolute()
         self._push_notes = push_notes
         self._git = GitCommand(self.place, self.mirror, timeout_s)
@@ -414,5 +422,5 @@ class GitSource:
 
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
-        if not sandbox.is_object_id(name):
+        if not mirror.is_object_id(name):
             raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])

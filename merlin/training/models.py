@@ -22,7 +22,7 @@ from peewee import Select, fn
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version
-from merlin.dataset.lint import normalise
+from merlin.dataset.check import normalise
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import (

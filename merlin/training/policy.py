@@ -19,7 +19,6 @@ from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
 from merlin.dataset.spec import Hyperparameter, LaunchRule
-from merlin.dataset.tokens import count_training_tokens
 from merlin.dataset.verdicts import Verdict, VerdictStatus
 
 LONGEST_QUIET = timedelta(minutes=15)
@@ -105,6 +104,32 @@ class Caps:
 
     per_job_micro: int | None = None
     per_month_micro: int | None = None
+
+
+# Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
+_EPOCHS = 3
+_FEWEST_SHOWN, _MOST_SHOWN = 100, 25_000
+_MOST_EPOCHS = 25
+
+
+def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
+    """Return how often each of `examples` (at least 1) will be shown.
+
+    With "auto": 3 times, but so that all showings together lie in 100..25,000 where 1..25
+    epochs allow that.
+    """
+    if isinstance(n_epochs, int):
+        return n_epochs
+    if examples * _EPOCHS < _FEWEST_SHOWN:
+        return min(_MOST_EPOCHS, _FEWEST_SHOWN // examples)
+    if examples * _EPOCHS > _MOST_SHOWN:
+        return max(1, _MOST_SHOWN // examples)
+    return _EPOCHS
+
+
+def count_training_tokens(tokens: int, examples: int, n_epochs: Hyperparameter = "auto") -> int:
+    """Return how many tokens a job on `examples` with `tokens` in all will be billed for."""
+    return tokens * count_epochs(examples, n_epochs)
 
 
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:

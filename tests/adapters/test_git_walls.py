@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import ConfigError
-from merlin.git import sandbox
+from merlin.git import mirror
 from merlin.git.remote_url import parse_remote_url
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize("name", ["main", "release/2026-11", "a.b_c-d", "x" * 200])
 def test_plain_branch_names_pass(name):
-    assert sandbox.check_branch(name) == name
+    assert mirror.check_branch(name) == name
 
 
 HOSTILE_BRANCHES = (
@@ -27,7 +27,7 @@ HOSTILE_BRANCHES = (
 @pytest.mark.parametrize("name", [*HOSTILE_BRANCHES.split(), "", "a b", "a\n", "a\0", "x" * 201])
 def test_other_branch_names_are_refused(name):
     with pytest.raises(ConfigError) as caught:
-        sandbox.check_branch(name)
+        mirror.check_branch(name)
     assert caught.value.key == "git-branch"
 
 
@@ -36,7 +36,7 @@ def test_other_branch_names_are_refused(name):
     [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
 )
 def test_folders_of_the_repository_pass(name, told):
-    assert sandbox.check_directory(name) == told
+    assert mirror.check_directory(name) == told
 
 
 @pytest.mark.parametrize(
@@ -44,38 +44,38 @@ def test_folders_of_the_repository_pass(name, told):
 )
 def test_other_folders_are_refused(name):
     with pytest.raises(ConfigError):
-        sandbox.check_directory(name)
+        mirror.check_directory(name)
 
 
 def test_the_file_protocol_is_open_for_a_local_repository_alone():
     allowed = {
-        url: sandbox.git_environment(parse_remote_url(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
+        url: mirror.git_environment(parse_remote_url(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
         for url in ("/srv/sets", "https://example.com/sets", "git@example.com:sets")
     }
     assert list(allowed.values()) == ["https:ssh:file", "https:ssh", "https:ssh"]
 
 
 def test_the_settings_file_names_that_one_repository_and_nothing_else():
-    told = sandbox.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
+    told = mirror.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
     assert told == (
         "[safe]\n"
         '\tdirectory = "/srv/my \\"sets\\"\\\\x"\n'
         '\tdirectory = "/srv/my \\"sets\\"\\\\x/.git"\n'
     )
-    assert sandbox.git_config_text(parse_remote_url("https://example.com/sets")) == ""
+    assert mirror.git_config_text(parse_remote_url("https://example.com/sets")) == ""
 
 
 def test_a_password_is_in_no_address_and_in_no_printed_form():
     place = parse_remote_url("https://vera:s3cr%65t@example.com/sets")
     assert place.secret == "vera:s3cret"
     assert "s3cret" not in f"{place!r}{place.url}"
-    assert "s3cret" not in sandbox.format_stderr(
+    assert "s3cret" not in mirror.format_stderr(
         "fatal: could not read vera:s3cret and s3cret", place
     )
 
 
 def test_what_git_said_is_short_and_one_line():
     place = parse_remote_url("/srv/sets")
-    told = sandbox.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
+    told = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
     assert told.startswith("fatal: a?[31m / error: bbb")
     assert len(told) == 500

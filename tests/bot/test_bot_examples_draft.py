@@ -21,7 +21,7 @@ from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.example import free_example_id, parse_example
 from merlin.dataset.files import FileText
 from merlin.dataset.preview import EditChecker
-from merlin.dataset.yaml_values import strip_line_ends
+from merlin.dataset.yaml_io import strip_line_ends
 
 pytestmark = pytest.mark.unit
 

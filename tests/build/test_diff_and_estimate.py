@@ -6,7 +6,7 @@ import pytest
 from dataset_tree import check_files, example_yaml, good_files
 
 from merlin.dataset.builds import diff, make_build
-from merlin.dataset.tokens import count_epochs, count_training_tokens
+from merlin.training.policy import count_epochs, count_training_tokens
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import copy
 
 from hypothesis import strategies as st
 
-from merlin.dataset.yaml_values import format_flow, format_scalar
+from merlin.dataset.yaml_io import format_flow, format_scalar
 
 WORDS = st.one_of(
     st.text(

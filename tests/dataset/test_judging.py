@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.dataset.schema import MAX_FINDINGS, validate_file
-from merlin.dataset.yaml_reader import read_yaml
+from merlin.dataset.spec import MAX_FINDINGS, validate_file
+from merlin.dataset.yaml_io import read_yaml
 
 pytestmark = pytest.mark.unit
 

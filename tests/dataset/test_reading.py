@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read_yaml
+from merlin.dataset.yaml_io import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read_yaml
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset import tokens
+from merlin.dataset import example
 
 pytestmark = pytest.mark.unit
 
@@ -49,32 +49,32 @@ COOKBOOK = (
     [("", 0), ("hello world", 2), ("Привет, мир!", 5), ("<|endoftext|>", 7), ("\n\n", 1)],
 )
 def test_a_text_has_the_vocabularys_number_of_tokens(text, number):
-    assert tokens.count_tokens(text) == number
+    assert example.count_tokens(text) == number
 
 
 def test_the_cookbooks_conversation_counts_as_the_cookbook_says():
-    assert tokens.count_messages(COOKBOOK) == 124
+    assert example.count_messages(COOKBOOK) == 124
 
 
 def test_weights_cost_nothing_and_tools_cost_something():
     plain = (Message("user", "Сколько?"), Message("assistant", "Семь."))
     weighted = (plain[0], Message("assistant", "Семь.", {"weight": 0}))
-    assert tokens.count_messages(weighted) == tokens.count_messages(plain)
+    assert example.count_messages(weighted) == example.count_messages(plain)
     tool = {"type": "function", "function": {"name": "count"}}
-    assert tokens.count_messages(plain, (tool,)) > tokens.count_messages(plain)
+    assert example.count_messages(plain, (tool,)) > example.count_messages(plain)
 
 
 @pytest.mark.parametrize("letter", [" ", "\n", "a", "^", "я", "A"])
 def test_a_million_equal_letters_are_counted_without_harm(letter):
-    assert 0 < tokens.count_tokens(letter * 1_000_000) < 1_000_000
+    assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
 
 
 def test_a_damaged_vocabulary_is_never_used(monkeypatch, tmp_path):
     damaged = tmp_path / "o200k_base.tiktoken.xz"
     damaged.write_bytes(lzma.compress(b"IQ== 0\n"))
-    monkeypatch.setattr(tokens, "VOCABULARY", damaged)
+    monkeypatch.setattr(example, "VOCABULARY", damaged)
     with pytest.raises(RuntimeError, match="install Merlin again"):
-        tokens._ranks()
+        example._ranks()
 
 
 def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
@@ -82,7 +82,7 @@ def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
         "import socket, sys\n"
         "def refuse(*_): raise SystemExit('network')\n"
         "socket.socket.connect = refuse\n"
-        "from merlin.dataset.tokens import count_tokens\n"
+        "from merlin.dataset.example import count_tokens\n"
         "print(count_tokens('hello world'))\n"
     )
     environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}

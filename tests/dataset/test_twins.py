@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from dataset_tree import check_files, example_yaml, good_files, only_finding, rules
 
+from merlin.dataset.check import normalise
 from merlin.dataset.finding import Severity
-from merlin.dataset.lint import normalise
 
 pytestmark = pytest.mark.unit
 
