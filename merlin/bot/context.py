@@ -49,7 +49,7 @@ from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices
 from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
-from merlin.chat.answer import AnswerService, StopButtons
+from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.sessions import ChatPlace
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
@@ -75,30 +75,6 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
 KNOWN_S = 60.0
 _LEADING = frozenset({"creator", "administrator"})
 _MOST_KNOWN = 1024
-
-
-class ChatAdmins:
-    """Who administers which chat, as Telegram said within a minute."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[float, bool]] = {}
-
-    async def has(self, calls: BotApi, chat_id: int, user_id: int) -> bool:
-        """Return whether somebody administers a chat."""
-        now = asyncio.get_running_loop().time()
-        until, is_admin = self._known.get((chat_id, user_id), (0.0, False))
-        if until > now:
-            return is_admin
-        member = await calls.ask("getChatMember", {"chat_id": chat_id, "user_id": user_id})
-        if not isinstance(member, Mapping):
-            return False
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        is_admin = member.get("status") in _LEADING
-        self._known[(chat_id, user_id)] = (now + KNOWN_S, is_admin)
-        return is_admin
-
-
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -106,7 +82,9 @@ ALERT_LENGTH = 200
 class BotData:
     """What the handlers of one bot share, as python-telegram-bot's `bot_data`.
 
-    `placed` are placeholders that stand in a chat and in no row yet, by their updates;
+    `stops` are the answers that are being written, by the updates that asked. `admins` says who
+    administers which chat, and until when that is known. `placed` are placeholders that stand in a
+    chat and in no row yet, by their updates;
     `commands` are the handlers of commands, for what leads to one; `contexts` are those of the
     updates in work.
     """
@@ -118,8 +96,8 @@ class BotData:
     files: Files
 
     def __init__(self) -> None:
-        self.stops = StopButtons()
-        self.admins = ChatAdmins()
+        self.stops: dict[int, Stop] = {}
+        self.admins: dict[tuple[int, int], tuple[float, bool]] = {}
         self.watches = LiveMessages()
         self.placed: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
@@ -329,8 +307,20 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return f"{self.services.link_url.rstrip('/')}/{self.bot.username}?start={payload}"
 
     async def is_admin(self, user_id: int) -> bool:
-        """Return whether somebody administers the chat."""
-        return await self.bot_data.admins.has(self.calls, self.chat_id, user_id)
+        """Return whether somebody administers the chat, as Telegram said within a minute."""
+        known, now = self.bot_data.admins, asyncio.get_running_loop().time()
+        until, is_admin = known.get((self.chat_id, user_id), (0.0, False))
+        if until > now:
+            return is_admin
+        asked = {"chat_id": self.chat_id, "user_id": user_id}
+        member = await self.calls.ask("getChatMember", asked)
+        if not isinstance(member, Mapping):
+            return False
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        is_admin = member.get("status") in _LEADING
+        known[self.chat_id, user_id] = (now + KNOWN_S, is_admin)
+        return is_admin
 
     def translate(self, key: str, **arguments: object) -> str:
         """Return a text in the person's language."""

@@ -6,7 +6,6 @@ The address of a file holds the bot's token: no error and no log line tells it.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -29,30 +28,29 @@ _CHUNK = 65_536
 _OK, _GONE = 200, (400, 404)
 
 
-@dataclass(frozen=True, slots=True)
-class FilesPatience:
-    """How long one fetch may take, in seconds, and how often it is tried."""
-
-    total_s: float = TOTAL_S
-    read_s: float = READ_S
-    longest_pause_s: float = LONGEST_PAUSE_S
-    tries: int = TRIES
-
-
 class Files:
-    """The files of one bot; `base_url` ends in `/bot`, as the services have it."""
+    """The files of one bot; `base_url` ends in `/bot`, as the services have it.
+
+    One fetch may take `total_s` with silence of `read_s`, and is tried so often, with pauses of so
+    many seconds at most.
+    """
 
     def __init__(
         self,
         transport: AiohttpRequest,
         token: str,
         base_url: str,
-        patience: FilesPatience | None = None,
+        *,
+        total_s: float = TOTAL_S,
+        read_s: float = READ_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+        tries: int = TRIES,
     ) -> None:
         self._transport = transport
         self._method_url = f"{base_url}{token}/getFile"
         self._file_url = f"{base_url.removesuffix('/bot')}/file/bot{token}"
-        self._patience = patience or FilesPatience()
+        self._total_s, self._read_s = total_s, read_s
+        self._longest_pause_s, self._tries = longest_pause_s, tries
 
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
         """Return a file's bytes, tried a few times where the line is bad.
@@ -63,21 +61,21 @@ class Files:
         attempt = 0
         while True:
             try:
-                async with asyncio.timeout(self._patience.total_s):
+                async with asyncio.timeout(self._total_s):
                     return await self._once(file_id, limit_bytes)
             except (NetworkError, TimeoutError) as error:
                 attempt += 1
-                if attempt >= self._patience.tries:
+                if attempt >= self._tries:
                     raise _as_network_error(error) from None
                 log.info("a file did not come", attempt=attempt, reason=type(error).__name__)
-            await pause(attempt, self._patience.longest_pause_s)
+            await pause(attempt, self._longest_pause_s)
 
     async def _once(self, file_id: str, limit_bytes: int) -> bytes:
         path, size = await self._find(file_id)
         if size > limit_bytes:
             raise too_large(limit_bytes)
         url = f"{self._file_url}/{quote(path)}"
-        async with self._transport.open("GET", url, read_s=self._patience.read_s) as answer:
+        async with self._transport.open("GET", url, read_s=self._read_s) as answer:
             if answer.status in _GONE:
                 raise UnusableFile("media-gone")
             if answer.status != _OK:
@@ -88,7 +86,7 @@ class Files:
         """Return a file's path and size (0: not told) from the answer of getFile."""
         url = f"{self._method_url}?{urlencode({'file_id': file_id})}"
         try:
-            found: object = await self._transport.post(url, read_timeout=self._patience.read_s)
+            found: object = await self._transport.post(url, read_timeout=self._read_s)
         except BadRequest as error:
             # Telegram has no code for it, only words. Source: tdlib.
             if "too big" in str(error).lower():

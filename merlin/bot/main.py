@@ -31,7 +31,7 @@ from merlin.bot.commands import greet
 from merlin.bot.files import Files
 from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
 from merlin.bot.notices import NoticeSender
-from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
+from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import AT_ONCE, Intake, writers
 from merlin.bot.services import BotServices
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
@@ -161,8 +161,6 @@ class Bot:
         self._intake = Intake(services, transport, self._connection, self._processor)
         self._notices = NoticeSender(services, sender)
         self._housekeeping = Housekeeping(services)
-        self._results = ResultMessages(services)
-        self._broadcasts = BroadcastSender(services)
         self._bugs = BugCount()
         payments = with_stars(services, calls)
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
@@ -190,7 +188,9 @@ class Bot:
         log.info("bot stopped")
 
     def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        look = wake_counter(ChangeCounter(self._services.db), self._services.store.read)
+        services = self._services
+        look = wake_counter(ChangeCounter(services.db), services.store.read)
+        results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
@@ -200,8 +200,8 @@ class Bot:
                 "housekeeping",
                 lambda: run_loop(self._housekeeping.round, look, HOUSEKEEPING_EVERY_S),
             ),
-            ("results", lambda: run_loop(self._results.round, look)),
-            ("herald", lambda: run_loop(self._broadcasts.round, look, BROADCAST_EVERY_S)),
+            ("results", lambda: run_loop(results, look)),
+            ("herald", lambda: run_loop(broadcasts, look, BROADCAST_EVERY_S)),
             ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),

@@ -48,47 +48,43 @@ from merlin.db.writer import Store
 BROADCAST_EVERY_S = 0.25
 
 
-class BroadcastSender:
-    """One round hands over as many people as may wait, and tells what came of a broadcast."""
+async def send_broadcasts(services: BotServices) -> None:
+    """Hand over as many people as may wait, and tell what came of broadcasts that are whole."""
+    broadcasts = Broadcasts(services.db, services.bot_id, services.language)
+    for broadcast in await services.store.read(broadcasts.open):
+        if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
+            await services.store.do(partial(_move, services, broadcasts, broadcast))
+            kill_point("broadcast.handed")
+        else:
+            await services.store.do(partial(_end, services, broadcasts, broadcast))
 
-    def __init__(self, services: BotServices) -> None:
-        self._services = services
-        self._broadcasts = Broadcasts(services.db, services.bot_id, services.language)
-        self._outbox = Outbox(services.db, services.bot_id)
 
-    async def round(self) -> None:
-        """Move every running broadcast on."""
-        store = self._services.store
-        for broadcast in await store.read(self._broadcasts.open):
-            if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-                await store.do(partial(self._move, broadcast))
-                kill_point("broadcast.handed")
-            else:
-                await store.do(partial(self._end, broadcast))
+def _move(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
+    room = services.pace.broadcast_per_s - broadcasts.waiting()
+    if room < 1:
+        return
+    users = broadcasts.next(broadcast.broadcast_id, room)
+    page = render(broadcast.text)
+    letters = [OutgoingMessage(broadcast.key(user), user, page) for user in users]
+    Outbox(services.db, services.bot_id).put(letters)
+    if users:
+        services.db.bump()
 
-    def _move(self, broadcast: Broadcast) -> None:
-        room = self._services.pace.broadcast_per_s - self._broadcasts.waiting()
-        if room < 1:
-            return
-        users = self._broadcasts.next(broadcast.broadcast_id, room)
-        page = render(broadcast.text)
-        self._outbox.put([OutgoingMessage(broadcast.key(user), user, page) for user in users])
-        if users:
-            self._services.db.bump()
 
-    def _end(self, broadcast: Broadcast) -> None:
-        """Tell who sent it what came of it, once nothing waits any more."""
-        done = self._broadcasts.delivered(broadcast.broadcast_id)
-        if done.waiting or not self._broadcasts.end(broadcast.broadcast_id):
-            return
-        over = self._broadcasts.get(broadcast.broadcast_id) or broadcast
-        if not over.by_user:  # who sent it has deleted everything
-            return
-        language = self._services.language_of(over.by_user)
-        onward = Button(text(language, "admin-broadcast"), "a-casts:n")
-        page = FormattedMessage(report(over, done, language), buttons=((onward,),))
-        self._outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
-        self._services.db.bump()
+def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
+    """Tell who sent it what came of it, once nothing waits any more."""
+    done = broadcasts.delivered(broadcast.broadcast_id)
+    if done.waiting or not broadcasts.end(broadcast.broadcast_id):
+        return
+    over = broadcasts.get(broadcast.broadcast_id) or broadcast
+    if not over.by_user:  # who sent it has deleted everything
+        return
+    language = services.language_of(over.by_user)
+    onward = Button(text(language, "admin-broadcast"), "a-casts:n")
+    page = FormattedMessage(report(over, done, language), buttons=((onward,),))
+    letter = OutgoingMessage(f"report:{over.prefix}", over.by_user, page)
+    Outbox(services.db, services.bot_id).put([letter])
+    services.db.bump()
 
 
 def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
@@ -109,32 +105,27 @@ def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
 log = get_logger(__name__)
 
 
-class ResultMessages:
-    """One round hands over what has come; each result once."""
+async def show_results(services: BotServices) -> None:
+    """Show what has come of requests in the messages that wait for it; each result once."""
+    waiting = WaitingRequests(services.db, services.bot_id)
+    if await services.store.read(waiting.ended):
+        await services.store.do(partial(_hand_over, services, waiting))
 
-    def __init__(self, services: BotServices) -> None:
-        self._services = services
-        self._waiting = WaitingRequests(services.db, services.bot_id)
 
-    async def round(self) -> None:
-        """Show every result that has come."""
-        if await self._services.store.read(self._waiting.ended):
-            await self._services.store.do(self._hand_over)
+def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
+    for errand, request in waiting.ended():
+        if waiting.forget(request.request_id):
+            letter = _result_letter(errand, request, services.language_of(errand.chat_id))
+            Outbox(services.db, services.bot_id).put([letter])
+            services.db.bump()
 
-    def _hand_over(self) -> None:
-        outbox = Outbox(self._services.db, self._services.bot_id)
-        for errand, request in self._waiting.ended():
-            if self._waiting.forget(request.request_id):
-                outbox.put([self._letter(errand, request)])
-                self._services.db.bump()
 
-    def _letter(self, errand: WaitingRequest, request: Request) -> OutgoingMessage:
-        language = self._services.language_of(errand.chat_id)
-        job = request.result.get("job")
-        onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
-        page = FormattedMessage(result_words(request, language), buttons=((onward,),))
-        key = f"result:{request.request_id}"
-        return OutgoingMessage(key, errand.chat_id, page, spot=Target(edit_of=errand.message_id))
+def _result_letter(errand: WaitingRequest, request: Request, language: str) -> OutgoingMessage:
+    job = request.result.get("job")
+    onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
+    page = FormattedMessage(result_words(request, language), buttons=((onward,),))
+    key = f"result:{request.request_id}"
+    return OutgoingMessage(key, errand.chat_id, page, spot=Target(edit_of=errand.message_id))
 
 
 def result_words(request: Request, language: str) -> str:

@@ -25,32 +25,10 @@ from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingPara
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.providers.base import AnswerChunk, Answerer
+from merlin.providers.base import NOT_COUNTED, Answer, Answerer
 
 SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
-
-
-def is_out_of_money(error: ProviderError) -> bool:
-    """Return whether the provider said that the account's money is spent."""
-    return error.code == SPENT
-
-
-class CircuitBreaker:
-    """Which providers are left alone, until which moment of a monotonic clock."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-
-    def check(self, provider: str, now: float) -> None:
-        """Raise ProviderError while the provider is left alone."""
-        if self._until.get(provider, now) > now:
-            raise ProviderError("left alone: its quota is spent", code=SPENT)
-
-    def note(self, provider: str, error: ProviderError, now: float) -> None:
-        """Leave the provider alone from now on if its money is spent."""
-        if is_out_of_money(error) and self._until.get(provider, now) <= now:
-            self._until[provider] = now + LEFT_ALONE_S
 
 
 # Several times what any model says at once; nobody reads on, and memory is not endless.
@@ -104,46 +82,11 @@ class Reply:
         return bool(self.text) or self.ending in (Ending.WHOLE, Ending.LENGTH)
 
 
-@dataclass(slots=True)
-class Draft:
-    """An answer as far as it has come."""
-
-    text: str = ""
-    usage: Usage = field(default_factory=Usage)
-    known: bool | None = None
-    finish_reason: str = ""
-
-    def take(self, piece: AnswerChunk) -> None:
-        """Add one piece. Raises ProviderError for an answer that does not end."""
-        self.text += piece.text
-        if len(self.text) > LONGEST_ANSWER:
-            raise ProviderError("the answer does not end")
-        self.usage = piece.usage or self.usage
-        self.known = self.known if piece.known is None else piece.known
-        self.finish_reason = piece.finish_reason or self.finish_reason
-
-    def ending(self, *, may_be_empty: bool = False) -> Ending:
-        """Return how an answer that the provider called finished has ended.
-
-        `may_be_empty`: whoever asked had the model stop where not a word may have come.
-        """
-        if self.finish_reason == "content_filter":
-            return Ending.FILTERED
-        if not self.text.strip() and not may_be_empty:
-            return Ending.EMPTY
-        return Ending.LENGTH if self.finish_reason == "length" else Ending.WHOLE
-
-    def reply(self, choice: Candidate, model_id: str, ending: Ending) -> Reply:
-        """Return the reply that this draft is."""
-        return Reply(
-            ending, join_surrogates(self.text.strip()), choice, model_id, self.usage, self.known
-        )
-
-
 class Stop:
-    """One answer's stop button; pressed at most once, before or while the answer is written."""
+    """One person's stop button; pressed at most once, before or while the answer is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: int = 0) -> None:
+        self.user_id = user_id
         self.is_pressed = False
         self._asking: asyncio.Future[Any] | None = None
 
@@ -158,31 +101,6 @@ class Stop:
         self.is_pressed = True
         if self._asking is not None:
             self._asking.cancel()
-
-
-class StopButtons:
-    """The answers that are being written in this process, by the update that asked."""
-
-    def __init__(self) -> None:
-        self._running: dict[int, tuple[int, Stop]] = {}
-
-    def begin(self, update_id: int, user_id: int) -> Stop:
-        """Return the stop of an answer that is about to be written for this person."""
-        stop = Stop()
-        self._running[update_id] = (user_id, stop)
-        return stop
-
-    def end(self, update_id: int) -> None:
-        """Forget an answer that is written."""
-        self._running.pop(update_id, None)
-
-    def press(self, update_id: int, user_id: int) -> bool:
-        """Stop the answer; False where it is over, or another person's."""
-        owner, stop = self._running.get(update_id, (0, None))
-        if stop is None or owner != user_id:
-            return False
-        stop.press()
-        return True
 
 
 def report_troubles(
@@ -252,7 +170,8 @@ class AnswerService:
     ) -> None:
         self._answerers = answerers
         self._patience = patience or RetryPolicy()
-        self._breaker = CircuitBreaker()
+        # Providers whose money is spent, until which moment each is left alone.
+        self._left_alone: dict[str, float] = {}
 
     async def reply(
         self,
@@ -317,8 +236,10 @@ class AnswerService:
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(seat, str(refusal), troubles)
-            self._breaker.note(choice.provider, refusal, asyncio.get_running_loop().time())
-            kind = "spent" if is_out_of_money(refusal) else "refused"
+            kind = "spent" if refusal.code == SPENT else "refused"
+            now = asyncio.get_running_loop().time()
+            if kind == "spent" and self._left_alone.get(choice.provider, now) <= now:
+                self._left_alone[choice.provider] = now + LEFT_ALONE_S
             troubles.append(_fault_of(kind, choice, refusal))
         return None
 
@@ -339,7 +260,8 @@ class AnswerService:
         while True:
             attempt += 1
             try:
-                self._breaker.check(seat.choice.provider, clock())
+                if self._left_alone.get(seat.choice.provider, 0) > clock():
+                    raise ProviderError("left alone: its quota is spent", code=SPENT)
                 return await self._once(seat)
             except ProviderBusy as busy:
                 pause = self._pause(busy, attempt)
@@ -356,29 +278,59 @@ class AnswerService:
 
     async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
-        draft = Draft()
+        said = Answer()
         model_id = seat.choice.model_id
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 model_id = model_id or await answerer.first_model()
                 asked = (*seat.choice.before, *seat.talk)
                 async for piece in answerer.stream(model_id, asked, seat.steering):
-                    draft.take(piece)
+                    said = _join_pieces(said, piece)
+                    _check_length(said.text)
                     if piece.text:
-                        seat.onlooker.wrote(draft.text)
+                        seat.onlooker.wrote(said.text)
         except asyncio.CancelledError:
-            if seat.stop is not None and seat.stop.is_pressed and draft.text.strip():
-                return draft.reply(seat.choice, model_id or "", Ending.STOPPED)
+            if seat.stop is not None and seat.stop.is_pressed and said.text.strip():
+                return _reply(said, seat.choice, model_id, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
-            if draft.text.strip():
+            if said.text.strip():
                 log.warning("answer was cut off", provider=seat.choice.provider, reason=str(error))
-                return draft.reply(seat.choice, model_id or "", Ending.CUT)
+                return _reply(said, seat.choice, model_id, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
-        ending = draft.ending(may_be_empty=seat.steering.may_silence)
-        return draft.reply(seat.choice, model_id, ending)
+        return _reply(said, seat.choice, model_id, _ending(said, seat.steering))
+
+
+def _join_pieces(said: Answer, piece: Answer) -> Answer:
+    return Answer(
+        said.text + piece.text,
+        said.usage if piece.usage is NOT_COUNTED else piece.usage,
+        said.known if piece.known is None else piece.known,
+        piece.finish_reason or said.finish_reason,
+    )
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_ANSWER:
+        raise ProviderError("the answer does not end")
+
+
+def _ending(said: Answer, steering: SamplingParams) -> Ending:
+    """Return how an answer that the provider called finished has ended."""
+    if said.finish_reason == "content_filter":
+        return Ending.FILTERED
+    # Whoever asked may have had the model stop where not a word may have come.
+    if not said.text.strip() and not (steering.stops or steering.most_tokens):
+        return Ending.EMPTY
+    return Ending.LENGTH if said.finish_reason == "length" else Ending.WHOLE
+
+
+def _reply(said: Answer, choice: Candidate, model_id: str | None, ending: Ending) -> Reply:
+    # A character beyond the first 65,536 may have come in two pieces.
+    text = join_surrogates(said.text.strip())
+    return Reply(ending, text, choice, model_id or "", said.usage, said.known)
 
 
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:

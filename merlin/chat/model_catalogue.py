@@ -29,14 +29,10 @@ from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTIO
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
 from merlin.training.models import (
-    Evaluation,
     Model,
     ModelState,
-    Overlap,
     Serving,
     model_of,
-    overlap_of,
-    proof_of,
     select_models,
 )
 from merlin.training.promote import serving_of, serving_rows
@@ -180,22 +176,6 @@ def _tuned(standing: CandidateKind, row: Row) -> Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class ServingModel:
-    """One serving model with its scores."""
-
-    serving: Serving
-    evaluation: Evaluation | None
-
-
-def list_serving_models(showcase: ModelCatalogue, dataset: str | None = None) -> list[ServingModel]:
-    """Return every serving model with its scores; that of `dataset`, which answers here, first."""
-    return [
-        ServingModel(serving, showcase.evaluation(serving.model.model_row))
-        for serving in sorted(showcase.all_serving(), key=lambda one: one.dataset != dataset)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
 class KnownModels:
     """Windows in tokens and prices by a model's name; `own` prices are a provider's own."""
 
@@ -292,14 +272,6 @@ class ModelCatalogue:
         )
         told = [message for row in self.db.rows(taught) for message in messages_of(row["messages"])]
         return tuple(message for message in told if message.role != "system")
-
-    def evaluation(self, model_row: int) -> Evaluation | None:
-        """Return the scores of a model, None where it was not evaluated."""
-        return proof_of(self.db, model_row)
-
-    def overlap(self, one: Model, other: Model) -> Overlap:
-        """Return what the test questions of two models have in common."""
-        return overlap_of(self.db, one.build_id, other.build_id)
 
 
 _TOKENS = Prepared(

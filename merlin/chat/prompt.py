@@ -131,24 +131,6 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a text; `number` counts from 1."""
-
-    number: int
-    count: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShortenLimits:
-    """How many tokens a part may have, the short version of all, and how many parts are read."""
-
-    part_tokens: int
-    room_tokens: int
-    most_parts: int = MOST_PARTS
-
-
-@dataclass(frozen=True, slots=True)
 class ShortenedText:
     """A text in short; `parts` is how many there were, `read` how many of them are in it."""
 
@@ -157,22 +139,27 @@ class ShortenedText:
     read: int
 
 
-# Returns a part in short; raises what ends the whole.
-Tell = Callable[[Part], Awaitable[str]]
+# Returns a part in short; takes its number (from 1), how many there are, and its text. Raises what
+# ends the whole.
+Tell = Callable[[int, int, str], Awaitable[str]]
 # Hears how many parts of how many are done.
 Progress = Callable[[int, int], None]
 
 
 async def shorten_text(
-    text: str, measure: ShortenLimits, tell: Tell, progress: Progress
+    text: str,
+    part_tokens: int,
+    room_tokens: int,
+    tell: Tell,
+    progress: Progress,
+    most_parts: int = MOST_PARTS,
 ) -> ShortenedText:
-    """Return the text so short that it fits into the measure's room.
+    """Return the text so short that it takes `room_tokens` at most, read in so many parts at most.
 
     Raises ValueError when a part or the room is of no token, and whatever `tell` raises.
     """
-    part_tokens, room_tokens = measure.part_tokens, measure.room_tokens
     first = split_text(text, part_tokens)
-    taken = first[: measure.most_parts]
+    taken = first[:most_parts]
     short = await _summarize_parts(taken, tell, progress)
     for _ in range(ROUNDS - 1):
         if fits_into(short, room_tokens):
@@ -194,17 +181,16 @@ async def _summarize_parts(texts: Sequence[str], tell: Tell, progress: Progress)
     room = asyncio.Semaphore(AT_ONCE)
     done = 0
 
-    async def one(part: Part) -> str:
+    async def one(number: int, part: str) -> str:
         nonlocal done
         async with room:
-            short = await tell(part)
+            short = await tell(number, len(texts), part)
         done += 1
-        progress(done, part.count)
+        progress(done, len(texts))
         return short
 
     progress(0, len(texts))
-    parts = (Part(number, len(texts), each) for number, each in enumerate(texts, 1))
-    tasks = [asyncio.create_task(one(part)) for part in parts]
+    tasks = [asyncio.create_task(one(*each)) for each in enumerate(texts, 1)]
     try:
         return "\n\n".join(await asyncio.gather(*tasks))
     finally:

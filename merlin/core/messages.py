@@ -30,11 +30,6 @@ class SamplingParams:
     stops: tuple[str, ...] = ()
     response_format: Mapping[str, object] | None = None
 
-    @property
-    def may_silence(self) -> bool:
-        """Return whether an answer without a word may be just what was wished for."""
-        return bool(self.stops or self.most_tokens)
-
 
 FREELY = SamplingParams()
 

@@ -19,6 +19,7 @@ from merlin.core.errors import ProviderError
 from merlin.core.messages import FREELY, Message, SamplingParams, Usage
 
 LAUNCH_KEY = "merlin_launch"
+NOT_COUNTED = Usage()
 UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
 _NO_PERMISSION = 403
 
@@ -156,15 +157,15 @@ class ModelList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerChunk:
-    """One step of an answer that is being written; every field but one may be empty.
+class Answer:
+    """What a model said, whole or one step of it; every field may be empty.
 
     `known` is what the model says of itself (False: "I do not know"), None where the provider
-    does not tell. `usage` and `finish_reason` come once, near the end.
+    does not tell. Of a stream `usage` and `finish_reason` come once, near the end.
     """
 
     text: str = ""
-    usage: Usage | None = None
+    usage: Usage = NOT_COUNTED
     known: bool | None = None
     finish_reason: str | None = None
 
@@ -179,7 +180,7 @@ class Answerer(Protocol):
 
     def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
-    ) -> AsyncIterator[AnswerChunk]:
+    ) -> AsyncIterator[Answer]:
         """Yield the answer as it is written. Raises WishRefused too, before the first piece.
 
         An error after the first piece means that the answer is cut off: what came is all there
@@ -191,16 +192,6 @@ class Answerer(Protocol):
 
     async def models(self) -> list[ModelCard]:
         """Return the models that the provider lists, in its own order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model said; `known` is None where the provider does not tell."""
-
-    text: str
-    usage: Usage = field(default_factory=Usage)
-    known: bool | None = None
-    finish_reason: str = "stop"
 
 
 class Asker(Protocol):

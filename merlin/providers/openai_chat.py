@@ -13,7 +13,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import aiohttp
@@ -30,8 +30,8 @@ from merlin.openai_protocol.client import (
 )
 from merlin.openai_protocol.errors import InvalidResponse, error_of_object
 from merlin.providers.base import (
+    NOT_COUNTED,
     Answer,
-    AnswerChunk,
     Checkpoint,
     JobEvent,
     JobReport,
@@ -134,22 +134,19 @@ def answer(raw: Json) -> Answer:
         raise InvalidResponse(f"choices is {choices!r:.60}")
     return Answer(
         text=_text(message, "content") or _text(message, "refusal"),
-        usage=usage(raw.get("usage")) or Usage(),
+        usage=usage(raw.get("usage")),
         known=extension_known(raw.get("merlin")),
         finish_reason=_text(first, "finish_reason") or "stop",
     )
 
 
-def usage(raw: object) -> Usage | None:
-    """Return counted tokens, None where the server did not count, or told what cannot be."""
+def usage(raw: object) -> Usage:
+    """Return counted tokens, none where the server did not count, or told what cannot be."""
     if not isinstance(raw, Mapping):
-        return None
-    spent, made = _number(raw, "prompt_tokens"), _number(raw, "completion_tokens")
-    if spent is None and made is None:
-        return None
-    counted = Usage(int(spent or 0), int(made or 0))
-    both = (counted.input_tokens, counted.output_tokens)
-    return counted if all(0 <= each <= _MOST_TOKENS for each in both) else None
+        return NOT_COUNTED
+    both = [int(_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    is_counted = any(both) and all(0 <= each <= _MOST_TOKENS for each in both)
+    return Usage(*both) if is_counted else NOT_COUNTED
 
 
 def extension_known(extension: object) -> bool | None:
@@ -314,35 +311,35 @@ class OpenAIChat:
 
     async def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
-    ) -> AsyncIterator[AnswerChunk]:
+    ) -> AsyncIterator[Answer]:
         asked: Json = {"model": model_id, "messages": request_messages(messages)}
         if not self._in_pieces:
             yield await self._whole(asked, steering)
             return
-        usage: Usage | None = None
+        usage = NOT_COUNTED
         is_whole, length = False, 0
         with call_errors():
             async for chunk in self._chunks(asked, steering):
                 piece = _piece(chunk)
-                usage = piece.usage or usage
+                usage = usage if piece.usage is NOT_COUNTED else piece.usage
                 length += len(piece.text)
                 if length > LONGEST_TEXT:
                     raise InvalidResponse("a text without an end")
                 is_whole = is_whole or piece.finish_reason is not None
                 if piece.text or piece.known is not None or piece.finish_reason:
-                    yield AnswerChunk(piece.text, None, piece.known, piece.finish_reason)
+                    counted = piece.usage is not NOT_COUNTED
+                    yield replace(piece, usage=NOT_COUNTED) if counted else piece
         if not is_whole:
             raise ProviderBusy("the answer ends in the middle")
-        if usage is not None:
-            yield AnswerChunk(usage=usage)
+        if usage is not NOT_COUNTED:
+            yield Answer(usage=usage)
 
-    async def _whole(self, asked: Json, steering: SamplingParams) -> AnswerChunk:
+    async def _whole(self, asked: Json, steering: SamplingParams) -> Answer:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
                 async with self._sent(asked, steering, self._total_s) as told:
-                    whole = answer(json_object(await read_whole(told)))
-        return AnswerChunk(whole.text, whole.usage, whole.known, whole.finish_reason)
+                    return answer(json_object(await read_whole(told)))
 
     async def _chunks(self, asked: Json, steering: SamplingParams) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
@@ -396,7 +393,7 @@ class OpenAIChat:
         await self._client.aclose()
 
 
-def _piece(chunk: Json) -> AnswerChunk:
+def _piece(chunk: Json) -> Answer:
     """Read one chunk. Raises InvalidResponse for one that is none."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
@@ -405,7 +402,7 @@ def _piece(chunk: Json) -> AnswerChunk:
     delta = first.get("delta")
     text = delta.get("content") if isinstance(delta, dict) else None
     reason = first.get("finish_reason")
-    return AnswerChunk(
+    return Answer(
         text=text if isinstance(text, str) else "",
         usage=usage(chunk.get("usage")),
         known=extension_known(chunk.get("merlin")),

@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 import httpx2
 import openai
@@ -28,7 +28,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.loopback import is_loopback
 from merlin.core.messages import Message
-from merlin.openai_protocol.client import json_object as read_object
+from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
     ProviderRefusal,
@@ -149,19 +149,6 @@ def is_here(base_url: str) -> bool:
     return is_loopback(httpx2.URL(base_url).host)
 
 
-class RawResponse(Protocol):
-    """An answer as the SDK hands it over unparsed."""
-
-    @property
-    def content(self) -> bytes:
-        """Return the body's bytes."""
-
-
-def json_object(raw: RawResponse) -> Mapping[str, object]:
-    """Return the answer's JSON object. Raises InvalidResponse for everything else."""
-    return read_object(raw.content)
-
-
 class _Bounded(httpx2.SyncByteStream):
     """An answer that must be read by its deadline and may not be endless."""
 
@@ -198,7 +185,7 @@ def _bound(response: httpx2.Response) -> None:
 _MOST_PAGES = 1000
 
 
-def pages(ask: Callable[[dict[str, str]], RawResponse]) -> Iterator[list[Json]]:
+def pages(ask: Callable[[dict[str, str]], bytes]) -> Iterator[list[Json]]:
     """Yield the pages that `ask` brings; it is given `{"after": id}` from the second one on.
 
     Ends also where a server pays no heed to `after` and sends the same page again. Raises
@@ -238,7 +225,7 @@ class OpenAIAsker:
                 # The first byte comes when the last word is found: silence is no sign here.
                 timeout=patience(timeout_s, between_s=timeout_s),
             )
-            return openai_chat.answer(json_object(raw))
+            return openai_chat.answer(json_object(raw.content))
 
     def close(self) -> None:
         """Let all connections go."""
@@ -269,12 +256,14 @@ class OpenAIFiles:
                 timeout=patience(UPLOAD_S),
             )
             return openai_chat.training_file(
-                json_object(raw), TrainingFile("", name, size, utc_now())
+                json_object(raw.content), TrainingFile("", name, size, utc_now())
             )
 
     def find(self, name: str) -> list[TrainingFile]:
-        def ask(cursor: dict[str, str]) -> RawResponse:
-            return self._files.list(purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor)
+        def ask(cursor: dict[str, str]) -> bytes:
+            return self._files.list(
+                purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor
+            ).content
 
         otherwise = TrainingFile("", name, 0, utc_now())
         with provider_errors():
@@ -321,7 +310,7 @@ class OpenAIJobs:
                 extra_headers={"Idempotency-Key": order.metadata[LAUNCH_KEY]},
                 extra_body=self._method(order),
             )
-            return openai_chat.job_report(json_object(raw))
+            return openai_chat.job_report(json_object(raw.content))
 
     def _method(self, order: LaunchOrder) -> dict[str, object]:
         wanted = dict(order.hyperparameters)
@@ -332,9 +321,10 @@ class OpenAIJobs:
         return {**method, "hyperparameters": wanted} if wanted else {**method}
 
     def find(self, launch_key: str) -> list[JobReport]:
-        def ask(cursor: dict[str, str]) -> RawResponse:
+        def ask(cursor: dict[str, str]) -> bytes:
             wanted = {LAUNCH_KEY: launch_key}
-            return self._jobs.list(limit=_JOBS_PER_PAGE, metadata=wanted, extra_query=cursor)
+            listed = self._jobs.list(limit=_JOBS_PER_PAGE, metadata=wanted, extra_query=cursor)
+            return listed.content
 
         with provider_errors():
             found = [
@@ -347,26 +337,28 @@ class OpenAIJobs:
 
     def report(self, provider_job_id: str) -> JobReport:
         with provider_errors():
-            return openai_chat.job_report(json_object(self._jobs.retrieve(provider_job_id)))
+            return openai_chat.job_report(json_object(self._jobs.retrieve(provider_job_id).content))
 
     def cancel(self, provider_job_id: str) -> JobReport:
         with provider_errors():
-            return openai_chat.job_report(json_object(self._jobs.cancel(provider_job_id)))
+            return openai_chat.job_report(json_object(self._jobs.cancel(provider_job_id).content))
 
     def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Fulfil FineTuneJobs; a server that keeps no diary has an empty one."""
 
-        def ask(cursor: dict[str, str]) -> RawResponse:
-            return self._jobs.list_events(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
+        def ask(cursor: dict[str, str]) -> bytes:
+            listed = self._jobs.list_events
+            return listed(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor).content
 
         return _or_none(lambda: _newest(ask, known))
 
     def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Fulfil FineTuneJobs; a server that keeps no checkpoints has none."""
 
-        def ask(cursor: dict[str, str]) -> RawResponse:
+        def ask(cursor: dict[str, str]) -> bytes:
             listed = self._jobs.checkpoints
-            return listed.list(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
+            found = listed.list(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
+            return found.content
 
         def read() -> list[Checkpoint]:
             kept = [openai_chat.checkpoint(row) for page in pages(ask) for row in page]
@@ -375,7 +367,7 @@ class OpenAIJobs:
         return _or_none(read)
 
 
-def _newest(ask: Callable[[dict[str, str]], RawResponse], known: frozenset[str]) -> list[JobEvent]:
+def _newest(ask: Callable[[dict[str, str]], bytes], known: frozenset[str]) -> list[JobEvent]:
     """Return the events before the first page that shows a known one, and that page's new ones."""
     new: list[JobEvent] = []
     for page in pages(ask):
@@ -420,7 +412,7 @@ class OpenAIProvider:
 
     def models(self) -> list[ModelCard]:
         with provider_errors():
-            listed = json_object(self._client.models.with_raw_response.list())
+            listed = json_object(self._client.models.with_raw_response.list().content)
             return [openai_chat.model_card(row) for row in openai_chat.rows(listed)]
 
     def delete(self, model_id: str) -> None:

@@ -12,7 +12,7 @@ from waiting import longest, wait_until
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.openai_protocol.client import LARGEST_ANSWER, LARGEST_STREAM
-from merlin.providers.base import AnswerChunk
+from merlin.providers.base import Answer
 from merlin.providers.openai_chat import LONGEST_TEXT, OpenAIChat
 
 pytestmark = pytest.mark.functional
@@ -60,10 +60,10 @@ def pieces(server, *, total_s=60.0, got=None):
 def test_an_answer_comes_in_pieces_and_its_usage_at_the_end(server, reply):
     server.will(reply([*WHOLE, sse(counted(12, 3)), DONE]))
     assert pieces(server) == [
-        AnswerChunk("Оче"),
-        AnswerChunk("редь", known=True),
-        AnswerChunk(finish_reason="stop"),
-        AnswerChunk(usage=Usage(12, 3)),
+        Answer("Оче"),
+        Answer("редь", known=True),
+        Answer(finish_reason="stop"),
+        Answer(usage=Usage(12, 3)),
     ]
 
 
@@ -90,13 +90,13 @@ def test_an_answer_that_is_not_known_says_so(server, reply):
 
 def test_the_length_limit_is_told(server, reply):
     server.will(reply([chunk("А", "length"), DONE]))
-    assert pieces(server) == [AnswerChunk("А", finish_reason="length")]
+    assert pieces(server) == [Answer("А", finish_reason="length")]
 
 
 @pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"known": None}, {}])
 def test_an_extension_of_another_kind_is_overlooked(server, reply, extension):
     server.will(reply([chunk("А", "stop", merlin=extension), DONE]))
-    assert pieces(server) == [AnswerChunk("А", finish_reason="stop")]
+    assert pieces(server) == [Answer("А", finish_reason="stop")]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_answer_that_breaks_off_keeps_what_came_and_says_so(server, reply, re
     got = []
     with pytest.raises(ProviderBusy):
         pieces(server, got=got)
-    assert got == [AnswerChunk("Оче")]
+    assert got == [Answer("Оче")]
     assert len(server.calls) == 1
 
 

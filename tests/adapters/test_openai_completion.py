@@ -10,7 +10,7 @@ import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.providers.base import Answer, AnswerChunk
+from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker
 
@@ -33,7 +33,9 @@ def completion(content="Очередь", reason="stop", **other):
 def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, asker):
     usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
     server.will(completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
-    assert asker.ask("ft:x", QUESTION) == Answer("Очередь", Usage(12, 3), known=False)
+    assert asker.ask("ft:x", QUESTION) == Answer(
+        "Очередь", Usage(12, 3), known=False, finish_reason="stop"
+    )
     (call,) = server.calls
     assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
     assert "stream" not in call.json
@@ -43,7 +45,7 @@ def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, aske
 def test_a_count_of_tokens_that_cannot_be_is_none(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}
     server.will(completion(usage=usage))
-    assert asker.ask("ft:x", QUESTION) == Answer("Очередь", Usage())
+    assert asker.ask("ft:x", QUESTION) == Answer("Очередь", finish_reason="stop")
 
 
 def test_an_empty_answer_keeps_its_reason(server, asker):
@@ -81,7 +83,7 @@ def whole(server, **more):
 def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
     usage = {"prompt_tokens": 12, "completion_tokens": 3}
     server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
-    assert whole(server) == [AnswerChunk("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
+    assert whole(server) == [Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
     (call,) = server.calls
     assert call.path == "/v1/chat/completions"
     assert "stream" not in call.json

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from telegram.error import NetworkError, TimedOut
 
-from merlin.bot.files import Files, FilesPatience
+from merlin.bot.files import Files
 from merlin.bot.transport import AiohttpRequest, NotSent
 from merlin.config.settings import MEGABYTE
 from merlin.core.i18n import text
@@ -17,7 +16,7 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 
 pytestmark = pytest.mark.functional
-QUICK = FilesPatience(longest_pause_s=0.02)
+QUICK = {"longest_pause_s": 0.02}
 
 
 def sent(telegram, content, name="лекция.pdf"):
@@ -31,7 +30,7 @@ def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
         transport = AiohttpRequest()
         await transport.initialize()
         try:
-            files = Files(transport, token or telegram.token, telegram.base_url, patience)
+            files = Files(transport, token or telegram.token, telegram.base_url, **patience)
             return await files.fetch(file_id, limit)
         finally:
             await transport.shutdown()
@@ -87,7 +86,7 @@ def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error)
     file_id = sent(telegram, b"a")
     telegram.faults.add(fault)
     # Short only where nobody answers.
-    hasty = replace(QUICK, read_s=0.2)
+    hasty = {**QUICK, "read_s": 0.2}
     with pytest.raises(error) as caught:
         fetched(telegram, file_id, patience=hasty if error is TimedOut else QUICK)
     assert telegram.token not in repr(caught.value)
@@ -106,7 +105,7 @@ def test_what_comes_too_slowly_is_given_up(telegram):
     file_id = sent(telegram, b"a")
     telegram.faults.add(Fault("getFile", FaultKind.HANG, times=None))
     with pytest.raises(TimedOut):
-        fetched(telegram, file_id, patience=FilesPatience(0.1, 5, 0.01, tries=2))
+        fetched(telegram, file_id, patience={"total_s": 0.1, "longest_pause_s": 0.01, "tries": 2})
 
 
 def test_no_log_line_holds_the_token(telegram, logs):
@@ -147,10 +146,9 @@ def from_odd(*answers, limit=100):
     async def run():
         server = await asyncio.start_server(odd.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        patience = replace(QUICK, tries=1)
         transport = AiohttpRequest()
         await transport.initialize()
-        files = Files(transport, "1:token", f"http://127.0.0.1:{port}/bot", patience)
+        files = Files(transport, "1:token", f"http://127.0.0.1:{port}/bot", **QUICK, tries=1)
         try:
             return await files.fetch("id", limit), odd.asked
         finally:

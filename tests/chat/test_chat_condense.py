@@ -9,7 +9,6 @@ import pytest
 from merlin.chat.prompt import (
     AttachedText,
     Prompt,
-    ShortenLimits,
     attach_texts,
     document_texts,
     fits_into,
@@ -25,15 +24,15 @@ TEXT = "\n\n".join(f"{number} {'слово ' * 30}" for number in range(20))
 class Teller:
     """Tells each part by its first word; the later a part, the sooner it is done."""
 
-    def __init__(self, words=lambda part: part.text.split()[0]):
+    def __init__(self, words=lambda part: part.split()[0]):
         self.words = words
         self.at_once = self.most_at_once = 0
         self.seen = []
 
-    async def tell(self, part):
+    async def tell(self, number, count, part):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        for _ in range(part.count - part.number):
+        for _ in range(count - number):
             await asyncio.sleep(0)
         self.at_once -= 1
         return self.words(part)
@@ -41,13 +40,14 @@ class Teller:
     def progress(self, done, count):
         self.seen.append((done, count))
 
-    def short(self, measure, text=TEXT):
-        return asyncio.run(shorten_text(text, measure, self.tell, self.progress))
+    def short(self, part_tokens, room_tokens, text=TEXT, **more):
+        told = shorten_text(text, part_tokens, room_tokens, self.tell, self.progress, **more)
+        return asyncio.run(told)
 
 
 def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
     teller = Teller()
-    short = teller.short(ShortenLimits(100, 100))
+    short = teller.short(100, 100)
     assert (short.parts, short.read) == (20, 20)
     assert short.text.split() == [str(number) for number in range(20)]
     assert teller.most_at_once == 3
@@ -55,36 +55,36 @@ def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
 
 
 def test_no_more_than_so_many_parts_are_read():
-    short = Teller().short(ShortenLimits(100, 100, most_parts=4))
+    short = Teller().short(100, 100, most_parts=4)
     assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
 
 
 def test_what_is_short_but_too_long_is_told_again():
-    teller = Teller(lambda part: part.text[: len(part.text) // 3])
-    short = teller.short(ShortenLimits(100, 150))
+    teller = Teller(lambda part: part[: len(part) // 3])
+    short = teller.short(100, 150)
     assert fits_into(short.text, 150)
     assert short.text.startswith("0 слово")
     assert {count for _, count in teller.seen} == {20}
 
 
 def test_what_nobody_makes_shorter_is_cut():
-    short = Teller(lambda part: part.text).short(ShortenLimits(100, 50))
+    short = Teller(lambda part: part).short(100, 50)
     assert fits_into(short.text, 50)
     assert short.text.startswith("0 слово")
 
 
 def test_a_part_that_fails_ends_all_others():
     def words(part):
-        raise LookupError(part.number)
+        raise LookupError(part)
 
     teller = Teller(words)
     with pytest.raises(LookupError):
-        teller.short(ShortenLimits(100, 100))
+        teller.short(100, 100)
     assert teller.seen == [(0, 20)]
 
 
 def test_no_text_is_short_already():
-    assert Teller().short(ShortenLimits(10, 10), " ").text == ""
+    assert Teller().short(10, 10, " ").text == ""
 
 
 def test_papers_are_folded_into_the_text_behind_the_words():

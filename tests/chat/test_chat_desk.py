@@ -7,11 +7,18 @@ from itertools import pairwise
 
 import pytest
 
-from merlin.chat.answer import LONGEST_ANSWER, SPENT, AnswerService, Draft, Ending, RetryPolicy
+from merlin.chat.answer import (
+    LEFT_ALONE_S,
+    LONGEST_ANSWER,
+    SPENT,
+    AnswerService,
+    Ending,
+    RetryPolicy,
+)
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
-from merlin.providers.base import AnswerChunk
+from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -118,7 +125,7 @@ class Endless:
 
     async def stream(self, *_):
         try:
-            yield AnswerChunk("слово")
+            yield Answer("слово")
             await asyncio.Event().wait()
         finally:
             self.is_left = True
@@ -138,11 +145,17 @@ def test_an_answer_beyond_all_measure_is_cut(provider):
     assert reply.ending is Ending.CUT
 
 
+class Halves:
+    """A model whose character beyond the first 65,536 comes in two pieces."""
+
+    async def stream(self, *_):
+        for half in ("Ответ \ud83d", "\ude00"):
+            yield Answer(half)
+
+
 def test_an_answer_in_half_characters_is_whole():
-    draft = Draft()
-    for half in ("Ответ \ud83d", "\ude00"):
-        draft.take(AnswerChunk(half))
-    assert draft.reply(choice(), MODEL, Ending.WHOLE).text == "Ответ 😀"
+    desk = AnswerService({"chat": Halves()})
+    assert asyncio.run(desk.reply(route(choice()), TALK, Looks())).text == "Ответ 😀"
 
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
@@ -219,3 +232,29 @@ def test_a_spent_account_is_told_and_not_stormed():
     assert {(reply.ending, reply.troubles[0].kind) for reply in replies} == {
         (Ending.NOBODY, "spent")
     }
+
+
+class Later(asyncio.SelectorEventLoop):
+    """A loop whose clock may be moved on."""
+
+    later_s = 0.0
+
+    def time(self):
+        return super().time() + self.later_s
+
+
+def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wanted():
+    broke = Broke()
+
+    async def run():
+        desk = AnswerService({"chat": broke}, QUICK)
+        for later_s in (0, LEFT_ALONE_S / 2, LEFT_ALONE_S - 1):
+            asyncio.get_running_loop().later_s = later_s
+            await desk.reply(route(choice()), TALK, Looks())
+        assert broke.asked == 1
+        asyncio.get_running_loop().later_s = LEFT_ALONE_S
+        await desk.reply(route(choice()), TALK, Looks())
+
+    with asyncio.Runner(loop_factory=Later) as runner:
+        runner.run(run())
+    assert broke.asked == 2

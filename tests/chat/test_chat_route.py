@@ -15,7 +15,6 @@ from merlin.chat.model_catalogue import (
     ModelRequest,
     candidates,
     first_candidate,
-    list_serving_models,
 )
 from merlin.core.clock import iso
 from merlin.db.database import open_database
@@ -194,11 +193,8 @@ def test_the_dataset_that_served_first_is_the_default_one(stock):
     assert shown(route(stock, "face"))[0][0] == "alone"
 
 
-def test_people_are_told_every_serving_model(stock):
+def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(stock):
     stock.serve(stock.model("python"))
     stock.serve(stock.model("algorithms"))
-    told = list_serving_models(ModelCatalogue(stock.db))
-    assert [each.serving.model.build_version for each in told] == ["python-1", "algorithms-1"]
-    assert [each.evaluation for each in told] == [None, None]
-    told = list_serving_models(ModelCatalogue(stock.db), "algorithms")
-    assert [each.serving.dataset for each in told] == ["algorithms", "python"]
+    told = ModelCatalogue(stock.db).all_serving()
+    assert [each.model.build_version for each in told] == ["python-1", "algorithms-1"]

@@ -22,9 +22,7 @@ from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
 from merlin.chat.prompt import (
     MOST_PARTS,
     AttachedText,
-    Part,
     Prompt,
-    ShortenLimits,
     attach_texts,
     fits_into,
     shorten_text,
@@ -209,9 +207,7 @@ async def fitted(
         prompt = replace(prompt, text=wish, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room):
         return attach_texts(prompt)
-    count = len(prompt.papers)
-    measure = ShortenLimits(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
-    return await _in_short(context, prompt, measure, onlooker)
+    return await _in_short(context, prompt, part_tokens, room, onlooker)
 
 
 def _for_papers(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
@@ -245,9 +241,18 @@ def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
 
 
 async def _in_short(
-    context: BotContext, prompt: Prompt, measure: ShortenLimits, onlooker: AnswerObserver
+    context: BotContext,
+    prompt: Prompt,
+    part_tokens: int,
+    room_tokens: int,
+    onlooker: AnswerObserver,
 ) -> Prompt:
-    """Return the prompt with its long papers in short, and with what that took."""
+    """Return the prompt with its long papers in short, and with what that took.
+
+    They share the room, and the parts that may be read.
+    """
+    count = len(prompt.papers)
+    room_tokens, most_parts = max(room_tokens // count, 1), max(MOST_PARTS // count, 1)
     spent: list[Reply] = []
     papers: list[AttachedText] = []
     notes = [prompt.note]
@@ -257,11 +262,11 @@ async def _in_short(
         onlooker.wrote(context.translate("media-progress", part=part, parts=count))
 
     for paper in prompt.papers:
-        if fits_into(paper.text, measure.room_tokens):
+        if fits_into(paper.text, room_tokens):
             papers.append(paper)
             continue
         tell = partial(_summarize_part, context, prompt, paper.name, spent)
-        short = await shorten_text(paper.text, measure, tell, progress)
+        short = await shorten_text(paper.text, part_tokens, room_tokens, tell, progress, most_parts)
         papers.append(replace(paper, text=short.text))
         key = "media-parts" if short.read == short.parts else "media-parts-cut"
         notes.append(context.translate(key, parts=short.parts, read=short.read))
@@ -270,20 +275,24 @@ async def _in_short(
 
 
 async def _summarize_part(
-    context: BotContext, prompt: Prompt, name: str, spent: list[Reply], part: Part
+    context: BotContext,
+    prompt: Prompt,
+    name: str,
+    spent: list[Reply],
+    number: int,
+    count: int,
+    part: str,
 ) -> str:
     """Return what a model says of a part. Raises Refused where it says nothing."""
     helper = _helper(context, prompt)
     if helper is None:
         raise Refused("no model to read with", "bot-nobody")
     question = prompt.text[:QUESTION_LENGTH] or "—"
-    wish = context.translate(
-        "media-part-wish", part=part.number, parts=part.count, question=question
-    )
-    asked = Message("user", f"{wish}\n\n{wrap_document(part.text, name)}")
+    wish = context.translate("media-part-wish", part=number, parts=count, question=question)
+    asked = Message("user", f"{wish}\n\n{wrap_document(part, name)}")
     models = only_candidate(helper)
     reply = await context.bot_data.desk.reply(models, (asked,), AnswerObserver())
     spent.append(reply)
     if not reply.text:
-        raise Refused("a part was not told", "media-part-failed", part=part.number)
+        raise Refused("a part was not told", "media-part-failed", part=number)
     return reply.text

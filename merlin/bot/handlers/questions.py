@@ -246,10 +246,11 @@ def _unseen(context: BotContext) -> DraftIndicator | TypingIndicator:
 
 @contextmanager
 def _stoppable(context: BotContext) -> Iterator[Stop]:
+    stop = context.bot_data.stops[context.update_id] = Stop(context.user_id)
     try:
-        yield context.bot_data.stops.begin(context.update_id, context.user_id)
+        yield stop
     finally:
-        context.bot_data.stops.end(context.update_id)
+        del context.bot_data.stops[context.update_id]
 
 
 async def _prompt(
@@ -421,8 +422,11 @@ def _end(context: BotContext, written: StoredAnswer) -> OnSent:
 
 async def stop(context: BotContext) -> None:
     """End the answer that is being written; what came until then stays."""
-    is_stopped = context.bot_data.stops.press(context.number(), context.user_id)
-    words = context.translate("bot-stopping" if is_stopped else "bot-stop-late")
+    found = context.bot_data.stops.get(context.number())
+    is_theirs = found is not None and found.user_id == context.user_id
+    if found is not None and is_theirs:
+        found.press()
+    words = context.translate("bot-stopping" if is_theirs else "bot-stop-late")
     await context.show(lambda: menu.alert(words))
 
 

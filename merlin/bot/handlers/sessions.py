@@ -22,6 +22,7 @@ from merlin.app.ask import (
     reserve,
     settle,
     window_of,
+    with_spent,
 )
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
@@ -64,7 +65,7 @@ from merlin.chat.turns import LastTurn, Question, StoredAnswer, Turns
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.messages import Message, Usage
+from merlin.core.messages import Message
 from merlin.core.money import Cost
 
 # The rest is for the task, for what is known so far and for the summary.
@@ -173,19 +174,8 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
     last = next((each for each in reversed(replies) if each.choice), None)
     if last is None or last.choice is None:
         return
-    known = context.services.known
-    costs = [known.cost(last.choice, last.model_id, each.usage) for each in replies]
-    written = StoredAnswer(
-        answer="",
-        provider=last.choice.provider,
-        model_id=last.model_id,
-        usage=Usage(
-            sum(each.usage.input_tokens for each in replies),
-            sum(each.usage.output_tokens for each in replies),
-        ),
-        cost_micro=sum(cost.micro for cost in costs if cost),
-        currency=next((cost.currency for cost in costs if cost), ""),
-    )
+    bare = StoredAnswer("", provider=last.choice.provider, model_id=last.model_id)
+    written = with_spent(context.services, bare, replies)
     cost = Cost(written.cost_micro, written.currency)
     add_cost(context.services, asker.user_id, cost)
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)

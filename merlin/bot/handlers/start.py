@@ -35,13 +35,14 @@ from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
-from merlin.chat.model_catalogue import ModelCatalogue, ServingModel, list_serving_models
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session, Sessions
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.db import audit
 from merlin.db.audit import Audit
+from merlin.training.models import Evaluation, Model, Serving, overlap_of, proof_of
 
 VERB, YES, NO = "login", "yes", "no"
 
@@ -290,8 +291,12 @@ def _put(context: BotContext, name: str, words: str) -> View:
 def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
     session = Sessions(context.db, context.bot_id).open(context.place)
-    shown = list_serving_models(ModelCatalogue(context.db), dataset_of(context.services, session))
-    models = [_exhibit(context, each) for each in shown]
+    here = dataset_of(context.services, session)
+    shown = ModelCatalogue(context.db).all_serving()
+    # What answers here is told first.
+    models = [
+        _exhibit(context, each) for each in sorted(shown, key=lambda each: each.dataset != here)
+    ]
     if not models:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]
@@ -303,8 +308,7 @@ def info(context: BotContext) -> View:
     return menu.message(context, "\n\n".join(filter(None, parts)), edit)
 
 
-def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
-    serving = exhibit.serving
+def _exhibit(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
         dataset=serving.dataset,
@@ -313,26 +317,18 @@ def _exhibit(context: BotContext, exhibit: ServingModel) -> str:
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
     )
-    return "\n".join(
-        filter(
-            None,
-            [
-                model,
-                evaluation_words(exhibit.evaluation, context.language),
-                _against(context, exhibit),
-            ],
-        )
-    )
+    scores = proof_of(context.db, serving.model.model_row)
+    against = _against(context, serving.model, scores) if scores is not None else ""
+    return "\n".join(filter(None, [model, evaluation_words(scores, context.language), against]))
 
 
-def _against(context: BotContext, exhibit: ServingModel) -> str:
+def _against(context: BotContext, model: Model, mine: Evaluation) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
-    model, mine, catalogue = exhibit.serving.model, exhibit.evaluation, ModelCatalogue(context.db)
-    before = next(iter(catalogue.earlier(model.dataset)), None)
-    if mine is None or before is None:
+    before = next(iter(ModelCatalogue(context.db).earlier(model.dataset)), None)
+    other = proof_of(context.db, before.model_row) if before is not None else None
+    if before is None or other is None:
         return ""
-    other = catalogue.evaluation(before.model_row)
-    if other is None or not catalogue.overlap(model, before).is_same:
+    if not overlap_of(context.db, model.build_id, before.build_id).is_same:
         return ""
     by = f"{mine.chrf - other.chrf:+.1f}".replace("-", "−")
     return context.translate("bot-info-against", model=before.build_version, by=by)
