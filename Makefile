@@ -25,7 +25,8 @@ runtime: .venv/runtime
 	@touch $@
 
 # The extras of the engine: language models. Beside a CPU wheel of torch (pip's find-links) they
-# come without the GPU's libraries, which are several GB.
+# come without the GPU's libraries, which are several GB. Python compiles the tenth of their modules
+# that is imported.
 engine: venv .venv/engine
 
 .venv/engine: .venv/installed requirements-engine.txt requirements-engine-cpu.txt
@@ -33,7 +34,7 @@ engine: venv .venv/engine
 	if $(BIN)/python -m pip install -q --dry-run --no-deps --ignore-installed $(CPU_TORCH) >/dev/null 2>&1; \
 	then lock=requirements-engine-cpu.txt; fi; \
 	echo "The engine's packages come from $$lock"; \
-	$(BIN)/python -m pip install -q --require-hashes --no-deps -r $$lock
+	$(BIN)/python -m pip install -q --no-compile --require-hashes --no-deps -r $$lock
 	@touch $@
 
 # Every lock anew, by uv (`pip install uv`). Versions stay where they fit; `make locks UPGRADE=--upgrade`
