@@ -72,6 +72,11 @@ def message(context: BotContext, words: str, *wanted: RowOf) -> View:
     return View(FormattedMessage(words, buttons=buttons_of(context, *wanted)))
 
 
+def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
+    """Return a view of the parts that say something, an empty line between them."""
+    return message(context, _GAP.join(filter(None, parts)), *rows)
+
+
 def say(context: BotContext, key: str, *wanted: RowOf, **arguments: object) -> View:
     """Return a view of the text `key` with rows of buttons, described as for `buttons_of`."""
     return message(context, context.translate(key, **arguments), *wanted)

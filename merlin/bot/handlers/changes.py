@@ -33,7 +33,7 @@ from merlin.bot.handlers.example_proof import (
     show_screen,
 )
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
@@ -132,17 +132,11 @@ def theirs(context: BotContext) -> View:
     return _gone(context, "examples-theirs-stays")
 
 
-async def mend(context: BotContext) -> None:
-    """Show the person's own text over the other's, to be written anew."""
-
-    def made() -> Draft:
-        one, other = changes.conflict(*performer(context), context.argument(1))
-        text, is_gone = one.text or other.text or "", one.text is None
-        return Draft(
-            one.dataset, one.inside, other.blob, text, is_gone=is_gone, change=one.change_id
-        )
-
-    await show_proof(context, made)
+def conflict_draft(context: BotContext) -> Draft:
+    """Return the person's own text over the other's, to be written anew."""
+    one, other = changes.conflict(*performer(context), context.argument(1))
+    text, is_gone = one.text or other.text or "", one.text is None
+    return Draft(one.dataset, one.inside, other.blob, text, is_gone=is_gone, change=one.change_id)
 
 
 def retry(context: BotContext) -> View:
@@ -187,15 +181,11 @@ def queue(context: BotContext) -> View:
     return menu.card(context, context.translate("examples-queue", count=count), words, rows=rows)
 
 
-async def proposal(context: BotContext) -> None:
-    """Show one correction as the example that it would be."""
-
-    def made() -> Draft:
-        found = proposals.get_waiting(*performer(context), context.number(1))
-        text = example_yaml(found.draft)
-        return Draft(found.draft.dataset, text=text, proposal=found.proposal_id)
-
-    await show_proof(context, made)
+def proposal_draft(context: BotContext) -> Draft:
+    """Return one correction as the example that it would be."""
+    found = proposals.get_waiting(*performer(context), context.number(1))
+    text = example_yaml(found.draft)
+    return Draft(found.draft.dataset, text=text, proposal=found.proposal_id)
 
 
 def ask_reason(context: BotContext) -> View:
@@ -258,17 +248,12 @@ async def undo(context: BotContext) -> None:
         _, revert = changes.plan_undo(*performer(context), mark)
         return first, revert, changes.read_files(*performer(context), first.dataset)
 
-    try:
-        found = await context.store.read(read)
-        if isinstance(found, str):
-            await show_proof(context, lambda: _undo_draft(context), found)
-            return
-        first, revert, files = found
-        seen = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
-    except MerlinError as error:
-        reason = error
-        await show_screen(context, lambda: menu.error_view(context, reason))
+    found = await context.store.read(read)
+    if isinstance(found, str):
+        await show_proof(context, lambda: _undo_draft(context), found)
         return
+    first, revert, files = found
+    seen = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     await show_screen(context, lambda: _asks(context, first, revert, files, seen))
 
 

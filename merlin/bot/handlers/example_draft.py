@@ -30,6 +30,7 @@ from merlin.bot.handlers.example_proof import (
     current_draft,
     dialog_value,
     draft_of_example,
+    editor_handler,
     require_editing,
     require_step,
     show_proof,
@@ -133,20 +134,19 @@ def tags(context: BotContext) -> View:
     return ask(context, TAGS, title, words, known, back="ex:turns", draft=draft, rows=skip)
 
 
-async def take_tags(context: BotContext, words: str) -> None:
-    """Take the tags, and show the proof."""
-    await show_proof(context, lambda: replace(current_draft(context), tags=tags_of(words)))
+def draft_with_tags(context: BotContext, words: str) -> Draft:
+    """Return the draft with the tags that were written."""
+    return replace(current_draft(context), tags=tags_of(words))
 
 
-async def show_draft(context: BotContext) -> None:
-    """Show the proof of the draft as it is."""
-    await show_proof(context, lambda: current_draft(context))
+def draft_without_tags(context: BotContext) -> Draft:
+    """Return the draft without tags."""
+    return replace(current_draft(context), tags=())
 
 
-async def ask_for_button(context: BotContext) -> None:
-    """Say that a button is awaited; nothing is lost."""
-    note = context.translate("examples-press-button")
-    await show_proof(context, lambda: current_draft(context), note)
+def draft_of_deletion(context: BotContext) -> Draft:
+    """Return the draft that deletes an example; Save is the second question."""
+    return draft_of_example(chosen_example(context), is_gone=True)
 
 
 def ask_for_button_again(context: BotContext) -> View:
@@ -268,17 +268,13 @@ def pick(context: BotContext) -> View:
     return _forwarded_view(context, name, messages, context.number(2))
 
 
-async def show_picked(context: BotContext) -> None:
-    """Show the proof of what was picked."""
-
-    def made() -> Draft:
-        name, messages = _forwarded(context)
-        said = [(each["role"], each["words"]) for each in messages if each["role"]]
-        if not said:
-            raise Refused("nothing picked", "examples-forward-none")
-        return Draft(name, turns=conversation(said))
-
-    await show_proof(context, made)
+def picked_draft(context: BotContext) -> Draft:
+    """Return the draft of what was picked."""
+    name, messages = _forwarded(context)
+    said = [(each["role"], each["words"]) for each in messages if each["role"]]
+    if not said:
+        raise Refused("nothing picked", "examples-forward-none")
+    return Draft(name, turns=conversation(said))
 
 
 REWORD = "ex-reword"
@@ -343,31 +339,16 @@ def _now(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
-async def take_words(context: BotContext, words: str) -> None:
-    """Take the words, and show the proof."""
-
-    def made() -> Draft:
-        draft = current_draft(context)
-        field = str(dialog_value(context, "field"))
-        if field == "q":
-            return draft.with_question(words.strip())
-        if field == "a":
-            return draft.with_answer(words.strip())
-        if field == "t":
-            return replace(draft, tags=tags_of(words))
-        return draft.with_text(words if words.endswith("\n") else f"{words}\n")
-
-    await show_proof(context, made)
-
-
-async def untag(context: BotContext) -> None:
-    """Take all tags away, and show the proof."""
-    await show_proof(context, lambda: replace(current_draft(context), tags=()))
-
-
-async def delete(context: BotContext) -> None:
-    """Show what deleting an example would lead to; Save is the second question."""
-    await show_proof(context, lambda: draft_of_example(chosen_example(context), is_gone=True))
+def reworded_draft(context: BotContext, words: str) -> Draft:
+    """Return the draft with the words that were written for one field."""
+    draft, field = current_draft(context), str(dialog_value(context, "field"))
+    if field == "q":
+        return draft.with_question(words.strip())
+    if field == "a":
+        return draft.with_answer(words.strip())
+    if field == "t":
+        return replace(draft, tags=tags_of(words))
+    return draft.with_text(words if words.endswith("\n") else f"{words}\n")
 
 
 def whole_file(context: BotContext) -> View:
@@ -398,6 +379,15 @@ def words_handler(take: TakeWords) -> Handler:
     return slow_words_handler(show)
 
 
+def words_proof_handler(make: Callable[[BotContext, str], Draft]) -> Handler:
+    """Return the handler of a step that waits for words, and shows the proof made of them."""
+
+    async def show(context: BotContext, words: str) -> None:
+        await show_proof(context, lambda: make(context, words))
+
+    return slow_words_handler(show)
+
+
 def slow_words_handler(take: TakeWordsSlowly) -> Handler:
     """Return the handler of a step that waits for words; without them the person is told so."""
 
@@ -410,7 +400,7 @@ def slow_words_handler(take: TakeWordsSlowly) -> Handler:
             return
         await take(context, words)
 
-    return handle
+    return editor_handler(handle)
 
 
 async def read_words(context: BotContext) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from merlin.app import changes, examples, proposals
 from merlin.app.changes import DatasetFiles, PreviewView
@@ -38,7 +38,6 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.proposals import FOLDER, Proposals, mask_personal_data
 
-T = TypeVar("T")
 USER, ASSISTANT = "user", "assistant"
 DraftTurns = tuple[tuple[str, str], ...]
 
@@ -154,13 +153,18 @@ STEP = "ex-"
 def editor_handler(act: Act | Handler) -> Handler:
     """Return the handler that shows what `act` says to those who may edit examples.
 
-    A handler, which ends the update itself, is returned as it is.
+    A handler ends the update itself; of what it raises the reason is shown.
     """
-    if inspect.iscoroutinefunction(act):
-        return act
 
     async def handle(context: BotContext) -> None:
-        await show_screen(context, lambda: cast("Act", act)(with_current_dialog(context)))
+        if not inspect.iscoroutinefunction(act):
+            await show_screen(context, lambda: cast("Act", act)(with_current_dialog(context)))
+            return
+        try:
+            await act(context)
+        except MerlinError as error:
+            reason = error
+            await show_screen(context, lambda: menu.error_view(context, reason))
 
     return handle
 
@@ -181,17 +185,6 @@ async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
         return admin.require_role(Permission.EDIT_EXAMPLES, lambda _: act())(context)
 
     await context.show(screen)
-
-
-async def show_result(context: BotContext, work: Awaitable[T], view: Callable[[T], View]) -> None:
-    """Answer by the view of what `work` returns, or by the reason why it cannot be done."""
-    try:
-        found = await work
-    except MerlinError as error:
-        reason = error
-        await show_screen(context, lambda: menu.error_view(context, reason))
-        return
-    await show_screen(context, lambda: view(found))
 
 
 def may_edit(context: BotContext) -> bool:
@@ -325,19 +318,30 @@ class Proof:
         return self.seen.is_good and self.text != self.old
 
 
+def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handler:
+    """Return the handler that shows the proof of a draft, made of rows, below the text `note`."""
+
+    async def handle(context: BotContext) -> None:
+        words = context.translate(note) if note else ""
+        await show_proof(context, lambda: make(context), words)
+
+    return editor_handler(handle)
+
+
 async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
-    """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
+    """Show the proof of the draft that `make`, which reads rows, returns, and end the update.
+
+    Raises MerlinError where there is none.
+    """
 
     def made() -> Draft:
         draft = make()
         require_editing_here(context, draft.dataset)
         return draft
 
-    async def check() -> tuple[Draft, Proof]:
-        draft = await context.store.read(made)
-        return draft, await check_draft(context, draft)
-
-    await show_result(context, check(), lambda found: _proof_view(context, *found, note))
+    draft = await context.store.read(made)
+    proof = await check_draft(context, draft)
+    await show_screen(context, lambda: _proof_view(context, draft, proof, note))
 
 
 async def check_draft(context: BotContext, draft: Draft) -> Proof:

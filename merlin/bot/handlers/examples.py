@@ -26,13 +26,19 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_handlers
 from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_draft import fetch, slow_words_handler, words_handler
+from merlin.bot.handlers.example_draft import (
+    fetch,
+    slow_words_handler,
+    words_handler,
+    words_proof_handler,
+)
 from merlin.bot.handlers.example_proof import (
     ask,
     chosen_card,
     chosen_dataset,
     chosen_example,
     commit_editor,
+    current_draft,
     dialog_value,
     editable_datasets,
     editor_handler,
@@ -40,10 +46,10 @@ from merlin.bot.handlers.example_proof import (
     finding_lines,
     format_price,
     leave_dialog,
+    proof_handler,
     require_editing,
     require_editing_here,
     saved_view,
-    show_result,
     show_screen,
 )
 from merlin.bot.menu import PAGE_SIZE, View
@@ -379,7 +385,8 @@ async def take_import(context: BotContext) -> None:
         leave_dialog(context)
         return saved_view(context, name)
 
-    await show_result(context, _plan(context, name, file), saved)
+    plan = await _plan(context, name, file)
+    await show_screen(context, lambda: saved(plan))
 
 
 # What a button does, by the word behind `ex:`.
@@ -391,9 +398,9 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "turns": example_draft.turns,
     "unturn": example_draft.unturn,
     "tags": example_draft.tags,
-    "look": example_draft.show_draft,
+    "look": proof_handler(current_draft),
     "word": example_draft.ask_words,
-    "untag": example_draft.untag,
+    "untag": proof_handler(example_draft.draft_without_tags),
     "whole": example_draft.whole_file,
     "save": example_proof.save,
     "list": list_examples,
@@ -403,22 +410,22 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "one": show_example,
     "past": show_history,
     "edit": example_draft.edit,
-    "del": example_draft.delete,
+    "del": proof_handler(example_draft.draft_of_deletion),
     "fwd": example_draft.collect,
     "picks": example_draft.picks,
     "pick": example_draft.pick,
-    "picked": example_draft.show_picked,
+    "picked": proof_handler(example_draft.picked_draft),
     "import": ask_import,
     "take": take_import,
     "queue": changes.queue,
-    "prop": changes.proposal,
+    "prop": proof_handler(changes.proposal_draft),
     "no": changes.ask_reason,
     "no-yes": changes.decline,
     "changes": changes.list_changes,
     "change": changes.change,
     "mine": changes.mine,
     "theirs": changes.theirs,
-    "mend": changes.mend,
+    "mend": proof_handler(changes.conflict_draft),
     "retry": changes.retry,
     "drop": changes.drop,
     "drop-yes": changes.drop,
@@ -444,9 +451,9 @@ def register(application: BotApplication) -> None:
             example_draft.QUESTION: words_handler(example_draft.question),
             example_draft.ANSWER: words_handler(example_draft.answer),
             example_draft.TURNS: editor_handler(example_draft.ask_for_button_again),
-            example_draft.TAGS: slow_words_handler(example_draft.take_tags),
-            example_proof.PROOF: example_draft.ask_for_button,
-            example_draft.REWORD: slow_words_handler(example_draft.take_words),
+            example_draft.TAGS: words_proof_handler(example_draft.draft_with_tags),
+            example_proof.PROOF: proof_handler(current_draft, "examples-press-button"),
+            example_draft.REWORD: words_proof_handler(example_draft.reworded_draft),
             FIND: slow_words_handler(find_examples),
             example_draft.PICK: editor_handler(example_draft.take_forwarded),
             IMPORT: import_sent,

@@ -235,8 +235,8 @@ def fix(context: BotContext) -> View:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*performer(context)):
         return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
-    context.wait(Dialog(WRITING, {"turn": turn.turn_id}))
-    return replace(menu.say(context, "fix-asked", menu.CANCEL), is_new=True)
+    asked = menu.form(context, "fix-asked", step=WRITING, values={"turn": turn.turn_id})
+    return replace(asked, is_new=True)
 
 
 def corrected(context: BotContext) -> View:
@@ -247,7 +247,7 @@ def corrected(context: BotContext) -> View:
         return menu.say(context, "fix-gone")
     if not words or len(words) > MOST_LETTERS:
         key = "fix-long" if words else "fix-words"
-        return menu.say(context, key, menu.CANCEL, most=MOST_LETTERS)
+        return menu.form(context, key, most=MOST_LETTERS)
     # The person's own message is kept with its words: it may be a question after all.
     written = {"turn": turn.turn_id, "words": words, "message": context.message_id}
     if proposals.has_consent(*performer(context)):

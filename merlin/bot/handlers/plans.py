@@ -140,17 +140,17 @@ def plan(context: BotContext) -> View:
     parts = [*_mine(context, mine), _here(context, mine), _others(context, mine)]
     parts += ["\n".join(renewed), context.translate("pay-choose") if goods else ""]
     has_orders = bool(list_orders(context.billing, buyer(context), 1))
-    return menu.message(
-        context,
-        "\n\n".join(filter(None, parts)),
+    invited = are_invites_on(context) and mine.plan is not UNLIMITED
+    rows: menu.Rows = (
         *goods,
         *renewals,
-        are_invites_on(context) and mine.plan is not UNLIMITED and ("invite-button", "invite"),
+        invited and ("invite-button", "invite"),
         (
             len(plans) > 1 and ("pay-button-code", "code"),
             has_orders and ("pay-button-orders", "orders"),
         ),
     )
+    return menu.paragraphs(context, *parts, rows=rows)
 
 
 def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
@@ -316,8 +316,7 @@ MOST_TRIES = 5
 
 def ask_code(context: BotContext) -> View:
     """Ask for the code."""
-    context.wait(Dialog(STEP, {"tries": 0}))
-    return menu.form(context, "pay-ask-code", "plan:0")
+    return menu.form(context, "pay-ask-code", "plan:0", step=STEP, values={"tries": 0})
 
 
 def code_typed(context: BotContext) -> View:

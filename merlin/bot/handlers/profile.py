@@ -22,7 +22,6 @@ from telegram.error import BadRequest
 
 from merlin.account.users import Users
 from merlin.app import accounts
-from merlin.app.inbox import Dialog
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
 from merlin.bot import menu
@@ -108,32 +107,27 @@ def _city(zone: str, language: str) -> str:
 
 def choose_zone(context: BotContext) -> View:
     """Keep the zone of a button."""
-    found = [zone for place, zone in enumerate(ZONES, 1) if (str(place),) == context.arguments]
-    if not found:
-        return menu.outdated(context)
-    return _save_zone(context, found[0])
+    for place, zone in enumerate(ZONES, 1):
+        if (str(place),) == context.arguments:
+            return _save_zone(context, zone)
+    return menu.outdated(context)
 
 
 def ask_zone(context: BotContext) -> View:
     """Ask for the name of a zone."""
-    context.wait(Dialog(TYPING))
-    return menu.form(context, "zone-ask-name", "zones")
+    return menu.form(context, "zone-ask-name", "zones", step=TYPING)
 
 
 def zone_typed(context: BotContext) -> View:
-    """Keep the zone that was written, by its name or one of ours by its city."""
-    zone = _meant(context.text.strip())
+    """Keep the zone that was written: one of ours by its city, else by its name in any case."""
+    words = context.text.strip()
+    low = words.casefold()
+    ours = [zone for zone in ZONES if low in {_city(zone, each).casefold() for each in LANGUAGES}]
+    zone = next(iter(ours), words if is_zone(words) else words.title())
     if not is_zone(zone):
         return menu.form(context, "zone-unknown", "zones")
     context.stop_waiting()
     return _save_zone(context, zone)
-
-
-def _meant(words: str) -> str:
-    """Return the zone that was meant: one of ours by its city, else by its name in any case."""
-    low = words.casefold()
-    ours = [zone for zone in ZONES if low in {_city(zone, each).casefold() for each in LANGUAGES}]
-    return next(iter(ours), words if is_zone(words) else words.title())
 
 
 def _save_zone(context: BotContext, zone: str) -> View:
@@ -251,8 +245,7 @@ def pay_support(context: BotContext) -> View:
     refusal = _refusal(context)
     if refusal is not None:
         return refusal
-    context.wait(Dialog(STEP))
-    return menu.say(context, "paysupport-ask", menu.CANCEL)
+    return menu.form(context, "paysupport-ask", step=STEP)
 
 
 def _refusal(context: BotContext) -> View | None:
@@ -272,7 +265,7 @@ def pay_support_typed(context: BotContext) -> View:
 
 def _hand_over(context: BotContext, words: str) -> View:
     if not _is_good(words):
-        return menu.say(context, "paysupport-bad", menu.CANCEL, most=MOST_CHARACTERS)
+        return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
     context.stop_waiting()
     refusal, asker = _refusal(context), person_reference(context.user_id)
     if refusal is not None:
@@ -315,14 +308,15 @@ def answer(context: BotContext) -> View:
     asker = context.number()
     if not _may_answer(context) or Users(context.db).get(asker) is None:
         return menu.outdated(context)
-    context.wait(Dialog(ANSWER_STEP, {"user": asker}))
-    return replace(menu.say(context, "paysupport-answer-ask", menu.CANCEL), is_new=True)
+    values = {"user": asker}
+    asked = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
+    return replace(asked, is_new=True)
 
 
 def answered(context: BotContext) -> View:
     """Send an admin's answer to the person who asked."""
     if not _is_good(context.text):
-        return menu.say(context, "paysupport-bad", menu.CANCEL, most=MOST_CHARACTERS)
+        return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
     asker = context.dialog_values.get("user")
     context.stop_waiting()
     if not isinstance(asker, int) or not _may_answer(context):

@@ -12,7 +12,6 @@ from itertools import groupby
 
 from merlin.app import courses
 from merlin.app.ask import request_of_session
-from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
@@ -138,7 +137,7 @@ def list_presets(context: BotContext) -> View:
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
     words = f"{now}\n\n{context.translate('presets-hint')}"
-    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
+    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda each: each)
     return menu.message(context, words, *rows, bool(session.system) and _OFF)
 
 
@@ -177,26 +176,22 @@ def _under(
     if session is None:
         return menu.say(context, "presets-nobody")
     title = preset_title(context, name)
-    words = [
-        context.translate("presets-chosen", name=title),
-        context.translate(how),
-        abroad(context, session),
-    ]
-    return menu.message(context, "\n\n".join(filter(None, words)), drop, _OFF, _TO_PRESETS)
+    done, rows = context.translate("presets-chosen", name=title), (drop, _OFF, _TO_PRESETS)
+    parts = (done, context.translate(how), abroad(context, session))
+    return menu.paragraphs(context, *parts, rows=rows)
 
 
 def _pair(context: BotContext) -> View:
     if context.argument(1) == _RU_EN:
         return _translate(context, context.translate("presets-pair-ru-en"))
-    context.wait(Dialog(PAIR_STEP))
-    return menu.say(context, "presets-pair-type", menu.CANCEL)
+    return menu.form(context, "presets-pair-type", step=PAIR_STEP)
 
 
 def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
     if not pair or len(pair) > PAIR_LENGTH:
-        return menu.say(context, "presets-pair-bad", menu.CANCEL, most=PAIR_LENGTH)
+        return menu.form(context, "presets-pair-bad", most=PAIR_LENGTH)
     context.stop_waiting()
     return _translate(context, pair)
 
@@ -248,7 +243,7 @@ def system(context: BotContext) -> View:
 def _save(context: BotContext) -> View:
     if not _open(context).system:
         return menu.alert(context.translate("system-none"))
-    return _wait(context, NAME_STEP, "system-name-ask")
+    return menu.form(context, "system-name-ask", step=NAME_STEP, most=PROMPT_LENGTH)
 
 
 def _current_prompt(context: BotContext) -> View:
@@ -261,11 +256,6 @@ def _current_prompt(context: BotContext) -> View:
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 
-def _wait(context: BotContext, step: str, key: str) -> View:
-    context.wait(Dialog(step))
-    return menu.say(context, key, menu.CANCEL, most=PROMPT_LENGTH)
-
-
 def text_typed(context: BotContext) -> View:
     """Take the system text that was asked for."""
     return _take(context, context.text)
@@ -274,21 +264,20 @@ def text_typed(context: BotContext) -> View:
 def _take(context: BotContext, words: str) -> View:
     prompt = words.strip()
     if not prompt or len(prompt) > PROMPT_LENGTH:
-        length = {"length": len(prompt), "most": PROMPT_LENGTH}
-        return menu.say(context, "system-long", menu.CANCEL, **length)
+        return menu.form(context, "system-long", length=len(prompt), most=PROMPT_LENGTH)
     context.stop_waiting()
     session = put_under(context, "", prompt)
     if session is None:
         return menu.say(context, "presets-nobody")
-    done = filter(None, [context.translate("system-set"), abroad(context, session)])
-    return menu.message(context, "\n\n".join(done), (_SAVE, _CLEAR))
+    done = (context.translate("system-set"), abroad(context, session))
+    return menu.paragraphs(context, *done, rows=((_SAVE, _CLEAR),))
 
 
 def name_typed(context: BotContext) -> View:
     """Save the session's system text under the name that was typed."""
     name = " ".join(context.text.split())
     if not name or len(name) > NAME_LENGTH:
-        return menu.say(context, "system-name-bad", menu.CANCEL, most=NAME_LENGTH)
+        return menu.form(context, "system-name-bad", most=NAME_LENGTH)
     context.stop_waiting()
     session, presets = _open(context), OwnPresets(context.db)
     if not session.system:
@@ -305,7 +294,7 @@ _SET, _SAVE, _CLEAR = [
 ]
 _SYSTEM_VERBS: Mapping[str, Act] = {
     "show": _current_prompt,
-    "set": lambda context: _wait(context, TEXT_STEP, "system-ask"),
+    "set": lambda context: menu.form(context, "system-ask", step=TEXT_STEP, most=PROMPT_LENGTH),
     "save": _save,
     "clear": system_off,
 }
@@ -366,13 +355,14 @@ def list_courses(context: BotContext) -> View:
 def _opened(context: BotContext, course: Course) -> View:
     _begin(context, course.dataset)
     is_taught = ModelCatalogue(context.db).serving(course.dataset) is not None
-    words = [
+    return menu.paragraphs(
+        context,
         context.translate("courses-chosen", course=course.title(context.language)),
         course.about(context.language),
         "" if is_taught else context.translate("courses-untaught"),
         context.translate("courses-ask"),
-    ]
-    return menu.message(context, "\n\n".join(filter(None, words)), _TO_COURSES)
+        rows=(_TO_COURSES,),
+    )
 
 
 def _begin(context: BotContext, dataset: str | None) -> None:
@@ -487,8 +477,8 @@ def _use(context: BotContext, sign: str) -> View:
     own = replace(session, provider=option.provider, model_id=option.model_id)
     sessions.change(refitted(context, own))
     done = context.translate("models-chosen", model=option.title)
-    words = "\n\n".join(filter(None, [done, abroad(context, own)]))
-    return menu.message(context, words, _TO_USUAL_MODEL, _TO_MODELS)
+    rows = (_TO_USUAL_MODEL, _TO_MODELS)
+    return menu.paragraphs(context, done, abroad(context, own), rows=rows)
 
 
 def _return(context: BotContext) -> View:

@@ -24,7 +24,7 @@ from merlin.app.ask import (
     window_of,
     with_spent,
 )
-from merlin.app.inbox import Dialog, UpdateState
+from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
@@ -189,23 +189,19 @@ _FIRST_WORDS = 200
 _ALL = ("session-all", "sessions:0")
 
 
-def list_sessions(context: BotContext) -> View:
-    """Show a page of the sessions, the newest used first."""
-    return _page(context, context.number())
-
-
-def _page(context: BotContext, wanted: int) -> View:
+def list_sessions(context: BotContext, wanted: int | None = None) -> View:
+    """Show a page of the sessions, the newest used first: the one that a button names, or this."""
     count = _sessions(context).count(context.place)
     if not count:
         return menu.say(context, "sessions-none")
-    page = menu.page_number(wanted, count)
-    found = _sessions(context).of(context.place, page * PAGE_SIZE, PAGE_SIZE)
-    entries, turn = [], menu.page_buttons("sessions", page, count)
-    for each in found:
+    page = menu.page_number(context.number() if wanted is None else wanted, count)
+    entries = []
+    for each in _sessions(context).of(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}"
         if each.touched_at is not None:
             label = f"{label} · {when(context, each.touched_at)}"
         entries.append(Button(label, f"session:{each.session_id}"))
+    turn = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
     return menu.say(context, "sessions-list", *entries, *turn, count=count, **pages)
 
@@ -231,10 +227,6 @@ def session_card(context: BotContext, session: Session) -> View:
     """Show one session with what can be done with it."""
     if context.dialog is not None and context.dialog.step == NAMING:
         context.stop_waiting()
-    return _card(context, session)
-
-
-def _card(context: BotContext, session: Session) -> View:
     number_, tell = session.session_id, context.translate
     lines = [tell("session-card", title=titled(session, context))]
     if session.touched_at is not None:
@@ -274,13 +266,9 @@ def open_session(context: BotContext, session: Session) -> View:
 
 def rename_session(context: BotContext, session: Session) -> View:
     """Ask for a new name."""
-    context.wait(Dialog(NAMING, {"session": session.session_id}))
-    return _asks_name(context, session)
-
-
-def _asks_name(context: BotContext, session: Session) -> View:
     back, title = f"session:{session.session_id}", titled(session, context)
-    return menu.form(context, "session-ask-name", back, title=title)
+    values = {"session": session.session_id}
+    return menu.form(context, "session-ask-name", back, step=NAMING, values=values, title=title)
 
 
 def session_named(context: BotContext) -> View:
@@ -292,11 +280,10 @@ def session_named(context: BotContext) -> View:
         return menu.say(context, "session-not-yours")
     title = title_of(context.text)
     if not title:
-        return _asks_name(context, session)
-    context.stop_waiting()
+        return rename_session(context, session)
     renamed = replace(session, title=title)
     _sessions(context).change(renamed)
-    return _card(context, renamed)
+    return session_card(context, renamed)
 
 
 def file(context: BotContext, session: Session) -> View:
@@ -324,7 +311,7 @@ def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
     _sessions(context).delete(context.place, session.session_id)
     words = context.translate("session-deleted", title=titled(session, context))
-    return replace(_page(context, 0), alert=words)
+    return replace(list_sessions(context, 0), alert=words)
 
 
 CELLS = 10
@@ -470,10 +457,8 @@ def _offer(context: BotContext, over: Sequence[Session]) -> View:
     most = plan_for(context).sessions or 0
     lines = [context.translate("sessions-most", most=most, over=len(over))]
     for session in over[:_SHOWN]:
-        at = session.touched_at or context.services.clock()
-        told = {"title": titled(session, context)}
-        told["at"] = context.moment(at)
-        lines.append(context.translate("session-oldest", **told))
+        at = context.moment(session.touched_at or context.services.clock())
+        lines.append(context.translate("session-oldest", title=titled(session, context), at=at))
     if len(over) > _SHOWN:
         lines.append(context.translate("session-further", more=len(over) - _SHOWN))
     data = f"new-instead:{over[0].session_id}:{len(over)}"

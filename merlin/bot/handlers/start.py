@@ -29,7 +29,7 @@ from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import feedback
-from merlin.bot.handlers.admin import performer
+from merlin.bot.handlers.admin import lines, performer
 from merlin.bot.handlers.answering import answering, company
 from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
@@ -183,28 +183,23 @@ def privacy(context: BotContext) -> View:
     providers = [f"• {company(context, name)}" for name in context.services.answerers]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
+    session = Sessions(context.db, context.bot_id).open(context.place)
+    now, who = answering(context, session), ""
+    if now is not None:
+        provider, by = company(context, now.provider), "person" if session.provider else "bot"
+        who = context.translate("privacy-session", model=now.title, provider=provider, by=by)
     parts = [
         legal_text(Settings(context.db), PRIVACY, context.language),
         context.translate("privacy-kept", turns=kept.turns_days, letters=letters),
         "\n".join(providers),
-        _privacy_session(context),
+        who,
         context.translate("privacy-consent", state="given" if is_given else "none"),
     ]
     give, revoke = (
         ("privacy-button-give", "consent:show"),
         ("privacy-button-revoke", "consent:revoke"),
     )
-    return menu.message(context, "\n\n".join(filter(None, parts)), revoke if is_given else give)
-
-
-def _privacy_session(context: BotContext) -> str:
-    session = Sessions(context.db, context.bot_id).open(context.place)
-    now = answering(context, session)
-    if now is None:
-        return ""
-    provider = company(context, now.provider)
-    by = "person" if session.provider else "bot"
-    return context.translate("privacy-session", model=now.title, provider=provider, by=by)
+    return menu.paragraphs(context, *parts, rows=(revoke if is_given else give,))
 
 
 def terms(context: BotContext) -> View:
@@ -218,13 +213,6 @@ def terms(context: BotContext) -> View:
 INFO = "info"
 TEXTS = (INFO, PRIVACY, TERMS)
 WRITING = "own-words"
-
-
-def operator_text(context: BotContext, name: str) -> str:
-    """Return the operator's text, of another language where there is none in the person's."""
-    languages = (context.language, *LANGUAGES)
-    found = (Settings(context.db).get(f"{name}.{each}") for each in languages)
-    return next(filter(None, found), "")
 
 
 def _may_edit(context: BotContext) -> bool:
@@ -301,11 +289,12 @@ def info(context: BotContext) -> View:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]
     version = context.translate("bot-info-version", version=__version__)
-    own = operator_text(context, INFO)
-    parts = [version, *models, _info_session(context, session), own]
+    # The operator's text, of another language where there is none in the person's.
+    own = (Settings(context.db).get(f"{INFO}.{each}") for each in (context.language, *LANGUAGES))
+    parts = [version, *models, _info_session(context, session), next(filter(None, own), "")]
     parts.append(context.translate("bot-info-commands"))
     edit = _may_edit(context) and ("own-words-edit", "own")
-    return menu.message(context, "\n\n".join(filter(None, parts)), edit)
+    return menu.paragraphs(context, *parts, rows=(edit,))
 
 
 def _exhibit(context: BotContext, serving: Serving) -> str:
@@ -319,7 +308,7 @@ def _exhibit(context: BotContext, serving: Serving) -> str:
     )
     scores = proof_of(context.db, serving.model.model_row)
     against = _against(context, serving.model, scores) if scores is not None else ""
-    return "\n".join(filter(None, [model, evaluation_words(scores, context.language), against]))
+    return lines(model, evaluation_words(scores, context.language), against)
 
 
 def _against(context: BotContext, model: Model, mine: Evaluation) -> str:
@@ -343,8 +332,8 @@ def _info_session(context: BotContext, session: Session) -> str:
         "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }
-    lines = [context.translate(key, name=name) for key, name in choices.items() if name]
-    return "\n".join([context.translate("bot-info-session"), *lines]) if lines else ""
+    said = [context.translate(key, name=name) for key, name in choices.items() if name]
+    return "\n".join([context.translate("bot-info-session"), *said]) if said else ""
 
 
 def show_help(context: BotContext) -> View:
@@ -358,8 +347,8 @@ def show_help(context: BotContext) -> View:
     for key, names in groups:
         head = text(language, key)
         marks.append(Entity("bold", utf16_length(shown) + 2, utf16_length(head)))
-        lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-        shown = "\n".join([f"{shown}\n\n{head}", *lines])
+        rows = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
+        shown = "\n".join([f"{shown}\n\n{head}", *rows])
     return View(FormattedMessage(f"{shown}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
 
 
