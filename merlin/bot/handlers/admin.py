@@ -12,11 +12,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.health import BudgetView, DiskView, HealthView, ProcessView, SunsetView, health
+from merlin.app.health import BudgetView, HealthView, ProcessView, health
 from merlin.app.models import dataset_names, serving_models
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
@@ -301,21 +302,34 @@ _GIB = 2**30
 
 def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
-    told = health(*performer(context), _MOST_ALARMS)
+    seen, tell, disk = health(*performer(context), _MOST_ALARMS), context.translate, ""
+    if seen.disk is not None:
+        free, share = f"{seen.disk.free / _GIB:.1f}", seen.disk.free / seen.disk.total * 100
+        disk = tell("health-disk", free=free, share=f"{share:.0f}")
+    sunsets = [
+        tell(
+            "health-sunset",
+            model=each.model,
+            used=each.used_for,
+            date=each.ends.isoformat(),
+            days=each.days_left,
+        )
+        for each in seen.sunsets
+    ]
     parts = (
-        "\n".join(_process(context, each, told.now) for each in told.processes),
-        "\n".join(_queues(context, told)),
-        "\n".join(_budget(context, each) for each in told.budget),
-        "\n".join(_sunset(context, each) for each in told.sunsets),
-        _disk(context, told.disk),
-        "\n".join(_alarms(context, told.alarms)),
+        "\n".join(_process(context, each, seen.now) for each in seen.processes),
+        "\n".join(_queues(context, seen)),
+        "\n".join(_budget(context, each) for each in seen.budget),
+        "\n".join(sunsets),
+        disk,
+        "\n".join(_alarms(context, seen.alarms)),
     )
     # The buttons to act on the newest alarms, each once.
-    found = [act_button(notice, context.language) for notice in reversed(told.alarms)]
+    found = [act_button(notice, context.language) for notice in reversed(seen.alarms)]
     ways = {each.label: each for each in found if each and "a-health" not in each.data}
     acts = tuple(ways.values())[-3:]
-    rows = (acts, ("admin-refresh", "a-health"), HOME)
-    return menu.card(context, context.translate("admin-health"), *parts, rows=rows)
+    rows: menu.Rows = (acts, ("admin-refresh", "a-health"), HOME)
+    return menu.card(context, tell("admin-health"), *parts, rows=rows)
 
 
 def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:
@@ -352,26 +366,12 @@ def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
 
 
 def _budget(context: BotContext, seen: BudgetView) -> str:
-    spent = money.format_cost(context.language, seen.spent_micro, seen.currency)
-    told = {"provider": seen.provider, "spent": spent}
+    price = partial(money.format_cost, context.language, currency=seen.currency)
+    told = {"provider": seen.provider, "spent": price(seen.spent_micro)}
     if seen.cap_micro is None:
         return context.translate("health-spent", **told)
-    left = money.format_cost(
-        context.language, max(seen.cap_micro - seen.spent_micro, 0), seen.currency
-    )
+    left = price(max(seen.cap_micro - seen.spent_micro, 0))
     return context.translate("health-spent-of", **told, left=left)
-
-
-def _sunset(context: BotContext, seen: SunsetView) -> str:
-    told = {"model": seen.model, "used": seen.used_for, "date": seen.ends.isoformat()}
-    return context.translate("health-sunset", **told, days=seen.days_left)
-
-
-def _disk(context: BotContext, disk: DiskView | None) -> str:
-    if disk is None:
-        return ""
-    free, share = f"{disk.free / _GIB:.1f}", f"{disk.free / disk.total * 100:.0f}"
-    return context.translate("health-disk", free=free, share=share)
 
 
 def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:

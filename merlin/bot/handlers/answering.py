@@ -20,10 +20,9 @@ from merlin.billing.quota import Given, Left, Quotas
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
-from merlin.chat.model_catalogue import Candidate, ModelCatalogue, first_candidate, switch_model
+from merlin.chat.model_catalogue import ModelCatalogue, first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, Sessions, title_of
 from merlin.chat.turns import StoredAnswer, Turns
-from merlin.core import i18n
 
 
 def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
@@ -34,25 +33,16 @@ def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
 def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
     """Return what is said in place of an answer that caps or plan do not allow."""
     if isinstance(found, Over):
-        until = i18n.format_moment(found.until, context.zone, context.language)
+        until = context.moment(found.until)
         words = context.translate(f"guard-{found.reach.value}", until=until)
         return StoredAnswer("", words, UpdateState.REFUSED)
-    words = _spent_words(context, found)
+    kind, limit = found.kind.value, found.limit or 0
+    words = context.translate("bot-plan-closed", kind=kind)
+    if found.limit != 0:
+        until, period = context.moment(found.resets_at), found.period.value
+        told = {"kind": kind, "limit": limit, "period": period, "until": until}
+        words = context.translate("bot-plan-spent", **told)
     return StoredAnswer("", words, UpdateState.REFUSED, offer=answers.PLAN)
-
-
-def _spent_words(context: BotContext, left: Left) -> str:
-    """Return why no more may be asked in this format, and when it may again."""
-    kind = left.kind.value
-    if left.limit == 0:
-        return context.translate("bot-plan-closed", kind=kind)
-    return context.translate(
-        "bot-plan-spent",
-        kind=kind,
-        limit=left.limit or 0,
-        period=left.period.value,
-        until=i18n.format_moment(left.resets_at, context.zone, context.language),
-    )
 
 
 def left_note(context: BotContext, left: Left) -> str:
@@ -74,10 +64,10 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
     if plan is UNLIMITED:
         return []
     left = Quotas(context.db, context.bot_id).left(context.user_id, plan, context.zone)
-    return [_line(context, left[kind]) for kind in Format if kind in left]
+    return [_left_line(context, left[kind]) for kind in Format if kind in left]
 
 
-def _line(context: BotContext, left: Left) -> str:
+def _left_line(context: BotContext, left: Left) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-freely", kind=kind)
@@ -90,7 +80,7 @@ def _line(context: BotContext, left: Left) -> str:
         kind=kind,
         left=max(left.limit - left.used, 0),
         limit=left.limit,
-        at=i18n.format_moment(left.resets_at, context.zone, context.language),
+        at=context.moment(left.resets_at),
     )
     return f"{line}{gifts}"
 
@@ -98,17 +88,15 @@ def _line(context: BotContext, left: Left) -> str:
 def gift_lines(context: BotContext, gifts: Sequence[Given]) -> list[str]:
     """Return what is left of packs and gifts, a line each, the first to end first."""
     ends = sorted({each.gift.expires_at for each in gifts if each.gift.expires_at is not None})
-    told = [each for end in (*ends, None) for each in gifts if each.gift.expires_at == end]
-    return [_gift_line(context, each) for each in told[:_MOST_GIFTS]]
-
-
-def _gift_line(context: BotContext, given: Given) -> str:
-    left, until = given.remaining(context.services.clock()), given.gift.expires_at
-    what = pack_words({given.gift.kind: left}, context.language)
-    if until is None:
-        return context.translate("pay-gift", what=what)
-    at = i18n.format_moment(until, context.zone, context.language)
-    return context.translate("pay-gift-until", what=what, at=at)
+    listed = [each for end in (*ends, None) for each in gifts if each.gift.expires_at == end]
+    lines, now = [], context.services.clock()
+    for each in listed[:_MOST_GIFTS]:
+        what = pack_words({each.gift.kind: each.remaining(now)}, context.language)
+        until = each.gift.expires_at
+        told = {"at": context.moment(until)} if until is not None else {}
+        key = "pay-gift-until" if told else "pay-gift"
+        lines.append(context.translate(key, what=what, **told))
+    return lines
 
 
 # Telegram's limit. Source: the Bot API, createForumTopic.
@@ -135,10 +123,9 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
 
     To be called within the store's work.
     """
-    here = Sessions(context.db, context.bot_id).open(context.place)
-    there = Sessions(context.db, context.bot_id).open(
-        ChatPlace(context.chat_id, context.user_id, thread_id)
-    )
+    sessions = Sessions(context.db, context.bot_id)
+    here = sessions.open(context.place)
+    there = sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
     fresh = replace(
         there,
         dataset=here.dataset,
@@ -148,30 +135,29 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
         system=here.system,
         title=UNNAMED,
     )
-    Sessions(context.db, context.bot_id).change(fresh)
+    sessions.change(fresh)
     return fresh
 
 
 async def name_topic(context: BotContext) -> None:
     """Name the topic of the update's session by its first question, unless it has its name."""
-    title = await context.store.do(lambda: _named(context))
+
+    def named() -> str:
+        """Give the session its title; return it where the topic is to be called so, else ""."""
+        sessions = Sessions(context.db, context.bot_id)
+        session = sessions.open(context.place)
+        if session.title != UNNAMED:
+            return ""
+        said = Turns(context.db, context.bot_id).history(session.session_id, 1)
+        title = title_of(said[0].content) if said else ""
+        if title:
+            sessions.change(replace(session, title=title))
+        return title
+
+    title = await context.store.do(named)
     if title:
         place = {"chat_id": context.chat_id, "message_thread_id": context.thread_id}
         await context.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
-
-
-def _named(context: BotContext) -> str:
-    """Give the session its title; return it where the topic is to be called so, else ""."""
-    session = Sessions(context.db, context.bot_id).open(context.place)
-    said = (
-        Turns(context.db, context.bot_id).history(session.session_id, 1)
-        if session.title == UNNAMED
-        else ()
-    )
-    title = title_of(said[0].content) if said else ""
-    if title:
-        Sessions(context.db, context.bot_id).change(replace(session, title=title))
-    return title
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +175,15 @@ def answering(context: BotContext, session: Session) -> Answering | None:
     choice = first_candidate(ModelCatalogue(context.db), wish)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
-    return Answering(choice.provider, _title(context, choice))
-
-
-def _title(context: BotContext, choice: Candidate) -> str:
     tuned = ModelCatalogue(context.db).model(choice.model_id) if choice.model_id else None
-    return tuned.build_version if tuned else choice.model_id or choice.provider
-
-
-def home(context: BotContext, session: Session) -> Answering | None:
-    """Return what answers a session in which nothing was chosen; within the store's work."""
-    bare = replace(session, provider=None, model_id=None, preset="", system="")
-    return answering(context, bare)
+    title = tuned.build_version if tuned else choice.model_id or choice.provider
+    return Answering(choice.provider, title)
 
 
 def abroad(context: BotContext, session: Session) -> str:
     """Return a sentence where a choice takes the session to another company, else ""."""
-    usual, now = home(context, session), answering(context, session)
+    bare = replace(session, provider=None, model_id=None, preset="", system="")
+    usual, now = answering(context, bare), answering(context, session)
     if now is None or (usual is not None and usual.provider == now.provider):
         return ""
     provider = company(context, now.provider)

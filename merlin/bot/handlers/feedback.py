@@ -23,7 +23,7 @@ from merlin.app import feedback, proposals
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import pages
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, callback_of
+from merlin.bot.context import BotApplication, BotContext, add_handlers, callback_of
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
@@ -80,9 +80,8 @@ def revoke_consent(context: BotContext) -> View:
 
 
 def consent_pressed(context: BotContext) -> View:
-    """Do what a pressed consent button says."""
-    act = _CONSENT_VERBS.get(context.argument(0)) if context.is_private else None
-    return (act or menu.outdated)(context)
+    """Do what a pressed consent button says, in the private chat."""
+    return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
 
 
 _SHORT = 10
@@ -279,13 +278,15 @@ def agreed(context: BotContext) -> View:
     return _preview(context, turn, context.dialog_values)
 
 
-_CONSENT_VERBS: Mapping[str, Act] = {
-    "show": show_consent,
-    "give": show_consent,
-    "yes": agreed,
-    "no": decline_consent,
-    "revoke": revoke_consent,
-}
+_CONSENT_ACT = menu.by_argument(
+    {
+        "show": show_consent,
+        "give": show_consent,
+        "yes": agreed,
+        "no": decline_consent,
+        "revoke": revoke_consent,
+    }
+)
 
 
 def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> View:

@@ -156,22 +156,18 @@ def plan(context: BotContext) -> View:
 def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
     if mine.plan is UNLIMITED:
         return [context.translate("plan-unlimited")]
-    lines = [_title(context, mine), *left_lines(context, mine.plan)]
-    lines += plan_lines(context, mine.plan)
+    told = {"title": mine.plan.titled(context.language)}
+    head = context.translate("plan-title", **told)
+    if mine.until is not None:
+        told["at"] = context.moment(mine.until)
+        head = context.translate("pay-title-until", **told)
+        if mine.next_plan is not UNLIMITED and mine.next_plan is not mine.plan:
+            then = mine.next_plan.titled(context.language)
+            head = context.translate("pay-title-then", **told, then=then)
+    lines = [head, *left_lines(context, mine.plan), *plan_lines(context, mine.plan)]
     beyond = gift_lines(context, mine.gifts)
     parts = [lines, [context.translate("pay-beyond"), *beyond]] if beyond else [lines]
     return ["\n".join(each) for each in parts]
-
-
-def _title(context: BotContext, mine: CurrentPlan) -> str:
-    title = mine.plan.titled(context.language)
-    if mine.until is None:
-        return context.translate("plan-title", title=title)
-    at = context.moment(mine.until)
-    if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
-        return context.translate("pay-title-until", title=title, at=at)
-    then = mine.next_plan.titled(context.language)
-    return context.translate("pay-title-then", title=title, at=at, then=then)
 
 
 def plan_lines(context: BotContext, of: Plan) -> list[str]:
@@ -245,21 +241,18 @@ def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
     if of.is_pack:
         lines = [f"• {text(language, 'pay-pack', what=pack_words(of.questions, language))}"]
     else:
-        lines = [_line(language, kind, of, mine.plan) for kind in Format]
+        lines = []
+        for kind in Format:
+            new, old = (allowance_words(each.allowance(kind), language) for each in (of, mine.plan))
+            key = "pay-line-same" if new == old else "pay-line"
+            named = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
+            lines.append(text(language, key, **named))
         lines += plan_lines(context, of)
     if of.courses:
         lines.append(text(language, "pay-courses", courses=", ".join(of.courses)))
     if days is not None:
         lines.append(text(language, "pay-lasts-pack" if of.is_pack else "pay-lasts", days=days))
     return lines
-
-
-def _line(language: str, kind: Format, of: Plan, now: Plan) -> str:
-    new, old = (allowance_words(each.allowance(kind), language) for each in (of, now))
-    named = {"kind": text(language, f"plan-{kind.value}"), "new": new}
-    if new == old:
-        return text(language, "pay-line-same", **named)
-    return text(language, "pay-line", **named, old=old)
 
 
 def _combination(context: BotContext, of: Plan, mine: CurrentPlan) -> str:
