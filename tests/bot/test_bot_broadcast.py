@@ -184,15 +184,3 @@ def test_what_was_sent_once_is_not_sent_again(telegram, settings):
         chat.until("закончена")
         assert "уже отправлена" in chat.forge("a-cast-yes:1:all")
     assert got(telegram, "anna") == [SHOWN]
-
-
-def test_a_student_who_forges_buttons_sends_nothing(telegram, settings):
-    add_users(settings, [ANNA])
-    with RunningBot(settings):
-        chat = Chat(telegram, settings)
-        prepared(chat)
-        anna = Chat(telegram, settings, "anna")
-        anna.say("/start")
-        for data in ("a-casts", "a-cast:1", "a-cast-new", "a-cast-yes:1:all", "a-cast-stop-yes:1"):
-            assert "не действует" in anna.forge(data)
-    assert rows(settings, CASTS) == [("draft", 0, 0)]

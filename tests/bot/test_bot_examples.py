@@ -227,25 +227,6 @@ def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, setti
     assert "не действует" in chat.forge("ex:word:y")
 
 
-def test_forged_buttons_of_a_student_change_nothing(telegram, settings):
-    with RunningBot(settings):
-        anna = Editing(telegram, settings, "anna")
-        assert "Нет такой команды" in anna.say("/examples").text or "/examples" in anna.last.text
-        forged = ["ex", "ex:home", f"ex:ds:{D}", f"ex:add:{D}", "ex:save", f"ex:list:{D}:0"]
-        forged += [f"ex:one:{D}:{short('q1')}", f"ex:del:{D}:{short('q1')}", "ex:queue:0"]
-        forged += ["ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"]
-        forged += [
-            f"ex:edit:{D}:{short('q1')}:a",
-            f"ex:import:{D}",
-            "ex:look",
-            "ex:undo:0123456789",
-        ]
-        for data in forged:
-            assert anna.forge(data) == "Эта кнопка больше не действует.", data
-        assert rows(settings, "SELECT * FROM change") == []
-        assert rows(settings, "SELECT * FROM dialog") == []
-
-
 def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
     shelve(settings, "other")
     grant(settings, BORIS, Role.TEACHER, "other")

@@ -142,25 +142,6 @@ def test_events_are_shown_oldest_first(chat, lab):
     assert words.index("Created") < words.index("Step")
 
 
-def test_a_student_who_forges_buttons_changes_and_sees_nothing(chat, telegram):
-    anna = Chat(telegram, chat.settings, "anna")
-    assert "/admin" in anna.say("/admin").text
-    before = anna.last.text
-    for data in (
-        "a-home",
-        "a-jobs:0",
-        "a-job:1",
-        "a-losses:1",
-        "a-cancel:1",
-        "a-cancel-yes:1",
-        "a-launch",
-    ):
-        assert "не действует" in anna.forge(data)
-    assert anna.last.text == before
-    assert rows(chat.settings, "SELECT id FROM request") == []
-    assert audit(chat.settings) == []
-
-
 def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
     grant(chat.settings, ANNA, Role.TEACHER, "another")
     anna = Chat(telegram, chat.settings, "anna")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from running_bot import RunningBot, let_serve, rows
-from stars_buyer import Buyer, change, ledger, selling, with_books
+from stars_buyer import Buyer, change, ledger, selling
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
@@ -239,21 +239,6 @@ def test_nobody_presses_what_is_somebody_elses(buyer, world):
         assert len(other.telegram.answers(other.who)) == 1
     assert buyer.renewals()[0].state == "on"
     assert not other.purchases()
-
-
-def test_admin_buttons_of_money_are_for_admins(buyer):
-    buyer.order("Plus")
-    buyer.pay()
-    (purchase,) = buyer.purchases()
-    grant = with_books(buyer.settings, lambda books: books.ledger.entries(purchase.purchase_id))[1]
-    shown = buyer.say("/plan").message_id
-    forged = ["a-pay", "a-pays", f"a-buy:{purchase.purchase_id}", f"a-buys:{buyer.user_id}:0"]
-    forged += [f"a-back:{grant.entry_id}:{purchase.purchase_id}", "a-back-yes:1", "a-codes:0"]
-    forged += ["a-code-add", "a-code-for:x", f"a-term:{buyer.user_id}", "a-term-yes:1:x:30:1"]
-    for data in forged:
-        buyer.press(data, shown, forged=True)
-        assert "does not work any more" in buyer.alerts()[-1] or "no longer" in buyer.alerts()[-1]
-    assert kinds(buyer) == [("payment", 200), ("grant", 200)]
 
 
 def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, world):

@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from telegram.error import NetworkError
-
 from merlin.app.inbox import Update
 from merlin.bot import menu
 from merlin.bot.context import BotContext, Handler
@@ -37,6 +35,7 @@ from merlin.bot.handlers.example_proof import (
     show_screen,
     with_current_dialog,
 )
+from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
@@ -421,11 +420,3 @@ async def read_words(context: BotContext) -> str:
     if len(words) > MOST_LETTERS:
         raise Refused("too long", "examples-too-long", most=MOST_LETTERS)
     return words
-
-
-async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
-    """Return a file by its id. Raises Refused where it cannot be had."""
-    try:
-        return await context.bot_data.files.fetch(file_id, limit_bytes)
-    except NetworkError:
-        raise Refused("Telegram hands no file out", "media-not-fetched") from None

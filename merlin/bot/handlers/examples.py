@@ -27,7 +27,6 @@ from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_han
 from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import (
-    fetch,
     slow_words_handler,
     words_handler,
     words_proof_handler,
@@ -52,6 +51,7 @@ from merlin.bot.handlers.example_proof import (
     saved_view,
     show_screen,
 )
+from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button

@@ -14,8 +14,9 @@ for stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from telegram.ext import PreCheckoutQueryHandler
@@ -58,26 +59,17 @@ from merlin.providers.payments import Gateway
 PATIENCE = timedelta(seconds=20)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An order to ask for; `is_shown`: its invoice came a moment ago."""
-
-    purchase: Purchase
-    is_renewed: bool
-    is_shown: bool
-
-
 async def buy(context: BotContext) -> None:
     """Order what the button names, and show how to pay it. Raises ChatUnreachable."""
-    await _ask(context, lambda: _ordered(context))
+    await _ask(context, _ordered)
 
 
 async def pay(context: BotContext) -> None:
     """Show again how to pay an order. Raises ChatUnreachable."""
-    await _ask(context, lambda: _again(context))
+    await _ask(context, _again)
 
 
-def _ordered(context: BotContext) -> Asked:
+def _ordered(context: BotContext) -> Purchase:
     """Store the order. Raises NotFound, Refused."""
     plan, mark = plan_at(context), context.argument(1)
     promo = promo_at(context, mark) if mark else None
@@ -89,8 +81,7 @@ def _ordered(context: BotContext) -> Asked:
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
-    purchase = acts.place_order(context.billing, buyer(context), wanted)
-    return _claim(context, purchase)
+    return acts.place_order(context.billing, buyer(context), wanted)
 
 
 def expire(context: BotContext) -> None:
@@ -100,7 +91,7 @@ def expire(context: BotContext) -> None:
             payments.expire(context.billing, each)
 
 
-def _again(context: BotContext) -> Asked:
+def _again(context: BotContext) -> Purchase:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
     purchase = acts.show_order(context.billing, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
@@ -108,51 +99,40 @@ def _again(context: BotContext) -> Asked:
     if not purchase.may_be_paid(context.services.clock()):
         key = "pay-refused-paid" if purchase.state.is_paid else "pay-refused-old"
         raise Refused("not open", key)
-    return _claim(context, purchase)
+    return purchase
 
 
-def _claim(context: BotContext, purchase: Purchase) -> Asked:
-    plan = plan_named(context.services.plans, purchase.order.promise.plan)
-    # A subscription has one price for ever, so what is cheaper once is a period alone.
-    is_renewed = plan is not None and plan.renewed and not purchase.order.promo
-    is_first = context.billing.purchases.claim_call(
-        purchase.purchase_id, context.services.clock(), PATIENCE
-    )
-    return Asked(purchase, is_renewed, is_shown=not (is_first or context.is_resumed))
+async def _ask(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
+    """Show how the order that `find` returns is paid, or why it cannot be."""
 
+    def claim() -> tuple[Purchase, bool]:
+        purchase, now = find(context), context.services.clock()
+        return purchase, context.billing.purchases.claim_call(purchase.purchase_id, now, PATIENCE)
 
-async def _ask(context: BotContext, find: Callable[[], Asked]) -> None:
     try:
-        asked = await context.store.do(find)
+        purchase, is_first = await context.store.do(claim)
+        plan = plan_named(context.services.plans, purchase.order.promise.plan)
+        # A subscription has one price for ever, so what is cheaper once is a period alone.
+        if plan is not None and plan.renewed and not purchase.order.promo:
+            act = await _link(context, purchase)
+        elif is_first or context.is_resumed:
+            request = stars_request(purchase, context.language)
+            await StarsGateway(context.calls).send_invoice(context.place, request)
+            act = partial(menu.alert, context.translate("pay-invoice-below"))
+        else:
+            # The invoice came a moment ago.
+            act = partial(menu.alert, context.translate("pay-invoice-above"))
+    except PaymentError:
+        act = partial(menu.refuse, context, "pay-no-invoice")
     except MerlinError as error:
-        refusal = menu.error_view(context, error)
-        await context.show(lambda: refusal)
-        return
-    await (_link if asked.is_renewed else _invoice)(context, asked)
+        act = partial(menu.error_view, context, error)
+    await context.show(act)
 
 
-async def _invoice(context: BotContext, asked: Asked) -> None:
-    if asked.is_shown:
-        await context.show(lambda: menu.alert(context.translate("pay-invoice-above")))
-        return
-    request = stars_request(asked.purchase, context.language)
-    try:
-        await StarsGateway(context.calls).send_invoice(context.place, request)
-    except PaymentError:
-        await context.show(lambda: menu.refuse(context, "pay-no-invoice"))
-    else:
-        await context.show(lambda: menu.alert(context.translate("pay-invoice-below")))
-
-
-async def _link(context: BotContext, asked: Asked) -> None:
-    """Show where a subscription is paid; its address is asked for once."""
-    purchase = asked.purchase
+async def _link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
+    """Return what shows where a subscription is paid; its address is asked for once."""
     request = stars_request(purchase, context.language)
-    try:
-        url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
-    except PaymentError:
-        await context.show(lambda: menu.refuse(context, "pay-no-invoice"))
-        return
+    url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
 
     def act() -> View:
         context.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
@@ -161,7 +141,7 @@ async def _link(context: BotContext, asked: Asked) -> None:
         told = {"title": purchase.order.promise.titled(context.language), "price": price}
         return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **told)
 
-    await context.show(act)
+    return act
 
 
 log = get_logger(__name__)

@@ -133,11 +133,16 @@ def _alike(context: BotContext) -> tuple[list[Sent], str]:
     return alike, context.translate("media-left-out", kind=alike[0].kind)
 
 
-async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
+async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
+    """Return a file by its id. Raises Refused where it cannot be had."""
     try:
-        content = await context.bot_data.files.fetch(sent.file_id, limit_bytes)
+        return await context.bot_data.files.fetch(file_id, limit_bytes)
     except NetworkError:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
+
+
+async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
+    content = await fetch(context, sent.file_id, limit_bytes)
     if not content:
         raise UnusableFile("media-empty")
     return content
