@@ -230,13 +230,8 @@ class Place:
         return f"http://127.0.0.1:{self.ports.engine}/"
 
     @property
-    def engine_key(self) -> str:
-        """Return the key of the engine's callers."""
-        return self.engine_key_file.read_text(encoding="utf-8")
-
-    @property
     def engine_key_file(self) -> Path:
-        """Return where that key lies: the engine's page asks for it."""
+        """Return where the key of the engine's callers lies: the engine's page asks for it."""
         return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
 
 

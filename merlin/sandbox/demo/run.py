@@ -11,15 +11,16 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from merlin.config import Config, credential, load
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError, NotFound
-from merlin.sandbox.demo.check import LoraTraining, answers_at, check, check_lora
+from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, check_lora
 from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, newest, no_progress, restart_command
 from merlin.sandbox.provider.app import ProviderApp
@@ -32,120 +33,80 @@ from merlin.wiring.context import reading_context
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
-class _DemoWatcher:
-    """What the demo looks at while it is up; it tells what is new."""
-
-    def __init__(
-        self, place: Place, story: Story, supervisor: Supervisor, training: Iterator[object]
-    ) -> None:
-        self._place = place
-        self._story = story
-        self._supervisor = supervisor
-        self._lora_steps = training
-        self._looks = 0
-        self._is_up = False
-        self._restarts = dict.fromkeys((child.name for child in _children(place)), 0)
-
-    def look(self) -> bool:
-        """Look; True: the demo goes on."""
-        self._looks += 1
-        if self._looks % LOOKS == 0:
-            self._tell_restarts()
-            way = self._story.look()
-            if not self._is_up and way and way["serving"] and answers_at(self._place.chat_url):
-                addresses(self._place, self._story)
-                self._is_up = True
-            self._look_at_training()
-        return True
-
-    def _look_at_training(self) -> None:
-        """Look at the language model's training; without one the demo goes on."""
-        try:
-            next(self._lora_steps, None)
-        except MerlinError as error:
-            self._story.say("demo-lora-failed", reason=self._story.reason(error))
-
-    def _tell_restarts(self) -> None:
-        for child, before in self._restarts.items():
-            times = self._supervisor.restarts(child)
-            if times >= max(1, 2 * before):  # each time more rarely: the 1st, 2nd, 4th, 8th
-                logs = str(self._place.logs)
-                self._story.say("demo-restarted", child=child, times=times, logs=logs)
-                self._restarts[child] = times
-
-
 def run_demo(folder: Path, first_port: int, language: str, weights: Path | None = None) -> int:
     """Show everything on this machine until Ctrl-C; return the exit code.
 
     With the `weights` of a language model it is taught too.
     """
-    with (
-        prepare_demo(
-            folder, Ports.from_first(first_port), has_lora=weights is not None, language=language
-        ) as place,
-        place.logs.open("ab") as logs,
-    ):
-        story, config = _begin(place, language)
-        supervisor = Supervisor(_children(place), logs, needs_all=True)
-        with closing(_lora_steps(place, config, story, weights)) as training:
-            code = supervisor.run(_DemoWatcher(place, story, supervisor, training).look)
+    with _begin(folder, Ports.from_first(first_port), language, weights) as (demo, supervisor):
+        place, story = demo.place, demo.story
+        if weights:
+            threading.Thread(target=_teach, args=(demo, weights), daemon=True).start()
+        watching = _watch(demo, supervisor)
+        code = supervisor.run(lambda: next(watching))
         if code:
             story.say("demo-failed", reason=_last_log_message(place))
         story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
     return code
 
 
-def _lora_steps(
-    place: Place, config: Config, story: Story, weights: Path | None
-) -> Generator[object, None, object]:
-    return LoraTraining(place, config, story, weights).run() if weights else (None for _ in ())
+def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
+    """Tell what is new at every look; True: the demo goes on."""
+    restarts, is_up = dict.fromkeys((child.name for child in _children(demo.place)), 0), False
+    for look in count(1):
+        if look % LOOKS == 0:
+            for child, before in restarts.items():
+                times = supervisor.restarts(child)
+                if times >= max(1, 2 * before):  # each time more rarely: the 1st, 2nd, 4th, 8th
+                    logs = str(demo.place.logs)
+                    demo.story.say("demo-restarted", child=child, times=times, logs=logs)
+                    restarts[child] = times
+            way = demo.story.look()
+            if not is_up and way and way["serving"] and answers_at(demo.place.chat_url):
+                addresses(demo.place, demo.story)
+                is_up = True
+        yield True
+
+
+def _teach(demo: Demo, weights: Path) -> None:
+    """Teach the language model beside the demo, which goes on without one."""
+    try:
+        LoraTraining(demo).run(weights)
+    except MerlinError as error:
+        demo.story.say("demo-lora-failed", reason=demo.story.reason(error))
 
 
 def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
     """Walk the whole road once; return the exit code. Without a folder in a temporary one."""
-    with tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary:
-        return _check_in(folder or Path(temporary), language, weights)
-
-
-def _check_in(folder: Path, language: str, weights: Path | None) -> int:
     with (
-        prepare_demo(folder, Ports.free(), has_lora=bool(weights), language=language) as place,
-        place.logs.open("ab") as logs,
+        tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary,
+        _begin(folder or Path(temporary), Ports.free(), language, weights) as (demo, supervisor),
     ):
-        story, config = _begin(place, language)
         result: dict[str, object] = {}
-        road = [partial(check, place, config, story)]
-        if weights:
-            road.append(partial(check_lora, place, config, story, weights))
-        walk = threading.Thread(target=_run_steps, args=(road, story, result), daemon=True)
-        supervisor = Supervisor(_children(place), logs, needs_all=True)
+        walk = threading.Thread(target=_walk, args=(demo, weights, result), daemon=True)
         walk.start()
         supervisor.run(walk.is_alive)
         if walk.is_alive():  # a child cannot start, or somebody stopped us: no use in waiting
-            result["error"] = _last_log_message(place)
-        if result.get("ok"):
-            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-            return 0
-        _tell_failure(place, story, result)
-        return 1
+            result["error"] = _last_log_message(demo.place)
+        if not result.get("ok"):
+            _tell_failure(demo, result)
+            return 1
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        return 0
 
 
-def _run_steps(
-    road: Sequence[Callable[[], Mapping[str, object]]], story: Story, result: dict[str, object]
-) -> None:
+def _walk(demo: Demo, weights: Path | None, result: dict[str, object]) -> None:
     try:
-        told = [part() for part in road]
-        for each in told:
-            result.update(each)
+        result.update({**check(demo), **(check_lora(demo, weights) if weights else {})})
     except MerlinError as error:
-        result["error"] = story.reason(error)
+        result["error"] = demo.story.reason(error)
     except Exception as error:  # noqa: BLE001 - told below, with the children's logs
         result["error"] = repr(error)
 
 
-def _tell_failure(place: Place, story: Story, result: Mapping[str, object]) -> None:
-    story.say("demo-failed", reason=str(result.get("error", "stopped")))
-    lines = _log_lines(place)
+def _tell_failure(demo: Demo, result: Mapping[str, object]) -> None:
+    demo.story.say("demo-failed", reason=str(result.get("error", "stopped")))
+    lines = _log_lines(demo.place)
     worst = [line for line in lines if '"level": "error"' in line or "Traceback" in line]
     sys.stderr.write("\n".join((worst or lines)[-20:]) + "\n")
     sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
@@ -163,24 +124,29 @@ def _log_lines(place: Place) -> list[str]:
     return place.logs.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _begin(place: Place, language: str) -> tuple[Story, Config]:
-    config = load(place.config)
-    story = Story(config, language)
-    make(place.repository, place.script)
-    story.say("demo-begins", folder=str(place.folder))
-    if place.script.language != language:
-        kept = {"key": f"demo-language-{place.script.language}", "arguments": {}}
-        story.say("demo-other-language", language=kept, again=restart_command(place))
-    return story, config
+@contextmanager
+def _begin(
+    folder: Path, ports: Ports, language: str, weights: Path | None
+) -> Iterator[tuple[Demo, Supervisor]]:
+    """Lay out a demo, and hold its folder. Raises Refused."""
+    with (
+        prepare_demo(folder, ports, has_lora=weights is not None, language=language) as place,
+        place.logs.open("ab") as logs,
+    ):
+        config = load(place.config)
+        story = Story(config, language)
+        make(place.repository, place.script)
+        story.say("demo-begins", folder=str(place.folder))
+        if place.script.language != language:
+            kept = {"key": f"demo-language-{place.script.language}", "arguments": {}}
+            story.say("demo-other-language", language=kept, again=restart_command(place))
+        yield Demo(place, config, story), Supervisor(_children(place), logs, needs_all=True)
 
 
 def _children(place: Place) -> list[Child]:
-    at = ["--config", str(place.config)]
-    ports = place.ports
-    stands = (ports.chat, ports.shop, ports.model)
-    stage = ["stage", *at, *map(str, stands)]
-    names = ("engine", "daemon", "bot", "api")
-    processes = [Child(name, [name, *at]) for name in names]
+    at, ports = ["--config", str(place.config)], place.ports
+    stage = ["stage", *at, *map(str, (ports.chat, ports.shop, ports.model))]
+    processes = [Child(name, [name, *at]) for name in ("engine", "daemon", "bot", "api")]
     return [Child("stage", stage), *processes]
 
 

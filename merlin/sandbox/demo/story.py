@@ -82,8 +82,8 @@ class Story:
         self._is_drawn = True
 
     def _line(self, words: str) -> None:
-        self._out.write("\r\x1b[K" if self._is_drawn else "")
-        self._out.write(words + "\n")
+        # At once: the language model's training tells its part from a thread of its own.
+        self._out.write(("\r\x1b[K" if self._is_drawn else "") + words + "\n")
         self._out.flush()
         self._is_drawn = False
 
