@@ -27,9 +27,8 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
 from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
-from merlin.sandbox.telegram.arguments import Upload, menu_for
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
-from merlin.sandbox.telegram.queries import balance
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person, World
 from merlin.sandbox.web import Pages, control_handler, static_routes, view_route
@@ -266,8 +265,7 @@ class ControlSide:
 
     def log(self, chat: str) -> dict[str, Any]:
         """Return a chat's messages with their past. Raises NotFound, as what follows."""
-        messages = self._world.messages.get(self._actions.chat(chat).chat_id, {}).values()
-        return {"messages": [one.as_json() for one in messages]}
+        return {"messages": [one.as_json() for one in self._actions.log(chat)]}
 
     def chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""
@@ -298,7 +296,7 @@ class ControlSide:
 
     def wallet(self, person: str) -> dict[str, Any]:
         """Return the Stars of a person."""
-        return {"stars": balance(self._world, self._actions.person(person).person_id)}
+        return {"stars": self._actions.stars(person)}
 
     def invoice(self, slug: str) -> dict[str, Any]:
         """Return what an invoice behind a link asks for; nothing for an unknown one."""
@@ -308,5 +306,4 @@ class ControlSide:
 
     def menu(self, person: str) -> list[dict[str, Any]]:
         """Return the commands that a client offers in a place."""
-        place = self._actions.place(person)
-        return menu_for(self._world, place.person, place.chat)
+        return self._actions.menu(person)

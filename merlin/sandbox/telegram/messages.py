@@ -39,14 +39,15 @@ from merlin.sandbox.telegram.world import (
 )
 
 
-def _message(world: World, arguments: Arguments, **content: Any) -> dict[str, Any]:
-    """Keep and return a new message of the bot."""
+def post(
+    world: World, arguments: Arguments, keys: dict[str, Any] | None = None, **content: Any
+) -> dict[str, Any]:
+    """Keep and return a new message of the bot; `keys` stand below where none were sent."""
     chat = receiver(world, arguments)
     markup = checked_markup(arguments.parsed("reply_markup"), private=isinstance(chat, Person))
+    markup = markup or keys
     replied = _replied(world, chat, arguments)
-    thread = arguments.integer("message_thread_id")
-    if thread:
-        check_thread(world, chat, thread)
+    thread = _thread(world, chat, arguments)
     fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
     message = world.new_message(chat, bot_user(), **fields, **replied, **content)
     if markup:
@@ -102,14 +103,14 @@ def checked_caption(arguments: Arguments) -> dict[str, Any]:
 async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendMessage."""
     receiver(world, arguments)
-    return _message(world, arguments, **checked_text(arguments, "message is too long"))
+    return post(world, arguments, **checked_text(arguments, "message is too long"))
 
 
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
     receiver(world, arguments)
     caption = checked_caption(arguments)
     file = attached(world, kind, arguments)
-    return _message(world, arguments, **as_media(world, file, kind), **caption)
+    return post(world, arguments, **as_media(world, file, kind), **caption)
 
 
 send_document = partial(_send_media, kind="document")

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, checked_markup, receiver
-from merlin.sandbox.telegram.groups import check_thread, thread_fields
-from merlin.sandbox.telegram.messages import checked_text
-from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World, bot_user
+from merlin.sandbox.telegram.messages import checked_text, post
+from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World
 
 ANSWER_CHARACTERS = 200
 CALLBACK_S = 15 * 60.0
@@ -237,26 +236,15 @@ _PAYLOAD_BYTES = 128
 
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR), with Telegram's sizes."""
-    chat = receiver(world, arguments)
+    receiver(world, arguments)
     amount = _checked_price(arguments, MOST_STARS)
     names = ("title", "description", "start_parameter")
-    invoice = {name: arguments.text(name) for name in names}
-    thread = arguments.integer("message_thread_id")
-    if thread:
-        check_thread(world, chat, thread)
-    message = world.new_message(
-        chat,
-        bot_user(),
-        **thread_fields(world, chat, thread, None),
-        invoice={**invoice, "currency": "XTR", "total_amount": amount},
-        reply_markup=_pay_key(arguments, amount),
-    )
-    world.record(
-        "setting",
-        name=f"payload:{chat.chat_id}:{message['message_id']}",
-        value=arguments.text("payload"),
-    )
-    world.add_message(message)
+    said = {name: arguments.text(name) for name in names}
+    invoice = {**said, "currency": "XTR", "total_amount": amount}
+    keys = {"inline_keyboard": [[{"text": f"⭐ {amount}", "pay": True}]]}
+    message = post(world, arguments, keys, invoice=invoice)
+    name = f"payload:{message['chat']['id']}:{message['message_id']}"
+    world.record("setting", name=name, value=arguments.text("payload"))
     return message
 
 
@@ -287,11 +275,6 @@ def _checked_price(arguments: Arguments, most: int) -> int:
     if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= most:
         raise bad_request("STARS_INVOICE_INVALID")
     return amount
-
-
-def _pay_key(arguments: Arguments, amount: int) -> dict[str, Any]:
-    given = checked_markup(arguments.parsed("reply_markup"))
-    return given or {"inline_keyboard": [[{"text": f"⭐ {amount}", "pay": True}]]}
 
 
 def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:

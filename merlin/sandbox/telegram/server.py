@@ -11,10 +11,9 @@ import asyncio
 import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,16 +27,14 @@ from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
     bad_request,
-    menu_for,
     of_status,
     read_arguments,
 )
 from merlin.sandbox.telegram.control import ControlSide, PipelineReader
 from merlin.sandbox.telegram.messages import by_path
-from merlin.sandbox.telegram.queries import balance
-from merlin.sandbox.telegram.updates import Updates, Webhook
+from merlin.sandbox.telegram.updates import Updates
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import TOKEN, Call, Group, LoggedMessage, World, bot_profile
+from merlin.sandbox.telegram.world import TOKEN, Call, LoggedMessage, World, bot_profile
 
 
 async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
@@ -91,24 +88,13 @@ class BotApi:
     def __init__(self, world: World, token: str) -> None:
         self.world = world
         self.updates = Updates(world)
-        self.webhook = Webhook(world)
         self._token = token
-        self._methods = {name.lower(): (name, method) for name, method in METHODS.items()}
         own: Mapping[str, Method] = {
             "getUpdates": lambda _world, arguments: self.updates.poll(arguments),
-            "setWebhook": lambda _world, arguments: self.webhook.set(arguments),
-            "deleteWebhook": lambda _world, arguments: self.webhook.delete(arguments),
+            "setWebhook": lambda _world, arguments: self.updates.set_webhook(arguments),
+            "deleteWebhook": lambda _world, arguments: self.updates.delete_webhook(arguments),
         }
-        self._methods |= {name.lower(): (name, method) for name, method in own.items()}
-
-    async def open(self) -> None:
-        """Push on where a webhook was set before."""
-        self.webhook.resume()
-
-    async def close(self) -> None:
-        """End long polls and pushes."""
-        self.updates.close()
-        await self.webhook.close()
+        self._methods = {name.lower(): (name, act) for name, act in {**METHODS, **own}.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call of the bot."""
@@ -182,14 +168,6 @@ async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
         leaving.cancel()
 
 
-def method_of(path: str) -> str | None:
-    """Return the method that an address names, None for addresses that are no bot's."""
-    address = _ADDRESS.fullmatch(path)
-    if address:
-        return address[2]
-    return "downloadFile" if path.startswith("/file/bot") else None
-
-
 @dataclass(frozen=True, slots=True)
 class TelegramSettings:
     """What a stand-in is started with.
@@ -215,11 +193,11 @@ class TelegramApp:
 
     async def open(self) -> None:
         """Begin what runs beside the calls."""
-        await self._api.open()
+        self._api.updates.push()
 
     async def close(self) -> None:
         """End long polls, pushes and streams; let go of the journal."""
-        await self._api.close()
+        await self._api.updates.close()
         await self._control.close()
         self._world.close()
 
@@ -236,15 +214,16 @@ def create_app(settings: TelegramSettings) -> TelegramApp:
     return TelegramApp(settings, World(settings.folder, settings.language), Faults())
 
 
-async def _name_call(request: Request) -> tuple[str, Mapping[str, str]] | None:
+async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
     """Return the Bot API method of a call and its arguments, for faults that hit one chat alone."""
-    method = method_of(request.scope["path"])
-    if method is None:
-        return None
-    with suppress(ValueError):
+    address = _ADDRESS.fullmatch(request.scope["path"])
+    if address is None:
+        return "downloadFile", {}
+    try:
         arguments = await read_arguments(request)
-        return method, {name: str(value) for name, value in arguments.values.items()}
-    return method, {}
+    except ValueError:
+        return address[2], {}
+    return address[2], {name: str(value) for name, value in arguments.values.items()}
 
 
 def _fault_answer(fault: Fault) -> Response:
@@ -253,19 +232,6 @@ def _fault_answer(fault: Fault) -> Response:
 
 T = TypeVar("T")
 LOOK_S = 0.02
-P = ParamSpec("P")
-
-
-def _by_people(
-    act: Callable[Concatenate[UserActions, P], T],
-) -> Callable[Concatenate[TelegramStandIn, P], T]:
-    """Return an act of people's as the stand-in's own method, run in the server's thread."""
-
-    def done(standin: TelegramStandIn, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return standin.act(lambda actions: act(actions, *args, **kwargs))
-
-    done.__doc__ = act.__doc__
-    return done
 
 
 class TelegramStandIn(StandIn):
@@ -308,79 +274,27 @@ class TelegramStandIn(StandIn):
         """Return what python-telegram-bot takes as `base_file_url`."""
         return f"{self.page_url}file/bot"
 
-    say = _by_people(UserActions.say)
-    start_bot = _by_people(UserActions.start)
-    paste = _by_people(UserActions.paste)
-    edit = _by_people(UserActions.edit)
-    forward = _by_people(UserActions.forward)
-    forward_words = _by_people(UserActions.forward_words)
-    send_file = _by_people(UserActions.send_file)
-    send_album = _by_people(UserActions.send_album)
-    press = _by_people(UserActions.press)
-    react = _by_people(UserActions.react)
-    block = _by_people(UserActions.block)
-    ask_inline = _by_people(UserActions.ask_inline)
-    inline_answer = _by_people(UserActions.inline_answer)
-    choose = _by_people(UserActions.choose)
-    set_bot = _by_people(UserActions.set_bot)
-    migrate = _by_people(UserActions.migrate)
-    make_topic = _by_people(UserActions.make_topic)
-    close_topic = _by_people(UserActions.close_topic)
-    switch = _by_people(UserActions.switch)
-    pay = _by_people(UserActions.pay)
-    renew = _by_people(UserActions.renew)
-    take_back = _by_people(UserActions.take_back)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return what people do or see (`UserActions`), to be run in the server's thread."""
+        act = getattr(UserActions, name)
+        return lambda *given, **more: self.act(lambda actions: act(actions, *given, **more))
+
+    def start_bot(self, who: str | int, payload: str = "") -> int:
+        """Open the bot by a deep link with this payload, and press Start."""
+        return self.act(lambda actions: actions.start(who, payload))
 
     def act(self, what: Callable[[UserActions], T]) -> T:
         """Let people do something, in the server's own thread."""
         return self._read(lambda: what(self._actions))
 
-    def group(self, name: str) -> Group:
-        """Return a group as it now is: its id, its members."""
-        return self._read(lambda: self._world.group(name))
-
-    def topics(self, chat: str | int) -> dict[int, str]:
-        """Return the names of a chat's topics by their thread ids."""
-
-        def read() -> dict[int, str]:
-            topics = self._world.topics.get(self._actions.chat(chat).chat_id, {})
-            return {thread: one["name"] for thread, one in topics.items()}
-
-        return self._read(read)
-
-    def menu(self, who: str | int) -> list[dict[str, Any]]:
-        """Return the commands that a client offers somebody, in private or `anna@study`."""
-
-        def read() -> list[dict[str, Any]]:
-            place = self._actions.place(who)
-            return menu_for(self._world, place.person, place.chat)
-
-        return self._read(read)
-
     def downloaded(self, file_id: str) -> bytes:
         """Return the bytes of a file that somebody sent."""
         return self._read(lambda: self._world.content(file_id))
 
-    def log(self, chat: str | int) -> list[LoggedMessage]:
-        """Return every message of a chat, oldest first, deleted ones too.
-
-        `chat` is a person's name or id, a group's, or `anna@study`; `…#12` is one topic alone.
-        """
-
-        def read() -> list[LoggedMessage]:
-            name, _, thread = str(chat).partition("#")
-            messages = self._world.messages.get(self._actions.chat(name).chat_id, {}).values()
-            return [one for one in messages if not thread or one.thread == int(thread)]
-
-        return self._read(read)
-
     def answers(self, chat: str | int) -> list[LoggedMessage]:
         """Return what the bot's messages in a chat now say, without deleted ones."""
-        return [one for one in self.log(chat) if one.by_bot and not one.deleted_at]
-
-    def stars(self, who: str | int) -> int:
-        """Return how many Stars somebody has."""
-        return self._read(lambda: balance(self._world, self._actions.person(who).person_id))
+        log: list[LoggedMessage] = self.log(chat)
+        return [one for one in log if one.by_bot and not one.deleted_at]
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
         """Return the subscriptions by their first charge."""

@@ -21,26 +21,38 @@ MOST_UPDATES = 100
 LONGEST_POLL_S = 50
 
 
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
+ANSWER_S = 60.0
+
+log = get_logger(__name__)
+
+
 class Updates:
-    """The queue as the bot sees it."""
+    """The queue as the bot sees it: polled, or pushed while a webhook is set."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._poller: asyncio.Future[None] | None = None
-        self.closing = False
+        self._closing = False
+        self._arrived = asyncio.Event()
+        self._pushing: asyncio.Task[None] | None = None
         world.listeners.append(self._hear)
 
-    def close(self) -> None:
-        """End a long poll with what there is."""
-        self.closing = True
+    async def close(self) -> None:
+        """End a long poll with what there is, and pushing; what is not confirmed waits."""
+        self._closing = True
         self._wake()
         self._world.listeners.remove(self._hear)
+        await self._stop_pushing()
 
     def _hear(self, kind: str, _change: Mapping[str, Any]) -> None:
         if kind == "update":
             self._wake()
 
     def _wake(self) -> None:
+        self._arrived.set()
         if self._poller is not None and not self._poller.done():
             self._poller.set_result(None)
 
@@ -56,7 +68,7 @@ class Updates:
         self.confirm(arguments.integer("offset"))
         limit = min(max(arguments.integer("limit", MOST_UPDATES), 1), MOST_UPDATES)
         timeout_s = min(max(arguments.integer("timeout"), 0), LONGEST_POLL_S)
-        if not self._world.updates and timeout_s and not self.closing:
+        if not self._world.updates and timeout_s and not self._closing:
             await self._wait(timeout_s)
         return list(islice(self._world.updates.values(), limit))
 
@@ -87,65 +99,28 @@ class Updates:
         if gone := [update_id for update_id in self._world.updates if update_id < offset]:
             self._world.record("confirm", update_ids=gone)
 
+    def push(self) -> None:
+        """Push what waits where an address is set, as before a restart."""
+        if self._world.settings.get("webhook") and self._pushing is None:
+            self._pushing = asyncio.create_task(self._push())
 
-def set_allowed(world: World, arguments: Arguments) -> None:
-    """Remember which kinds of updates the bot wants from now on; an empty list is the default."""
-    allowed = arguments.parsed("allowed_updates")
-    if allowed is None:
-        return
-    kinds = [str(kind) for kind in allowed] or list(DEFAULT_UPDATES)
-    if kinds != world.settings.get("allowed_updates"):
-        world.record("setting", name="allowed_updates", value=kinds)
-
-
-log = get_logger(__name__)
-
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
-FIRST_RETRY_S = 0.1
-LONGEST_RETRY_S = 5.0
-ANSWER_S = 60.0
-
-
-class Webhook:
-    """Pushes waiting updates while an address is set."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        world.listeners.append(self._hear)
-
-    async def close(self) -> None:
-        """Stop pushing; what is not confirmed waits."""
-        self._world.listeners.remove(self._hear)
-        await self._stop()
-
-    def _hear(self, kind: str, _change: Mapping[str, Any]) -> None:
-        if kind == "update":
-            self._arrived.set()
-
-    def resume(self) -> None:
-        """Push on when an address was set before a restart."""
-        if self._world.settings.get("webhook") and self._task is None:
-            self._task = asyncio.create_task(self._push())
-
-    async def set(self, arguments: Arguments) -> bool:
+    async def set_webhook(self, arguments: Arguments) -> bool:
         """Answer setWebhook; an empty address takes the webhook away."""
         url = arguments.text("url")
         if not url:
-            return await self.delete(arguments)
+            return await self.delete_webhook(arguments)
         set_allowed(self._world, arguments)
         self._drop_pending(arguments)
         value = {"url": url, "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
-        await self._stop()
-        self.resume()
+        await self._stop_pushing()
+        self.push()
         return True
 
-    async def delete(self, arguments: Arguments) -> bool:
+    async def delete_webhook(self, arguments: Arguments) -> bool:
         """Answer deleteWebhook."""
         self._drop_pending(arguments)
-        await self._stop()
+        await self._stop_pushing()
         if self._world.settings.get("webhook"):
             self._world.record("setting", name="webhook", value=None)
         return True
@@ -154,12 +129,12 @@ class Webhook:
         if arguments.flag("drop_pending_updates") and self._world.updates:
             self._world.record("confirm", update_ids=list(self._world.updates))
 
-    async def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    async def _stop_pushing(self) -> None:
+        if self._pushing is not None:
+            self._pushing.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+                await self._pushing
+            self._pushing = None
 
     async def _push(self) -> None:
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
@@ -189,3 +164,13 @@ class Webhook:
             reason = f"Connection failed: {type(error).__name__}"
         log.info("webhook refused an update", update_id=update["update_id"], reason=reason)
         return False
+
+
+def set_allowed(world: World, arguments: Arguments) -> None:
+    """Remember which kinds of updates the bot wants from now on; an empty list is the default."""
+    allowed = arguments.parsed("allowed_updates")
+    if allowed is None:
+        return
+    kinds = [str(kind) for kind in allowed] or list(DEFAULT_UPDATES)
+    if kinds != world.settings.get("allowed_updates"):
+        world.record("setting", name="allowed_updates", value=kinds)

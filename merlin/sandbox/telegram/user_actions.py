@@ -18,7 +18,13 @@ from typing import Any
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length, utf16_offsets
 from merlin.core.i18n import language_of, text
-from merlin.sandbox.telegram.arguments import TEXT_UNITS, Upload, find_button, typed_fields
+from merlin.sandbox.telegram.arguments import (
+    TEXT_UNITS,
+    Upload,
+    find_button,
+    menu_for,
+    typed_fields,
+)
 from merlin.sandbox.telegram.groups import (
     change_bot,
     change_topic,
@@ -69,7 +75,10 @@ class Place:
 
 
 class UserActions:
-    """The people's side of the world; acts return the update_id they led to, 0 for none."""
+    """The people's side of the world: what they do, and what they see.
+
+    Acts return the update_id they led to, 0 for none.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -105,6 +114,33 @@ class UserActions:
         if logged is None or logged.deleted_at:
             raise NotFound(f"no message {message_id} in this chat")
         return logged
+
+    def group(self, name: str) -> Group:
+        """Return a group as it now is: its id, its members. Raises NotFound."""
+        return self._world.group(name)
+
+    def log(self, chat: str | int) -> list[LoggedMessage]:
+        """Return every message of a chat, oldest first, deleted ones too. Raises NotFound.
+
+        `chat` is a person's name or id, a group's, or `anna@study`; `…#12` is one topic alone.
+        """
+        name, _, thread = str(chat).partition("#")
+        messages = self._world.messages.get(self.chat(name).chat_id, {}).values()
+        return [one for one in messages if not thread or one.thread == int(thread)]
+
+    def topics(self, chat: str | int) -> dict[int, str]:
+        """Return the names of a chat's topics by their thread ids. Raises NotFound."""
+        topics = self._world.topics.get(self.chat(chat).chat_id, {})
+        return {thread: one["name"] for thread, one in topics.items()}
+
+    def menu(self, who: str | int) -> list[dict[str, Any]]:
+        """Return the commands that a client offers somebody in a place. Raises NotFound."""
+        place = self.place(who)
+        return menu_for(self._world, place.person, place.chat)
+
+    def stars(self, who: str | int) -> int:
+        """Return how many Stars somebody has. Raises NotFound."""
+        return balance(self._world, self.person(who).person_id)
 
     def send(
         self, place: Place, content: Mapping[str, Any], replied: LoggedMessage | None = None
