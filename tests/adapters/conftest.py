@@ -8,14 +8,13 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from breaking_proxy import proxied
 from gateway_calls import gateway_at
-from local_servers import serve_http
+from local_servers import Handler, Server, serve_http
 from waiting import longest
 
 from merlin.git.repository import GitSource
@@ -133,56 +132,37 @@ class Call:
         return json.loads(self.body)
 
 
-class Scripted(ThreadingHTTPServer):
+class Scripted(Server):
     """Answers calls by `script` in order; the last reply is repeated. Keeps all calls."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self):
         self.script, self.calls, self.closing = [], [], Event()
-        super().__init__(("127.0.0.1", 0), ScriptedHandler)
+        super().__init__(ScriptedHandler)
 
     @property
     def base_url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"{self.url}/v1"
 
     def will(self, *replies):
         self.script[:] = [r if isinstance(r, Reply) else Reply(r) for r in replies]
 
-    def handle_error(self, request, client_address):
-        pass
 
-
-class ScriptedHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class ScriptedHandler(Handler):
     def handle_call(self):
-        size = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(size) if size else self.read_chunks()
         parts = urlsplit(self.path)
         call = Call(
             self.command,
             parts.path,
             parse_qs(parts.query),
             {k.lower(): v for k, v in self.headers.items()},
-            body,
+            self.body(),
         )
         self.server.calls.append(call)
         script = self.server.script
         with suppress(OSError):  # who asked may have gone
             self.reply(script.pop(0) if len(script) > 1 else script[0])
 
-    do_GET = do_POST = do_DELETE = handle_call  # noqa: N815 - the library's names
-
-    def read_chunks(self):
-        body = b""
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        return body
+    get = post = do_DELETE = handle_call  # noqa: N815 - the library's names
 
     def reply(self, reply):
         self.close_connection = reply.drop or reply.hang or reply.cut
@@ -204,9 +184,6 @@ class ScriptedHandler(BaseHTTPRequestHandler):
             self.wfile.write(part)
             self.wfile.flush()
             time.sleep(reply.pause_s)
-
-    def log_message(self, *arguments):
-        pass
 
 
 @pytest.fixture

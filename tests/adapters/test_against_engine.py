@@ -32,8 +32,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    with serve_app(create_app(EngineSettings(folder, "127.0.0.1", 0, KEY))) as place:
-        yield f"{place}/v1"
+    settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
+    with serve_app(create_app(settings)) as root:
+        yield f"{root}/v1"
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from breaking_proxy import KEY, answered, results
-from local_servers import serve_http
+from local_servers import Handler, serve_http
 from waiting import longest
 
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
@@ -164,31 +163,22 @@ def test_words_of_a_server_cannot_move_a_terminal_or_tell_the_key(proxy):
     assert outcome.arguments["words"] == "\\x1b[31mno [hidden]"
 
 
-class Breaking(BaseHTTPRequestHandler):
+class Breaking(Handler):
     """Lists a model, and ends every other call in the middle of its answer."""
 
-    def do_GET(self):
-        body = b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]}'
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def get(self):
+        self.answer(
+            200, b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]}'
+        )
 
-    def do_POST(self):
-        self.send_response(200)
-        self.send_header("content-length", "100")
-        self.end_headers()
-        self.wfile.write(b"{")
+    def post(self):
+        self.answer(200, b"{", Content_Length="100")
         self.close_connection = True
-
-    def log_message(self, *_words):
-        pass
 
 
 def test_a_server_that_breaks_every_answer_fails_and_does_not_end_the_run():
-    with serve_http(ThreadingHTTPServer(("127.0.0.1", 0), Breaking)) as server:
-        outcomes = results(f"http://127.0.0.1:{server.server_port}")
+    with serve_http(Breaking) as server:
+        outcomes = results(server.url)
     told = {name: one.result for name, one in outcomes.items() if one.result != "failed"}
     assert told == {
         "models.list": "passed",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from breaking_proxy import answered, results
-from local_servers import serve_http
+from local_servers import Handler, Server, serve_http
 
 pytestmark = pytest.mark.integration
 ENDPOINTS = "/v1/webhook_endpoints"
@@ -16,7 +15,7 @@ TRIES = 2
 LATER = 503
 
 
-class Meddler:
+class Meddler(Server):
     """Stands between the engine and the receiver: every delivery goes through `change`.
 
     `change` takes (number of the try, headers) and returns the headers to send on, or None to
@@ -26,21 +25,7 @@ class Meddler:
     def __init__(self):
         self.target = ""
         self.change = lambda _number, headers: headers
-        meddler = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                meddler.pass_on(body, {n.lower(): v for n, v in self.headers.items()})
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_words):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        super().__init__(_Meddling)
 
     def pass_on(self, body, headers):
         for number in range(TRIES):
@@ -59,11 +44,16 @@ def _post(url, body, headers):
         return error.code
 
 
+class _Meddling(Handler):
+    def post(self):
+        self.server.pass_on(self.body(), {n.lower(): v for n, v in self.headers.items()})
+        self.answer(200)
+
+
 @pytest.fixture
 def meddler(proxy):
     """A meddler that the proxy leads the engine's deliveries to."""
-    made = Meddler()
-    with serve_http(made.server):
+    with serve_http(Meddler()) as made:
 
         def led_astray(call):
             if (call.method, call.path) != ("POST", ENDPOINTS):

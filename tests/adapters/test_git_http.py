@@ -6,11 +6,11 @@ import base64
 import os
 import subprocess
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from threading import Event, Thread
 
 import pytest
-from local_servers import serve_http
+from local_servers import Server, serve_http
 from waiting import longest, wait_until
 
 from merlin.core.errors import SourceError
@@ -18,17 +18,15 @@ from merlin.core.errors import SourceError
 pytestmark = pytest.mark.functional
 
 
-class Server(ThreadingHTTPServer):
+class Folder(Server):
     """Serves a folder; `secret` is what it asks for, `moved_to` where it sends everybody."""
-
-    daemon_threads = True
 
     def __init__(self, folder, secret="", moved_to=""):
         self.folder, self.secret, self.moved_to = folder, secret, moved_to
         self.may_answer, self.asked = Event(), Event()
         self.may_answer.set()
         self.seen = []
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -56,7 +54,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder, **how):
-    with serve_http(Server(folder, **how)) as server:
+    with serve_http(Folder(folder, **how)) as server:
         try:
             yield server
         finally:

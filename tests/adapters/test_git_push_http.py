@@ -6,11 +6,10 @@ import base64
 import os
 import subprocess
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from intents import Intents
-from local_servers import serve_http
+from local_servers import Handler, serve_http
 
 from merlin.core.errors import SourceError
 from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
@@ -25,24 +24,16 @@ AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 SECRET = "merlin:t0ken-of-merlin"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Backend(Handler):
     """git's own http-backend; `server.drops` ends so many answers to a push before their end."""
 
-    def do_GET(self):
+    protocol_version = "HTTP/1.0"  # on a kept connection git would try again by itself
+
+    def get(self):
         self.backend(b"")
 
-    def do_POST(self):
+    def post(self):
         self.backend(self.body())
-
-    def body(self):
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            whole = b""
-            while size := int(self.rfile.readline(), 16):
-                whole += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return whole
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def backend(self, body):
         wanted = "Basic " + base64.b64encode(SECRET.encode()).decode()
@@ -71,23 +62,15 @@ class Handler(BaseHTTPRequestHandler):
             return
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.send_response(int(fields.pop("Status", "200 OK").split()[0]))
-        for name, value in fields.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *arguments):
-        pass
+        self.answer(int(fields.pop("Status", "200 OK").split()[0]), content, **fields)
 
 
 @pytest.fixture
 def server(make_remote):
     bare = make_remote("shared.git", bare=True)
     bare.git("config", "http.receivepack", "true")
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.root, made.drops, made.bare = bare.path.parent, 0, bare
-    with serve_http(made):
+    with serve_http(Backend) as made:
+        made.root, made.drops, made.bare = bare.path.parent, 0, bare
         yield made
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier
 
 import pytest
-from local_servers import serve_http
+from local_servers import Handler, serve_http
 from waiting import longest
 
 from merlin.core.errors import ProviderError
@@ -88,25 +87,18 @@ def test_a_wish_that_is_refused_twice_is_told(server, reply):
     assert len(server.calls) == 2
 
 
-class OnlyNewNames(BaseHTTPRequestHandler):
+class OnlyNewNames(Handler):
     """Refuses the old name of the limit, but not before so many have used it."""
 
-    protocol_version = "HTTP/1.1"
     together = Barrier(3)
 
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def post(self):
+        asked = json.loads(self.body())
         is_old = "max_tokens" in asked
         if is_old:
             self.together.wait(longest())
         body = error(NEW_NAME, "max_tokens") if is_old else EVENTS
-        self.send_response(400 if is_old else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(400 if is_old else 200, body)
 
 
 @pytest.mark.functional
@@ -121,8 +113,8 @@ def test_questions_that_were_on_their_way_learn_the_new_name_too():
         finally:
             await chat.aclose()
 
-    with serve_http(ThreadingHTTPServer(("127.0.0.1", 0), OnlyNewNames)) as made:
-        said = asyncio.run(all_at_once(f"http://127.0.0.1:{made.server_port}/v1"))
+    with serve_http(OnlyNewNames) as made:
+        said = asyncio.run(all_at_once(f"{made.url}/v1"))
     assert ["".join(pieces) for pieces in said] == ["A", "A", "A"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -160,21 +161,27 @@ class Site:
 
 
 @contextmanager
+def served(settings, make_site, bounds=USUAL):
+    """Run an api; give the site that is made of its database, application and address."""
+    with open_database(settings.database) as database:
+        migrate(database)
+        writer = Store(database)
+        try:
+            app = create_app(replace(api_services(settings, writer), bounds=bounds))
+            with serve_app(app) as address:
+                site = make_site(database, app, address)
+                with site.client:
+                    yield site
+        finally:
+            writer.close()
+
+
+@contextmanager
 def running(folder, database_url="", bounds=USUAL, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
     made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)
     put_migrated(url)
-    with open_database(url) as database:
-        migrate(database)
-        writer = Store(database)
-        try:
-            services = api_services(replace(made, **settings), writer)
-            app = create_app(replace(services, bounds=bounds))
-            with serve_app(app) as address:
-                site = Site(folder, database, app, address)
-                site.teach(COURSES)
-                with site.client:
-                    yield site
-        finally:
-            writer.close()
+    with served(replace(made, **settings), partial(Site, folder), bounds) as site:
+        site.teach(COURSES)
+        yield site

@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from local_servers import Handler, Server
 
 ONE, TWO = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 CLIENT, SECRET = "8700000001", "the-client-secret-of-tests"
 
 
-class StandInIssuer:
+class StandInIssuer(Server):
     """`claims` are laid over what is signed, `described` over its description.
 
     `keys` sign, and stand in its list unless `published` does. With `is_slow` every byte of an
@@ -31,18 +30,7 @@ class StandInIssuer:
         self.is_slow, self.raw = False, b""
         self.asked = []
         self._journeys = {}
-
-    def __enter__(self):
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def allow(self, address, user_id=1001):
         """Say yes, as the person does on the issuer's page; return the code and the state."""
@@ -51,7 +39,7 @@ class StandInIssuer:
         self._journeys[code] = (asked, user_id)
         return code, asked["state"]
 
-    def get(self, path):
+    def describe(self, path):
         self.asked.append(path)
         if path == "/.well-known/openid-configuration":
             told = {
@@ -84,29 +72,17 @@ def _public(kid, key):
     return {**told, "kid": kid, "alg": "RS256"}
 
 
-def _handler(issuer):
-    class Handler(BaseHTTPRequestHandler):
-        disable_nagle_algorithm = True
+class _Handler(Handler):
+    def get(self):
+        self._answer(self.server.describe(self.path), self.server.raw)
 
-        def do_GET(self):
-            self._answer(issuer.get(self.path), issuer.raw)
+    def post(self):
+        sent = {name: values[0] for name, values in parse_qs(self.body().decode()).items()}
+        self._answer(self.server.token(sent, self.headers.get("Authorization", "")))
 
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            sent = {name: values[0] for name, values in parse_qs(body).items()}
-            self._answer(issuer.token(sent, self.headers.get("Authorization", "")))
-
-        def _answer(self, told, raw=b""):
-            body = raw or json.dumps(told or {"error": "invalid_grant"}).encode()
-            self.send_response(200 if told else 400)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            size = 1 if issuer.is_slow else len(body)
-            for start in range(0, len(body), size):
-                self.wfile.write(body[start : start + size])
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    return Handler
+    def _answer(self, told, raw=b""):
+        body = raw or json.dumps(told or {"error": "invalid_grant"}).encode()
+        is_slow = self.server.is_slow
+        self.answer(200 if told else 400, b"" if is_slow else body, Content_Length=len(body))
+        for byte in body if is_slow else b"":
+            self.wfile.write(bytes([byte]))

@@ -196,19 +196,19 @@ class Buyer:
         return self.market.told(self.user_id)
 
 
-@contextmanager
 def selling_at(shop, deadline_s=DEADLINE_S, **config):
-    """Give what is sold at a stand-in, and the gateway to it."""
+    """Return what is sold at a stand-in, and the gateway to it."""
     base = {"base_url": shop.base_url, "test": True, "save_methods": True}
     said = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
-    yield PaymentsConfig(yookassa=said), YooKassaGateway(said, shop.shop_id, shop.key, deadline_s)
+    return PaymentsConfig(yookassa=said), YooKassaGateway(said, shop.shop_id, shop.key, deadline_s)
 
 
 @contextmanager
 def market(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
     """Run an api beside a stand-in."""
     listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
-    with YooKassaStandIn() as shop, selling_at(shop, deadline_s, **config) as (selling, till):
+    with YooKassaStandIn() as shop:
+        selling, till = selling_at(shop, deadline_s, **config)
         settings = {"plans": plans, "selling": selling, "till": till, "listening": listening}
         with running(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")

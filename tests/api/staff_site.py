@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site
+from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, served
 from asking_site import Talk
 from config_plans import new_plan
 from dataset_tree import good_files
-from local_servers import serve_app
-from set_up import Provider, SetUp, api_services
+from set_up import Provider, SetUp
 from shop_site import PACK, PLUS, selling_at
 from sign_in_data import TOKEN, with_bot, with_password
 from world import Lab
@@ -18,7 +19,6 @@ from world import Lab
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import Users
-from merlin.api.app import create_app
 from merlin.billing import orders
 from merlin.billing.orders import OrderRequest
 from merlin.billing.subscriptions import Renewal, RenewalState
@@ -28,9 +28,6 @@ from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import BatchResult, Changes, Conflict
 from merlin.dataset.files import FileIndex
-from merlin.db.database import open_database
-from merlin.db.migrations import migrate
-from merlin.db.writer import Store
 from merlin.git.source import blob_id
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -64,24 +61,8 @@ def office(folder, **changes):
         lab.repository.dataset()
         lab.repository.commit()
         lab.tick("fetch", "launch")
-        config = lab.config
-        made = SetUp(
-            database=config.database,
-            state_dir=config.state_dir,
-            listening=NOT_LIMITED,
-            config=config,
-        )
-        with open_database(made.database) as database:
-            migrate(database)
-            writer = Store(database)
-            try:
-                app = create_app(api_services(made, writer))
-                with serve_app(app) as address:
-                    site = Office(lab, database, app, address)
-                    with site.client, site.admin:
-                        yield site
-            finally:
-                writer.close()
+        with served(_set_up(lab.config), partial(Office, lab)) as site, site.admin:
+            yield site
 
 
 class Keeper:
@@ -215,37 +196,29 @@ def whole(folder, models=1):
         lab.repository.dataset()
         lab.repository.commit()
         lab.until_serving("trial-1")
-        with selling_at(shop) as (selling, till), _over(lab, provider, selling, till) as site:
+        selling, till = selling_at(shop)
+        made = replace(
+            _set_up(lab.config),
+            listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
+            token=TOKEN,
+            webhook_secret=SECRET,
+            providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
+            patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
+            default_dataset="trial",
+            plans=(new_plan("usual"), PLUS, PACK),
+            selling=selling,
+            till=till,
+        )
+        with served(made, partial(Whole, lab)) as site, site.admin:
+            site.folder = made.state_dir
             site.fill()
             yield site
 
 
-@contextmanager
-def _over(lab, provider, selling, till):
-    config = lab.config
-    made = SetUp(
+def _set_up(config):
+    return SetUp(
         database=config.database,
         state_dir=config.state_dir,
-        listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
-        token=TOKEN,
-        webhook_secret=SECRET,
-        providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
-        patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
-        default_dataset="trial",
+        listening=NOT_LIMITED,
         config=config,
-        plans=(new_plan("usual"), PLUS, PACK),
-        selling=selling,
-        till=till,
     )
-    with open_database(made.database) as database:
-        migrate(database)
-        writer = Store(database)
-        try:
-            app = create_app(api_services(made, writer))
-            with serve_app(app) as address:
-                site = Whole(lab, database, app, address)
-                site.folder = config.state_dir
-                with site.client, site.admin:
-                    yield site
-        finally:
-            writer.close()

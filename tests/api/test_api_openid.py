@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 import pytest
 from api_site import ANNA, BORIS, NOT_LIMITED, running
+from local_servers import serve_http
 from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
 from sign_in_data import page
 
@@ -24,7 +25,7 @@ PUBLIC = "https://merlin.example.com"
 
 @pytest.fixture
 def issuer():
-    with StandInIssuer() as made:
+    with serve_http(StandInIssuer()) as made:
         yield made
 
 
@@ -224,7 +225,7 @@ def test_no_browser_is_sent_to_another_host(site, issuer, described):
 
 
 def test_an_issuer_that_is_silent_is_told_as_a_problem(site, issuer):
-    issuer.get = {}.get
+    issuer.describe = {}.get
     with page(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 401
 

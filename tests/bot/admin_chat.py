@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 import yaml
+from bot_talk import Talk
 from configured import config_of
 from running_bot import rows, settings_of
 from waiting import DEADLINE_S
@@ -58,37 +59,15 @@ def add_users(settings, ids, **more):
                 database.put(USER.insert(row).on_conflict_ignore())
 
 
-class Chat:
-    """One person's talk with the bot; each method waits until its update was dealt with."""
+class Chat(Talk):
+    """A talk with the bot beside others': only one's own updates count."""
 
     def __init__(self, telegram, settings, who="vera"):
-        self.telegram = telegram
-        self.settings = settings
-        self.who = who
+        super().__init__(telegram, settings, who)
 
     def _ended(self):
         mine = f"SELECT state FROM updates WHERE user_id = {IDS[self.who]}"  # noqa: S608 - a number
         return sum(state != "waiting" for (state,) in rows(self.settings, mine))
-
-    def _done(self, before):
-        self.telegram.wait_for(lambda: self._ended() > before)
-        return self.last
-
-    def say(self, words, **more):
-        before = self._ended()
-        self.telegram.say(self.who, words, **more)
-        return self._done(before)
-
-    def press(self, key, message_id=0, **more):
-        before, answered = self._ended(), self._answered()
-        self.telegram.press(self.who, key, message_id, **more)
-        self._done(before)
-        # By a call beside the message that changes.
-        self.telegram.wait_for(lambda: self._answered() > answered)
-        return self.last
-
-    def _answered(self):
-        return len(self.telegram.calls("answerCallbackQuery"))
 
     def forge(self, data):
         """Press a button that nobody offered; return the alert."""
@@ -98,19 +77,6 @@ class Chat:
     @property
     def alert(self):
         return self.telegram.calls("answerCallbackQuery")[-1].arguments.get("text", "")
-
-    @property
-    def last(self):
-        return self.telegram.answers(self.who)[-1]
-
-    @property
-    def labels(self):
-        return [key["text"] for row in self.last.keys for key in row]
-
-    def data(self, verb):
-        """Return the data of the first button that begins with this verb."""
-        found = [key["callback_data"] for row in self.last.keys for key in row]
-        return next(data for data in found if data.split(":")[0] == verb)
 
     def until(self, part, within_s=DEADLINE_S):
         """Wait until the last message says this."""
@@ -159,16 +125,12 @@ class Editing(Chat):
 
     def send(self, name, content, *, kind="document"):
         """Send a file; return the bot's newest message."""
-        before = self._ended()
         upload = Upload(name, TEXT, content.encode() if isinstance(content, str) else content)
-        self.telegram.send_file(self.who, upload, kind=kind)
-        return self._done(before)
+        return self._done(self.telegram.send_file, upload, kind=kind)
 
     def forward(self, *said):
         """Forward what people said, all at once; return the bot's newest message."""
-        before = self._ended()
-        self.telegram.forward_words(self.who, list(said))
-        return self._done(before + len(said) - 1)
+        return self._done(self.telegram.forward_words, list(said), count=len(said))
 
     def behind(self, action):
         """Return the data of the first button of this action."""

@@ -18,10 +18,10 @@ class Talk:
     def _ended(self):
         return sum(many for state, many in states(self.settings).items() if state != "waiting")
 
-    def _done(self, act, *arguments, **more):
+    def _done(self, act, *arguments, count=1, **more):
         before = self._ended()
         act(self.who, *arguments, **more)
-        self.telegram.wait_for(lambda: self._ended() > before)
+        self.telegram.wait_for(lambda: self._ended() >= before + count)
         return self.last
 
     def say(self, words, **more):

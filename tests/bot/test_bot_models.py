@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bot_talk import Talk
 from config_plans import new_plan
 from configured import priced
-from local_servers import serve_http
+from local_servers import Handler, Server, serve_http
 from running_bot import RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
@@ -22,10 +21,8 @@ pytestmark = pytest.mark.functional
 SMALL, LARGE = "small-1", "large-2"
 
 
-class Elsewhere(ThreadingHTTPServer):
+class Elsewhere(Server):
     """A server of another dialect: `max_model_len`, a usage in each chunk, bare chunks."""
-
-    daemon_threads = True
 
     def __init__(self):
         self.asked = []
@@ -36,38 +33,25 @@ class Elsewhere(ThreadingHTTPServer):
             {"id": "ft:somebody-elses", "object": "model"},
             {"id": "silent-3", "object": "model"},
         ]
-        super().__init__(("127.0.0.1", 0), _Elsewhere)
+        super().__init__(_Elsewhere)
 
     @property
     def base_url(self):
-        return f"http://127.0.0.1:{self.server_port}/other/v1"
+        return f"{self.url}/other/v1"
 
 
-class _Elsewhere(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Elsewhere(Handler):
+    def get(self):
+        self.answer(200, json.dumps({"data": self.server.cards}).encode())
 
-    def do_GET(self):
-        self._reply(json.dumps({"data": self.server.cards}).encode(), "application/json")
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(asked)
+    def post(self):
+        self.server.asked.append(json.loads(self.body()))
         usage = {"prompt_tokens": 550, "completion_tokens": 4}
         words = ["Ответ ", "издалека"]
         chunks = [{"choices": [{"delta": {"content": each}}], "usage": usage} for each in words]
         chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
         told = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        self._reply("".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
-
-    def _reply(self, body, kind):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(200, "".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
 
 
 @pytest.fixture

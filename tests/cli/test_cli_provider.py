@@ -22,8 +22,8 @@ NAMES = [check.name for check in CHECKS]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("engine")
-    with serve_app(create_app(EngineSettings(folder, "127.0.0.1", 0, KEY))) as address:
+    settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, KEY)
+    with serve_app(create_app(settings)) as address:
         yield address
 
 

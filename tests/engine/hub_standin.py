@@ -15,7 +15,8 @@ import json
 import re
 import struct
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_servers import Handler, Server
 
 REPOSITORY = "anna/tiny"
 COMMIT = "c0ffee" + "0" * 34
@@ -45,7 +46,7 @@ def base_files(rows=100):
     }
 
 
-class HubStandIn:
+class HubStandIn(Server):
     """Serves until the `with` block ends; `asked` are the calls, as (method, path, range)."""
 
     def __init__(self, files=None):
@@ -57,12 +58,7 @@ class HubStandIn:
         self._breaks = {}
         self._stalls = {}
         self._flows = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.hub = self
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Handler)
 
     def breaks(self, name, at):
         """Let the connection end in the middle of a file, once."""
@@ -110,20 +106,18 @@ class HubStandIn:
         return told
 
     def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.01,)).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
         return self
 
     def __exit__(self, *_):
         self.goes_on()
-        self._server.shutdown()
-        self._server.server_close()
+        self.shutdown()
+        self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        hub = self.server.hub
+class _Handler(Handler):
+    def get(self):
+        hub = self.server
         hub.asked.append((self.command, self.path.split("?")[0], self.headers.get("Range")))
         if hub.status:
             return self._refuse(hub.status, "")
@@ -132,18 +126,15 @@ class _Handler(BaseHTTPRequestHandler):
         found = FILE.match(self.path)
         return self._file(*found.groups()) if found else self._refuse(404, "")
 
-    def log_message(self, *_):
-        pass
-
     def _model(self, repository, revision):
         if repository != REPOSITORY:
             return self._refuse(404, "RepoNotFound")
         if revision not in {"main", COMMIT}:
             return self._refuse(404, "RevisionNotFound")
-        return self._answer(200, json.dumps(self.server.hub.card()).encode())
+        return self._answer(200, json.dumps(self.server.card()).encode())
 
     def _file(self, repository, revision, name):
-        hub = self.server.hub
+        hub = self.server
         if hub.gate and self.headers.get("Authorization") != f"Bearer {hub.gate}":
             return self._refuse(403, "GatedRepo")
         if (repository, revision) != (REPOSITORY, COMMIT) or name not in hub.files:
@@ -163,4 +154,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.close_connection = not self.server.hub.send(name, content, self.wfile)
+        self.close_connection = not self.server.send(name, content, self.wfile)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
 
 import openai
-from local_servers import serve_app
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from forked import FORKS
+from local_servers import serve_app
 from waiting import longest, wait_until
 
 from merlin.engine.main import create_app, listen, serve_on
@@ -120,11 +121,9 @@ def engine_in_thread(folder, bases=None, **other):
     """Serve an engine in a thread of this process; give a desk at it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
     app = create_app(settings, bases=bases)
-    with serve_app(app) as address:
-        desk = Desk(int(address.rpartition(":")[2]))
+    with serve_app(app) as address, closing(Desk(urlsplit(address).port)) as desk:
         desk.app = app
-        with closing(desk):
-            yield desk
+        yield desk
 
 
 def _serve(settings, environment, pipe):

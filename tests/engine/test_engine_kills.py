@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import openai
 import pytest
+from local_servers import SECRET, receiving
 from running_engine import ANSWER, EngineProcess, jsonl, many, weights_of
 from waiting import wait_until
-from webhook_receiver import SECRET, listening
 
 from merlin.core.killpoint import POINTS
 from merlin.engine.settings import WebhookSettings
@@ -23,7 +23,7 @@ def engine(tmp_path, request):
     point = getattr(request, "param", "")
     mark = tmp_path / "mark"
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)} if point else {}
-    with listening() as ear:
+    with receiving() as ear:
         made = EngineProcess(tmp_path / "engine", **crash)
         made.settings = {"webhooks": [WebhookSettings(ear.url, SECRET)]}
         made.mark, made.ear, made.point = mark, ear, point

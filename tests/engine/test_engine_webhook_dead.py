@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from local_servers import receiving
 from running_engine import engine_in_thread
 from waiting import wait_until
-from webhook_receiver import listening
 
 from merlin.engine.webhooks import delivery
 
@@ -16,7 +16,7 @@ TYPES = ["fine_tuning.job.succeeded"]
 def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
     # It is not given up while the test goes on, however slow a machine is.
     monkeypatch.setattr(delivery, "TIMEOUT_S", 3600.0)
-    with listening() as ear, listening() as dead, engine_in_thread(tmp_path) as desk:
+    with receiving() as ear, receiving() as dead, engine_in_thread(tmp_path) as desk:
         dead.is_silent.set()
         for name, each in (("dead", dead), ("living", ear)):
             desk.client.webhooks.create(name=name, url=each.url, event_types=TYPES)

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from webhook_receiver import SECRET
+from local_servers import SECRET
 
 from merlin.core.clock import utc_now
 from merlin.engine.settings import EngineSettings, WebhookSettings

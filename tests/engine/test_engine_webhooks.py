@@ -11,9 +11,9 @@ import openai
 import pytest
 from certificates import certificate_pem, key_pem, new_key
 from holding_engine import held, holding_engine
+from local_servers import SECRET, receiving
 from running_engine import Desk, engine_in_thread
 from waiting import wait_until
-from webhook_receiver import SECRET, listening
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
@@ -33,7 +33,7 @@ PUT_OFF = {"retry-after": "3600"}
 
 @pytest.fixture
 def ear():
-    with listening() as made:
+    with receiving() as made:
         yield made
 
 
@@ -176,7 +176,7 @@ def test_a_certificate_of_nobodys_is_not_trusted(place, tmp_path):
     (tmp_path / "hook.pem").write_bytes(key_pem(key) + certificate_pem(key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "hook.pem")
-    with listening(context) as ear:
+    with receiving(context) as ear:
         hook = place.hooks.create(name="tls", url=ear.url, event_types=TYPES)
         with pytest.raises(openai.BadRequestError, match="Certificate"):
             place.hooks.test(hook.id, event_type=TYPES[0])
@@ -185,7 +185,7 @@ def test_a_certificate_of_nobodys_is_not_trusted(place, tmp_path):
 
 
 def test_a_redirect_is_not_followed(place, endpoint, ear):
-    with listening() as other:
+    with receiving() as other:
         ear.script = [(307, {"location": other.url})]
         place.train()
         assert "307" in settled(place, endpoint, 1)["trouble"]
@@ -276,7 +276,7 @@ def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_pa
 
 def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):
     key = Clients(place.rows).add("anna", Limits())
-    with closing(Desk(place.port, key)) as anna, listening() as hers:
+    with closing(Desk(place.port, key)) as anna, receiving() as hers:
         hook = anna.client.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
         assert [each.id for each in anna.client.webhooks.list()] == [hook.id]
         with pytest.raises(openai.NotFoundError):

@@ -1,12 +1,12 @@
-"""What the tests of the stand-ins share: a Telegram that is up, and the real client for it."""
+"""What the tests of the stand-ins share: stand-ins that are up, and real clients of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import openai
 import pytest
 from telegram_client import Ask, asking
 
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 
 
@@ -17,7 +17,7 @@ def waits_are_timedeltas(monkeypatch):
 
 
 @pytest.fixture
-def telegram_up() -> Iterator[TelegramStandIn]:
+def telegram_up():
     with TelegramStandIn() as standin:
         yield standin
 
@@ -25,3 +25,15 @@ def telegram_up() -> Iterator[TelegramStandIn]:
 @pytest.fixture
 def ask(telegram_up: TelegramStandIn) -> Ask:
     return asking(telegram_up)
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def client(provider):
+    with openai.OpenAI(api_key="any", base_url=provider.base_url, max_retries=0) as made:
+        yield made

@@ -1,31 +1,35 @@
-"""python-telegram-bot's own client against a stand-in, and plain HTTP for what it never sends."""
+"""Clients of stand-ins: python-telegram-bot's own, plain HTTP, and stand-ins as processes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import urllib.error
-import urllib.request
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
+import pytest
 from telegram import Bot
+from telegram.error import BadRequest
 from telegram.request import HTTPXRequest
-from waiting import longest
+from waiting import longest, wait_until
 
+from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 
 # A busy machine answers late; its own 5 s would be over.
 Ask = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
 
 
-def bot_of(standin: TelegramStandIn, token: str = "") -> Bot:
+def bot_of(standin: TelegramStandIn) -> Bot:
     """Return the real client, pointed at the stand-in."""
     urls = {"base_url": standin.base_url, "base_file_url": standin.base_file_url}
     # Reading the system's certificates takes longer than a whole test on the loopback.
     patience = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
     requests = [HTTPXRequest(**patience, httpx_kwargs={"verify": False}) for _ in range(2)]
-    return Bot(token or standin.token, **urls, request=requests[0], get_updates_request=requests[1])
+    return Bot(standin.token, **urls, request=requests[0], get_updates_request=requests[1])
 
 
 def asking(standin: TelegramStandIn) -> Ask:
@@ -38,14 +42,41 @@ def asking(standin: TelegramStandIn) -> Ask:
     return lambda act: asyncio.run(once(act))
 
 
-def fetch(url: str, body: object = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+def refusal(ask, act, kind=BadRequest):
+    """Return the words with which a call of the real client is refused."""
+    with pytest.raises(kind) as caught:
+        ask(act)
+    return str(caught.value)
+
+
+def fetch(url, body=None, headers=None):
     """Return (status, parsed body) of one JSON call; errors are answers too."""
-    data = None if body is None else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json", **(headers or {})}
-    request = urllib.request.Request(url, data, sent)  # noqa: S310 - the stand-in's own address
+    method = "GET" if body is None else "POST"
+    answer = httpx.request(method, url, json=body, headers=headers, timeout=longest())
+    return answer.status_code, answer.json()
+
+
+def send(standin, **fields):
+    """Let people do something by the control side; return (status, parsed body)."""
+    return fetch(f"{standin.page_url}control/send", fields)
+
+
+@contextmanager
+def as_process(name, folder, *words):
+    """Run a stand-in as a process of its own; give it and its address once it listens."""
+    (port,) = free_ports(1)
+    module = [sys.executable, "-m", f"merlin.sandbox.{name}", "--port", str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([*module, "--folder", str(folder), *words]) as process:
+        try:
+            wait_until(lambda: _listens(address))
+            yield process, address
+        finally:
+            process.kill()
+
+
+def _listens(address):
     try:
-        with urllib.request.urlopen(request, timeout=longest()) as answer:  # noqa: S310 - as above
-            return answer.status, json.loads(answer.read() or b"null")
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read() or b"null")
+        return httpx.get(address, timeout=longest())
+    except httpx.TransportError:
+        return None

@@ -13,14 +13,6 @@ def replayed(path):
     return list(ChangeLog(path).replay())
 
 
-def test_what_was_written_is_read_again(tmp_path):
-    journal = ChangeLog(tmp_path / "deep" / "log.jsonl", fsync=True)
-    journal.append({"a": "я"})
-    journal.append({"b": 2})
-    journal.close()
-    assert replayed(tmp_path / "deep" / "log.jsonl") == [{"a": "я"}, {"b": 2}]
-
-
 def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2')
@@ -29,11 +21,3 @@ def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
     journal.append({"c": 3})
     journal.close()
     assert replayed(path) == [{"a": 1}, {"c": 3}]
-
-
-def test_without_a_path_nothing_is_kept(tmp_path):
-    journal = ChangeLog(None)
-    journal.append({"a": 1})
-    journal.close()
-    assert list(journal.replay()) == []
-    assert list(tmp_path.iterdir()) == []

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import openai
 import pytest
 from protocol_nulls import fine_tune_answers, wrong_nulls
-from telegram_client import fetch
-from waiting import longest, wait_until
+from telegram_client import as_process, fetch
+from waiting import longest
 
-from merlin.core.server import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 
@@ -24,22 +18,6 @@ LINE = (
     '{"messages":[{"role":"user","content":"Что за птица?"},'
     '{"role":"assistant","content":"Дербник."}]}\n'
 )
-
-
-@pytest.fixture
-def provider() -> Iterator[ProviderStandIn]:
-    with ProviderStandIn() as standin:
-        yield standin
-
-
-def client_of(base_url) -> openai.OpenAI:
-    return openai.OpenAI(api_key="any", base_url=base_url, max_retries=0)
-
-
-@pytest.fixture
-def client(provider) -> Iterator[openai.OpenAI]:
-    with client_of(provider.base_url) as client:
-        yield client
 
 
 def upload(client):
@@ -201,41 +179,22 @@ def test_control_over_http(provider, client):
     assert fetch(f"{control}/faults", {"kind": "lag"})[0] == 400
 
 
-def free_port():
-    return free_ports(1)[0]
-
-
-def own_process(folder, port):
-    command = [sys.executable, "-m", "merlin.sandbox.provider", "--port", str(port)]
-    process = subprocess.Popen([*command, "--folder", str(folder)])
-
-    def listens():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        wait_until(listens)
-    except AssertionError:
-        process.kill()
-        raise
-    return process
-
-
 def test_files_and_jobs_survive_sigkill(tmp_path):
-    port = free_port()
-    with client_of(f"http://127.0.0.1:{port}/v1") as client:
-        first = own_process(tmp_path, port)
+    with as_process("provider", tmp_path) as (first, address), client_of(address) as client:
         job = launch(client)
-        states = words(client, job.id, 2)
+        assert words(client, job.id, 2) == ["validating_files", "queued"]
         first.kill()
         first.wait()
-        second = own_process(tmp_path, port)
+    with as_process("provider", tmp_path) as (second, address), client_of(address) as client:
         again = client.fine_tuning.jobs.retrieve(job.id)
         assert client.files.content(job.training_file).text == LINE
         assert (again.metadata, again.id) == (job.metadata, find(client)[0].id)
         second.send_signal(signal.SIGTERM)
         assert second.wait(longest()) in {0, -signal.SIGTERM}
-    assert states == ["validating_files", "queued"]
+
+
+def client_of(address):
+    return openai.OpenAI(api_key="any", base_url=f"{address}/v1", max_retries=0)
 
 
 def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(client, provider):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageOriginHiddenUser
 from telegram.constants import UpdateType
-from telegram_client import fetch
+from telegram_client import fetch, send
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
@@ -33,12 +33,6 @@ def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
     assert parts("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
     assert [utf16_length(one) for one in parts("😀" * 4097)] == [4096, 4096, 2]
     assert parts(" \n ") == []
-
-
-def test_a_deep_link_starts_the_bot_with_its_payload(telegram_up, ask):
-    telegram_up.start_bot("anna", "course_12")
-    telegram_up.start_bot("boris")
-    assert [message.text for message in messages(ask)] == ["/start course_12", "/start"]
 
 
 def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram_up, ask):
@@ -71,15 +65,6 @@ def test_a_forwarded_file_is_the_same_file(telegram_up, ask):
     first, second = messages(ask)
     assert first.document.file_id == second.document.file_id
     assert second.caption == "вот"
-
-
-def test_a_caption_is_corrected_too(telegram_up, ask):
-    telegram_up.send_file(
-        "anna", Upload("a.png", "image/png", b"\x89PNG"), kind="photo", caption="чт"
-    )
-    telegram_up.edit("anna", telegram_up.log("anna")[0].message_id, "что это? /help")
-    edited = ask(lambda bot: bot.get_updates())[1].edited_message
-    assert (edited.caption, edited.caption_entities[0].type) == ("что это? /help", "bot_command")
 
 
 def test_only_own_texts_are_corrected(telegram_up, ask):
@@ -123,17 +108,13 @@ def test_acts_on_what_is_not_there(telegram_up, act):
         act(telegram_up)
 
 
-def wish(standin, **fields):
-    return fetch(f"{standin.page_url}control/send", fields)
-
-
 def test_every_act_can_be_asked_for_over_http(telegram_up):
-    status, said = wish(telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}})
+    status, said = send(telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}})
     assert (status, len(said["update_ids"])) == (200, 2)
-    assert wish(telegram_up, person="anna@study", text="/ask привет")[0] == 200
+    assert send(telegram_up, person="anna@study", text="/ask привет")[0] == 200
     assert [one.text for one in telegram_up.log("study")][-1] == "/ask привет"
     telegram_up.switch("has_topics")
-    assert wish(telegram_up, person="anna", act="make_topic", **{"with": {"name": "Б"}})[0] == 200
+    assert send(telegram_up, person="anna", act="make_topic", **{"with": {"name": "Б"}})[0] == 200
     assert list(telegram_up.topics("anna").values()) == ["Б"]
 
 
@@ -147,7 +128,7 @@ def test_every_act_can_be_asked_for_over_http(telegram_up):
     ],
 )
 def test_unknown_acts_are_refused(telegram_up, fields):
-    status, said = wish(telegram_up, person="anna", **fields)
+    status, said = send(telegram_up, person="anna", **fields)
     assert status == 400
     assert said["error"]
 

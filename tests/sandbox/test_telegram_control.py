@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from telegram_client import fetch
+from telegram_client import fetch, send
 from waiting import longest
 
 from merlin.core.errors import MerlinError
@@ -42,18 +42,14 @@ def page_of(standin, path="/", **headers):
         return answer.status, answer.headers, answer.read().decode()
 
 
-def wish(standin, **fields):
-    return fetch(f"{standin.page_url}control/send", fields)
-
-
 def test_people_write_press_and_correct_over_http(telegram_up, ask):
-    status, said = wish(telegram_up, person="anna", text="привет")
+    status, said = send(telegram_up, person="anna", text="привет")
     assert status == 200
     assert said["update_id"] == telegram_up.pending()[0]["update_id"]
     message_id = telegram_up.log("anna")[0].message_id
-    assert wish(telegram_up, person="anna", text="пока", message_id=message_id)[0] == 200
-    assert wish(telegram_up, person="anna", voice=True)[0] == 200
-    assert wish(telegram_up, person="anna", act="block")[0] == 200
+    assert send(telegram_up, person="anna", text="пока", message_id=message_id)[0] == 200
+    assert send(telegram_up, person="anna", voice=True)[0] == 200
+    assert send(telegram_up, person="anna", act="block")[0] == 200
     kinds = [next(iter(set(one) - {"update_id"})) for one in telegram_up.pending()]
     assert kinds == ["message", "edited_message", "message", "my_chat_member"]
 
@@ -69,7 +65,7 @@ def test_people_write_press_and_correct_over_http(telegram_up, ask):
     ],
 )
 def test_wishes_that_cannot_be(telegram_up, fields, status):
-    answered, said = wish(telegram_up, **fields)
+    answered, said = send(telegram_up, **fields)
     assert answered == status
     assert said["error"]
     assert telegram_up.pending() == []

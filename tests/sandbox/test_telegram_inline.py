@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 from telegram import (
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
     InlineQueryResultArticle,
     InputTextMessageContent,
 )
@@ -17,11 +15,9 @@ from merlin.core.errors import NotFound
 
 pytestmark = pytest.mark.functional
 
-MORE = InlineKeyboardMarkup([[InlineKeyboardButton("ещё", callback_data="more")]])
 
-
-def article(result_id="1", text="Форма лба", **fields):
-    return InlineQueryResultArticle(result_id, "Ответ", InputTextMessageContent(text), **fields)
+def article(result_id="1", text="Форма лба"):
+    return InlineQueryResultArticle(result_id, "Ответ", InputTextMessageContent(text))
 
 
 def answered(standin, ask, who="anna", query="лоб", results=None, **fields):
@@ -72,24 +68,6 @@ def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram_up, ask):
     )
     with pytest.raises(NotFound):
         telegram_up.choose("anna", "лоб", "2")
-
-
-def test_a_chosen_message_with_keys_is_edited_by_its_inline_id(telegram_up, ask):
-    telegram_up.switch("inline_feedback")
-    answered(telegram_up, ask, results=[article(reply_markup=MORE)])
-    telegram_up.choose("anna@study", "лоб", "1")
-    telegram_up.press("boris@study", "more")
-
-    async def act(bot):
-        chosen, pressed = (await bot.get_updates())[-2:]
-        inline_id = chosen.chosen_inline_result.inline_message_id
-        assert pressed.callback_query.inline_message_id == inline_id
-        return await bot.edit_message_text("Форма профиля", inline_message_id=inline_id)
-
-    assert ask(act) is True
-    assert telegram_up.log("study")[0].text == "Форма профиля"
-    with pytest.raises(BadRequest, match="Message_id_invalid"):
-        ask(lambda bot: bot.edit_message_text("a", inline_message_id="none"))
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,9 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     ReplyParameters,
-    WebAppInfo,
 )
-from telegram.constants import ChatAction
-from telegram.error import BadRequest, Forbidden
-from telegram_client import fetch
-
-from merlin.sandbox.telegram.world import STUDY
+from telegram.error import Forbidden
+from telegram_client import fetch, refusal
 
 pytestmark = pytest.mark.functional
 
@@ -23,12 +19,6 @@ YES = InlineKeyboardMarkup([[InlineKeyboardButton("Да", callback_data="yes")]]
 
 def key(**fields):
     return InlineKeyboardMarkup([[InlineKeyboardButton("k", **fields)]])
-
-
-def refusal(ask, act, kind=BadRequest):
-    with pytest.raises(kind) as caught:
-        ask(act)
-    return str(caught.value)
 
 
 def test_a_sent_message_stands_in_the_log(telegram_up, ask):
@@ -68,15 +58,6 @@ def test_an_edit_without_keyboard_takes_it_away(telegram_up, ask):
     assert telegram_up.log("anna")[0].keys == []
 
 
-def test_the_keyboard_alone_can_be_edited(telegram_up, ask):
-    async def act(bot):
-        sent = await bot.send_message(1001, "a")
-        await bot.edit_message_reply_markup(1001, sent.message_id, reply_markup=YES)
-
-    ask(act)
-    assert telegram_up.log("anna")[0].keys[0][0]["text"] == "Да"
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", "message text is empty"), (" \n ", "message text is empty"), ("я" * 4097, "too long")],
@@ -109,7 +90,6 @@ def test_an_edit_that_is_too_long(ask):
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 9]]), "too long"),
         (key(callback_data="a", style="rainbow"), "Button_style_invalid"),
         (key(copy_text=CopyTextButton("я" * 257)), "Button_copy_text_invalid"),
-        (key(web_app=WebAppInfo("http://example.com")), "Only HTTPS links are allowed"),
     ],
 )
 def test_a_keyboard_that_telegram_refuses(ask, markup, words):
@@ -129,20 +109,12 @@ def test_callback_data_may_have_64_bytes(ask):
         {"url": "https://example.com/"},
         {"copy_text": CopyTextButton("print(1)")},
         {"callback_data": "pay", "style": "success"},
-        {"web_app": WebAppInfo("https://example.com/app")},
-        {"web_app": WebAppInfo("http://127.0.0.1:8080/app")},
     ],
 )
 def test_keys_of_every_kind_are_kept_as_they_are(telegram_up, ask, fields):
     sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(**fields)))
     assert sent.reply_markup == key(**fields)
     assert telegram_up.log("anna")[0].keys == [[key(**fields).inline_keyboard[0][0].to_dict()]]
-
-
-def test_a_mini_app_opens_from_private_chats_alone(ask):
-    app = key(web_app=WebAppInfo("https://example.com/app"))
-    words = refusal(ask, lambda bot: bot.send_message(STUDY.group_id, "a", reply_markup=app))
-    assert words == "Button_type_invalid"
 
 
 def test_nobody_of_that_id(ask):
@@ -164,39 +136,11 @@ def test_messages_of_people_are_not_the_bots_to_edit(telegram_up, ask):
     assert words == "Message can't be edited"
 
 
-def test_a_deleted_message_is_gone_for_edits(telegram_up, ask):
-    async def act(bot):
-        sent = await bot.send_message(1001, "a")
-        await bot.delete_message(1001, sent.message_id)
-        await bot.edit_message_text("b", 1001, sent.message_id)
-
-    assert refusal(ask, act) == "Message to edit not found"
-    assert telegram_up.log("anna")[0].deleted_at
-    assert telegram_up.answers("anna") == []
-
-
-def test_a_reply_carries_what_it_answers(telegram_up, ask):
-    telegram_up.say("anna", "вопрос")
-    asked = telegram_up.log("anna")[0].message_id
-    sent = ask(lambda bot: bot.send_message(1001, "ответ", reply_to_message_id=asked))
-    assert sent.reply_to_message.text == "вопрос"
-
-
 def test_a_reply_to_nothing(ask):
     words = refusal(ask, lambda bot: bot.send_message(1001, "a", reply_to_message_id=999))
     assert words == "Message to be replied not found"
     lenient = ReplyParameters(999, allow_sending_without_reply=True)
     ask(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
-
-
-def test_action_and_draft(telegram_up, ask):
-    async def act(bot):
-        await bot.send_chat_action(1001, ChatAction.TYPING)
-        await bot.send_message_draft(1001, 7, "Черты")
-
-    ask(act)
-    methods = [call.method for call in telegram_up.calls()[-2:]]
-    assert methods == ["sendChatAction", "sendMessageDraft"]
 
 
 def test_marks_within_the_text_are_refused(ask):

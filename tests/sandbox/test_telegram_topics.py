@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from telegram.error import BadRequest
+from telegram_client import refusal
 
 from merlin.core.errors import NotFound, Refused
 from merlin.sandbox.telegram.world import SEMINAR
@@ -17,12 +17,6 @@ FORUM = SEMINAR.group_id
 def topics_on(telegram_up):
     telegram_up.switch("has_topics")
     return telegram_up
-
-
-def refusal(ask, act):
-    with pytest.raises(BadRequest) as caught:
-        ask(act)
-    return str(caught.value)
 
 
 def test_private_topics_need_the_owners_switch(telegram_up, ask):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import requests
+from telegram_client import as_process
 from till_client import Client, asked
-from waiting import longest, wait_until
+from waiting import longest
 
-from merlin.core.server import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 
@@ -75,43 +75,28 @@ def test_down_and_back_it_knows_its_payments(client):
     assert client.ask("GET", f"/payments/{made['id']}")[1]["id"] == made["id"]
 
 
-class Served:
-    """The stand-in as a process of its own."""
-
-    def __init__(self, folder):
-        [self.port] = free_ports(1)
-        self.base_url, self.shop_id, self.key = f"http://127.0.0.1:{self.port}/v3", "7", "secret"
-        words = ["--port", str(self.port), "--shop-id", "7", "--key", "secret"]
-        module = [sys.executable, "-m", "merlin.sandbox.yookassa"]
-        self.process = subprocess.Popen([*module, *words, "--folder", str(folder)])
-        wait_until(self._answers)
-
-    def _answers(self):
-        try:
-            return requests.get(self.base_url, timeout=longest()).status_code == 404
-        except requests.ConnectionError:
-            return False
+@contextmanager
+def served(folder):
+    """Give a client of the stand-in as a process of its own."""
+    words = ("--shop-id", "7", "--key", "secret")
+    with as_process("yookassa", folder, *words) as (process, address):
+        place = SimpleNamespace(base_url=f"{address}/v3", shop_id="7", key="secret")
+        yield process, Client(place)
 
 
 def test_as_a_process_it_remembers_over_a_kill(tmp_path):
-    served = Served(tmp_path / "till")
-    client = Client(served)
-    paid = client.pay("p1", key="one", save_payment_method=True)
-    client.pay("p2")
-    client.control("choose", payment="p1", outcome="paid")
-    refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
-    client.ask("POST", "/refunds", refund)
-    served.process.kill()
-    served.process.wait()
-    again = Served(tmp_path / "till")
-    client = Client(again)
-    assert client.pay("p1", key="one", save_payment_method=True) == paid
-    told = client.ask("GET", f"/payments/{paid['id']}")[1]
-    assert (told["status"], told["refunded_amount"]["value"]) == ("succeeded", "1.00")
-    renewed = client.pay("p3", "renewal", confirmation=None, payment_method_id=paid["id"])
-    assert renewed["status"] == "succeeded"
-    assert [one["status"] for one in client.ask("GET", "/payments")[1]["items"]] == [
-        *("succeeded", "pending", "succeeded")
-    ]
-    again.process.terminate()
-    again.process.wait(timeout=longest())
+    with served(tmp_path) as (process, client):
+        paid = client.pay("p1", key="one", save_payment_method=True)
+        client.pay("p2")
+        client.control("choose", payment="p1", outcome="paid")
+        refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
+        client.ask("POST", "/refunds", refund)
+        process.kill()
+    with served(tmp_path) as (_process, client):
+        assert client.pay("p1", key="one", save_payment_method=True) == paid
+        told = client.ask("GET", f"/payments/{paid['id']}")[1]
+        assert (told["status"], told["refunded_amount"]["value"]) == ("succeeded", "1.00")
+        renewed = client.pay("p3", "renewal", confirmation=None, payment_method_id=paid["id"])
+        assert renewed["status"] == "succeeded"
+        listed = client.ask("GET", "/payments")[1]["items"]
+        assert [one["status"] for one in listed] == ["succeeded", "pending", "succeeded"]

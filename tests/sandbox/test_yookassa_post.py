@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from till_client import Client, listening
+from local_servers import receiving
+from till_client import Client
 from waiting import wait_until
 
 from merlin.core.errors import NotFound
@@ -14,8 +15,12 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def ear():
-    with listening() as heard:
-        yield heard
+    with receiving() as receiver:
+        yield receiver
+
+
+def events(ear):
+    return [one.json["event"] for one in ear.told]
 
 
 @pytest.fixture
@@ -33,26 +38,26 @@ def test_each_event_is_posted_with_its_payment_or_refund(client, ear):
     shop.choose("p2", "paid")
     client.ask("POST", f"/payments/{held['id']}/cancel")
     shop.refund("p1", "100.00")
-    wait_until(lambda: len(ear.heard) == 4)
-    assert sorted(ear.events()) == [
+    wait_until(lambda: len(ear.told) == 4)
+    assert sorted(events(ear)) == [
         "payment.canceled",
         "payment.succeeded",
         "payment.waiting_for_capture",
         "refund.succeeded",
     ]
-    by_event = {one["event"]: one for one in ear.heard}
+    by_event = {one.json["event"]: one.json for one in ear.told}
     assert by_event["payment.succeeded"]["type"] == "notification"
     assert by_event["payment.succeeded"]["object"]["metadata"]["purchase"] == "p1"
     assert by_event["refund.succeeded"]["object"]["amount"]["value"] == "100.00"
 
 
 def test_a_notification_is_posted_again_until_it_is_answered_well(client, ear):
-    ear.statuses = [500, 404]
+    ear.script = [500, 404]
     client.pay("p1")
     client.shop.choose("p1", "paid")
-    wait_until(lambda: len(ear.heard) == 3)
+    wait_until(lambda: len(ear.told) == 3)
     assert client.shop.notify("p1", times=3) == [200, 200, 200]
-    assert set(ear.events()) == {"payment.succeeded"}
+    assert set(events(ear)) == {"payment.succeeded"}
 
 
 def test_who_says_nothing_says_nothing(client, ear):
@@ -60,7 +65,7 @@ def test_who_says_nothing_says_nothing(client, ear):
     client.pay("p1")
     client.shop.choose("p1", "paid")
     assert client.shop.notify("p1", "payment.canceled") == [200]  # a claim of ours
-    assert ear.events() == ["payment.canceled"]
+    assert events(ear) == ["payment.canceled"]
     with pytest.raises(NotFound):
         client.shop.notify("p9")
 
@@ -68,7 +73,7 @@ def test_who_says_nothing_says_nothing(client, ear):
 def test_anything_may_be_forged(client, ear):
     assert client.shop.forge({"event": "payment.succeeded", "object": "x"}) == 200
     assert client.shop.forge({"a": 1}, {"X-Forwarded-For": "185.71.76.1"}) == 200
-    assert ear.heard[1] == {"a": 1}
+    assert ear.told[1].json == {"a": 1}
 
 
 def test_nobody_at_the_address_is_no_answer(client):

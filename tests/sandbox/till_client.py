@@ -1,14 +1,8 @@
-"""What the tests of YooKassa's stand-in share: a plain client, and who hears notifications."""
+"""What the tests of YooKassa's stand-in share: a plain client."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import requests
-from local_servers import serve_http
 from waiting import longest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
@@ -57,34 +51,3 @@ def asked(purchase="p1", **more):
         **more,
     }
     return {name: value for name, value in body.items() if value is not None}
-
-
-class Ear:
-    """Hears notifications; answers each with the next of `statuses`, then with 200."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.heard: list[dict[str, object]] = []
-        self.statuses: list[int] = []
-
-    def events(self):
-        return [one["event"] for one in self.heard]
-
-
-@contextmanager
-def listening() -> Iterator[Ear]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            ear.heard.append(json.loads(body))
-            self.send_response(ear.statuses.pop(0) if ear.statuses else 200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    ear = Ear(f"http://127.0.0.1:{server.server_port}/hooks/payment")
-    with serve_http(server):
-        yield ear

@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.core.loopback import is_loopback
 from merlin.sandbox.telegram.world import (
     BOT_ID,
     LEADING,
@@ -77,13 +76,6 @@ class Arguments:
         if not value:
             return None
         return json.loads(value)
-
-    def upload(self, name: str) -> Upload | None:
-        """Return the file sent as `name`, directly or by `attach://`."""
-        value = self.values.get(name)
-        if isinstance(value, str) and value.startswith("attach://"):
-            return self.uploads.get(value.removeprefix("attach://"))
-        return self.uploads.get(name)
 
 
 async def read_arguments(request: Request) -> Arguments:
@@ -158,15 +150,6 @@ def find_message(world: World, arguments: Arguments, missing: str) -> LoggedMess
     if logged is None or logged.deleted_at:
         raise bad_request(missing)
     return logged
-
-
-def find_inline_message(world: World, arguments: Arguments) -> LoggedMessage:
-    """Return the message sent through inline mode that a call names by its inline id."""
-    place = world.inline_messages.get(arguments.text("inline_message_id"))
-    if place is None:
-        raise bad_request("MESSAGE_ID_INVALID")
-    chat_id, message_id = place
-    return world.messages[chat_id][message_id]
 
 
 class BotApiError(Refused):
@@ -312,28 +295,27 @@ MOST_IN_ROW = 8
 STYLES = frozenset({"primary", "success", "danger"})
 _ACTIONS = frozenset(
     {
-        *("callback_data", "url", "copy_text", "pay", "web_app"),
+        *("callback_data", "url", "copy_text", "pay"),
         *("switch_inline_query", "switch_inline_query_current_chat"),
     }
 )
 
 
-def checked_markup(raw: dict[str, Any] | None, *, private: bool = True) -> dict[str, Any] | None:
+def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the inline keyboard as a Message shows it, None for other markups.
 
-    A Mini App opens from `private` chats alone. Raises BotApiError when a button is not as
-    Telegram wants it.
+    Raises BotApiError when a button is not as Telegram wants it.
     """
     rows = [row for row in (raw or {}).get("inline_keyboard", []) if row]
     buttons = [button for row in rows for button in row]
     if len(buttons) > MOST_BUTTONS or any(len(row) > MOST_IN_ROW for row in rows):
         raise bad_request("reply markup is too long")
     for button in buttons:
-        _check_button(button, private=private)
+        _check_button(button)
     return {"inline_keyboard": rows} if rows else None
 
 
-def _check_button(button: dict[str, Any], *, private: bool) -> None:
+def _check_button(button: dict[str, Any]) -> None:
     if not button["text"].strip() or not _ACTIONS & set(button):
         raise bad_request("Text buttons are unallowed in the inline keyboard")
     if button.get("style") not in {None, *STYLES}:
@@ -344,17 +326,6 @@ def _check_button(button: dict[str, Any], *, private: bool) -> None:
         raise bad_request("BUTTON_COPY_TEXT_INVALID")
     if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
         raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
-    if "web_app" in button:
-        if not private:
-            raise bad_request("BUTTON_TYPE_INVALID")
-        _check_web_app(button["web_app"]["url"])
-
-
-def _check_web_app(url: str) -> None:
-    """Let https pass, and plain http on the loopback, where there is nobody to listen in."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise bad_request(f"Web App URL '{url}' is invalid: Only HTTPS links are allowed")
 
 
 def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | None:

@@ -1,7 +1,4 @@
-"""The methods by which a bot sends, changes, removes and marks messages; the files in them.
-
-What is sent is kept and can be asked for again by its id.
-"""
+"""The methods by which a bot sends and changes messages; the files in them."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ import time
 from functools import partial
 from typing import Any
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import (
     CAPTION_UNITS,
@@ -21,19 +17,15 @@ from merlin.sandbox.telegram.arguments import (
     Upload,
     bad_request,
     checked_markup,
-    find_inline_message,
     find_message,
     formatted,
     receiver,
 )
 from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
 from merlin.sandbox.telegram.world import (
-    BOT_ID,
-    LEADING,
     Chat,
     Group,
     LoggedMessage,
-    Person,
     World,
     bot_user,
 )
@@ -44,8 +36,7 @@ def post(
 ) -> dict[str, Any]:
     """Keep and return a new message of the bot; `keys` stand below where none were sent."""
     chat = receiver(world, arguments)
-    markup = checked_markup(arguments.parsed("reply_markup"), private=isinstance(chat, Person))
-    markup = markup or keys
+    markup = checked_markup(arguments.parsed("reply_markup")) or keys
     replied = _replied(world, chat, arguments)
     thread = _thread(world, chat, arguments)
     fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
@@ -153,9 +144,7 @@ async def send_message_draft(world: World, arguments: Arguments) -> bool:
     return True
 
 
-DELETABLE_S = 48 * 3600
 _CONTENT = ("text", "entities", "caption", "caption_entities")
-Edited = dict[str, Any] | bool
 _SAME = (
     "message is not modified: specified new message content and reply markup are exactly the"
     " same as a current content and reply markup of the message"
@@ -163,8 +152,6 @@ _SAME = (
 
 
 def _editable(world: World, arguments: Arguments) -> LoggedMessage:
-    if arguments.text("inline_message_id"):
-        return find_inline_message(world, arguments)
     logged = find_message(world, arguments, "message to edit not found")
     if not logged.by_bot:
         raise bad_request("message can't be edited")
@@ -173,13 +160,9 @@ def _editable(world: World, arguments: Arguments) -> LoggedMessage:
 
 def _replace(
     world: World, arguments: Arguments, old: LoggedMessage, content: dict[str, Any]
-) -> Edited:
-    """Put new content and keyboard in place of the old; the same ones again are refused.
-
-    Of a message sent through inline mode the bot is told only that it was done.
-    """
-    private = old.message["chat"]["type"] == "private"
-    markup = checked_markup(arguments.parsed("reply_markup"), private=private)
+) -> dict[str, Any]:
+    """Put new content and keyboard in place of the old; the same ones again are refused."""
+    markup = checked_markup(arguments.parsed("reply_markup"))
     names = {*_CONTENT, "reply_markup", "edit_date"}
     kept = {name: value for name, value in old.message.items() if name not in names}
     new = {**kept, **content, **({"reply_markup": markup} if markup else {})}
@@ -187,10 +170,10 @@ def _replace(
         raise bad_request(_SAME)
     new["edit_date"] = int(time.time())
     world.add_edit(new)
-    return True if arguments.text("inline_message_id") else new
+    return new
 
 
-async def edit_message_text(world: World, arguments: Arguments) -> Edited:
+async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageText; without reply_markup the keyboard goes, as at Telegram."""
     old = _editable(world, arguments)
     if "text" not in old.message:
@@ -198,28 +181,11 @@ async def edit_message_text(world: World, arguments: Arguments) -> Edited:
     return _replace(world, arguments, old, checked_text(arguments, "MESSAGE_TOO_LONG"))
 
 
-async def edit_message_reply_markup(world: World, arguments: Arguments) -> Edited:
+async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageReplyMarkup: the content stays."""
     old = _editable(world, arguments)
     content = {name: old.message[name] for name in _CONTENT if name in old.message}
     return _replace(world, arguments, old, content)
-
-
-async def delete_message(world: World, arguments: Arguments) -> bool:
-    """Answer deleteMessage; in groups only administrators delete what others wrote."""
-    old = find_message(world, arguments, "message to delete not found")
-    if time.time() - old.message["date"] > DELETABLE_S:
-        raise bad_request("message can't be deleted for everyone")
-    chat_id = old.message["chat"]["id"]
-    if not _may_delete(world, old):
-        raise bad_request("message can't be deleted")
-    world.record("delete", chat_id=chat_id, message_id=old.message_id, at=iso(utc_now()))
-    return True
-
-
-def _may_delete(world: World, old: LoggedMessage) -> bool:
-    group = world.groups.get(old.message["chat"]["id"])
-    return old.by_bot or group is None or group.status(BOT_ID) in LEADING
 
 
 DOWNLOAD_BYTES = 20 * 1024 * 1024
@@ -249,19 +215,13 @@ def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
 
 
 def attached(world: World, kind: str, arguments: Arguments) -> dict[str, Any]:
-    """Return the file that a call sends: a new one, or a kept one by its id."""
-    upload = arguments.upload(kind)
-    if upload is not None:
-        if kind == "photo" and len(upload.content) > PHOTO_BYTES:
-            raise bad_request("file is too big")
-        return keep_file(world, kind, upload)
-    wanted = arguments.text(kind)
-    if not wanted:
+    """Return the file that comes with a call."""
+    upload = arguments.uploads.get(kind)
+    if upload is None:
         raise bad_request(f"there is no {kind} in the request")
-    file = world.files.get(wanted)
-    if file is None:
-        raise bad_request("wrong remote file identifier specified: Wrong string length")
-    return dict(file)
+    if kind == "photo" and len(upload.content) > PHOTO_BYTES:
+        raise bad_request("file is too big")
+    return keep_file(world, kind, upload)
 
 
 def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:

@@ -62,7 +62,6 @@ METHODS: Mapping[str, Method] = {
     "sendMessageDraft": messages.send_message_draft,
     "editMessageText": messages.edit_message_text,
     "editMessageReplyMarkup": messages.edit_message_reply_markup,
-    "deleteMessage": messages.delete_message,
     "answerCallbackQuery": queries.answer_callback_query,
     "answerInlineQuery": queries.answer_inline_query,
     "sendInvoice": queries.send_invoice,
@@ -92,7 +91,6 @@ class BotApi:
         own: Mapping[str, Method] = {
             "getUpdates": lambda _world, arguments: self.updates.poll(arguments),
             "setWebhook": lambda _world, arguments: self.updates.set_webhook(arguments),
-            "deleteWebhook": lambda _world, arguments: self.updates.delete_webhook(arguments),
         }
         self._methods = {name.lower(): (name, act) for name, act in {**METHODS, **own}.items()}
 

@@ -105,29 +105,13 @@ class Updates:
             self._pushing = asyncio.create_task(self._push())
 
     async def set_webhook(self, arguments: Arguments) -> bool:
-        """Answer setWebhook; an empty address takes the webhook away."""
-        url = arguments.text("url")
-        if not url:
-            return await self.delete_webhook(arguments)
+        """Answer setWebhook: what waits is pushed there from now on."""
         set_allowed(self._world, arguments)
-        self._drop_pending(arguments)
-        value = {"url": url, "secret": arguments.text("secret_token")}
+        value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
         await self._stop_pushing()
         self.push()
         return True
-
-    async def delete_webhook(self, arguments: Arguments) -> bool:
-        """Answer deleteWebhook."""
-        self._drop_pending(arguments)
-        await self._stop_pushing()
-        if self._world.settings.get("webhook"):
-            self._world.record("setting", name="webhook", value=None)
-        return True
-
-    def _drop_pending(self, arguments: Arguments) -> None:
-        if arguments.flag("drop_pending_updates") and self._world.updates:
-            self._world.record("confirm", update_ids=list(self._world.updates))
 
     async def _stop_pushing(self) -> None:
         if self._pushing is not None:

@@ -379,18 +379,11 @@ class UserActions:
         query = {
             "id": str(secrets.randbits(62)),
             "from": place.person.as_user(),
-            **self._pressed(logged),
+            "message": logged.message,
             "chat_instance": str(place.chat.chat_id * 7919),
             "data": button["callback_data"],
         }
         return self._world.add_update("callback_query", query)
-
-    def _pressed(self, logged: LoggedMessage) -> dict[str, Any]:
-        where = (logged.message["chat"]["id"], logged.message_id)
-        for inline_id, at in self._world.inline_messages.items():
-            if at == where:
-                return {"inline_message_id": inline_id}
-        return {"message": logged.message}
 
     def _key(
         self, place: Place, wanted: str, message_id: int, *, forged: bool
@@ -461,28 +454,10 @@ class UserActions:
         return cached_answer(self._world, self.person(who).person_id, query)
 
     def choose(self, who: str | int, query: str, result_id: str) -> int:
-        """Send the result of this id of the newest answer to `query`.
-
-        The bot gets chosen_inline_result where its owner switched inline feedback on.
-        """
+        """Send the result of this id of the newest answer to `query`."""
         place = self.place(who)
         result = self._result(place, query, result_id)
-        message: dict[str, Any] = result["message"]
-        update_id = self.send(place, {"via_bot": bot_user(), **message})
-        told: dict[str, Any] = {
-            "result_id": result_id,
-            "from": place.person.as_user(),
-            "query": query,
-        }
-        if "reply_markup" in message:
-            inline_id = secrets.token_urlsafe(20)
-            message_id = max(self._world.messages[place.chat.chat_id])
-            where = {"chat_id": place.chat.chat_id, "message_id": message_id}
-            self._world.record("inline_message", inline_message_id=inline_id, **where)
-            told["inline_message_id"] = inline_id
-        if self._world.settings.get("inline_feedback"):
-            return self._world.add_update("chosen_inline_result", told)
-        return update_id
+        return self.send(place, {"via_bot": bot_user(), **result["message"]})
 
     def _result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
         for answer in reversed(self._world.inline_answers.values()):
@@ -545,7 +520,7 @@ class UserActions:
     def switch(self, name: str) -> None:
         """Let the bot's owner switch something on at BotFather.
 
-        `name` is has_topics, reads_all (no privacy mode) or inline_feedback.
+        `name` is has_topics or reads_all (no privacy mode).
         """
         self._world.record("setting", name=name, value=True)
 

@@ -290,8 +290,6 @@ class World:
     queries: dict[str, Query] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    # Messages sent through the bot's inline mode: (chat id, message id) by inline_message_id.
-    inline_messages: dict[str, tuple[int, int]] = field(default_factory=dict)
     # Stars that people have, where it is not FIRST_STARS; every movement, oldest first.
     stars: dict[int, int] = field(default_factory=dict)
     transactions: list[dict[str, Any]] = field(default_factory=list)
@@ -393,9 +391,6 @@ class World:
 
     def _apply_topic(self, chat_id: int, topic: dict[str, Any]) -> None:
         self.topics.setdefault(chat_id, {})[topic["message_thread_id"]] = topic
-
-    def _apply_inline_message(self, inline_message_id: str, chat_id: int, message_id: int) -> None:
-        self.inline_messages[inline_message_id] = (chat_id, message_id)
 
     def _apply_stars(self, person_id: int, count: int, transaction: dict[str, Any]) -> None:
         self.stars[person_id] = self.stars.get(person_id, FIRST_STARS) + count
