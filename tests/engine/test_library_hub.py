@@ -22,7 +22,7 @@ WEIGHTS = "model.safetensors"
 # The hub's client writes by so many bytes.
 WRITTEN = 10 * 1024 * 1024
 PULL = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+    "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']; from pathlib import Path;"
     "from base_library import Library; Library.of(Path(sys.argv[2])).pull()"
 )
 

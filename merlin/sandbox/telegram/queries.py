@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, checked_markup, receiver
 from merlin.sandbox.telegram.messages import checked_text, post
 from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World
 
@@ -101,7 +101,9 @@ def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
         raise bad_request("ARTICLE_TITLE_EMPTY")
     content = raw["input_message_content"]
     named = Arguments({**content, "text": content["message_text"]})
-    return {**raw, "message": checked_text(named, "MESSAGE_TOO_LONG")}
+    markup = checked_markup(raw.get("reply_markup"))
+    message = checked_text(named, "MESSAGE_TOO_LONG")
+    return {**raw, "message": {**message, **({"reply_markup": markup} if markup else {})}}
 
 
 def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
