@@ -111,10 +111,7 @@ def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, se
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
         (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
-        world = telegram._world
-        telegram.call(
-            lambda: world.record("delete", chat_id=1001, message_id=placeholder.message_id, at="")
-        )
+        telegram.delete("anna", placeholder.message_id)
         provider.behave(think_s=0.0)
         ended(telegram, settings, 1)
     (answer,) = texts(telegram)

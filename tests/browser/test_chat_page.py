@@ -154,14 +154,14 @@ def test_entities_become_elements_and_hostile_links_do_not(page, bot):
     expect(page.locator(".bub pre")).to_have_text("a:  1")
 
 
-def test_deleted_messages_go_and_typing_is_shown(page, bot):
+def test_deleted_messages_go_and_typing_is_shown(page, bot, telegram):
     sent = bot.say(ANNA, "лишнее")
     expect(bubbles(page)).to_have_count(1)
     bot.call("sendChatAction", chat_id=ANNA, action="typing")
     expect(page.get_by_role("img", name="Бот печатает")).to_be_visible()
     bot.say(ANNA, "вот")
     expect(page.get_by_role("img", name="Бот печатает")).to_have_count(0)
-    bot.call("deleteMessage", chat_id=ANNA, message_id=sent)
+    telegram.delete("anna", sent)
     expect(bubbles(page)).to_have_count(1)
 
 

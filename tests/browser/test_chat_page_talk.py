@@ -190,10 +190,8 @@ def test_an_album_goes_with_its_caption(page, bot, telegram, tmp_path):
     assert sent[0]["caption"] == "доска"
 
 
-def test_a_file_of_the_bot_is_downloaded_whole(page, bot, telegram):
+def test_a_file_is_downloaded_whole(page, telegram):
     telegram.send_file("anna", Upload("мой.csv", "text/csv", b"a,b\n"))
-    file_id = telegram.log("anna")[0].message["document"]["file_id"]
-    bot.call("sendDocument", chat_id=ANNA, document=file_id, caption="ваши данные")
     with page.expect_download() as coming:
         bubbles(page).last.get_by_role("link", name="мой.csv").click()
     assert coming.value.suggested_filename == "мой.csv"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length, utf16_offsets
 from merlin.core.i18n import language_of, text
@@ -191,6 +192,13 @@ class UserActions:
         new = {**old_fields, **typed_fields(text, name), "edit_date": int(time.time())}
         self._world.add_edit(new)
         return self.tell("edited_message", new)
+
+    def delete(self, who: str | int, message_id: int) -> None:
+        """Delete a message, the bot's too, for both; no bot is told. Raises NotFound."""
+        chat = self.place(who).chat
+        self.message(chat, message_id)
+        at = iso(utc_now())
+        self._world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
 
     def forward(
         self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
