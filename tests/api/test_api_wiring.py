@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from figures import figure
-from http_server import serving
 from httpx import Client
 from local_servers import serve_app
 from migrated import put_migrated
