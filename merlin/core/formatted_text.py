@@ -38,8 +38,6 @@ _DEEPEST = 8
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 # Their first line may begin with spaces that belong to them.
 _INDENTED = ("pre", "blockquote")
-# What Telegram takes as a button's data.
-DATA_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,17 +35,14 @@ class ChangeProcessor:
 
     def __init__(
         self,
-        press: CommitSettings,
-        queue: Changes,
-        news: EditorNewsFeed,
-        notices: Notices,
+        db: Database,
+        branch: GitBranch,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._press = press
-        self._queue = queue
-        self._news = news
-        self._notices = notices
+        self._commits = CommitSettings(branch, Intents(db), clock)
+        self._queue, self._news = Changes(db, clock), EditorNewsFeed(db)
+        self._notices = Notices(db, clock)
         self._clock = clock
         self._monotonic = monotonic
         self._pause_s = FIRST_PAUSE_S
@@ -72,7 +69,7 @@ class ChangeProcessor:
     def _commit(self, batch: Batch) -> bool:
         """Make one batch a commit; return whether it was. Raises SourceError for an outage."""
         try:
-            landed = commit_changes(self._press, batch)
+            landed = commit_changes(self._commits, batch)
         except Refused as refusal:
             self._refuse(batch, refusal)
             return False
@@ -171,14 +168,3 @@ def _cut(text: str | None) -> str:
     if text is None:
         return "—"
     return text if len(text) <= TOLD_LETTERS else text[: TOLD_LETTERS - 1] + "…"
-
-
-def change_processor(database: Database, branch: GitBranch, clock: Clock) -> ChangeProcessor:
-    """Return the tick that commits to a branch what waits in a database."""
-    return ChangeProcessor(
-        CommitSettings(branch, Intents(database), clock),
-        Changes(database),
-        EditorNewsFeed(database),
-        Notices(database),
-        clock,
-    )

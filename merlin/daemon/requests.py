@@ -7,7 +7,7 @@ is taken up again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
@@ -166,15 +166,13 @@ def _pin(services: DaemonServices, request: Request) -> Result:
     return {"dataset": dataset, "pinned": request.kind == RequestKind.PIN}
 
 
+@dataclass(frozen=True, slots=True)
 class Kind:
     """How one kind of request is done."""
 
-    def __init__(
-        self, do: Doer, *, needs_fetch: bool = False, needs_provider: bool = False
-    ) -> None:
-        self.do = do
-        self.needs_fetch = needs_fetch
-        self.needs_provider = needs_provider
+    do: Doer
+    needs_fetch: bool = False
+    needs_provider: bool = False
 
 
 KINDS: Mapping[RequestKind, Kind] = {

@@ -62,11 +62,6 @@ def dump_time(moment: datetime | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
-def load_time(text: str | None) -> datetime | None:
-    """Return the time that a column keeps."""
-    return None if text is None else from_iso(text)
-
-
 def messages_of(text: str) -> tuple[Message, ...]:
     """Return the messages that `dumped_messages` wrote."""
     return tuple(_message(each) for each in json.loads(text))

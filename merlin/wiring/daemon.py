@@ -19,7 +19,7 @@ from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
-from merlin.daemon.changing import change_processor
+from merlin.daemon.changing import ChangeProcessor
 from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices, EngineLook
 from merlin.daemon.ticks import ticks_of
@@ -162,7 +162,7 @@ def services_of(
             fetch_s=needed_repository(config).interval_s,
             tick_s=config.daemon.tick_s,
             still_alive=still_alive,
-            changing=change_processor(database, GitBranch(source), utc_now),
+            changing=ChangeProcessor(database, GitBranch(source), utc_now),
             retention=config.retention,
             models=trainers,
             named_models=named_models(config),

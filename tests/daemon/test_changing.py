@@ -21,10 +21,9 @@ from merlin.dataset.changes import (
     Edit,
     make_changes,
 )
-from merlin.dataset.commit_batch import CommitSettings, GitBranch
+from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex, sync_files
-from merlin.db.intents import Intents
 from merlin.db.notices import Notices
 from merlin.wiring.context import make_cipher, opened
 
@@ -222,9 +221,8 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     with opened(lab.config) as database, lab.services() as services:
         rows = changes_of(lab, database)
         branch = Leaving(GitBranch(services.build_settings.source), lambda: rows.forget(BORIS))
-        press = CommitSettings(branch, Intents(database), services.clock)
         notices_ = Notices(database)
-        ChangeProcessor(press, rows, EditorNewsFeed(database), notices_, services.clock)()
+        ChangeProcessor(database, branch, services.clock)()
         assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
 
@@ -242,14 +240,9 @@ def test_what_can_never_be_written_is_refused_and_told(lab):
 def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = ask(lab, add("new"))
-    with opened(lab.config) as database, lab.services() as services:
-        press = CommitSettings(
-            GitBranch(services.build_settings.source), Intents(database), services.clock
-        )
-        rows, news = changes_of(lab, database), EditorNewsFeed(database)
-        still = ChangeProcessor(
-            press, rows, news, Notices(services.db), services.clock, lambda: 0.0
-        )
+    with lab.services() as services:
+        branch = GitBranch(services.build_settings.source)
+        still = ChangeProcessor(services.db, branch, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
             still()
         assert still() is False, "it rests"
@@ -281,14 +274,10 @@ class Odd:
 @contextmanager
 def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
-    with opened(lab.config) as database, lab.services() as services:
+    with lab.services() as services:
         branch = branch_of(GitBranch(services.build_settings.source))
-        press = CommitSettings(branch, Intents(database), services.clock)
-        rows, news = changes_of(lab, database), EditorNewsFeed(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
-        yield ChangeProcessor(
-            press, rows, news, Notices(services.db), services.clock, lambda: float(next(seconds))
-        )
+        yield ChangeProcessor(services.db, branch, services.clock, lambda: float(next(seconds)))
 
 
 # No compression makes it small.
