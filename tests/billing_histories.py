@@ -198,7 +198,7 @@ class History:
         self.world.billing.purchases.due(self.clock(), 50)
 
     def uses_of(self, code):
-        return next((x.uses for x in self.world.billing.promos.all() if x.promo.code == code), 0)
+        return next((x.uses for x in self.world.billing.promos.all() if x.code == code), 0)
 
     def hear_out_of_order(self):
         """Tell what was true before, or never."""

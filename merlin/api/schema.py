@@ -204,7 +204,7 @@ def _say(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
 def shape_response(shape: Shape, language: str, status: HTTPStatus, location: str = "") -> Response:
     """Return an answer in a language; `location` is where to look what came of it."""
     headers = headers_of(language) | ({"Location": location} if location else {})
-    return JSONResponse(shape.model_dump(mode="json"), status, headers)
+    return JSONResponse(shape.model_dump(mode="json", by_alias=True), status, headers)
 
 
 # A method of what is told, which returns a text in the language of `Shape.of`.

@@ -12,7 +12,7 @@ from merlin.app.orders import OrderDetails
 from merlin.billing.ledger import Entry
 from merlin.billing.orders import Billing, sold_plan
 from merlin.billing.plan import Plan, plan_named
-from merlin.billing.promo_codes import Listed, Promo, normal_code
+from merlin.billing.promo_codes import Promo, StoredPromo, normal_code
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import Refund
 from merlin.billing.report import Sum, sums
@@ -113,7 +113,7 @@ def list_sums(
     return sums(list_entries(billing, actor, since, until), zone)
 
 
-def list_codes(billing: Billing, actor: Actor) -> list[Listed]:
+def list_codes(billing: Billing, actor: Actor) -> list[StoredPromo]:
     """Return every promo code, newest first."""
     _require(actor)
     return billing.promos.all()
@@ -124,7 +124,7 @@ def plans_for_codes(billing: Billing) -> list[Plan]:
     return [each for each in billing.plans[1:] if not each.is_pack or each.is_sold]
 
 
-def add_code(billing: Billing, actor: Actor, promo: Promo) -> Listed:
+def add_code(billing: Billing, actor: Actor, promo: Promo) -> StoredPromo:
     """Store a promo code: days of a plan that is no pack, or a lower price of what is sold.
 
     Raises NotFound for a plan that no such code can be of, Refused for a code that is there, is
@@ -138,7 +138,7 @@ def add_code(billing: Billing, actor: Actor, promo: Promo) -> Listed:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
     billing.promos.add(promo)
     code = normal_code(promo.code)
-    return next(each for each in billing.promos.all() if each.promo.code == code)
+    return next(each for each in billing.promos.all() if each.code == code)
 
 
 def stop_code(billing: Billing, actor: Actor, code: str) -> None:

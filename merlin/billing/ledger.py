@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -53,10 +53,10 @@ class Entry:
     a grant CODE_TAKEN or "".
     """
 
-    entry_id: int
+    entry_id: int = field(metadata={"alias": "id"})
     kind: EntryKind
-    purchase_id: str
-    gateway: Gateway
+    purchase_id: str = field(metadata={"alias": "order"})
+    gateway: Gateway = field(metadata={"alias": "till"})
     amount: Amount
     at: datetime
     refers: int | None = None

@@ -6,7 +6,7 @@ Promo: codes that make a plan cheaper, or give some days of it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from merlin.billing.plan import Plan, Source
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import LeavingRows
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
@@ -39,21 +39,22 @@ class Promo:
 
     code: str
     plan: str
-    days: int = 0
-    percent: int = 0
-    most_uses: int | None = None
+    days: int = field(default=0, metadata={"description": "0: it makes the plan cheaper"})
+    percent: int = field(default=0, metadata={"description": "0: it gives days"})
+    most_uses: int | None = field(
+        default=None, metadata={"description": "null: any number of people, each once"}
+    )
     ends_at: datetime | None = None
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPromo(Promo):
     """A code as it stands: when it was made, how often it was used, whether it was stopped."""
 
-    promo: Promo
     at: datetime
     uses: int
-    is_stopped: bool
+    stopped: bool
 
 
 def is_sound(promo: Promo, now: datetime) -> bool:
@@ -87,6 +88,7 @@ def _less(price: Amount | None, percent: int) -> Amount | None:
 
 
 _PROMOS = RowMap(Promo, columns={"by": "by_whom"})
+_STORED = RowMap(StoredPromo, columns={"by": "by_whom"})
 # For these no money came: their person may use the code for another order instead.
 _UNPAID = tuple(
     each.value for each in PurchaseState if not each.is_paid and each is not PurchaseState.HELD
@@ -132,18 +134,13 @@ class Promos:
             raise NotFound(f"no code {code}", "promo-unknown")
         self._audit.note(by, "promo.stop", f"promo:{normal_code(code)}")
 
-    def all(self) -> list[Listed]:
+    def all(self) -> list[StoredPromo]:
         """Return every code, newest first."""
         uses: Any = fn.COUNT(PROMO_USE.id)
         query = PROMO.select(*PROMO.every(), uses.alias("uses"))
         query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
         rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()))
-        return [
-            Listed(
-                _PROMOS.read(row), from_iso(row["at"]), int(row["uses"]), bool(row["stopped_at"])
-            )
-            for row in rows
-        ]
+        return [_STORED.read(row, stopped=bool(row["stopped_at"])) for row in rows]
 
     @transaction
     def redeem(self, user_id: int, code: str) -> Promo:

@@ -12,6 +12,7 @@ import io
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from merlin.app.payments import add_code, show_payment, stop_code
 from merlin.app.reconciliation import Reconciliation, compare_all
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Listed, Promo
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, RefundState
 from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed
@@ -318,7 +319,7 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
     with reading(config) as (ctx, actor):
-        codes = [_code_values(each) for each in payments.list_codes(ctx.billing, actor)]
+        codes = [asdict(each) for each in payments.list_codes(ctx.billing, actor)]
     print_list(
         codes,
         "code plan gives uses until=ends_at promo-state",
@@ -353,8 +354,8 @@ def add(
         ends = day_start(until.date(), zone_of(ctx.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
         made = add_code(ctx.billing, actor, promo)
-    code = made.promo.code
-    print_result(_code_values(made), "promo-did-add", json=json, code=code, plan=plan)
+    code = made.code
+    print_result(asdict(made), "promo-did-add", json=json, code=code, plan=plan)
 
 
 @promo.command()
@@ -364,22 +365,6 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
         stop_code(ctx.billing, actor, code)
     told = {"code": code.strip().upper(), "stopped": True}
     print_result(told, "promo-did-stop", json=json)
-
-
-def _code_values(each: Listed) -> dict[str, Any]:
-    promo: Promo = each.promo
-    return {
-        "code": promo.code,
-        "plan": promo.plan,
-        "days": promo.days,
-        "percent": promo.percent,
-        "most_uses": promo.most_uses,
-        "uses": each.uses,
-        "ends_at": promo.ends_at,
-        "stopped": each.is_stopped,
-        "by": promo.by,
-        "at": each.at,
-    }
 
 
 def _gain(told: dict[str, Any]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+
+from pydantic import computed_field
 
 from merlin.core.i18n import format_number
 
@@ -24,9 +26,10 @@ class Currency(StrEnum):
 class Amount:
     """So many kopecks, or so many Stars."""
 
-    minor: int
+    minor: int = field(metadata={"description": "kopecks, or Stars"})
     currency: Currency
 
+    @computed_field(alias="value", description='"299.00"; Stars have no fraction')  # type: ignore[prop-decorator]
     @property
     def decimal(self) -> str:
         """Return the number as YooKassa writes it: "299.00"; Stars have no fraction."""

@@ -159,7 +159,7 @@ def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | No
     for each in billing.purchases.of(user_id):
         same = each.order.promo == wanted and each.order.promise == promise_of(plan)
         if same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
-            listed = (one.promo for one in billing.promos.all() if one.promo.code == wanted)
+            listed = (one for one in billing.promos.all() if one.code == wanted)
             return next(listed, None)
     return None
 

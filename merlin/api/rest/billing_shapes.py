@@ -9,26 +9,17 @@ from typing import TypeVar
 from pydantic import Field
 
 from merlin.api.schema import Shape
-from merlin.billing.ledger import EntryKind
+from merlin.billing.ledger import Entry
 from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
-from merlin.billing.promo_codes import Listed
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import RefundState
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.core.i18n import text
-from merlin.core.money import Currency
+from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
 
 BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
-
-
-class AmountShown(Shape):
-    """A sum: whole kopecks or whole Stars, and the same as it is written."""
-
-    minor: int = Field(description="kopecks, or Stars")
-    value: str = Field(validation_alias="decimal", description='"299.00"; Stars have no fraction')
-    currency: Currency
 
 
 class OrderShown(Shape):
@@ -41,7 +32,7 @@ class OrderShown(Shape):
     title: str = Field(description=BOUGHT)
     days: int | None = Field(description="for how long it is bought; null: a pack without an end")
     pack: dict[Format, int] = Field(description="questions that come on top; none: it is a plan")
-    amount: AmountShown
+    amount: Amount
     promo: str = Field(description='the code that made it cheaper, "" for none')
     keeps_method: bool = Field(description="the plan is renewed by what this order is paid with")
     is_renewal: bool = Field(description="made to renew a plan")
@@ -52,28 +43,12 @@ class OrderShown(Shape):
     expires_at: datetime
 
 
-class EntryShown(Shape):
-    """A row of the ledger; rows are only added."""
-
-    id: int = Field(validation_alias="entry_id")
-    kind: EntryKind
-    order: str = Field(validation_alias="purchase_id")
-    till: Gateway = Field(validation_alias="gateway")
-    amount: AmountShown
-    at: datetime
-    refers: int | None = Field(description="the row that this one rests on")
-    outside_id: str = Field(description='the till\'s own id, "" where there is none')
-    by: str
-    reason: str
-    is_test: bool
-
-
 class RefundShown(Shape):
     """Money that goes back."""
 
     id: str = Field(validation_alias="refund_id")
     state: RefundState
-    amount: AmountShown
+    amount: Amount
     reason: str
     by: str
     at: datetime
@@ -94,7 +69,7 @@ class PaymentShown(OrderShown):
 class PaymentDetails(PaymentShown):
     """One order with all that became of it."""
 
-    entries: list[EntryShown]
+    entries: list[Entry]
     refunds: list[RefundShown]
 
 
@@ -112,21 +87,6 @@ class RenewalShown(Shape):
     )
     consented_at: datetime
     next_at: datetime = Field(description="when the plan ends, or is paid again")
-
-
-class PromoShown(Shape):
-    """One code."""
-
-    code: str
-    plan: str
-    days: int = Field(description="0: it makes the plan cheaper")
-    percent: int = Field(description="0: it gives days")
-    most_uses: int | None = Field(description="null: any number of people, each once")
-    uses: int
-    ends_at: datetime | None
-    stopped: bool
-    by: str
-    at: datetime
 
 
 S = TypeVar("S", bound=OrderShown)
@@ -163,9 +123,3 @@ def order_shown(shape: type[S], purchase: Purchase, language: str, **more: objec
 def renewal_shown(renewal: Renewal, title: str, language: str) -> RenewalShown:
     """Return a renewal as its owner sees it."""
     return RenewalShown.of({**asdict(renewal), "title": title}, language)
-
-
-def promo_shown(listed: Listed) -> PromoShown:
-    """Return a code as admins see it."""
-    told = asdict(listed.promo)
-    return PromoShown(**told, uses=listed.uses, stopped=listed.is_stopped, at=listed.at)

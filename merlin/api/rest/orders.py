@@ -21,7 +21,6 @@ from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.rest.billing_shapes import (
-    AmountShown,
     OrderShown,
     RenewalShown,
     order_shown,
@@ -33,6 +32,7 @@ from merlin.app.plans import PlanOffer
 from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Allowance, Format, plan_named
 from merlin.core.errors import Refused
+from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
 
 order_router = APIRouter(prefix="/api/orders", tags=["orders"])
@@ -150,8 +150,8 @@ plan_router = APIRouter(prefix="/api/plans", tags=["plans"])
 class PriceShown(Shape):
     """What a plan costs; null where it is not sold so."""
 
-    roubles: AmountShown | None = Field(description="at YooKassa: card, SBP, wallet")
-    stars: AmountShown | None = Field(description="in Telegram, from the bot")
+    roubles: Amount | None = Field(description="at YooKassa: card, SBP, wallet")
+    stars: Amount | None = Field(description="in Telegram, from the bot")
 
 
 class PlanShown(Shape):

@@ -21,16 +21,14 @@ from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.rest.billing_shapes import (
     PaymentDetails,
     PaymentShown,
-    PromoShown,
     RefundShown,
     order_shown,
-    promo_shown,
 )
 from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape
 from merlin.app import payments
 from merlin.app.actor import Actor
 from merlin.billing.orders import Billing
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import day_start
@@ -103,7 +101,7 @@ async def refund_payment(
         key = f"api:{caller.user_id}:{number}"
         refund = await caller.write_billing(_wanted, order_id, body, key)
         request.app.state.payment_worker.ring()
-        told = RefundShown.of(refund, caller.language).model_dump(mode="json")
+        told = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
         headers = {"Location": f"/api/payments/{order_id}"}
         return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
 
@@ -210,27 +208,26 @@ class PromoBody(Body):
     )
 
 
-PromoList = TypedDict("PromoList", {"promos": list[PromoShown]})
+PromoList = TypedDict("PromoList", {"promos": list[StoredPromo]})
 
 
 @promo_router.get("", summary="Codes")
 async def list_promos(caller: Refunding) -> PromoList:
     """Return every code, with how often it was used."""
-    found = await caller.read_billing(payments.list_codes)
-    return {"promos": [promo_shown(each) for each in found]}
+    return {"promos": await caller.read_billing(payments.list_codes)}
 
 
 @promo_router.post(
     "", summary="Make a code", status_code=HTTPStatus.CREATED, responses=problems(404, 409)
 )
-async def make_promo(caller: Refunding, body: PromoBody) -> PromoShown:
+async def make_promo(caller: Refunding, body: PromoBody) -> StoredPromo:
     """Store a code; 409 for one that is there, or gives neither days nor a lower price."""
     ends = None
     if body.ends_in_days is not None:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
     asked = body.model_dump(exclude={"ends_in_days"})
     promo = Promo(**asked, ends_at=ends, by=caller.actor.name)
-    return promo_shown(await caller.write_billing(payments.add_code, promo))
+    return await caller.write_billing(payments.add_code, promo)
 
 
 @promo_router.delete("/{code}", summary="Stop a code", status_code=204, responses=problems(404))

@@ -24,7 +24,7 @@ from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
 from merlin.billing.plan import plan_named
-from merlin.billing.promo_codes import Listed, Promo
+from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, totals
@@ -49,10 +49,10 @@ _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 def list_codes(context: BotContext) -> View:
     """Show a page of the codes, the newest first."""
 
-    def entry(each: Listed) -> Button:
-        mark = "⏹ " if each.is_stopped else ""
-        label = f"{mark}{each.promo.code} · {_gives(context, each.promo)}"
-        return Button(label, f"a-code:{short(each.promo.code)}")
+    def entry(each: StoredPromo) -> Button:
+        mark = "⏹ " if each.stopped else ""
+        label = f"{mark}{each.code} · {_gives(context, each)}"
+        return Button(label, f"a-code:{short(each.code)}")
 
     found = payments.list_codes(context.billing, admin.actor(context))
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
@@ -66,35 +66,34 @@ def _gives(context: BotContext, promo: Promo) -> str:
     return context.translate("people-days", days=promo.days)
 
 
-def _of(context: BotContext) -> Listed:
+def _of(context: BotContext) -> StoredPromo:
     """Return the code that a button names. Raises NotFound."""
     found = payments.list_codes(context.billing, admin.actor(context))
-    return admin.marked(context, found, lambda each: each.promo.code, key="promo-unknown")
+    return admin.marked(context, found, lambda each: each.code, key="promo-unknown")
 
 
 def show_code(context: BotContext) -> View:
     """Show one code."""
-    each = _of(context)
-    promo = each.promo
+    promo = _of(context)
     plan = plan_named(context.services.plans, promo.plan)
     words = context.translate(
         "pay-admin-code-what",
         plan=plan.titled(context.language) if plan is not None else promo.plan,
         gives=_gives(context, promo),
-        uses=each.uses,
+        uses=promo.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
         until=context.moment(promo.ends_at) if promo.ends_at else "—",
-        state="stopped" if each.is_stopped else "on",
+        state="stopped" if promo.stopped else "on",
         by=promo.by,
     )
     stop = ("pay-admin-code-stop", f"a-code-off:{short(promo.code)}", "danger")
-    rows = (not each.is_stopped and stop, menu.back("a-codes:0"))
+    rows = (not promo.stopped and stop, menu.back("a-codes:0"))
     return menu.card(context, promo.code, words, rows=rows)
 
 
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
-    code = _of(context).promo.code
+    code = _of(context).code
     mark = short(code)
     if not menu.is_sure(context):
         words = context.translate("pay-admin-code-ask-stop", code=code)

@@ -214,7 +214,7 @@ def offer(context: BotContext) -> View:
 def promo_at(context: BotContext, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
     listed = context.billing.promos.all()
-    return next((each.promo for each in listed if short(each.promo.code) == mark), None)
+    return next((each for each in listed if short(each.code) == mark), None)
 
 
 def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Selling, refusal_text, render_page
 from merlin.app import payments
-from merlin.billing.promo_codes import Listed, Promo
+from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.quota import MOST
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
@@ -111,12 +111,11 @@ async def _page(
     return render_page(visit, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
 
 
-def code_state(listed: Listed, now: datetime) -> str:
+def code_state(promo: StoredPromo, now: datetime) -> str:
     """Return whether a code still counts, or why it does not."""
-    promo = listed.promo
-    if listed.is_stopped:
+    if promo.stopped:
         return "stopped"
     if promo.ends_at is not None and promo.ends_at <= now:
         return "over"
-    is_used_up = promo.most_uses is not None and listed.uses >= promo.most_uses
+    is_used_up = promo.most_uses is not None and promo.uses >= promo.most_uses
     return "used-up" if is_used_up else "on"
