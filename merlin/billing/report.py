@@ -10,11 +10,11 @@ Report: what came in and went back, by month, gateway and plan, and each row for
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
+from typing import Self
 
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Purchase
@@ -122,21 +122,30 @@ _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Revenue:
-    """Payments and refunds of one currency with what they came to, in kopecks or Stars."""
+_MINOR = {"description": "kopecks, or Stars"}
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """Payments and refunds of one gateway in a currency, and what they came to; no tests."""
+
+    gateway: Gateway = field(metadata={"alias": "till"})
+    currency: Currency
     payments: int = 0
-    paid: int = 0
+    paid: int = field(default=0, metadata=_MINOR)
     refunds: int = 0
-    returned: int = 0
+    returned: int = field(default=0, metadata=_MINOR)
 
     @property
     def net(self) -> int:
         """Return what stayed; less than nothing where more of earlier money went back."""
         return self.paid - self.returned
 
-    def __add__(self, entry: Entry) -> Revenue:
+    def amount(self, minor: int) -> Amount:
+        """Return kopecks or Stars as an amount of this currency."""
+        return Amount(minor, self.currency)
+
+    def __add__(self, entry: Entry) -> Self:
         """Return this with one payment or refund more."""
         minor = entry.amount.minor
         if entry.kind is EntryKind.PAYMENT:
@@ -144,49 +153,37 @@ class Revenue:
         return replace(self, refunds=self.refunds + 1, returned=self.returned + minor)
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """What one gateway brought in a currency; tests are no money."""
-
-    gateway: Gateway
-    currency: Currency
-    revenue: Revenue = Revenue()
-
-    def amount(self, minor: int) -> Amount:
-        """Return kopecks or Stars as an amount of this currency."""
-        return Amount(minor, self.currency)
-
-
 def totals(entries: Iterable[Entry]) -> list[Total]:
     """Return the totals of real money, a gateway and currency each, Stars last."""
-    found: defaultdict[tuple[Gateway, Currency], Revenue] = defaultdict(Revenue)
+    found: dict[tuple[Gateway, Currency], Total] = {}
     for each in entries:
         if each.kind in _MONEY and not each.is_test:
-            found[each.gateway, each.amount.currency] += each
-    return [Total(*key, found[key]) for key in sorted(found, reverse=True)]
+            gateway, currency = key = each.gateway, each.amount.currency
+            found[key] = found.get(key, Total(gateway=gateway, currency=currency)) + each
+    return [found[key] for key in sorted(found, reverse=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum(Total):
     """What one plan brought by one gateway in one month; tests apart."""
 
-    month: str
-    gateway: Gateway
-    currency: Currency
+    month: str = field(metadata={"description": "2026-11, in the config's time zone"})
     plan: str
     is_test: bool
-    revenue: Revenue
 
 
 def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
-    found: defaultdict[tuple[str, Gateway, Currency, str, bool], Revenue] = defaultdict(Revenue)
+    found: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
     for entry, purchase in rows:
         if entry.kind not in _MONEY:
             continue
         month, plan = f"{in_zone(entry.at, zone):%Y-%m}", purchase.order.promise.plan
-        found[month, entry.gateway, entry.amount.currency, plan, entry.is_test] += entry
-    return [Sum(*key, found[key]) for key in sorted(found)]
+        gateway, currency, is_test = entry.gateway, entry.amount.currency, entry.is_test
+        empty = Sum(month=month, gateway=gateway, currency=currency, plan=plan, is_test=is_test)
+        key = month, gateway, currency, plan, is_test
+        found[key] = found.get(key, empty) + entry
+    return [found[key] for key in sorted(found)]
 
 
 def day_start(day: date, zone: tzinfo) -> datetime:

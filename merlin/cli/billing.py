@@ -90,11 +90,11 @@ def _sum(each: Sum) -> dict[str, Any]:
         "plan": each.plan,
         "currency": each.currency.value,
         "test": each.is_test,
-        "payments": each.revenue.payments,
-        "paid": signed(each.revenue.paid, each.currency),
-        "refunds": each.revenue.refunds,
-        "returned": signed(each.revenue.returned, each.currency),
-        "net": signed(each.revenue.net, each.currency),
+        "payments": each.payments,
+        "paid": signed(each.paid, each.currency),
+        "refunds": each.refunds,
+        "returned": signed(each.returned, each.currency),
+        "net": signed(each.net, each.currency),
     }
 
 

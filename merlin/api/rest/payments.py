@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AliasPath, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
@@ -31,11 +31,10 @@ from merlin.billing.orders import Billing
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import MOST_REASON, Refund
-from merlin.billing.report import day_start
+from merlin.billing.report import Sum, day_start
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
-from merlin.core.money import MOST_MINOR, Amount, Currency
-from merlin.providers.payments import Gateway
+from merlin.core.money import MOST_MINOR, Amount
 
 payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
 
@@ -131,30 +130,12 @@ Day = Annotated[
 ]
 
 
-class SumShown(Shape):
-    """What one plan brought by one till in one month; tests apart."""
-
-    month: str = Field(description="2026-11, in the config's time zone")
-    till: Gateway = Field(validation_alias="gateway")
-    currency: Currency
-    plan: str
-    is_test: bool
-    payments: int = Field(validation_alias=AliasPath("revenue", "payments"))
-    paid: int = Field(
-        validation_alias=AliasPath("revenue", "paid"), description="kopecks, or Stars"
-    )
-    refunds: int = Field(validation_alias=AliasPath("revenue", "refunds"))
-    returned: int = Field(
-        validation_alias=AliasPath("revenue", "returned"), description="kopecks, or Stars"
-    )
-
-
 class Sums(Shape):
     """Sums of a time, oldest month first."""
 
     since: datetime
     until: datetime
-    sums: list[SumShown]
+    sums: list[Sum]
 
 
 @sum_router.get("", summary="What was paid")
@@ -173,7 +154,7 @@ async def show_billing(
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
     found = await caller.read_billing(payments.list_sums, starts, ends, zone)
-    return Sums.of({"since": starts, "until": ends, "sums": found}, caller.language)
+    return Sums(since=starts, until=ends, sums=found)
 
 
 def _day(said: str | None, usual: date) -> date:

@@ -246,12 +246,12 @@ def _month(context: BotContext) -> list[str]:
     lines = []
     brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
     for gateway, currency in _GATEWAYS.items():
-        total = brought.get(gateway) or Total(gateway, currency)
+        total = brought.get(gateway) or Total(gateway=gateway, currency=currency)
         told = {
             "till": context.translate(f"pay-till-{gateway.value}"),
-            "came": total.amount(total.revenue.paid).format(context.language),
-            "count": total.revenue.payments,
-            "back": total.amount(total.revenue.returned).format(context.language),
+            "came": total.amount(total.paid).format(context.language),
+            "count": total.payments,
+            "back": total.amount(total.returned).format(context.language),
         }
         lines.append(context.translate("pay-admin-month", **told))
     return lines
