@@ -18,7 +18,7 @@ from sold_plans import STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.billing.payments import expire
-from merlin.billing.plan import Format, Source, plan_of
+from merlin.billing.plan import Format, Source, allowance_of, plan_of, scope_of
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Gift, Quotas, Reserved
@@ -328,11 +328,11 @@ class History:
 
     def used(self, kind, plan):
         day, month = self.today()
-        mine = {"kind": kind, "scope": plan.scope, "gift_id": None, "month": month}
+        mine = {"kind": kind, "scope": scope_of(plan), "gift_id": None, "month": month}
         return self.counted(**mine, day=day), self.counted(**mine)
 
     def has_room(self, kind, plan):
-        allowance, (of_day, of_month) = plan.allowance(kind), self.used(kind, plan)
+        allowance, (of_day, of_month) = allowance_of(plan, kind), self.used(kind, plan)
         is_day_free = allowance.day is None or of_day < allowance.day
         return is_day_free and (allowance.month is None or of_month < allowance.month)
 
@@ -348,7 +348,7 @@ class History:
         assert isinstance(got, Reserved) is bool(has_room or gifts)
         if isinstance(got, Reserved):
             assert got.gift_id is None if has_room else got.gift_id in gifts
-            self.uses[update_id] = Use(kind, plan.scope, *self.today(), got.gift_id)
+            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), got.gift_id)
 
     def dataset(self):
         return self.dice.choice([None, "algorithms", "history"])
@@ -441,7 +441,7 @@ class History:
     def _check_quota(self, plan):
         told = self.quotas.left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
-            allowance, (of_day, of_month) = plan.allowance(kind), self.used(kind, plan)
+            allowance, (of_day, of_month) = allowance_of(plan, kind), self.used(kind, plan)
             left, gifts = told[kind], sum(self.open_gifts(kind).values())
             assert left.gifts == gifts
             assert left.used == (of_day if left.period.value == "day" else of_month)

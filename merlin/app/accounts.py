@@ -18,7 +18,7 @@ from merlin.app.permissions import led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
-from merlin.billing.plan import Format, Source, plan_of
+from merlin.billing.plan import Format, Source, allowance_of, plan_of
 from merlin.billing.quota import today
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound
@@ -301,7 +301,7 @@ def erase(
 def _kept_until(ctx: Context, actor: Actor) -> datetime:
     user = _user(ctx, actor)
     plan, now = plan_of(ctx.plans, user.plans), ctx.clock()
-    if any(plan.allowance(kind).month is not None for kind in Format):
+    if any(allowance_of(plan, kind).month is not None for kind in Format):
         return today(now, user.time_zone(ctx.timezone)).month_ends
     return now + _ONE_DAY
 

@@ -26,7 +26,15 @@ from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
-from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
+from merlin.billing.plan import (
+    UNLIMITED,
+    Format,
+    Plan,
+    allowance_of,
+    allows_model,
+    is_limited,
+    plan_of,
+)
 from merlin.billing.quota import Left, Quotas, today
 from merlin.chat.answer import ProviderFault, Reply, report_troubles
 from merlin.chat.model_catalogue import (
@@ -111,7 +119,7 @@ class Over:
 
 def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
     """Return what a session asks for; a model that the plan has no longer is not chosen."""
-    is_allowed = plan.allows_model(session.model_id or "")
+    is_allowed = allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
     return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.assistant)
@@ -187,14 +195,17 @@ async def begin(ctx: Context, question: ChatQuestion) -> Talk:
 
     Where the session is open and nothing is counted, nothing is written.
     """
-    found = await ctx.store.glance(lambda: _find_talk(ctx, question))
-    return await ctx.store.do(lambda: open_talk(ctx, question)) if found is None else found
+    if is_free(ctx, asker_of(ctx, question, None)):
+        found = await ctx.store.glance(lambda: _find_talk(ctx, question))
+        if found is not None:
+            return found
+    return await ctx.store.do(lambda: open_talk(ctx, question))
 
 
 def _find_talk(ctx: Context, question: ChatQuestion) -> Talk | None:
-    """Return the talk of an open session with room, of a person whose plan counts nothing."""
+    """Return the talk of an open session with room, None where one is to be made."""
     session = Sessions(ctx.db, ctx.bot_id).opened(question.place)
-    if session is None or session.is_full or not is_free(ctx, asker_of(ctx, question, None)):
+    if session is None or session.is_full:
         return None
     talk = _talk(ctx, question, session)
     return talk if _has_room(talk, question) else None
@@ -337,7 +348,7 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
 
 def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
     """Return what is left of a format where that is hardly anything, None where it is enough."""
-    if asker.plan is UNLIMITED or not asker.plan.allowance(kind).is_limited:
+    if asker.plan is UNLIMITED or not is_limited(allowance_of(asker.plan, kind)):
         return None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     left = quotas.left(asker.user_id, asker.plan, asker.zone)[kind]

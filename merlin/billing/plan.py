@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
-from merlin.config.shop import FREELY, Allowance, Format, Plan
+from merlin.config.shop import Allowance, Format, Plan
 
-__all__ = ["FREELY", "Allowance", "Format", "Plan"]
+__all__ = ["Allowance", "Format", "Plan"]
+
+# Of a format that a plan does not name.
+FREELY = Allowance()
 
 
 class Source(StrEnum):
@@ -43,10 +47,32 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
     has the default one.
     """
     had = {*names}
+    if not had:
+        return next(iter(plans), UNLIMITED)
     mine = [each for each in plans if each.name in had and not each.is_pack]
-    own = [each for each in mine if each.courses and each.counts_for(dataset)]
+    own = [each for each in mine if dataset in each.courses]
     general = [each for each in mine if not each.courses]
     return next(reversed(own or general or plans[:1]), UNLIMITED)
+
+
+def allowance_of(plan: Plan, kind: Format) -> Allowance:
+    """Return how many questions of this format the plan has."""
+    return getattr(plan, kind) or FREELY
+
+
+def is_limited(allowance: Allowance) -> bool:
+    """Return whether any number is set."""
+    return allowance.day is not None or allowance.month is not None
+
+
+def scope_of(plan: Plan) -> str:
+    """Return what its questions are counted under: "" together with those of other plans."""
+    return plan.name if plan.courses else ""
+
+
+def allows_model(plan: Plan, model_id: str) -> bool:
+    """Return whether the plan lets this model answer."""
+    return not plan.models or any(fnmatchcase(model_id, pattern) for pattern in plan.models)
 
 
 def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:

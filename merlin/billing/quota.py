@@ -17,7 +17,16 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan, UseState
+from merlin.billing.plan import (
+    UNLIMITED,
+    Allowance,
+    Format,
+    Plan,
+    UseState,
+    allowance_of,
+    is_limited,
+    scope_of,
+)
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
@@ -287,18 +296,18 @@ class Quotas:
                 # Whoever answers it now has as long as the first: it is not abandoned meanwhile.
                 self.db.sql(_ANEW, iso(self._clock()), self._bot_id, update_id)
                 return Reserved(update_id, Format(stored), gift_id)
-        now, allowance = today(self._clock(), zone), plan.allowance(kind)
+        now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         used = (
-            self._used(user_id, now, plan.scope).get(kind, Used())
-            if allowance.is_limited
+            self._used(user_id, now, scope_of(plan)).get(kind, Used())
+            if is_limited(allowance)
             else Used()
         )
         if has_room(allowance, used):
-            return self._take(user_id, Reserved(update_id, kind), plan.scope, now)
+            return self._take(user_id, Reserved(update_id, kind), scope_of(plan), now)
         gift_id = self._gifts.open_gift(user_id, kind)
         if gift_id is None:
             return left_of(kind, allowance, used, now)
-        return self._take(user_id, Reserved(update_id, kind, gift_id), plan.scope, now)
+        return self._take(user_id, Reserved(update_id, kind, gift_id), scope_of(plan), now)
 
     @transaction
     def charge(self, update_id: int) -> None:
@@ -321,10 +330,10 @@ class Quotas:
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return what is left of every format."""
         now = today(self._clock(), zone)
-        used, gifts = self._used(user_id, now, plan.scope), self._gifts.unused(user_id)
+        used, gifts = self._used(user_id, now, scope_of(plan)), self._gifts.unused(user_id)
         return {
             kind: left_of(
-                kind, plan.allowance(kind), used.get(kind, Used()), now, gifts.get(kind, 0)
+                kind, allowance_of(plan, kind), used.get(kind, Used()), now, gifts.get(kind, 0)
             )
             for kind in Format
         }

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
@@ -77,17 +76,9 @@ class Allowance(NotEmpty):
     month: Opt[int] = Field(default=None, ge=0)
 
     @property
-    def is_limited(self) -> bool:
-        """Return whether any number is set."""
-        return self.day is not None or self.month is not None
-
-    @property
     def is_closed(self) -> bool:
         """Return whether the plan does not have this format at all."""
         return 0 in (self.day, self.month)
-
-
-FREELY = Allowance()
 
 
 PerDay = Annotated[Allowance, BeforeValidator(_a_day, json_schema_input_type=int | Allowance)]
@@ -201,24 +192,6 @@ class Plan(Titled):
     def questions(self) -> Mapping[Format, int]:
         """Return how many questions of each format a pack has."""
         return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
-
-    @property
-    def scope(self) -> str:
-        """Return what its questions are counted under: "" together with those of other plans."""
-        return self.name if self.courses else ""
-
-    def allowance(self, kind: Format) -> Allowance:
-        """Return how many questions of this format the plan has."""
-        return getattr(self, kind) or FREELY
-
-    def allows_model(self, model_id: str) -> bool:
-        """Return whether the plan lets this model answer."""
-        patterns = self.models
-        return not patterns or any(fnmatchcase(model_id, pattern) for pattern in patterns)
-
-    def counts_for(self, dataset: str | None) -> bool:
-        """Return whether questions about a dataset are the plan's; None: about nothing special."""
-        return not self.courses or dataset in self.courses
 
     def described(self, language: str) -> str:
         """Return what is said of the plan in a language, "" for nothing."""

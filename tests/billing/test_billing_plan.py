@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from config_plans import new_plan, plans_of
 
-from merlin.billing.plan import FREELY, UNLIMITED, Allowance, Format, plan_of
+from merlin.billing.plan import (
+    FREELY,
+    UNLIMITED,
+    Allowance,
+    Format,
+    allowance_of,
+    allows_model,
+    plan_of,
+)
 from merlin.config import load
 from merlin.core.errors import ConfigError
 
@@ -26,10 +34,10 @@ FREE = {
 def test_a_plan_is_read_as_the_config_says_it():
     (free,) = plans_of({"free": FREE})
     assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
-    assert free.allowance(Format.TEXT) == Allowance(day=20, month=300)
-    assert free.allowance(Format.PHOTO) == Allowance(day=3)
-    assert free.allowance(Format.VOICE).is_closed
-    assert free.allowance(Format.DOCUMENT) == FREELY
+    assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
+    assert allowance_of(free, Format.PHOTO) == Allowance(day=3)
+    assert allowance_of(free, Format.VOICE).is_closed
+    assert allowance_of(free, Format.DOCUMENT) == FREELY
 
 
 def test_a_plan_has_a_title_in_each_language():
@@ -43,8 +51,8 @@ def test_a_plan_has_a_title_in_each_language():
 )
 def test_models_are_matched_by_patterns(model, is_allowed):
     (free,) = plans_of({"free": FREE})
-    assert free.allows_model(model) is is_allowed
-    assert UNLIMITED.allows_model(model)
+    assert allows_model(free, model) is is_allowed
+    assert allows_model(UNLIMITED, model)
 
 
 def test_the_first_plan_is_everybodys():
@@ -96,5 +104,9 @@ def test_a_wrong_plan_or_zone_is_told(tmp_path, said):
 def test_a_number_that_is_whole_counts_as_one(tmp_path):
     said = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
     (plan,) = config_of(tmp_path, said).plans.values()
-    numbers = [plan.allowance(Format.TEXT).day, plan.allowance(Format.VOICE).month, plan.window]
+    numbers = [
+        allowance_of(plan, Format.TEXT).day,
+        allowance_of(plan, Format.VOICE).month,
+        plan.window,
+    ]
     assert [repr(each) for each in numbers] == ["20", "3", "512"]

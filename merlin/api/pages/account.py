@@ -25,6 +25,7 @@ from merlin.app import accounts
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
+from merlin.billing.plan import allowance_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -60,7 +61,7 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
     found = await visit.read(read)
     plan, has_plans = found["quota"].plan, found["me"].plan is not None
     left = [
-        each for each in found["quota"].left.values() if not plan.allowance(each.kind).is_closed
+        each for each in found["quota"].left.values() if not allowance_of(plan, each.kind).is_closed
     ]
     view = {
         **found,

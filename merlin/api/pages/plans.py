@@ -44,7 +44,16 @@ from merlin.app.plans import (
     my_subscriptions,
 )
 from merlin.app.texts import TERMS, Settings, legal_text
-from merlin.billing.plan import Allowance, Format, Plan, Source, plan_named, plan_of
+from merlin.billing.plan import (
+    Allowance,
+    Format,
+    Plan,
+    Source,
+    allowance_of,
+    is_limited,
+    plan_named,
+    plan_of,
+)
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import Given
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal
@@ -65,8 +74,8 @@ def brings(visit: PageRequest, plan: Plan) -> list[Line]:
 
 
 def _formats(visit: PageRequest, plan: Plan) -> Iterator[Line]:
-    allowances = {kind: plan.allowance(kind) for kind in Format}
-    if not any(each.is_limited for each in allowances.values()):
+    allowances = {kind: allowance_of(plan, kind) for kind in Format}
+    if not any(is_limited(each) for each in allowances.values()):
         yield visit.say("brings-any"), True
         return
     for kind, each in allowances.items():

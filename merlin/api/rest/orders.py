@@ -30,7 +30,7 @@ from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_resp
 from merlin.app import orders, plans
 from merlin.app.plans import PlanOffer
 from merlin.billing.orders import OrderRequest
-from merlin.billing.plan import Allowance, Format, plan_named
+from merlin.billing.plan import Allowance, Format, allowance_of, plan_named
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
@@ -215,7 +215,7 @@ def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
         "title": plan.titled(language),
         "about": plan.described(language),
         "is_default": told.is_default,
-        "formats": {kind: plan.allowance(kind) for kind in Format},
+        "formats": {kind: allowance_of(plan, kind) for kind in Format},
         "window": plan.window,
         "models": plan.models,
         "sessions": plan.sessions,

@@ -22,7 +22,7 @@ from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
 from merlin.billing.orders import may_try
-from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named
+from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Gift, Quotas
 from merlin.bot import menu
@@ -243,7 +243,9 @@ def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
     else:
         lines = []
         for kind in Format:
-            new, old = (allowance_words(each.allowance(kind), language) for each in (of, mine.plan))
+            new, old = (
+                allowance_words(allowance_of(each, kind), language) for each in (of, mine.plan)
+            )
             key = "pay-line-same" if new == old else "pay-line"
             named = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
             lines.append(text(language, key, **named))

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from merlin.app import courses
 from merlin.app.ask import request_of_session
+from merlin.billing.plan import allows_model
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
@@ -157,7 +158,7 @@ def _set(context: BotContext) -> View:
     found = next((each for each in context.services.presets if each.name == name), None)
     if found is None:
         return menu.refuse(context, "presets-gone")
-    if found.model is not None and not plan_for(context).allows_model(found.model.model):
+    if found.model is not None and not allows_model(plan_for(context), found.model.model):
         return menu.refuse(context, "presets-not-in-plan")
     model = None if found.model is None else found.model.pair
     return _under(context, name, found.prompt, model=model)
@@ -393,7 +394,7 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
         option
         for option in found
         # What serves answers anyway.
-        if option.standing is CandidateKind.SERVING or plan.allows_model(option.model_id)
+        if option.standing is CandidateKind.SERVING or allows_model(plan, option.model_id)
     ]
 
 
