@@ -49,17 +49,15 @@ def buttons_of(context: BotContext, *wanted: RowOf) -> tuple[Row, ...]:
     A row is one button or several. A button is described by the key of its label and its data, and
     where it has one its style.
     """
-    found = (tuple(_button(context, each) for each in _row(row) if each) for row in wanted)
+    found = []
+    for row in wanted:
+        is_row = isinstance(row, list | tuple) and not (row and isinstance(row[0], str))
+        entries = cast("Sequence[Entry]", row if is_row else (row,))
+        made = (
+            each if isinstance(each, Button) else button(context, *each) for each in entries if each
+        )
+        found.append(tuple(made))
     return tuple(row for row in found if row)
-
-
-def _row(row: RowOf) -> Sequence[Entry]:
-    is_row = isinstance(row, list | tuple) and not (row and isinstance(row[0], str))
-    return cast("Sequence[Entry]", row) if is_row else (cast("Entry", row),)
-
-
-def _button(context: BotContext, entry: Entry) -> Button:
-    return entry if isinstance(entry, Button) else button(context, *(entry or ("", "")))
 
 
 def button(context: BotContext, key: str, data: str, style: str = "") -> Button:

@@ -170,9 +170,9 @@ class Answering:
 
 def answering(context: BotContext, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
-    wish = request_of_session(context.services, session, plan_for(context))
-    general = next(iter(wish.general), None)
-    choice = first_candidate(ModelCatalogue(context.db), wish)
+    request = request_of_session(context.services, session, plan_for(context))
+    general = next(iter(request.general), None)
+    choice = first_candidate(ModelCatalogue(context.db), request)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
     tuned = ModelCatalogue(context.db).model(choice.model_id) if choice.model_id else None

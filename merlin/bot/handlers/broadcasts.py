@@ -75,12 +75,14 @@ def _receivers(context: BotContext, whom: str) -> int:
     return sum(there.values()) if whom == EVERYBODY else there.get(whom, 0)
 
 
-def _draft(context: BotContext) -> Broadcast:
-    """Return the draft that a button names. Raises NotFound, Refused."""
-    cast = _cast(context)
+def _draft(context: BotContext) -> tuple[Broadcast, str]:
+    """Return the draft that a button names, and whom it is for. Raises NotFound, Refused."""
+    cast, whom = _cast(context), context.argument(1)
     if cast.state is not BroadcastState.DRAFT:
         raise Refused("begun already", "cast-begun")
-    return cast
+    if whom not in {EVERYBODY, *LANGUAGES}:
+        raise NotFound("no such language", "bot-button-old")
+    return cast, whom
 
 
 def _cast(context: BotContext) -> Broadcast:
@@ -90,17 +92,9 @@ def _cast(context: BotContext) -> Broadcast:
     return cast
 
 
-def _receiver(context: BotContext) -> str:
-    """Return whom a button means: a language or everybody. Raises NotFound."""
-    word = context.argument(1)
-    if word not in {EVERYBODY, *LANGUAGES}:
-        raise NotFound("no such language", "bot-button-old")
-    return word
-
-
 def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
-    cast, whom = _draft(context), _receiver(context)
+    cast, whom = _draft(context)
     words = context.translate("cast-ask-send", count=_receivers(context, whom))
     asked = menu.confirm(context, words, "cast-send", _LIST, cast.broadcast_id, whom)
     return replace(asked, is_new=True)
@@ -108,7 +102,7 @@ def ask_send(context: BotContext) -> View:
 
 def send(context: BotContext) -> View:
     """Begin to send."""
-    cast, whom = _draft(context), _receiver(context)
+    cast, whom = _draft(context)
     language = "" if whom == EVERYBODY else whom
     if not _broadcasts(context).start(cast.broadcast_id, language):
         raise Refused("nobody", "cast-nobody")

@@ -96,22 +96,6 @@ def losses(job: JobDetails, language: str) -> str:
     )
 
 
-def loss_chart(job: JobDetails, language: str) -> bytes:
-    """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
-    if not job.losses.are_known:
-        return b""
-    words = ChartLabels(
-        title=job.title,
-        train=text(language, "admin-loss-train"),
-        test=text(language, "admin-loss-test"),
-        steps=text(language, "admin-loss-steps"),
-        none="",
-        language=language,
-    )
-    found = job.losses.series()
-    return plot_png(found["train"], found["test"], words)
-
-
 def choose_launch(context: BotContext) -> View:
     """Show the datasets that may be trained."""
     found = admin.datasets(context, Permission.LAUNCH)
@@ -205,7 +189,7 @@ def _title(context: BotContext, job: JobDetails) -> str:
 
 
 async def pictured(context: BotContext) -> None:
-    """Send a job's losses as a picture; it is drawn beside the database's work."""
+    """Send a job's losses as a picture, drawn in 0.1 s beside the database's work."""
 
     def look() -> JobDetails | None:
         try:
@@ -213,8 +197,18 @@ async def pictured(context: BotContext) -> None:
         except MerlinError:
             return None
 
-    seen = await context.store.read(look)
-    content = await asyncio.to_thread(loss_chart, seen, context.language) if seen else b""
+    seen, content = await context.store.read(look), b""
+    if seen is not None and seen.losses.are_known:
+        series, tell = seen.losses.series(), context.translate
+        labels = ChartLabels(
+            title=seen.title,
+            train=tell("admin-loss-train"),
+            test=tell("admin-loss-test"),
+            steps=tell("admin-loss-steps"),
+            none="",
+            language=context.language,
+        )
+        content = await asyncio.to_thread(plot_png, series["train"], series["test"], labels)
 
     def act(context: BotContext) -> View:
         job = _found(context)

@@ -163,17 +163,10 @@ def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
 
-def show_purchase(context: BotContext) -> View:
-    """Show one purchase, with what can be done. Raises NotFound."""
-    return purchase_card(context, _details(context, context.argument(0)))
-
-
-def _details(context: BotContext, purchase_id: str) -> OrderDetails:
-    return payments.show_payment(context.billing, admin.actor(context), purchase_id)
-
-
-def purchase_card(context: BotContext, details: OrderDetails) -> View:
-    """Return the screen of one purchase."""
+def show_purchase(context: BotContext, purchase_id: str = "") -> View:
+    """Show one purchase, or this one, with what can be done. Raises NotFound."""
+    number = purchase_id or context.argument(0)
+    details = payments.show_payment(context.billing, admin.actor(context), number)
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
     what = text(
@@ -299,7 +292,7 @@ def choose_refund(context: BotContext) -> View:
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant, and what of it can go back. Raises NotFound."""
-    details = _details(context, purchase_id)
+    details = payments.show_payment(context.billing, admin.actor(context), purchase_id)
     rest = details.rests.get(grant_id)
     if rest is None:
         raise NotFound(f"no grant {grant_id}", "bot-button-old")
@@ -368,7 +361,7 @@ def _amount(said: dict[str, Any]) -> Amount | None:
 
 
 def refund(context: BotContext) -> View:
-    """Write the wish for the refund down; whoever owns the gateway sends it. Raises Refused."""
+    """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
     dialog = context.dialog
     said = dict(dialog.said) if dialog is not None and dialog.step == SURE else {}
     if not said or said.get("asked") != context.number():
@@ -379,7 +372,7 @@ def refund(context: BotContext) -> View:
     why, amount = str(said["reason"]), _amount(said)
     payments.request_refund(billing, actor, details, grant, amount, why, once)
     alert = context.translate("pay-admin-refund-wished")
-    return replace(purchase_card(context, _details(context, purchase_id)), alert=alert)
+    return replace(show_purchase(context, purchase_id), alert=alert)
 
 
 def typed_again(context: BotContext) -> View:

@@ -139,7 +139,7 @@ def _save_zone(context: BotContext, zone: str) -> View:
 # Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
 MOST_BYTES = 20_000_000
 # The tables whose rows mean something to people, in the order in which they are told of.
-_TOLD = (
+_LISTED = (
     "turn",
     "chat_session",
     "rating",
@@ -178,8 +178,8 @@ def delete_me(context: BotContext) -> View:
 
 def _table(context: BotContext, counts: Mapping[str, int]) -> list[str]:
     """Return a line for each kind of rows, and one for those that mean nothing to people."""
-    other = sum(count for name, count in counts.items() if name not in _TOLD)
-    shown = [(name, counts[name]) for name in _TOLD if counts.get(name)]
+    other = sum(count for name, count in counts.items() if name not in _LISTED)
+    shown = [(name, counts[name]) for name in _LISTED if counts.get(name)]
     kinds = [*shown, *([("other", other)] if other else [])]
     return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
 

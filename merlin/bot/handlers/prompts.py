@@ -208,8 +208,8 @@ async def fitted(
         return prompt
     room, part_tokens = await context.store.read(lambda: _room(context, talk, prompt))
     if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
-        wish = context.translate("media-ask-voice")
-        prompt = replace(prompt, text=wish, papers=(AttachedText("voice", prompt.text),))
+        asked = context.translate("media-ask-voice")
+        prompt = replace(prompt, text=asked, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room):
         return attach_texts(prompt)
     return await _in_short(context, prompt, part_tokens, room, onlooker)
@@ -293,8 +293,8 @@ async def _summarize_part(
     if helper is None:
         raise Refused("no model to read with", "bot-nobody")
     question = prompt.text[:QUESTION_LENGTH] or "—"
-    wish = context.translate("media-part-wish", part=number, parts=count, question=question)
-    asked = Message("user", f"{wish}\n\n{wrap_document(part, name)}")
+    task = context.translate("media-part-wish", part=number, parts=count, question=question)
+    asked = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(helper)
     reply = await context.bot_data.desk.reply(models, (asked,), AnswerObserver())
     spent.append(reply)

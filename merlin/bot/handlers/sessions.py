@@ -78,7 +78,7 @@ class _Task:
 
     session: Session
     history: Sequence[Message]
-    wish: ModelRequest
+    request: ModelRequest
     first: Candidate | None
 
 
@@ -96,7 +96,7 @@ async def sum_up(context: BotContext) -> None:
     ) as typing:
 
         async def ask(asked: Message) -> Reply:
-            route = candidates(ModelCatalogue(context.db), context.store, task.wish, task.first)
+            route = candidates(ModelCatalogue(context.db), context.store, task.request, task.first)
             return await context.bot_data.desk.reply(route, (asked,), typing)
 
         summing = Summarizer(ask, context.language)
@@ -133,7 +133,7 @@ def _open(context: BotContext) -> _Task | View:
         refusal = refusal_of(context, found)
         rows = answers.answer_buttons(refusal.offer, 0, context.language)
         return replace(menu.message(context, refusal.note, *rows), is_new=True)
-    wish = ModelRequest(
+    request = ModelRequest(
         dataset=None,
         chosen=None,
         general=context.services.general,
@@ -141,7 +141,7 @@ def _open(context: BotContext) -> _Task | View:
         assistant=context.services.assistant,
     )
     history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
-    return _Task(session, history, wish, first_candidate(ModelCatalogue(context.db), wish))
+    return _Task(session, history, request, first_candidate(ModelCatalogue(context.db), request))
 
 
 def _sessions(context: BotContext) -> Sessions:
@@ -328,8 +328,8 @@ def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
     session = _sessions(context).open(context.place)
     plan = plan_for(context, dataset_of(context.services, session))
-    wish = request_of_session(context.services, session, plan)
-    first = first_candidate(ModelCatalogue(context.db), wish)
+    request = request_of_session(context.services, session, plan)
+    first = first_candidate(ModelCatalogue(context.db), request)
     newest = Turns(context.db, context.bot_id).newest(session.session_id)
     now, left = answering(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
