@@ -33,7 +33,6 @@ from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, keep_diary, loo
 from merlin.training.launch import Launcher, carry, wait
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.models import Evaluation, proof_of
-from merlin.training.policy import warning_due
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
 
@@ -58,7 +57,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch"),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
         Tick("census", partial(check_inventory, services), MINUTE_S),
-        Tick("watch", partial(watch, services), HOUR_S),
+        Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
@@ -284,23 +283,6 @@ class NoteWriter:
 def check_inventory(services: DaemonServices) -> bool:
     """Look which proved models their providers still have; the alarm tells of one that serves."""
     return bool(services.inventory.take())
-
-
-def watch(services: DaemonServices) -> bool:
-    """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
-    warn_of_sunsets(services)
-    today = services.clock().date()
-    for dataset, serving in Promotions(services.db).serving().items():
-        recipe = services.launches.build(serving.model.build_id).manifest["recipe"]
-        base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
-        terms = services.launches.terms.get(serving.model.provider)
-        ends = terms.sunset(base) if terms else None
-        step = warning_due(ends, today) if ends else None
-        if ends is not None and step is not None:
-            told = {"dataset": dataset, "model": base, "date": ends.isoformat()}
-            once = f"sunset:{dataset}:{base}:{step}"
-            Notices(services.db).tell(ADMINS, "notice-sunset", told, once=once)
-    return False
 
 
 def _served(services: DaemonServices) -> Callable[[], bool]:

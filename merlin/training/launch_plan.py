@@ -47,7 +47,7 @@ from merlin.training.jobs import (
     why_failed,
 )
 from merlin.training.models import ModelState, revoked_builds, why_lost
-from merlin.training.policy import Decision, Situation, Step, decide, month_start
+from merlin.training.policy import Decision, Step, decide, month_start
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
 
@@ -172,14 +172,15 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
         return launches.start(newest, known, older)
     order, refused = _order(launches, newest, spec, terms, 1)
     account = launches.account(newest, spec.recipe.provider)
-    situation = Situation(
+    decision = decide(
+        spec.launch,
+        waiting,
         now=launches.clock(),
         new_examples=account.new_examples,
         slots_free=terms.active_jobs - account.active,
         refusal=refused or (_forbidden(newest, spec) if account.is_forbidden else None),
         quiet_s=terms.quiet_s,
     )
-    decision = decide(spec.launch, waiting, situation)
     if decision.step is Step.LAUNCH:
         return launches.start(newest, order, older)
     if decision.step is Step.WAIT:  # the others of a burst stay: they say when it began

@@ -10,7 +10,7 @@ after the commit, says it exactly. Asking the test questions is part of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -42,60 +42,54 @@ class Decision:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What the decision depends on besides the verdicts.
+def decide(
+    rule: LaunchRule,
+    waiting: Sequence[Verdict],
+    *,
+    now: datetime,
+    new_examples: int,
+    slots_free: int,
+    refusal: Decision | None = None,
+    quiet_s: float | None = None,
+) -> Decision:
+    """Return what to do with the newest of `waiting` (one dataset's, oldest first).
 
-    `new_examples`: examples not in the newest launched build; `refusal`: a hold found by
-    budget or sunset, or None; `slots_free`: how many more jobs the provider may have.
+    `new_examples`: examples not in the newest launched build; `refusal`: a hold found by budget or
+    sunset, or None; `slots_free`: how many more jobs the provider may have; `quiet_s`: seconds
+    without commits instead of the rule's.
     """
-
-    now: datetime
-    new_examples: int
-    slots_free: int
-    refusal: Decision | None = None
-    quiet_s: float | None = None
-
-
-def decide(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -> Decision:
-    """Return what to do with the newest of `waiting` (one dataset's, oldest first)."""
     newest = waiting[-1]
     asked = "[train]" in newest.message
-    if situation.refusal is not None:
-        return situation.refusal
-    if not asked and (hold := _held(rule, newest, situation)) is not None:
+    if refusal is not None:
+        return refusal
+    if not asked and (hold := _held(rule, newest, new_examples)) is not None:
         return hold
-    if not asked and (quiet := _quiet(rule, waiting, situation)) is not None:
-        return quiet
-    if situation.slots_free < 1:
+    quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
+    if not asked and _is_burst(waiting, now, quiet):
+        return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
+    if slots_free < 1:
         return Decision(Step.WAIT, "held-slots")
     return Decision(Step.LAUNCH)
 
 
-def _held(rule: LaunchRule, newest: Verdict, situation: Situation) -> Decision | None:
+def _held(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | None:
     if "[skip train]" in newest.message:
         return Decision(Step.HOLD, "held-skip")
     if rule.mode != "auto":
         return Decision(Step.HOLD, f"held-{rule.mode}")
     # One means any change: an example taken away or another recipe is one, too.
-    if rule.min_new > 1 and situation.new_examples < rule.min_new:
-        told = {"new": situation.new_examples, "needed": rule.min_new}
-        return Decision(Step.HOLD, "held-few-new", told)
+    if rule.min_new > 1 and new_examples < rule.min_new:
+        return Decision(Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new})
     return None
 
 
-def _quiet(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -> Decision | None:
-    """Return a wait while commits still come in a burst, but never over fifteen minutes."""
-    quiet = timedelta(seconds=rule.quiet_s if situation.quiet_s is None else situation.quiet_s)
+def _is_burst(waiting: Sequence[Verdict], now: datetime, quiet: timedelta) -> bool:
+    """Return whether commits still come in a burst; never for over fifteen minutes."""
     newest = waiting[-1]
     burst = [
         verdict for verdict in waiting if verdict.word is VerdictStatus.BUILT or verdict is newest
     ]
-    calm_at = newest.seen_at + quiet
-    latest = burst[0].seen_at + LONGEST_QUIET
-    if situation.now >= min(calm_at, latest):
-        return None
-    return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
+    return now < min(newest.seen_at + quiet, burst[0].seen_at + LONGEST_QUIET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,28 +227,8 @@ class NamedModel:
     model_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SunsetWarning:
-    """A model that is leaned on and goes dark on `ends`; `step` is the one of WARN_DAYS reached."""
-
-    model: NamedModel
-    ends: date
-    step: int
-
-
 def warning_due(sunset: date, today: date) -> int | None:
     """Return the step of WARN_DAYS that has been reached and not passed by the next, else None."""
     left = (sunset - today).days
     reached = [days for days in WARN_DAYS if left <= days]
     return min(reached) if reached else None
-
-
-def sunset_warnings(
-    named_models: Iterable[NamedModel], sunset: Callable[[NamedModel], date | None], today: date
-) -> Iterator[SunsetWarning]:
-    """Yield what is leaned on and will go dark soon, or has; `sunset` tells the day, if known."""
-    for model in named_models:
-        ends = sunset(model)
-        step = warning_due(ends, today) if ends else None
-        if ends is not None and step is not None:
-            yield SunsetWarning(model, ends, step)

@@ -11,7 +11,7 @@ import yaml
 from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
-from merlin.training.policy import NamedModel, sunset_warnings
+from merlin.training.policy import NamedModel, warning_due
 from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit
@@ -65,14 +65,7 @@ def test_what_is_wrong_is_told(said, chat, words):
 
 def test_the_shipped_configuration_knows_the_last_day_of_whisper():
     models = load(Path(__file__).parents[2] / "config.yaml").models
-    uses = [NamedModel("transcription", "openai", "whisper-1")]
-
-    def told(today):
-        return [
-            one.step
-            for one in sunset_warnings(uses, lambda use: models[use.model_id].sunset, today)
-        ]
-
-    assert models["whisper-1"].sunset == date(2027, 2, 26)
-    assert told(date(2026, 11, 20)) == []
-    assert told(date(2027, 2, 1)) == [30]
+    ends = models["whisper-1"].sunset
+    assert ends == date(2027, 2, 26)
+    assert warning_due(ends, date(2026, 11, 20)) is None
+    assert warning_due(ends, date(2027, 2, 1)) == 30
