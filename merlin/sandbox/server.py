@@ -177,23 +177,34 @@ def serve_from_arguments(
     serve(make_app(given), given.host, given.port)
 
 
-class ServerThread:
-    """A stand-in served by a thread of this process, on a port that stays its own."""
+class StandIn:
+    """A stand-in served by a thread of this process, on a port that stays its own.
 
-    def __init__(self, make_app: Callable[[], StandInApp], port: int = 0) -> None:
+    For tests: `with ….StandIn() as outside:`. `stop` and `start` again is the service down and
+    back: same port, same state.
+    """
+
+    def __init__(self, app: StandInApp, port: int = 0) -> None:
         self.port = port
-        self._make_app = make_app
+        self._served = app
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: _Server | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Listen and serve; on return the port answers. A second start takes the same port."""
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
-        self._server = _Server(self._make_app())
+        self._server = _Server(self._served)
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listener), name="stand-in", daemon=True
         )
@@ -234,20 +245,6 @@ class ServerThread:
             return function()
 
         return self.run(once())
-
-
-class StandIn(ServerThread):
-    """A stand-in for tests, on a port of its own: `with ….StandIn() as outside:`.
-
-    `stop` and `start` again is the service down and back: same port, same state.
-    """
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
 
     def _read(self, function: Callable[[], T]) -> T:
         return self.call(function) if self.is_running else function()

@@ -24,9 +24,9 @@ from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, che
 from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, newest, no_progress, restart_command
 from merlin.sandbox.provider.app import ProviderApp
-from merlin.sandbox.server import ServerThread
-from merlin.sandbox.telegram.server import TelegramSettings, create_app
-from merlin.sandbox.yookassa.server import ShopApp, ShopSettings
+from merlin.sandbox.server import StandIn
+from merlin.sandbox.telegram.server import TelegramApp
+from merlin.sandbox.yookassa.server import ShopApp
 from merlin.supervisor import Child, Supervisor
 from merlin.wiring.context import reading_context
 
@@ -155,12 +155,11 @@ def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int)
 
     Their people and pages speak the configuration's language.
     """
-    read = partial(read_progress, config)
-    telegram = TelegramSettings(folder / "telegram", read_pipeline=read, language=config.language)
+    read, language = partial(read_progress, config), config.language
     servers = [
-        ServerThread(lambda: create_app(telegram), chat),
-        ServerThread(lambda: ProviderApp(folder / "provider"), model),
-        ServerThread(lambda: ShopApp(_shop(config, folder / "yookassa")), shop),
+        StandIn(TelegramApp(folder / "telegram", read_pipeline=read, language=language), chat),
+        StandIn(ProviderApp(folder / "provider"), model),
+        StandIn(_shop(config, folder / "yookassa"), shop),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -181,11 +180,11 @@ def read_progress(config: Config, language: str) -> dict[str, object]:
         return no_progress(config.datasets.default)  # the database is not made yet
 
 
-def _shop(config: Config, folder: Path) -> ShopSettings:
+def _shop(config: Config, folder: Path) -> ShopApp:
     """Return the shop that the configuration speaks of; it notifies our api of every payment."""
     shop = config.payments.yookassa or YooKassaConfig()
     host, port = config.api.address
-    return ShopSettings(
+    return ShopApp(
         shop_id=credential(shop.shop_id),
         key=credential(shop.secret_key),
         notify_url=f"http://{host}:{port}/hooks/payment",

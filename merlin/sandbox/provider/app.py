@@ -215,7 +215,7 @@ class ProviderStandIn(StandIn):
     def __init__(self, folder: Path | None = None, *, key: str = "", seed: int = 0) -> None:
         self._app = ProviderApp(folder, key, seed)
         self.faults, self._account = self._app.faults, self._app.account
-        super().__init__(lambda: self._app)
+        super().__init__(self._app)
 
     @property
     def base_url(self) -> str:

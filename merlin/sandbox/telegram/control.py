@@ -93,7 +93,6 @@ class ChatPage:
 
     def close(self) -> None:
         """End every stream."""
-        self._world.listeners.remove(self._hear)
         for queue in self._queues:
             queue.put_nowait(None)
 
@@ -196,7 +195,7 @@ class ControlSide:
             ]
         )
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End the streams."""
         self._page.close()
 

@@ -11,7 +11,6 @@ import asyncio
 import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -166,38 +165,35 @@ async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
         leaving.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class TelegramSettings:
-    """What a stand-in is started with.
+class TelegramApp:
+    """ASGI application: the Bot API, the control side and the chat page over one world.
 
     `folder` keeps its state over restarts (None: in memory); `token` is the bot's;
     `read_pipeline` returns what the page's right side shows (None: no right side).
     """
 
-    folder: Path | None = None
-    token: str = TOKEN
-    read_pipeline: PipelineReader | None = None
-    language: str = "ru"
-
-
-class TelegramApp:
-    """ASGI application; one for each time that the stand-in is started over its world."""
-
-    def __init__(self, settings: TelegramSettings, world: World, faults: Faults) -> None:
-        self._world = world
-        self._api = BotApi(world, settings.token)
-        self._gate = FaultGate(self._api, faults, _name_call, _fault_answer)
-        self._control = ControlSide(world, faults, settings.read_pipeline, settings.language)
+    def __init__(
+        self,
+        folder: Path | None = None,
+        token: str = TOKEN,
+        read_pipeline: PipelineReader | None = None,
+        language: str = "ru",
+    ) -> None:
+        self.world = World(folder, language)
+        self.faults = Faults()
+        self._api = BotApi(self.world, token)
+        self._gate = FaultGate(self._api, self.faults, _name_call, _fault_answer)
+        self._control = ControlSide(self.world, self.faults, read_pipeline, language)
 
     async def open(self) -> None:
         """Begin what runs beside the calls."""
-        self._api.updates.push()
+        self._api.updates.open()
 
     async def close(self) -> None:
         """End long polls, pushes and streams; let go of the journal."""
         await self._api.updates.close()
-        await self._control.close()
-        self._world.close()
+        self._control.close()
+        self.world.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call of the bot, the page or a test."""
@@ -205,11 +201,6 @@ class TelegramApp:
             return
         to_bot_api = scope["path"].startswith(("/bot", "/file/bot"))
         await (self._gate if to_bot_api else self._control)(scope, receive, send)
-
-
-def create_app(settings: TelegramSettings) -> TelegramApp:
-    """Return the stand-in, with what its folder kept."""
-    return TelegramApp(settings, World(settings.folder, settings.language), Faults())
 
 
 async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
@@ -248,14 +239,12 @@ class TelegramStandIn(StandIn):
         token: str = TOKEN,
         read_pipeline: PipelineReader | None = None,
     ) -> None:
-        self.token = token
-        self.faults = Faults()
-        settings = TelegramSettings(folder, token, read_pipeline)
-        self._world = World(folder)
+        app = TelegramApp(folder, token, read_pipeline)
+        self.token, self.faults, self._world = token, app.faults, app.world
         self._actions = UserActions(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
-        super().__init__(lambda: TelegramApp(settings, self._world, self.faults))
+        super().__init__(app)
 
     @property
     def page_url(self) -> str:

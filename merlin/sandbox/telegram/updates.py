@@ -35,16 +35,21 @@ class Updates:
     def __init__(self, world: World) -> None:
         self._world = world
         self._poller: asyncio.Future[None] | None = None
+        self._pushing: asyncio.Task[None] | None = None
         self._closing = False
         self._arrived = asyncio.Event()
-        self._pushing: asyncio.Task[None] | None = None
         world.listeners.append(self._hear)
+
+    def open(self) -> None:
+        """Begin in the loop that serves; push where an address was set before a restart."""
+        self._closing = False
+        self._arrived = asyncio.Event()
+        self._push_if_set()
 
     async def close(self) -> None:
         """End a long poll with what there is, and pushing; what is not confirmed waits."""
         self._closing = True
         self._wake()
-        self._world.listeners.remove(self._hear)
         await self._stop_pushing()
 
     def _hear(self, kind: str, _change: Mapping[str, Any]) -> None:
@@ -99,8 +104,7 @@ class Updates:
         if gone := [update_id for update_id in self._world.updates if update_id < offset]:
             self._world.record("confirm", update_ids=gone)
 
-    def push(self) -> None:
-        """Push what waits where an address is set, as before a restart."""
+    def _push_if_set(self) -> None:
         if self._world.settings.get("webhook") and self._pushing is None:
             self._pushing = asyncio.create_task(self._push())
 
@@ -110,7 +114,7 @@ class Updates:
         value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
         await self._stop_pushing()
-        self.push()
+        self._push_if_set()
         return True
 
     async def _stop_pushing(self) -> None:

@@ -13,7 +13,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -164,20 +164,6 @@ MOST_ON_PAGE = 100
 SHOP_ID, KEY = "100500", "test_stand-in"
 
 
-@dataclass(frozen=True, slots=True)
-class ShopSettings:
-    """What a stand-in is started with: the shop's credentials, and where it is notified.
-
-    `folder` keeps what was paid over restarts (None: in memory).
-    """
-
-    shop_id: str = SHOP_ID
-    key: str = KEY
-    notify_url: str = ""
-    language: str = "ru"
-    folder: Path | None = None
-
-
 class Notifier:
     """Posts notifications: unsigned, as the vendor's are, again until they are answered 200.
 
@@ -234,15 +220,26 @@ _PAYMENT = "/v3/payments/{payment_id}"
 
 
 class ShopApp:
-    """ASGI application: API v3, the page and the control side of one shop."""
+    """ASGI application: API v3, the page and the control side of one shop.
 
-    def __init__(self, settings: ShopSettings) -> None:
-        path = None if settings.folder is None else settings.folder / "yookassa.json"
+    `shop_id` and `key` are its credentials, `notify_url` is where it is notified; `folder` keeps
+    what was paid over restarts (None: in memory).
+    """
+
+    def __init__(
+        self,
+        shop_id: str = SHOP_ID,
+        key: str = KEY,
+        notify_url: str = "",
+        language: str = "ru",
+        folder: Path | None = None,
+    ) -> None:
+        path = None if folder is None else folder / "yookassa.json"
         self.shop = Shop(path=path, on_change=self._notify)
-        self.notifier = Notifier(settings.notify_url)
+        self.notifier = Notifier(notify_url)
         self.faults = Faults()
         self.calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
-        self._credentials = (settings.shop_id, settings.key)
+        self._credentials = (shop_id, key)
         routes = ApiRoutes(self._table(), self._serve, self.calls)
         app = Starlette(
             routes=[
@@ -250,7 +247,7 @@ class ShopApp:
                 control_route("/control/choose", self._choose),
                 control_route("/control/behaviour", self.behave),
                 *fault_routes(self.faults),
-                *PayPage(self.shop, settings.language).routes(),
+                *PayPage(self.shop, language).routes(),
             ]
         )
         saving = _saving(app, self.shop)
@@ -417,9 +414,9 @@ class YooKassaStandIn(StandIn):
 
     def __init__(self) -> None:
         self.shop_id, self.key = SHOP_ID, KEY
-        self._app = ShopApp(ShopSettings())
+        self._app = ShopApp()
         self._shop, self.faults = self._app.shop, self._app.faults
-        super().__init__(lambda: self._app)
+        super().__init__(self._app)
 
     @property
     def base_url(self) -> str:
