@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import Any
 
 from pydantic import ConfigDict
@@ -159,28 +160,23 @@ class FaultGate:
                 await _until_gone(receive, fault.seconds or HANG_S)
                 await close_connection(send)
             case FaultKind.CUT:
-                await self._app(scope, receive, _Cutting(send))
+                await self._app(scope, receive, _cut(send))
 
 
-class _Cutting:
-    """A `send` that lets half of a whole body, or two pieces of a stream, through."""
+def _cut(send: Send) -> Send:
+    """Return a `send` that lets half of a whole body, or two pieces of a stream, through."""
+    pieces = count(0)
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._pieces = 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await self._send(message)
+    async def cut(message: Message) -> None:
+        piece, body = next(pieces), message.get("body", b"")
+        if piece == 0 or (piece <= 2 and message.get("more_body")):  # noqa: PLR2004 - head and two
+            await send(message)
             return
-        self._pieces += 1
-        body = message.get("body", b"")
-        if self._pieces == 1 and not message.get("more_body"):
-            await self._send({**message, "body": body[: len(body) // 2], "more_body": True})
-        elif self._pieces <= 2 and message.get("more_body"):  # noqa: PLR2004 - the two pieces
-            await self._send(message)
-            return
-        await close_connection(self._send)
+        if piece == 1:
+            await send({**message, "body": body[: len(body) // 2], "more_body": True})
+        await close_connection(send)
+
+    return cut
 
 
 async def close_connection(send: Send) -> None:

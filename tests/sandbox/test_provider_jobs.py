@@ -42,20 +42,6 @@ def words(client, job_id, polls):
     return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
 
 
-def test_files_are_kept_listed_read_and_deleted(client):
-    file_id = upload(client)
-    assert [file.filename for file in client.files.list()] == ["train.jsonl"]
-    assert client.files.content(file_id).text == LINE
-    assert client.files.delete(file_id).deleted
-    with pytest.raises(openai.NotFoundError):
-        client.files.retrieve(file_id)
-
-
-def test_a_training_file_must_be_jsonl(client):
-    with pytest.raises(openai.BadRequestError, match=r"should be \.jsonl"):
-        client.files.create(file=("train.txt", b"x"), purpose="fine-tune")
-
-
 def test_a_job_moves_one_state_a_poll_and_succeeds(client):
     job = launch(client)
     assert (job.status, job.fine_tuned_model) == ("validating_files", None)
@@ -73,34 +59,6 @@ def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, 
     said = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
     assert said.choices[0].message.content.startswith("Дербник.\n")
     assert "Подставная модель" in said.choices[0].message.content
-
-
-def test_events_and_checkpoints_of_a_job(client):
-    job = launch(client)
-    words(client, job.id, 4)
-    events = client.fine_tuning.jobs.list_events(job.id, limit=2)
-    assert (len(events.data), events.has_more) == (2, True)
-    assert {event.type for event in client.fine_tuning.jobs.list_events(job.id)} == {
-        "message",
-        "metrics",
-    }
-    steps = [one.step_number for one in client.fine_tuning.jobs.checkpoints.list(job.id)]
-    assert steps == [30, 20, 10]
-
-
-def test_jobs_are_found_by_their_metadata_page_by_page(client):
-    file_id = upload(client)
-    ids = [launch(client, f"k{number % 2}", file_id=file_id).id for number in range(5)]
-    assert [job.id for job in find(client, "k1")] == [ids[3], ids[1]]
-    assert [job.id for job in client.fine_tuning.jobs.list(limit=2)] == ids[::-1]
-
-
-def test_a_cancelled_job_stays_cancelled(client):
-    job = launch(client)
-    assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
-    assert words(client, job.id, 2) == ["cancelled", "cancelled"]
-    with pytest.raises(openai.BadRequestError, match="already completed"):
-        client.fine_tuning.jobs.cancel(job.id)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageOriginHiddenUser
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import UpdateType
 from telegram_client import fetch, send
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.user_actions import parts
 
 pytestmark = pytest.mark.functional
@@ -43,28 +42,6 @@ def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram_up, ask):
     assert message.quote.text == "Форма профиля."
     with pytest.raises(Refused):
         telegram_up.say("anna", "что?", reply_to=sent.message_id, quote="нос")
-
-
-def test_forwards_tell_where_they_come_from(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "ответ"))
-    telegram_up.forward("anna", [sent.message_id])
-    telegram_up.forward("vera", [sent.message_id], "anna")
-    telegram_up.forward_words("vera", [("anna", "вопрос"), ("bot", "ответ"), ("Глеб", "/start")])
-    own, other, question, answer, hidden = messages(ask)
-    assert own.forward_origin.sender_user.is_bot
-    assert (other.chat.id, other.text) == (1003, "ответ")
-    assert question.forward_origin.sender_user.username == "anna"
-    assert answer.forward_origin.sender_user.is_bot
-    assert isinstance(hidden.forward_origin, MessageOriginHiddenUser)
-    assert hidden.entities[0].type == "bot_command"
-
-
-def test_a_forwarded_file_is_the_same_file(telegram_up, ask):
-    telegram_up.send_file("anna", Upload("a.pdf", "application/pdf", b"%PDF"), caption="вот")
-    telegram_up.forward("anna", [telegram_up.log("anna")[0].message_id])
-    first, second = messages(ask)
-    assert first.document.file_id == second.document.file_id
-    assert second.caption == "вот"
 
 
 def test_only_own_texts_are_corrected(telegram_up, ask):
