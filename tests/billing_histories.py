@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from config_plans import plans_of
-from sold_plans import STARS, YOOKASSA, Counter
+from sold_plans import SAID, STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.billing.payments import expire
@@ -29,31 +29,13 @@ from merlin.providers.payments import Status
 
 BOT = 4242
 ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
+PACK_SOLD = {"pack": {"voice": 3, "text": 2}, "price": {"rub": 99.01, "stars": 70}, "days": 20}
 PLANS = plans_of(
     {
-        "free": {"title": {"ru": "Б", "en": "F"}, "text": 2, "voice": 0},
-        "plus": {
-            "title": {"ru": "П", "en": "P"},
-            "text": {"day": 3, "month": 7},
-            "voice": 1,
-            "price": {"rub": 299.9, "stars": 200},
-            "days": 30,
-            "renewed": True,
-            "trial_days": 3,
-        },
-        "pack": {
-            "title": {"ru": "Г", "en": "V"},
-            "pack": {"voice": 3, "text": 2},
-            "price": {"rub": 99.01, "stars": 70},
-            "days": 20,
-        },
-        "course": {
-            "title": {"ru": "К", "en": "C"},
-            "text": 2,
-            "price": {"rub": 150, "stars": 100},
-            "days": 7,
-            "courses": ["algorithms"],
-        },
+        "free": {**SAID["free"], "text": 2},
+        "plus": {**SAID["plus"], "text": {"day": 3, "month": 7}, "voice": 1},
+        "pack": {**SAID["voices"], **PACK_SOLD},
+        "course": {**SAID["algorithms"], "text": 2, "days": 7},
     }
 )
 SHOP = (PLANS, PaymentsConfig(yookassa=YooKassaConfig()))
