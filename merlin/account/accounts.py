@@ -29,7 +29,7 @@ from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, transaction
+from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import ACCOUNT, USER
 from merlin.db.values import read_row
 
@@ -187,12 +187,11 @@ MOST_BROWSERS = 10
 _BROWSER_BYTES = 16
 
 
-class Accounts:
+class Accounts(Repository):
     """One row a user name; of the browsers that its owner signed in with, the newest hashes."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
 
     def of(self, user_id: int) -> Account | None:

@@ -24,7 +24,7 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Permission
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, transaction
+from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import API_KEY
 from merlin.db.values import RowMap
 
@@ -118,12 +118,11 @@ _KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed=API_
 _HINT = len(PREFIX) + 4
 
 
-class ApiKeys:
+class ApiKeys(Repository):
     """One row a key, the revoked ones too; what its owner calls it is sealed."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
 
     @transaction

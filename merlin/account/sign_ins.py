@@ -35,9 +35,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from merlin.account.api_keys import digest
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import join_surrogates
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
 
@@ -293,12 +293,8 @@ _KEY_BYTES, _BROWSER_BYTES = 16, 32
 _FIRST_NUMBER, _NUMBERS = 10, 90
 
 
-class Logins:
+class Logins(Repository):
     """One row a login; what the browser calls itself and its place are sealed."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def start(self, agent: str, place: str) -> StartedLogin:
@@ -367,12 +363,8 @@ _SIGN_INS = RowMap(SignIn, columns={"sign_in_id": "id"}, sealed=SIGN_IN.sealed)
 _TOKEN_BYTES = 32
 
 
-class SignIns:
+class SignIns(Repository):
     """One row a browser; what it calls itself is sealed."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def open(

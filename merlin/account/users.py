@@ -19,7 +19,15 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.permissions import Authority, Grant, Role
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
+from merlin.db.database import (
+    Database,
+    Parameter,
+    Prepared,
+    Repository,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, read_row, storable_text
 
@@ -31,13 +39,12 @@ _STANDING = Prepared(
 )
 
 
-class Roles:
+class Roles(Repository):
     """One row a grant; `admins` are those whom the config names."""
 
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
-        self.db = db
+        super().__init__(db, clock)
         self._admins = tuple(admins)
-        self._clock = clock
         self._audit = Audit(db, clock)
 
     def role_of(self, user_id: int) -> Role:
@@ -191,12 +198,8 @@ class User:
         return language_of(self.language or self.language_code, default)
 
 
-class Consents:
+class Consents(Repository):
     """One row an answer; at most one of a person and kind counts."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def give(self, user_id: int, kind: ConsentKind, text_version: str) -> bool:
@@ -273,15 +276,14 @@ _SEEN = Prepared(
 )
 
 
-class Users:
+class Users(Repository):
     """One row a person, known by Telegram's id; what they are called is sealed.
 
     Without a cipher no name is kept or read.
     """
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
         self._leaving = LeavingRows(db, clock)
 

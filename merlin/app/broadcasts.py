@@ -21,7 +21,7 @@ from peewee import JOIN, fn
 from merlin.app.outbox import MOST_TRIES, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.i18n import language_of
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import BotRepository, Database, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
 from merlin.db.values import RowMap, storable_text
 
@@ -83,14 +83,12 @@ _CHUNK = 200
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
-class Broadcasts:
+class Broadcasts(BotRepository):
     """The broadcasts of one bot; their texts are sealed. `language` is the bot's own."""
 
     def __init__(self, db: Database, bot_id: int, language: str, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
+        super().__init__(db, bot_id, clock)
         self._language = language
-        self._clock = clock
 
     @transaction
     def draft(self, by_user: int, text: str) -> int:

@@ -14,9 +14,9 @@ from typing import Any
 from merlin.app import outbox
 from merlin.app.outbox import OutgoingState, Target
 from merlin.chat.turns import TurnState
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.dataset.check import normalise
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import BotRepository, Row, transaction
 from merlin.db.tables import (
     BUILD_EXAMPLE,
     EXAMPLE_TEXT,
@@ -96,13 +96,8 @@ _WAITING = (
 )
 
 
-class Groups:
+class Groups(BotRepository):
     """The groups of one bot."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     def get(self, chat_id: int) -> Group | None:
         """Return a group as it was chosen, None where nothing was and nobody was greeted."""
@@ -182,13 +177,8 @@ KEPT = 40
 _TOKEN_BYTES = 12
 
 
-class InlineWords:
+class InlineWords(BotRepository):
     """The words of one bot's people and datasets, looked at quickly."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     def own(self, user_id: int, words: str, limit: int) -> list[Said]:
         """Return the person's newest answers that these words are about."""

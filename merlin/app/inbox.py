@@ -26,8 +26,15 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
+from merlin.core.clock import from_iso, iso
+from merlin.db.database import (
+    BotRepository,
+    Parameter,
+    Prepared,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
@@ -69,13 +76,8 @@ _GET = Prepared(
 )
 
 
-class Dialogs:
+class Dialogs(BotRepository):
     """What one bot waits to hear."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
         """Return what is waited for, None for nothing."""
@@ -323,13 +325,8 @@ def _held(count: int) -> Prepared:
     return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
 
 
-class Inbox:
+class Inbox(BotRepository):
     """The updates of one bot; their bodies are sealed, and forgotten at the end."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     @transaction
     def store(self, updates: Sequence[Update], owner: Owner | None) -> list[Update]:

@@ -24,11 +24,11 @@ from typing import Any
 from peewee import fn
 
 from merlin.app.inbox import Owner
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.db.database import (
+    BotRepository,
     BoundQuery,
-    Database,
     Parameter,
     Prepared,
     Row,
@@ -157,12 +157,8 @@ _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
 _ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
-class WaitingRequests:
+class WaitingRequests(BotRepository):
     """One row a request that a person of one bot waits for."""
-
-    def __init__(self, db: Database, bot_id: int) -> None:
-        self.db = db
-        self._bot_id = bot_id
 
     @transaction
     def note(self, errand: WaitingRequest) -> None:
@@ -243,13 +239,8 @@ def _of_keys(count: int) -> Prepared:
     return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
 
 
-class Outbox:
+class Outbox(BotRepository):
     """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     @transaction
     def put(self, letters: Sequence[OutgoingMessage]) -> list[QueuedMessage]:

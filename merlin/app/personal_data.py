@@ -19,7 +19,7 @@ from merlin.core.clock import Clock, utc_now
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
-from merlin.db.database import CHUNK, Database, Row, lock_known_user, transaction
+from merlin.db.database import CHUNK, Database, Repository, Row, lock_known_user, transaction
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json
@@ -28,11 +28,11 @@ COMMITS = "seen_commit"
 _NOBODY = 0
 
 
-class PersonalRecords:
+class PersonalRecords(Repository):
     """Everything that any table keeps of a person."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
+        super().__init__(db, clock)
         self._proposals = Proposals(db, clock)
         self._leaving = LeavingRows(db, clock)
 

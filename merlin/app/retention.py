@@ -19,7 +19,7 @@ from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
 from merlin.db import tables as t
-from merlin.db.database import CHUNK, Database, in_portions, transaction
+from merlin.db.database import CHUNK, Database, Repository, in_portions, transaction
 from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
@@ -35,13 +35,12 @@ GONE_DAYS = 30
 _NOTHING = "{}"
 
 
-class OldRows:
+class OldRows(Repository):
     """What was finished long ago, by table."""
 
     def __init__(self, db: Database, retention: Retention, clock: Clock = utc_now) -> None:
-        self.db = db
+        super().__init__(db, clock)
         self._retention = retention
-        self._clock = clock
 
     def sweep(self, at_once: int = AT_ONCE) -> int:
         """Take away at most so many rows of each table; return how many went."""
@@ -99,11 +98,11 @@ class OldRows:
         return self.db.change(blank.where(t.NOTICE.id.in_(ids))) if ids else 0
 
 
-class RemovableFiles:
+class RemovableFiles(Repository):
     """What the pipeline needs no more."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
+        super().__init__(db, clock)
         self._models = Models(db, clock)
 
     def builds(self, before: datetime) -> list[Build]:

@@ -5,9 +5,9 @@ The bot leaves here who it is, for the API, which has no token to ask Telegram w
 
 from __future__ import annotations
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.i18n import text
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
 
@@ -22,12 +22,8 @@ def legal_text(settings: Settings, name: str, language: str) -> str:
     return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
 
 
-class Settings:
+class Settings(Repository):
     """One row a text; what is shown to everybody is not sealed."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     def get(self, name: str) -> str:
         """Return the text, "" where there is none."""

@@ -21,7 +21,7 @@ from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import FINDINGS, VerdictStatus, select_verdicts
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import read_row
 from merlin.training.models import overlap_of, select_models
@@ -259,11 +259,8 @@ def _score(news: EditorNews) -> Mapping[str, object]:
 _AT_ONCE = 100
 
 
-class EditorNewsFeed:
+class EditorNewsFeed(Repository):
     """Committed changes beside the verdicts of their commits."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def untold(self) -> list[EditorNews]:
         """Return the words that editors wait for, oldest commit first."""

@@ -26,7 +26,7 @@ from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.db.database import Database, lock_known_user, transaction
+from merlin.db.database import Database, Repository, lock_known_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
@@ -147,12 +147,11 @@ _MOST_TEXT = 250
 _REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
 
 
-class Ledger:
+class Ledger(Repository):
     """One row a movement; the database refuses to change any."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._purchases = Purchases(db, clock)
         self._terms = Terms(db, clock)
         self._gifts = Gifts(db, clock)

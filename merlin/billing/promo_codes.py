@@ -20,7 +20,7 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
-from merlin.db.database import Database, Row, lock_known_user, transaction
+from merlin.db.database import Database, Repository, Row, lock_known_user, transaction
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
 from merlin.db.values import RowMap
 
@@ -95,15 +95,14 @@ _UNPAID = tuple(
 )
 
 
-class Promos:
+class Promos(Repository):
     """One row a code, one more a person who used it.
 
     With a cipher it is known who used one before they deleted everything.
     """
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
         self._terms = Terms(db, clock)
         self._leaving = LeavingRows(db, clock)

@@ -24,11 +24,11 @@ from hashlib import sha256
 from typing import Any
 
 from merlin.billing.plan import Format, Plan
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount
-from merlin.db.database import Database, Row, lock_user, transaction
+from merlin.db.database import Repository, Row, lock_user, transaction
 from merlin.db.tables import PROMO_USE, PURCHASE
 from merlin.db.values import RowMap, dump_time, storable_text
 from merlin.providers.payments import Gateway
@@ -191,12 +191,8 @@ _MOST_REASON = 100
 MOST_OPEN = 20
 
 
-class Purchases:
+class Purchases(Repository):
     """One row an order; where a receipt goes is sealed."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:

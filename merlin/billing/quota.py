@@ -30,7 +30,7 @@ from merlin.billing.plan import (
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Row, lock_user, transaction
+from merlin.db.database import BotRepository, Database, Repository, Row, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
 from merlin.db.values import RowMap
 
@@ -168,12 +168,11 @@ def _tighter(allowance: Allowance, used: Used) -> Period:
     return Period.MONTH if max(of_month, 0) <= max(of_day, 0) else Period.DAY
 
 
-class Gifts:
+class Gifts(Repository):
     """One row a gift; how much of one is used is counted from the uses."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
 
     @transaction
@@ -265,16 +264,14 @@ UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'r
 """
 
 
-class Quotas:
+class Quotas(BotRepository):
     """What people asked through one bot; what they have left counts over all bots.
 
     With a cipher, what people had used before they deleted everything still counts.
     """
 
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
+        super().__init__(db, bot_id, clock)
         self._gifts = Gifts(db, clock)
 
     @transaction

@@ -22,7 +22,7 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
@@ -68,12 +68,11 @@ _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 _PATIENCE = timedelta(seconds=30)
 
 
-class Refunds:
+class Refunds(Repository):
     """One row a refund; of one grant one is under way at a time."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._ledger = Ledger(db, clock)
         self._audit = Audit(db, clock)
 

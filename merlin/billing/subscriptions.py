@@ -22,7 +22,7 @@ from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Row, lock_user, transaction
+from merlin.db.database import Database, Repository, Row, lock_user, transaction
 from merlin.db.tables import RENEWAL, TERM
 from merlin.db.values import RowMap
 from merlin.providers.payments import Gateway
@@ -125,11 +125,8 @@ _TERMS = RowMap(Term, columns={"term_id": "id", "by": "by_whom"})
 _IS_ON = RENEWAL.state == RenewalState.ON.value
 
 
-class Renewals:
+class Renewals(Repository):
     """One row a person and plan; the method and where receipts go are sealed."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     @transaction
     def begin(self, renewal: Renewal) -> int:
@@ -217,12 +214,11 @@ class Renewals:
         return self.db.change(query) > 0
 
 
-class Terms:
+class Terms(Repository):
     """One row a term; with a cipher it is known who had a trial before they deleted everything."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._audit = Audit(db, clock)
         self._leaving = LeavingRows(db, clock)
 

@@ -12,8 +12,8 @@ from typing import Any
 from peewee import Case, fn
 
 from merlin.billing.plan import Source, UseState
-from merlin.core.clock import Clock, iso, utc_now
-from merlin.db.database import Database, Parameter, Prepared, Row, transaction
+from merlin.core.clock import iso
+from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
 
 # Stands in the place of a format; a block ends only by an admin's word.
@@ -32,15 +32,11 @@ _KEPT = Prepared(
 _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
-class LeavingRows:
+class LeavingRows(Repository):
     """One row a format and a person who left, and one more for who was blocked.
 
     Without a cipher nobody who left is recognized.
     """
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def keep(self, user_id: int, until: datetime) -> None:

@@ -16,8 +16,8 @@ from peewee import SQL, Case, Select, fn
 
 from merlin.account.users import ConsentKind
 from merlin.chat.sessions import SUMMARY
-from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Row, transaction
+from merlin.core.clock import from_iso, iso
+from merlin.db.database import BotRepository, Database, Repository, Row, transaction
 from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -97,13 +97,8 @@ def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
     return thumbs[-1] if thumbs else None
 
 
-class Ratings:
+class Ratings(BotRepository):
     """What people think of one bot's answers: one row a person and turn."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     @transaction
     def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
@@ -153,11 +148,11 @@ _DAY_LETTERS = 10
 _BY_DAY = SQL("day")
 
 
-class QuestionStatistics:
+class QuestionStatistics(Repository):
     """The turns of all bots, looked at by what they are about."""
 
     def __init__(self, db: Database, default_dataset: str | None = None) -> None:
-        self.db = db
+        super().__init__(db)
         self._default = default_dataset
 
     def days(self, dataset: str, since: date) -> list[Period]:

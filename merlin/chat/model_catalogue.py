@@ -21,10 +21,10 @@ from hashlib import sha256
 from peewee import fn
 
 from merlin.chat.sessions import Session, WindowCounter, WindowUsage
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, Price
-from merlin.db.database import Database, Parameter, Prepared, Row, transaction
+from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
@@ -217,11 +217,8 @@ _MODEL = Prepared(
 )
 
 
-class ModelCatalogue:
+class ModelCatalogue(Repository):
     """The models of every dataset, as they stand at the moment of asking."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def serving(self, dataset: str | None) -> Serving | None:
         """Return what serves `dataset`; None asks for the first dataset that served anything."""
@@ -281,12 +278,8 @@ _TOKENS = Prepared(
 )
 
 
-class Windows:
+class Windows(Repository):
     """How many tokens each model takes, as its provider said last."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     def get(self, provider: str, model_id: str) -> int | None:
         """Return the tokens that a model takes, None where nobody said."""

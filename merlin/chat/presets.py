@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.i18n import text
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import PRESET
 from merlin.db.values import decrypt
 
@@ -79,12 +79,8 @@ def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
     return len(presets) < MOST_OWN or any(each.name == name for each in presets)
 
 
-class OwnPresets:
+class OwnPresets(Repository):
     """One row a preset; they are a person's in whatever chat they write."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     def of(self, user_id: int) -> list[OwnPreset]:
         """Return a person's presets, oldest first; one that no key opens is left out."""

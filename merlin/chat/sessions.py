@@ -21,9 +21,17 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
-from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
+from merlin.db.database import (
+    BotRepository,
+    Database,
+    Parameter,
+    Prepared,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import RowMap, decrypt
 
@@ -169,13 +177,8 @@ def delete_session(db: Database, session_id: int) -> None:
     db.change(SESSION.delete().where(SESSION.id == session_id))
 
 
-class Sessions:
+class Sessions(BotRepository):
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     def opened(self, place: ChatPlace) -> Session | None:
         """Return the place's open session, None where there was none yet; writes nothing."""

@@ -17,10 +17,18 @@ from peewee import fn
 
 from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import SUMMARY, ChatPlace, Exchange
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
-from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
+from merlin.db.database import (
+    BotRepository,
+    Database,
+    Parameter,
+    Prepared,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.tables import SESSION, TURN
 from merlin.db.values import RowMap, decrypt
 
@@ -156,13 +164,8 @@ _HISTORY = Prepared(
 )
 
 
-class Turns:
+class Turns(BotRepository):
     """The turns of one bot; what people and models said is sealed."""
-
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._bot_id = bot_id
-        self._clock = clock
 
     def find(self, update_id: int) -> Turn | None:
         """Return the turn of an update."""

@@ -24,7 +24,7 @@ from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
-from merlin.db.database import CHUNK, Database, Prepared, Row, transaction
+from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     COURSE,
     COURSE_INDEX,
@@ -181,7 +181,7 @@ START: Place = (0, "")
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
 
-class Catalogue:
+class Catalogue(Repository):
     """The catalogue as the newest recorded commit left it.
 
     Its SELECTs of whole courses are plain SQL: peewee takes longer to spell one than a database
@@ -189,7 +189,7 @@ class Catalogue:
     """
 
     def __init__(self, db: Database) -> None:
-        self.db = db
+        super().__init__(db)
         # Letters in the same order on every machine, and the order of the index `course_order`.
         self._slug = "slug" if db.dialect == "sqlite" else 'slug COLLATE "C"'
 

@@ -33,7 +33,7 @@ from merlin.course.vocabulary import (
     stem,
     word_positions,
 )
-from merlin.db.database import CHUNK, Database, Row
+from merlin.db.database import CHUNK, Database, Repository, Row
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
 LONGEST, MOST_WORDS = 200, 8
@@ -318,11 +318,11 @@ _MOST_THIRDS = 12
 _TEXTS = "SELECT letters FROM search_entry"
 
 
-class SearchIndex:
+class SearchIndex(Repository):
     """The words of the catalogue as the newest recorded commit left it."""
 
     def __init__(self, db: Database) -> None:
-        self.db = db
+        super().__init__(db)
         self._is_sqlite = db.dialect == "sqlite"
 
     def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:

@@ -20,13 +20,13 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset import layout
 from merlin.dataset.commit_message import Editor, clean_subject, file_subject
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS, Limits
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import CHANGE
 from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
@@ -240,12 +240,8 @@ _CHANGES = RowMap(
 )
 
 
-class Changes:
+class Changes(Repository):
     """Edits from the moment they are wanted to the commit that holds them."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def put(self, changes: Sequence[Change]) -> None:

@@ -32,7 +32,7 @@ from merlin.dataset.verdicts import (
     transition,
     verdict_from_row,
 )
-from merlin.db.database import CHUNK, PORTION, Database, Row, in_portions, transaction
+from merlin.db.database import CHUNK, PORTION, Database, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -55,11 +55,8 @@ _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 _COMMITS = RowMap(Commit)
 
 
-class CommitHistory:
+class CommitHistory(Repository):
     """The branch's first-parent line as it was seen, commit by commit."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def line(self) -> Mainline:
         """Return what is recorded of the branch's first-parent line."""

@@ -27,7 +27,7 @@ from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS
-from merlin.db.database import CHUNK, Database, Row, in_portions, transaction
+from merlin.db.database import CHUNK, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -171,11 +171,8 @@ def apply_pending_changes(
 _COMING = ""  # stands for the tree of a dataset whose files are still being written
 
 
-class FileIndex:
+class FileIndex(Repository):
     """The files of all datasets as they lie at the newest commit."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def datasets(self) -> list[DatasetCard]:
         """Return every dataset that lies at the newest commit, by name."""

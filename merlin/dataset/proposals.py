@@ -32,7 +32,7 @@ from merlin.dataset.commit_message import Editor, local_editor
 from merlin.dataset.example import write_turns
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.db.audit import person_reference
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
@@ -147,12 +147,11 @@ _FORGOTTEN: Row = {"question": "", "answer": "", "reason": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 
 
-class Proposals:
+class Proposals(Repository):
     """One row a correction that somebody proposed."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._changes = Changes(db, clock)
         self._promotions = Promotions(db, clock)
 
@@ -318,12 +317,11 @@ AT_ONCE = 50
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
 
 
-class ProposalFollower:
+class ProposalFollower(Repository):
     """What becomes of approvals and withdrawals, and who is to be thanked."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._changes = Changes(db, clock)
         self._notices = Notices(db, clock)
 

@@ -24,7 +24,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, JOB, NOTED, VERDICT
 from merlin.db.values import RowMap, dump_json, read_row
 
@@ -165,11 +165,8 @@ _TOLD = (
 _AT_ONCE = 100
 
 
-class VerdictHistory:
+class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def unnoted(self) -> list[tuple[str, str]]:
         """Return (commit, note text) for commits whose final words are not noted as they stand.

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from merlin.core.clock import Clock, utc_now
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
 from merlin.db.values import RowMap
@@ -61,12 +60,8 @@ def audit_notice(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
     return key, {"by": entry.by, "to": entry.target, **told}
 
 
-class Audit:
+class Audit(Repository):
     """One row an action; rows are only added."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def note(

@@ -518,16 +518,27 @@ def in_portions(
         yield portion
 
 
-class _HasDatabase(Protocol):
-    @property
-    def db(self) -> Database: ...
+class Repository:
+    """The named queries of one subject; what they write is stamped by `clock`."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
 
 
-S = TypeVar("S", bound=_HasDatabase)
+class BotRepository(Repository):
+    """A repository of the rows of one bot."""
+
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
+        super().__init__(db, clock)
+        self._bot_id = bot_id
+
+
+S = TypeVar("S", bound=Repository)
 
 
 def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Make a method of a rows class one transaction of its `db`, or a part of the one that runs."""
+    """Make a method of a repository one transaction of its `db`, or a part of the one that runs."""
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from merlin.account.api_keys import digest
-from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Row, transaction
+from merlin.core.clock import from_iso, iso
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt
 
@@ -61,12 +61,8 @@ class KeyConflict(StrEnum):
     OTHER = "other"  # the key belongs to another call
 
 
-class IdempotencyKeys:
+class IdempotencyKeys(Repository):
     """One row a person and key; `status` is NULL while the call is under way."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def begin(self, named: KeyedCall) -> StartedCall | StoredResponse | KeyConflict:

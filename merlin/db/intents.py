@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import INTENT
 from merlin.db.values import RowMap
 
@@ -44,11 +44,8 @@ class Intent:
     empty_finds: int = 0
 
 
-class Intents:
+class Intents(Repository):
     """One row per key; what is done stays done."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     @transaction
     def open(self, key: str, kind: str) -> Intent:

@@ -27,7 +27,7 @@ from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.encryption import (
     LOOK_S,
     DecryptionFailed,
@@ -134,11 +134,11 @@ class KeyHolder:
         return self.process.encode() in words
 
 
-class KeyHolders:
+class KeyHolders(Repository):
     """One row for each process that seals: which keys it holds."""
 
     def __init__(self, db: Database) -> None:
-        self.db = db
+        super().__init__(db)
         self._told: tuple[str, ...] = ()
         self._due = 0.0
 
@@ -181,11 +181,8 @@ class KeyHolders:
             time.sleep(_LOOK_AGAIN_S)
 
 
-class Reencryption:
+class Reencryption(Repository):
     """Every sealed value of a database, sealed by the newest key."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def counts(self) -> Mapping[str, int]:
         """Return how many values each key has sealed, by the keys' names."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.i18n import stored_text
 from merlin.core.log import redact
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import NOTICE
 from merlin.db.values import RowMap
 
@@ -51,12 +51,8 @@ def notify_failing_steps(
         notices.tell(ADMINS, "notice-failing", told, once=once)
 
 
-class Notices:
+class Notices(Repository):
     """Notices wait until one process hands them over."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:

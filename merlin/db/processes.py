@@ -30,6 +30,7 @@ from merlin.db.database import (
     Database,
     DatabaseAway,
     Prepared,
+    Repository,
     driver_errors,
     transaction,
 )
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class Heartbeats:
+class Heartbeats(Repository):
     """One row per process and host; with a cipher, its process says which keys it holds too."""
 
     def __init__(self, db: Database) -> None:
-        self.db = db
+        super().__init__(db)
         self._holders = KeyHolders(db)
 
     @transaction
@@ -220,11 +221,8 @@ def _number(name: str) -> int:
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
-class ChangeCounter:
+class ChangeCounter(Repository):
     """The change counter; rows classes bump it by `Database.bump`, in their own transaction."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def bump(self) -> None:
         """Add one, at the end of the transaction that runs now or in one of its own."""

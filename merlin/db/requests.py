@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound
-from merlin.db.database import Database, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import REQUEST
 from merlin.db.values import RowMap, dump_json, storable_text
 
@@ -60,12 +59,8 @@ class Request:
     result: Mapping[str, object] = field(default_factory=dict)
 
 
-class Requests:
+class Requests(Repository):
     """A queue that is claimed by conditional UPDATE: of many claimers one gets a row."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     @transaction
     def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:

@@ -20,7 +20,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     CHECKPOINT,
     JOB,
@@ -180,11 +180,8 @@ class IllegalStep(Exception):
     """A job was to go on after its end, or to succeed without a model."""
 
 
-class Jobs:
+class Jobs(Repository):
     """Jobs change by `save` alone, which keeps their models, verdicts and audit in step."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def open_jobs(self) -> list[Job]:
         """Return every job that is not final, oldest first."""

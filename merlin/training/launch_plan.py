@@ -25,7 +25,7 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -263,13 +263,13 @@ class _MovedOn(Exception):
     """The verdict stands at another word than was expected."""
 
 
-class Launches:
+class Launches(Repository):
     """Where verdicts wait and jobs are born; `terms` by provider name."""
 
     def __init__(
         self, db: Database, clock: Clock = utc_now, terms: Mapping[str, Terms] | None = None
     ) -> None:
-        self.db = db
+        super().__init__(db, clock)
         self.clock = clock
         self.terms = terms or {}
         # Builds never change, so neither does what one has that another has not.

@@ -19,12 +19,12 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version
 from merlin.dataset.check import normalise
 from merlin.dataset.verdicts import fail_training
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -219,12 +219,8 @@ NEXT = {
 _EVALUATIONS = RowMap(Evaluation)
 
 
-class Models:
+class Models(Repository):
     """Models, from the success of their jobs to their proof."""
-
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
 
     def unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first."""
@@ -338,11 +334,8 @@ def select_models() -> Select:
     return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
 
 
-class Lineage:
+class Lineage(Repository):
     """From a model to its build, its commit and its examples."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
 
     def origin(self, model_id: str) -> Origin | None:
         """Return where a model comes from, None for one that was not tuned here."""

@@ -16,7 +16,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.commits import RESET_POSITION
 from merlin.dataset.verdicts import WAITING, VerdictStatus, fail_training, transition
-from merlin.db.database import Database, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.db.values import read_row
@@ -128,12 +128,11 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Candidate:
 NEWEST, REVOKED = "newest", "revoked"
 
 
-class Promotions:
+class Promotions(Repository):
     """One row per dataset says which model serves; it changes by `promote` and `pin` alone."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        self.db = db
-        self._clock = clock
+        super().__init__(db, clock)
         self._notices = Notices(db, clock)
 
     def newest_good(self) -> list[Candidate]:
