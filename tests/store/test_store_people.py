@@ -13,7 +13,7 @@ from config_plans import new_plan
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Gift, Quotas, Spent
+from merlin.billing.quota import Gift, Left, Quotas
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.encryption import Cipher
@@ -246,12 +246,12 @@ def test_deleting_everything_gives_no_new_questions(database, people, clock):
     people.forget(ANNA, until(clock))
     people.forget(ANNA, until(clock))
     ask(4)
-    assert isinstance(ask(5), Spent)
+    assert isinstance(ask(5), Left)
     assert quotas.left(BORIS, plan, UTC)[Format.TEXT].used == 0
     (row,) = database.rows(LEFT_BEHIND.select())
     assert str(ANNA) not in str(row)
     clock.move(24 * 3600)
-    assert not isinstance(ask(6), Spent)
+    assert not isinstance(ask(6), Left)
 
 
 def asking(database, clock, allowance):
@@ -261,7 +261,7 @@ def asking(database, clock, allowance):
 
     def ask(count=0):
         came = [quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)]
-        assert not any(isinstance(each, Spent) for each in came)
+        assert not any(isinstance(each, Left) for each in came)
         return quotas.left(ANNA, plan, UTC)[Format.TEXT].used
 
     return ask
