@@ -80,7 +80,7 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionView:
-    """That another model serves."""
+    """That another model serves; `why` is newest, by_hand, rollback or revoked."""
 
     id: int
     dataset: str
@@ -159,8 +159,7 @@ def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
 def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
     """Return the newest good model that served before the present one. Raises NotFound."""
     actor.require(Permission.PROMOTE, dataset)
-    past = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == dataset)
-    served = [row["to_model"] for row in ctx.db.rows(past.order_by(PROMOTION.id.desc()))]
+    served = Promotions(ctx.db).served(dataset)
     query = _models().where((MODEL.dataset == dataset) & MODEL.model_id.in_(served))
     found = {row["model_id"]: _model(row) for row in ctx.db.rows(query.order_by(MODEL.id))}
     for name in served:

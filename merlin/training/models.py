@@ -85,22 +85,6 @@ class Serving:
     is_pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """A dated record that a model became serving.
-
-    `why` is newest, by_hand, rollback, or revoked: what served before may serve no more.
-    """
-
-    promotion_id: int
-    dataset: str
-    from_model: str | None
-    to_model: str
-    why: str
-    by: str
-    at: datetime
-
-
 def model_of(row: Row) -> Model:
     """Return the model of a row of `select_models`."""
     version = f"{row['dataset']}-{row['build_number']}"

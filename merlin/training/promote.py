@@ -24,7 +24,6 @@ from merlin.training.models import (
     NEXT,
     Model,
     ModelState,
-    Promotion,
     Serving,
     model_of,
     revoked_builds,
@@ -113,8 +112,7 @@ def _served_before(rows: Promotions, dataset: str) -> Sequence[str]:
     now = rows.serving().get(dataset)
     if now is None:
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    past = [promotion.to_model for promotion in rows.history(dataset)]
-    return [model_id for model_id in past if model_id != now.model.model_id]
+    return [model_id for model_id in rows.served(dataset) if model_id != now.model.model_id]
 
 
 def _switch(rows: Promotions, model: Model, why: str, by: str) -> Candidate:
@@ -298,16 +296,15 @@ class Promotions(Repository):
 
     def _heir(self, dataset: str) -> Model | None:
         """Return what is to serve in place of a revoked model: as the chain goes, newest first."""
-        served = dict.fromkeys(promotion.to_model for promotion in self.history(dataset))
-        before = (self.model(model_id) for model_id in served)
+        before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
         newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
         return next(good, None)
 
-    def history(self, dataset: str) -> list[Promotion]:
-        """Return the promotions of a dataset, newest first."""
-        past = PROMOTION.select().where(PROMOTION.dataset == dataset)
-        return [_promotion(row) for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
+    def served(self, dataset: str) -> list[str]:
+        """Return the provider's name of the model of each promotion of a dataset, newest first."""
+        past = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == dataset)
+        return [row["to_model"] for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
 
     def model(self, name: str) -> Model:
         """Return a model by its id at the provider or by its build's version. Raises NotFound.
@@ -348,7 +345,3 @@ def _heads() -> Select:
 def serving_of(row: Row) -> Serving:
     """Return what a row of `serving_rows` says."""
     return read_row(Serving, row, model=model_of(row))
-
-
-def _promotion(row: Row) -> Promotion:
-    return read_row(Promotion, row, promotion_id=row["id"], by=row["by_whom"])

@@ -160,8 +160,8 @@ def test_an_amended_commit_never_lets_an_older_model_serve(lab):
     lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
     lab.until_serving("trial-3")
     with lab.services() as services:
-        past = Promotions(services.db).history("trial")
-        builds = [Promotions(services.db).model(each.to_model).build_version for each in past]
+        past = Promotions(services.db).served("trial")
+        builds = [Promotions(services.db).model(each).build_version for each in past]
     assert builds == ["trial-3", "trial-2", "trial-1"]
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from pipeline_rows import FACE, World, commit, examples, spec
+from pipeline_rows import FACE, OPERATOR, World, commit, examples, spec
 
+from merlin.app import models
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.training.jobs import JobState
@@ -97,8 +98,8 @@ def test_the_first_good_model_serves_and_is_remembered(world, clock):
     serving = world.promotions.serving()[FACE]
     assert (serving.model.model_id, serving.position) == (model_id, 4)
     assert (serving.since, serving.is_pinned) == (clock(), False)
-    (promotion,) = world.promotions.history(FACE)
-    assert (promotion.from_model, promotion.to_model) == (None, model_id)
+    (promotion,) = models.history(world.ctx, OPERATOR, FACE)
+    assert (promotion.before, promotion.to) == (None, model_id)
     assert (promotion.why, promotion.by, promotion.at) == ("newest", "merlin", clock())
     assert world.words() == {"a004": "serving"}
 
@@ -156,7 +157,7 @@ def test_of_ten_racing_promotions_one_wins(world):
                 range(10),
             )
             assert sum(won) == expected
-    assert len(world.promotions.history(FACE)) == 2
+    assert len(world.promotions.served(FACE)) == 2
 
 
 def test_of_ten_racing_first_promotions_one_wins(world):
@@ -167,7 +168,7 @@ def test_of_ten_racing_first_promotions_one_wins(world):
     with ThreadPoolExecutor(10) as pool:
         switched = list(pool.map(lambda _: promote_newest(world.promotions), range(10)))
     assert sum(map(len, switched)) == 1
-    assert len(world.promotions.history(FACE)) == 1
+    assert len(world.promotions.served(FACE)) == 1
 
 
 def test_a_rollback_stays_until_something_newer_comes(world):
@@ -180,7 +181,7 @@ def test_a_rollback_stays_until_something_newer_comes(world):
     third = world.serve(3, examples(14))
     assert world.serving() == third
     roll_back(world.promotions, FACE, "vera", to=second)
-    told = [(each.from_model, each.to_model, each.why) for each in world.promotions.history(FACE)]
+    told = [(each.before, each.to, each.why) for each in models.history(world.ctx, OPERATOR, FACE)]
     assert told[0] == (third, second, "rollback")
     assert told[2] == (second, first, "rollback")
 
@@ -227,7 +228,7 @@ def test_a_newer_commit_of_the_same_model_is_no_new_promotion(world):
     serving = world.promotions.serving()[FACE]
     assert (serving.position, serving.since) == (3, since)
     assert world.words() == {"a001": "serving", "a002": "failed", "a003": "serving"}
-    assert len(world.promotions.history(FACE)) == 1
+    assert len(world.promotions.served(FACE)) == 1
 
 
 def test_another_recipe_on_the_same_build_is_another_model(world):

@@ -53,7 +53,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     read_conversations(world.models.db, 1, "test")
     world.promotions.newest_good()
     world.promotions.serving()
-    world.promotions.history(FACE)
+    world.promotions.served(FACE)
     world.journal.line()
     world.journal.latest(FACE)
     world.journal.next_number(FACE)
