@@ -85,15 +85,11 @@ SCRIPTS = {script.language: script for script in (RUSSIAN, ENGLISH)}
 
 def script_of(language: str, repository: Path, config: Path) -> Script:
     """Return the script of a language; a demo that was begun keeps the one it was begun with."""
-    is_begun = (repository / ".git").exists() and config.is_file()
-    return SCRIPTS[_language_in(config) if is_begun else language]
-
-
-def _language_in(config: Path) -> str:
-    """Return the language that an earlier run of the demo wrote; the first demos had Russian."""
+    if not ((repository / ".git").exists() and config.is_file()):
+        return SCRIPTS[language]
     said = yaml.safe_load(config.read_text(encoding="utf-8"))
-    language = said.get("language") if isinstance(said, dict) else None
-    return language if language in SCRIPTS else RUSSIAN.language
+    # The first demos had Russian, and did not say so.
+    return SCRIPTS.get(str(said.get("language")) if isinstance(said, dict) else "", RUSSIAN)
 
 
 BASE, LICENCE = "smollm2", "Apache-2.0"
@@ -108,7 +104,9 @@ def weights() -> Path:
 
     Raises Refused, with the commands that bring what is missing.
     """
-    found = _weights()
+    spec = find_spec(_MODULE)
+    places = spec.submodule_search_locations or () if spec else ()
+    found = next((path for place in places for path in sorted(Path(place).glob("*.gguf"))), None)
     has_extra = all(find_spec(name) for name in _EXTRA)
     if found is not None and has_extra:
         return found
@@ -145,12 +143,6 @@ def base() -> Mapping[str, object]:
         "training_example": 512,
         "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
     }
-
-
-def _weights() -> Path | None:
-    spec = find_spec(_MODULE)
-    places = spec.submodule_search_locations or () if spec else ()
-    return next((path for place in places for path in sorted(Path(place).glob("*.gguf"))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,13 +344,6 @@ _WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digi
 
 def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
     """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
-    text = yaml.safe_dump(
-        _configuration(ports, script, has_lora=has_lora), allow_unicode=True, sort_keys=False
-    )
-    return text.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
-
-
-def _configuration(ports: Ports, script: Script, *, has_lora: bool) -> Mapping[str, object]:
     models = {"models": {BASE: base()}} if has_lora else {}
     yookassa = {
         "base_url": f"http://127.0.0.1:{ports.shop}/v3",
@@ -368,7 +353,7 @@ def _configuration(ports: Ports, script: Script, *, has_lora: bool) -> Mapping[s
         "receipt": {"vat_code": 1},
         "networks": ["127.0.0.1/32"],
     }
-    return {
+    said = {
         "state_dir": "state",
         "language": script.language,
         "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
@@ -415,6 +400,8 @@ def _configuration(ports: Ports, script: Script, *, has_lora: bool) -> Mapping[s
         "daemon": {"tick_s": 0.2, "quiet_s": 1},
         "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models},
     }
+    text = yaml.safe_dump(said, allow_unicode=True, sort_keys=False)
+    return text.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
 
 
 _AUTHOR = {

@@ -227,18 +227,9 @@ class ProviderStandIn(StandIn):
         self._read(lambda: self._app.behave(fields))
 
     def jobs_created(self) -> list[dict[str, Any]]:
-        """Return every job that was ever made, oldest first: id, created_at, asked, status."""
-        return self._read(
-            lambda: [
-                {
-                    "id": job.job_id,
-                    "created_at": job.created_at,
-                    "asked": dict(job.asked),
-                    "status": job.status,
-                }
-                for job in self._account.jobs.values()
-            ]
-        )
+        """Return every job that was ever made, oldest first: `id`, and a TrainingJob's fields."""
+        jobs = self._account.jobs
+        return self._read(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
 
     def files(self) -> list[dict[str, Any]]:
         """Return the File objects that are kept, oldest first."""
