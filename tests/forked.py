@@ -10,6 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import uvloop
@@ -60,6 +62,34 @@ def start(verb, config, log, **environment):
 def start_bot(settings, log, **environment):
     """Start a bot with these settings, its outputs appended to `log`."""
     return started(_serve, settings, log, environment)
+
+
+@contextmanager
+def running(config, *verbs, **environment):
+    """Run `merlin <verb>`s of one configuration until the block ends; give the processes.
+
+    Outputs are appended to `<verb>.log` beside it.
+    """
+    processes = [
+        start(verb, config, config.parent / f"{verb}.log", **environment) for verb in verbs
+    ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def is_ready(address):
+    """Return whether an api answers that it is ready."""
+    import httpx
+
+    try:
+        return httpx.get(f"{address}/readyz").status_code == HTTPStatus.OK
+    except httpx.TransportError:
+        return False
 
 
 def code_of(process, within_s=60):

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from forked import start
 from waiting import longest, wait_until
 
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.core.errors import MerlinError
 from merlin.db.database import open_database
-
-
-@contextmanager
-def bot_and_api(lab):
-    processes = [
-        start(name, lab.path, lab.folder / f"{name}.log", **os.environ) for name in ("bot", "api")
-    ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from html import unescape
 
 import httpx
 import pytest
-from signed_in_browser import bot_and_api, browser_at, sign_in
+from forked import running
+from signed_in_browser import browser_at, sign_in
 from waiting import longest
 from world import Lab
 
@@ -66,7 +67,7 @@ def address(tmp_path, telegram, till, monkeypatch):
             plans=PLANS,
             payments={"yookassa": shop},
         )
-        with bot_and_api(lab):
+        with running(lab.path, "bot", "api"):
             yield public
 
 

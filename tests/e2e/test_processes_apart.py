@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
-
 import httpx
 import pytest
-from forked import start
+from forked import running
 from waiting import longest, wait_until
 from world import Lab
 
@@ -55,18 +52,6 @@ def lab(tmp_path, telegram, monkeypatch):
     return lab
 
 
-@contextmanager
-def running(lab, *names):
-    processes = [start(name, lab.path, lab.folder / f"{name}.log", **os.environ) for name in names]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-
-
 def serves(lab, build):
     """Wait until another process lets this build serve."""
 
@@ -108,25 +93,25 @@ def engine_is_up(lab):
 
 
 def test_each_process_goes_on_without_the_others(lab, telegram):
-    with running(lab, "engine"):
-        with running(lab, "daemon", "bot"):
+    with running(lab.path, "engine"):
+        with running(lab.path, "daemon", "bot"):
             serves(lab, "trial-1")
             telegram.say("anna", question(3))
             answered(telegram, "ответ 21")
-        with running(lab, "bot"):  # no daemon: the bot answers
+        with running(lab.path, "bot"):  # no daemon: the bot answers
             telegram.say("anna", question(5))
             answered(telegram, "ответ 35")
-        with running(lab, "daemon"):  # no bot: the daemon trains; a question waits
+        with running(lab.path, "daemon"):  # no bot: the daemon trains; a question waits
             telegram.say("anna", question(77))
             lab.repository.example("trial", 77)
             lab.repository.commit()
             serves(lab, "trial-2")
-        with running(lab, "bot"):
+        with running(lab.path, "bot"):
             answered(telegram, "ответ 539")
-    with running(lab, "bot"):  # no engine: honest words, then an answer again
+    with running(lab.path, "bot"):  # no engine: honest words, then an answer again
         telegram.say("anna", question(3))
         answered(telegram, "не отвечает")
-        with running(lab, "engine"):
+        with running(lab.path, "engine"):
             engine_is_up(lab)
             telegram.say("anna", question(6))
             answered(telegram, "ответ 42")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from signed_in_browser import bot_and_api, browser_at, sign_in
+from forked import running
+from signed_in_browser import browser_at, sign_in
 from waiting import longest
 from world import Lab
 
@@ -33,7 +34,7 @@ def address(tmp_path, telegram, monkeypatch):
         api={"listen": f"127.0.0.1:{port}"},
         telegram={"base_url": page, "link_url": page},
     )
-    with bot_and_api(lab):
+    with running(lab.path, "bot", "api"):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
-from forked import code_of, start
+from forked import code_of, is_ready, running
 from served import serve_in
 from waiting import longest, wait_until
 
@@ -56,19 +56,9 @@ class Api:
     def running(self, **environment):
         """Run the api until the end of the block, where it may have died."""
         log = self.folder / "api.log"
-        process = start("api", self.path, log, **{KEY: "stand-in", **environment})
-        try:
-            wait_until(self.is_ready, story=lambda: log.read_text()[-3000:])
+        with running(self.path, "api", **{KEY: "stand-in", **environment}) as (process,):
+            wait_until(lambda: is_ready(self.address), story=lambda: log.read_text()[-3000:])
             yield process
-        finally:
-            process.terminate()
-            process.join()
-
-    def is_ready(self):
-        try:
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def ask(self, *, stream=False, **headers):
         said = {"Authorization": f"Bearer {self.key}", **headers}

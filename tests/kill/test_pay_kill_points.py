@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
-from forked import code_of, start
+from forked import code_of, is_ready, running
 from waiting import longest, wait_until
 
 from merlin.account.sign_ins import SignInMethod, SignIns
@@ -70,19 +70,11 @@ class Api:
         """Run the api until the end of the block, where it may have died at a point."""
         log = self.folder / "api.log"
         secrets = {"YOOKASSA_SHOP_ID": self.shop.shop_id, "YOOKASSA_SECRET_KEY": self.shop.key}
-        process = start("api", self.path, log, MERLIN_CRASH_AT=point, **secrets)
-        try:
-            wait_until(lambda: self.is_ready() or not process.is_alive(), story=log.read_text)
+        with running(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (process,):
+            wait_until(
+                lambda: is_ready(self.address) or not process.is_alive(), story=log.read_text
+            )
             yield process
-        finally:
-            process.terminate()
-            process.join()
-
-    def is_ready(self):
-        try:
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def dies_at(self, point, deed):
         """Let the api die at a point while `deed` is done."""
