@@ -153,21 +153,6 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
     assert told[0].author_name == "Вера"
 
 
-def test_a_merge_follows_its_first_parent(remote, source):
-    first = remote.commit("first", a="1")
-    remote.git("checkout", "--quiet", "-b", "side")
-    remote.commit("aside", b="1")
-    remote.git("checkout", "--quiet", "main")
-    straight = remote.commit("straight", a="2")
-    remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
-    source.fetch()
-    told = source.line(remote.git("rev-parse", "HEAD"), {first})
-    assert [(each.subject, each.parent) for each in told] == [
-        ("straight", first),
-        ("merged", straight),
-    ]
-
-
 def test_many_blobs_come_in_the_order_asked(remote, source):
     wanted = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**wanted)

@@ -86,7 +86,10 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
     head = source.fetch()
     told = source.line(head, {base})
-    assert [commit.sha for commit in told] == [on_main, head]
+    assert [(commit.sha, commit.parent, commit.subject) for commit in told] == [
+        (on_main, base, "main goes on"),
+        (head, on_main, "merged"),
+    ]
     assert told[1].position == 3
     assert side not in {commit.sha for commit in told}
     assert texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
