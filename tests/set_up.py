@@ -178,7 +178,7 @@ def api_services(settings, writer):
     entrance = replace(services.entrance, keys=settings.telegram_keys)
     if settings.openid is not None:
         entrance = replace(entrance, issuer=settings.openid)
-    more = {"entrance": entrance, "door": replace(services.door, patience=settings.patience)}
+    more = {"entrance": entrance, "patience": settings.patience}
     more |= {"gateway": settings.till, "polled": settings.till}
     more["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:

@@ -104,6 +104,10 @@ def _no_password() -> bytes:
     raise ValueError("the key is encrypted with a password")
 
 
+# How often it is looked for questions that a killed api left behind.
+RELEASE_S = 60.0
+
+
 def create_app(services: ApiServices) -> FastAPI:
     """Return the application; it needs its lifespan to run, as every ASGI server does."""
     app = FastAPI(
@@ -141,12 +145,12 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Run what is done beside calls; what is still asked at the end is given back."""
-        state, behind = app.state, services.door
+        state = app.state
         kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
         state.bells = {
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
-        state.desk = AnswerService(behind.answerers, behind.patience)
+        state.desk = AnswerService(services.answerers, services.patience)
         state.origins = LineageCache(services)
         state.askings = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
@@ -160,7 +164,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             yield
         finally:
             await _cancel([*state.askings])
-            await behind.aclose()
+            for each in services.answerers.values():
+                await each.aclose()
         await _cancel(beside)
 
     return lifespan
@@ -181,9 +186,8 @@ def _repeated(
     yield repeat(partial(freshness.learn, services), LOOK_S, words)
     said = partial(services.write, _beat, socket.gethostname(), utc_now())
     yield repeat(said, ALIVE_S, "nobody hears that this process lives")
-    if services.door.keep_s:
-        release = partial(services.write, release_stale_reservations)
-        yield repeat(release, services.door.keep_s, "abandoned questions wait")
+    release = partial(services.write, release_stale_reservations)
+    yield repeat(release, RELEASE_S, "abandoned questions wait")
 
 
 def _beat(ctx: Context, host: str, since: datetime) -> None:

@@ -1,12 +1,11 @@
 """What the api needs, as one frozen value that wiring fills.
 
-`Bounds` are how much and how long the api takes, `Behind` who answers questions under /v1 and how
-patient to be with them.
+`Bounds` are how much and how long the api takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from merlin.api.rate_limits import Entrance
@@ -16,7 +15,7 @@ from merlin.config.settings import ApiLimits
 from merlin.core.connections import Connections
 from merlin.core.loopback import LOOPBACK
 from merlin.db.writer import Store
-from merlin.providers.base import Answerer
+from merlin.providers.openai_chat import OpenAIChat
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +37,13 @@ class Bounds:
 USUAL = Bounds()
 
 
-async def _nothing() -> None:
-    """Close nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """The providers by name, and what config says of them.
-
-    `keep_s` is how often abandoned questions are given back, in seconds; 0: never. `aclose` lets
-    the connections of the answerers go.
-    """
-
-    answerers: Mapping[str, Answerer] = field(default_factory=dict)
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
-    keep_s: float = 0.0
-    aclose: Callable[[], Awaitable[None]] = _nothing
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices(Context):
     """What the api works with.
 
     `webhook_bot` is the bot whose updates Telegram brings here, None where the bot asks Telegram
     itself and there is no telegram hook; `telegram_secret` is the word that Telegram repeats.
+    `answerers` are the providers by name, `patience` how patient questions under /v1 are with them.
     `entrance` is how people may sign in, `limits` how many calls they may make. `connections` are
     those of the server. `hook_secrets` are those of a hook by its name, each of which proves a
     call; `monitoring` are the networks that may read /readyz and /metrics.
@@ -70,7 +52,8 @@ class ApiServices(Context):
     store: Store
     webhook_bot: int | None = None
     telegram_secret: str = field(default="", repr=False)
-    door: Behind = field(default_factory=Behind)
+    answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     entrance: Entrance = field(default_factory=Entrance)
     limits: ApiLimits = field(default_factory=ApiLimits)
     bounds: Bounds = USUAL

@@ -7,7 +7,7 @@ from functools import partial
 
 from merlin.api.app import serve
 from merlin.api.rate_limits import Entrance
-from merlin.api.services import ApiServices, Behind
+from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.errors import ConfigError
@@ -25,9 +25,6 @@ from merlin.wiring.context import (
     opened_whole,
     yookassa_gateway,
 )
-
-# How often it is looked for questions that a killed api left behind.
-KEEP_S = 60.0
 
 
 def run_api(config: Config) -> None:
@@ -47,10 +44,10 @@ def services_of(config: Config, store: Store) -> ApiServices:
     said, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    door = _answering(config)
+    answerers = answerers_of(config, all_needed=False)
     return ApiServices(
         **context_fields(config),
-        general=general_models(config, door.answerers),
+        general=general_models(config, answerers),
         assistant=assistant(config),
         vision=config.chat.vision.pair if config.chat.vision else None,
         store=store,
@@ -59,7 +56,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
         telegram_secret=webhook_secret(token) if token else "",
         gateway=gateway,
         polled=gateway,
-        door=door,
+        answerers=answerers,
         entrance=Entrance(
             token=token,
             link_url=config.telegram.link_url,
@@ -73,16 +70,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         hook_secrets={hook: _secrets(name) for hook, name in said.hooks.credentials.items()},
         monitoring=said.monitoring,
     )
-
-
-def _answering(config: Config) -> Behind:
-    answerers = answerers_of(config, all_needed=False)
-
-    async def aclose() -> None:
-        for each in answerers.values():
-            await each.aclose()
-
-    return Behind(answerers, keep_s=KEEP_S, aclose=aclose)
 
 
 def _issuer(config: Config) -> Issuer | None:

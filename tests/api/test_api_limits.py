@@ -11,7 +11,7 @@ from waiting import longest
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
-from merlin.api.rate_limits import KNOWN_S
+from merlin.api.rate_limits import KNOWN_S, network_of
 from merlin.config.settings import ApiLimits
 
 pytestmark = pytest.mark.functional
@@ -183,3 +183,19 @@ def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
         SignIns(limited.db).close_all(ANNA)
         assert left(browser.get("/api/user")) == '"anonymous";r=3'
         assert another.get("/api/user").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"),
+        ("2001:db8:1:2::6", "2001:db8:1:2"),
+        ("2001:db8::6", "2001:db8:0:0"),
+        ("::1", "0:0:0:0"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_household_of_ipv6_is_one_caller(host, network):
+    assert network_of({"client": (host, 0)}) == network
+    assert network_of({"client": None}) == ""
