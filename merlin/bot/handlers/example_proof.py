@@ -397,13 +397,10 @@ def _files(proof: Proof) -> Iterator[menu.CodeBlock]:
     told = proof.old if proof.text is None else proof.text
     yield menu.CodeBlock(menu.cut(told or "", _TEXT_LETTERS))
     if proof.old is not None and proof.text is not None:
-        yield menu.CodeBlock(menu.cut(_changed(proof.old, proof.text), _DIFF_LETTERS), "diff")
-
-
-def _changed(old: str, new: str) -> str:
-    """Return what leads from one text to the other, without names and numbers of lines."""
-    lines = unified_diff(old, new).split("\n")[3:]
-    return "\n".join("⋯" if line.startswith("@@") else line for line in lines)
+        # What leads from one to the other, without names and numbers of lines.
+        lines = unified_diff(proof.old, proof.text).split("\n")[3:]
+        changed = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
+        yield menu.CodeBlock(menu.cut(changed, _DIFF_LETTERS), "diff")
 
 
 def _title(draft: Draft) -> str:

@@ -22,7 +22,6 @@ from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
-from merlin.billing.ledger import Entry
 from merlin.billing.plan import plan_named
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
@@ -187,21 +186,25 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         )
         for grant_id, rest in details.refundable.items()
     ]
+    entries = (
+        context.translate(
+            "pay-admin-entry",
+            at=admin.when(context, each.at),
+            kind=each.kind.value,
+            price=each.amount.format(language),
+        )
+        for each in details.entries
+    )
     back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
     promo = purchase.order.promo
     return menu.card(
         context,
         purchase.order.promise.titled(language),
         admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
-        "\n".join(_entry_line(context, each) for each in details.entries),
+        "\n".join(entries),
         "\n".join(_refund_line(context, each) for each in details.refunds),
         rows=(*refunds, back),
     )
-
-
-def _entry_line(context: BotContext, entry: Entry) -> str:
-    at, price = admin.when(context, entry.at), entry.amount.format(context.language)
-    return context.translate("pay-admin-entry", at=at, kind=entry.kind.value, price=price)
 
 
 def _refund_line(context: BotContext, refund: Refund) -> str:

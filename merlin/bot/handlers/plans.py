@@ -129,15 +129,18 @@ def plan(context: BotContext) -> View:
     if context.dialog is not None and context.verb:
         context.stop_waiting()
     goods = good_buttons(context)
-    renewals, renewed = [], []
+    renewals, renewed, others = [], [], []
     for each in plans:
         renewal, title = mine.renewal(each), each.titled(context.language)
+        ends = mine.ends(each, context.services.clock())
+        if ends is not None and each is not mine.plan and each is not mine.here:
+            others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
         if renewal is not None:
             at = context.moment(renewal.next_at)
             renewed.append(context.translate("pay-renews", title=title, at=at))
             label = context.translate("pay-button-renewal", title=title)
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
-    parts = [*_mine(context, mine), _here(context, mine), _others(context, mine)]
+    parts = [*_mine(context, mine), _here(context, mine), "\n".join(others)]
     parts += ["\n".join(renewed), context.translate("pay-choose") if goods else ""]
     has_orders = bool(list_orders(context.billing, buyer(context), 1))
     invited = are_invites_on(context) and mine.plan is not UNLIMITED
@@ -186,23 +189,11 @@ def _here(context: BotContext, mine: CurrentPlan) -> str:
     """Return what is left of the plan that counts in the open session, where it is another."""
     if mine.here is mine.plan:
         return ""
-    title = mine.here.titled(context.language)
     ends = mine.ends(mine.here, context.services.clock())
-    head = context.translate("pay-here", title=title)
-    if ends is not None:
-        head = context.translate("pay-here-until", title=title, at=context.moment(ends))
+    told = {"at": context.moment(ends)} if ends is not None else {}
+    key, title = "pay-here-until" if told else "pay-here", mine.here.titled(context.language)
+    head = context.translate(key, title=title, **told)
     return "\n".join([head, *left_lines(context, mine.here)])
-
-
-def _others(context: BotContext, mine: CurrentPlan) -> str:
-    """Return the plans that run beside these two, a line each."""
-    lines = []
-    for each in context.services.plans:
-        ends = mine.ends(each, context.services.clock())
-        if ends is not None and each is not mine.plan and each is not mine.here:
-            at, title = context.moment(ends), each.titled(context.language)
-            lines.append(context.translate("pay-other", title=title, at=at))
-    return "\n".join(lines)
 
 
 def offer(context: BotContext) -> View:
