@@ -156,7 +156,7 @@ class History:
     def _remember_gifts(self, grant):
         ends = self.clock() + timedelta(days=20)
         keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
-        for each in self.quotas.gifts(self.user_id):
+        for each in self.quotas.gifts.all(self.user_id):
             if each.gift.key in keys:
                 kind = keys[each.gift.key]
                 self.gifts[each.gift_id] = [kind, PACK[kind], ends]
@@ -241,7 +241,7 @@ class History:
 
     def _end_gifts(self, each):
         keys = {f"grant:{each.grant.entry_id}:{kind.value}" for kind in PACK}
-        for given in self.quotas.gifts(self.user_id):
+        for given in self.quotas.gifts.all(self.user_id):
             if given.gift.key in keys:
                 gift = self.gifts[given.gift_id]
                 gift[2] = min(gift[2], self.clock())
@@ -282,7 +282,7 @@ class History:
             return
         ends = None if hours is None else self.clock() + timedelta(hours=hours)
         gift = Gift(self.user_id, Format.TEXT, amount, "user:1003", expires_at=ends)
-        self.gifts[self.quotas.give(gift)] = [Format.TEXT, amount, ends]
+        self.gifts[self.quotas.gifts.give(gift)] = [Format.TEXT, amount, ends]
 
     # Asking.
 
@@ -433,7 +433,7 @@ class History:
                 if limit is not None
             ]
             assert left.remaining == (max(min(rooms), 0) + gifts if rooms else None)
-        used = {each.gift_id: each.used for each in self.quotas.gifts(self.user_id)}
+        used = {each.gift_id: each.used for each in self.quotas.gifts.all(self.user_id)}
         assert used == {gift_id: self.counted(gift_id=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
 

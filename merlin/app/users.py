@@ -117,7 +117,7 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
         zone=user.zone or ctx.timezone,
         terms_seen=user.terms_seen,
         left=quotas.left(user_id, plan, zone),
-        gifts=quotas.gifts(user_id),
+        gifts=quotas.gifts.all(user_id),
         consents=Consents(ctx.db).of(user_id),
         entries=audit_log(ctx, actor, person_reference(user_id), entries),
     )
@@ -265,12 +265,12 @@ def give_questions(
     _existing_user(ctx, actor, user_id, Permission.GIFTS)
     until = ctx.clock() + timedelta(days=days) if days else None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
-    gift_id = quotas.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
+    gift_id = quotas.gifts.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
     if not actor.is_operator:
         told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
         notices = Notices(ctx.db, ctx.clock)
         notices.tell(str(user_id), "notice-gift", told, once=f"gift:{once or gift_id}")
-    return next(each for each in quotas.gifts(user_id) if each.gift_id == gift_id)
+    return next(each for each in quotas.gifts.all(user_id) if each.gift_id == gift_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

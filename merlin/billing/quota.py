@@ -267,12 +267,13 @@ UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'r
 class Quotas(BotRepository):
     """What people asked through one bot; what they have left counts over all bots.
 
-    With a cipher, what people had used before they deleted everything still counts.
+    With a cipher, what people had used before they deleted everything still counts. `gifts` is what
+    people got beyond their plans.
     """
 
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         super().__init__(db, bot_id, clock)
-        self._gifts = Gifts(db, clock)
+        self.gifts = Gifts(db, clock)
 
     @transaction
     def reserve(
@@ -301,7 +302,7 @@ class Quotas(BotRepository):
         )
         if has_room(allowance, used):
             return self._take(user_id, Reserved(update_id, kind), scope_of(plan), now)
-        gift_id = self._gifts.open_gift(user_id, kind)
+        gift_id = self.gifts.open_gift(user_id, kind)
         if gift_id is None:
             return left_of(kind, allowance, used, now)
         return self._take(user_id, Reserved(update_id, kind, gift_id), scope_of(plan), now)
@@ -327,24 +328,13 @@ class Quotas(BotRepository):
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return what is left of every format."""
         now = today(self._clock(), zone)
-        used, gifts = self._used(user_id, now, scope_of(plan)), self._gifts.unused(user_id)
+        used, gifts = self._used(user_id, now, scope_of(plan)), self.gifts.unused(user_id)
         return {
             kind: left_of(
                 kind, allowance_of(plan, kind), used.get(kind, Used()), now, gifts.get(kind, 0)
             )
             for kind in Format
         }
-
-    def give(self, gift: Gift) -> int:
-        """Store a gift, note it in the audit, return its id; the one of the same key stays.
-
-        Raises Refused when the amount is not 1 to MOST.
-        """
-        return self._gifts.give(gift)
-
-    def gifts(self, user_id: int) -> list[Given]:
-        """Return every gift the person got, newest first, the ended ones too."""
-        return self._gifts.all(user_id)
 
     def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
         """Return what the plan has paid for, by format, counted from the rows."""

@@ -41,11 +41,9 @@ def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tu
     """
     if "forward_origin" in message:
         return "", ""
-    marks = message.get("entities")
-    for mark in marks if isinstance(marks, list) else ():
-        if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
+    for kind, start, length, _mark in _marks(message.get("entities")):
+        if (kind, start) == _AT_START:
             # Telegram's commands are ASCII, so units are characters here.
-            length = json_integer(mark, "length")
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
     found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
     return (found.group(1).lower() or "help", "") if found else ("", "")
@@ -203,7 +201,7 @@ def named_bot(update: Update) -> str:
     """Return the bot that the command names at which a message begins, "" for none."""
     text, marks = _worded(_message(update))
     for kind, start, length, _mark in marks:
-        if (kind, start) == ("bot_command", 0):
+        if (kind, start) == _AT_START:
             return text[1:length].partition("@")[2].lower()
     return ""
 

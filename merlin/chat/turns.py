@@ -33,14 +33,6 @@ from merlin.db.tables import SESSION, TURN
 from merlin.db.values import RowMap, decrypt
 
 
-@dataclass(frozen=True, slots=True)
-class LastTurn:
-    """A session's newest answered turn; `is_counted`: the provider told its tokens."""
-
-    turn_id: int
-    is_counted: bool
-
-
 class TurnState(StrEnum):
     """How far a turn has come; the values are what the database stores."""
 
@@ -266,13 +258,11 @@ class Turns(BotRepository):
         answered = self._answered(session_id)
         return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
 
-    def newest(self, session_id: int) -> LastTurn | None:
+    def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None where there is none."""
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
         row = self.db.row(newest.limit(1))
-        if row is None:
-            return None
-        return LastTurn(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
+        return None if row is None else self._turn(row)
 
     def passages(self, session_id: int) -> list[Exchange]:
         """Return every turn of a session that counts, oldest first."""

@@ -2,7 +2,7 @@
 
 It has little memory, little time, no files, no network, no secrets. Its parent (`documents`)
 starts it with an empty environment, hands the bytes to stdin and takes one JSON object from
-stdout: `{"text", "pages", "is_cut"}`, or `{"fault": word}`. Everything that a reader may need is
+stdout: `{"text", "is_cut"}`, or `{"fault": word}`. Everything that a reader may need is
 imported before the first byte is read: then the kernel opens no file, socket or process for it
 any more (`seccomp`). Where the kernel has no such filter, an audit hook of Python is all that
 stands there, which holds honest code and no exploit; asked for `walls`, a child says which of the
@@ -75,10 +75,9 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document's text; `pages` 0 where there are none, `is_cut` when some is missing."""
+    """A document's text; `is_cut` when some is missing."""
 
     text: str
-    pages: int = 0
     is_cut: bool = False
 
 
@@ -223,7 +222,7 @@ def main() -> None:
             told: dict[str, object] = {WALLS: is_closed and not _reached()}
         else:
             found = parse(read, sys.stdin.buffer.read(), int(most_characters))
-            told = {"text": found.text, "pages": found.pages, "is_cut": found.is_cut}
+            told = {"text": found.text, "is_cut": found.is_cut}
     except Fault as fault:
         told = {"fault": fault.word}
     sys.stdout.buffer.write(json.dumps(told, ensure_ascii=False).encode())
@@ -343,8 +342,7 @@ def read_pdf(content: bytes, most_characters: int) -> Found:
 
 
 def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
-    count = len(pages)
-    if count > MOST_PAGES:
+    if len(pages) > MOST_PAGES:
         raise Fault(UnreadableReason.BOMB)
     gathered, damaged, pictures = Gatherer(most_characters), 0, 0
     for page in pages:
@@ -354,7 +352,7 @@ def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
         pictures += text == "" and _has_pictures(page)
     if damaged and gathered.is_empty:
         raise Fault(UnreadableReason.DAMAGED)
-    return Found(gathered.text("\n\n"), count, is_cut=damaged + pictures > 0)
+    return Found(gathered.text("\n\n"), is_cut=damaged + pictures > 0)
 
 
 def _has_pictures(page: PageObject) -> bool:

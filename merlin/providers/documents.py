@@ -57,13 +57,9 @@ def too_large(most: int) -> UnusableFile:
 
 @dataclass(frozen=True, slots=True)
 class DocumentText:
-    """The text of a document; `pages` is 0 where the kind has none.
-
-    `is_cut`: some of it could not be read (pages that are pictures, a damaged part).
-    """
+    """The text of a document; `is_cut`: pages that are pictures or a damaged part are missing."""
 
     text: str
-    pages: int = 0
     is_cut: bool = False
 
 
@@ -140,7 +136,7 @@ class ChildReader:
     def _read(self, told: bytes) -> DocumentText:
         said = loads(told)
         if "fault" not in said:
-            return DocumentText(said["text"], said["pages"], said["is_cut"])
+            return DocumentText(said["text"], said["is_cut"])
         most = self._limits.document_characters
         raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 

@@ -29,13 +29,13 @@ def made(content):
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
-        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), DocumentText(f"{SAID}\nвторая\n\nещё", 3)),
+        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), DocumentText(f"{SAID}\nвторая\n\nещё")),
         ("a.docx", docx_of(SAID, "два"), DocumentText(f"{SAID}\n\nдва")),
         ("a.txt", SAID.encode(), DocumentText(SAID)),
         ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), DocumentText(f"# {SAID}\n\n* раз")),
         ("a.csv", "имя;год\nёж;5\n".encode(), DocumentText("имя;год\nёж;5")),
-        ("no ending", PAPER, DocumentText(SAID, 1)),
-        ("lies.txt", PAPER, DocumentText(SAID, 1)),
+        ("no ending", PAPER, DocumentText(SAID)),
+        ("lies.txt", PAPER, DocumentText(SAID)),
     ],
 )
 def test_each_kind_of_document_is_read(name, content, wanted):
@@ -84,12 +84,12 @@ def test_limits_are_those_of_the_configuration():
 
 @unit
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
-    assert parse(reader_of("pdf"), pdf("слово", None), 100) == Found("слово", 2, is_cut=True)
-    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == Found("слово", 2)
+    assert parse(reader_of("pdf"), pdf("слово", None), 100) == Found("слово", is_cut=True)
+    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == Found("слово")
     assert found("pdf", pdf(None)) == UnreadableReason.NO_TEXT
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
     assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == Found(
-        "слово", 2, is_cut=True
+        "слово", is_cut=True
     )
     assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
         UnreadableReason.DAMAGED

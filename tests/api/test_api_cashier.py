@@ -42,7 +42,7 @@ def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
     assert {status for each in told for status in each} == {200}
     shop.until(order_id, "paid")
     assert shop.grants(order_id) == 1
-    assert len(Quotas(shop.db, shop.bot_id).gifts(anna.user_id)) == 1
+    assert len(Quotas(shop.db, shop.bot_id).gifts.all(anna.user_id)) == 1
     assert anna.told == ["notice-paid"]
 
 

@@ -63,7 +63,7 @@ def test_without_plans_there_are_none_and_nothing_is_limited(site):
 def test_what_is_left_is_told_with_when_it_comes_back(planned):
     zone = zone_of("Europe/Moscow")
     Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
-    Quotas(planned.db, planned.bot_id).give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
+    Quotas(planned.db, planned.bot_id).gifts.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
     with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
         told = anna.get("/api/user/usage").json()
     text = told["formats"]["text"]

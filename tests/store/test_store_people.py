@@ -304,9 +304,9 @@ def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people
 
 def test_gifts_go_with_the_person(database, people, clock):
     quotas = Quotas(database, BOT, clock)
-    quotas.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
+    quotas.gifts.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
     people.forget(ANNA, until(clock))
-    assert quotas.gifts(ANNA) == []
+    assert quotas.gifts.all(ANNA) == []
     (entry,) = database.rows(AUDIT.select())
     assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
 

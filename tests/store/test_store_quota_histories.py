@@ -96,7 +96,7 @@ class History:
         amount, hours = self.random.randint(1, 2), self.random.choice([None, 1, 30])
         ends = None if hours is None else self.clock() + timedelta(hours=hours)
         gift = Gift(self.user_id, TEXT, amount, "user:1003", expires_at=ends)
-        self.gifts[self.quotas.give(gift)] = (amount, ends)
+        self.gifts[self.quotas.gifts.give(gift)] = (amount, ends)
 
     def check(self):
         """The counters are what the history says; no day, month or gift gave more than it has."""
@@ -108,7 +108,7 @@ class History:
         for use in self.uses.values():
             assert self.day is None or self.counted(day=use["day"], gift=None) <= self.day
             assert self.month is None or self.counted(month=use["month"], gift=None) <= self.month
-        used = {each.gift_id: each.used for each in self.quotas.gifts(self.user_id)}
+        used = {each.gift_id: each.used for each in self.quotas.gifts.all(self.user_id)}
         assert used == {gift_id: self.counted(gift=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= amount for gift_id, (amount, _) in self.gifts.items())
 

@@ -39,7 +39,7 @@ def left(quotas, kind=TEXT, plan=FREE, zone=UTC):
 
 
 def give(quotas, kind=TEXT, amount=1, **more):
-    return quotas.give(Gift(ANNA, kind, amount, "user:1003", **more))
+    return quotas.gifts.give(Gift(ANNA, kind, amount, "user:1003", **more))
 
 
 def uses(database):
@@ -159,7 +159,7 @@ def test_a_gift_is_used_after_the_plan(quotas):
         gift_id,
         "spent",
     ]
-    assert (left(quotas).remaining, quotas.gifts(ANNA)[0].used) == (0, 2)
+    assert (left(quotas).remaining, quotas.gifts.all(ANNA)[0].used) == (0, 2)
 
 
 def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
@@ -185,7 +185,7 @@ def test_an_expired_gift_gives_nothing(quotas, clock):
     clock.move(3600)
     assert isinstance(asked(quotas, 2, VOICE), Left)
     assert left(quotas, VOICE).remaining == 0
-    assert [each.used for each in quotas.gifts(ANNA)] == [1]
+    assert [each.used for each in quotas.gifts.all(ANNA)] == [1]
 
 
 def test_a_gift_is_noted_in_the_audit(quotas, database):
@@ -209,7 +209,7 @@ def test_a_gift_of_one_key_is_given_once(quotas, database):
 def test_a_gift_of_nothing_or_of_everything_is_refused(quotas, amount):
     with pytest.raises(Refused):
         give(quotas, amount=amount)
-    assert quotas.gifts(ANNA) == []
+    assert quotas.gifts.all(ANNA) == []
 
 
 def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database):
@@ -231,7 +231,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).seen([User(ANNA, "ru")])
-    Quotas(replicas[0], BOT).give(Gift(ANNA, TEXT, 3, "user:1003"))
+    Quotas(replicas[0], BOT).gifts.give(Gift(ANNA, TEXT, 3, "user:1003"))
 
     def work(number):
         quotas = Quotas(replicas[number], BOT)

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.app.texts import Settings
 from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import LastTurn, Question, StoredAnswer, Turns
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 
@@ -60,7 +60,8 @@ def test_the_newest_answered_turn_tells_who_counted(turns, views):
     asked(turns, 1, tokens=5)
     second = asked(turns, 2)
     turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
-    assert views.newest(1) == LastTurn(second.turn_id, is_counted=False)
+    newest = views.newest(1)
+    assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())
     assert views.count(1) == 2
 
 

@@ -264,7 +264,7 @@ async def _view(
 
     def read() -> tuple[OrderDetails, Sequence[Given], str]:
         details = orders.show_order_details(services.billing, actor, purchase.purchase_id)
-        gifts = Quotas(services.db, services.bot_id).gifts(purchase.user_id)
+        gifts = Quotas(services.db, services.bot_id).gifts.all(purchase.user_id)
         return details, gifts, bot_opened(services, PLANS)
 
     details, gifts, bot_href = await services.store.read(read)

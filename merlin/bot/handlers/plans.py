@@ -116,10 +116,10 @@ def came_by(context: BotContext, number: str) -> None:
     known, quotas = Users(context.db).get(inviter), Quotas(context.db, context.bot_id)
     if known is None or known.is_blocked or inviter == context.user_id:
         return
-    if sum((each.gift.key or "").startswith(_GIFT) for each in quotas.gifts(inviter)) >= MOST:
+    if sum((each.gift.key or "").startswith(_GIFT) for each in quotas.gifts.all(inviter)) >= MOST:
         return
     amount, key = context.services.selling.invitation, f"{_GIFT}{context.update_id}"
-    quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
+    quotas.gifts.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
     Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 

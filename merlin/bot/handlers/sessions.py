@@ -61,11 +61,11 @@ from merlin.chat.sessions import (
     title_of,
 )
 from merlin.chat.summary import Summarizer
-from merlin.chat.turns import LastTurn, Question, StoredAnswer, Turns
+from merlin.chat.turns import Question, StoredAnswer, Turn, Turns
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.messages import Message
+from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 
 # The rest is for the task, for what is known so far and for the summary.
@@ -349,10 +349,11 @@ def tokens(context: BotContext) -> View:
 
 
 def _gauge_lines(
-    context: BotContext, session: Session, newest: LastTurn | None, limit: int
+    context: BotContext, session: Session, newest: Turn | None, limit: int
 ) -> list[str]:
-    is_counted = newest is not None and newest.is_counted and session.used_tokens > 0
-    used = session.used_tokens
+    answer, used = newest.written if newest is not None else None, session.used_tokens
+    # The provider may not have told the tokens.
+    is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
         summary = (Message("system", session.summary),) if session.summary else ()
         history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
