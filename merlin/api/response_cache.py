@@ -256,11 +256,6 @@ class CatalogueRequest:
         self._known = known
         self._packs = takes_gzip(packs[:LONGEST])
 
-    @property
-    def is_conditional(self) -> bool:
-        """Return whether the caller has some answer already."""
-        return bool(self._known)
-
     def form_of(self, tag: str) -> bool | None:
         """Return whether the caller has the answer with this tag packed, None for not at all."""
         if not self._known:
@@ -323,7 +318,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     asked: CatalogueRequest = request.state.asked
     state = asked.state
     version = state.freshness.version
-    if version is not None and asked.is_conditional:
+    if version is not None:
         tag = asked.key.tag(version)
         form = asked.form_of(tag)
         if form is not None:

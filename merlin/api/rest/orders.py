@@ -193,11 +193,7 @@ async def list_plans(caller: Anyone, language: Language) -> PlansShown:
 
 
 @plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
-async def try_plan(
-    caller: Person,
-    language: Language,
-    plan: Name,
-) -> PlanGiven:
+async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
     days = await caller.write_billing(plans.start_trial, plan)
     return PlanGiven(plan=plan, title=_title(caller, plan, language), days=days)
@@ -261,11 +257,7 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
 @renewal_router.post(
     "/promos/redeem", summary="Use a code that gives days", responses=problems(409)
 )
-async def redeem_code(
-    caller: Person,
-    language: Language,
-    body: CodeBody,
-) -> PlanGiven:
+async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
     promo = await caller.write_billing(plans.redeem_code, body.code)
     return PlanGiven(plan=promo.plan, title=_title(caller, promo.plan, language), days=promo.days)

@@ -58,10 +58,7 @@ Way = tuple[VerdictView, JobDetails | None, ModelView | None]
 
 @router.get("/admin/verdicts")
 async def show_verdicts(
-    visit: Watching,
-    page: Part,
-    dataset: DatasetName = "",
-    commit: Commit = "",
+    visit: Watching, page: Part, dataset: DatasetName = "", commit: Commit = ""
 ) -> Response:
     """Return the verdicts; of one commit with every step to the model that answers."""
     act = partial(verdicts.recent, commit=commit)

@@ -27,10 +27,7 @@ Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 
 @router.get("/admin/models")
 async def show_models(
-    visit: Watching,
-    page: Part,
-    dataset: DatasetName = "",
-    asked: Asked = 0,
+    visit: Watching, page: Part, dataset: DatasetName = "", asked: Asked = 0
 ) -> Response:
     """Return what answers, every model, and what answered when."""
     found = await part(visit, page, dataset, models.recent)

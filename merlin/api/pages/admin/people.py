@@ -36,12 +36,7 @@ P = ParamSpec("P")
 
 
 @router.get("/admin/audit")
-async def show_deeds(
-    visit: Keeping,
-    page: Part,
-    target: Named = "",
-    by: Named = "",
-) -> Response:
+async def show_deeds(visit: Keeping, page: Part, target: Named = "", by: Named = "") -> Response:
     """Return one part of the log, of one target or of one person's doing where that is named."""
     whose = by or target
     act = partial(users.audit_log, by=by)

@@ -60,12 +60,7 @@ class ExampleForm(EditForm):
 
 
 @router.get("/courses/{course_id}/examples")
-async def show_examples(
-    visit: Teaching,
-    course_id: Id,
-    page: Part,
-    query: Sought = "",
-) -> Response:
+async def show_examples(visit: Teaching, course_id: Id, page: Part, query: Sought = "") -> Response:
     """Return one part of a course's examples, or those that say some words."""
     course = await course_led(visit, course_id)
     found = await examples_part(visit, page, course.dataset, query)
