@@ -128,6 +128,11 @@ class EngineTrainingConfig(Section):
         "Most that tuned models may take on the disk, in GB; 0: what there is.", 20, default=0, ge=0
     )
 
+    @property
+    def quota_bytes(self) -> int:
+        """Return the same in bytes."""
+        return round(self.quota_gb * 10**9)
+
 
 class EngineAnsweringConfig(Section):
     """How the engine's own backend answers."""

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from merlin.config.engine import EngineTrainingConfig
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -26,7 +27,7 @@ from merlin.engine import jobs as states
 from merlin.engine.bases import Base, Bases
 from merlin.engine.job_events import BUG, JobEvent, failure_of
 from merlin.engine.jobs import Job
-from merlin.engine.settings import EngineSettings, TrainingSettings
+from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import KEPT_CHECKPOINTS, DiskQuota, Repositories
 from merlin.engine.trainers.base import (
     DPO,
@@ -456,7 +457,7 @@ class JobQueue:
         return True
 
 
-def devices_of(settings: TrainingSettings) -> list[TrainingDevices]:
+def devices_of(settings: EngineTrainingConfig) -> list[TrainingDevices]:
     """Return where language models are trained: a thread each."""
     if settings.workers:
         return [TrainingDevices((), settings.cluster, settings.workers)]

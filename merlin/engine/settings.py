@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from merlin.config.engine import EngineAnsweringConfig, EngineTrainingConfig
 from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
@@ -38,35 +39,6 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """Where language models are trained.
-
-    Each group of `devices` takes one job at a time; a group of several is one job on all of them
-    through accelerate. `workers` above 0: a Ray cluster at `cluster` (its address) with so many of
-    them takes one job. `quota_bytes` 0: adapters may fill the disk.
-    """
-
-    devices: Sequence[Sequence[str]] = ((CPU,),)
-    cluster: str = ""
-    workers: int = 0
-    quota_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweringSettings:
-    """How our own backend answers: on `device`, so many at once, so many waiting.
-
-    `adapters` are kept in memory; after `idle_s` without a question the base is let go of, 0 never.
-    """
-
-    device: str = CPU
-    at_once: int = 8
-    waiting: int = 64
-    adapters: int = 20
-    idle_s: float = 900.0
-
-
-@dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """One address that hears of jobs that ended; `secret` signs (`whsec_…`)."""
 
@@ -91,8 +63,8 @@ class EngineSettings:
     pace_s: float = 0.0
     language: str = "ru"
     models: Sequence[ModelSettings] = ()
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-    answering: AnsweringSettings = field(default_factory=AnsweringSettings)
+    training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
+    answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     webhooks: Sequence[WebhookSettings] = ()
     hearing: str = ""
 

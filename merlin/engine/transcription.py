@@ -7,32 +7,23 @@ CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from merlin.core.log import get_logger
-from merlin.engine.serving.base import Busy, Unavailable
+from merlin.engine.serving.process import ChildServer, FairQueue, RestartPolicy
 from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
 CHILD = "merlin.engine.transcription_child"
 PACKAGE = "faster_whisper"
-MOST_WAITING = 8
-RETRY_S = 5
-# One line is one whole transcription, every word of an hour of speech with its times.
-_LONGEST_LINE = 1 << 26
+MOST_WAITING = 7
 _WEIGHTS = "model.bin"
 
 
@@ -74,13 +65,16 @@ class Transcriber:
         After `idle_s` without a recording the child is let go of, 0 never.
         """
         self._folder = model
-        self._device = device.partition(":")[0]
-        self._idle_s = idle_s
-        self._log_file = log_file
-        self._child: Process | None = None
-        self._timer: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._child = ChildServer(
+            name="Hearing",
+            command=(CHILD, model, device.partition(":")[0]),
+            log=log_file,
+            queue=FairQueue(1, MOST_WAITING),
+            idle_s=idle_s,
+            restarts=RestartPolicy("Hearing", "take a smaller Whisper model"),
+            check=lambda: log.info("hearing starts", model=model),
+            cannot_stop=True,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,97 +104,13 @@ class Transcriber:
         Raises ApiError 400 for one that is no audio, Busy when too many wait, Unavailable when the
         model cannot be loaded or the child broke.
         """
-        if self._waiting >= MOST_WAITING:
-            raise Busy(RETRY_S)
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await self._ask(request)
-        finally:
-            self._waiting -= 1
-
-    async def _ask(self, request: TranscriptionRequest) -> Transcript:
-        self._stop_timer()
-        try:
-            child = await self._ready()
-            answer = await _exchange(child, asdict(request))
-        except BaseException:
-            # What it would still say belongs to nobody.
-            await self._end()
-            raise
-        if answer is None:
-            raise Unavailable(await self._broken())
-        if self._idle_s:
-            self._timer = asyncio.create_task(self._end_when_idle())
-        if "refused" in answer:
-            raise bad_field(str(answer["param"]), str(answer["refused"]))
-        return Transcript(**answer)
-
-    async def _ready(self) -> Process:
-        """Return the child with the model in its memory."""
-        if self._child is not None and self._child.returncode is None:
-            return self._child
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("wb") as printed:
-            self._child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", CHILD, self._folder, self._device),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=printed,
-                limit=_LONGEST_LINE,
-            )
-        log.info("hearing starts", model=self._folder)
-        if await _line(self._child) is None:
-            raise Unavailable(await self._broken())
-        return self._child
-
-    async def _broken(self) -> str:
-        child = self._child
-        await self._end()
-        code = child.returncode if child else None
-        return f"Hearing broke ({code}); its last words are in {self._log_file}."
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    async def _end_when_idle(self) -> None:
-        await asyncio.sleep(self._idle_s)
-        async with self._turn:
-            await self._end()
-
-    async def _end(self) -> None:
-        child = self._child
-        if child is None:
-            return
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-        # Only now: who is cancelled above leaves it to be waited for, by `close` at the latest.
-        if self._child is child:
-            self._child = None
+        async with self._child.ask({"ask": 0, **asdict(request)}) as lines:
+            [line] = [each async for each in lines]
+        return Transcript(line["language"], line["duration"], line["segments"], line["words"])
 
     async def close(self) -> None:
         """Let the model go; who still waits is told that it broke."""
-        self._stop_timer()
-        await self._end()
-
-
-async def _exchange(child: Process, request: Mapping[str, object]) -> dict[str, Any] | None:
-    assert child.stdin is not None  # noqa: S101 - a pipe
-    with suppress(ConnectionError):
-        child.stdin.write(json.dumps(request).encode() + b"\n")
-        await child.stdin.drain()
-    return await _line(child)
-
-
-async def _line(child: Process) -> dict[str, Any] | None:
-    """Return what the child says next, None when it says nothing any more."""
-    assert child.stdout is not None  # noqa: S101 - a pipe
-    line = await child.stdout.readline()
-    message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
-    return message
+        await self._child.close()
 
 
 def _json(transcript: Transcript) -> Response:

@@ -11,9 +11,11 @@ import queue
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from merlin.engine.child_process import EnginePipe
+from merlin.engine.serving.base import refused_line
+from merlin.openai_protocol.errors import bad_field
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -36,11 +38,10 @@ _OF_A_WORD = ("word", "start", "end")
 def main() -> None:
     """Serve until the standard input ends."""
     pipe = EnginePipe()
-    requests: queue.SimpleQueue[Mapping[str, object]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
     pipe.listen(requests.put)
     folder, device = sys.argv[1:]
     model = _load(folder, device)
-    pipe.send({"ready": True})
     while True:
         pipe.send(_answer(model, requests.get()))
 
@@ -55,24 +56,24 @@ def _load(folder: str, device: str) -> WhisperModel:
     )
 
 
-def _answer(model: WhisperModel, request: Mapping[str, object]) -> dict[str, object]:
+def _answer(model: WhisperModel, request: Mapping[str, Any]) -> dict[str, object]:
     from faster_whisper import decode_audio  # noqa: PLC0415 - loaded by now
 
     try:
         sound = decode_audio(str(request["sound"]))
     except (OSError, ValueError, IndexError) as error:
-        return _refused("file", f"The file cannot be read as audio: {error}")
+        return _refused(request, "file", f"The file cannot be read as audio: {error}")
     if not len(sound):
-        return _refused("file", "The file has no sound in it.")
+        return _refused(request, "file", "The file has no sound in it.")
     language = str(request["language"])
     if language and language not in model.supported_languages:
         known = ", ".join(model.supported_languages)
-        return _refused("language", f"language must be one of {known}")
+        return _refused(request, "language", f"language must be one of {known}")
     return _transcribe(model, sound, request)
 
 
 def _transcribe(
-    model: WhisperModel, sound: object, request: Mapping[str, object]
+    model: WhisperModel, sound: object, request: Mapping[str, Any]
 ) -> dict[str, object]:
     segments, info = model.transcribe(
         sound,
@@ -83,6 +84,7 @@ def _transcribe(
     )
     found = [asdict(segment) for segment in segments]
     return {
+        "end": request["ask"],
         "language": info.language,
         "duration": info.duration,
         "segments": [{name: each[name] for name in _OF_A_SEGMENT} for each in found],
@@ -94,8 +96,8 @@ def _transcribe(
     }
 
 
-def _refused(param: str, words: str) -> dict[str, object]:
-    return {"refused": words, "param": param}
+def _refused(request: Mapping[str, Any], param: str, words: str) -> dict[str, object]:
+    return refused_line(request["ask"], bad_field(param, words))
 
 
 if __name__ == "__main__":

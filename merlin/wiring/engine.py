@@ -13,9 +13,7 @@ from merlin.core.log import set_up_logging
 
 if TYPE_CHECKING:
     from merlin.engine.clients import Clients
-    from merlin.engine.settings import EngineSettings, ModelSettings, TrainingSettings
-
-GB = 10**9
+    from merlin.engine.settings import EngineSettings, ModelSettings
 
 
 def start_engine(config: Config) -> None:
@@ -34,7 +32,7 @@ def engine_folder(config: Config) -> Path:
 
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
-    from merlin.engine.settings import AnsweringSettings, EngineSettings, WebhookSettings
+    from merlin.engine.settings import EngineSettings, WebhookSettings
 
     said = config.engine
     host, port = said.address
@@ -46,8 +44,8 @@ def engine_settings(config: Config) -> EngineSettings:
         pace_s=said.pace_s,
         language=config.language,
         models=model_settings(config, has_keys=True),
-        training=training_settings(config),
-        answering=AnsweringSettings(**dict(said.answering)),
+        training=said.training,
+        answering=said.answering,
         webhooks=[WebhookSettings(each.url, credential(each.credential)) for each in said.webhooks],
         hearing=said.hearing.model if said.hearing else "",
     )
@@ -79,14 +77,6 @@ def model_settings(config: Config, *, has_keys: bool = False) -> Sequence[ModelS
         )
         for name, said in config.engine.models.items()
     ]
-
-
-def training_settings(config: Config) -> TrainingSettings:
-    """Return where language models are trained."""
-    from merlin.engine.settings import TrainingSettings
-
-    said = config.engine.training
-    return TrainingSettings(said.devices, said.cluster, said.workers, round(said.quota_gb * GB))
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from contextlib import aclosing, contextmanager
 
 from waiting import longest, wait_until
 
+from merlin.config.engine import EngineAnsweringConfig
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.engine.settings import AnsweringSettings, ModelSettings
+from merlin.engine.settings import ModelSettings
 
 
 def adapter_in(folder, name):
@@ -134,7 +135,7 @@ def speaking(folder, log, name="tiny", settings=None, **model):
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     said = ModelSettings(name, str(folder), **model)
-    backend = TransformersBackend(said, folder, settings or AnsweringSettings(), log)
+    backend = TransformersBackend(said, folder, settings or EngineAnsweringConfig(), log)
     speaker = Speaker(backend, loop)
     try:
         yield speaker

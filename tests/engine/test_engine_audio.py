@@ -22,7 +22,7 @@ from running_engine import KEY, engine_in_thread
 from tiny_whisper import whisper_in
 from waiting import wait_until
 
-from merlin.engine.settings import AnsweringSettings
+from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.transcription import Transcriber, TranscriptionRequest
 
 pytestmark = pytest.mark.functional
@@ -163,7 +163,7 @@ def _heard_or_none(desk):
 
 
 def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
-    idle = AnsweringSettings(idle_s=0.1)
+    idle = EngineAnsweringConfig(idle_s=0.1)
     before = set(children())
     with engine_in_thread(tmp_path, hearing=str(whisper), answering=idle) as desk:
         hear(desk)

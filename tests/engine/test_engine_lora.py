@@ -9,7 +9,8 @@ import pytest
 import tiny_base
 from running_engine import EngineProcess, engine_in_thread
 
-from merlin.engine.settings import AnsweringSettings, ModelSettings
+from merlin.config.engine import EngineAnsweringConfig
+from merlin.engine.settings import ModelSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 STEPS = {"n_epochs": 12, "batch_size": 2}
@@ -20,7 +21,7 @@ def taught(tmp_path_factory):
     """An engine with a pretrained base and a job that has taught it twenty facts."""
     folder = tmp_path_factory.mktemp("lora")
     models = (ModelSettings("tiny", str(tiny_base.tiny_base())),)
-    answering = AnsweringSettings(at_once=4, waiting=2)
+    answering = EngineAnsweringConfig(at_once=4, waiting=2)
     with engine_in_thread(folder, models=models, answering=answering) as desk:
         file = desk.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
         job = desk.jobs.create(

@@ -9,7 +9,7 @@ from holding_engine import held, holding_engine
 from running_engine import ANSWER, engine_in_thread
 from waiting import wait_until
 
-from merlin.engine.settings import TrainingSettings
+from merlin.config.engine import EngineTrainingConfig
 
 pytestmark = pytest.mark.functional
 EPOCHS = 5
@@ -33,7 +33,7 @@ def rested(desk):
 
 
 def within(quota_bytes):
-    return TrainingSettings(quota_bytes=int(quota_bytes))
+    return EngineTrainingConfig(quota_gb=quota_bytes / 10**9)
 
 
 @pytest.fixture

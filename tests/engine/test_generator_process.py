@@ -13,14 +13,14 @@ from backends_asked import speaking
 from tiny_base import question, tiny_base
 from waiting import longest
 
+from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Busy, Setup, Unavailable
-from merlin.engine.serving.transformers import Process
-from merlin.engine.settings import AnsweringSettings
+from merlin.engine.serving.process import Process
 from merlin.openai_protocol.errors import ApiError
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
-NARROW = AnsweringSettings(at_once=2, waiting=1, adapters=3)
+NARROW = EngineAnsweringConfig(at_once=2, waiting=1, adapters=3)
 GREEDY = {"temperature": 0, "most_tokens": 40}
 ENDLESS = {"temperature": 2.0, "seed": 3}
 
@@ -104,7 +104,7 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
 
 
 def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
-    settings = AnsweringSettings(idle_s=0.05)
+    settings = EngineAnsweringConfig(idle_s=0.05)
     with speaking(tiny_base(), tmp_path / "child.log", settings=settings) as idle:
         first = idle.text(question("Anna"), **GREEDY)
         idle.wait_for(resident_bytes=0)

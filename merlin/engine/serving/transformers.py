@@ -1,420 +1,121 @@
 """The engine's own backend: one child process a base, in which rows of many adapters run together.
 
-This side never imports torch. It keeps the queue before the process, starts it at the first
-question, stops it when nobody asks, and outlives its death. Each asker's questions have their order
-of arrival; of several askers each has one turn after the other.
+This side never imports torch.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
-import math
-import signal
-import sys
-import time
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
-from typing import Any
 
-from merlin.core.log import get_logger
-from merlin.engine.child_process import child_environment
+from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,
     QUESTION,
     Adapter,
-    Busy,
     Chunk,
+    Embedded,
     Finish,
     GenerationRequest,
     Question,
     Setup,
     Unavailable,
-    refusal_of,
 )
-from merlin.engine.settings import AnsweringSettings, ModelSettings
+from merlin.engine.serving.process import ChildServer, FairQueue, RestartPolicy
+from merlin.engine.settings import ModelSettings
 
-# The first death costs nothing; from the second in a row on the pause doubles.
-_FREE = 1
-_LONGEST_RESTART_S = 60.0
 _ADVICE = (
     "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
     " smaller base"
 )
-
-
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
-# The longest line of the process: one vector of an embedding, one piece with its chances.
-_LONGEST = 16 * 1024 * 1024
-_LEAVING_S = 5.0
-_BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
 _OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
-_REMEMBERED = 32
-# Until a first answer has ended nobody knows how long one takes.
-_FIRST_S = 2.0
-_LONGEST_S = 600
-Line = Mapping[str, Any]
-log = get_logger(__name__)
-
-
-class RestartPolicy:
-    """Counts the ends that nobody wanted, of the process of one base."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._in_a_row = 0
-        self._not_before = 0.0
-        self.restarts = 0
-        self.words = ""
-
-    def note_end(self, code: int, broken: str) -> str:
-        """Take note of an end; return what to tell those who were waiting."""
-        self.restarts += 1
-        self._in_a_row += 1
-        pause_s = 2.0**self._in_a_row if self._in_a_row > _FREE else 0.0
-        self._not_before = time.monotonic() + min(pause_s, _LONGEST_RESTART_S)
-        self.words = f"{self._name} cannot answer: {broken or _of_code(code)}"
-        return self.words
-
-    def note_answer(self) -> None:
-        """Take note of an answer: what was, is over."""
-        self._in_a_row = 0
-
-    def check(self) -> None:
-        """Raise Unavailable while it is too early to start anew."""
-        left_s = self._not_before - time.monotonic()
-        if left_s > 0:
-            again = f"it ended {self._in_a_row} times in a row; next try in {left_s:.0f} s"
-            raise Unavailable(f"{self.words} ({again})")
-
-
-def _of_code(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return f"its process was killed, most likely for want of memory; {_ADVICE}"
-    return f"its process ended with code {code}; its log says more"
-
-
-class Process:
-    """One run of the process, from its start to its end."""
-
-    def __init__(
-        self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
-    ) -> None:
-        self._child = child
-        self._on_end = on_end
-        self._answers: dict[int, asyncio.Queue[Line]] = {}
-        self._numbers = count(1)
-        self._broken = ""
-        self._is_wanted = True
-        self._reading = asyncio.create_task(self._read())
-        self.figures: Mapping[str, float] = {}
-
-    @classmethod
-    async def start(cls, setup: Setup, log: Path, on_end: Callable[[int, str], str]) -> Process:
-        """Start it; `on_end` gets an end that nobody wanted, and words it."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "merlin.engine.serving.worker"),
-                json.dumps(asdict(setup)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                limit=_LONGEST,
-                env=child_environment(),
-            )
-        return cls(child, on_end)
-
-    @property
-    def pid(self) -> int:
-        """Return its id."""
-        return self._child.pid
-
-    @property
-    def is_alive(self) -> bool:
-        """Return whether it may be asked."""
-        return self._is_wanted and not self._reading.done()
-
-    @contextmanager
-    def ask(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
-        """Send a question under a number of its own; give the lines that come for it.
-
-        A question that is left before its answer is whole is taken back.
-        """
-        number = next(self._numbers)
-        kind = "ask" if "ask" in question else "embed"
-        answer = self._answers[number] = asyncio.Queue()
-        if self._reading.done():
-            answer.put_nowait({"failed": number, "why": "its process has just ended"})
-        self._send({**question, kind: number})
-        try:
-            yield answer
-        finally:
-            if self._answers.pop(number, None) is not None:
-                self._send({"stop": number})
-
-    def close(self) -> None:
-        """Close its input: it ends when nothing more can come to it."""
-        self._is_wanted = False
-        if self._child.stdin:
-            self._child.stdin.close()
-
-    async def end(self) -> None:
-        """Close its input, and wait until it has ended."""
-        self.close()
-        try:
-            await asyncio.wait_for(asyncio.shield(self._reading), _LEAVING_S)
-        except TimeoutError:
-            self._child.kill()
-            await self._reading
-
-    def _send(self, line: Line) -> None:
-        if self.is_alive and self._child.stdin:
-            self._child.stdin.write(json.dumps(line).encode() + b"\n")
-
-    async def _read(self) -> None:
-        out = self._child.stdout
-        try:
-            while out and (line := await out.readline()):
-                self._take(json.loads(line))
-        except ValueError:
-            # Half a line is what a killed process leaves; whoever says more than a line may hold,
-            # or what is none, cannot be understood any more.
-            log.exception("a process that answers cannot be understood", pid=self.pid)
-            with suppress(ProcessLookupError):
-                self._child.kill()
-        code = await self._child.wait()
-        words = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
-        for number, answer in self._answers.items():
-            answer.put_nowait({"failed": number, "why": words})
-
-    def _take(self, line: Line) -> None:
-        self.figures = line.get("figures", self.figures)
-        self._broken = line.get("broken", self._broken)
-        if "ready" in line:
-            fields = {
-                "window": line["ready"],
-                "threads": line["threads"],
-                "row_by_row": line["alone"],
-            }
-            log.info("a base is loaded", pid=self.pid, **fields)
-        number = next((line[kind] for kind in _BY_NUMBER if kind in line), None)
-        if number in self._answers:
-            is_last = not ("piece" in line or "vector" in line)
-            answers = self._answers.pop if is_last else self._answers.get
-            answer = answers(number)
-            if answer:
-                answer.put_nowait(line)
-
-
-class FairQueue:
-    """At most `at_once` have their turn, at most `most_waiting` wait for it."""
-
-    def __init__(self, at_once: int, most_waiting: int) -> None:
-        self._at_once = at_once
-        self._most_waiting = most_waiting
-        self._free = at_once
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
-        self.running = 0
-        self.waiting = 0
-
-    @asynccontextmanager
-    async def turn(self, asker: str = "") -> AsyncIterator[None]:
-        """Wait for one's turn, and have it. Raises Busy where too many wait already."""
-        if not self._free and self.waiting >= self._most_waiting:
-            raise Busy(self.retry_after_s())
-        await self._wait(asker)
-        began = time.monotonic()
-        self.running += 1
-        try:
-            yield
-            self._took_s.append(time.monotonic() - began)
-        finally:
-            self.running -= 1
-            self._pass_on()
-
-    def retry_after_s(self) -> int:
-        """Return when there should be room, by how long the last answers took."""
-        mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _FIRST_S
-        rounds = (self.waiting + 1) / self._at_once
-        return max(1, min(math.ceil(mean_s * rounds), _LONGEST_S))
-
-    async def _wait(self, asker: str) -> None:
-        if self._free:
-            self._free -= 1
-            return
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(asker, deque()).append(called)
-        self.waiting += 1
-        try:
-            await called
-        except asyncio.CancelledError:
-            # Called and gone at the same moment: the turn is the next one's.
-            if called.done() and not called.cancelled():
-                self._pass_on()
-            raise
-        finally:
-            self.waiting -= 1
-
-    def _pass_on(self) -> None:
-        """Call the first of the asker who had no turn for longest, or let the place be free."""
-        while self._lines:
-            asker, line = next(iter(self._lines.items()))
-            called = line.popleft()
-            if line:
-                self._lines.move_to_end(asker)
-            else:
-                del self._lines[asker]
-            if not called.done():
-                called.set_result(None)
-                return
-        self._free += 1
 
 
 class TransformersBackend:
     """Answers for one base and every adapter trained onto it. To be used on one event loop."""
 
     def __init__(
-        self, model: ModelSettings, folder: Path, settings: AnsweringSettings, log: Path
+        self, model: ModelSettings, folder: Path, settings: EngineAnsweringConfig, log: Path
     ) -> None:
         """Take a base's settings and the folder of its files; the process writes to `log`."""
-        self._model = model
+        self._name = model.name
         self._folder = folder
-        self._settings = settings
-        self._log = log
-        self._turns = FairQueue(settings.at_once, settings.waiting)
-        self._restarts = RestartPolicy(model.name)
-        self._process: Process | None = None
-        self._starting = asyncio.Lock()
-        self._timer: asyncio.TimerHandle | None = None
-        self._tokens = {"prompt_tokens": 0, "completion_tokens": 0}
+        setup = Setup(
+            folder=str(folder),
+            context=model.context,
+            dtype=model.dtype,
+            quantised=model.quantised,
+            is_embedding=model.is_embedding,
+            device=settings.device,
+            adapters=settings.adapters,
+        )
+        self._child = ChildServer(
+            name=model.name,
+            command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
+            log=log,
+            queue=FairQueue(settings.at_once, settings.waiting),
+            idle_s=settings.idle_s,
+            restarts=RestartPolicy(model.name, _ADVICE),
+            check=self._check,
+        )
+        self._tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)
 
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces, an Ending last; see Backend."""
+        """Answer in pieces, a Finish last; see Backend."""
         question = QUESTION.dump_python(Question(adapter, asking), mode="json")
-        async with self._lines({"ask": 0, **question}, asking.asker) as lines:
+        async with self._child.ask({"ask": 0, **question}, asking.asker) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield CHUNK.validate_python(line)
                 if "end" in line:
-                    ending = FINISH.validate_python(line)
-                    self._count(ending.prompt_tokens, ending.completion_tokens)
-                    yield ending
+                    finish = FINISH.validate_python(line)
+                    self._tokens["prompt_tokens"] += finish.prompt_tokens
+                    self._tokens["completion_tokens"] += finish.completion_tokens
+                    yield finish
 
-    async def embed(self, texts: Sequence[str]) -> tuple[Sequence[Sequence[float]], int]:
+    async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, of length 1, and how many tokens they have; see Backend."""
-        vectors: list[Sequence[float]] = []
-        tokens = 0
-        async with self._lines({"embed": 0, "texts": list(texts)}) as lines:
-            async for line in lines:
-                if "vector" in line:
-                    vectors.append(line["of"])
-                if "vectors" in line:
-                    tokens = line["tokens"]
-        self._count(tokens, 0)
-        return vectors, tokens
+        async with self._child.ask({"embed": 0, "texts": list(texts)}) as lines:
+            *vectors, last = [line async for line in lines]
+        self._tokens["prompt_tokens"] += last["tokens"]
+        return [line["of"] for line in vectors], last["tokens"]
 
     def figures(self) -> Mapping[str, float]:
         """Return what there is to watch; `rows` are those in the process, `adapters` in memory."""
-        process = self._process
-        of_process = process.figures if process and process.is_alive else {}
-        own = {"running": self._turns.running, "waiting": self._turns.waiting}
+        of_process, queue = self._child.figures, self._child.queue
         return {
-            **own,
+            "running": queue.running,
+            "waiting": queue.waiting,
             **self._tokens,
-            "restarts": self._restarts.restarts,
+            "restarts": self._child.restarts.restarts,
             **{name: of_process.get(name, 0) for name in _OF_PROCESS},
         }
 
     async def close(self) -> None:
         """Let go of the process; askers still there get Unavailable."""
-        self._stop_timer()
-        if self._process:
-            await self._process.end()
+        await self._child.close()
 
     @property
     def pid(self) -> int | None:
         """Return the process's id while it lives."""
-        return self._process.pid if self._process and self._process.is_alive else None
-
-    @asynccontextmanager
-    async def _lines(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
-        """Ask, in one's turn, and give the lines of the answer; leaving early stops the work."""
-        async with self._turns.turn(asker):
-            self._stop_timer()
-            try:
-                process = await self._running()
-                with process.ask(question) as answer:
-                    yield self._read(answer)
-            finally:
-                self._start_timer()
-
-    async def _read(self, answer: asyncio.Queue[Line]) -> AsyncIterator[Line]:
-        while True:
-            line = await answer.get()
-            if "refused" in line:
-                raise refusal_of(line)
-            if "failed" in line:
-                raise Unavailable(f"{self._model.name} could not answer: {line['why']}")
-            yield line
-            if "end" in line or "vectors" in line:
-                self._restarts.note_answer()
-                return
-
-    async def _running(self) -> Process:
-        """Return the process, started if there is none. Raises Unavailable."""
-        async with self._starting:
-            if self._process and self._process.is_alive:
-                return self._process
-            self._check()
-            model, settings = self._model, self._settings
-            setup = Setup(
-                folder=str(self._folder),
-                context=model.context,
-                dtype=model.dtype,
-                quantised=model.quantised,
-                is_embedding=model.is_embedding,
-                device=settings.device,
-                adapters=settings.adapters,
-            )
-            self._process = await Process.start(setup, self._log, self._restarts.note_end)
-            return self._process
+        return self._child.pid
 
     def _check(self) -> None:
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         if missing:
             raise Unavailable(
-                f"{self._model.name} needs {', '.join(missing)}: run make engine in the checkout,"
+                f"{self._name} needs {', '.join(missing)}: run make engine in the checkout,"
                 " for services sudo make install EXTRA=engine"
             )
         if not (self._folder / "config.json").is_file():
             raise Unavailable(
-                f"the files of {self._model.name} are not here:"
-                f" merlin engine models pull {self._model.name}"
+                f"the files of {self._name} are not here: merlin engine models pull {self._name}"
             )
-        self._restarts.check()
-
-    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
-        self._tokens["prompt_tokens"] += prompt_tokens
-        self._tokens["completion_tokens"] += completion_tokens
-
-    def _stop_timer(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-
-    def _start_timer(self) -> None:
-        """Let go of the process some time after the last one who asked."""
-        self._stop_timer()
-        if self._settings.idle_s and self._turns.running <= 1 and self._process:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._settings.idle_s, self._process.close)

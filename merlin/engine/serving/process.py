@@ -1,0 +1,350 @@
+"""A child process that answers: its queue, its start at the first question, its deaths, its end.
+
+It is let go of when nobody asks, and its death is outlived. Each asker's questions have their order
+of arrival; of several askers each has one turn after the other. How it is spoken with stands in
+`serving.base`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import signal
+import sys
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from merlin.core.log import get_logger
+from merlin.engine.child_process import child_environment
+from merlin.engine.serving.base import Busy, Unavailable, refusal_of
+
+# The first death costs nothing; from the second in a row on the pause doubles.
+_FREE = 1
+_LONGEST_RESTART_S = 60.0
+# The longest line of a process: every word of an hour of speech with its times.
+_LONGEST = 64 * 1024 * 1024
+_LEAVING_S = 5.0
+_BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
+_REMEMBERED = 32
+# Until a first answer has ended nobody knows how long one takes.
+_FIRST_S = 2.0
+_LONGEST_S = 600
+Line = Mapping[str, Any]
+log = get_logger(__name__)
+
+
+class RestartPolicy:
+    """Counts the ends that nobody wanted; `advice` is what to do where memory is short."""
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._name = name
+        self._advice = advice
+        self._in_a_row = 0
+        self._not_before = 0.0
+        self.restarts = 0
+        self.words = ""
+
+    def note_end(self, code: int, broken: str) -> str:
+        """Take note of an end; return what to tell those who were waiting."""
+        self.restarts += 1
+        self._in_a_row += 1
+        pause_s = 2.0**self._in_a_row if self._in_a_row > _FREE else 0.0
+        self._not_before = time.monotonic() + min(pause_s, _LONGEST_RESTART_S)
+        why = f"its process ended with code {code}; its log says more"
+        if code == -signal.SIGKILL:
+            why = f"its process was killed, most likely for want of memory; {self._advice}"
+        self.words = f"{self._name} cannot answer: {broken or why}"
+        return self.words
+
+    def note_answer(self) -> None:
+        """Take note of an answer: what was, is over."""
+        self._in_a_row = 0
+
+    def check(self) -> None:
+        """Raise Unavailable while it is too early to start anew."""
+        left_s = self._not_before - time.monotonic()
+        if left_s > 0:
+            again = f"it ended {self._in_a_row} times in a row; next try in {left_s:.0f} s"
+            raise Unavailable(f"{self.words} ({again})")
+
+
+class Process:
+    """One run of the process, from its start to its end."""
+
+    def __init__(
+        self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
+    ) -> None:
+        self._child = child
+        self._on_end = on_end
+        self._answers: dict[int, asyncio.Queue[Line]] = {}
+        self._numbers = count(1)
+        self._broken = ""
+        self._is_wanted = True
+        self._reading = asyncio.create_task(self._read())
+        self.figures: Mapping[str, float] = {}
+
+    @classmethod
+    async def start(
+        cls, command: Sequence[str], log: Path, on_end: Callable[[int, str], str]
+    ) -> Process:
+        """Start a module with its arguments; `on_end` words an end that nobody wanted."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as errors:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", *command),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                limit=_LONGEST,
+                env=child_environment(),
+            )
+        return cls(child, on_end)
+
+    @property
+    def pid(self) -> int:
+        """Return its id."""
+        return self._child.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether it may be asked."""
+        return self._is_wanted and not self._reading.done()
+
+    @contextmanager
+    def ask(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
+        """Send a question under a number of its own; give the lines that come for it.
+
+        A question that is left before its answer is whole is taken back.
+        """
+        number = next(self._numbers)
+        kind = "ask" if "ask" in question else "embed"
+        answer = self._answers[number] = asyncio.Queue()
+        if self._reading.done():
+            answer.put_nowait({"failed": number, "why": "its process has just ended"})
+        self._send({**question, kind: number})
+        try:
+            yield answer
+        finally:
+            if self._answers.pop(number, None) is not None:
+                self._send({"stop": number})
+
+    def close(self) -> None:
+        """Close its input: it ends when nothing more can come to it."""
+        self._is_wanted = False
+        if self._child.stdin:
+            self._child.stdin.close()
+
+    async def end(self) -> None:
+        """Close its input, and wait until it has ended."""
+        self.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._reading), _LEAVING_S)
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once, and wait until it has ended."""
+        self._is_wanted = False
+        with suppress(ProcessLookupError):
+            self._child.kill()
+        await asyncio.shield(self._reading)
+
+    def _send(self, line: Line) -> None:
+        if self.is_alive and self._child.stdin:
+            self._child.stdin.write(json.dumps(line).encode() + b"\n")
+
+    async def _read(self) -> None:
+        out = self._child.stdout
+        try:
+            while out and (line := await out.readline()):
+                self._take(json.loads(line))
+        except ValueError:
+            # Half a line is what a killed process leaves; whoever says more than a line may hold,
+            # or what is none, cannot be understood any more.
+            log.exception("a process that answers cannot be understood", pid=self.pid)
+            with suppress(ProcessLookupError):
+                self._child.kill()
+        code = await self._child.wait()
+        words = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
+        for number, answer in self._answers.items():
+            answer.put_nowait({"failed": number, "why": words})
+
+    def _take(self, line: Line) -> None:
+        self.figures = line.get("figures", self.figures)
+        self._broken = line.get("broken", self._broken)
+        if "ready" in line:
+            fields = {
+                "window": line["ready"],
+                "threads": line["threads"],
+                "row_by_row": line["alone"],
+            }
+            log.info("a base is loaded", pid=self.pid, **fields)
+        number = next((line[kind] for kind in _BY_NUMBER if kind in line), None)
+        if number in self._answers:
+            is_last = not ("piece" in line or "vector" in line)
+            answers = self._answers.pop if is_last else self._answers.get
+            answer = answers(number)
+            if answer:
+                answer.put_nowait(line)
+
+
+class FairQueue:
+    """At most `at_once` have their turn, at most `most_waiting` wait for it."""
+
+    def __init__(self, at_once: int, most_waiting: int) -> None:
+        self._at_once = at_once
+        self._most_waiting = most_waiting
+        self._free = at_once
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self.running = 0
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def turn(self, asker: str = "") -> AsyncIterator[None]:
+        """Wait for one's turn, and have it. Raises Busy where too many wait already."""
+        if not self._free and self.waiting >= self._most_waiting:
+            raise Busy(self.retry_after_s())
+        await self._wait(asker)
+        began = time.monotonic()
+        self.running += 1
+        try:
+            yield
+            self._took_s.append(time.monotonic() - began)
+        finally:
+            self.running -= 1
+            self._pass_on()
+
+    def retry_after_s(self) -> int:
+        """Return when there should be room, by how long the last answers took."""
+        mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _FIRST_S
+        rounds = (self.waiting + 1) / self._at_once
+        return max(1, min(math.ceil(mean_s * rounds), _LONGEST_S))
+
+    async def _wait(self, asker: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(asker, deque()).append(called)
+        self.waiting += 1
+        try:
+            await called
+        except asyncio.CancelledError:
+            # Called and gone at the same moment: the turn is the next one's.
+            if called.done() and not called.cancelled():
+                self._pass_on()
+            raise
+        finally:
+            self.waiting -= 1
+
+    def _pass_on(self) -> None:
+        """Call the first of the asker who had no turn for longest, or let the place be free."""
+        while self._lines:
+            asker, line = next(iter(self._lines.items()))
+            called = line.popleft()
+            if line:
+                self._lines.move_to_end(asker)
+            else:
+                del self._lines[asker]
+            if not called.done():
+                called.set_result(None)
+                return
+        self._free += 1
+
+
+@dataclass
+class ChildServer:
+    """A process and the queue before it; to be used on one event loop.
+
+    `check` is called before each start, and raises where there can be none. One that `cannot_stop`
+    in the middle of an answer is ended where the asker leaves.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    queue: FairQueue
+    idle_s: float
+    restarts: RestartPolicy
+    check: Callable[[], object]
+    cannot_stop: bool = False
+    _process: Process | None = None
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _timer: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def ask(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
+        """Ask, in one's turn, and give the lines of the answer; leaving early stops the work.
+
+        Raises Busy, Unavailable, and ApiError where the process refuses.
+        """
+        async with self.queue.turn(asker):
+            self._stop_timer()
+            try:
+                process = await self._running()
+                with process.ask(question) as answer:
+                    try:
+                        yield self._read(answer)
+                    except asyncio.CancelledError:
+                        if self.cannot_stop:
+                            await process.kill()
+                        raise
+            finally:
+                self._start_timer()
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """Return what the process tells of itself, nothing where there is none."""
+        return self._process.figures if self._process and self._process.is_alive else {}
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process's id while it lives."""
+        return self._process.pid if self._process and self._process.is_alive else None
+
+    async def close(self) -> None:
+        """Let go of the process; askers still there get Unavailable."""
+        self._stop_timer()
+        if self._process:
+            await self._process.end()
+
+    async def _read(self, answer: asyncio.Queue[Line]) -> AsyncIterator[Line]:
+        while True:
+            line = await answer.get()
+            if "refused" in line:
+                raise refusal_of(line)
+            if "failed" in line:
+                raise Unavailable(f"{self.name} could not answer: {line['why']}")
+            yield line
+            if "end" in line or "vectors" in line:
+                self.restarts.note_answer()
+                return
+
+    async def _running(self) -> Process:
+        """Return the process, started if there is none. Raises Unavailable."""
+        async with self._starting:
+            if not (self._process and self._process.is_alive):
+                self.check()
+                self.restarts.check()
+                self._process = await Process.start(self.command, self.log, self.restarts.note_end)
+            return self._process
+
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start_timer(self) -> None:
+        """Let go of the process some time after the last one who asked."""
+        self._stop_timer()
+        if self.idle_s and self.queue.running <= 1 and self._process:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.idle_s, self._process.close)
