@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from merlin.core.i18n import format_number
+from merlin.core.i18n import format_number, text
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -134,6 +134,12 @@ class ChartLabels:
     title: str = ""
     steps: str = ""
     none: str = ""
+
+
+def loss_labels(language: str, title: str = "") -> ChartLabels:
+    """Return what is written on a chart of losses."""
+    words = {name: text(language, f"chart-{name}") for name in ("train", "test", "steps", "none")}
+    return ChartLabels(language=language, title=title, **words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from merlin.bot.handlers.admin import add_admin_handlers, follow, performer, req
 from merlin.bot.menu import View
 from merlin.bot.rendering import sparkline
 from merlin.core import money
-from merlin.core.charts import ChartLabels, plot_png
+from merlin.core.charts import loss_labels, plot_png
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import text
@@ -200,14 +200,7 @@ async def pictured(context: BotContext) -> None:
     seen, content = await context.store.read(look), b""
     if seen is not None and seen.losses.are_known:
         series, tell = seen.losses.series(), context.translate
-        labels = ChartLabels(
-            title=seen.title,
-            train=tell("admin-loss-train"),
-            test=tell("admin-loss-test"),
-            steps=tell("admin-loss-steps"),
-            none="",
-            language=context.language,
-        )
+        labels = loss_labels(context.language, seen.title)
         content = await asyncio.to_thread(plot_png, series["train"], series["test"], labels)
 
     def act(context: BotContext) -> View:

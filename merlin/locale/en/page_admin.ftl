@@ -82,7 +82,6 @@ page-losses-of = Losses of { $job }
 page-losses-caption = Losses by step: the lower, the better. Dots are checkpoints.
 page-losses-picture = As a picture
 page-losses-picture-of = Losses of { $job } as a picture
-page-losses-steps = steps
 page-losses-table = Losses in numbers
 page-loss-train = train
 page-loss-test = test

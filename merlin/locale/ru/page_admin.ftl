@@ -84,7 +84,6 @@ page-losses-of = Потери { $job }
 page-losses-caption = Потери по шагам: чем ниже, тем лучше. Кружки: контрольные точки.
 page-losses-picture = Картинкой
 page-losses-picture-of = Потери { $job } картинкой
-page-losses-steps = шаги
 page-losses-table = Потери числами
 page-loss-train = учебные
 page-loss-test = проверочные
