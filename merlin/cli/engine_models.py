@@ -17,7 +17,7 @@ from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.config import Config
-    from merlin.engine.model_store.store import Devices, Entry, Progress
+    from merlin.engine.model_store.store import Entry, Progress
     from merlin.engine.settings import ModelSettings
 
 
@@ -75,8 +75,8 @@ def list_bases(
         print_json({"models": [_plain(each) for each in found]})
     elif found:
         print_table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
-        devices = _devices(settings)
-        print_message("library-estimates", training=devices.training, answering=devices.answering)
+        training, answering = _devices(settings)
+        print_message("library-estimates", training=training, answering=answering)
     else:
         print_message("library-none")
     for each in found:
@@ -127,15 +127,13 @@ def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
     from merlin.engine.model_store.store import list_bases
     from merlin.wiring.engine import engine_folder
 
-    folder, devices = engine_folder(config), _devices(config)
-    return list(list_bases(_bases(config), folder, devices, is_thorough=is_thorough))
+    folder, bases = engine_folder(config), _bases(config)
+    return list(list_bases(bases, folder, *_devices(config), is_thorough=is_thorough))
 
 
-def _devices(config: Config) -> Devices:
+def _devices(config: Config) -> tuple[str, str]:
     """Return where bases are trained and where they answer."""
-    from merlin.engine.model_store.store import Devices
-
-    return Devices(config.engine.training.devices[0][0], config.engine.answering.device)
+    return config.engine.training.devices[0][0], config.engine.answering.device
 
 
 @contextmanager

@@ -143,14 +143,8 @@ def create_app(
         app.include_router(each.router, prefix="/v1", dependencies=[Depends(check_owner)])
     app.include_router(status.router)
     app.include_router(pages.router)
-    app.exception_handler(ApiError)(_refused)
-    app.exception_handler(Busy)(_busy)
-    app.exception_handler(Unavailable)(_unavailable)
-    app.exception_handler(Untrainable)(_not_ready)
-    app.exception_handler(HTTPException)(_no_such_call)
-    app.exception_handler(ClientDisconnect)(_gone)
-    app.exception_handler(OSError)(_disk_refuses)
-    app.exception_handler(Exception)(_bug)
+    for kind in (*_EXPECTED, Exception):
+        app.exception_handler(kind)(_answer_error)
     app.add_middleware(BodyLimit, bodies=app.state.bodies, full=_no_room)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
@@ -170,28 +164,42 @@ def _answer(refusal: ApiError) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
-def _refused(_request: Request, error: ApiError) -> Response:
-    return _answer(error)
+_EXPECTED = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisconnect, OSError
 
 
-def _busy(_request: Request, error: Busy) -> Response:
-    words = "Too many questions wait for this model; ask again a little later."
-    return _answer(TooMany(words, "requests", error.retry_after_s))
+def _answer_error(request: Request, error: Exception) -> Response:
+    return _answer(_refusal_of(request, error))
 
 
-def _unavailable(_request: Request, error: Unavailable) -> Response:
-    return _answer(ApiError(503, str(error), code="model_unavailable"))
-
-
-def _not_ready(request: Request, error: Untrainable) -> Response:
-    """Answer for a base whose files are missing or cannot be used."""
-    words = text(protocol_language(request), error.key, **error.arguments)
-    return _answer(bad_field("model", words, error.code))
-
-
-def _no_such_call(request: Request, error: HTTPException) -> Response:
-    words = f"Invalid URL ({request.method} {request.url.path}): this engine has no such call."
-    return _answer(ApiError(error.status_code, words, code="unknown_url"))
+def _refusal_of(request: Request, error: Exception) -> ApiError:
+    """Return what a caller is told of what was raised."""
+    refusal = ApiError(500, bug_message(error), code="server_error")
+    match error:
+        case ApiError():
+            refusal = error
+        case Busy():
+            words = "Too many questions wait for this model; ask again a little later."
+            refusal = TooMany(words, "requests", error.retry_after_s)
+        case Unavailable():
+            refusal = ApiError(503, str(error), code="model_unavailable")
+        case Untrainable():  # a base whose files are missing or cannot be used
+            words = text(protocol_language(request), error.key, **error.arguments)
+            refusal = bad_field("model", words, error.code)
+        case HTTPException():
+            call = f"{request.method} {request.url.path}"
+            words = f"Invalid URL ({call}): this engine has no such call."
+            refusal = ApiError(error.status_code, words, code="unknown_url")
+        case ClientDisconnect():
+            refusal = ApiError(400, "The connection ended in the middle of the call.")
+        case OSError():
+            log.error("disk refuses", reason=str(error))
+            words, code = "The engine's disk refuses.", "disk_error"
+            if is_full(error):
+                words, code = "The engine's disk is full; make room.", "disk_full"
+            refusal = ApiError(507, words, code=code)
+        case _:
+            pass
+    return refusal
 
 
 def _no_room(_scope: Scope) -> ASGIApp:
@@ -199,18 +207,3 @@ def _no_room(_scope: Scope) -> ASGIApp:
     answer = _answer(ApiError(503, words, code="too_many_bodies"))
     answer.headers["retry-after"] = "5"
     return answer
-
-
-def _gone(_request: Request, _error: ClientDisconnect) -> Response:
-    return _answer(ApiError(400, "The connection ended in the middle of the call."))
-
-
-def _disk_refuses(_request: Request, error: OSError) -> Response:
-    log.error("disk refuses", reason=str(error))
-    if is_full(error):
-        return _answer(ApiError(507, "The engine's disk is full; make room.", code="disk_full"))
-    return _answer(ApiError(507, "The engine's disk refuses.", code="disk_error"))
-
-
-def _bug(_request: Request, error: Exception) -> Response:
-    return _answer(ApiError(500, bug_message(error), code="server_error"))

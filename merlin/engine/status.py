@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
@@ -99,32 +100,22 @@ def title_of(job: Job) -> str:
     return order.metadata.get(_BUILD) or order.suffix or f"ftjob-…{job.job_id[-_SHORT:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFacts:
-    """One base: `figures` are its backend's, empty while nobody has asked it.
+def base_facts(engine: Engine) -> list[dict[str, Any]]:
+    """Return every base as programs read it.
 
-    `licence` is "" where the config does not say; `backend` is who answers.
+    `licence` is "" where the config does not say; `backend` is who answers; `figures` are empty
+    while nobody has asked it.
     """
-
-    name: str
-    licence: str
-    context: int
-    backend: str
-    figures: Mapping[str, float]
-
-
-def base_facts(engine: Engine) -> list[BaseFacts]:
-    """Return every base, as the engine lists them."""
     figures = dict(engine.backends.figures())
     settings = {model.name: model for model in engine.settings.models}
     return [
-        BaseFacts(
-            name=name,
-            licence=settings[name].licence if name in settings else "MIT",
-            context=base.context,
-            backend=settings[name].backend if name in settings else name,
-            figures=figures.get(name, {}),
-        )
+        {
+            "name": name,
+            "licence": settings[name].licence if name in settings else "MIT",
+            "context": base.context,
+            "backend": settings[name].backend if name in settings else name,
+            "figures": figures.get(name, {}),
+        }
         for name, base in engine.bases.items()
     ]
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from merlin.engine.serving.base import Busy, Unavailable
-from merlin.engine.serving.transformers import FairQueue, RestartPolicy
+from merlin.engine.serving.process import FairQueue, RestartPolicy
 
 pytestmark = pytest.mark.unit
 
@@ -97,21 +97,21 @@ def test_the_wait_that_is_told_grows_with_the_line():
 
 
 def test_one_death_may_be_followed_by_a_new_start_at_once():
-    deaths = RestartPolicy("tiny")
+    deaths = RestartPolicy("tiny", "take a smaller base")
     assert "killed" in deaths.note_end(-signal.SIGKILL, "")
     deaths.check()
 
 
 def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
-    deaths = RestartPolicy("tiny")
+    deaths = RestartPolicy("tiny", "take a smaller base")
     for _ in range(2):
         deaths.note_end(-signal.SIGKILL, "")
-    with pytest.raises(Unavailable, match=r"want of memory.*quantised: 4bit.*2 times in a row"):
+    with pytest.raises(Unavailable, match=r"want of memory.*take a smaller base.*2 times in a row"):
         deaths.check()
 
 
 def test_an_answer_ends_the_row_of_deaths():
-    deaths = RestartPolicy("tiny")
+    deaths = RestartPolicy("tiny", "take a smaller base")
     deaths.note_end(1, "no such device")
     deaths.note_answer()
     assert "no such device" in deaths.note_end(1, "no such device")

@@ -11,7 +11,7 @@ from hub_standin import base_files
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
-from merlin.engine.model_store.store import Devices, list_bases
+from merlin.engine.model_store.store import list_bases
 from merlin.engine.trainers.base import Untrainable
 
 pytestmark = pytest.mark.functional
@@ -32,7 +32,7 @@ def library(tmp_path):
 
 
 def entries(library, **other):
-    return list(list_bases([library.model], library.engine, Devices(), **other))
+    return list(list_bases([library.model], library.engine, **other))
 
 
 def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
@@ -137,14 +137,14 @@ def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name
 
 def test_what_the_configuration_no_longer_names_is_listed_too(library):
     library.pull()
-    (entry,) = list_bases([], library.engine, Devices())
+    (entry,) = list_bases([], library.engine)
     assert (entry.name, entry.state) == ("tiny", "left_over")
 
 
 def test_memory_is_estimated_by_the_type_of_the_weights_and_the_device(library):
     def needed(device, **other):
         model = replace(library.model, **other)
-        (entry,) = list_bases([model], library.engine, Devices(device, device))
+        (entry,) = list_bases([model], library.engine, device, device)
         return entry.training_bytes, entry.answering_bytes
 
     on_cpu, on_gpu = needed("cpu"), needed("cuda:0")

@@ -175,7 +175,7 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert asked["rank"] == 8
     assert asked["dropout"] == 0.0
-    settled = trainer.resolve(DPO, asked, trainer.TrainingSize(50, 0.5, 135_000_000))
+    settled = trainer.resolve(DPO, asked, examples=50, padding=0.5, parameters=135_000_000)
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -196,5 +196,5 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 )
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
     asked = TRAINER.hyperparameters(SUPERVISED, {})
-    size = trainer.TrainingSize(examples, 0.0, 135_000_000)
-    assert trainer.resolve(SUPERVISED, asked, size)["n_epochs"] == epochs
+    size = {"examples": examples, "padding": 0.0, "parameters": 135_000_000}
+    assert trainer.resolve(SUPERVISED, asked, **size)["n_epochs"] == epochs

@@ -18,8 +18,10 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from merlin.core.durable_files import remove_durably, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
@@ -141,8 +143,7 @@ class ModelCard:
 
     def write(self, folder: Path) -> None:
         """Write the card into a folder that nobody uses yet."""
-        content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-        (folder / NAME).write_text(content + "\n", encoding="utf-8")
+        (folder / NAME).write_bytes(_CARD.dump_json(self, indent=2) + b"\n")
 
     def damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
         """Yield the files that are gone or have another size; where `is_thorough`, other bytes."""
@@ -153,13 +154,14 @@ class ModelCard:
                 yield name
 
 
+_CARD = TypeAdapter(ModelCard)
+
+
 def read_card(folder: Path) -> ModelCard | None:
     """Return the card in a folder, None where there is none or it cannot be read."""
     try:
-        card = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        files = {name: File(**each) for name, each in card.pop("files").items()}
-        return ModelCard(**card, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _CARD.validate_json((folder / NAME).read_bytes())
+    except (OSError, ValueError):
         return None
 
 
@@ -179,18 +181,19 @@ def sha256_of(path: Path) -> str:
 
 # Embeddings and norms of a quantised base stay as they are.
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.1, "4bit": 0.6}
-TRAINING, TRAINING_ITSELF = 1.25, 1.5e9
-ANSWERING, ANSWERING_ITSELF = 1.1, 0.7e9
+# How much more than its weights a base takes, and what torch takes itself.
+TRAINING, ANSWERING = (1.25, 1.5e9), (1.1, 0.7e9)
 
 
-def for_training(parameters: int, model: ModelSettings, device: str) -> int:
-    """Return the bytes that a LoRA job on a device takes, about."""
-    return round(parameters * BYTES[_kind(model, device)] * TRAINING + TRAINING_ITSELF)
+def memory_for(
+    use: tuple[float, float], parameters: int, model: ModelSettings, device: str
+) -> int | None:
+    """Return the bytes that a LoRA job, or our own backend, takes on a device, about.
 
-
-def for_answering(parameters: int, model: ModelSettings, device: str) -> int:
-    """Return the bytes that our own backend takes for answers on a device, about."""
-    return round(parameters * BYTES[_kind(model, device)] * ANSWERING + ANSWERING_ITSELF)
+    None where the parameters are not known.
+    """
+    factor, itself = use
+    return round(parameters * BYTES[_kind(model, device)] * factor + itself) if parameters else None
 
 
 def _kind(model: ModelSettings, device: str) -> str:
@@ -299,14 +302,6 @@ READY, LEFT_OVER = "ready", "left_over"
 
 
 @dataclass(frozen=True, slots=True)
-class Devices:
-    """Where bases are trained and where they answer, for what they will need there."""
-
-    training: str = CPU
-    answering: str = CPU
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
 
@@ -330,17 +325,19 @@ class Entry:
 def list_bases(
     models: Sequence[ModelSettings],
     engine: Path,
-    devices: Devices,
+    training: str = CPU,
+    answering: str = CPU,
     *,
     is_thorough: bool = False,
 ) -> Iterator[Entry]:
     """Yield every base of the configuration, then what lies here from an earlier one.
 
+    Memory is reckoned for the devices of `training` and `answering`.
     `is_thorough` compares each file's bytes with its checksum, which reads them all.
     """
     root = library_of(engine)
     for model in models:
-        yield _entry(model, engine, devices, is_thorough=is_thorough)
+        yield _entry(model, engine, training, answering, is_thorough=is_thorough)
     known = {model.name for model in models}
     for folder in sorted(root.glob("[!.]*")):
         if folder.name not in known:
@@ -376,7 +373,9 @@ def _is_name(name: str) -> bool:
     return bool(name) and Path(name).name == name and not name.startswith(".")
 
 
-def _entry(model: ModelSettings, engine: Path, devices: Devices, *, is_thorough: bool) -> Entry:
+def _entry(
+    model: ModelSettings, engine: Path, training: str, answering: str, *, is_thorough: bool
+) -> Entry:
     root = library_of(engine)
     folder, card = files_of(model, root), read_card(root / model.name)
     problem = _problem(model, root, card, is_thorough=is_thorough)
@@ -391,8 +390,8 @@ def _entry(model: ModelSettings, engine: Path, devices: Devices, *, is_thorough:
         card=card,
         parameters=n or None,
         context=model.context or (card.context if card else context_of(folder)) or None,
-        training_bytes=for_training(n, model, devices.training) if n else None,
-        answering_bytes=for_answering(n, model, devices.answering) if n else None,
+        training_bytes=memory_for(TRAINING, n, model, training),
+        answering_bytes=memory_for(ANSWERING, n, model, answering),
         problem=problem,
     )
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.charts import ChartLabels, Curve, plot_curve, plot_png
+from merlin.core.charts import Curve, loss_labels, plot_curve, plot_png
 from merlin.core.i18n import text
 from merlin.core.log import redact
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
@@ -31,7 +31,7 @@ from merlin.engine.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.engine.status import BaseFacts, JobFacts, base_facts, job_facts, title_of
+from merlin.engine.status import JobFacts, base_facts, job_facts, title_of
 from merlin.engine.trainers.base import SUPERVISED, Untrainable
 
 MOST_OVER = 20
@@ -97,8 +97,7 @@ class JobView:
     def chart(self) -> Curve | None:
         """Return the job's losses as a drawing, None without any."""
         page, total = self._page, 0 if self.facts.is_over else self.job.steps
-        labels = ChartLabels(page.say("loss-train"), page.say("loss-test"), page.language)
-        return plot_curve(self.facts.train, self.facts.test, total, labels)
+        return plot_curve(self.facts.train, self.facts.test, total, loss_labels(page.language))
 
     @property
     def chart_words(self) -> str:
@@ -168,14 +167,8 @@ class JobView:
 
     def png(self, *, dark: bool) -> bytes:
         """Return the job's losses as a PNG."""
-        labels = ChartLabels(
-            title=f"{self.title} · {self.job.order.base}",
-            train=self._page.say("loss-train"),
-            test=self._page.say("loss-test"),
-            steps=self._page.say("steps"),
-            none=self._page.say("no-losses"),
-            language=self._page.language,
-        )
+        title = f"{self.title} · {self.job.order.base}"
+        labels = loss_labels(self._page.language, title)
         return plot_png(self.facts.train, self.facts.test, labels, dark=dark)
 
 
@@ -230,15 +223,15 @@ def _version(page: PageRequest) -> str:
     return str(page.engine.repositories.job_events.newest())
 
 
-def _base_line(page: PageRequest, base: BaseFacts) -> Mapping[str, object]:
+def _base_line(page: PageRequest, base: Mapping[str, Any]) -> Mapping[str, object]:
     """Return a base: whether it is here, its licence, its window, who answers; what to do."""
     about = [
-        page.say("backend", backend=base.backend),
-        page.say("window", tokens=page.number(base.context)) if base.context else "",
-        base.licence or page.say("no-licence"),
+        page.say("backend", backend=base["backend"]),
+        page.say("window", tokens=page.number(base["context"])) if base["context"] else "",
+        base["licence"] or page.say("no-licence"),
     ]
     try:
-        page.engine.bases[base.name].files()
+        page.engine.bases[base["name"]].files()
     except Untrainable as error:
         key = "not-pulled" if error.code == "base_not_pulled" else "unfit"
         badge = Badge("warn", "download", page.say(key))
@@ -246,20 +239,20 @@ def _base_line(page: PageRequest, base: BaseFacts) -> Mapping[str, object]:
     else:
         badge, hint = Badge("ok", "check", page.say("pulled")), ""
     words = " · ".join(filter(None, about))
-    return {"name": base.name, "about": words, "badge": badge, "hint": hint}
+    return {"name": base["name"], "about": words, "badge": badge, "hint": hint}
 
 
 def _machine(page: PageRequest) -> Mapping[str, object]:
     """Return what the engine takes of its machine, and what each base that was asked is doing."""
     questions = []
     for base in base_facts(page.engine):
-        names = [name for name in _FIGURES if name in base.figures]
+        names = [name for name in _FIGURES if name in base["figures"]]
         pairs = [
-            (page.say(f"figure-{name.replace('_', '-')}"), page.number(base.figures[name]))
+            (page.say(f"figure-{name.replace('_', '-')}"), page.number(base["figures"][name]))
             for name in names
         ]
-        if base.figures:
-            questions.append((base.name, pairs))
+        if base["figures"]:
+            questions.append((base["name"], pairs))
     return {"machine": _machine_pairs(page), "questions": questions}
 
 
@@ -322,7 +315,7 @@ def view_all(page: SignedInPage) -> Response:
     view = {
         "jobs": [job_facts(repositories, job).as_json(page.language) for job in jobs],
         "counts": repositories.jobs.counts(),
-        "bases": [asdict(base) for base in base_facts(page.engine)],
+        "bases": base_facts(page.engine),
         "models": [row["name"] for row in repositories.models.final()],
         "machine": asdict(page.request.app.state.machine.use()),
     }

@@ -242,7 +242,7 @@ class LlamaCppBackend(ProxyBackend):
             {"id": number, "scale": 1.0 if name == wanted else 0.0}
             for number, name in enumerate(listed)
         ]
-        return Target(url, {"lora": scales})
+        return url, {"lora": scales}
 
     async def _listed(self, url: str) -> list[str]:
         answer = await self.calls.json(f"{url}/lora-adapters", None)

@@ -109,12 +109,8 @@ def words_in(error: object) -> str:
     return " ".join(str(error).split())[:_LONGEST]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where one question goes, and the fields that name the adapter there."""
-
-    url: str
-    fields: Mapping[str, object]
+# Where one question goes, and the fields that name the adapter there.
+Target = tuple[str, Mapping[str, object]]
 
 
 class Calls:
@@ -205,17 +201,16 @@ class ProxyBackend(ABC):
         unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
         with self._running():
             async with aclosing(self.target(adapter)) as targets:
-                async for target in targets:
-                    body = {**body_of(asking), **self._added(asking), **target.fields}
-                    url = f"{target.url}{_CHAT}"
-                    async with self.calls.send(url, body) as response:
+                async for url, fields in targets:
+                    body = {**body_of(asking), **self._added(asking), **fields}
+                    async with self.calls.send(f"{url}{_CHAT}", body) as response:
                         if response.status == _OK:
                             async with aclosing(read_answer(self.calls.who, response)) as parts:
                                 async for part in parts:
                                     self._count_tokens(part)
                                     yield part
                             return
-                        answer = await self.calls.read(target.url, response)
+                        answer = await self.calls.read(url, response)
                     unknown = answer.refusal()
                     if answer.status != _UNKNOWN:
                         raise unknown
@@ -238,9 +233,9 @@ class ProxyBackend(ABC):
         if not self._can_embed:
             raise no_embeddings()
         async with aclosing(self.target(None)) as targets:
-            target = await anext(targets)
-            body: Json = {"input": list(texts), "encoding_format": "float", **target.fields}
-            answer = await self.calls.json(f"{target.url}{_EMBEDDINGS}", body)
+            url, fields = await anext(targets)
+            body: Json = {"input": list(texts), "encoding_format": "float", **fields}
+            answer = await self.calls.json(f"{url}{_EMBEDDINGS}", body)
         if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
             raise no_embeddings(answer.words)
         if answer.status != _OK:
@@ -371,13 +366,13 @@ class VllmBackend(ProxyBackend):
         Without a `model` vLLM asks its base, whatever name that has.
         """
         if adapter is None:
-            yield Target(self._url, {})
+            yield self._url, {}
             return
         name = name_of(adapter)
         async with self._used(name):
             for _ in range(2):
                 await self._load(name, adapter)
-                yield Target(self._url, {"model": name})
+                yield self._url, {"model": name}
                 # vLLM was started again since: it has forgotten what it was told.
                 self._loaded.pop(name, None)
 

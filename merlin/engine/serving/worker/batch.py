@@ -113,23 +113,26 @@ def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple
     return float(logs[token]), list(zip(tokens.tolist(), top.tolist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class RowRequest:
-    """What one asker wants: `prompt` in tokens; `send` takes the pieces and the end."""
-
-    number: int
-    prompt: Sequence[int]
-    adapter: LoraWeights | None
-    asking: GenerationRequest
-    send: Callable[[int, Chunk | Finish], None]
-
-
 class Row:
-    """An answer under way, in the words of a base."""
+    """An answer under way, in the words of a base; `prompt` in tokens."""
 
-    def __init__(self, request: RowRequest, base: Base, spelling: TokenBytes) -> None:
-        asking, room = request.asking, base.window - len(request.prompt)
-        self.request = request
+    def __init__(
+        self,
+        number: int,
+        prompt: Sequence[int],
+        adapter: LoraWeights | None,
+        asking: GenerationRequest,
+        base: Base,
+        spelling: TokenBytes,
+        send: Callable[[int, Chunk | Finish], None],
+    ) -> None:
+        """Take an asker's number, what is asked, and where the pieces and the end are sent."""
+        room = base.window - len(prompt)
+        self.number = number
+        self.prompt = prompt
+        self.adapter = adapter
+        self._logprobs = asking.logprobs
+        self._send_to = send
         self.tokens: list[int] = []
         self.is_over = False
         self._most = min(asking.most_tokens or room, room)
@@ -181,13 +184,13 @@ class Row:
         if not self._stops.is_met:
             self._show(self._stops.rest(), is_last=True)
         self.is_over = True
-        self._send(Finish(reason, len(self.request.prompt), len(self.tokens)))
+        self._send(Finish(reason, len(self.prompt), len(self.tokens)))
 
     def _send(self, part: Chunk | Finish) -> None:
-        self.request.send(self.request.number, part)
+        self._send_to(self.number, part)
 
     def _keep_chance(self, logits: Tensor, token: int) -> None:
-        most = self.request.asking.logprobs
+        most = self._logprobs
         if most is None:
             return
         own, likeliest = chances_of(logits, token, most)
@@ -242,7 +245,7 @@ class Batch:
     @property
     def adapters(self) -> list[LoraWeights | None]:
         """Return the adapters at work."""
-        return [row.request.adapter for row in (*self._rows, *self._joining)]
+        return [row.adapter for row in (*self._rows, *self._joining)]
 
     def join(self, row: Row) -> None:
         """Let a row in."""
@@ -250,10 +253,10 @@ class Batch:
 
     def leave(self, number: int) -> None:
         """Let a row go before it is over, if it is here."""
-        if self._joining and self._joining[0].request.number == number:
+        if self._joining and self._joining[0].number == number:
             self._half = None
-        self._joining = deque(row for row in self._joining if row.request.number != number)
-        for place in [n for n, row in enumerate(self._rows) if row.request.number == number]:
+        self._joining = deque(row for row in self._joining if row.number != number)
+        for place in [n for n, row in enumerate(self._rows) if row.number == number]:
             _remove(self._rows, self._memory, place)
 
     def give_up(self) -> list[Row]:
@@ -270,21 +273,19 @@ class Batch:
             self._read()
         if self._rows:
             last = [row.tokens[-1:] for row in self._rows]
-            logits = self._passes.read(
-                self._memory, last, [row.request.adapter for row in self._rows]
-            )
+            logits = self._passes.read(self._memory, last, [row.adapter for row in self._rows])
             _take(self._rows, self._memory, logits)
 
     def _read(self) -> None:
         first = self._joining[0]
-        if self._passes.can_part and len(first.request.prompt) > MOST_READ:
+        if self._passes.can_part and len(first.prompt) > MOST_READ:
             self._read_half(first)
             return
         rows = self._alike(first)
         memory = self._passes.memory(len(rows))
         prompts, adapters = (
-            [row.request.prompt for row in rows],
-            [row.request.adapter for row in rows],
+            [row.prompt for row in rows],
+            [row.adapter for row in rows],
         )
         self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
 
@@ -292,21 +293,19 @@ class Batch:
         """Read the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
-        piece = row.request.prompt[start : start + MOST_READ]
-        logits = self._passes.read(memory, [piece], [row.request.adapter])
-        is_read = start + len(piece) == len(row.request.prompt)
+        piece = row.prompt[start : start + MOST_READ]
+        logits = self._passes.read(memory, [piece], [row.adapter])
+        is_read = start + len(piece) == len(row.prompt)
         self._half = None if is_read else memory
         if is_read:
             self._let_in([row], memory, logits)
 
     def _alike(self, first: Row) -> list[Row]:
         """Return the first that wait, of one adapter, as many as may be read in one step."""
-        alike = list(
-            takewhile(lambda row: row.request.adapter is first.request.adapter, self._joining)
-        )
+        alike = list(takewhile(lambda row: row.adapter is first.adapter, self._joining))
         rows = [first]
         for row in alike[1:]:
-            longest = max(len(one.request.prompt) for one in (*rows, row))
+            longest = max(len(one.prompt) for one in (*rows, row))
             if longest * (len(rows) + 1) > MOST_READ:
                 break
             rows.append(row)

@@ -22,7 +22,7 @@ from merlin.engine.serving.worker.base import (
     load,
     passes_of,
 )
-from merlin.engine.serving.worker.batch import Batch, Row, RowRequest, prompt_of
+from merlin.engine.serving.worker.batch import Batch, Row, prompt_of
 from merlin.engine.serving.worker.detokenizer import TokenBytes
 from merlin.engine.serving.worker.forward import AdapterStack
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -100,7 +100,7 @@ class GenerationWorker:
         except Exception as error:
             log.exception("a step failed")
             for row in batch.give_up():
-                self._send({"failed": row.request.number, "why": words_of(error)})
+                self._send({"failed": row.number, "why": words_of(error)})
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if len(batch) != before:
@@ -128,8 +128,8 @@ class GenerationWorker:
         except BadAdapter as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad_field("model", words, "model_damaged") from error
-        request = RowRequest(line["ask"], prompt, adapter_weights, asking, self._send_part)
-        self._batch.join(Row(request, self._base, self._spelling))
+        answering = (self._base, self._spelling, self._send_part)
+        self._batch.join(Row(line["ask"], prompt, adapter_weights, asking, *answering))
         self._send_figures()
 
     def _embed(self, line: Line) -> None:

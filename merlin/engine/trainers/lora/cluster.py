@@ -18,16 +18,16 @@ import secrets
 import socket
 import sys
 import threading
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
 from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.base import TrainingDevices
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.trainer import ProgressPipe
+from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 from merlin.engine.trainers.lora.worker.__main__ import listen, run
 
 _FAILED, _BUG = 1, 70
@@ -35,21 +35,6 @@ _CONNECT_S = 5.0
 # A cluster of this machine alone, started for one job.
 _HERE = ("", "local")
 log = logging.getLogger(__name__)
-
-
-class QueueWriter:
-    """A binary file whose bytes come out of a queue: what the first worker sends this process."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-
-    def write(self, content: bytes) -> int:
-        """Hand bytes on, in their order."""
-        self._queue.put(content)
-        return len(content)
-
-    def flush(self) -> None:
-        """Do nothing: what was written is on its way."""
 
 
 def main(folder: Path) -> int:
@@ -88,10 +73,7 @@ def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.
     threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
     threading.Thread(target=_run, args=[folder, place, lines, orders], daemon=True).start()
     while isinstance(line := lines.get(), bytes):
-        # Who does not listen any more has asked for the end: the workers keep their state first.
-        with suppress(BrokenPipeError):
-            out.write(line)
-            out.flush()
+        send_line(out, line)
     return int(line)
 
 
@@ -118,7 +100,7 @@ def _away(folder: Path, out: BinaryIO, place: TrainingDevices) -> int:
 
 def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: object) -> int:
     """Say why nothing can be trained here."""
-    ProgressPipe(folder, out).send_once(
+    ProgressPipe(folder, partial(send_line, out)).send_once(
         "failed", code=code, key=key, param=None, arguments=arguments
     )
     return _FAILED
@@ -158,7 +140,7 @@ def work(config: dict[str, Any]) -> None:
 
     folder, stop = Path(config["folder"]), threading.Event()
     is_first = get_context().get_world_rank() == 0
-    out = cast("BinaryIO", QueueWriter(config["lines"])) if is_first else None
+    out = config["lines"].put if is_first else None
     if is_first:
         threading.Thread(target=_await_stop, args=[config["orders"], stop], daemon=True).start()
     code = run(folder, ProgressPipe(folder, out), stop)

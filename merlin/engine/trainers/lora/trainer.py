@@ -19,14 +19,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated, Any, BinaryIO, Literal, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
@@ -36,7 +37,6 @@ from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
     Auto,
-    BaseFiles,
     Epoch,
     Hyperparameters,
     NoProgress,
@@ -66,22 +66,19 @@ Layers = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSize:
-    """What "auto" depends on.
+def resolve(
+    method: str,
+    asked: Mapping[str, object],
+    *,
+    examples: int,
+    padding: float,
+    parameters: int,
+    is_tight: bool = False,
+) -> dict[str, object]:
+    """Return the hyper-parameters with every "auto" replaced.
 
     `padding` is the share of padded tokens when every example has a row of its own; `parameters`
     those of the base; `is_tight` whether its activations leave no room in memory.
-    """
-
-    examples: int
-    padding: float
-    parameters: int
-    is_tight: bool = False
-
-
-def resolve(method: str, asked: Mapping[str, object], size: TrainingSize) -> dict[str, object]:
-    """Return the hyper-parameters with every "auto" replaced.
 
     - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
       epochs), at most 25; for large files fewer, so that at most 25,000 are. The hosted
@@ -94,18 +91,18 @@ def resolve(method: str, asked: Mapping[str, object], size: TrainingSize) -> dic
     - gradient_checkpointing: on where the memory is tight. early_stop: 0, which is off.
     """
     rank = asked["rank"] if isinstance(asked["rank"], int) else 16
-    slower = next((slower for least, slower in _SLOWER if size.parameters >= least), 1.0)
+    slower = next((slower for least, slower in _SLOWER if parameters >= least), 1.0)
     automatic: dict[str, object] = {
-        "n_epochs": _epochs(size.examples),
-        "batch_size": max(4, min(32, size.examples // 250)),
+        "n_epochs": _epochs(examples),
+        "batch_size": max(4, min(32, examples // 250)),
         "learning_rate_multiplier": slower,
         "beta": 0.1,
         "rank": rank,
         "alpha": 2 * rank,
         "dropout": 0.0,
         "targets": ALL_LINEAR,
-        "packing": size.padding > 1 / 3,
-        "gradient_checkpointing": size.is_tight,
+        "packing": padding > 1 / 3,
+        "gradient_checkpointing": is_tight,
         "early_stop": 0,
     }
     known = KNOBS[method].model_fields
@@ -143,6 +140,7 @@ _PARTS = ("torch", "transformers", "peft", "accelerate")
 _CHILD = "merlin.engine.trainers.lora.worker"
 _CLUSTER = "merlin.engine.trainers.lora.cluster"
 _CUDA = "cuda"
+_TASK = TypeAdapter(Task)
 TASK, STATE, TOLD = "task.json", "state.pt", "told.jsonl"
 EPOCHS, LOG, LOCK = "epochs", "log", "lock"
 # What the child is sent on its standard input: end the step, keep the state, leave.
@@ -220,24 +218,13 @@ def epoch_folder(folder: Path, number: int) -> Path:
 
 def write_task(task: Task) -> None:
     """Write the task into its folder, whole or not at all."""
-    text = json.dumps(asdict(task), default=str, ensure_ascii=False, indent=1)
-    durable_files.write_durably(task.folder / TASK, lambda beside: beside.write_text(text, "utf-8"))
+    content = _TASK.dump_json(task, indent=1)
+    durable_files.write_durably(task.folder / TASK, lambda beside: beside.write_bytes(content))
 
 
 def read_task(folder: Path) -> Task:
-    """Read the task of a job's folder."""
-    fields = json.loads((folder / TASK).read_text("utf-8"))
-    base, test = fields["base"], fields["test"]
-    return Task(
-        **fields
-        | {
-            "train": Path(fields["train"]),
-            "test": Path(test) if test else None,
-            "folder": folder,
-            "base": BaseFiles(**base | {"folder": Path(base["folder"])}) if base else None,
-            "place": TrainingDevices(**fields["place"]),
-        }
-    )
+    """Read the task of a job's folder, wherever that lies now."""
+    return replace(_TASK.validate_json((folder / TASK).read_bytes()), folder=folder)
 
 
 class Child:
@@ -360,7 +347,7 @@ class _ProgressReader:
                 return Step(line["step"], line["metrics"])
             case "epoch" if line["number"] not in self._epochs:
                 number = line["number"]
-                save = _Saved(epoch_folder(self.folder, number))
+                save = partial(_link_files, epoch_folder(self.folder, number))
                 epoch = Epoch(number, line["step"], line["metrics"], save, line["tokens"])
                 self._epochs[number] = epoch
                 return epoch
@@ -381,21 +368,16 @@ class _ProgressReader:
         raise Untrainable("trainer_died", "engine-lora-died", None, n=MOST_DEATHS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """Writes an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
-
-    source: Path
-
-    def __call__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        for file in sorted(self.source.iterdir()):
-            target = path / file.name
-            target.unlink(missing_ok=True)
-            try:
-                os.link(file, target)
-            except OSError:  # another disk, or one that knows no links
-                shutil.copyfile(file, target)
+def _link_files(source: Path, path: Path) -> None:
+    """Write an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
+    path.mkdir(parents=True, exist_ok=True)
+    for file in sorted(source.iterdir()):
+        target = path / file.name
+        target.unlink(missing_ok=True)
+        try:
+            os.link(file, target)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(file, target)
 
 
 _ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
@@ -409,10 +391,17 @@ def untrainable(error: Exception) -> Untrainable | None:
     return untrainable_of(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
 
 
+def send_line(out: BinaryIO, content: bytes) -> None:
+    """Send a line to the engine, or to nobody: that it does not listen is seen elsewhere."""
+    with suppress(BrokenPipeError):
+        out.write(content)
+        out.flush()
+
+
 class ProgressPipe:
     """Sends the progress of a training; `out` is None for the processes of further devices."""
 
-    def __init__(self, folder: Path, out: BinaryIO | None) -> None:
+    def __init__(self, folder: Path, out: Callable[[bytes], object] | None) -> None:
         self._path = folder / TOLD
         self._out = out
 
@@ -427,7 +416,7 @@ class ProgressPipe:
             return
         with self._path.open("ab") as file:
             file.truncate(length)
-        self._write(self._path.read_bytes())
+        self._out(self._path.read_bytes())
 
     def send(self, kind: str, **fields: object) -> None:
         """Send something of the training, to be sent again by a later child."""
@@ -435,12 +424,12 @@ class ProgressPipe:
             line = _progress_line(kind, fields)
             with self._path.open("ab") as file:
                 file.write(line)
-            self._write(line)
+            self._out(line)
 
     def send_once(self, kind: str, **fields: object) -> None:
         """Send something that matters now alone."""
         if self._out is not None:
-            self._write(_progress_line(kind, fields))
+            self._out(_progress_line(kind, fields))
 
     def written_bytes(self) -> int:
         """Return how many bytes the file has, once they are on the disk."""
@@ -448,13 +437,6 @@ class ProgressPipe:
             return 0
         durable_files.sync_file(self._path)
         return self._path.stat().st_size
-
-    def _write(self, line: bytes) -> None:
-        # Who does not listen any more has asked for the end, or is dead: both are seen elsewhere.
-        with suppress(BrokenPipeError):
-            if self._out is not None:
-                self._out.write(line)
-                self._out.flush()
 
 
 def _progress_line(kind: str, fields: dict[str, object]) -> bytes:

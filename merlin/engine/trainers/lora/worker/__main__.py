@@ -12,11 +12,12 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 from merlin.engine.child_process import take_stdout
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.trainer import ProgressPipe
+from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 
 _FAILED, _BUG = 1, 70
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def main(folder: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     is_first = os.environ.get("RANK", "0") == "0"
     out = take_stdout()
-    pipe = ProgressPipe(folder, out if is_first else None)
+    pipe = ProgressPipe(folder, partial(send_line, out) if is_first else None)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     if not is_first:

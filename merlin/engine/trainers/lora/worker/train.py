@@ -499,13 +499,14 @@ def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
     test = read(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
     rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(distributed.device)
-    size = trainer.TrainingSize(
+    settings = trainer.resolve(
+        task.method,
+        task.hyperparameters,
         examples=len(train),
         padding=padding_share(train, _SMALL_BATCH),
         parameters=base.parameters,
         is_tight=is_tight(base, rank if isinstance(rank, int) else 16, _at_once(train, most), free),
     )
-    settings = trainer.resolve(task.method, task.hyperparameters, size)
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
 
