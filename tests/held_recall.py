@@ -12,7 +12,7 @@ from dataclasses import replace
 from waiting import LOOK_S
 
 from merlin.engine.bases import RECALL, bases_of
-from merlin.engine.trainers.base import Epoch, NoProgress
+from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
 
 
@@ -28,7 +28,7 @@ class HeldRecall(RecallTrainer):
             for told in telling:
                 yield told
                 while gate and isinstance(told, Epoch) and not gate.wait(LOOK_S):
-                    yield NoProgress()
+                    yield None
 
 
 def held_bases(settings, gate_of):

@@ -32,7 +32,6 @@ from merlin.engine.storage import KEPT_CHECKPOINTS, DiskQuota, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
-    NoProgress,
     Progress,
     ResolvedHyperparameters,
     Step,
@@ -61,11 +60,10 @@ def check(repositories: Repositories, job: Job) -> bool:
     Returns whether it waits in the queue now. Raises Untrainable for a file that cannot be trained
     on, OSError, FileNotFoundError for one that was deleted.
     """
-    order = job.order
-    read: Reader = preferences if order.method == DPO else conversations
-    wanted = [("training_file", order.training_file, LEAST_EXAMPLES)]
-    if order.validation_file:
-        wanted.append(("validation_file", order.validation_file, 1))
+    read: Reader = preferences if job.method == DPO else conversations
+    wanted = [("training_file", job.training_file, LEAST_EXAMPLES)]
+    if job.validation_file:
+        wanted.append(("validation_file", job.validation_file, 1))
     counts = []
     for param, file_id, least in wanted:
         try:
@@ -251,7 +249,7 @@ class Training:
                     self._repositories.clear(job_id)
 
     def _is_ours(self, job: Job) -> bool:
-        base = self._bases.get(job.order.base)
+        base = self._bases.get(job.base)
         return (self._devices is not None) == (base is not None and base.is_heavy)
 
     def _train(self, job: Job) -> None:
@@ -263,22 +261,20 @@ class Training:
                 self._follow(run)
 
     def _base(self, job: Job) -> Base:
-        if job.order.base not in self._bases:
-            raise Untrainable(
-                "model_not_available", "engine-base-gone", "model", base=job.order.base
-            )
-        return self._bases[job.order.base]
+        if job.base not in self._bases:
+            raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
+        return self._bases[job.base]
 
     def _task(self, job: Job) -> Task:
-        order, files = job.order, self._repositories.files
+        files = self._repositories.files
         folder = self._repositories.work_of(job.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         return Task(
-            method=order.method,
-            train=files.path(order.training_file),
-            test=files.path(order.validation_file) if order.validation_file else None,
-            hyperparameters=order.hyperparameters,
-            seed=order.seed,
+            method=job.method,
+            train=files.path(job.training_file),
+            test=files.path(job.validation_file) if job.validation_file else None,
+            hyperparameters=job.hyperparameters,
+            seed=job.seed,
             folder=folder,
             base=self._base(job).files(),
             place=self._devices or TrainingDevices(),
@@ -310,7 +306,7 @@ class Training:
                     self._add_events(run)
                 if run.unsaved and time.monotonic() - run.saved_at >= SAVE_EVERY_S:
                     self._save(run)
-            case NoProgress():
+            case None:
                 pass
 
     def _begin(self, run: TrainingRun, resolved: ResolvedHyperparameters) -> None:
@@ -367,7 +363,7 @@ class Training:
             raise RuntimeError("the trainer ended without an epoch")
         words = f"The job has successfully completed; new model: {job.model_name}"
         self._repositories.models.write(job, last.step, last.save)
-        hyperparameters = dict(self._jobs.get(job.job_id).order.hyperparameters)
+        hyperparameters = dict(self._jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
             hyperparameters["n_epochs"] = last.number
         with self._repositories.rows.transaction():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -120,7 +120,7 @@ def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(JobOrder):
     """One job as it stood when it was read; times are seconds since 1970, UTC.
 
     `error` is why it failed, as `failure` keeps it.
@@ -130,7 +130,6 @@ class Job:
     created_at: float
     finished_at: float | None
     status: str
-    order: JobOrder
     is_validated: bool
     trained_tokens: int | None
     steps: int
@@ -141,7 +140,7 @@ class Job:
     @property
     def model_name(self) -> str:
         """Return the name of the model that the job makes."""
-        return f"ft:{self.order.base}:merlin:{self.order.suffix}:{self.job_id[-8:]}"
+        return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
 
     def checkpoint_name(self, step: int) -> str:
         """Return the name of the model after `step` steps."""
@@ -305,29 +304,27 @@ def _job(row: Row) -> Job:
     columns = {**row, **{name: json.loads(row[name]) for name in _AS_JSON}}
     columns |= {
         "job_id": row["id"],
-        "order": JobOrder(**{name: columns[name] for name in JobOrder.__slots__}),
         "is_validated": bool(row["is_validated"]),
         "error": json.loads(row["error"]) if row["error"] else None,
     }
-    return Job(**{name: columns[name] for name in Job.__slots__})
+    return Job(**{field.name: columns[field.name] for field in fields(Job)})
 
 
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, why it failed in a language."""
-    order = job.order
-    hyperparameters = dict(order.hyperparameters)
+    hyperparameters = dict(job.hyperparameters)
     return FineTuningJob(
         job_id=job.job_id,
         status=job.status,
-        base=order.base,
+        base=job.base,
         created_at=job.created_at,
         organization="merlin",
-        training_file=order.training_file,
-        validation_file=order.validation_file,
+        training_file=job.training_file,
+        validation_file=job.validation_file,
         hyperparameters=hyperparameters,
-        method={"type": order.method, order.method: {"hyperparameters": hyperparameters}},
-        metadata=order.metadata,
-        seed=order.seed,
+        method={"type": job.method, job.method: {"hyperparameters": hyperparameters}},
+        metadata=job.metadata,
+        seed=job.seed,
         error=error_object(job.error, language),
         model_id=job.model_name if job.status == SUCCEEDED else None,
         finished_at=job.finished_at,

@@ -58,8 +58,8 @@ class JobFacts:
         return {
             "id": job.job_id,
             "title": self.title,
-            "base": job.order.base,
-            "method": job.order.method,
+            "base": job.base,
+            "method": job.method,
             "state": job.status,
             "step": job.step,
             "steps": job.steps,
@@ -86,7 +86,7 @@ def job_facts(repositories: Repositories, job: Job) -> JobFacts:
         job=job,
         title=title_of(job),
         epoch=max((_number(each.get("epoch")) for each in measured), default=0.0),
-        epochs=_number(job.order.hyperparameters.get("n_epochs")),
+        epochs=_number(job.hyperparameters.get("n_epochs")),
         left_s=max(left_s, 0.0),
         pace=paces[-1] if paces else 0.0,
         train=losses["train"],
@@ -96,8 +96,7 @@ def job_facts(repositories: Repositories, job: Job) -> JobFacts:
 
 def title_of(job: Job) -> str:
     """Return what people call a job: the build it is for, else its suffix, else its id."""
-    order = job.order
-    return order.metadata.get(_BUILD) or order.suffix or f"ftjob-…{job.job_id[-_SHORT:]}"
+    return job.metadata.get(_BUILD) or job.suffix or f"ftjob-…{job.job_id[-_SHORT:]}"
 
 
 def base_facts(engine: Engine) -> list[dict[str, Any]]:
@@ -156,7 +155,7 @@ def _of_jobs(engine: Engine) -> Iterator[Metric]:
     yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
     pace: Counter[str] = Counter()
     for job in jobs.waiting(RUNNING):
-        pace[job.order.base] += round(job_facts(engine.repositories, job).pace)
+        pace[job.base] += round(job_facts(engine.repositories, job).pace)
     paces = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
     yield gauge("merlin_engine_training_tokens_per_second", about, *paces)

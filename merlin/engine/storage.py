@@ -163,7 +163,7 @@ class Models:
             id=f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
             name=name,
             job_id=job.job_id,
-            base=job.order.base,
+            base=job.base,
             step=step,
             path=path,
             created_at=utc_now().timestamp(),

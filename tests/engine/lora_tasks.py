@@ -16,7 +16,6 @@ from merlin.engine.trainers.base import (
     SUPERVISED,
     BaseFiles,
     Epoch,
-    NoProgress,
     Task,
     TrainingDevices,
 )
@@ -43,7 +42,7 @@ def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **h
 def training(made):
     """Train; yield what is told, without the silences, of which a busy machine has more."""
     with closing(TRAINER.train(made)) as told:
-        yield from (each for each in told if not isinstance(each, NoProgress))
+        yield from (each for each in told if each is not None)
 
 
 def weights(folder):

@@ -66,9 +66,9 @@ class JobView:
     @property
     def what(self) -> str:
         """Return the job's base, and its method where it is not the usual one."""
-        order = self.job.order
-        method = "" if order.method == SUPERVISED else self._page.say(f"method-{order.method}")
-        return " · ".join(filter(None, [order.base, method]))
+        job = self.job
+        method = "" if job.method == SUPERVISED else self._page.say(f"method-{job.method}")
+        return " · ".join(filter(None, [job.base, method]))
 
     @property
     def share(self) -> int | None:
@@ -132,17 +132,17 @@ class JobView:
     @property
     def pairs(self) -> Pairs:
         """Return what was ordered, and what came of it."""
-        page, job, order = self._page, self.job, self.job.order
+        page, job = self._page, self.job
         trained = None if job.trained_tokens is None else page.number(job.trained_tokens)
         pairs = {
-            "base": order.base,
-            "method": page.say(f"method-{order.method}"),
+            "base": job.base,
+            "method": page.say(f"method-{job.method}"),
             "created": page.when(job.created_at),
             "finished": page.when(job.finished_at) if job.finished_at else None,
             "trained-tokens": trained,
-            "training-file": order.training_file,
-            "validation-file": order.validation_file or None,
-            "seed": str(order.seed),
+            "training-file": job.training_file,
+            "validation-file": job.validation_file or None,
+            "seed": str(job.seed),
             "job-id": job.job_id,
         }
         return [(page.say(key), value) for key, value in pairs.items() if value is not None]
@@ -150,7 +150,7 @@ class JobView:
     @property
     def settings(self) -> Pairs:
         """Return the hyper-parameters."""
-        given = sorted(self.job.order.hyperparameters.items())
+        given = sorted(self.job.hyperparameters.items())
         return [(name, _format_setting(self._page, value)) for name, value in given]
 
     @property
@@ -167,7 +167,7 @@ class JobView:
 
     def png(self, *, dark: bool) -> bytes:
         """Return the job's losses as a PNG."""
-        title = f"{self.title} · {self.job.order.base}"
+        title = f"{self.title} · {self.job.base}"
         labels = loss_labels(self._page.language, title)
         return plot_png(self.facts.train, self.facts.test, labels, dark=dark)
 

@@ -109,14 +109,6 @@ class TrainerNote:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class NoProgress:
-    """Nothing is to be told yet: the caller may look whether the job is still wanted.
-
-    So that nobody waits for a large base that is being loaded for a job that was cancelled.
-    """
-
-
 class Untrainable(Exception):
     """The job cannot be trained; `key` and `arguments` say why, and what to do, in a Fluent text.
 
@@ -196,7 +188,9 @@ def check_hyperparameters(
         raise BadHyperparameter(name, words) from error
 
 
-Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | NoProgress
+# None: nothing is to be told yet; the caller may look whether the job is still wanted, so nobody
+# waits for a large base that is being loaded for a job that was cancelled.
+Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | None
 
 
 class Trainer(Protocol):
@@ -213,7 +207,7 @@ class Trainer(Protocol):
 
         ResolvedHyperparameters come first.
 
-        NoProgress may stand anywhere, and must where nothing else is told for long.
+        None may stand anywhere, and must where nothing else is told for long.
 
         Where an earlier epoch is better, that one is told again at the end.
 

@@ -94,14 +94,10 @@ def _is_byte_level(tokenizer: Any) -> bool:
 
 
 def _letters() -> Mapping[str, int]:
-    """Return the letter that a byte-level vocabulary writes for each byte, turned round.
+    """Return the letter that a byte-level vocabulary writes for each byte, turned round."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
 
-    Source: openai/gpt-2, src/encoder.py, bytes_to_unicode.
-    """
-    shown = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(0x100) if byte not in shown]
-    written = {chr(byte): byte for byte in shown}
-    return written | {chr(0x100 + place): byte for place, byte in enumerate(hidden)}
+    return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
 class Stops:

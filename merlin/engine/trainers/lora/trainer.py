@@ -39,7 +39,6 @@ from merlin.engine.trainers.base import (
     Auto,
     Epoch,
     Hyperparameters,
-    NoProgress,
     Progress,
     ResolvedHyperparameters,
     Step,
@@ -306,9 +305,7 @@ def train_in_child(task: Task) -> Generator[Progress, None, None]:
         child = Child(task)
         try:
             for line in child.lines():
-                progress = NoProgress() if line is None else reader.take(line)
-                if progress is not None:
-                    yield progress
+                yield reader.take(line) if line is not None else None
         finally:
             code = child.end()
         if reader.is_done:

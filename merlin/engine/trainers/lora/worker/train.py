@@ -57,20 +57,10 @@ _SAVE_AT_MOST_EVERY_S = 1.0
 _TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The natural logarithm of each taught token's chance, and whether it was the likeliest."""
-
-    logps: torch.Tensor
-    hits: torch.Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A loss summed over what it counts, with the sums of what is shown beside it."""
-
-    total: torch.Tensor
-    sums: Mapping[str, torch.Tensor]
+# The natural logarithm of each taught token's chance, and whether it was the likeliest.
+Scored = tuple[torch.Tensor, torch.Tensor]
+# A loss summed over what it counts, with the sums of what is shown beside it.
+Loss = tuple[torch.Tensor, Mapping[str, torch.Tensor]]
 
 
 def score(model: torch.nn.Module, layout: Layout) -> Scored:
@@ -86,12 +76,13 @@ def score(model: torch.nn.Module, layout: Layout) -> Scored:
         logits, place = model(**inputs).logits, layout.place
     chosen = logits[layout.line, place].float()
     logps = -functional.cross_entropy(chosen, layout.wanted, reduction="none")
-    return Scored(logps, chosen.detach().argmax(-1) == layout.wanted)
+    return logps, chosen.detach().argmax(-1) == layout.wanted
 
 
 def supervised(seen: Scored) -> Loss:
     """Return the negative log-likelihood of the taught tokens, summed over them."""
-    return Loss(-seen.logps.sum(), {"mean_token_accuracy": seen.hits.sum()})
+    logps, hits = seen
+    return -logps.sum(), {"mean_token_accuracy": hits.sum()}
 
 
 def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
@@ -99,12 +90,12 @@ def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> 
 
     Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
     """
-    gains = seen.logps - reference.logps
+    gains = seen[0] - reference[0]
     rewards = beta * gains.new_zeros(layout.rows).index_add(0, layout.owner, gains)
     margins = rewards[0::2] - rewards[1::2]
     detached = margins.detach()
     sums = {"rewards_margins": detached.sum(), "rewards_accuracies": (detached > 0).sum()}
-    return Loss(-functional.logsigmoid(margins).sum(), sums)
+    return -functional.logsigmoid(margins).sum(), sums
 
 
 @contextmanager
@@ -276,9 +267,9 @@ class TrainStep:
         seen = []
         for number, layout in enumerate(pieces, start=1):
             with self._distributed.alone(self._shared, is_last=number == len(pieces)):
-                loss = self._loss(self._shared, layout)
-                (loss.total * weight / divisor).backward()
-            seen.append(loss)
+                total, sums = self._loss(self._shared, layout)
+                (total * weight / divisor).backward()
+            seen.append((total.detach(), sums))
         return self._distributed.summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
@@ -328,9 +319,9 @@ class TrainStep:
     ) -> dict[str, float]:
         tokens = sum(len(row) for example in share for row in example)
         sums = {"count": weight * self._count(share), "tokens": weight * tokens}
-        sums["loss"] = weight * sum(float(loss.total.detach()) for loss in seen)
-        for name in seen[0].sums:
-            sums[name] = weight * sum(float(loss.sums[name]) for loss in seen)
+        sums["loss"] = weight * sum(float(total) for total, _ in seen)
+        for name in seen[0][1]:
+            sums[name] = weight * sum(float(shown[name]) for _, shown in seen)
         return sums
 
     def _count(self, batch: Sequence[Example]) -> int:
