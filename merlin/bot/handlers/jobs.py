@@ -199,7 +199,7 @@ async def pictured(context: BotContext) -> None:
 
     seen, content = await context.store.read(look), b""
     if seen is not None and seen.losses.are_known:
-        series, tell = seen.losses.series(), context.translate
+        series = seen.losses.series()
         labels = loss_labels(context.language, seen.title)
         content = await asyncio.to_thread(plot_png, series["train"], series["test"], labels)
 

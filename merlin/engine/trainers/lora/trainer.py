@@ -22,7 +22,6 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated, Any, BinaryIO, Literal, cast
@@ -344,7 +343,7 @@ class _ProgressReader:
                 return Step(line["step"], line["metrics"])
             case "epoch" if line["number"] not in self._epochs:
                 number = line["number"]
-                save = partial(_link_files, epoch_folder(self.folder, number))
+                save = _Saved(epoch_folder(self.folder, number))
                 epoch = Epoch(number, line["step"], line["metrics"], save, line["tokens"])
                 self._epochs[number] = epoch
                 return epoch
@@ -365,16 +364,21 @@ class _ProgressReader:
         raise Untrainable("trainer_died", "engine-lora-died", None, n=MOST_DEATHS)
 
 
-def _link_files(source: Path, path: Path) -> None:
-    """Write an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
-    path.mkdir(parents=True, exist_ok=True)
-    for file in sorted(source.iterdir()):
-        target = path / file.name
-        target.unlink(missing_ok=True)
-        try:
-            os.link(file, target)
-        except OSError:  # another disk, or one that knows no links
-            shutil.copyfile(file, target)
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """Writes an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
+
+    source: Path
+
+    def __call__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        for file in sorted(self.source.iterdir()):
+            target = path / file.name
+            target.unlink(missing_ok=True)
+            try:
+                os.link(file, target)
+            except OSError:  # another disk, or one that knows no links
+                shutil.copyfile(file, target)
 
 
 _ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
