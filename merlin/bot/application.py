@@ -29,7 +29,7 @@ from telegram.request import BaseRequest
 
 from merlin.account.users import Users
 from merlin.app.inbox import Dialogs, Inbox, Update, UpdateState
-from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.app.outbox import Outbox, Target
 from merlin.billing.quota import Quotas
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -40,6 +40,7 @@ from merlin.bot.context import (
     Handler,
     callback_of,
     is_awaited,
+    letters,
     read_known_user,
 )
 from merlin.bot.handlers import (
@@ -67,8 +68,6 @@ from merlin.bot.services import BotServices
 from merlin.bot.transport import pause
 from merlin.bot.updates import is_of_money, joined_text
 from merlin.chat.turns import Turns
-from merlin.core.formatted_text import FormattedMessage
-from merlin.core.i18n import text
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -378,10 +377,11 @@ async def refuse_updates(
         if is_news and newest.is_private:
             key = f"full:{newest.update_id}"
             user, _ = read_known_user(services, newest.stored)
-            words = text(user.speaks(newest.language), "bot-queue-full", waiting=MOST_WAITING)
-            Outbox(services.db, services.bot_id).put(
-                [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
-            )
+            told = replace(newest, language=user.speaks(newest.language))
+            words = told.translate("bot-queue-full", waiting=MOST_WAITING)
+            (letter,) = letters(told, menu.message(told, words))
+            letter = replace(letter, key=key, update_id=None, spot=Target())
+            Outbox(services.db, services.bot_id).put([letter])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)
         inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")
