@@ -30,7 +30,7 @@ from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_resp
 from merlin.app import orders, plans
 from merlin.app.plans import PlanOffer
 from merlin.billing.orders import OrderRequest
-from merlin.billing.plan import Allowance, Format, allowance_of, plan_named
+from merlin.billing.plan import Format, allowance_of, plan_named
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
@@ -154,6 +154,13 @@ class PriceShown(Shape):
     stars: Amount | None = Field(description="in Telegram, from the bot")
 
 
+class AllowanceShown(Shape):
+    """How many questions of a format; null: not limited."""
+
+    day: int | None
+    month: int | None
+
+
 class PlanShown(Shape):
     """One plan, or a pack of questions that come on top of whatever plan one has."""
 
@@ -161,7 +168,7 @@ class PlanShown(Shape):
     title: str = Field(description="in the caller's language")
     about: str = Field(description='what is said of it, "" for nothing')
     is_default: bool = Field(description="everybody's who has no other")
-    formats: dict[Format, Allowance]
+    formats: dict[Format, AllowanceShown]
     window: int | None = Field(description="the most tokens of a talk; null: as the model takes")
     models: list[str] = Field(description="patterns of models that may be chosen; none: every one")
     sessions: int | None = Field(description="how many sessions are kept; null: any number")

@@ -114,7 +114,7 @@ class ChatRequest(Fields):
             raise PydanticCustomError("logprobs", "needs logprobs: true")
         return count
 
-    def asking(self, asker: str = "") -> GenerationRequest:
+    def to_request(self, asker: str = "") -> GenerationRequest:
         """Return what a model is asked by `asker`; the newer name of the limit counts first."""
         return GenerationRequest(
             messages=[
@@ -141,7 +141,7 @@ def _kind_of(response_format: object) -> object:
 async def complete(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
     asked = ChatRequest.read(await json_object(request))
-    model, question = asked.model, asked.asking(owner_of(request))
+    model, question = asked.model, asked.to_request(owner_of(request))
     await check_model(request, model)
     answer = metered(request, question, engine_of(request).backends.ask(model, question))
     if asked.stream:
