@@ -33,10 +33,6 @@ from merlin.config.shop import PaymentsConfig
 from merlin.providers.openid import Issuer
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.wiring import api, bot
-from merlin.wiring.context import context_fields
-
-# What a test gives by another configuration: prices and providers that nobody is asked at.
-_KNOWN = ("terms", "caps", "currencies", "sunsets", "named_models", "known", "checker")
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,7 @@ class SetUp:
     presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
+    # Prices, caps and providers that nobody is asked at.
     config: Config | None = None
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
@@ -138,17 +135,23 @@ class SetUp:
                 **_choice("vision", self.vision),
             ),
             datasets=DatasetsConfig(default=self.default_dataset or ""),
+            **({"plans": {each.name: each for each in self.plans}} if self.plans else {}),
             payments=self.selling.model_copy(update={"yookassa": None}),
             retention=self.retention,
             api=self.listening.model_copy(update={"public_url": public_url}),
         )
 
-    @property
-    def changes(self) -> Mapping[str, object]:
-        """Return the fields of the services that are not as the configuration says."""
-        made = {"plans": self.plans, "selling": self.selling}
-        known = context_fields(self.config) if self.config else {}
-        return made | {name: known[name] for name in _KNOWN if known}
+    def changed(self, config: Config) -> Config:
+        """Return the configuration of services that were made, with what needs no credentials."""
+        told = {"payments": self.selling}
+        if self.config is not None:
+            providers = {each.name: each for each in (*self.config.providers, *config.providers)}
+            told["providers"] = tuple(providers.values())
+            told["models"] = self.config.models
+            told["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
+            hears = config.chat.transcription or self.config.chat.transcription
+            told["chat"] = config.chat.model_copy(update={"transcription": hears})
+        return Config.model_construct(**{**dict(config), **told})
 
 
 def _choice(name, said, kind=ModelChoice):
@@ -164,7 +167,8 @@ async def serve_bot(settings, stop, told=None):
         more = {"pace": settings.pace, "patience": settings.patience}
         if settings.webhook_secret is not None:
             more["webhook"] = (settings.webhook_url, settings.webhook_secret)
-        await run(replace(services, **settings.changes, **more), stop)
+        config = settings.changed(services.config)
+        await run(replace(services, config=config, **more), stop)
     finally:
         await made.__aexit__(None, None, None)
 
@@ -183,4 +187,4 @@ def api_services(settings, writer):
     more["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:
         more["telegram_secret"] = settings.webhook_secret
-    return replace(services, **settings.changes, **more)
+    return replace(services, config=settings.changed(services.config), **more)

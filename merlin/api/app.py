@@ -123,7 +123,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.traffic = Traffic()
     app.state.catalogue = CatalogueState(ResponseCache(services.bounds.kept_bytes))
     app.state.gate = LoginThrottle()
-    app.state.limits = Limits(services.limits)
+    app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = BodyBudget(services.bounds.bodies_bytes)
     add_problems(app)
     add_description(app)
@@ -214,6 +214,8 @@ async def repeat(work: Callable[[], Awaitable[None]], every_s: float, trouble: s
 
 log = get_logger(__name__)
 
+# How often it is looked for questions that a killed api left behind.
+RELEASE_S = 60.0
 FINISH_S = 15
 
 

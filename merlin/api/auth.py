@@ -151,7 +151,7 @@ def _wait(gate: LoginThrottle, whose: str, network: str, now: float) -> None:
 def refuse_foreign(request: Request) -> None:
     """Raise Problem 403 for a call that changes something and comes from another site's page."""
     services: ApiServices = request.app.state.services
-    if is_foreign(request, services.public_url):
+    if is_foreign(request, services.config.api.public_url):
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 

@@ -341,7 +341,7 @@ async def payment(request: Request) -> Response:
     Answered before anybody is asked, and alike whether an order is known or not.
     """
     services: ApiServices = request.app.state.services
-    shop = services.selling.yookassa
+    shop = services.config.payments.yookassa
     if shop is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     host = request.client.host if request.client else ""

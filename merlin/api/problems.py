@@ -45,7 +45,7 @@ from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, ApiError, error_
 
 def language_of_request(request: Request) -> str:
     """Return the language in which this call is answered."""
-    default: str = request.app.state.services.language
+    default: str = request.app.state.services.config.language
     return language_of_header(request.headers.get("accept-language", ""), default)
 
 

@@ -251,7 +251,7 @@ class CatalogueRequest:
             ", ".join(headers.getlist(name))
             for name in ("accept-language", "accept-encoding", "if-none-match")
         )
-        language = _language(wanted[:LONGEST], self.services.language)
+        language = _language(wanted[:LONGEST], self.services.config.language)
         self.key = CacheKey(scope["path"], scope["query_string"], language)
         self._known = known
         self._packs = takes_gzip(packs[:LONGEST])

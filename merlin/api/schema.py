@@ -153,7 +153,7 @@ def link_of(request: Request, following: str | None) -> str:
 
 def _link(request: Request, query: dict[str, str], rel: str) -> str:
     services: ApiServices = request.app.state.services
-    address = services.public_url.rstrip("/") + quote(request.scope["path"])
+    address = services.config.api.public_url.rstrip("/") + quote(request.scope["path"])
     return f'<{address}{"?" if query else ""}{urlencode(query, errors="replace")}>; rel="{rel}"'
 
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from merlin.api.rate_limits import Entrance
 from merlin.app.context import Context
 from merlin.chat.answer import RetryPolicy
-from merlin.config.settings import ApiLimits
 from merlin.core.connections import Connections
-from merlin.core.loopback import LOOPBACK
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
 
@@ -44,9 +42,8 @@ class ApiServices(Context):
     `webhook_bot` is the bot whose updates Telegram brings here, None where the bot asks Telegram
     itself and there is no telegram hook; `telegram_secret` is the word that Telegram repeats.
     `answerers` are the providers by name, `patience` how patient questions under /v1 are with them.
-    `entrance` is how people may sign in, `limits` how many calls they may make. `connections` are
-    those of the server. `hook_secrets` are those of a hook by its name, each of which proves a
-    call; `monitoring` are the networks that may read /readyz and /metrics.
+    `entrance` is how people may sign in, `connections` are those of the server. `hook_secrets` are
+    those of a hook by its name, each of which proves a call.
     """
 
     store: Store
@@ -55,8 +52,6 @@ class ApiServices(Context):
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     entrance: Entrance = field(default_factory=Entrance)
-    limits: ApiLimits = field(default_factory=ApiLimits)
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    monitoring: tuple[str, ...] = LOOPBACK

@@ -130,7 +130,7 @@ def me(ctx: Context, actor: Actor) -> OwnAccount:
         name=name or None,
         shown_name=user.shown_name or name,
         language=user.language,
-        zone=user.zone or ctx.timezone,
+        zone=user.zone or ctx.config.timezone,
         role=authority.role,
         scopes=sorted(authority.scopes),
         permissions=sorted(PERMISSIONS[authority.role]),
@@ -302,7 +302,7 @@ def _kept_until(ctx: Context, actor: Actor) -> datetime:
     user = _user(ctx, actor)
     plan, now = plan_of(ctx.plans, user.plans), ctx.clock()
     if any(allowance_of(plan, kind).month is not None for kind in Format):
-        return today(now, user.time_zone(ctx.timezone)).month_ends
+        return today(now, user.time_zone(ctx.config.timezone)).month_ends
     return now + _ONE_DAY
 
 

@@ -122,7 +122,7 @@ def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -
     is_allowed = allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
-    return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.assistant)
+    return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.config.assistant)
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
@@ -138,7 +138,7 @@ def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) ->
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
     said = Windows(ctx.db).get(choice.provider, model_id)
-    return window_limit(said, ctx.known.windows, (model_id, choice.base), cap)
+    return window_limit(said, ctx.config.windows, (model_id, choice.base), cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,11 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     """Return what a reply cost, None where nobody knows."""
     if reply.choice is None:
         return None
-    return ctx.known.cost(reply.choice, reply.model_id, reply.usage)
+    price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
+    if price is None:
+        return None
+    micro = price.answer(reply.usage.input_tokens, reply.usage.output_tokens)
+    return Cost(micro, price.currency)
 
 
 def with_spent(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
@@ -316,7 +320,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer) -> None:
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     """Return the actor's plan, for questions about a dataset, and what is left of it."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
-    plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.timezone)
+    plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
     return Quota(plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone))
 
 
@@ -325,7 +329,7 @@ def find_asker(
 ) -> Asker:
     """Return who asks, with the plan that counts for questions about a dataset."""
     plan = plan_of(ctx.plans, user.plans, dataset)
-    return Asker(user.user_id, plan, user.time_zone(ctx.timezone), language, number)
+    return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:
@@ -368,7 +372,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
     """Return the cap that is reached for a person now, None while they may ask."""
     if not _is_capped(ctx):
         return None
-    here, caps = today(ctx.clock(), zone_of(ctx.timezone)), ctx.answer_budget
+    here, caps = today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
     for reach, amount in ((Reach.DAY, caps.per_day), (Reach.PERSON, caps.per_person_per_day)):
         cap = in_micro(amount)
         if cap is None:
@@ -385,7 +389,8 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     """Add up what an answer cost where that is capped; tell admins of a reached cap once a day."""
     if not cost.micro or not _is_capped(ctx):
         return
-    day, mark = today(ctx.clock(), zone_of(ctx.timezone)).day, ctx.db.cipher.marks(str(user_id))[0]
+    day = today(ctx.clock(), zone_of(ctx.config.timezone)).day
+    mark = ctx.db.cipher.marks(str(user_id))[0]
     ctx.db.sql(_FORGET, (date.fromisoformat(day) - _KEPT).isoformat())
     ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
     found = find_reached_cap(ctx, user_id)
@@ -394,7 +399,7 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     told: dict[str, object] = {
         "spent": format_cost_plainly(found.spent.micro, found.spent.currency),
         "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
-        "until": f"{in_zone(found.until, zone_of(ctx.timezone)):%Y-%m-%d %H:%M}",
+        "until": f"{in_zone(found.until, zone_of(ctx.config.timezone)):%Y-%m-%d %H:%M}",
     }
     if found.reach is Reach.PERSON:
         told["user"] = str(user_id)
@@ -404,7 +409,7 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
 
 def _is_capped(ctx: Context) -> bool:
     """Return whether anything is capped; where nothing is, nothing is added up."""
-    caps = ctx.answer_budget
+    caps = ctx.config.budget.answers
     return caps.per_day is not None or caps.per_person_per_day is not None
 
 

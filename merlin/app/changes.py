@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
@@ -219,7 +220,7 @@ def check_edits(
 ) -> PreviewView:
     """Return what the checker says of edits; takes a while, and reads no rows."""
     texts = {each.path: each.text for each in edits}
-    seen = ctx.checker.preview(files.dataset, files.files, texts)
+    seen = ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
     return preview_view(ctx, files, edits, seen, is_whole=is_whole)
 
 
@@ -249,7 +250,7 @@ def preview_view(
             for each in edits
         ],
         tokens=sum(seen.tokens.values()),
-        next_training=forecast(files.build, seen, lambda base: ctx.known.price(provider, base)),
+        next_training=forecast(files.build, seen, partial(ctx.config.price, provider)),
     )
 
 

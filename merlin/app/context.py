@@ -8,33 +8,29 @@ transaction; a coroutine calls them by `read` and `write`:
     request = await ctx.write(jobs.cancel, actor, 7)
 
 A repository without state of its own is made where it is used: `Requests(ctx.db, ctx.clock)`. What
-remembers something between calls, and what the configuration says, is a field here.
+remembers something between calls is a field here; what the configuration says is `ctx.config`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
 from merlin.billing.orders import Billing, billing_of
 from merlin.billing.plan import Plan
-from merlin.chat.model_catalogue import General, KnownModels
-from merlin.config.settings import AnswerBudget
-from merlin.config.shop import PaymentsConfig
+from merlin.chat.model_catalogue import General
+from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
 from merlin.course.catalogue import CourseCache
 from merlin.course.search import VocabularyCache
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
+from merlin.providers.base import Answerer
 from merlin.providers.payments import PaymentGateway, PolledGateway
-from merlin.training.launch_plan import Terms
-from merlin.training.policy import Caps, NamedModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,45 +38,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The database of a process, its clock, and what its configuration says.
+    """The configuration of a process, its database and clock, and what it made of them.
 
     `store` runs acts beside the event loop. `bot_id` 0: questions that come through the api belong
-    to no bot of Telegram. `admins` are the ids that the configuration names, `public_url` is where
-    our pages are, "" where nobody said. `gateway` is that of this process, `polled` the same where
-    its payments are read; None: nothing is sold by it. `terms` by provider, `currencies` what each
-    provider charges in, `sunsets` by base model, `known` what is known of models. `general` is each
-    provider with the model its config names (None: its first), in the order of config; `assistant`
-    the model for presets and summaries, `vision` the one that sees pictures. `checker` checks
-    edits; `commit_wait_s` is how long a commit may take to be seen before another edit of the same
-    dataset is refused.
+    to no bot of Telegram. `gateway` is that of this process, `polled` the same where its payments
+    are read; None: nothing is sold by it. `answerers` are the providers that it may ask, by name.
+    `checker` checks edits; `commit_wait_s` is how long a commit may take to be seen before another
+    edit of the same dataset is refused.
     """
 
+    config: Config
     db: Database
     store: Store = field(default_factory=Store)
     clock: Clock = utc_now
     bot_id: int = 0
-    state_dir: Path | None = None
-    language: str = "ru"
-    timezone: str = "UTC"
-    public_url: str = ""
-    default_dataset: str | None = None
-    admins: Sequence[int] = ()
-    plans: Sequence[Plan] = ()
-    selling: PaymentsConfig = field(default_factory=PaymentsConfig)
     gateway: PaymentGateway | None = None
     polled: PolledGateway | None = None
-    answer_budget: AnswerBudget = field(default_factory=AnswerBudget)
-    terms: Mapping[str, Terms] = field(default_factory=dict)
-    caps: Caps = field(default_factory=Caps)
-    currencies: Mapping[str, str] = field(default_factory=dict)
-    sunsets: Mapping[str, date] = field(default_factory=dict)
-    named_models: Sequence[NamedModel] = ()
+    answerers: Mapping[str, Answerer] = field(default_factory=dict)
     courses: CourseCache = field(default_factory=CourseCache)
     vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
-    general: Sequence[General] = ()
-    assistant: General | None = None
-    vision: General | None = None
-    known: KnownModels = field(default_factory=KnownModels)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 
@@ -97,11 +73,28 @@ class Context:
         return await self.store.do(partial(act, self, *args, **named))
 
     @property
+    def plans(self) -> Sequence[Plan]:
+        """Return the plans in their order; the first is everybody's."""
+        return tuple(self.config.plans.values())
+
+    @property
+    def default_dataset(self) -> str | None:
+        """Return the dataset a new chat talks to, None where the configuration names none."""
+        return self.config.datasets.default or None
+
+    @property
+    def general(self) -> Sequence[General]:
+        """Return each provider that answers here with the model it is named with, in order."""
+        return [
+            (each.name, each.model) for each in self.config.providers if each.name in self.answerers
+        ]
+
+    @property
     def roles(self) -> Roles:
         """Return who may do what, by the database and the configuration."""
-        return Roles(self.db, self.admins, self.clock)
+        return Roles(self.db, self.config.telegram.admins, self.clock)
 
     @property
     def billing(self) -> Billing:
         """Return what the acts of billing work on."""
-        return billing_of(self.db, self.clock, self.plans, self.selling)
+        return billing_of(self.db, self.clock, self.plans, self.config.payments)

@@ -106,7 +106,7 @@ def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
     files = FileIndex(ctx.db).files(dataset)
     if not files:
         raise missing_dataset(dataset)
-    return check_files(dataset, files, limit_tokens=ctx.checker.limit_tokens)
+    return check_files(dataset, files, limit_tokens=ctx.config.example_tokens)
 
 
 def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:
@@ -227,7 +227,7 @@ def _lying(files: DatasetFiles, example_id: str) -> FileText:
 
 def plan(ctx: Context, files: DatasetFiles, lines: Sequence[ImportedLine]) -> ImportView:
     """Return what importing lines would do; takes a while, and reads no rows."""
-    found = plan_import(files.dataset, files.files, lines, ctx.checker)
+    found = plan_import(files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker)
     bad = {each.path for each in found.seen.findings if each.severity is Severity.ERROR}
     return ImportView(
         plan=found,

@@ -15,6 +15,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
+from merlin.config import Config
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
@@ -211,23 +212,31 @@ def is_daemon_alive(ctx: Context) -> bool:
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
-    jobs, cap = Launches(ctx.db), ctx.caps.per_month_micro
+    jobs, cap = Launches(ctx.db), ctx.config.budget.per_month_micro
     return [
         BudgetView(provider, jobs.spent(provider, month_start(now)), cap, currency)
-        for provider, currency in ctx.currencies.items()
+        for provider, currency in _currencies(ctx.config).items()
     ]
+
+
+def _currencies(config: Config) -> dict[str, str]:
+    """Return what each provider charges in: as its own prices say, else as all prices do."""
+    every = {each.price.currency for each in config.base_models.values() if each.price}
+    usual = every.pop() if len(every) == 1 else "USD"
+    return {
+        each.name: next((price.currency for price in each.prices.values()), usual)
+        for each in config.providers
+    }
 
 
 def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
     """Return when models that are in use go dark, the next first."""
-    used = {each.model_id: each.purpose for each in ctx.named_models}
+    used = {each.model: purpose for purpose, each in ctx.config.named_models}
     used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
-    ends = sorted((ctx.sunsets[base], base) for base in used if base in ctx.sunsets)
+    ends = sorted((ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets)
     return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in ends]
 
 
-def _disk(ctx: Context) -> DiskView | None:
-    if ctx.state_dir is None:
-        return None
-    usage = shutil.disk_usage(ctx.state_dir)
+def _disk(ctx: Context) -> DiskView:
+    usage = shutil.disk_usage(ctx.config.state_dir)
     return DiskView(usage.free, usage.total)

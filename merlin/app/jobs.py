@@ -26,7 +26,7 @@ from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
-from merlin.training.launch_plan import Launches
+from merlin.training.launch_plan import Launches, table_terms
 from merlin.training.launch_plan import quote as quote_launch
 from merlin.training.policy import count_epochs
 
@@ -238,7 +238,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     verdict = VerdictHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    told = quote_launch(Launches(ctx.db, ctx.clock, ctx.terms), verdict)
+    told = quote_launch(Launches(ctx.db, ctx.clock, table_terms(ctx.config)), verdict)
     recipe, why = told.order.recipe, told.refusal
     return QuoteView(
         dataset=dataset,
@@ -249,7 +249,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
         epochs=count_epochs(told.build.train, recipe.hyperparameters.get("n_epochs", "auto")),
         cost_micro=told.cost_micro,
         spent_micro=told.spent_micro,
-        cap_micro=ctx.caps.per_month_micro,
+        cap_micro=ctx.config.budget.per_month_micro,
         currency=told.order.currency,
         refusal=text(language, why.reason, **why.arguments) if why else "",
     )

@@ -222,14 +222,14 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
     It is the same however often it is made: under one key YooKassa wants to be told one thing.
     """
     order = purchase.order
-    title = order.promise.titled(ctx.language)
-    address = f"{ctx.public_url.rstrip('/')}/orders/{purchase.purchase_id}"
+    title = order.promise.titled(ctx.config.language)
+    address = f"{ctx.config.api.public_url.rstrip('/')}/orders/{purchase.purchase_id}"
     return PaymentRequest(
         purchase_id=purchase.purchase_id,
         user_id=purchase.user_id,
         amount=order.amount,
         title=title,
-        description=text(ctx.language, "pay-words", title=title)[:MOST_WORDS],
+        description=text(ctx.config.language, "pay-words", title=title)[:MOST_WORDS],
         contact=order.contact,
         return_url="" if method_id else address,
         saves_method=order.keeps_method,

@@ -377,7 +377,7 @@ def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> N
 
     `before` is when this was done last, None for never.
     """
-    notify_renewals(ctx.billing, Users(ctx.db), ctx.timezone, now)
+    notify_renewals(ctx.billing, Users(ctx.db), ctx.config.timezone, now)
     if ctx.polled is not None:
         order_due(ctx.billing, ctx.store, now)
-    notify_expiry(ctx.billing, Users(ctx.db), ctx.timezone, now, before)
+    notify_expiry(ctx.billing, Users(ctx.db), ctx.config.timezone, now, before)

@@ -110,11 +110,11 @@ def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
     """Return a person with the newest `entries` of what was done to them. Raises NotFound."""
     user = _existing_user(ctx, actor, user_id)
-    plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.timezone)
+    plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return UserDetails(
         **_values(ctx, user),
-        zone=user.zone or ctx.timezone,
+        zone=user.zone or ctx.config.timezone,
         terms_seen=user.terms_seen,
         left=quotas.left(user_id, plan, zone),
         gifts=quotas.gifts.all(user_id),
@@ -413,7 +413,7 @@ def _values(ctx: Context, user: User) -> dict[str, Any]:
         "blocked": user.is_blocked,
         "reachable": user.is_reachable,
         "current_plan": plan_of(ctx.plans, user.plans).name,
-        "language": user.speaks(ctx.language),
+        "language": user.speaks(ctx.config.language),
     }
 
 

@@ -123,7 +123,7 @@ def _create_bot(services: BotServices, transport: BaseRequest) -> ExtBot[SendCla
         base_url=services.base_url,
         request=transport,
         get_updates_request=transport,
-        rate_limiter=RateLimiter(services.limits),
+        rate_limiter=RateLimiter(services.config.telegram.limits),
     )
 
 

@@ -90,12 +90,12 @@ async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: Bu
         (BotCommandScopeAllGroupChats(), GROUP_MENU),
     ):
         for code in _CODES:
-            menu = _menu(names, code or services.language)
+            menu = _menu(names, code or services.config.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
             await _until_taken(line, call)
-    if services.public_url.startswith(_SECURE):
-        words = text(services.language, "bot-menu-courses")
-        button = MenuButtonWebApp(words, WebAppInfo(services.public_url))
+    if services.config.api.public_url.startswith(_SECURE):
+        words = text(services.config.language, "bot-menu-courses")
+        button = MenuButtonWebApp(words, WebAppInfo(services.config.api.public_url))
         await _until_taken(line, partial(bot.set_chat_menu_button, menu_button=button))
     if services.webhook is not None:
         url, secret = services.webhook
@@ -141,7 +141,10 @@ class StaffMenus:
     def _wanted(self) -> dict[int, tuple[str, ...]]:
         """Return the further commands of everybody who has any."""
         roles = self._services.roles
-        people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
+        people = {
+            *self._services.config.telegram.admins,
+            *(grant.user_id for grant in roles.granted()),
+        }
         found = {each: staff_commands(roles.authority(each)) for each in people}
         return {user_id: names for user_id, names in found.items() if names}
 
@@ -161,7 +164,7 @@ class StaffMenus:
         if not names:
             await self._bot.delete_my_commands(scope, language_code=code or None)
             return
-        menu = _menu((*names, *MENU), code or self._services.language)
+        menu = _menu((*names, *MENU), code or self._services.config.language)
         await self._bot.set_my_commands(menu, scope, language_code=code or None)
 
 

@@ -167,7 +167,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return cls(
             application,
             update,
-            language_of(update.language_code, application.bot_data.services.language),
+            language_of(update.language_code, application.bot_data.services.config.language),
             is_private,
             text=words,
             command=command,
@@ -236,7 +236,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def zone(self) -> tzinfo:
         """Return the time zone in which the person's day turns."""
-        return self.user.time_zone(self.services.timezone)
+        return self.user.time_zone(self.services.config.timezone)
 
     def moment(self, at: datetime) -> str:
         """Return a moment as the person reads it, in their own zone."""
@@ -304,7 +304,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def link(self, payload: str) -> str:
         """Return the address that opens the private chat with these words for /start."""
-        return f"{self.services.link_url.rstrip('/')}/{self.bot.username}?start={payload}"
+        root = self.services.config.telegram.link_url.rstrip("/")
+        return f"{root}/{self.bot.username}?start={payload}"
 
     async def is_admin(self, user_id: int) -> bool:
         """Return whether somebody administers the chat, as Telegram said within a minute."""

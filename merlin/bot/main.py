@@ -60,7 +60,7 @@ class Housekeeping:
     def __init__(self, services: BotServices) -> None:
         self._store = services.store
         self._followed = ProposalFollower(services.db)
-        self._old = OldRows(services.db, services.retention)
+        self._old = OldRows(services.db, services.config.retention)
         self._due = 0.0
 
     async def round(self) -> None:
@@ -180,7 +180,9 @@ class Bot:
         parts.append(asyncio.create_task(self._greet()))
         self._notify("READY=1")
         log.info(
-            "bot started", polls=self._services.webhook is None, streaming=self._services.streaming
+            "bot started",
+            polls=self._services.webhook is None,
+            streaming=self._services.config.chat.streaming,
         )
         await stop.wait()
         self._notify("STOPPING=1")

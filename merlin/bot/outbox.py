@@ -50,7 +50,7 @@ BROADCAST_EVERY_S = 0.25
 
 async def send_broadcasts(services: BotServices) -> None:
     """Hand over as many people as may wait, and tell what came of broadcasts that are whole."""
-    broadcasts = Broadcasts(services.db, services.bot_id, services.language)
+    broadcasts = Broadcasts(services.db, services.bot_id, services.config.language)
     for broadcast in await services.store.read(broadcasts.open):
         if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
             await services.store.do(partial(_move, services, broadcasts, broadcast))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.chat.answer import RetryPolicy
-from merlin.chat.model_catalogue import General
-from merlin.config.settings import MediaLimits, Preset, Retention, TelegramLimits
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
-from merlin.providers.base import Answerer
 from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
 
@@ -43,13 +40,9 @@ class Pace:
 class BotServices(Context):
     """What the process is made of.
 
-    `transcriber` is the model `transcription`, None: that is not switched on. `reader` None:
-    documents are not read.
-    `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
-    provider, "" for this one.
-    `webhook` (address and secret): updates come into the inbox by the api, and nothing is polled.
-    `link_url` is where links open the bot, `public_url` where our pages are, "" for none.
-    `streaming` is one of EDITS, DRAFTS, OFF. `notify` hears what systemd wants to hear.
+    `transcriber` writes voices down, None: that is not switched on. `reader` None: documents are
+    not read. `webhook` (address and secret): updates come into the inbox by the api, and nothing
+    is polled. `notify` hears what systemd wants to hear.
     """
 
     token: str
@@ -58,18 +51,9 @@ class BotServices(Context):
     heartbeats: Heartbeats
     lead: AsyncLead
     owner: Owner
-    answerers: Mapping[str, Answerer]
-    transcription: General | None = None
     transcriber: OpenAIAudio | None = None
     reader: ChildReader | None = None
-    media_limits: MediaLimits = field(default_factory=MediaLimits)
-    presets: Sequence[Preset] = ()
-    retention: Retention = field(default_factory=Retention)
-    hosts: Mapping[str, str] = field(default_factory=dict)
     webhook: tuple[str, str] | None = None
-    link_url: str = "https://t.me"
-    streaming: str = EDITS
-    limits: TelegramLimits = field(default_factory=TelegramLimits)
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     notify: Callable[[str], object] | None = None
@@ -77,4 +61,4 @@ class BotServices(Context):
     def language_of(self, user_id: int) -> str:
         """Return the language that somebody is written to in; within the store's work."""
         user = Users(self.db).get(user_id)
-        return user.speaks(self.language) if user is not None else self.language
+        return user.speaks(self.config.language) if user is not None else self.config.language

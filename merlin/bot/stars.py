@@ -165,7 +165,7 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
 
     def is_night() -> bool:
         last = last_comparison(settings).at
-        return is_due(last, billing.clock(), zone_of(services.timezone))
+        return is_due(last, billing.clock(), zone_of(services.config.timezone))
 
     async def compared() -> bool:
         try:

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
 from peewee import fn
 
 from merlin.chat.sessions import Session, WindowCounter, WindowUsage
+from merlin.config import Config
 from merlin.core.clock import iso
-from merlin.core.messages import Message, Usage
-from merlin.core.money import Cost, Price
+from merlin.core.messages import Message
+from merlin.core.money import Price
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
@@ -173,31 +174,6 @@ def _tuned(standing: CandidateKind, row: Row) -> Candidate:
         base=base if isinstance(base, str) else "",
         version=f"{row['dataset']}-{row['build_number']}",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModels:
-    """Windows in tokens and prices by a model's name; `own` prices are a provider's own."""
-
-    windows: Mapping[str, int] = field(default_factory=dict)
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    own: Mapping[tuple[str, str], Price] = field(default_factory=dict)
-
-    def price(self, provider: str, *names: str) -> Price | None:
-        """Return the price of a model by the first of its names that has one."""
-        for name in names:
-            found = self.own.get((provider, name)) or self.prices.get(name)
-            if found is not None:
-                return found
-        return None
-
-    def cost(self, choice: Candidate, model_id: str, usage: Usage) -> Cost | None:
-        """Return what an answer cost, None where nobody knows."""
-        price = self.price(choice.provider, model_id, choice.base)
-        if price is None:
-            return None
-        micro = price.answer(usage.input_tokens, usage.output_tokens)
-        return Cost(micro, price.currency)
 
 
 # With what a question needs of a model's build, so that it is read by one query.
@@ -351,7 +327,7 @@ class ModelOption:
 
 
 def list_models(
-    shelf: ModelCatalogue, listed: Windows, wish: ModelRequest, known: KnownModels
+    shelf: ModelCatalogue, listed: Windows, wish: ModelRequest, config: Config
 ) -> list[ModelOption]:
     """Return every model that there is to choose, each once; what serves comes first.
 
@@ -364,8 +340,8 @@ def list_models(
     return [
         replace(
             option,
-            window=windows[option.provider].get(option.model_id) or _window(option, known),
-            price=known.price(option.provider, option.model_id, option.base),
+            window=windows[option.provider].get(option.model_id) or _window(option, config),
+            price=config.price(option.provider, option.model_id, option.base),
         )
         for option in found.values()
     ]
@@ -402,8 +378,8 @@ def is_chat_model(model_id: str) -> bool:
     return not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
 
 
-def _window(option: ModelOption, known: KnownModels) -> int | None:
-    return known.windows.get(option.model_id) or known.windows.get(option.base)
+def _window(option: ModelOption, config: Config) -> int | None:
+    return config.windows.get(option.model_id) or config.windows.get(option.base)
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:

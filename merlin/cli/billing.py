@@ -73,7 +73,7 @@ def report(
 ) -> None:
     """Show what came in and went back by month, till and plan; payments of a test shop apart."""
     with reading(config) as (ctx, actor):
-        zone = zone_of(ctx.timezone)
+        zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
         found = payments.list_sums(ctx.billing, actor, first, last, zone)
     if json:
@@ -351,7 +351,7 @@ def add(
 ) -> None:
     """Make a code; each person may use it once."""
     with changing(config) as (ctx, actor):
-        ends = day_start(until.date(), zone_of(ctx.timezone)) if until else None
+        ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
         made = add_code(ctx.billing, actor, promo)
     code = made.code
@@ -387,8 +387,8 @@ def reconcile(
     Changes nothing; exits with 1 where anything differs.
     """
     with reading(config) as (ctx, _):
-        first, last = day_bounds(zone_of(ctx.timezone), since, until)
-        shop = ctx.selling.yookassa
+        first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
+        shop = ctx.config.payments.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
         came = asyncio.run(compare_all(ctx.billing, Settings(ctx.db), gateway, first, last))
     if json:
@@ -462,7 +462,7 @@ def export(
 ) -> None:
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
     with reading(config) as (ctx, actor):
-        zone, shop = zone_of(ctx.timezone), ctx.selling.yookassa
+        zone, shop = zone_of(ctx.config.timezone), ctx.config.payments.yookassa
         rows = payments.list_entries(ctx.billing, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
     told = [*export_rows(rows, zone, vat_code)]

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +42,7 @@ from merlin.core.clock import has_zones, is_zone
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
 from merlin.core.loopback import is_loopback
+from merlin.core.money import Price
 
 BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
 
@@ -121,6 +123,40 @@ class Config(Section):
             }
             table[name] = ModelConfig.model_construct(**told)
         return table
+
+    @cached_property
+    def sunsets(self) -> Mapping[str, date]:
+        """Return when base models go dark, as far as that is known."""
+        return {name: each.sunset for name, each in self.base_models.items() if each.sunset}
+
+    @cached_property
+    def windows(self) -> Mapping[str, int]:
+        """Return how many tokens a conversation with a model may have, by its name."""
+        return {name: each.context for name, each in self.base_models.items() if each.context}
+
+    @cached_property
+    def example_tokens(self) -> Mapping[str, int]:
+        """Return how many tokens one training example may have, by base model."""
+        models = self.base_models.items()
+        return {name: one.training_example for name, one in models if one.training_example}
+
+    def price(self, provider: str, *names: str) -> Price | None:
+        """Return the price of a provider's model by the first of its names that has one."""
+        own = next((each.prices for each in self.providers if each.name == provider), {})
+        for name in names:
+            known = self.base_models.get(name)
+            found = own.get(name) or (known.price if known else None)
+            if found is not None:
+                return found
+        return None
+
+    @property
+    def assistant(self) -> tuple[str, str | None] | None:
+        """Return the general model for summaries and presets, None without any provider."""
+        if self.chat.assistant is not None:
+            return self.chat.assistant.pair
+        named = [(each.name, each.model) for each in self.providers if each.model]
+        return next(iter([*named, *((each.name, each.model) for each in self.providers)]), None)
 
     @property
     def named_models(self) -> tuple[tuple[str, ModelChoice], ...]:

@@ -44,11 +44,10 @@ def warn_of_problems(services: DaemonServices) -> bool:
 
 def warn_of_sunsets(services: DaemonServices) -> bool:
     """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
-    for named in services.named_models:
-        once = f"sunset:{named.purpose}:{named.provider}"
-        about = {"provider": named.provider}
-        key = f"notice-sunset-{named.purpose}"
-        _warn_of_sunset(services, named.provider, named.model_id, key, about, once)
+    for purpose, named in services.config.named_models:
+        about, once = {"provider": named.provider}, f"sunset:{purpose}:{named.provider}"
+        key = f"notice-sunset-{purpose}"
+        _warn_of_sunset(services, named.provider, named.model, key, about, once)
     for dataset, serving in Promotions(services.db).serving().items():
         recipe = services.launches.build(serving.model.build_id).manifest["recipe"]
         base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""

@@ -22,7 +22,7 @@ Old = TypeVar("Old", OldFiles, OldModel)
 
 def apply_retention(services: DaemonServices) -> bool:
     """Take away what is old enough; return whether anything went."""
-    kept, now = services.retention, services.clock()
+    kept, now = services.config.retention, services.clock()
     removed = {
         "folders": _remove_builds(services) if kept.builds_days else 0,
         "files": _remove_files(services) if kept.files_days else 0,
@@ -39,7 +39,7 @@ def apply_retention(services: DaemonServices) -> bool:
 
 
 def _remove_builds(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.retention.builds_days)
+    before = services.clock() - timedelta(days=services.config.retention.builds_days)
     # A build that is being written has its folder before its row.
     with services.build_settings.turn:
         old = frozenset(
@@ -50,7 +50,7 @@ def _remove_builds(services: DaemonServices) -> int:
 
 
 def _remove_files(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.retention.files_days)
+    before = services.clock() - timedelta(days=services.config.retention.files_days)
 
     def remove(old: OldFiles) -> bool:
         launcher = services.launchers[old.provider]
@@ -60,7 +60,7 @@ def _remove_files(services: DaemonServices) -> int:
 
 
 def _remove_models(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.retention.models_days)
+    before = services.clock() - timedelta(days=services.config.retention.models_days)
 
     def remove(old: OldModel) -> bool:
         if not RemovableFiles(services.db, services.clock).give_up(old, before):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from merlin.app.context import Context
-from merlin.config.settings import Retention
 from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.gather import BuildSettings
 from merlin.db.processes import Heartbeats
@@ -29,9 +28,8 @@ class EngineLook:
 class DaemonServices(Context):
     """What the ticks work with; `launchers`, `pollers` and `models` are by provider name.
 
-    `fetch_s` and `tick_s` are the seconds between two looks at the repository, and at all else.
-    `engine` asks Merlin's own engine whether it lives, where it is a provider. The sunsets of
-    `named_models` are watched too: nobody tunes them and yet the bot needs them.
+    `fetch_s` are the seconds between two looks at the repository. `engine` asks Merlin's own engine
+    whether it lives, where it is a provider.
     """
 
     build_settings: BuildSettings
@@ -42,9 +40,7 @@ class DaemonServices(Context):
     inventory: ModelInventory
     heartbeats: Heartbeats
     fetch_s: float
-    tick_s: float
     still_alive: Callable[[], None]
     changing: ChangeProcessor
-    retention: Retention
     models: Mapping[str, ModelList]
     engine: EngineLook | None = None

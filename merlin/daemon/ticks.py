@@ -44,7 +44,7 @@ FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
-    step = services.tick_s
+    step = services.config.daemon.tick_s
     engine = [] if services.engine is None else [Tick("engine", _engine(services), ENGINE_S)]
     return [
         *engine,

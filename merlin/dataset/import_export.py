@@ -317,6 +317,7 @@ def plan_import(
     dataset: str,
     files: Sequence[FileText],
     lines: Sequence[ImportedLine],
+    limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
 ) -> ImportPlan:
     """Return the plan for lines that `read_lines` read, judged by the real checker."""
@@ -324,10 +325,10 @@ def plan_import(
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
     edits = import_edits(lines, _system(dataset, files), taken)
     texts = {path: text for path, (_, text) in edits.items()}
-    every = checker.preview(dataset, files, texts)
+    every = checker.preview(dataset, files, texts, limit_tokens)
     new = {path: text for path, text in texts.items() if path not in every.duplicates}
     # What is known already is no part of the commit: nothing is to be told of its file.
-    seen = checker.preview(dataset, files, new) if every.duplicates else every
+    seen = checker.preview(dataset, files, new, limit_tokens) if every.duplicates else every
     line_of = {escape_unprintable(path): line for path, (line, _) in edits.items()}
     found = [(each.line, finding) for each in lines for finding in each.findings]
     found += [(line_of[each.path], each) for each in seen.findings]

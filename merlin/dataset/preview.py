@@ -89,20 +89,25 @@ _REMEMBERED = 20_000
 class EditChecker:
     """What checks edits in a process: it remembers the examples that it has read.
 
-    `limit_tokens`: base model -> how many tokens one training example may have. A large dataset
-    takes a while: neither in the event loop nor in the thread that writes.
+    A large dataset takes a while: neither in the event loop nor in the thread that writes.
     """
 
-    limit_tokens: Mapping[str, int] = field(default_factory=dict)
     _cache: BlobCache = field(default_factory=lambda: BlobCache(_REMEMBERED))
     _lock: Lock = field(default_factory=Lock)
 
     def preview(
-        self, dataset: str, files: Sequence[FileText], edits: Mapping[str, str | None]
+        self,
+        dataset: str,
+        files: Sequence[FileText],
+        edits: Mapping[str, str | None],
+        limit_tokens: Mapping[str, int] | None = None,
     ) -> Preview:
-        """Return what the dataset's `files` would be with `edits`; one caller at a time."""
+        """Return what the dataset's `files` would be with `edits`; one caller at a time.
+
+        `limit_tokens`: base model -> how many tokens one training example may have.
+        """
         with self._lock:
-            return preview_edits(dataset, files, edits, self._cache, self.limit_tokens)
+            return preview_edits(dataset, files, edits, self._cache, limit_tokens)
 
 
 def check_files(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 
 from peewee import JOIN, fn
 
+from merlin.config import Config
+from merlin.config.settings import BudgetConfig, ProviderConfig
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
@@ -77,10 +80,33 @@ class Terms:
 
     price: Callable[[str], Price | None]
     active_jobs: int
-    caps: policy.Caps
+    caps: BudgetConfig
     sunset_refusal: Callable[[str], Decision | None]
     sunset: Callable[[str], date | None] = lambda _: None
     quiet_s: float | None = None
+
+
+def terms_of(
+    config: Config, provider: ProviderConfig, sunset: Callable[[str], date | None]
+) -> Terms:
+    """Return a provider's terms; `sunset` says when a base model goes dark."""
+
+    def refusal(base_model: str) -> Decision | None:
+        return policy.refuse_fading_base(base_model, sunset(base_model), utc_now().date())
+
+    return Terms(
+        price=partial(config.price, provider.name),
+        active_jobs=provider.limits.active_jobs,
+        caps=config.budget,
+        sunset_refusal=refusal,
+        sunset=sunset,
+        quiet_s=config.daemon.quiet_s,
+    )
+
+
+def table_terms(config: Config) -> dict[str, Terms]:
+    """Return the terms of every provider, with the sunsets that the configuration knows."""
+    return {each.name: terms_of(config, each, config.sunsets.get) for each in config.providers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +232,7 @@ def _forbidden(verdict: Verdict, spec: DatasetSpec) -> Decision:
 
 def _no_provider(name: str) -> Terms:
     hold = Decision(Step.HOLD, "held-no-provider", {"provider": name})
-    return Terms(lambda _: None, 0, policy.Caps(), lambda _: hold)
+    return Terms(lambda _: None, 0, BudgetConfig(), lambda _: hold)
 
 
 def _order_by_hand(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from merlin.config.settings import BudgetConfig
 from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
@@ -92,14 +93,6 @@ def _is_burst(waiting: Sequence[Verdict], now: datetime, quiet: timedelta) -> bo
     return now < min(newest.seen_at + quiet, burst[0].seen_at + LONGEST_QUIET)
 
 
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """Caps in millionths of the provider's currency; None: no cap."""
-
-    per_job_micro: int | None = None
-    per_month_micro: int | None = None
-
-
 # Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
 _EPOCHS = 3
 _FEWEST_SHOWN, _MOST_SHOWN = 100, 25_000
@@ -142,7 +135,7 @@ def proving(price: Price, test_tokens: int) -> int:
 
 
 def refusal(
-    caps: Caps, price_micro: int | None, spent_micro: int, currency: str
+    caps: BudgetConfig, price_micro: int | None, spent_micro: int, currency: str
 ) -> Decision | None:
     """Return a hold when one of the caps would be passed, else None.
 
@@ -216,15 +209,6 @@ def forecast(
 
 
 WARN_DAYS = (90, 30, 14, 7, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class NamedModel:
-    """A model that is leaned on as it is: for assistant, transcription or vision."""
-
-    purpose: str
-    provider: str
-    model_id: str
 
 
 def warning_due(sunset: date, today: date) -> int | None:

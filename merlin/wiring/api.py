@@ -18,9 +18,6 @@ from merlin.db.writer import Store
 from merlin.providers.openid import Issuer
 from merlin.wiring.context import (
     answerers_of,
-    assistant,
-    context_fields,
-    general_models,
     make_cipher,
     opened_whole,
     yookassa_gateway,
@@ -46,10 +43,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
     answerers = answerers_of(config, all_needed=False)
     return ApiServices(
-        **context_fields(config),
-        general=general_models(config, answerers),
-        assistant=assistant(config),
-        vision=config.chat.vision.pair if config.chat.vision else None,
+        config=config,
         store=store,
         db=store.db,
         webhook_bot=bot_id(token) if token else None,
@@ -63,12 +57,10 @@ def services_of(config: Config, store: Store) -> ApiServices:
             allows_plain=config.allow_plain_http,
             issuer=_issuer(config),
         ),
-        limits=said.limits,
         connections=Connections(
             ConnectionLimits(per_address=said.limits.connections_per_address), said.proxies
         ),
         hook_secrets={hook: _secrets(name) for hook, name in said.hooks.credentials.items()},
-        monitoring=said.monitoring,
     )
 
 

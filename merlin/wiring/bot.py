@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import urlsplit
 
 import uvloop
 
@@ -18,7 +17,6 @@ from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.log import get_logger, set_up_logging
-from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
@@ -26,9 +24,6 @@ from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
     answerers_of,
-    assistant,
-    context_fields,
-    general_models,
     make_cipher,
     opened_whole,
 )
@@ -95,7 +90,7 @@ async def services_of(
         stack.callback(leading.close)
         is_webhook = telegram.mode == "webhook"
         yield BotServices(
-            **context_fields(config),
+            config=config,
             db=database,
             bot_id=bot_id(token),
             token=token,
@@ -105,20 +100,9 @@ async def services_of(
             lead=leading,
             owner=this_process(),
             answerers=answerers,
-            general=general_models(config, answerers),
-            assistant=assistant(config),
-            transcription=chat.transcription.pair if chat.transcription else None,
             transcriber=transcriber,
-            vision=chat.vision.pair if chat.vision else None,
             reader=ChildReader(chat.limits),
-            media_limits=chat.limits,
-            presets=tuple(chat.presets.values()),
-            retention=config.retention,
-            hosts={each.name: _host(each.base_url) for each in config.providers},
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
-            link_url=telegram.link_url,
-            streaming=chat.streaming,
-            limits=telegram.limits,
             notify=told,
         )
 
@@ -130,11 +114,6 @@ def _transcriber(config: Config) -> OpenAIAudio | None:
         if choice is not None and provider.name == choice.provider:
             return OpenAIAudio(provider.base_url, credential(provider.credential), choice.model)
     return None
-
-
-def _host(base_url: str) -> str:
-    host = urlsplit(base_url).hostname or ""
-    return "" if is_loopback(host) else host
 
 
 def _bot_url(telegram_url: str) -> str:

@@ -1,35 +1,23 @@
-"""What processes and commands work with: the database of a configuration, contexts over it.
-
-What a configuration says of models, providers and budgets becomes the fields of a Context here,
-once for every process.
-"""
+"""What processes and commands work with: the database of a configuration, contexts over it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import dataset_names
-from merlin.chat.model_catalogue import General, KnownModels
 from merlin.config import Config, credential
-from merlin.config.settings import TEXT_KEY, ProviderConfig, RepositoryConfig
+from merlin.config.settings import TEXT_KEY, RepositoryConfig
 from merlin.config.shop import YooKassaConfig
-from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
-from merlin.dataset.preview import EditChecker
 from merlin.db.connections import sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
 from merlin.db.migrations import migrate, pending
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.training import policy
-from merlin.training.launch_plan import Terms
-from merlin.training.policy import Caps, Decision, NamedModel
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -98,7 +86,7 @@ def _nothing_recorded() -> NotFound:
 
 def command_context(config: Config, database: Database) -> Context:
     """Return the context of a command over its database."""
-    return Context(db=database, **context_fields(config))
+    return Context(config=config, db=database)
 
 
 @contextmanager
@@ -128,55 +116,6 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
         yield command_context(config, database)
 
 
-def context_fields(config: Config) -> dict[str, Any]:
-    """Return the fields of a Context that a configuration gives."""
-    models = known_models(config)
-    sunsets = {name: each.sunset for name, each in config.base_models.items() if each.sunset}
-    own = {provider: price.currency for (provider, _), price in models.own.items()}
-    every = {price.currency for price in models.prices.values()}
-    usual = next(iter(every)) if len(every) == 1 else "USD"
-    return {
-        "state_dir": config.state_dir,
-        "language": config.language,
-        "timezone": config.timezone,
-        "public_url": config.api.public_url,
-        "default_dataset": config.datasets.default or None,
-        "admins": config.telegram.admins,
-        "plans": tuple(config.plans.values()),
-        "selling": config.payments,
-        "answer_budget": config.budget.answers,
-        "terms": {each.name: terms_of(config, each, sunsets.get) for each in config.providers},
-        "caps": _caps(config),
-        "currencies": {each.name: own.get(each.name, usual) for each in config.providers},
-        "sunsets": sunsets,
-        "named_models": named_models(config),
-        "known": models,
-        "checker": EditChecker(example_tokens(config)),
-    }
-
-
-def terms_of(
-    config: Config, provider: ProviderConfig, sunset: Callable[[str], date | None]
-) -> Terms:
-    """Return the provider's terms for launches; `sunset` says when a base model goes dark."""
-
-    def refusal(base_model: str) -> Decision | None:
-        return policy.refuse_fading_base(base_model, sunset(base_model), utc_now().date())
-
-    return Terms(
-        price=partial(known_models(config).price, provider.name),
-        active_jobs=provider.limits.active_jobs,
-        caps=_caps(config),
-        sunset_refusal=refusal,
-        sunset=sunset,
-        quiet_s=config.daemon.quiet_s,
-    )
-
-
-def _caps(config: Config) -> Caps:
-    return Caps(config.budget.per_job_micro, config.budget.per_month_micro)
-
-
 def answerers_of(
     config: Config, *, all_needed: bool = True, in_pieces: bool = True
 ) -> dict[str, OpenAIChat]:
@@ -191,44 +130,6 @@ def answerers_of(
         for each, key in zip(config.providers, keys, strict=True)
         if key
     }
-
-
-def general_models(config: Config, answerers: Container[str]) -> Sequence[General]:
-    """Return each provider that answers with the model that is configured for it."""
-    return [(each.name, each.model) for each in config.providers if each.name in answerers]
-
-
-def known_models(config: Config) -> KnownModels:
-    """Return windows and prices of models by their names."""
-    return KnownModels(
-        windows={name: each.context for name, each in config.base_models.items() if each.context},
-        prices={name: each.price for name, each in config.base_models.items() if each.price},
-        own={
-            (provider.name, model): price
-            for provider in config.providers
-            for model, price in provider.prices.items()
-        },
-    )
-
-
-def example_tokens(config: Config) -> dict[str, int]:
-    """Return how many tokens one training example may have, by base model."""
-    models = config.base_models.items()
-    return {name: one.training_example for name, one in models if one.training_example}
-
-
-def named_models(config: Config) -> tuple[NamedModel, ...]:
-    """Return the models that are relied on as they are, as far as they are named."""
-    return tuple(NamedModel(name, each.provider, each.model) for name, each in config.named_models)
-
-
-def assistant(config: Config) -> General | None:
-    """Return the general model for summaries and presets, None without any provider."""
-    if config.chat.assistant is not None:
-        return config.chat.assistant.pair
-    named = [(each.name, each.model) for each in config.providers if each.model]
-    first = [(each.name, each.model) for each in config.providers]
-    return next(iter([*named, *first]), None)
 
 
 def yookassa_gateway(shop: YooKassaConfig) -> YooKassaGateway:

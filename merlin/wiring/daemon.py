@@ -36,18 +36,15 @@ from merlin.git.repository import GitSource
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.training.jobs import Jobs, Poller
 from merlin.training.launch import Launcher
-from merlin.training.launch_plan import Launches
+from merlin.training.launch_plan import Launches, terms_of
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import Evaluator, ModelInventory
 from merlin.wiring.context import (
-    example_tokens,
     make_cipher,
-    named_models,
     needed_repository,
     opened_whole,
     source_of,
-    terms_of,
 )
 
 log = get_logger(__name__)
@@ -137,6 +134,7 @@ def services_of(
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
         database.cipher = make_cipher(config)
         yield DaemonServices(
+            config=config,
             db=database,
             build_settings=_build_settings(config, database, source),
             launches=Launches(
@@ -160,12 +158,9 @@ def services_of(
             inventory=ModelInventory(evaluator, trainers, settle_s),
             heartbeats=Heartbeats(database),
             fetch_s=needed_repository(config).interval_s,
-            tick_s=config.daemon.tick_s,
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
-            retention=config.retention,
             models=trainers,
-            named_models=named_models(config),
             engine=engine_look(config),
         )
 
@@ -178,7 +173,7 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         builds=config.state_dir / "builds",
         clock=utc_now,
         cache=BlobCache(),
-        limit_tokens=example_tokens(config),
+        limit_tokens=config.example_tokens,
         limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )
 

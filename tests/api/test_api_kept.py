@@ -11,6 +11,7 @@ from functools import partial
 import httpx
 import pytest
 from api_site import ALGORITHMS, ANNA, NETWORKS, running
+from configured import config_of
 from figures import figure
 from migrated import put_migrated
 from structlog.testing import capture_logs
@@ -253,7 +254,7 @@ def context_at(url):
         Catalogue(database).index({}, utc_now())
         store = CountedStore(database)
         try:
-            yield Context(db=database, store=store)
+            yield Context(config=config_of(), db=database, store=store)
         finally:
             store.close()
 

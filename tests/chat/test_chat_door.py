@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from configured import config_of
 
 from merlin.api.openai_compat.requests import (
     Asked,
@@ -19,7 +20,15 @@ pytestmark = pytest.mark.unit
 
 # What a question wishes for is told by the configuration alone.
 CONTEXT = Context(
-    db=None, general=[("chat", None)], assistant=("chat", "helper"), vision=("eyes", "sees")
+    config=config_of(
+        providers=[{"name": name, "base_url": "http://test/v1"} for name in ("chat", "eyes")],
+        chat={
+            "assistant": {"provider": "chat", "model": "helper"},
+            "vision": {"provider": "eyes", "model": "sees"},
+        },
+    ),
+    db=None,
+    answerers={"chat": None},
 )
 PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from configured import config_of
 
 from merlin.chat.model_catalogue import (
     CandidateKind,
-    KnownModels,
     ModelOption,
     ModelRequest,
     is_chat_model,
@@ -40,7 +40,7 @@ class Listed:
 
 def offered(*general, known=None):
     wish = ModelRequest(None, None, general)
-    return list_models(NothingServes(), Listed(), wish, known or KnownModels())
+    return list_models(NothingServes(), Listed(), wish, known or config_of())
 
 
 def test_configured_models_come_first_and_each_model_once():
@@ -55,7 +55,12 @@ def test_configured_models_come_first_and_each_model_once():
 
 
 def test_a_window_is_the_providers_word_else_the_configs():
-    known = KnownModels(windows={"m": 7, "n": 8}, prices={"n": FREE})
+    known = config_of(
+        models={
+            "m": {"context": 7},
+            "n": {"context": 8, "price": {"input": 0, "output": 0, "training": 0}},
+        }
+    )
     found = offered(("a", None), known=known)
     assert [(each.window, each.price) for each in found] == [(100, None), (8, FREE)]
 

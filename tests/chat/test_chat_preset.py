@@ -19,8 +19,6 @@ from merlin.chat.sessions import Session
 from merlin.config import load
 from merlin.config.settings import ChatConfig, Preset
 from merlin.core.errors import ConfigError
-from merlin.training.policy import NamedModel
-from merlin.wiring.context import named_models
 
 pytestmark = pytest.mark.unit
 
@@ -91,7 +89,9 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
     config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
     (tutor,) = config.chat.presets.values()
     assert (tutor.name, tutor.titled("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
-    assert named_models(config) == (NamedModel("preset", "engine", "m"),)
+    assert [(name, each.pair) for name, each in config.named_models] == [
+        ("preset", ("engine", "m"))
+    ]
 
 
 @pytest.mark.parametrize(

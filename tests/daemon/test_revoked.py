@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from configured import config_of
 
 from merlin.chat.model_catalogue import (
-    KnownModels,
     ModelCatalogue,
     ModelRequest,
     Windows,
@@ -83,7 +83,7 @@ def offered(lab, chosen=None):
     with opened(lab.config) as database:
         shelf = ModelCatalogue(database)
         wish = ModelRequest("trial", chosen, [("stand-in", None)])
-        options = list_models(shelf, Windows(database), wish, KnownModels())
+        options = list_models(shelf, Windows(database), wish, config_of())
         first = first_candidate(shelf, wish)
         return {option.version for option in options} - {""}, first and first.model_id
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from merlin.config.settings import BudgetConfig
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.training.policy import (
-    Caps,
     estimate,
     month_start,
     refusal,
@@ -37,15 +37,15 @@ def test_the_estimate_counts_the_test_questions_with_their_answers():
 
 
 def test_a_launch_within_its_caps_is_allowed():
-    assert refusal(Caps(6_000_000, 10_000_000), 6_000_000, 4_000_000, "USD") is None
+    assert refusal(BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD") is None
 
 
 @pytest.mark.parametrize(
     ("caps", "price", "spent", "reason"),
     [
-        (Caps(per_job_micro=5), 6, 0, "held-job-cap"),
-        (Caps(per_month_micro=9), 5, 5, "held-month-cap"),
-        (Caps(per_job_micro=5), None, 0, "held-no-price"),
+        (BudgetConfig(per_job=5e-6), 6, 0, "held-job-cap"),
+        (BudgetConfig(per_month=9e-6), 5, 5, "held-month-cap"),
+        (BudgetConfig(per_job=5e-6), None, 0, "held-no-price"),
     ],
 )
 def test_a_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason):
@@ -53,7 +53,7 @@ def test_a_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason)
 
 
 def test_without_caps_an_unknown_price_holds_nothing():
-    assert refusal(Caps(), None, 0, "USD") is None
+    assert refusal(BudgetConfig(), None, 0, "USD") is None
 
 
 def test_a_month_begins_at_its_first_midnight():

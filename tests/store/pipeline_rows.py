@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
+from configured import config_of
 
 from merlin.app import builds, jobs, models
 from merlin.app import verdicts as verdict_acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.config.settings import BudgetConfig
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
@@ -29,7 +31,6 @@ from merlin.git.source import Commit
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, Terms, launch_waiting
 from merlin.training.models import Evaluation, Models, ModelState
-from merlin.training.policy import Caps
 from merlin.training.promote import Promotions, promote_newest
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -97,8 +98,8 @@ class World:
         self.jobs = Jobs(database)
         self.models = Models(database, clock)
         self.promotions = Promotions(database, clock)
-        self.ctx = Context(db=database, clock=clock)
-        terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
+        self.ctx = Context(config=config_of(), db=database, clock=clock)
+        terms = Terms(lambda _: None, 10, BudgetConfig(), lambda _: None, quiet_s=0.0)
         self.launches = Launches(database, clock, {"engine": terms})
 
     def job(self, job_id, **more):

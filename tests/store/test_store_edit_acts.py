@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from configured import config_of
 from pipeline_rows import FACE
 from sold_plans import ANNA, BORIS, VERA
 
@@ -35,7 +36,7 @@ def ctx(database, clock):
     rows = FileIndex(database)
     rows.add({OLD: "было\n"})
     rows.keep(FACE, "t1", {"examples/a.yaml": OLD})
-    return Context(db=database, clock=clock)
+    return Context(config=config_of(), db=database, clock=clock)
 
 
 def save(ctx, actor=EDITOR, name="new"):

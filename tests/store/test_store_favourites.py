@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from configured import config_of
 from pipeline_rows import TaughtCourses, card
 
 from merlin.app import courses, teaching
@@ -37,7 +38,7 @@ def listing(catalogue):
 
 @pytest.fixture
 def ctx(database):
-    return Context(db=database)
+    return Context(config=config_of(), db=database)
 
 
 def slugs(found):
@@ -139,7 +140,10 @@ def test_threads_that_race_keep_each_course_once(catalogue, database, url):
     def keep(place):
         with open_database(url) as own:
             added = ids[place % 2 :] + ids[: place % 2]
-            return sum(courses.add_favourite(Context(db=own), ANNA, each)[0] for each in added)
+            return sum(
+                courses.add_favourite(Context(config=config_of(), db=own), ANNA, each)[0]
+                for each in added
+            )
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(keep, range(16)))

@@ -9,15 +9,16 @@ from datetime import timedelta
 import pytest
 from pipeline_rows import FACE, World, commit, examples, spec
 
+from merlin.config.settings import BudgetConfig
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Price
+from merlin.core.money import MICRO, Price
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import ChangeCounter
 from merlin.training import policy
 from merlin.training.jobs import FORBIDDEN, JobState, NewJob, launch_key
 from merlin.training.launch_plan import Launches, launch_by_hand
 from merlin.training.models import ModelState
-from merlin.training.policy import Caps, Decision, Step
+from merlin.training.policy import Decision, Step
 
 pytestmark = pytest.mark.integration
 
@@ -250,7 +251,11 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
-    terms = replace(world.launches.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
+    terms = replace(
+        world.launches.terms["engine"],
+        price=lambda _: price,
+        caps=BudgetConfig(per_month=cost / MICRO),
+    )
 
     class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from configured import config_of
 from pipeline_rows import BOT
 
 from merlin.app import sessions
@@ -29,7 +30,10 @@ class Person:
     """Acts of one person."""
 
     def __init__(self, database, clock, user_id):
-        self._by = (Context(db=database, clock=clock), Actor.person(user_id, Authority()))
+        self._by = (
+            Context(config=config_of(), db=database, clock=clock),
+            Actor.person(user_id, Authority()),
+        )
 
     def __getattr__(self, name):
         return partial(getattr(sessions, name), *self._by)

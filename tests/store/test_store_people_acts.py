@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from config_plans import new_plan
+from configured import config_of
 from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
@@ -33,8 +34,9 @@ MARK = "0" * 32
 @pytest.fixture
 def ctx(database, clock):
     Users(database, clock).seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
-    plans = (new_plan("free"), new_plan("full"))
-    return Context(db=database, clock=clock, bot_id=BOT, admins=(VERA,), plans=plans)
+    plans = {"free": new_plan("free"), "full": new_plan("full")}
+    config = config_of(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
+    return Context(config=config, db=database, clock=clock, bot_id=BOT)
 
 
 def perform(ctx, act, *args, **named):

@@ -11,8 +11,7 @@ import yaml
 from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
-from merlin.training.policy import NamedModel, warning_due
-from merlin.wiring.context import named_models
+from merlin.training.policy import warning_due
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +31,7 @@ def said(tmp_path):
 
 def test_without_a_word_voice_and_photos_are_off(said):
     config = said()
-    assert (config.chat.transcription, config.chat.vision, named_models(config)) == (None, None, ())
+    assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, ())
     assert config.chat.limits == MediaLimits()
 
 
@@ -42,9 +41,9 @@ def test_models_that_hear_and_see_are_named(said):
         vision={"provider": "engine", "model": "see-1"},
         limits={"photo_mb": 1},
     )
-    hears, sees = named_models(config)
-    assert hears == NamedModel("transcription", "engine", "hear-1")
-    assert sees == NamedModel("vision", "engine", "see-1")
+    hears, sees = config.named_models
+    assert (hears[0], hears[1].pair) == ("transcription", ("engine", "hear-1"))
+    assert (sees[0], sees[1].pair) == ("vision", ("engine", "see-1"))
     assert config.chat.limits.photo_bytes == MEGABYTE
 
 

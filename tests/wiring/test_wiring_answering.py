@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.app.context import Context
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.context import answerers_of, general_models
+from merlin.wiring.context import answerers_of
 
 pytestmark = pytest.mark.unit
 
@@ -32,12 +33,13 @@ def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
 
 def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
     found = answerers_of(config, all_needed=False)
-    assert general_models(config, found) == [("here", "small")]
+    assert Context(config=config, db=None, answerers=found).general == [("here", "small")]
 
 
 def test_providers_keep_the_order_of_the_config(config, monkeypatch):
     monkeypatch.setenv("THERE_KEY", "sk-there")
-    assert general_models(config, answerers_of(config)) == [
+    found = answerers_of(config)
+    assert Context(config=config, db=None, answerers=found).general == [
         ("here", "small"),
         ("there", None),
     ]

@@ -251,12 +251,13 @@ def dataset_of_name(name: str, default: str | None) -> str | None:
 
 def request_of_call(ctx: Context, asked: Asked) -> ModelRequest:
     """Return what a call asks for: pictures go to the model that sees."""
+    vision = ctx.config.chat.vision
     return ModelRequest(
         dataset=asked.dataset,
-        chosen=ctx.vision if asked.has_images else None,
+        chosen=vision.pair if asked.has_images and vision is not None else None,
         general=ctx.general,
         system=asked.system,
-        assistant=ctx.assistant,
+        assistant=ctx.config.assistant,
     )
 
 

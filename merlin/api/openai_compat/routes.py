@@ -115,7 +115,7 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last question of a talk, whole or streamed."""
     body = await read_body(request, BODY_BYTES)
     read, services = parse_request(body, caller.language), caller.services
-    sees = services.vision is not None
+    sees = services.config.chat.vision is not None
     asked = question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
         streamed = partial(_streamed, request, caller, read, asked)

@@ -124,7 +124,7 @@ def _plan(visit: PageRequest, name: str) -> Plan | None:
 
 
 def _needs_contact(visit: PageRequest) -> bool:
-    shop = visit.services.selling.yookassa
+    shop = visit.services.config.payments.yookassa
     return shop is not None and shop.receipt is not None
 
 
@@ -169,7 +169,7 @@ async def _page(
 ) -> Response:
     promo, wrong_code = await _read_code(visit, plan, bill.code)
     read_href = partial(bot_opened, visit.services, PLANS)
-    shop = visit.services.selling.yookassa
+    shop = visit.services.config.payments.yookassa
     view = {
         "plan": plan,
         "promise": promise_of(plan),
@@ -193,7 +193,7 @@ async def _page(
 
 def _consent(visit: PageRequest, plan: Plan) -> str:
     """Return what one agrees to: how much, how often, from when, how to stop it."""
-    shop, price = visit.services.selling.yookassa, plan.rub
+    shop, price = visit.services.config.payments.yookassa, plan.rub
     if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
     is_told = is_of_telegram(visit.user_id)

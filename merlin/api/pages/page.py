@@ -166,7 +166,7 @@ class PageRequest(Caller):
     @property
     def zone(self) -> tzinfo:
         """Return the zone in which the person's day turns."""
-        return (self.user or User(0)).time_zone(self.services.timezone)
+        return (self.user or User(0)).time_zone(self.services.config.timezone)
 
     @property
     def here(self) -> str:

@@ -116,7 +116,7 @@ def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
 def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
     """Return whether the plan may be paid in roubles on this page."""
     services = visit.services
-    if plan.rub is None or services.selling.yookassa is None or services.gateway is None:
+    if plan.rub is None or services.config.payments.yookassa is None or services.gateway is None:
         return False
     return _may_be_asked_for(visit, plan.name)
 
@@ -126,7 +126,7 @@ def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
 
     Within Telegram digital goods are sold for Stars alone, unless the operator decided otherwise.
     """
-    selling = visit.services.selling
+    selling = visit.services.config.payments
     is_free = plan in selling.not_digital
     is_free = is_free or (selling.yookassa is not None and selling.yookassa.bot_button)
     return is_free or not is_in_telegram(visit.request)
@@ -137,7 +137,7 @@ def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
 
     Only what the gateway itself gave is in the row; it is https, as the gateway's own address is.
     """
-    shop = visit.services.selling.yookassa
+    shop = visit.services.config.payments.yookassa
     if shop is None or not may_be_paid_here(visit, purchase):
         return False
     safe = "http://" if shop.base_url.startswith("http://") else "https://"

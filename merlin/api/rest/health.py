@@ -275,7 +275,7 @@ async def readyz(request: Request) -> Response:
 def _refuse_strangers(request: Request) -> None:
     """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
     services: ApiServices = request.app.state.services
-    if not is_near(request, services.monitoring):
+    if not is_near(request, services.config.api.monitoring):
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 

@@ -146,7 +146,7 @@ async def show_billing(
 
     Without them: of the last year, today among it.
     """
-    zone = zone_of(caller.services.timezone)
+    zone = zone_of(caller.services.config.timezone)
     today = caller.services.clock().astimezone(zone).date()
     last = _day(until, today + timedelta(days=1))
     first = _day(since, last - timedelta(days=_USUAL_DAYS))

@@ -237,7 +237,7 @@ def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
 
 
 def _redirect_uri(services: ApiServices) -> str:
-    return services.public_url.rstrip("/") + BACK
+    return services.config.api.public_url.rstrip("/") + BACK
 
 
 def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:

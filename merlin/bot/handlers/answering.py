@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from merlin.app.ask import Over, request_of_session, window_of
 from merlin.app.inbox import UpdateState
@@ -23,6 +24,7 @@ from merlin.bot.rendering import pack_words
 from merlin.chat.model_catalogue import ModelCatalogue, first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, Sessions, title_of
 from merlin.chat.turns import StoredAnswer, Turns
+from merlin.core.loopback import is_loopback
 
 
 def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
@@ -192,7 +194,9 @@ def abroad(context: BotContext, session: Session) -> str:
 
 def company(context: BotContext, provider: str) -> str:
     """Return a provider by its name and the machine that it is asked at."""
-    host = context.services.hosts.get(provider, "")
+    urls = {each.name: each.base_url for each in context.services.config.providers}
+    host = urlsplit(urls.get(provider, "")).hostname or ""
+    host = "" if is_loopback(host) else host
     return context.translate("models-provider", provider=provider, host=host or "here")
 
 

@@ -88,7 +88,7 @@ _MOST_DIGITS = 17
 
 def are_invites_on(context: BotContext) -> bool:
     """Return whether there is anything to win: where nothing is counted there is not."""
-    return bool(context.services.plans) and context.services.selling.invitation > 0
+    return bool(context.services.plans) and context.services.config.payments.invitation > 0
 
 
 async def invite(context: BotContext) -> None:
@@ -100,7 +100,7 @@ async def invite(context: BotContext) -> None:
         link = context.link(f"{LINK}_{context.user_id}")
         greeting = {"url": link, "text": context.translate("invite-greeting")}
         share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
-        told = {"link": link, "amount": context.services.selling.invitation, "most": MOST}
+        told = {"link": link, "amount": context.services.config.payments.invitation, "most": MOST}
         return menu.say(context, "invite-link", share, TO_PLAN, **told)
 
     await context.show(act)
@@ -118,7 +118,7 @@ def came_by(context: BotContext, number: str) -> None:
         return
     if sum((each.gift.key or "").startswith(_GIFT) for each in quotas.gifts.all(inviter)) >= MOST:
         return
-    amount, key = context.services.selling.invitation, f"{_GIFT}{context.update_id}"
+    amount, key = context.services.config.payments.invitation, f"{_GIFT}{context.update_id}"
     quotas.gifts.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
     Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
@@ -278,7 +278,7 @@ def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
         code = f":{short(promo.code)}" if promo is not None else ""
         label = context.translate("pay-button-buy", price=price.format(context.language))
         buttons.append(Button(label, f"buy:{short(of.name)}{code}", style="success"))
-    shop, page = services.selling.yookassa, services.public_url.rstrip("/")
+    shop, page = services.config.payments.yookassa, services.config.api.public_url.rstrip("/")
     # Only where the operator lets the bot lead to the page that takes roubles.
     if rub is not None and shop is not None and shop.bot_button and page:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))

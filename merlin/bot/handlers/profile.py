@@ -66,7 +66,7 @@ def languages(context: BotContext) -> View:
         for each in LANGUAGES
     ]
     usual = menu.choice(client, f"lang:{_OF_CLIENT}", is_chosen=chosen is None)
-    now = _now(context, context.user.zone or context.services.timezone)
+    now = _now(context, context.user.zone or context.services.config.timezone)
     return menu.say(context, "lang-ask", buttons, usual, ("zone-choose", "zones"), now=now)
 
 
@@ -81,7 +81,7 @@ def choose_language(context: BotContext) -> View:
         return languages(context)
     chosen = None if word == _OF_CLIENT else word
     accounts.set_language(*performer(context), chosen)
-    default = language_of(context.stored.language_code, context.services.language)
+    default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
     there = replace(context, language=chosen or default, user=user)
     return replace(languages(there), alert=there.translate("lang-kept"))

@@ -70,7 +70,7 @@ async def read_voices(context: BotContext) -> Prompt:
         raise Refused("nobody hears voices", "media-voice-off")
     sounds, note = _alike(context)
     for sound in sounds:
-        check_voice(context.services.media_limits, sound.size, sound.seconds)
+        check_voice(context.services.config.chat.limits, sound.size, sound.seconds)
     texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
     said = "\n\n".join(filter(None, texts))
     if not said:
@@ -82,10 +82,11 @@ async def read_voices(context: BotContext) -> Prompt:
 
 async def read_photos(context: BotContext) -> Prompt:
     """Return photos with their caption, to be answered by the model that sees."""
-    if context.services.vision is None:
+    vision = context.services.config.chat.vision
+    if vision is None:
         raise Refused("nobody sees photos", "media-photo-off")
     photos, note = _alike(context)
-    limits = context.services.media_limits
+    limits = context.services.config.chat.limits
     for photo in photos:
         check_size(photo.size, limits.photo_bytes)
     images = []
@@ -96,7 +97,7 @@ async def read_photos(context: BotContext) -> Prompt:
             raise UnusableFile("media-photo-unknown")
         images.append(Image(content, mime))
     words = context.text or context.translate("media-ask-photo")
-    return Prompt(words, "photo", tuple(images), context.services.vision, note=note)
+    return Prompt(words, "photo", tuple(images), vision.pair, note=note)
 
 
 async def read_documents(context: BotContext) -> Prompt:
@@ -106,7 +107,7 @@ async def read_documents(context: BotContext) -> Prompt:
         raise Refused("nobody reads documents", "media-document-off")
     documents, note = _alike(context)
     for document in documents:
-        check_size(document.size, context.services.media_limits.document_bytes)
+        check_size(document.size, context.services.config.chat.limits.document_bytes)
     found = [await _read_document(context, reader, document) for document in documents]
     names = [document.name or "document" for document in documents]
     papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
@@ -149,7 +150,7 @@ async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
 
 
 async def _read_document(context: BotContext, reader: ChildReader, document: Sent) -> DocumentText:
-    content = await _fetched(context, document, context.services.media_limits.document_bytes)
+    content = await _fetched(context, document, context.services.config.chat.limits.document_bytes)
     kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
     if kind in _MISNAMED:
         raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
@@ -158,7 +159,7 @@ async def _read_document(context: BotContext, reader: ChildReader, document: Sen
 
 async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
     """Return what is said in one recording, asked for a few times while the provider is busy."""
-    sound = await _fetched(context, sent, context.services.media_limits.voice_bytes)
+    sound = await _fetched(context, sent, context.services.config.chat.limits.voice_bytes)
     ending = recording_extension(sound[:HEAD_BYTES])
     if not ending:
         raise UnusableFile("media-sound-unknown")
@@ -179,9 +180,10 @@ async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent
 
 async def _report(context: BotContext, error: ProviderError) -> None:
     """Tell admins once an hour that nobody hears voices."""
-    provider, model_id = context.services.transcription or ("", None)
+    named = context.services.config.chat.transcription
+    provider, model_id = named.pair if named is not None else ("", "")
     log.warning("a voice was not heard", provider=provider, reason=str(error))
-    told = {"provider": provider, "model": model_id or "", "reason": str(error)}
+    told = {"provider": provider, "model": model_id, "reason": str(error)}
     once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
     await context.store.do(
         lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", told, once)
@@ -224,7 +226,7 @@ def _for_papers(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
         return prompt
     if talk.wish.system:
         return prompt if context.text else replace(prompt, text="")
-    return prompt if talk.wish.chosen else replace(prompt, model=context.services.assistant)
+    return prompt if talk.wish.chosen else replace(prompt, model=context.services.config.assistant)
 
 
 def _room(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
@@ -241,7 +243,7 @@ def _room(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
 def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
     """Return the model that tells parts in short."""
     services = context.services
-    named = prompt.model or services.assistant or next(iter(services.general), None)
+    named = prompt.model or services.config.assistant or next(iter(services.general), None)
     return Candidate(CandidateKind.CHOSEN, *named) if named else None
 
 

@@ -232,14 +232,14 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
 
 def _grows(context: BotContext) -> bool:
     """Return whether the answer grows in a message of its own."""
-    streaming = context.services.streaming
+    streaming = context.services.config.chat.streaming
     return streaming == EDITS or (streaming == DRAFTS and not context.is_private)
 
 
 def _unseen(context: BotContext) -> DraftIndicator | TypingIndicator:
     """Return what shows that an answer is written for which no message stands yet."""
     pace = context.services.pace
-    if context.services.streaming == DRAFTS:
+    if context.services.config.chat.streaming == DRAFTS:
         return DraftIndicator(context.calls, context.place, context.update_id, pace.private_edit_s)
     return TypingIndicator(context.calls, context.place, pace.typing_s)
 

@@ -56,9 +56,8 @@ def preset_title(context: BotContext, word: str) -> str:
     """
     if word in BUILT_IN:
         return context.translate(f"preset-{word}")
-    for preset in context.services.presets:
-        if preset.name == word:
-            return preset.titled(context.language)
+    if preset := context.services.config.chat.presets.get(word):
+        return preset.titled(context.language)
     own = OwnPresets(context.db).of(context.user_id)
     return next((each.name for each in own if each.key == word), "")
 
@@ -111,9 +110,8 @@ def _open(context: BotContext) -> Session:
 
 def bared(context: BotContext, session: Session) -> Session:
     """Return the session without its system text, and without the model that came with it."""
-    named = [each for each in context.services.presets if each.name == session.preset]
-    brought = [each.model.pair for each in named if each.model is not None]
-    return untold(session, next(iter(brought), None))
+    preset = context.services.config.chat.presets.get(session.preset)
+    return untold(session, preset.model.pair if preset and preset.model else None)
 
 
 def system_off(context: BotContext) -> View:
@@ -131,7 +129,7 @@ def list_presets(context: BotContext) -> View:
     """Show every preset that there is, and which one the session is under."""
     session = _open(context)
     own = [(each.key, each.key) for each in OwnPresets(context.db).of(context.user_id)]
-    named = [*_built_in(context), *(each.name for each in context.services.presets)]
+    named = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
         menu.choice(preset_title(context, word), f"preset:{verb}", is_chosen=session.preset == word)
         for word, verb in [*((name, f"set:{name}") for name in named), *own]
@@ -155,7 +153,7 @@ def _set(context: BotContext) -> View:
     if name in _built_in(context):
         prompt = built_in_prompt(context.language, name)
         return _under(context, name, prompt, f"presets-how-{name}")
-    found = next((each for each in context.services.presets if each.name == name), None)
+    found = context.services.config.chat.presets.get(name)
     if found is None:
         return menu.refuse(context, "presets-gone")
     if found.model is not None and not allows_model(plan_for(context), found.model.model):
@@ -388,7 +386,7 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
         ModelCatalogue(context.db),
         Windows(context.db),
         request_of_session(context.services, session),
-        context.services.known,
+        context.services.config,
     )
     return [
         option

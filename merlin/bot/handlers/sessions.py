@@ -138,7 +138,7 @@ def _open(context: BotContext) -> _Task | View:
         chosen=None,
         general=context.services.general,
         system=context.translate("sum-system"),
-        assistant=context.services.assistant,
+        assistant=context.services.config.assistant,
     )
     history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
     return _Task(session, history, request, first_candidate(ModelCatalogue(context.db), request))

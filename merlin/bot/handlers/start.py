@@ -178,7 +178,7 @@ _VERSION_LENGTH = 12
 
 def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
-    kept, is_given = context.services.retention, has_consent(*performer(context))
+    kept, is_given = context.services.config.retention, has_consent(*performer(context))
     letters = max(kept.updates_days, kept.outgoing_days)
     providers = [f"• {company(context, name)}" for name in context.services.answerers]
     if providers:

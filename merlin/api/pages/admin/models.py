@@ -39,7 +39,7 @@ async def show_models(
         "models": found,
         "next_href": next_href(page),
         "moves": await visit.read(models.history, dataset, _HISTORY),
-        "sunsets": visit.services.sunsets,
+        "sunsets": visit.services.config.sunsets,
     }
     return render_page(visit, "admin_models.html", view)
 

@@ -84,7 +84,7 @@ async def show_billing(
     before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
     """Return the sums, and the newest orders of a state or a person."""
-    now, zone = visit.services.clock(), zone_of(visit.services.timezone)
+    now, zone = visit.services.clock(), zone_of(visit.services.config.timezone)
     last, this = months(now, zone)
     # The form sends "" for any state.
     chosen = str(state)

@@ -92,7 +92,7 @@ def _ends(visit: PageRequest, last: date | None) -> datetime | None:
     """Return the end of a day in the config's time zone."""
     if last is None:
         return None
-    zone = zone_of(visit.services.timezone)
+    zone = zone_of(visit.services.config.timezone)
     return datetime.combine(min(last, _LAST) + timedelta(days=1), time(), zone)
 
 
