@@ -17,7 +17,7 @@ from config_plans import plans_of
 from sold_plans import SAID, STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
-from merlin.billing.payments import expire
+from merlin.app.settlement import expire
 from merlin.billing.plan import Format, Source, allowance_of, plan_of, scope_of
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
@@ -202,7 +202,7 @@ class History:
             number, state = purchase.purchase_id, PurchaseState.CANCELED
             is_closed = self.dice.random() < 0.3
             self.world.billing.purchases.give_up(number, state, is_closed=is_closed)
-            expire(self.world.billing, self.dice.choice(self.orders))
+            expire(self.world.ctx, self.dice.choice(self.orders))
 
     def refund(self):
         """Send back a part or all of a payment; never more than is left."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from itertools import count
 
+from billing_rows import billing_rows
 from config_plans import plans_of
+from configured import config_of
 
 from merlin.account.users import Users
-from merlin.billing import orders, payments
+from merlin.app import settlement
+from merlin.app import shop as acts
+from merlin.app.context import Context
+from merlin.app.shop import OrderRequest
 from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
-from merlin.billing.orders import OrderRequest, billing_of
 from merlin.billing.plan import plan_of
 from merlin.billing.quota import Quotas
 from merlin.billing.subscriptions import Renewal, RenewalState
@@ -74,10 +78,15 @@ class Counter:
     """The counter of a shop: what buyers, tills and admins do, on the rows of one database."""
 
     def __init__(self, database, clock, shop=SHOP):
+        plans, payments = shop
         self.db = database
         self.clock = clock
         self.shop = shop
-        self.billing = billing_of(database, clock, *shop)
+        said = {"plans": {each.name: each for each in plans}}
+        said |= {"payments": payments or PaymentsConfig()}
+        config = config_of().model_copy(update=said)
+        self.ctx = Context(config=config, db=database, clock=clock)
+        self.billing = billing_rows(database, clock)
         self.notices = Notices(database, clock)
         self.users = Users(database, clock)
         # The rows themselves tell more than the Protocol.
@@ -86,7 +95,7 @@ class Counter:
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
         wanted = OrderRequest(user_id, plan, till, **more)
-        return self.db.transact(lambda: orders.place_order(self.billing, wanted))
+        return self.db.transact(lambda: acts.place_order(self.ctx, wanted))
 
     def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
         """Return the payment as YooKassa tells it when all is well."""
@@ -96,13 +105,13 @@ class Counter:
         return GatewayPayment(outside_id, status, **{**said, **more})
 
     def settle(self, purchase, seen):
-        return self.db.transact(lambda: payments.apply_payment(self.billing, purchase, seen))
+        return self.db.transact(lambda: settlement.apply_payment(self.ctx, purchase, seen))
 
     def pay(self, purchase, outside_id=""):
         """Let a purchase be paid; return its grant, None for a payment that is known."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
         paid = PaymentEntry(outside_id, purchase.order.amount, self.clock())
-        return self.db.transact(lambda: payments.grant_paid(self.billing, purchase, paid))
+        return self.db.transact(lambda: settlement.grant_paid(self.ctx, purchase, paid))
 
     def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
         """Order and pay; return the purchase as it then is, and the grant."""
@@ -117,9 +126,7 @@ class Counter:
         outside_id = outside_id or f"back-{next(self._numbers)}"
         paid = self.payment_of(grant)
         returned = GatewayRefund(outside_id, paid.outside_id, amount, True, self.clock())
-        return self.db.transact(
-            lambda: payments.apply_refund(self.billing, grant.gateway, returned)
-        )
+        return self.db.transact(lambda: settlement.apply_refund(self.ctx, grant.gateway, returned))
 
     def returned(self, payment_id, outside_id, amount):
         """Return what a gateway says of money that it sent back."""
@@ -141,7 +148,7 @@ class Counter:
     def trial(self, user_id=ANNA, plan="plus"):
         """Begin a trial; return its days."""
         return self.db.transact(
-            lambda: orders.start_trial(self.billing, user_id, plan, f"user:{user_id}")
+            lambda: acts.start_trial(self.ctx, user_id, plan, f"user:{user_id}")
         )
 
     def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):
@@ -181,7 +188,7 @@ class Counter:
 
 def left(shop, kind, user_id=ANNA):
     user = shop.users.get(user_id)
-    plan = plan_of(shop.billing.plans, user.plans if user else ())
+    plan = plan_of(shop.ctx.plans, user.plans if user else ())
     quotas = Quotas(shop.db, 1, shop.clock)
     return quotas.left(user_id, plan, UTC)[kind]
 

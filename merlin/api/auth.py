@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
@@ -48,7 +47,6 @@ from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sign_in import Browser, Credential, NewSignIn
-from merlin.billing.orders import Billing
 from merlin.core.errors import Refused
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
@@ -303,20 +301,6 @@ class Caller:
     ) -> T:
         """Return what an act returns that this caller asks for, once it is stored."""
         return await self.services.write(act, self.actor, *args, **named)
-
-    async def read_billing(
-        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act of billing that only reads returns for this caller."""
-        work = partial(act, self.services.billing, self.actor, *args, **named)
-        return await self.services.store.read(work)
-
-    async def write_billing(
-        self, act: Callable[Concatenate[Billing, Actor, P], T], *args: P.args, **named: P.kwargs
-    ) -> T:
-        """Return what an act of billing returns that this caller asks for, once it is stored."""
-        work = partial(act, self.services.billing, self.actor, *args, **named)
-        return await self.services.store.do(work)
 
 
 async def identify_caller(request: Request) -> Caller:

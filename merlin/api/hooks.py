@@ -38,7 +38,7 @@ from starlette.responses import Response
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.services import ApiServices
 from merlin.app.inbox import Inbox, Update, read_update
-from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -210,13 +210,13 @@ async def mark_order_due(services: ApiServices, hint: PaymentWebhook) -> bool:
     found = await services.store.read(lambda: _meant(services, hint))
     if found is None:
         return False
-    look, now = services.billing.purchases.look, services.clock()
+    look, now = Purchases(services.db, services.clock).look, services.clock()
     return await services.store.do(lambda: look(found.purchase_id, now))
 
 
 def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
     """Return the order that a notification is about, where anything may be new of it."""
-    purchases = services.billing.purchases
+    purchases = Purchases(services.db, services.clock)
     known = purchases.by_outside(Gateway.YOOKASSA, hint.payment_id)
     if known is None and hint.purchase_id:
         known = _asked_for(services, hint.purchase_id)
@@ -228,7 +228,7 @@ def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
 def _asked_for(services: ApiServices, purchase_id: str) -> Purchase | None:
     """Return an order that was asked for, and of whose payment we never learnt the id."""
     try:
-        found = services.billing.purchases.get(purchase_id)
+        found = Purchases(services.db, services.clock).get(purchase_id)
     except NotFound:
         return None
     was_asked = found.asked_at is not None and not found.outside_id

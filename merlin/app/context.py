@@ -19,7 +19,6 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
-from merlin.billing.orders import Billing, billing_of
 from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
@@ -93,8 +92,3 @@ class Context:
     def roles(self) -> Roles:
         """Return who may do what, by the database and the configuration."""
         return Roles(self.db, self.config.telegram.admins, self.clock)
-
-    @property
-    def billing(self) -> Billing:
-        """Return what the acts of billing work on."""
-        return billing_of(self.db, self.clock, self.plans, self.config.payments)

@@ -21,16 +21,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from merlin.app import settlement, shop
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
-from merlin.billing import orders, payments
-from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.orders import Billing, OrderRequest
-from merlin.billing.payments import Outcome, mismatch
-from merlin.billing.purchases import Purchase, PurchaseState, next_poll_delay
-from merlin.billing.refunds import UNDER_WAY, Refund
-from merlin.billing.subscriptions import Term
+from merlin.app.settlement import Outcome, mismatch
+from merlin.app.shop import OrderRequest
+from merlin.billing.ledger import Entry, EntryKind, Ledger
+from merlin.billing.promo_codes import Promos
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
+from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
+from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import (
     GatewayUnavailable,
     NotFound,
@@ -42,7 +43,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -122,53 +123,53 @@ class OrderDetails:
         }
 
 
-def place_order(billing: Billing, actor: Actor, request: OrderRequest) -> Purchase:
+def place_order(ctx: Context, actor: Actor, request: OrderRequest) -> Purchase:
     """Store what somebody wants to buy; the same request again is the same order.
 
-    Raises NotFound and Refused as `billing.orders.place_order` does, NotFound for somebody else.
+    Raises NotFound and Refused as `shop.place_order` does, NotFound for somebody else.
     """
     if not request.user_id or request.user_id != actor.user_id:
         raise NotFound("ordered for another", "billing-no-purchase")
-    return orders.place_order(billing, request)
+    return shop.place_order(ctx, request)
 
 
-def list_orders(billing: Billing, actor: Actor, limit: int) -> list[Purchase]:
+def list_orders(ctx: Context, actor: Actor, limit: int) -> list[Purchase]:
     """Return the actor's orders, newest first."""
-    return billing.purchases.of(actor.user_id, limit) if actor.user_id else []
+    return Purchases(ctx.db, ctx.clock).of(actor.user_id, limit) if actor.user_id else []
 
 
-def show_order(billing: Billing, actor: Actor, purchase_id: str) -> Purchase:
+def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     """Return one of the actor's orders. Raises NotFound, for another's as for none."""
-    found = billing.purchases.get(purchase_id)
+    found = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not actor.user_id or found.user_id != actor.user_id:
         raise NotFound("another's order", "billing-no-purchase")
     return found
 
 
-def show_order_details(billing: Billing, actor: Actor, purchase_id: str) -> OrderDetails:
+def show_order_details(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
     """Return one of the actor's orders with all that became of it. Raises NotFound."""
-    purchase = show_order(billing, actor, purchase_id)
+    purchase = show_order(ctx, actor, purchase_id)
     return OrderDetails(
         purchase=purchase,
-        entries=billing.ledger.entries(purchase_id),
-        refunds=billing.refunds.of(purchase_id),
-        terms=billing.terms.of(purchase.user_id),
+        entries=Ledger(ctx.db, ctx.clock).entries(purchase_id),
+        refunds=Refunds(ctx.db, ctx.clock).of(purchase_id),
+        terms=Terms(ctx.db, ctx.clock).of(purchase.user_id),
     )
 
 
-def cancel_order(billing: Billing, actor: Actor, purchase_id: str) -> bool:
+def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     """End an open order as its buyer wishes; False for one that is not open. Raises NotFound.
 
     One whose payment was begun is looked at for a while longer: it may be paid all the same. What
     is held is paid already.
     """
-    before = show_order(billing, actor, purchase_id)
+    before = show_order(ctx, actor, purchase_id)
     # What renews a plan is stopped with the renewal; its money may be on its way already.
     if not before.state.is_unpaid or before.order.renewal_id is not None:
         return False
-    billing.purchases.give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
+    Purchases(ctx.db, ctx.clock).give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
     if before.asked_at is not None:
-        billing.purchases.look(before.purchase_id, billing.clock() + next_poll_delay(0))
+        Purchases(ctx.db, ctx.clock).look(before.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
 
 
@@ -179,7 +180,7 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     Refused for an order that is over, PaymentError where YooKassa refuses, GatewayUnavailable and
     PaymentUnknown where it is silent: then the order stands, and may be asked for again.
     """
-    await ctx.store.read(lambda: show_order(ctx.billing, actor, purchase_id))
+    await ctx.store.read(lambda: show_order(ctx, actor, purchase_id))
     polled_gateway(ctx)
     clock = asyncio.get_running_loop().time
     ends = clock() + WAIT_S
@@ -199,7 +200,7 @@ async def look_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
 
     Raises NotFound alone: where YooKassa is silent, the order is as it was.
     """
-    purchase = await ctx.store.read(lambda: show_order(ctx.billing, actor, purchase_id))
+    purchase = await ctx.store.read(lambda: show_order(ctx, actor, purchase_id))
     # Of what is settled, nobody expects anything new: then nobody looks of themselves either.
     if purchase.outside_id and purchase.look_at is not None and ctx.polled is not None:
         try:
@@ -245,14 +246,14 @@ def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
         return True
     if purchase.order.renewal_id is not None:
         raise Refused("paid by a saved method", "pay-by-itself")
-    if not purchase.may_be_paid(ctx.billing.clock()):
+    if not purchase.may_be_paid(ctx.clock()):
         raise Refused("the order is over", "pay-order-over")
     return purchase.state is PurchaseState.PENDING
 
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
-    now, asking = ctx.billing.clock(), ctx.billing.purchases.claim_call
+    now, asking = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
         return False
     return await ctx.store.do(lambda: asking(purchase.purchase_id, now, PATIENCE))
@@ -300,7 +301,7 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
 
 async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
     """Return the payment, made now or by whoever asked before. Raises PaymentError."""
-    is_old = ctx.billing.clock() - purchase.created_at > KEY_LIVES
+    is_old = ctx.clock() - purchase.created_at > KEY_LIVES
     known = await _find_payment(ctx, purchase) if is_old else None
     if known is not None:
         return known
@@ -328,17 +329,17 @@ async def _recorded(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
 
 def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
     """End an order that is refused for good; let any other be asked for again at once."""
-    purchases, purchase_id = ctx.billing.purchases, purchase.purchase_id
+    purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
     if is_final(error):
         reason = error.code or "refused"
         # Not one for which somebody else who asked was given a page.
         is_unpaid = purchases.get(purchase_id).state is PurchaseState.ASKING
         state = PurchaseState.CANCELED
         if is_unpaid and purchases.give_up(purchase_id, state, reason, is_closed=True):
-            record_failed_renewal(ctx.billing, purchase, reason)
+            record_failed_renewal(ctx, purchase, reason)
         return
     # As if it had been asked so long ago that nobody waits for the answer.
-    purchases.claim_call(purchase_id, ctx.billing.clock() - PATIENCE, -PATIENCE)
+    purchases.claim_call(purchase_id, ctx.clock() - PATIENCE, -PATIENCE)
 
 
 async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:
@@ -357,13 +358,13 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
         return await gateway.find(purchase.outside_id)
     if purchase.asked_at is None:
         return None
-    listed = await gateway.between(purchase.created_at - _EARLIER, ctx.billing.clock())
+    listed = await gateway.between(purchase.created_at - _EARLIER, ctx.clock())
     return next((each for each in listed if mismatch(purchase, each) is None), None)
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Let what YooKassa says change the order; money that is held is taken."""
-    outcome = await ctx.store.do(lambda: _applied(ctx.billing, purchase.purchase_id, payment))
+    outcome = await ctx.store.do(lambda: _applied(ctx, purchase.purchase_id, payment))
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
         kill_point("payment.after")
     if outcome is Outcome.RETURNED:
@@ -373,34 +374,36 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
     return outcome
 
 
-def _applied(billing: Billing, purchase_id: str, payment: GatewayPayment) -> Outcome:
-    purchase = billing.purchases.get(purchase_id)
+def _applied(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.outside_id and mismatch(purchase, payment) is None:
-        look_at = billing.clock() + next_poll_delay(0)
-        billing.purchases.pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
-    outcome = payments.apply_payment(billing, purchase, payment)
+        look_at = ctx.clock() + next_poll_delay(0)
+        Purchases(ctx.db, ctx.clock).pending(
+            purchase_id, payment.outside_id, payment.pay_url, look_at
+        )
+    outcome = settlement.apply_payment(ctx, purchase, payment)
     if outcome is Outcome.CANCELED:
-        record_failed_renewal(billing, purchase, payment.reason)
+        record_failed_renewal(ctx, purchase, payment.reason)
     return outcome
 
 
 async def _settle_held(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     """Take what is held; who has left pays nothing, nor whoever's code was used meanwhile."""
     gateway = polled_gateway(ctx)
-    purchase, is_wanted = await ctx.store.do(lambda: _may_capture(ctx.billing, purchase_id))
+    purchase, is_wanted = await ctx.store.do(lambda: _may_capture(ctx, purchase_id))
     now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
     # Still held: it is looked at again, as every order that is not settled.
     return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
 
 
-def _may_capture(billing: Billing, purchase_id: str) -> tuple[Purchase, bool]:
+def _may_capture(ctx: Context, purchase_id: str) -> tuple[Purchase, bool]:
     """Return an order, and whether the money that is held for it is to be taken."""
-    purchase = billing.purchases.get(purchase_id)
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return purchase, False
-    if purchase.state.is_paid or billing.promos.may_take(purchase):
+    if purchase.state.is_paid or Promos(ctx.db, ctx.clock).may_take(purchase):
         return purchase, True
-    payments.notify_code_taken(billing, purchase, purchase.outside_id)
+    settlement.notify_code_taken(ctx, purchase, purchase.outside_id)
     return purchase, False
 
 
@@ -409,30 +412,29 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
 
     While we send a refund ourselves, that comes first: it knows who asked for it, and why.
     """
-    billing = ctx.billing
     purchase = await _read(ctx, purchase_id)
-    sent = await ctx.store.read(lambda: billing.refunds.of(purchase_id))
+    sent = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
     if any(each.state in UNDER_WAY for each in sent):
-        later = billing.clock() + next_poll_delay(0)
-        await ctx.store.do(lambda: billing.purchases.look(purchase_id, later))
+        later = ctx.clock() + next_poll_delay(0)
+        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).look(purchase_id, later))
         return
     listed = await polled_gateway(ctx).refunds(purchase.outside_id)
-    await ctx.store.do(lambda: _apply_refunds(billing, listed))
+    await ctx.store.do(lambda: _apply_refunds(ctx, listed))
 
 
-def _apply_refunds(billing: Billing, listed: Sequence[GatewayRefund]) -> None:
+def _apply_refunds(ctx: Context, listed: Sequence[GatewayRefund]) -> None:
     for sent in listed:
         if sent.is_done:
-            payments.apply_refund(billing, Gateway.YOOKASSA, sent)
+            settlement.apply_refund(ctx, Gateway.YOOKASSA, sent)
 
 
-def end_overdue(billing: Billing, purchase_id: str) -> None:
+def end_overdue(ctx: Context, purchase_id: str) -> None:
     """End an order that nobody paid in time; money that is held was paid. Within the store."""
-    purchase = billing.purchases.get(purchase_id)
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if purchase.state is PurchaseState.HELD:
         return
-    if payments.expire(billing, purchase):
-        record_failed_renewal(billing, purchase, "expired_on_confirmation")
+    if settlement.expire(ctx, purchase):
+        record_failed_renewal(ctx, purchase, "expired_on_confirmation")
 
 
 def is_final(error: PaymentError) -> bool:
@@ -445,11 +447,11 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _WRONG_KEY:
         return
-    once = f"till-key:{ctx.billing.clock():%Y-%m-%dT%H}"
+    once = f"till-key:{ctx.clock():%Y-%m-%dT%H}"
     told = {"reason": error.code}
-    tell = ctx.billing.notices.tell
+    tell = Notices(ctx.db, ctx.clock).tell
     await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", told, once))
 
 
 async def _read(ctx: Context, purchase_id: str) -> Purchase:
-    return await ctx.store.read(lambda: ctx.billing.purchases.get(purchase_id))
+    return await ctx.store.read(lambda: Purchases(ctx.db, ctx.clock).get(purchase_id))

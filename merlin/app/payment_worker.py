@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.account.users import Users
+from merlin.app import settlement
 from merlin.app.context import Context
 from merlin.app.orders import (
     KEY_LIVES,
@@ -33,17 +33,16 @@ from merlin.app.orders import (
 )
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.app.reconciliation import EVERY, reconcile
-from merlin.billing import payments
-from merlin.billing.orders import Billing
-from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.refunds import Refund
-from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.billing.ledger import Ledger
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.refunds import Refund, Refunds
+from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
 from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError
 from merlin.core.heartbeat import BugCount
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import ADMINS, notify_failing_steps
+from merlin.db.notices import ADMINS, Notices, notify_failing_steps
 from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
 
 log = get_logger(__name__)
@@ -62,13 +61,13 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError where YooKassa is to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
-    await ctx.store.do(lambda: end_overdue(ctx.billing, purchase.purchase_id))
+    await ctx.store.do(lambda: end_overdue(ctx, purchase.purchase_id))
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     is_renewing = purchase.order.renewal_id is not None
-    method_id = await ctx.store.read(lambda: _method(ctx.billing, purchase))
-    may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.billing.clock())
+    method_id = await ctx.store.read(lambda: _method(ctx, purchase))
+    may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.clock())
     was_asked = purchase.asked_at is not None
     if may_ask and (method_id if is_renewing else was_asked):
         if await claim_payment(ctx, purchase):
@@ -82,13 +81,13 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
                 raise
     elif is_renewing:
         # Its owner said no before anybody was asked.
-        give_up = ctx.billing.purchases.give_up
+        give_up = Purchases(ctx.db, ctx.clock).give_up
         await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
 
 
-def _method(billing: Billing, purchase: Purchase) -> str:
+def _method(ctx: Context, purchase: Purchase) -> str:
     """Return the saved method that pays an order, "" where a person pays it, or said no."""
-    renewal = renewal_of(billing, purchase)
+    renewal = renewal_of(ctx, purchase)
     return renewal.method if renewal and renewal.state is RenewalState.ON else ""
 
 
@@ -102,17 +101,17 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
         raise
     kill_point("refund.sent")
     if sent is not None:
-        await ctx.store.do(lambda: _record(ctx.billing, refund, sent))
+        await ctx.store.do(lambda: _record(ctx, refund, sent))
     kill_point("refund.recorded")
 
 
 async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> GatewayRefund | None:
     """Return the refund, sent now or before; None where it is refused for good."""
-    is_old = ctx.billing.clock() - refund.at > KEY_LIVES
+    is_old = ctx.clock() - refund.at > KEY_LIVES
     known = await _sent_before(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known
-    request = await ctx.store.read(lambda: _request(ctx.billing, refund))
+    request = await ctx.store.read(lambda: _request(ctx, refund))
     try:
         return await gateway.refund(request)
     except PaymentError as error:
@@ -122,12 +121,12 @@ async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> Gatewa
         known = await _sent_before(ctx, gateway, refund)
         if known is None:
             reason = error.code or str(error)
-            await ctx.store.do(lambda: payments.refuse_refund(ctx.billing, refund, reason))
+            await ctx.store.do(lambda: settlement.refuse_refund(ctx, refund, reason))
         return known
 
 
-def _request(billing: Billing, refund: Refund) -> RefundRequest:
-    order = billing.purchases.get(refund.purchase_id).order
+def _request(ctx: Context, refund: Refund) -> RefundRequest:
+    order = Purchases(ctx.db, ctx.clock).get(refund.purchase_id).order
     return RefundRequest(
         refund_id=refund.refund_id,
         payment_id=refund.payment_id,
@@ -144,22 +143,20 @@ async def _sent_before(
 ) -> GatewayRefund | None:
     """Return a refund of this payment and amount of which the ledger does not know."""
     listed = await gateway.refunds(refund.payment_id)
-    return await ctx.store.read(lambda: _unknown(ctx.billing, refund, listed))
+    return await ctx.store.read(lambda: _unknown(ctx, refund, listed))
 
 
-def _unknown(
-    billing: Billing, refund: Refund, listed: Iterable[GatewayRefund]
-) -> GatewayRefund | None:
-    known = {each.outside_id for each in billing.ledger.entries(refund.purchase_id)}
+def _unknown(ctx: Context, refund: Refund, listed: Iterable[GatewayRefund]) -> GatewayRefund | None:
+    known = {each.outside_id for each in Ledger(ctx.db, ctx.clock).entries(refund.purchase_id)}
     fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
     return next((each for each in fresh if each.amount == refund.amount), None)
 
 
-def _record(billing: Billing, refund: Refund, sent: GatewayRefund) -> None:
+def _record(ctx: Context, refund: Refund, sent: GatewayRefund) -> None:
     if sent.is_done:
-        payments.finish_refund(billing, refund, sent)
+        settlement.finish_refund(ctx, refund, sent)
     elif sent.is_done is False:
-        payments.refuse_refund(billing, refund, sent.reason)
+        settlement.refuse_refund(ctx, refund, sent.reason)
 
 
 @dataclass
@@ -184,12 +181,12 @@ class PaymentWorker:
         self._steps = StepWatch(self._now)
 
     def _now(self) -> datetime:
-        return self.ctx.billing.clock()
+        return self.ctx.clock()
 
     @property
     def is_of_use(self) -> bool:
         """Return whether there is anything that somebody must look after."""
-        return self.ctx.gateway is not None or bool(self.ctx.billing.plans)
+        return self.ctx.gateway is not None or bool(self.ctx.plans)
 
     def ring(self) -> None:
         """Let the next round be now; returns at once."""
@@ -236,7 +233,7 @@ class PaymentWorker:
     async def _tell_failing(self) -> None:
         failing = self.bugs.failing
         if failing:
-            notices, day = self.ctx.billing.notices, self._now().date()
+            notices, day = Notices(self.ctx.db, self.ctx.clock), self._now().date()
             await self.ctx.store.do(lambda: notify_failing_steps(notices, "api", failing, day))
 
     async def round(self) -> None:
@@ -272,13 +269,13 @@ class PaymentWorker:
             self._was_set_back = True
         if not self._was_set_back:
             return
-        billing, gateway = self.ctx.billing, self.ctx.gateway
+        ctx, gateway = self.ctx, self.ctx.gateway
 
         def hurry() -> None:
             if self.keeps_calendar:
-                billing.purchases.look_at_all(now)
+                Purchases(ctx.db, ctx.clock).look_at_all(now)
             if gateway is not None:
-                billing.refunds.look_at_all(gateway.name, now)
+                Refunds(ctx.db, ctx.clock).look_at_all(gateway.name, now)
 
         await self.ctx.store.do(hurry)
         self._calendar_at, self._check_at, self._was_set_back = None, now, False
@@ -290,30 +287,32 @@ class PaymentWorker:
         if self.ctx.polled is None:
             return
         try:
-            await reconcile(self.ctx.store, self.ctx.billing, self.ctx.polled, now)
+            await reconcile(self.ctx, self.ctx.polled, now)
         except PaymentError as error:
             await note_failure(self.ctx, error)
 
     def _is_due(self, now: datetime) -> bool:
-        billing, gateway = self.ctx.billing, self.ctx.gateway
-        is_refund_due = gateway is not None and billing.refunds.is_due(gateway.name, now)
-        return is_refund_due or (self.keeps_calendar and billing.purchases.is_due(now))
+        ctx, gateway = self.ctx, self.ctx.gateway
+        is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(gateway.name, now)
+        return is_refund_due or (self.keeps_calendar and Purchases(ctx.db, ctx.clock).is_due(now))
 
     def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
-        billing, gateway = self.ctx.billing, self.ctx.gateway
-        refunds = billing.refunds.due(gateway.name, now, free) if gateway is not None else []
+        ctx, gateway = self.ctx, self.ctx.gateway
+        refunds = (
+            Refunds(ctx.db, ctx.clock).due(gateway.name, now, free) if gateway is not None else []
+        )
         left = free - len(refunds) if self.keeps_calendar else 0
-        return refunds, billing.purchases.due(now, left) if left else []
+        return refunds, Purchases(ctx.db, ctx.clock).due(now, left) if left else []
 
     async def _end_subscriptions(self) -> None:
         """Let the gateway hear of every renewal that was stopped."""
         gateway = self.ctx.gateway
         if gateway is None:
             return
-        stopping = self.ctx.billing.renewals.stopping
+        stopping = Renewals(self.ctx.db).stopping
         for renewal in await self.ctx.store.read(partial(stopping, gateway.name)):
             if await end_subscription(gateway, renewal):
-                stopped = self.ctx.billing.renewals.stopped
+                stopped = Renewals(self.ctx.db).stopped
                 await self.ctx.store.do(partial(stopped, renewal.renewal_id))
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
@@ -359,16 +358,18 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
 
     Admins hear of what was not confirmed.
     """
-    gateway, billing = ctx.gateway, ctx.billing
+    gateway = ctx.gateway
     if gateway is None:
         return
-    mine = await ctx.store.read(lambda: billing.renewals.of(user_id))
+    mine = await ctx.store.read(lambda: Renewals(ctx.db).of(user_id))
     for renewal in mine:
-        if renewal.gateway is not gateway.name or renewal.state not in payments.RUNNING:
+        if renewal.gateway is not gateway.name or renewal.state not in settlement.RUNNING:
             continue
         if not await end_subscription(gateway, renewal):
             told, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
-            tell = partial(billing.notices.tell, ADMINS, "notice-stars-run-on", told, once)
+            tell = partial(
+                Notices(ctx.db, ctx.clock).tell, ADMINS, "notice-stars-run-on", told, once
+            )
             await ctx.store.do(tell)
 
 
@@ -377,7 +378,7 @@ def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> N
 
     `before` is when this was done last, None for never.
     """
-    notify_renewals(ctx.billing, Users(ctx.db), ctx.config.timezone, now)
+    notify_renewals(ctx, now)
     if ctx.polled is not None:
-        order_due(ctx.billing, ctx.store, now)
-    notify_expiry(ctx.billing, Users(ctx.db), ctx.config.timezone, now, before)
+        order_due(ctx, now)
+    notify_expiry(ctx, now, before)

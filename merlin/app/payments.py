@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.orders import OrderDetails
-from merlin.billing.ledger import Entry
-from merlin.billing.orders import Billing, sold_plan
+from merlin.app.shop import sold_plan
+from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.plan import Plan, plan_named
-from merlin.billing.promo_codes import Promo, StoredPromo, normal_code
-from merlin.billing.purchases import Purchase
-from merlin.billing.refunds import Refund
+from merlin.billing.promo_codes import Promo, Promos, StoredPromo, normal_code
+from merlin.billing.purchases import Purchase, Purchases
+from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.report import Sum, sums
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
@@ -25,7 +26,7 @@ MOST_OF_ONE = 200
 
 
 def list_payments(
-    billing: Billing,
+    ctx: Context,
     actor: Actor,
     limit: int,
     before: str = "",
@@ -38,10 +39,10 @@ def list_payments(
     """
     _require(actor)
     if user_id is None:
-        return billing.purchases.newest(limit, before, state)
+        return Purchases(ctx.db, ctx.clock).newest(limit, before, state)
     mine = [
         each
-        for each in billing.purchases.of(user_id, max(limit, MOST_OF_ONE))
+        for each in Purchases(ctx.db, ctx.clock).of(user_id, max(limit, MOST_OF_ONE))
         if not state or each.state.value == state
     ]
     places = [place for place, each in enumerate(mine) if each.purchase_id == before]
@@ -49,12 +50,12 @@ def list_payments(
     return mine[first : first + limit]
 
 
-def show_payment(billing: Billing, actor: Actor, purchase_id: str) -> OrderDetails:
+def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
     """Return one order with all that became of it. Raises NotFound."""
     _require(actor)
-    purchase = billing.purchases.get(purchase_id)
-    entries = billing.ledger.entries(purchase_id)
-    return OrderDetails(purchase, entries, billing.refunds.of(purchase_id))
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
+    return OrderDetails(purchase, entries, Refunds(ctx.db, ctx.clock).of(purchase_id))
 
 
 def grant_to_refund(
@@ -79,7 +80,7 @@ def grant_to_refund(
 
 
 def request_refund(
-    billing: Billing,
+    ctx: Context,
     actor: Actor,
     details: OrderDetails,
     grant_id: int,
@@ -95,56 +96,56 @@ def request_refund(
     _require(actor)
     if grant_id not in details.rests:
         raise NotFound(f"no grant {grant_id}", "billing-no-payment")
-    return billing.refunds.want(grant_id, amount, reason, actor.name, once)
+    return Refunds(ctx.db, ctx.clock).want(grant_id, amount, reason, actor.name, once)
 
 
 def list_entries(
-    billing: Billing, actor: Actor, since: datetime, until: datetime
+    ctx: Context, actor: Actor, since: datetime, until: datetime
 ) -> list[tuple[Entry, Purchase]]:
     """Return the ledger's rows of a time with their purchases, oldest first."""
     _require(actor)
-    return billing.ledger.between(since, until)
+    return Ledger(ctx.db, ctx.clock).between(since, until)
 
 
 def list_sums(
-    billing: Billing, actor: Actor, since: datetime, until: datetime, zone: tzinfo
+    ctx: Context, actor: Actor, since: datetime, until: datetime, zone: tzinfo
 ) -> list[Sum]:
     """Return what each plan brought by each gateway in each month of `zone`, the oldest first."""
-    return sums(list_entries(billing, actor, since, until), zone)
+    return sums(list_entries(ctx, actor, since, until), zone)
 
 
-def list_codes(billing: Billing, actor: Actor) -> list[StoredPromo]:
+def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
     """Return every promo code, newest first."""
     _require(actor)
-    return billing.promos.all()
+    return Promos(ctx.db, ctx.clock).all()
 
 
-def plans_for_codes(billing: Billing) -> list[Plan]:
+def plans_for_codes(ctx: Context) -> list[Plan]:
     """Return the plans that a code can be for; everybody's is not among them."""
-    return [each for each in billing.plans[1:] if not each.is_pack or each.is_sold]
+    return [each for each in ctx.plans[1:] if not each.is_pack or each.is_sold]
 
 
-def add_code(billing: Billing, actor: Actor, promo: Promo) -> StoredPromo:
+def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
     """Store a promo code: days of a plan that is no pack, or a lower price of what is sold.
 
     Raises NotFound for a plan that no such code can be of, Refused for a code that is there, is
     none, or gives what no code can.
     """
     _require(actor)
-    plan = plan_named(billing.plans, promo.plan)
+    plan = plan_named(ctx.plans, promo.plan)
     if promo.percent:
-        sold_plan(billing, promo.plan)
+        sold_plan(ctx, promo.plan)
     elif plan is None or plan.is_pack:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
-    billing.promos.add(promo)
+    Promos(ctx.db, ctx.clock).add(promo)
     code = normal_code(promo.code)
-    return next(each for each in billing.promos.all() if each.code == code)
+    return next(each for each in Promos(ctx.db, ctx.clock).all() if each.code == code)
 
 
-def stop_code(billing: Billing, actor: Actor, code: str) -> None:
+def stop_code(ctx: Context, actor: Actor, code: str) -> None:
     """Let nobody use a promo code any more; what it gave stays. Raises NotFound."""
     _require(actor)
-    billing.promos.stop(code, actor.name)
+    Promos(ctx.db, ctx.clock).stop(code, actor.name)
 
 
 def _require(actor: Actor) -> None:

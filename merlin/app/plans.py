@@ -15,23 +15,31 @@ from functools import partial
 
 from merlin.account.accounts import is_of_telegram
 from merlin.account.users import User, Users
+from merlin.app import shop
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing import orders
-from merlin.billing.orders import Billing
-from merlin.billing.payments import plan_ends, reason_key
+from merlin.app.settlement import plan_ends, reason_key
 from merlin.billing.plan import UNLIMITED, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.purchases import Purchase
+from merlin.billing.promo_codes import Promo, Promos, prices
+from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import Given, Quotas
-from merlin.billing.subscriptions import MOST_TRIES, PAY_BEFORE, Renewal, RenewalState, Term
+from merlin.billing.subscriptions import (
+    MOST_TRIES,
+    PAY_BEFORE,
+    Renewal,
+    Renewals,
+    RenewalState,
+    Term,
+    Terms,
+)
 from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
-from merlin.db.writer import Store
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway
 
 
@@ -95,7 +103,7 @@ class CurrentPlan:
 
 def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
     """Return what the actor has now; `dataset` is the one of the open session."""
-    now, mine = ctx.clock(), my_subscriptions(ctx.billing, actor)
+    now, mine = ctx.clock(), my_subscriptions(ctx, actor)
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.all(actor.user_id)
@@ -116,75 +124,79 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
     return replace(found, until=until, next_plan=after)
 
 
-def has_shop(billing: Billing) -> bool:
+def has_shop(ctx: Context) -> bool:
     """Return whether anything is on sale, or may be tried."""
-    return bool(on_sale(billing.plans)) or any(each.trial_days for each in billing.plans)
+    return bool(on_sale(ctx.plans)) or any(each.trial_days for each in ctx.plans)
 
 
-def list_plans(billing: Billing, actor: Actor) -> list[PlanOffer]:
+def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
     """Return every plan, the first of which is everybody's."""
     who = actor.user_id
     return [
-        PlanOffer(each, not place, orders.may_try(billing, who, each) if who else None)
-        for place, each in enumerate(billing.plans)
+        PlanOffer(each, not place, shop.may_try(ctx, who, each) if who else None)
+        for place, each in enumerate(ctx.plans)
     ]
 
 
-def my_subscriptions(billing: Billing, actor: Actor) -> Subscriptions:
+def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
     """Return what the actor has for a time; nothing for nobody."""
     if not actor.user_id:
         return Subscriptions()
-    return Subscriptions(billing.terms.of(actor.user_id), billing.renewals.of(actor.user_id))
+    return Subscriptions(
+        Terms(ctx.db, ctx.clock).of(actor.user_id), Renewals(ctx.db).of(actor.user_id)
+    )
 
 
-def quote(billing: Billing, actor: Actor, plan: str, code: str = "") -> Quote:
+def quote(ctx: Context, actor: Actor, plan: str, code: str = "") -> Quote:
     """Return what a plan costs, less with a code. Raises NotFound, Refused for a bad code."""
-    found = orders.sold_plan(billing, plan)
-    promo = billing.promos.find(actor.user_id, code, found.name) if code else None
+    found = shop.sold_plan(ctx, plan)
+    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code, found.name) if code else None
     return Quote(found, promo, *prices(found, promo))
 
 
-def start_trial(billing: Billing, actor: Actor, plan: str) -> int:
+def start_trial(ctx: Context, actor: Actor, plan: str) -> int:
     """Give the actor the trial of a plan; return its days.
 
     Raises NotFound for none, Refused where it was had.
     """
     if not actor.user_id:
         raise NotFound(f"no trial of {plan}", "billing-no-trial")
-    return orders.start_trial(billing, actor.user_id, plan, actor.name)
+    return shop.start_trial(ctx, actor.user_id, plan, actor.name)
 
 
-def use_code(billing: Billing, actor: Actor, code: str) -> Promo:
+def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
     """Return a code, whose days are given now; one for a lower price counts when it is paid.
 
     Raises Refused for one that is no good.
     """
-    promo = billing.promos.find(actor.user_id, code)
-    return promo if promo.percent else billing.promos.redeem(actor.user_id, code)
+    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
+    return promo if promo.percent else Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
 
 
-def redeem_code(billing: Billing, actor: Actor, code: str) -> Promo:
+def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
     """Give the days of a code. Raises Refused for one that is no good, or lowers a price."""
-    return billing.promos.redeem(actor.user_id, code)
+    return Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
 
 
-def find_renewal(billing: Billing, actor: Actor, renewal_id: int) -> Renewal:
+def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     """Return a renewal of the actor's that is on. Raises NotFound, for another's as for none."""
-    for each in billing.renewals.of(actor.user_id) if actor.user_id else ():
+    for each in Renewals(ctx.db).of(actor.user_id) if actor.user_id else ():
         if each.renewal_id == renewal_id and each.state is RenewalState.ON:
             return each
     raise NotFound("no such renewal", "pay-no-renewal")
 
 
-def stop_renewal(billing: Billing, actor: Actor, renewal_id: int) -> Renewal:
+def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     """Let a plan end when it ends; what is paid stays until then. Raises NotFound.
 
     Of one in Stars the bot lets Telegram know.
     """
-    found = find_renewal(billing, actor, renewal_id)
-    billing.renewals.stop(renewal_id, actor.user_id)
+    found = find_renewal(ctx, actor, renewal_id)
+    Renewals(ctx.db).stop(renewal_id, actor.user_id)
     told = {"plan": found.plan, "till": found.gateway.value}
-    billing.audit.note(actor.name, "renewal.stop", audit.person_reference(actor.user_id), told)
+    Audit(ctx.db, ctx.clock).note(
+        actor.name, "renewal.stop", audit.person_reference(actor.user_id), told
+    )
     return found
 
 
@@ -195,118 +207,114 @@ ENDS_BEFORE = timedelta(days=1)
 _NEVER_AGAIN = frozenset({"permission_revoked"})
 
 
-def notify_renewals(billing: Billing, users: Users, timezone: str, now: datetime) -> None:
+def notify_renewals(ctx: Context, now: datetime) -> None:
     """Tell everybody whose plan is paid again in the next days what will be taken, and when."""
-    for renewal in billing.renewals.to_remind(now):
-        price = _price(billing, renewal)
+    for renewal in Renewals(ctx.db).to_remind(now):
+        price = _price(ctx, renewal)
         if price is None:
             continue
         is_ours = renewal.gateway is Gateway.YOOKASSA
         at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
         told = {
-            **_titles(billing, renewal.plan),
+            **_titles(ctx, renewal.plan),
             "amount": f"{price.decimal} {price.currency.value}",
-            "at": _moment(users, timezone, renewal.user_id, max(at, now)),
+            "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
-        _tell(billing, renewal.user_id, key, told, once)
+        _tell(ctx, renewal.user_id, key, told, once)
 
 
-def _price(billing: Billing, renewal: Renewal) -> Amount | None:
-    plan = plan_named(billing.plans, renewal.plan)
+def _price(ctx: Context, renewal: Renewal) -> Amount | None:
+    plan = plan_named(ctx.plans, renewal.plan)
     if plan is None:
         return None
     return plan.xtr if renewal.gateway is Gateway.STARS else plan.rub
 
 
-def notify_expiry(
-    billing: Billing, users: Users, timezone: str, now: datetime, told_at: datetime | None = None
-) -> None:
+def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) -> None:
     """Tell everybody whose plan ends tomorrow, and is not renewed, that it does; once.
 
     `told_at` is when this was done last: who was told then is not asked about again.
     """
     after = now if told_at is None else max(now, told_at + ENDS_BEFORE)
-    for term in billing.terms.ending(after, now + ENDS_BEFORE):
-        renewals = billing.renewals.of(term.user_id)
+    for term in Terms(ctx.db, ctx.clock).ending(after, now + ENDS_BEFORE):
+        renewals = Renewals(ctx.db).of(term.user_id)
         if any(each.plan == term.plan and each.state is RenewalState.ON for each in renewals):
             continue
-        at = _moment(users, timezone, term.user_id, term.ends_at)
-        told = {**_titles(billing, term.plan), "at": at}
+        at = _moment(ctx, term.user_id, term.ends_at)
+        told = {**_titles(ctx, term.plan), "at": at}
         once = f"ends:{term.term_id}:{iso(term.ends_at)}"
-        _tell(billing, term.user_id, "notice-plan-ends", told, once)
+        _tell(ctx, term.user_id, "notice-plan-ends", told, once)
 
 
-def renewal_of(billing: Billing, purchase: Purchase) -> Renewal | None:
+def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
     """Return the renewal that an order was made for, None where there is none any more."""
-    mine = billing.renewals.of(purchase.user_id) if purchase.user_id else []
+    mine = Renewals(ctx.db).of(purchase.user_id) if purchase.user_id else []
     wanted = purchase.order.renewal_id
     return next((each for each in mine if each.renewal_id == wanted), None)
 
 
-def record_failed_renewal(billing: Billing, purchase: Purchase, reason: str) -> None:
+def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None:
     """Tell why a plan was not paid again; after the last try nobody tries any more."""
-    renewal = renewal_of(billing, purchase) if purchase.order.renewal_id is not None else None
+    renewal = renewal_of(ctx, purchase) if purchase.order.renewal_id is not None else None
     if renewal is None or renewal.state is not RenewalState.ON:
         return
     is_last = renewal.tries >= MOST_TRIES or reason in _NEVER_AGAIN
     if is_last:
-        billing.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+        Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
     key = "notice-renewal-over" if is_last else "notice-renewal-failed"
     why = {"key": reason_key(reason), "arguments": {}}
-    told = {**_titles(billing, renewal.plan), "reason": why}
-    _tell(billing, renewal.user_id, key, told, f"not-renewed:{purchase.purchase_id}")
+    told = {**_titles(ctx, renewal.plan), "reason": why}
+    _tell(ctx, renewal.user_id, key, told, f"not-renewed:{purchase.purchase_id}")
 
 
-def order_due(billing: Billing, store: Store, now: datetime) -> int:
+def order_due(ctx: Context, now: datetime) -> int:
     """Write the orders of the renewals that are due, to be asked for at once; return how many."""
-    due = billing.renewals.due(now)
+    due = Renewals(ctx.db).due(now)
     for renewal in due:
         try:
-            store.apart(partial(_order, billing, renewal))
+            ctx.store.apart(partial(_order, ctx, renewal))
         except Exception:  # Nobody else's plan waits for this one, which is tried again in a day.
             log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
     return len(due)
 
 
-def _order(billing: Billing, renewal: Renewal) -> None:
-    ends = plan_ends(billing, renewal.user_id, renewal.plan)
+def _order(ctx: Context, renewal: Renewal) -> None:
+    ends = plan_ends(ctx, renewal.user_id, renewal.plan)
     if ends is not None and ends > renewal.next_at:
         # It was paid in another way, or given: the next time is when that ends.
-        billing.renewals.paid(renewal.renewal_id, ends)
+        Renewals(ctx.db).paid(renewal.renewal_id, ends)
         return
     attempt = renewal.tries + 1
     try:
-        order = orders.place_renewal_order(billing, renewal, attempt)
+        order = shop.place_renewal_order(ctx, renewal, attempt)
     except (NotFound, Refused) as error:
         log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
-        billing.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+        Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
         once = f"renewal-gone:{renewal.renewal_id}:{attempt}"
-        told = _titles(billing, renewal.plan)
-        _tell(billing, renewal.user_id, "notice-renewal-gone", told, once)
+        told = _titles(ctx, renewal.plan)
+        _tell(ctx, renewal.user_id, "notice-renewal-gone", told, once)
         return
-    billing.purchases.look(order.purchase_id, billing.clock())
+    Purchases(ctx.db, ctx.clock).look(order.purchase_id, ctx.clock())
 
 
-def _tell(
-    billing: Billing, user_id: int, key: str, arguments: Mapping[str, object], once: str
-) -> None:
+def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
     """Tell somebody whom the bot can reach, once."""
     if is_of_telegram(user_id):
-        billing.notices.tell(str(user_id), key, arguments, once)
+        Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 
 
-def _titles(billing: Billing, name: str) -> dict[str, object]:
+def _titles(ctx: Context, name: str) -> dict[str, object]:
     """Return a plan's title in each language, as texts of notices take it."""
-    plan = plan_named(billing.plans, name)
+    plan = plan_named(ctx.plans, name)
     return {each: name if plan is None else plan.titled(each) for each in LANGUAGES}
 
 
-def _moment(users: Users, timezone: str, user_id: int, at: datetime) -> dict[str, object]:
+def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
     """Return a moment in somebody's time zone, as a text within a text."""
-    user = users.get(user_id)
-    here = in_zone(at, zone_of((user.zone if user else None) or timezone))
+    user = Users(ctx.db).get(user_id)
+    here = in_zone(at, zone_of((user.zone if user else None) or ctx.config.timezone))
     month = {"key": "moment-month", "arguments": {"month": here.month}}
     said = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
     return {"key": "moment-told", "arguments": said}

@@ -20,18 +20,17 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
+from merlin.app.context import Context
+from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
 from merlin.app.texts import Settings
-from merlin.billing.ledger import Entry, EntryKind, faults
-from merlin.billing.orders import Billing
-from merlin.billing.payments import Outcome, money_text, receive_payment, receive_refund
+from merlin.billing.ledger import Entry, EntryKind, Ledger, faults
 from merlin.billing.plan import on_sale
-from merlin.billing.purchases import Purchase
+from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.report import Found, compare, missing
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger
-from merlin.db.notices import ADMINS
-from merlin.db.writer import Store
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -50,52 +49,52 @@ _NOT_FOUND = "not_found"
 Differing = tuple[GatewayPayment, Purchase | None]
 
 
-async def reconcile(store: Store, billing: Billing, gateway: PolledGateway, now: datetime) -> int:
+async def reconcile(ctx: Context, gateway: PolledGateway, now: datetime) -> int:
     """Let the orders be looked at that differ from YooKassa's list; return how many.
 
     Raises PaymentError.
     """
     listed = await gateway.between(now - BACK, now)
-    differing = await store.read(lambda: [*_differing(billing, listed)])
-    await store.do(lambda: _note(billing, differing, now))
+    differing = await ctx.store.read(lambda: [*_differing(ctx, listed)])
+    await ctx.store.do(lambda: _note(ctx, differing, now))
     if differing:
         log.warning("payments differ from the gateway's list", count=len(differing))
     return len(differing)
 
 
-def _differing(billing: Billing, listed: Iterable[GatewayPayment]) -> Iterator[Differing]:
-    shop = billing.selling.yookassa
+def _differing(ctx: Context, listed: Iterable[GatewayPayment]) -> Iterator[Differing]:
+    shop = ctx.config.payments.yookassa
     for payment in listed:
         # A shop may sell other things, by other programs.
         is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
-        purchase = _purchase_of(billing, payment)
-        if purchase is None or _is_behind(billing, purchase, payment):
+        purchase = _purchase_of(ctx, payment)
+        if purchase is None or _is_behind(ctx, purchase, payment):
             yield payment, purchase
 
 
-def _purchase_of(billing: Billing, payment: GatewayPayment) -> Purchase | None:
-    known = billing.purchases.by_outside(Gateway.YOOKASSA, payment.outside_id)
+def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
+    known = Purchases(ctx.db, ctx.clock).by_outside(Gateway.YOOKASSA, payment.outside_id)
     if known is not None:
         return known
     try:
-        return billing.purchases.get(payment.purchase_id)
+        return Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
         return None
 
 
-def _is_behind(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> bool:
-    entries = billing.ledger.entries(purchase.purchase_id)
+def _is_behind(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> bool:
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     paid = {each.outside_id for each in entries if each.kind is EntryKind.PAYMENT}
     back = sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
     return payment.outside_id not in paid or payment.refunded > back
 
 
-def _note(billing: Billing, differing: Iterable[Differing], now: datetime) -> None:
+def _note(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
     for payment, purchase in differing:
         if purchase is not None:
-            billing.purchases.look(purchase.purchase_id, now)
+            Purchases(ctx.db, ctx.clock).look(purchase.purchase_id, now)
             continue
         told = {
             "payment": payment.outside_id,
@@ -103,7 +102,7 @@ def _note(billing: Billing, differing: Iterable[Differing], now: datetime) -> No
             "amount": money_text(payment.amount),
         }
         once = f"payment-unknown:{payment.outside_id}"
-        billing.notices.tell(ADMINS, "notice-payment-unknown", told, once)
+        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", told, once)
 
 
 # Where what came of the last comparison with Telegram is kept, and who keeps it.
@@ -154,10 +153,10 @@ def last_comparison(settings: Settings) -> StarComparison:
         return StarComparison()
 
 
-def sells_for_stars(billing: Billing, settings: Settings) -> bool:
+def sells_for_stars(ctx: Context) -> bool:
     """Return whether there is anything to compare: Stars are taken, or were."""
-    is_sold = any(each.xtr is not None for each in on_sale(billing.plans))
-    return is_sold or bool(settings.get(SETTING))
+    is_sold = any(each.xtr is not None for each in on_sale(ctx.plans))
+    return is_sold or bool(Settings(ctx.db).get(SETTING))
 
 
 def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
@@ -168,41 +167,39 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
     return is_another_day and here.hour >= NIGHT_HOUR
 
 
-async def reconcile_stars(
-    store: Store, billing: Billing, settings: Settings, read: Callable[[int], Awaitable[StarsPage]]
-) -> None:
+async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
     """Hold Telegram's list against the ledger.
 
     `read` returns up to MOST_MOVED movements behind so many, oldest first. Raises what it raises.
     """
-    began = billing.clock()
-    last = await store.read(lambda: last_comparison(settings))
+    began = ctx.clock()
+    last = await ctx.store.read(lambda: last_comparison(Settings(ctx.db)))
     # The last page is read again: at its end something may have been under way.
     offset, charges = max(last.seen - MOST_MOVED, 0), set[str]()
     found: list[StarDifference] = []
     while True:
         page = await read(offset)
-        found += await store.do(partial(_store_movements, billing, page))
+        found += await ctx.store.do(partial(_store_movements, ctx, page))
         charges |= {*page.charges}
         offset += len(page.charges)
         if len(page.charges) < MOST_MOVED:
             break
     since = last.at if last.at is None else min(last.at, began - EVERY)
-    found += await store.read(lambda: _missing_stars(billing, since, began, charges))
+    found += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
     comparison = StarComparison(began, offset, found)
-    await store.do(lambda: _keep(billing, settings, comparison))
+    await ctx.store.do(lambda: _keep(ctx, comparison))
     log.info("stars were compared", seen=offset, differences=len(found))
 
 
-def _store_movements(billing: Billing, page: StarsPage) -> list[StarDifference]:
+def _store_movements(ctx: Context, page: StarsPage) -> list[StarDifference]:
     """Store what the ledger lacks; return what differed."""
     found: list[StarDifference] = []
     for each in page.moved:
         is_payment = isinstance(each, GatewayPayment)
         outcome = (
-            receive_payment(billing, each)
+            receive_payment(ctx, each)
             if isinstance(each, GatewayPayment)
-            else receive_refund(billing, each)
+            else receive_refund(ctx, each)
         )
         if outcome is not Outcome.NOTHING:
             new = "paid" if is_payment else "returned"
@@ -212,31 +209,33 @@ def _store_movements(billing: Billing, page: StarsPage) -> list[StarDifference]:
 
 
 def _missing_stars(
-    billing: Billing, since: datetime | None, began: datetime, charges: set[str]
+    ctx: Context, since: datetime | None, began: datetime, charges: set[str]
 ) -> list[StarDifference]:
     """Return the payments of the ledger since the last time that Telegram does not list."""
     if since is None:
         return []
     return [
         StarDifference("missing", entry.outside_id)
-        for entry, _ in billing.ledger.between(since - FRESH, began - FRESH)
+        for entry, _ in Ledger(ctx.db, ctx.clock).between(since - FRESH, began - FRESH)
         if entry.gateway is Gateway.STARS
         and entry.kind is EntryKind.PAYMENT
         and entry.outside_id not in charges
     ]
 
 
-def _keep(billing: Billing, settings: Settings, comparison: StarComparison) -> None:
+def _keep(ctx: Context, comparison: StarComparison) -> None:
     told = {
-        "at": iso(comparison.at or billing.clock()),
+        "at": iso(comparison.at or ctx.clock()),
         "seen": comparison.seen,
         "differences": [asdict(each) for each in comparison.differences[:_MOST_KEPT]],
     }
-    settings.put(SETTING, json.dumps(told), BY)
+    Settings(ctx.db).put(SETTING, json.dumps(told), BY)
     for each in comparison.differences:
         if each.kind == "missing":
             once = f"missing:{each.charge}"
-            billing.notices.tell(ADMINS, "notice-stars-missing", {"charge": each.charge}, once)
+            Notices(ctx.db, ctx.clock).tell(
+                ADMINS, "notice-stars-missing", {"charge": each.charge}, once
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +258,7 @@ class Reconciliation:
 
 
 async def compare_all(
-    billing: Billing,
-    settings: Settings,
+    ctx: Context,
     gateway: PolledGateway | None,
     since: datetime,
     until: datetime,
@@ -270,15 +268,15 @@ async def compare_all(
     A payment counts by when it was made, which the two may see on two sides of a border: what one
     of them lacks is asked for by its name. Raises PaymentError.
     """
-    entries = [entry for entry, _ in billing.ledger.between(since, until)]
-    stars = _kept_stars(settings)
-    wrong = [*faults(_whole(billing, {each.purchase_id for each in entries}))]
+    entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).between(since, until)]
+    stars = _kept_stars(Settings(ctx.db))
+    wrong = [*faults(_whole(ctx, {each.purchase_id for each in entries}))]
     if gateway is None:
         return Reconciliation(None, (), stars, wrong)
     mine = [each for each in entries if each.gateway is Gateway.YOOKASSA]
     seen = await _listed(gateway, mine, since, until)
-    known = {each.purchase_id for each in mine} | _known_purchases(billing, seen)
-    whole = [each for each in _whole(billing, known) if each.gateway is Gateway.YOOKASSA]
+    known = {each.purchase_id for each in mine} | _known_purchases(ctx, seen)
+    whole = [each for each in _whole(ctx, known) if each.gateway is Gateway.YOOKASSA]
     # Of a purchase named by the gateway, the payments of another time are not looked at.
     named = {each.outside_id for each in mine} | {each.outside_id for each in seen}
     here = [
@@ -300,19 +298,19 @@ async def _listed(
     return listed
 
 
-def _known_purchases(billing: Billing, seen: Sequence[GatewayPayment]) -> set[str]:
+def _known_purchases(ctx: Context, seen: Sequence[GatewayPayment]) -> set[str]:
     """Return the purchases that a gateway's payments name, as far as there are such."""
     found = set[str]()
     for each in seen:
         try:
-            found.add(billing.purchases.get(each.purchase_id).purchase_id)
+            found.add(Purchases(ctx.db, ctx.clock).get(each.purchase_id).purchase_id)
         except NotFound:
             continue
     return found
 
 
-def _whole(billing: Billing, purchase_ids: set[str]) -> list[Entry]:
-    found = [each for one in purchase_ids for each in billing.ledger.entries(one)]
+def _whole(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
+    found = [each for one in purchase_ids for each in Ledger(ctx.db, ctx.clock).entries(one)]
     return sorted(found, key=lambda each: each.entry_id)
 
 

@@ -40,7 +40,6 @@ from merlin.app.inbox import (
     json_object,
 )
 from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
-from merlin.billing.orders import Billing
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files
@@ -212,11 +211,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def roles(self) -> Roles:
         """Return who may do what."""
         return self.services.roles
-
-    @property
-    def billing(self) -> Billing:
-        """Return what the acts of billing work on."""
-        return self.services.billing
 
     @property
     def chat_id(self) -> int:

@@ -158,18 +158,18 @@ def with_stars(services: BotServices, calls: BotApi) -> BotServices:
 
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
     """Hold Telegram's list against the ledger at the start and every night, until cancelled."""
-    store, billing, settings = services.store, services.billing, Settings(services.db)
-    if not await store.read(lambda: sells_for_stars(billing, settings)):
+    store, settings = services.store, Settings(services.db)
+    if not await store.read(lambda: sells_for_stars(services)):
         # What is sold is said by the config: it changes with the next start.
         await asyncio.Event().wait()
 
     def is_night() -> bool:
         last = last_comparison(settings).at
-        return is_due(last, billing.clock(), zone_of(services.config.timezone))
+        return is_due(last, services.clock(), zone_of(services.config.timezone))
 
     async def compared() -> bool:
         try:
-            await reconcile_stars(store, billing, settings, gateway.movements)
+            await reconcile_stars(services, gateway.movements)
         except PaymentError:
             return False
         return True

@@ -24,11 +24,10 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.payments import add_code, show_payment, stop_code
 from merlin.app.reconciliation import Reconciliation, compare_all
-from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.refunds import UNDER_WAY, Refund, RefundState
+from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
 from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed
 from merlin.cli import language
 from merlin.cli.options import (
@@ -75,7 +74,7 @@ def report(
     with reading(config) as (ctx, actor):
         zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
-        found = payments.list_sums(ctx.billing, actor, first, last, zone)
+        found = payments.list_sums(ctx, actor, first, last, zone)
     if json:
         print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
@@ -123,7 +122,7 @@ def orders(
     """List orders, newest first."""
     named = state.value if state else ""
     with reading(config) as (ctx, actor):
-        found = payments.list_payments(ctx.billing, actor, limit, "", named, user)
+        found = payments.list_payments(ctx, actor, limit, "", named, user)
     columns = "order created=created_at user plan till=till:till amount state=state:purchase"
     _table([_order_json(each) for each in found], columns, json=json, under="orders")
 
@@ -136,7 +135,7 @@ WAIT_S, LOOK_S = 30.0, 0.2
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
     with reading(config) as (ctx, actor):
-        found = show_payment(ctx.billing, actor, order)
+        found = show_payment(ctx, actor, order)
     told = _order_json(found.purchase)
     told["ledger"] = [_entry_json(each) for each in found.entries]
     told["refunds"] = [_refund_json(each) for each in found.refunds]
@@ -221,8 +220,7 @@ def _wanted(
     is_sure: bool,
 ) -> Refund:
 
-    billing = ctx.billing
-    details = payments.show_payment(billing, actor, which[0])
+    details = payments.show_payment(ctx, actor, which[0])
     if not details.rests:
         raise NotFound(f"{which[0]} is not paid", "billing-not-paid")
     grant = payments.grant_to_refund(details, which[1])
@@ -231,7 +229,7 @@ def _wanted(
     if not is_sure:
         _ask(details.purchase, said or rest.decimal, rest.currency)
     return ctx.db.transact(
-        lambda: payments.request_refund(billing, actor, details, grant, amount, reason)
+        lambda: payments.request_refund(ctx, actor, details, grant, amount, reason)
     )
 
 
@@ -255,7 +253,7 @@ def _outcome(ctx: Context, refund: Refund) -> Refund:
     """Return a refund as it stands when it ended, or after `WAIT_S`."""
     until = time.monotonic() + WAIT_S
     while True:
-        rows = ctx.billing.refunds.of(refund.purchase_id)
+        rows = Refunds(ctx.db, ctx.clock).of(refund.purchase_id)
         now = next(each for each in rows if each.refund_id == refund.refund_id)
         if now.state not in UNDER_WAY or time.monotonic() >= until:
             return now
@@ -319,7 +317,7 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
     with reading(config) as (ctx, actor):
-        codes = [asdict(each) for each in payments.list_codes(ctx.billing, actor)]
+        codes = [asdict(each) for each in payments.list_codes(ctx, actor)]
     print_list(
         codes,
         "code plan gives uses until=ends_at promo-state",
@@ -353,7 +351,7 @@ def add(
     with changing(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
-        made = add_code(ctx.billing, actor, promo)
+        made = add_code(ctx, actor, promo)
     code = made.code
     print_result(asdict(made), "promo-did-add", json=json, code=code, plan=plan)
 
@@ -362,7 +360,7 @@ def add(
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let nobody use a code any more; what was given stays."""
     with changing(config) as (ctx, actor):
-        stop_code(ctx.billing, actor, code)
+        stop_code(ctx, actor, code)
     told = {"code": code.strip().upper(), "stopped": True}
     print_result(told, "promo-did-stop", json=json)
 
@@ -390,7 +388,7 @@ def reconcile(
         first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
         shop = ctx.config.payments.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
-        came = asyncio.run(compare_all(ctx.billing, Settings(ctx.db), gateway, first, last))
+        came = asyncio.run(compare_all(ctx, gateway, first, last))
     if json:
         print_json({"since": first, "until": last, **_compared(came)})
     else:
@@ -463,7 +461,7 @@ def export(
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
     with reading(config) as (ctx, actor):
         zone, shop = zone_of(ctx.config.timezone), ctx.config.payments.yookassa
-        rows = payments.list_entries(ctx.billing, actor, *day_bounds(zone, since, until))
+        rows = payments.list_entries(ctx, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
     told = [*export_rows(rows, zone, vat_code)]
     page = io.StringIO()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gateway_calls import BACK, WORDS, gateway_at, purchase, refund, request
 
-from merlin.billing.payments import mismatch
+from merlin.app.settlement import mismatch
 from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars

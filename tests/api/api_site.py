@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+from billing_rows import billing_rows
 from dataset_tree import DATASET_YAML, Tree
 from local_servers import serve_app
 from migrated import put_migrated
@@ -96,7 +97,7 @@ class Site:
 
     @property
     def billing(self):
-        return self.services.billing
+        return billing_rows(self.services.db)
 
     def teach(self, datasets):
         """Let the catalogue say what these files say: dataset -> path -> text."""

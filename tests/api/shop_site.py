@@ -13,10 +13,10 @@ from config_plans import new_plan, plans_of
 from sign_in_data import with_bot
 from waiting import wait_until
 
+from merlin.app import shop as acts
+from merlin.app.shop import OrderRequest
 from merlin.app.texts import Settings
-from merlin.billing import orders
 from merlin.billing.ledger import EntryKind, faults
-from merlin.billing.orders import OrderRequest
 from merlin.billing.plan import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
@@ -123,7 +123,7 @@ class Market:
 
     def order_in_stars(self, buyer):
         request = OrderRequest(buyer.user_id, "plus", Gateway.STARS)
-        return orders.place_order(self.billing, request).purchase_id
+        return acts.place_order(self.site.services, request).purchase_id
 
     def grants(self, order_id):
         return self.kinds(order_id).count(EntryKind.GRANT)

@@ -19,8 +19,8 @@ from world import Lab
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import Users
-from merlin.billing import orders
-from merlin.billing.orders import OrderRequest
+from merlin.app import shop
+from merlin.app.shop import OrderRequest
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
@@ -164,7 +164,7 @@ class Whole(Office):
     def _sell(self):
         """Let anna have an order that waits to be paid, and a plan that renews itself."""
         wanted = OrderRequest(ANNA, "plus", Gateway.YOOKASSA)
-        order = orders.place_order(self.billing, wanted)
+        order = shop.place_order(self.services, wanted)
         now = self.services.clock()
         renewal_id = self.billing.renewals.begin(
             Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)

@@ -150,8 +150,8 @@ def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
 
 def check(shop):
     ctx = shop.site.app.state.services
-    now = ctx.billing.clock()
-    return asyncio.run(reconciliation.reconcile(ctx.store, ctx.billing, ctx.polled, now))
+    now = ctx.clock()
+    return asyncio.run(reconciliation.reconcile(ctx, ctx.polled, now))
 
 
 def test_what_nobody_told_of_is_found_in_the_list(shop):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 
+from billing_rows import billing_rows
 from bot_talk import Talk
 from config_plans import plans_of
 from running_bot import RunningBot, rows, settings_of
 
-from merlin.billing.orders import billing_of
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -140,7 +140,7 @@ def with_books(settings, work):
     with open_database(settings.database) as database:
         migrate(database)
         database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
-        return database.transact(lambda: work(billing_of(database)))
+        return database.transact(lambda: work(billing_rows(database)))
 
 
 def change(settings, sql, *values):

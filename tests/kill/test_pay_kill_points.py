@@ -8,13 +8,13 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
+from billing_rows import billing_rows
 from forked import code_of, is_ready, running
 from waiting import longest, wait_until
 
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, faults
-from merlin.billing.orders import billing_of
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
@@ -90,7 +90,7 @@ class Api:
 
     def billing(self, read):
         with reading(self.config) as database:
-            return read(billing_of(database))
+            return read(billing_rows(database))
 
     def time_passes(self):
         """Let everything that was claimed have been claimed long ago, and be due."""

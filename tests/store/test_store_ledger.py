@@ -162,11 +162,11 @@ def test_one_order_paid_by_two_links_is_recorded_twice_and_lasts_twice(shop):
 def test_a_course_plan_counts_for_its_course_alone(shop):
     shop.bought(plan="algorithms")
     plans = shop.users.get(ANNA).plans
-    assert plan_of(shop.billing.plans, plans, "algorithms").name == "algorithms"
-    assert plan_of(shop.billing.plans, plans, "history").name == "free"
-    assert plan_of(shop.billing.plans, plans).name == "free"
+    assert plan_of(shop.ctx.plans, plans, "algorithms").name == "algorithms"
+    assert plan_of(shop.ctx.plans, plans, "history").name == "free"
+    assert plan_of(shop.ctx.plans, plans).name == "free"
     quotas = Quotas(shop.db, 1, shop.clock)
-    course, free = (plan_of(shop.billing.plans, plans, each) for each in ("algorithms", None))
+    course, free = (plan_of(shop.ctx.plans, plans, each) for each in ("algorithms", None))
     for update_id in range(3):
         quotas.reserve(ANNA, update_id, Format.TEXT, course, UTC)
     quotas.reserve(ANNA, 9, Format.TEXT, free, UTC)

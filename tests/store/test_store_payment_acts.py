@@ -7,7 +7,7 @@ from sold_plans import ANNA, BORIS, VERA
 
 from merlin.app import orders, payments, plans
 from merlin.app.actor import Actor
-from merlin.billing.orders import OrderRequest
+from merlin.app.shop import OrderRequest
 from merlin.billing.promo_codes import Promo
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
@@ -23,34 +23,34 @@ ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 @pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
 def test_only_admins_see_and_change_payments_of_others(shop, actor):
     purchase, _ = shop.bought()
-    billing, now = shop.billing, shop.clock()
-    details = payments.show_payment(billing, ADMIN, purchase.purchase_id)
+    ctx, now = shop.ctx, shop.clock()
+    details = payments.show_payment(ctx, ADMIN, purchase.purchase_id)
     grant = payments.grant_to_refund(details)
     acts = [
-        lambda: payments.list_payments(billing, actor, 10),
-        lambda: payments.show_payment(billing, actor, purchase.purchase_id),
-        lambda: payments.request_refund(billing, actor, details, grant, None, "why"),
-        lambda: payments.list_entries(billing, actor, now, now),
-        lambda: payments.list_codes(billing, actor),
-        lambda: payments.add_code(billing, actor, Promo("HALF", "plus", percent=50)),
-        lambda: payments.stop_code(billing, actor, "HALF"),
-        lambda: orders.show_order(billing, actor, purchase.purchase_id),
-        lambda: orders.cancel_order(billing, actor, purchase.purchase_id),
-        lambda: orders.place_order(billing, actor, OrderRequest(ANNA, "plus", Gateway.STARS)),
+        lambda: payments.list_payments(ctx, actor, 10),
+        lambda: payments.show_payment(ctx, actor, purchase.purchase_id),
+        lambda: payments.request_refund(ctx, actor, details, grant, None, "why"),
+        lambda: payments.list_entries(ctx, actor, now, now),
+        lambda: payments.list_codes(ctx, actor),
+        lambda: payments.add_code(ctx, actor, Promo("HALF", "plus", percent=50)),
+        lambda: payments.stop_code(ctx, actor, "HALF"),
+        lambda: orders.show_order(ctx, actor, purchase.purchase_id),
+        lambda: orders.cancel_order(ctx, actor, purchase.purchase_id),
+        lambda: orders.place_order(ctx, actor, OrderRequest(ANNA, "plus", Gateway.STARS)),
     ]
     for act in acts:
         with pytest.raises(NotFound):
             shop.db.transact(act)
-    assert billing.refunds.of(purchase.purchase_id) == []
-    assert billing.promos.all() == []
+    assert shop.billing.refunds.of(purchase.purchase_id) == []
+    assert shop.billing.promos.all() == []
 
 
 def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
     renewal_id, anna = shop.renewal(), Actor.person(ANNA, Authority())
     with pytest.raises(NotFound):
-        shop.db.transact(lambda: plans.stop_renewal(shop.billing, STUDENT, renewal_id))
-    shop.db.transact(lambda: plans.stop_renewal(shop.billing, anna, renewal_id))
+        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, STUDENT, renewal_id))
+    shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
     with pytest.raises(NotFound):
-        shop.db.transact(lambda: plans.stop_renewal(shop.billing, anna, renewal_id))
+        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
     noted = [each for each in shop.billing.audit.newest() if each.action == "renewal.stop"]
     assert [each.by for each in noted] == [f"user:{ANNA}"]

@@ -9,8 +9,8 @@ import pytest
 from sold_plans import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
 
 from merlin.account.users import User
+from merlin.app import settlement
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing import payments
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
@@ -232,7 +232,7 @@ def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
         last.billing.purchases.due(clock())
-        payments.expire(last.billing, purchase)
+        settlement.expire(last.ctx, purchase)
         purchase = last.billing.purchases.get(purchase.purchase_id)
     assert uses(last, "LAST") == 0
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.billing.orders import place_renewal_order
+from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.errors import NotFound
@@ -25,7 +25,7 @@ def due(shop):
 
 def ordered(shop, renewal):
     """Return the purchase by which a renewal is paid."""
-    return shop.db.transact(lambda: place_renewal_order(shop.billing, renewal, renewal.tries))
+    return shop.db.transact(lambda: place_renewal_order(shop.ctx, renewal, renewal.tries))
 
 
 def test_it_is_due_a_day_before_the_plan_ends_and_a_day_later_again(shop, clock):

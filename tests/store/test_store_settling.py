@@ -10,7 +10,7 @@ import pytest
 from sold_plans import ANNA, BORIS
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.payments import Outcome, expire, reason_key
+from merlin.app.settlement import Outcome, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Mismatch, Status
@@ -112,10 +112,10 @@ def test_every_reason_has_words_or_the_words_for_none():
 
 
 def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
-    assert not expire(shop.billing, purchase)
+    assert not expire(shop.ctx, purchase)
     clock.move(24 * 3600)
-    assert expire(shop.billing, purchase)
-    assert not expire(shop.billing, purchase)
+    assert expire(shop.ctx, purchase)
+    assert not expire(shop.ctx, purchase)
     assert state(shop, purchase) is PurchaseState.EXPIRED
     assert shop.settle(purchase, shop.seen(purchase, "out")) is Outcome.PAID
     assert state(shop, purchase) is PurchaseState.PAID

@@ -60,9 +60,9 @@ def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
     shop.users.set_plan(ANNA, "free", VERA)
     give(shop, "a")
     plans = shop.users.get(ANNA).plans
-    assert plan_of(shop.billing.plans, plans).name == "plus"
+    assert plan_of(shop.ctx.plans, plans).name == "plus"
     clock.move(10 * 86_400)
-    assert plan_of(shop.billing.plans, shop.users.get(ANNA).plans).name == "free"
+    assert plan_of(shop.ctx.plans, shop.users.get(ANNA).plans).name == "free"
 
 
 def test_a_trial_is_had_once(shop, clock):

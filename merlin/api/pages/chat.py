@@ -143,7 +143,7 @@ async def _page(
         "serving": serving,
         "left": left,
         "is_over": is_over,
-        "has_shop": has_shop(services.billing),
+        "has_shop": has_shop(services),
         "bot_href": href,
         "may_ask": _may_ask(visit),
         # Whose talk the browser keeps.

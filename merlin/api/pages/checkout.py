@@ -29,10 +29,10 @@ from merlin.api.pages.page import (
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
 from merlin.app.plans import quote
-from merlin.billing.orders import OrderRequest, sold_plan
+from merlin.app.shop import OrderRequest, sold_plan
 from merlin.billing.plan import Plan
-from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.purchases import promise_of
+from merlin.billing.promo_codes import Promo, Promos, prices
+from merlin.billing.purchases import Purchases, promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR
@@ -89,7 +89,7 @@ async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> R
     code, keeps = bill.code, bill.keeps
     wanted = OrderRequest(visit.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
     try:
-        purchase = await visit.write_billing(orders.place_order, wanted)
+        purchase = await visit.write(orders.place_order, wanted)
     except (NotFound, Refused) as error:
         return await _page(visit, plan, bill, refusal_text(visit, error))
     return await led_to_pay(visit, purchase.purchase_id)
@@ -118,7 +118,7 @@ def not_sold(visit: PageRequest) -> Response:
 
 def _plan(visit: PageRequest, name: str) -> Plan | None:
     try:
-        return sold_plan(visit.services.billing, name)
+        return sold_plan(visit.services, name)
     except NotFound:
         return None
 
@@ -140,9 +140,8 @@ def _check_code(
     visit: PageRequest, plan: Plan, code: str, user_id: int
 ) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
-    billing = visit.services.billing
     try:
-        promo = quote(billing, visit.actor, plan.name, code).promo
+        promo = quote(visit.services, visit.actor, plan.name, code).promo
     except (NotFound, Refused) as error:
         held = _held(visit, plan, code, user_id)
         if held is not None:
@@ -155,11 +154,11 @@ def _check_code(
 
 def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | None:
     """Return a code that an open order of the same person for the same plan holds already."""
-    billing, wanted = visit.services.billing, code.upper()
-    for each in billing.purchases.of(user_id):
+    services, wanted = visit.services, code.upper()
+    for each in Purchases(services.db).of(user_id):
         same = each.order.promo == wanted and each.order.promise == promise_of(plan)
         if same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
-            listed = (one for one in billing.promos.all() if one.code == wanted)
+            listed = (one for one in Promos(services.db).all() if one.code == wanted)
             return next(listed, None)
     return None
 

@@ -35,7 +35,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.plans import may_be_led_to, may_be_paid_here
 from merlin.app import orders
 from merlin.app.orders import BY_BUYER, OrderDetails
-from merlin.billing.payments import reason_key
+from merlin.app.settlement import reason_key
 from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState
 from merlin.billing.quota import Given, Quotas
@@ -147,7 +147,7 @@ async def _own_order(
     if not _ID.fullmatch(order_id):
         return None
     try:
-        return await visit.read_billing(orders.show_order, order_id)
+        return await visit.read(orders.show_order, order_id)
     except NotFound:
         return None
 
@@ -158,7 +158,7 @@ Mine = Annotated[Purchase | None, Depends(_own_order)]
 @router.get("/orders")
 async def show_orders(visit: Owning) -> Response:
     """Return my orders, newest first."""
-    found = await visit.read_billing(orders.list_orders, _MOST + 1)
+    found = await visit.read(orders.list_orders, _MOST + 1)
     view = {"orders": found[:_MOST], "has_more": len(found) > _MOST}
     return render_page(visit, "orders.html", view, keep=NEVER_KEPT)
 
@@ -228,7 +228,7 @@ async def cancel(visit: Owning, purchase: Mine) -> Response:
     """Give an order up; one that is over already stays as it is."""
     if purchase is None:
         return _lost(visit)
-    await visit.write_billing(orders.cancel_order, purchase.purchase_id)
+    await visit.write(orders.cancel_order, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
 
@@ -263,7 +263,7 @@ async def _view(
     services, actor = visit.services, visit.actor
 
     def read() -> tuple[OrderDetails, Sequence[Given], str]:
-        details = orders.show_order_details(services.billing, actor, purchase.purchase_id)
+        details = orders.show_order_details(services, actor, purchase.purchase_id)
         gifts = Quotas(services.db, services.bot_id).gifts.all(purchase.user_id)
         return details, gifts, bot_opened(services, PLANS)
 

@@ -162,8 +162,8 @@ def my_plan(visit: PageRequest) -> dict[str, object]:
         "others": _others(visit, mine),
         "packs": _packs(visit, mine.gifts),
         "renewals": [_renewal(visit, each) for each in mine.renewals],
-        "has_orders": bool(list_orders(services.billing, actor, 1)),
-        "has_shop": has_shop(services.billing),
+        "has_orders": bool(list_orders(services, actor, 1)),
+        "has_shop": has_shop(services),
     }
 
 
@@ -219,7 +219,7 @@ async def stop_renewal(
 ) -> Response:
     """End one of my renewals; the bot lets Telegram know of one in Stars."""
     with suppress(NotFound):  # it is stopped already
-        await visit.write_billing(plans.stop_renewal, renewal_id)
+        await visit.write(plans.stop_renewal, renewal_id)
     return seen_other("/me#plan")
 
 
@@ -239,7 +239,7 @@ async def show_plans(
 async def begin(visit: Owning, name: PlanName) -> Response:
     """Begin the trial of a plan; one that was had says so."""
     try:
-        await visit.write_billing(plans.start_trial, name)
+        await visit.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
         if not await _has_just_begun(visit, name):
             return await _page(visit, wrong=refusal_text(visit, error))
@@ -249,7 +249,7 @@ async def begin(visit: Owning, name: PlanName) -> Response:
 async def _has_just_begun(visit: PageRequest, name: str) -> bool:
     """Return whether the trial began a moment ago: the button was pressed twice."""
     since = visit.services.clock() - _MOMENT
-    mine = await visit.read_billing(my_subscriptions)
+    mine = await visit.read(my_subscriptions)
     trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
     return any(each.starts_at > since for each in trials)
 
@@ -258,7 +258,7 @@ async def _has_just_begun(visit: PageRequest, name: str) -> bool:
 async def use_code(visit: Owning, code: Annotated[str, Form(max_length=500)] = "") -> Response:
     """Use a code that gives days; one for a lower price leads to the page of its plan."""
     try:
-        promo = await visit.write_billing(plans.use_code, code)
+        promo = await visit.write(plans.use_code, code)
     except (NotFound, Refused) as error:
         return await _page(visit, wrong_code=refusal_text(visit, error), code=code)
     if promo.percent:
@@ -281,11 +281,10 @@ async def _page(
     visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
     services, actor = visit.services, visit.actor
-    billing = services.billing
 
     def read() -> tuple[list[PlanOffer], Subscriptions, str]:
         bot_href = bot_opened(services, PLANS)
-        return list_plans(billing, actor), my_subscriptions(billing, actor), bot_href
+        return list_plans(services, actor), my_subscriptions(services, actor), bot_href
 
     offers, mine, bot_href = await services.store.read(read)
     cards = [_card(visit, each, mine) for each in _offers_to_show(visit, offers, mine)]
@@ -294,7 +293,7 @@ async def _page(
         "plans": [each for each in cards if not each["plan"].is_pack],
         "packs": [each for each in cards if each["plan"].is_pack],
         "bot_href": bot_href,
-        "has_shop": has_shop(billing),
+        "has_shop": has_shop(services),
         "is_owner": actor.user_id != 0,
         "tried": done,
         "wrong_words": wrong,

@@ -9,8 +9,8 @@ from typing import TypeVar
 from pydantic import Field
 
 from merlin.api.schema import Shape
+from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry
-from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import RefundState

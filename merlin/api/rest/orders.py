@@ -29,7 +29,7 @@ from merlin.api.rest.billing_shapes import (
 from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_response
 from merlin.app import orders, plans
 from merlin.app.plans import PlanOffer
-from merlin.billing.orders import OrderRequest
+from merlin.app.shop import OrderRequest
 from merlin.billing.plan import Format, allowance_of, plan_named
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
@@ -89,7 +89,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     wanted = _wanted(caller, body)
 
     async def place(_number: int) -> Response:
-        purchase = await caller.write_billing(orders.place_order, wanted)
+        purchase = await caller.write(orders.place_order, wanted)
         shown = order_shown(OrderShown, purchase, caller.language)
         return shape_response(shown, caller.language, HTTPStatus.CREATED, f"/api/orders/{shown.id}")
 
@@ -113,14 +113,14 @@ def _wanted(caller: Caller, body: OrderBody) -> OrderRequest:
 @order_router.get("", summary="My orders")
 async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred, those of the bot among them."""
-    found = await caller.read_billing(orders.list_orders, MOST)
+    found = await caller.read(orders.list_orders, MOST)
     return {"orders": [order_shown(OrderShown, each, language) for each in found]}
 
 
 @order_router.get("/{order_id}", summary="An order", responses=problems(404))
 async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
     """Return one of mine as it stands; another's is not there."""
-    return order_shown(OrderShown, await caller.read_billing(orders.show_order, order_id), language)
+    return order_shown(OrderShown, await caller.read(orders.show_order, order_id), language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
@@ -140,7 +140,7 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
 )
 async def give_up_order(caller: Person, order_id: Hex) -> None:
     """End an order that waits to be paid; 409 for one that does not."""
-    if not await caller.write_billing(orders.cancel_order, order_id):
+    if not await caller.write(orders.cancel_order, order_id):
         raise Refused("not open", "pay-not-open")
 
 
@@ -195,14 +195,14 @@ class PlanGiven(Shape):
 @plan_router.get("", summary="List the plans")
 async def list_plans(caller: Anyone, language: Language) -> PlansShown:
     """Return what plans there are, with prices; the first one is everybody's."""
-    found = await caller.read_billing(plans.list_plans)
+    found = await caller.read(plans.list_plans)
     return {"plans": [_plan_answer(each, language) for each in found]}
 
 
 @plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
-    days = await caller.write_billing(plans.start_trial, plan)
+    days = await caller.write(plans.start_trial, plan)
     return PlanGiven(plan=plan, title=_title(caller, plan, language), days=days)
 
 
@@ -248,7 +248,7 @@ class CodeBody(Body):
 @renewal_router.get("/renewals", summary="My renewals")
 async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return what is paid again by itself, and what was."""
-    mine = (await caller.read_billing(plans.my_subscriptions)).renewals
+    mine = (await caller.read(plans.my_subscriptions)).renewals
     shown = [renewal_shown(each, _title(caller, each.plan, language), language) for each in mine]
     return {"renewals": shown}
 
@@ -258,7 +258,7 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
 )
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     """Let a plan end when it ends; what is paid stays until then."""
-    await caller.write_billing(plans.stop_renewal, renewal_id)
+    await caller.write(plans.stop_renewal, renewal_id)
 
 
 @renewal_router.post(
@@ -266,5 +266,5 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
 )
 async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
-    promo = await caller.write_billing(plans.redeem_code, body.code)
+    promo = await caller.write(plans.redeem_code, body.code)
     return PlanGiven(plan=promo.plan, title=_title(caller, promo.plan, language), days=promo.days)

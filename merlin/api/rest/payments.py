@@ -27,7 +27,7 @@ from merlin.api.rest.billing_shapes import (
 from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape
 from merlin.app import payments
 from merlin.app.actor import Actor
-from merlin.billing.orders import Billing
+from merlin.app.context import Context
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import MOST_REASON, Refund
@@ -61,7 +61,7 @@ async def list_payments(
     """Return one part of all orders, paid or not, the newest first."""
     asked = (page.size + 1, page.after(""), state.value if state else "")
     try:
-        found = await caller.read_billing(payments.list_payments, *asked)
+        found = await caller.read(payments.list_payments, *asked)
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
     shown = page.cut(found, lambda each: each.purchase_id)
@@ -71,7 +71,7 @@ async def list_payments(
 @payment_router.get("/{order_id}", summary="A payment", responses=problems(404))
 async def show_payment(caller: Refunding, language: Language, order_id: Hex) -> PaymentDetails:
     """Return one order with its rows of the ledger and its refunds."""
-    found = await caller.read_billing(payments.show_payment, order_id)
+    found = await caller.read(payments.show_payment, order_id)
     rows = {"entries": found.entries, "refunds": found.refunds}
     return order_shown(PaymentDetails, found.purchase, language, **rows)
 
@@ -98,7 +98,7 @@ async def refund_payment(
 
     async def want(number: int) -> Response:
         key = f"api:{caller.user_id}:{number}"
-        refund = await caller.write_billing(_wanted, order_id, body, key)
+        refund = await caller.write(_wanted, order_id, body, key)
         request.app.state.payment_worker.ring()
         told = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
         headers = {"Location": f"/api/payments/{order_id}"}
@@ -107,12 +107,12 @@ async def refund_payment(
     return await run_once(request, caller, want)
 
 
-def _wanted(billing: Billing, actor: Actor, order_id: str, body: RefundBody, key: str) -> Refund:
-    details = payments.show_payment(billing, actor, order_id)
+def _wanted(ctx: Context, actor: Actor, order_id: str, body: RefundBody, key: str) -> Refund:
+    details = payments.show_payment(ctx, actor, order_id)
     grant = payments.grant_to_refund(details, is_newest=True)
     currency = details.purchase.order.amount.currency
     amount = None if body.minor is None else Amount(body.minor, currency)
-    return payments.request_refund(billing, actor, details, grant, amount, body.reason, key)
+    return payments.request_refund(ctx, actor, details, grant, amount, body.reason, key)
 
 
 sum_router = APIRouter(prefix="/api/billing", tags=["payments"])
@@ -153,7 +153,7 @@ async def show_billing(
     if not timedelta(0) <= last - first <= timedelta(days=MOST_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
-    found = await caller.read_billing(payments.list_sums, starts, ends, zone)
+    found = await caller.read(payments.list_sums, starts, ends, zone)
     return Sums(since=starts, until=ends, sums=found)
 
 
@@ -195,7 +195,7 @@ PromoList = TypedDict("PromoList", {"promos": list[StoredPromo]})
 @promo_router.get("", summary="Codes")
 async def list_promos(caller: Refunding) -> PromoList:
     """Return every code, with how often it was used."""
-    return {"promos": await caller.read_billing(payments.list_codes)}
+    return {"promos": await caller.read(payments.list_codes)}
 
 
 @promo_router.post(
@@ -208,10 +208,10 @@ async def make_promo(caller: Refunding, body: PromoBody) -> StoredPromo:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
     asked = body.model_dump(exclude={"ends_in_days"})
     promo = Promo(**asked, ends_at=ends, by=caller.actor.name)
-    return await caller.write_billing(payments.add_code, promo)
+    return await caller.write(payments.add_code, promo)
 
 
 @promo_router.delete("/{code}", summary="Stop a code", status_code=204, responses=problems(404))
 async def stop_promo(caller: Refunding, code: Code) -> None:
     """Let nobody use it any more; what it gave stays."""
-    await caller.write_billing(payments.stop_code, code)
+    await caller.write(payments.stop_code, code)

@@ -22,13 +22,13 @@ from typing import Any
 from telegram.ext import PreCheckoutQueryHandler
 
 from merlin.app import orders as acts
-from merlin.app import plans
+from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
-from merlin.billing import payments
-from merlin.billing.orders import OrderRequest
-from merlin.billing.payments import reason_key
+from merlin.app.settlement import reason_key
+from merlin.app.shop import OrderRequest
 from merlin.billing.plan import plan_named
-from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.promo_codes import Promos
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import (
@@ -76,24 +76,24 @@ def _ordered(context: BotContext) -> Purchase:
     if mark and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    mine = plans.my_subscriptions(context.billing, buyer(context))
+    mine = plans.my_subscriptions(context.services, buyer(context))
     if plan.renewed and any(each.plan == plan.name for each in mine.running):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
     wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
-    return acts.place_order(context.billing, buyer(context), wanted)
+    return acts.place_order(context.services, buyer(context), wanted)
 
 
 def expire(context: BotContext) -> None:
     """End the orders in Stars that nobody paid in time."""
-    for each in context.billing.purchases.of(context.user_id):
+    for each in Purchases(context.db).of(context.user_id):
         if each.order.gateway is Gateway.STARS and each.state.is_open:
-            payments.expire(context.billing, each)
+            settlement.expire(context.services, each)
 
 
 def _again(context: BotContext) -> Purchase:
     """Find an order that waits to be paid. Raises NotFound for others', Refused."""
-    purchase = acts.show_order(context.billing, buyer(context), context.argument(0))
+    purchase = acts.show_order(context.services, buyer(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -107,7 +107,9 @@ async def _ask(context: BotContext, find: Callable[[BotContext], Purchase]) -> N
 
     def claim() -> tuple[Purchase, bool]:
         purchase, now = find(context), context.services.clock()
-        return purchase, context.billing.purchases.claim_call(purchase.purchase_id, now, PATIENCE)
+        return purchase, Purchases(context.services.db, context.services.clock).claim_call(
+            purchase.purchase_id, now, PATIENCE
+        )
 
     try:
         purchase, is_first = await context.store.do(claim)
@@ -135,7 +137,7 @@ async def _link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
     url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
 
     def act() -> View:
-        context.billing.purchases.pending(purchase.purchase_id, "", url, purchase.expires_at)
+        Purchases(context.db).pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
         told = {"title": purchase.order.promise.titled(context.language), "price": price}
@@ -172,7 +174,7 @@ def why_not(context: BotContext) -> str:
     asked = context.stored.body.get("pre_checkout_query")
     said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     try:
-        purchase = context.billing.purchases.get(str(said.get("invoice_payload", "")))
+        purchase = Purchases(context.db).get(str(said.get("invoice_payload", "")))
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
@@ -183,7 +185,7 @@ def why_not(context: BotContext) -> str:
         "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
-        or not context.billing.promos.may_take(purchase),
+        or not Promos(context.db).may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
     return next((key for key, is_so in reasons.items() if is_so), "")
@@ -200,9 +202,9 @@ async def money_moved(context: BotContext) -> None:
 def _store(context: BotContext) -> None:
     paid, returned = read_payment(context.stored), read_refund(context.stored)
     if paid is not None:
-        payments.receive_payment(context.billing, paid)
+        settlement.receive_payment(context.services, paid)
     elif returned is not None:
-        payments.receive_refund(context.billing, returned)
+        settlement.receive_refund(context.services, returned)
     else:
         # No Stars: nothing that we sell is paid for so.
         log.error("a payment could not be read", update=context.update_id)
@@ -224,7 +226,7 @@ def renewal(context: BotContext) -> View:
 def _own(context: BotContext) -> Renewal:
     """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
     try:
-        return plans.find_renewal(context.billing, buyer(context), context.number())
+        return plans.find_renewal(context.services, buyer(context), context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
@@ -237,7 +239,7 @@ def _title(context: BotContext, mine: Renewal) -> str:
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(context)
-    plans.stop_renewal(context.billing, buyer(context), mine.renewal_id)
+    plans.stop_renewal(context.services, buyer(context), mine.renewal_id)
     words = context.translate("pay-stopped", title=_title(context, mine))
     return replace(plan(context), alert=words, is_loud=True)
 
@@ -248,7 +250,7 @@ MOST = 10
 def orders(context: BotContext) -> View:
     """Show the newest orders; those in Stars that wait may be paid from here."""
     expire(context)
-    mine = acts.list_orders(context.billing, buyer(context), MOST)
+    mine = acts.list_orders(context.services, buyer(context), MOST)
     if not mine:
         return menu.say(context, "pay-no-orders", TO_PLAN)
     lines = [context.translate("pay-orders"), *(order_line(context, each) for each in mine)]

@@ -53,7 +53,7 @@ def list_codes(context: BotContext) -> View:
         label = f"{mark}{each.code} · {_gives(context, each)}"
         return Button(label, f"a-code:{short(each.code)}")
 
-    found = payments.list_codes(context.billing, admin.actor(context))
+    found = payments.list_codes(context.services, admin.actor(context))
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
     more = (("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
     return menu.list_card(context, title, keys, found, entry, "a-codes", *more)
@@ -67,7 +67,7 @@ def _gives(context: BotContext, promo: Promo) -> str:
 
 def _of(context: BotContext) -> StoredPromo:
     """Return the code that a button names. Raises NotFound."""
-    found = payments.list_codes(context.billing, admin.actor(context))
+    found = payments.list_codes(context.services, admin.actor(context))
     return admin.marked(context, found, lambda each: each.code, key="promo-unknown")
 
 
@@ -97,7 +97,7 @@ def stop_code(context: BotContext) -> View:
     if not menu.is_sure(context):
         words = context.translate("pay-admin-code-ask-stop", code=code)
         return menu.confirm(context, words, "pay-admin-code-stop", f"a-code:{mark}", mark)
-    payments.stop_code(context.billing, admin.actor(context), code)
+    payments.stop_code(context.services, admin.actor(context), code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
@@ -132,7 +132,7 @@ def add_code(context: BotContext) -> View:
         raise Refused("a pack has no days", "pay-admin-code-pack")
     days, off = (0, int(count)) if percent else (int(count), 0)
     promo = Promo(code, plan.name, days, off, int(most) if most else None, by=admin.by(context))
-    payments.add_code(context.billing, admin.actor(context), promo)
+    payments.add_code(context.services, admin.actor(context), promo)
     context.stop_waiting()
     return list_codes(context)
 
@@ -144,7 +144,7 @@ def list_purchases(context: BotContext) -> View:
     """Show a page of what a person bought, the newest first."""
     user_id, actor, found = context.number(), admin.actor(context), []
     if user_id:
-        found = payments.list_payments(context.billing, actor, _MOST, user_id=user_id)
+        found = payments.list_payments(context.services, actor, _MOST, user_id=user_id)
     person = Users(context.db).get(user_id)
     who = _who(person) if person is not None else f"— · {user_id}"
     back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
@@ -165,7 +165,7 @@ def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
 def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     """Show one purchase, or this one, with what can be done. Raises NotFound."""
     number = purchase_id or context.argument(0)
-    details = payments.show_payment(context.billing, admin.actor(context), number)
+    details = payments.show_payment(context.services, admin.actor(context), number)
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
     what = text(
@@ -238,7 +238,7 @@ def _month(context: BotContext) -> list[str]:
     now, zone = context.services.clock(), context.zone
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
     actor = admin.actor(context)
-    found = payments.list_entries(context.billing, actor, first.astimezone(UTC), now)
+    found = payments.list_entries(context.services, actor, first.astimezone(UTC), now)
     lines = []
     brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
     for gateway, currency in _GATEWAYS.items():
@@ -256,7 +256,7 @@ def _month(context: BotContext) -> list[str]:
 def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
     before = next((each for each in context.arguments if each != admin.ANEW), "")
-    found = payments.list_payments(context.billing, admin.actor(context), PAGE_SIZE + 1, before)
+    found = payments.list_payments(context.services, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     is_more = len(found) > PAGE_SIZE
     turn = (
@@ -295,7 +295,7 @@ def choose_refund(context: BotContext) -> View:
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant, and what of it can go back. Raises NotFound."""
-    details = payments.show_payment(context.billing, admin.actor(context), purchase_id)
+    details = payments.show_payment(context.services, admin.actor(context), purchase_id)
     rest = details.rests.get(grant_id)
     if rest is None:
         raise NotFound(f"no grant {grant_id}", "bot-button-old")
@@ -371,9 +371,9 @@ def refund(context: BotContext) -> View:
         raise NotFound("not asked", "bot-button-old")
     grant, purchase_id = int(said["grant"]), str(said["purchase"])
     details, _ = _granted(context, grant, purchase_id)
-    billing, actor, once = context.billing, admin.actor(context), f"update:{context.number()}"
+    actor, once = admin.actor(context), f"update:{context.number()}"
     why, amount = str(said["reason"]), _amount(said)
-    payments.request_refund(billing, actor, details, grant, amount, why, once)
+    payments.request_refund(context.services, actor, details, grant, amount, why, once)
     alert = context.translate("pay-admin-refund-wished")
     return replace(show_purchase(context, purchase_id), alert=alert)
 

@@ -21,9 +21,9 @@ from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
-from merlin.billing.orders import may_try
+from merlin.app.shop import may_try
 from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, plan_named
-from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import Gift, Quotas
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
@@ -142,7 +142,7 @@ def plan(context: BotContext) -> View:
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     parts = [*_mine(context, mine), _here(context, mine), "\n".join(others)]
     parts += ["\n".join(renewed), context.translate("pay-choose") if goods else ""]
-    has_orders = bool(list_orders(context.billing, buyer(context), 1))
+    has_orders = bool(list_orders(context.services, buyer(context), 1))
     invited = are_invites_on(context) and mine.plan is not UNLIMITED
     rows: menu.Rows = (
         *goods,
@@ -204,7 +204,7 @@ def offer(context: BotContext) -> View:
 
 def promo_at(context: BotContext, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
-    listed = context.billing.promos.all()
+    listed = Promos(context.services.db, context.services.clock).all()
     return next((each for each in listed if short(each.code) == mark), None)
 
 
@@ -212,7 +212,7 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
     """Return the screen of one plan or pack; a code makes it cheaper."""
     mine, pay = my_plan(context), context.translate
     title, days = of.titled(context.language), of.trial_days
-    may = may_try(context.billing, context.user_id, of)
+    may = may_try(context.services, context.user_id, of)
     parts = [
         title,
         of.described(context.language),
@@ -289,7 +289,7 @@ def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
 def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context)
-    days = start_trial(context.billing, buyer(context), of.name)
+    days = start_trial(context.services, buyer(context), of.name)
     title = of.titled(context.language)
     words = context.translate("pay-tried", title=title, days=days)
     return replace(plan(context), alert=words, is_loud=True)
@@ -321,7 +321,7 @@ def code_typed(context: BotContext) -> View:
 
 
 def _used(context: BotContext) -> View:
-    promo = use_code(context.billing, buyer(context), context.text)
+    promo = use_code(context.services, buyer(context), context.text)
     of = plan_named(context.services.plans, promo.plan)
     if of is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")

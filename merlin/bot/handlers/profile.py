@@ -24,6 +24,7 @@ from merlin.account.users import Users
 from merlin.app import accounts
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
+from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
 from merlin.bot.context import BotApplication, BotContext, add_handlers
@@ -292,7 +293,7 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     asker = str(context.user_id)
     name = context.sender_name or "—"
     lines = [there.translate("paysupport-letter", name=name, user=asker, words=words)]
-    bought = context.billing.purchases.of(context.user_id, _PURCHASES)
+    bought = Purchases(context.db).of(context.user_id, _PURCHASES)
     if bought:
         lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]
     every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{ANEW}")

@@ -22,9 +22,9 @@ from merlin.api.schema import MOST_ID
 from merlin.app import payments
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import StarComparison, last_comparison
+from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.payments import reason_key
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
 from merlin.billing.refunds import MOST_REASON
 from merlin.billing.report import totals
@@ -92,7 +92,7 @@ async def show_billing(
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
-        moved = payments.list_entries(visit.services.billing, visit.actor, last, until)
+        moved = payments.list_entries(visit.services, visit.actor, last, until)
         found = _found(visit, chosen, number, before)
         return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
 
@@ -126,9 +126,9 @@ def _number(said: str) -> int | None:
 
 def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
     """Return one more than a page shows of the orders that are looked for; reads rows."""
-    billing, actor = visit.services.billing, visit.actor
+    services, actor = visit.services, visit.actor
     try:
-        return payments.list_payments(billing, actor, _PAGE + 1, before, state, number)
+        return payments.list_payments(services, actor, _PAGE + 1, before, state, number)
     except NotFound:
         return []
 
@@ -197,7 +197,7 @@ async def _want(
     """Write down what is to go back; return why it does not, "" where it does."""
     request, once = payments.request_refund, f"page:{back.once}"
     try:
-        await visit.write_billing(request, details, back.grant, amount, reason, once)
+        await visit.write(request, details, back.grant, amount, reason, once)
     except (NotFound, Refused) as error:
         return refusal_text(visit, error)
     return ""
@@ -227,7 +227,7 @@ def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount)
 
 async def _read(visit: PageRequest, purchase_id: str) -> OrderDetails:
     try:
-        return await visit.read_billing(payments.show_payment, purchase_id)
+        return await visit.read(payments.show_payment, purchase_id)
     except NotFound:
         raise nowhere() from None
 

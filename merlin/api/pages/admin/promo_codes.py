@@ -53,7 +53,7 @@ async def add_code(request: Request, visit: Selling) -> Response:
     except ValidationError:
         return await _page(visit, visit.say("promo-needs"), typed)
     try:
-        await visit.write_billing(payments.add_code, _promo(visit, new))
+        await visit.write(payments.add_code, _promo(visit, new))
     except NotFound:
         return await _page(visit, visit.say("promo-no-such-plan"), typed)
     except Refused as error:
@@ -65,7 +65,7 @@ async def add_code(request: Request, visit: Selling) -> Response:
 async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Let nobody use a code any more; one that is stopped already stays so."""
     try:
-        await visit.write_billing(payments.stop_code, code)
+        await visit.write(payments.stop_code, code)
     except NotFound as error:
         return await _page(visit, refusal_text(visit, error))
     return seen_other("/admin/billing/promos")
@@ -99,11 +99,11 @@ def _ends(visit: PageRequest, last: date | None) -> datetime | None:
 async def _page(
     visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    found = await visit.read_billing(payments.list_codes)
+    found = await visit.read(payments.list_codes)
     now = visit.services.clock()
     view = {
         "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
-        "plans": payments.plans_for_codes(visit.services.billing),
+        "plans": payments.plans_for_codes(visit.services),
         "wrong_words": wrong,
         "typed": typed or {},
     }

@@ -12,18 +12,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from merlin.billing.ledger import Entry, EntryKind, PaymentEntry, RefundEntry
-from merlin.billing.orders import Billing, orders_with_code
-from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.refunds import UNDER_WAY, Refund
-from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.app.context import Context
+from merlin.app.shop import orders_with_code
+from merlin.billing.ledger import Entry, EntryKind, Ledger, PaymentEntry, RefundEntry
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
+from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
-from merlin.db.notices import ADMINS
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Mismatch, Status
 
 log = get_logger(__name__)
@@ -68,57 +69,57 @@ def mismatch(purchase: Purchase, payment: GatewayPayment) -> Mismatch | None:
     return next((what for what, agrees in agreements.items() if not agrees), None)
 
 
-def apply_payment(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Let a payment, read with our own credentials, change its purchase, and grant what it buys."""
-    purchase = billing.purchases.get(purchase.purchase_id)
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     wrong = mismatch(purchase, payment)
     if wrong is not None:
-        notify_wrong(billing, purchase, payment.outside_id, wrong)
+        notify_wrong(ctx, purchase, payment.outside_id, wrong)
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
-        return _apply_paid(billing, purchase, payment)
-    if payment.status is Status.HELD and billing.purchases.held(purchase.purchase_id):
+        return _apply_paid(ctx, purchase, payment)
+    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).held(purchase.purchase_id):
         return Outcome.HELD
-    if payment.status is Status.CANCELED and cancel(billing, purchase, payment.reason):
+    if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return Outcome.CANCELED
     return Outcome.NOTHING
 
 
-def _apply_paid(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     at = payment.at or purchase.created_at
-    grant = grant_paid(billing, purchase, PaymentEntry(payment.outside_id, payment.amount, at))
-    if payment.refunded > _returned(billing, purchase):
+    grant = grant_paid(ctx, purchase, PaymentEntry(payment.outside_id, payment.amount, at))
+    if payment.refunded > _returned(ctx, purchase):
         return Outcome.RETURNED
     if grant is None:
         return Outcome.NOTHING
     if grant.is_empty:
         return Outcome.SENT_BACK
     if purchase.user_id:
-        _record_renewal(billing, purchase, payment)
+        _record_renewal(ctx, purchase, payment)
     return Outcome.PAID
 
 
-def grant_paid(billing: Billing, purchase: Purchase, paid: PaymentEntry) -> Entry | None:
+def grant_paid(ctx: Context, purchase: Purchase, paid: PaymentEntry) -> Entry | None:
     """Store a payment with what it grants, and tell the person; None for one that is known.
 
     One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
     goes back.
     """
     kill_point("payment.before")
-    grant = billing.ledger.paid(purchase.purchase_id, paid)
+    grant = Ledger(ctx.db, ctx.clock).paid(purchase.purchase_id, paid)
     if grant is None:
         return None
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if grant.is_empty:
         # The same key as the payment's: however often this is told, it goes back once.
-        billing.refunds.want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
-        notify_code_taken(billing, purchase, paid.outside_id)
+        Refunds(ctx.db, ctx.clock).want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
+        notify_code_taken(ctx, purchase, paid.outside_id)
         return grant
     if purchase.order.promo:
         # The use is this order's now: what else waits to be paid with it would only go back.
-        for each in orders_with_code(billing, purchase.user_id, purchase.order.promo):
-            billing.purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
-    tell = billing.notices.tell
+        for each in orders_with_code(ctx, purchase.user_id, purchase.order.promo):
+            Purchases(ctx.db, ctx.clock).give_up(each.purchase_id, PurchaseState.CANCELED)
+    tell = Notices(ctx.db, ctx.clock).tell
     if purchase.user_id:
         tell(str(purchase.user_id), "notice-paid", _bought(purchase, paid.amount), once)
     else:
@@ -129,13 +130,13 @@ def grant_paid(billing: Billing, purchase: Purchase, paid: PaymentEntry) -> Entr
     return grant
 
 
-def receive_payment(billing: Billing, payment: GatewayPayment) -> Outcome:
+def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
     """Apply a payment in Stars, whose purchase is named by nothing but what it carries.
 
     Admins and the payer hear of one that is for no order of ours, or not what was ordered.
     """
     try:
-        purchase = billing.purchases.get(payment.purchase_id)
+        purchase = Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
         log.warning("stars came for no order", user=payment.user_id)
         told = {
@@ -144,45 +145,49 @@ def receive_payment(billing: Billing, payment: GatewayPayment) -> Outcome:
             "stars": payment.amount.minor,
             "payload": payment.purchase_id[:64],
         }
-        billing.notices.tell(ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}")
-        _notify_odd(billing, payment)
+        Notices(ctx.db, ctx.clock).tell(
+            ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}"
+        )
+        _notify_odd(ctx, payment)
         return Outcome.WRONG
-    outcome = apply_payment(billing, purchase, payment)
+    outcome = apply_payment(ctx, purchase, payment)
     if outcome is Outcome.WRONG:
-        _notify_odd(billing, payment)
+        _notify_odd(ctx, payment)
     return outcome
 
 
-def _notify_odd(billing: Billing, payment: GatewayPayment) -> None:
+def _notify_odd(ctx: Context, payment: GatewayPayment) -> None:
     told = {"stars": payment.amount.minor}
-    billing.notices.tell(payment.user_id, "notice-stars-odd", told, f"odd:{payment.outside_id}")
+    Notices(ctx.db, ctx.clock).tell(
+        payment.user_id, "notice-stars-odd", told, f"odd:{payment.outside_id}"
+    )
 
 
-def plan_ends(billing: Billing, user_id: int, plan: str) -> datetime | None:
+def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
     """Return when the last of somebody's terms of a plan ends, None for no term."""
-    terms = [each for each in billing.terms.of(user_id) if each.plan == plan]
+    terms = [each for each in Terms(ctx.db, ctx.clock).of(user_id) if each.plan == plan]
     return max((each.ends_at for each in terms), default=None)
 
 
-def _record_renewal(billing: Billing, purchase: Purchase, payment: GatewayPayment) -> None:
+def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
     """Let a payment that was just made begin a renewal, or move the one that runs on."""
     plan, user_id = purchase.order.promise.plan, purchase.user_id
-    mine = [each for each in billing.renewals.of(user_id) if each.plan == plan]
+    mine = [each for each in Renewals(ctx.db).of(user_id) if each.plan == plan]
     if purchase.order.gateway is Gateway.STARS:
         if payment.paid_until is not None:
-            _renewed_by_telegram(billing, purchase, payment, mine)
+            _renewed_by_telegram(ctx, purchase, payment, mine)
         return
-    ends = plan_ends(billing, user_id, plan)
+    ends = plan_ends(ctx, user_id, plan)
     if ends is None:
         return
     if purchase.order.keeps_method and payment.method_id:
         # What Telegram renews by itself is not paid twice; until it has heard of its end, it does.
         if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
-            billing.renewals.begin(_renewal_by_method(purchase, payment, ends))
+            Renewals(ctx.db).begin(_renewal_by_method(purchase, payment, ends))
         return
     for each in mine:
         if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
-            billing.renewals.paid(each.renewal_id, ends)
+            Renewals(ctx.db).paid(each.renewal_id, ends)
 
 
 # STOPPING: Telegram renews it until it has heard that it ends.
@@ -205,31 +210,31 @@ def _renewal_by_method(purchase: Purchase, payment: GatewayPayment, ends: dateti
 
 
 def _renewed_by_telegram(
-    billing: Billing, purchase: Purchase, payment: GatewayPayment, mine: list[Renewal]
+    ctx: Context, purchase: Purchase, payment: GatewayPayment, mine: list[Renewal]
 ) -> None:
     at = payment.at or purchase.created_at
     until = payment.paid_until or at + _STARS_PERIOD
     known = next((each for each in mine if each.gateway is Gateway.STARS and each.method), None)
     # Telegram knows a subscription by its first payment.
-    entries = billing.ledger.entries(purchase.purchase_id)
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     paid = (each.outside_id for each in entries if each.kind is EntryKind.PAYMENT)
     first = next(paid, "") or payment.outside_id
     if known is None or known.method != first:
         plan, on = purchase.order.promise.plan, RenewalState.ON
-        billing.renewals.begin(
+        Renewals(ctx.db).begin(
             Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
         )
     elif known.state is RenewalState.ON:
-        billing.renewals.paid(known.renewal_id, until)
+        Renewals(ctx.db).paid(known.renewal_id, until)
     elif known.state is RenewalState.OFF:
         # They let it run on in Telegram's own settings.
         on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)
-        billing.renewals.begin(on_again)
+        Renewals(ctx.db).begin(on_again)
 
 
-def cancel(billing: Billing, purchase: Purchase, reason: str) -> bool:
+def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
     """End a purchase that cannot be paid, and tell the person why; False for an ended one."""
-    give_up, state = billing.purchases.give_up, PurchaseState.CANCELED
+    give_up, state = Purchases(ctx.db, ctx.clock).give_up, PurchaseState.CANCELED
     if not give_up(purchase.purchase_id, state, reason, is_closed=True):
         return False
     # Who pays nothing for an hour is not told that nothing was paid; of a plan that was not renewed
@@ -239,62 +244,66 @@ def cancel(billing: Billing, purchase: Purchase, reason: str) -> bool:
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
         told = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
-        billing.notices.tell(str(purchase.user_id), "notice-payment-canceled", told, once)
+        Notices(ctx.db, ctx.clock).tell(
+            str(purchase.user_id), "notice-payment-canceled", told, once
+        )
     return True
 
 
-def expire(billing: Billing, purchase: Purchase) -> bool:
+def expire(ctx: Context, purchase: Purchase) -> bool:
     """End an order that nobody paid in time; False for one that is not that old, or not open."""
-    if billing.clock() < purchase.expires_at:
+    if ctx.clock() < purchase.expires_at:
         return False
-    return billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    return Purchases(ctx.db, ctx.clock).give_up(purchase.purchase_id, PurchaseState.EXPIRED)
 
 
-def apply_refund(billing: Billing, gateway: Gateway, sent: GatewayRefund) -> Entry | None:
+def apply_refund(ctx: Context, gateway: Gateway, sent: GatewayRefund) -> Entry | None:
     """Store money that went back, whoever sent it, and tell the person; None for a known one.
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
-    for refund in billing.refunds.of(sent.purchase_id) if sent.purchase_id else ():
+    for refund in Refunds(ctx.db, ctx.clock).of(sent.purchase_id) if sent.purchase_id else ():
         if refund.state in UNDER_WAY and refund.payment_id == sent.payment_id:
             # Ours: it knows who asked for it, and why.
-            return finish_refund(billing, refund, sent)
-    entry = billing.ledger.returned(gateway, _entry_of(sent, BY_HAND[gateway], sent.reason))
+            return finish_refund(ctx, refund, sent)
+    entry = Ledger(ctx.db, ctx.clock).returned(
+        gateway, _entry_of(sent, BY_HAND[gateway], sent.reason)
+    )
     if entry is not None:
-        _notify_returned(billing, entry.purchase_id, sent)
+        _notify_returned(ctx, entry.purchase_id, sent)
     return entry
 
 
-def finish_refund(billing: Billing, refund: Refund, sent: GatewayRefund) -> Entry | None:
+def finish_refund(ctx: Context, refund: Refund, sent: GatewayRefund) -> Entry | None:
     """Store that a refund we asked for went through; None where that is known."""
     returned = _entry_of(sent, refund.by, refund.reason)
-    entry = billing.refunds.done(refund.refund_id, returned)
+    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, returned)
     if entry is not None:
-        _notify_returned(billing, refund.purchase_id, sent)
+        _notify_returned(ctx, refund.purchase_id, sent)
     return entry
 
 
-def refuse_refund(billing: Billing, refund: Refund, reason: str) -> None:
+def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     """Store that a gateway refused a refund for good, and tell admins."""
-    if not billing.refunds.refused(refund.refund_id, reason):
+    if not Refunds(ctx.db, ctx.clock).refused(refund.refund_id, reason):
         return
     log.error("a refund was refused", refund=refund.refund_id, reason=reason)
     is_stars = refund.gateway is Gateway.STARS
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = money_text(refund.amount)
     told = {"purchase": refund.purchase_id, "amount": amount, "reason": reason}
-    billing.notices.tell(ADMINS, key, told, f"refund-refused:{refund.refund_id}")
+    Notices(ctx.db, ctx.clock).tell(ADMINS, key, told, f"refund-refused:{refund.refund_id}")
 
 
-def receive_refund(billing: Billing, sent: GatewayRefund) -> Outcome:
+def receive_refund(ctx: Context, sent: GatewayRefund) -> Outcome:
     """Store that the Stars of a payment went back, whoever sent them; WRONG: for none of ours."""
     try:
-        entry = apply_refund(billing, Gateway.STARS, sent)
+        entry = apply_refund(ctx, Gateway.STARS, sent)
     except (NotFound, Refused):
         log.warning("stars went back for no payment of ours", user=sent.user_id)
         charge = sent.outside_id
         told = {"user": sent.user_id, "charge": charge, "stars": sent.amount.minor}
-        billing.notices.tell(ADMINS, "notice-stars-left", told, f"left:{charge}")
+        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-stars-left", told, f"left:{charge}")
         return Outcome.WRONG
     return Outcome.NOTHING if entry is None else Outcome.RETURNED
 
@@ -303,41 +312,41 @@ def _entry_of(sent: GatewayRefund, by: str, reason: str) -> RefundEntry:
     return RefundEntry(sent.outside_id, sent.payment_id, sent.amount, sent.at, by, reason)
 
 
-def _notify_returned(billing: Billing, purchase_id: str, sent: GatewayRefund) -> None:
+def _notify_returned(ctx: Context, purchase_id: str, sent: GatewayRefund) -> None:
     """Tell the person that money is on its way back; what Telegram renews of it ends."""
-    purchase = billing.purchases.get(purchase_id)
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return
     gateway = purchase.order.gateway
     once = f"refunded:{gateway.value}:{sent.outside_id}"
     told = _bought(purchase, sent.amount)
-    billing.notices.tell(str(purchase.user_id), "notice-refunded", told, once)
+    Notices(ctx.db, ctx.clock).tell(str(purchase.user_id), "notice-refunded", told, once)
     if gateway is Gateway.STARS:
-        _end_telegrams_renewal(billing, purchase)
+        _end_telegrams_renewal(ctx, purchase)
 
 
-def _end_telegrams_renewal(billing: Billing, purchase: Purchase) -> None:
-    for each in billing.renewals.of(purchase.user_id):
+def _end_telegrams_renewal(ctx: Context, purchase: Purchase) -> None:
+    for each in Renewals(ctx.db).of(purchase.user_id):
         is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
         if is_this and each.state is RenewalState.ON:
-            billing.renewals.stop(each.renewal_id, purchase.user_id)
+            Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
 
 
-def notify_code_taken(billing: Billing, purchase: Purchase, outside_id: str) -> None:
+def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None:
     """Tell the person and admins of a payment that goes back, as its code was used by then."""
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
     told = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
     once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
-    billing.notices.tell(str(purchase.user_id), "notice-code-taken", told, once)
-    billing.notices.tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
+    Notices(ctx.db, ctx.clock).tell(str(purchase.user_id), "notice-code-taken", told, once)
+    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
 
 
-def notify_wrong(billing: Billing, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:
+def notify_wrong(ctx: Context, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:
     """Tell admins of a payment that is not what was ordered; nothing is granted for it."""
     log.error("a payment is not its order's", purchase=purchase.purchase_id, differs=wrong.value)
     told = {"purchase": purchase.purchase_id, "payment": outside_id, "differs": wrong.value}
     once = f"wrong:{purchase.purchase_id}:{outside_id}"
-    billing.notices.tell(ADMINS, "notice-payment-wrong", told, once)
+    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-wrong", told, once)
 
 
 def reason_key(reason: str) -> str:
@@ -351,8 +360,8 @@ def money_text(amount: Amount) -> str:
     return f"{amount.decimal} {amount.currency.value}"
 
 
-def _returned(billing: Billing, purchase: Purchase) -> int:
-    entries = billing.ledger.entries(purchase.purchase_id)
+def _returned(ctx: Context, purchase: Purchase) -> int:
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     return sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
 
 

@@ -1,0 +1,28 @@
+"""The repositories of billing over one database, for tests that look into them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from merlin.billing.ledger import Ledger
+from merlin.billing.promo_codes import Promos
+from merlin.billing.purchases import Purchases
+from merlin.billing.refunds import Refunds
+from merlin.billing.subscriptions import Renewals, Terms
+from merlin.core.clock import utc_now
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
+
+
+def billing_rows(database, clock=utc_now):
+    """Return the repositories by what they hold."""
+    return SimpleNamespace(
+        purchases=Purchases(database, clock),
+        ledger=Ledger(database, clock),
+        terms=Terms(database, clock),
+        refunds=Refunds(database, clock),
+        renewals=Renewals(database),
+        promos=Promos(database, clock),
+        notices=Notices(database, clock),
+        audit=Audit(database, clock),
+    )
