@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
+from merlin.config import Config
 from merlin.db.writer import Store
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ Json = dict[str, Any]
 
 def described() -> Json:
     """Return the description of all routes; nothing of a running api is needed for it."""
-    return create_app(ApiServices(db=cast("Database", None), store=Store())).openapi()
+    config = Config(state_dir=Path("/"))
+    services = ApiServices(config=config, db=cast("Database", None), store=Store())
+    return create_app(services).openapi()
 
 
 def written() -> Json:

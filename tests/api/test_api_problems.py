@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from configured import config_of
 from fastapi import FastAPI
 from local_servers import serve_app
 
@@ -37,7 +38,7 @@ ERRORS = [
 def failing():
     """Yield the address of an api with a route for each of the errors."""
     app = FastAPI()
-    app.state.services = ApiServices(db=None, store=Store())
+    app.state.services = ApiServices(config=config_of(), db=None, store=Store())
     add_problems(app)
 
     @app.get("/{place}")

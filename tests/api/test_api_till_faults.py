@@ -81,7 +81,9 @@ def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
 def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path):
     with market(tmp_path) as shop:
         services = shop.site.app.state.services
-        wrong = YooKassaGateway(services.selling.yookassa, shop.till.shop_id, "another", DEADLINE_S)
+        wrong = YooKassaGateway(
+            services.config.payments.yookassa, shop.till.shop_id, "another", DEADLINE_S
+        )
         shop.site.app.state.services = replace(services, gateway=wrong, polled=wrong)
         anna = shop.buyer()
         order_id = anna.order()

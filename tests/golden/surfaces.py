@@ -18,6 +18,7 @@ from typer.main import get_command
 
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
+from configured import config_of
 from house import PEOPLE
 from plain import Pages
 
@@ -47,7 +48,8 @@ LEFT_OUT = {"/metrics", "/openapi.json", "/static/{name}", "/api/docs/{name}"}
 
 def routes():
     """Return the paths of every GET route, as the application has them."""
-    return sorted(set(_paths(create_app(ApiServices(db=None, store=Store())).routes)) - LEFT_OUT)
+    services = ApiServices(config=config_of(), db=None, store=Store())
+    return sorted(set(_paths(create_app(services).routes)) - LEFT_OUT)
 
 
 def _paths(found):

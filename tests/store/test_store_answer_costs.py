@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from configured import config_of
 from sold_plans import ANNA, BORIS
 
 from merlin.app.ask import Reach, add_cost, find_reached_cap
@@ -30,7 +31,8 @@ class Till:
     """The caps of one bot, with the rows behind it."""
 
     def __init__(self, database, clock, caps=BOTH, zone="UTC"):
-        self.ctx = Context(db=database, clock=clock, answer_budget=caps, timezone=zone)
+        config = config_of(budget={"answers": caps}, timezone=zone)
+        self.ctx = Context(config=config, db=database, clock=clock)
         self.notices = Notices(database, clock)
 
     def answered(self, user_id, micro, currency="USD"):

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 KILLED_WHILE_RECORDING = """
 import os, signal, sys
-sys.path.insert(0, "tests/store")
+sys.path[:0] = ["tests", "tests/store"]
 from pipeline_rows import AT, World, commit, examples, finding, spec
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
