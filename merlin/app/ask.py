@@ -138,7 +138,7 @@ def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) ->
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
     said = Windows(ctx.db).get(choice.provider, model_id)
-    return window_limit(said, ctx.config.windows, (model_id, choice.base), cap)
+    return window_limit(said, ctx.config.context_lengths, (model_id, choice.base), cap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -379,7 +379,7 @@ def is_chat_model(model_id: str) -> bool:
 
 
 def _window(option: ModelOption, config: Config) -> int | None:
-    return config.windows.get(option.model_id) or config.windows.get(option.base)
+    return config.context_lengths.get(option.model_id) or config.context_lengths.get(option.base)
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:

@@ -130,7 +130,7 @@ class Config(Section):
         return {name: each.sunset for name, each in self.base_models.items() if each.sunset}
 
     @cached_property
-    def windows(self) -> Mapping[str, int]:
+    def context_lengths(self) -> Mapping[str, int]:
         """Return how many tokens a conversation with a model may have, by its name."""
         return {name: each.context for name, each in self.base_models.items() if each.context}
 
