@@ -37,6 +37,11 @@ def needed(why_not: str | None) -> None:
     pytest.skip(why_not)
 
 
+def need_root(purpose: str) -> None:
+    """Leave the test out, as `needed` does, where it is not run by root."""
+    needed(None if os.geteuid() == 0 else f"needs root, to {purpose}")
+
+
 def wheels(cache: Path) -> Path:
     """Return a folder with every package that an installation needs, fetched once."""
     named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from machine import need_root
 from waiting import longest
 
 from merlin.account.users import User, Users
@@ -218,8 +219,8 @@ def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
     assert (code, told["dropped"]) == (0, True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to another user")
 def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
+    need_root("give a file to another user")
     path = place / "state" / "text.key"
     os.chown(path, 65534, 65533)
     path.chmod(0o640)
@@ -228,16 +229,16 @@ def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
     assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a folder to another user")
 def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
+    need_root("give a folder to another user")
     os.chown(tmp_path, 65534, 65533)
     load_or_make_key(tmp_path, None)
     now = (tmp_path / "text.key").stat()
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_a_key_file_that_could_not_be_read_is_tried_again():
+    need_root("become another user")
     # Its owner is mended without a change of its content; of pytest's folders nobody sees a file.
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)

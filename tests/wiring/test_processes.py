@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from everything import CREDENTIALS, PROCESSES, everything
+from machine import need_root
 
 from merlin.config import credential, credentials_of, load, need_credentials, process_names, schema
 from merlin.core.errors import ConfigError
@@ -75,8 +76,8 @@ def test_run_names_every_credential_that_is_missing_at_once(whole, monkeypatch):
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
+    need_root("become another user")
     folder = tmp_path / "credentials"
     folder.mkdir()
     (folder / "MERLIN_TEXT_KEY").write_text("a")
