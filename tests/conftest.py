@@ -12,7 +12,7 @@ from pathlib import Path
 import certifi
 
 # Before any command of the bot, run in this process, can leave PostgreSQL's driver out of it
-# (`store.drivers`): the tests after it may want it.
+# (`cli.processes`): the tests after it may want it.
 import peewee  # noqa: F401
 import pytest
 import sample

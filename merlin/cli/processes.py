@@ -94,12 +94,16 @@ def daemon(config: ConfigPath = DEFAULT) -> None:
 def bot(config: ConfigPath = DEFAULT) -> None:
     """Answer people in Telegram."""
     from merlin.config import BOT_TOKEN, bot_id, credential
-    from merlin.db.drivers import skip_unused_driver
+    from merlin.core.optional_imports import without_modules
 
     told = configuration(config)
     bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
-    skip_unused_driver(told.database)
-    from merlin.wiring.bot import run_bot
+    # python-telegram-bot's queue of jobs, httpx's command line, the other database's driver.
+    unused = ["apscheduler", "httpx._main"]
+    if told.database.startswith("sqlite:"):
+        unused.append("psycopg")
+    with without_modules(*unused):
+        from merlin.wiring.bot import run_bot
 
     run_bot(told)
 

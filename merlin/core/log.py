@@ -14,8 +14,11 @@ from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-import structlog
-from structlog.typing import Processor
+from merlin.core.optional_imports import without_modules
+
+with without_modules("rich"):  # only for its pretty traces, which are not used
+    import structlog
+    from structlog.typing import Processor
 
 # Telegram tokens, OpenAI-like keys, our own keys, bearer headers, passwords in addresses.
 _SECRETS = re.compile(

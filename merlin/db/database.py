@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
 
 Errors = tuple[type[Exception], ...]
-# peewee has loaded it just above, unless `merlin.db.drivers` left it out.
+# peewee has loaded it just above, unless `merlin bot` left it out.
 _psycopg = sys.modules.get("psycopg")
 _POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
 _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()

@@ -109,7 +109,7 @@ class Lead:
     def _take_session(self) -> bool:
         if not self._url.startswith("postgres"):
             return True
-        import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `merlin.db.drivers`
+        import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
 
         with driver_errors():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)

@@ -1,0 +1,38 @@
+"""Optional imports: a library does without what is hidden meanwhile, and has it back afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+PROGRAM = """
+import json, sys
+from merlin.core.optional_imports import without_modules
+
+with without_modules(*sys.argv[1:]):
+    from merlin.db import database
+
+was_loaded = sys.modules.get("psycopg") is not None
+import psycopg
+
+told = [each.__module__.partition(".")[0] for each in database.DRIVER_ERRORS]
+print(json.dumps([was_loaded, told]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("hidden", "loaded", "known"),
+    [
+        (["psycopg"], False, ["peewee", "sqlite3"]),
+        ([], True, ["peewee", "sqlite3", "psycopg"]),
+    ],
+)
+def test_only_the_driver_in_use_is_loaded_and_the_other_may_be_later(hidden, loaded, known):
+    words = [sys.executable, "-c", PROGRAM, *hidden]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [loaded, known]
