@@ -26,7 +26,7 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
 from merlin.training.jobs import JobState
-from merlin.training.launch_plan import Launches
+from merlin.training.launch_plan import spent_micro
 from merlin.training.models import Serving
 from merlin.training.policy import month_start
 from merlin.training.promote import Promotions
@@ -212,9 +212,9 @@ def is_daemon_alive(ctx: Context) -> bool:
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
-    jobs, cap = Launches(ctx.db), ctx.config.budget.per_month_micro
+    cap = ctx.config.budget.per_month_micro
     return [
-        BudgetView(provider, jobs.spent(provider, month_start(now)), cap, currency)
+        BudgetView(provider, spent_micro(ctx.db, provider, month_start(now)), cap, currency)
         for provider, currency in _currencies(ctx.config).items()
     ]
 

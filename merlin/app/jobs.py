@@ -26,9 +26,8 @@ from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
-from merlin.training.launch_plan import Launches, table_terms
-from merlin.training.launch_plan import quote as quote_launch
-from merlin.training.policy import count_epochs
+from merlin.training.launch_plan import Launches, plan_by_hand, refuse_by_hand, spent_micro
+from merlin.training.policy import count_epochs, month_start
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
 
@@ -238,19 +237,22 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     verdict = VerdictHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
-    told = quote_launch(Launches(ctx.db, ctx.clock, table_terms(ctx.config)), verdict)
-    recipe, why = told.order.recipe, told.refusal
+    launches = Launches(ctx.db, ctx.config, ctx.clock)
+    job = plan_by_hand(launches, verdict)
+    build, recipe = launches.build(job.build_id), job.recipe
+    is_priced = ctx.config.price(job.provider, recipe.base_model) is not None
+    why = refuse_by_hand(launches, verdict, job)
     return QuoteView(
         dataset=dataset,
-        build=told.build.version,
-        provider=told.order.provider,
+        build=build.version,
+        provider=job.provider,
         base_model=recipe.base_model,
-        examples=told.build.train,
-        epochs=count_epochs(told.build.train, recipe.hyperparameters.get("n_epochs", "auto")),
-        cost_micro=told.cost_micro,
-        spent_micro=told.spent_micro,
+        examples=build.train,
+        epochs=count_epochs(build.train, recipe.hyperparameters.get("n_epochs", "auto")),
+        cost_micro=job.estimate_micro if is_priced else None,
+        spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,
-        currency=told.order.currency,
+        currency=job.currency,
         refusal=text(language, why.reason, **why.arguments) if why else "",
     )
 

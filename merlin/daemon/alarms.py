@@ -65,8 +65,8 @@ def _warn_of_sunset(
     once: str,
 ) -> None:
     """Tell the admins of one model at each step of its last weeks, once a step."""
-    terms = services.launches.terms.get(provider)
-    ends = terms.sunset(model_id) if terms else None
+    sunset = services.launches.sunsets.get(provider)
+    ends = sunset(model_id) if sunset else None
     step = warning_due(ends, services.clock().date()) if ends else None
     if ends is not None and step is not None:
         told = {**about, "model": model_id, "date": ends.isoformat()}

@@ -29,7 +29,7 @@ from merlin.db.tables import (
     MODEL,
     VERDICT,
 )
-from merlin.db.values import RowMap, dump_json, dump_time, load_json, read_row, storable_text
+from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
 from merlin.training.models import ModelState
 
@@ -67,7 +67,7 @@ _STATE_OF_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request to fine-tune one base model on one build.
+    """One request to fine-tune one base model on one build; `job_id` 0: it has no row yet.
 
     `estimate_micro` is what it may cost, in millionths of `currency`; `status` is the
     provider's newest word for it, kept even when we do not know it, or FORBIDDEN.
@@ -96,27 +96,6 @@ class Job:
     def is_final(self) -> bool:
         """Return whether nothing will change any more."""
         return self.state in FINAL
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job that is about to be: everything but its row number.
-
-    `month_cap_micro`: what the jobs of its provider may cost in this month together, None: no cap.
-    `most_active`: how many unfinished jobs its provider may have, this one among them, None: any.
-    """
-
-    launch_key: str
-    dataset: str
-    build_id: int
-    provider: str
-    recipe: Recipe
-    attempt: int
-    estimate_micro: int
-    currency: str
-    at: datetime
-    month_cap_micro: int | None = None
-    most_active: int | None = None
 
 
 def is_known(status: str) -> bool:
@@ -168,12 +147,18 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     )
 
 
+_JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda said: Recipe(**said)})
+_EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
+# What changes after the launch.
+_PROGRESS = (
+    *("state", "provider_job_id", "status", "model_id", "trained_tokens"),
+    *("error", "not_before", "updated_at"),
+)
+
+
 def job_of(row: Row) -> Job:
     """Return the job of a row of the table job."""
-    return read_row(Job, row, job_id=row["id"], recipe=Recipe(**load_json(row["recipe"])))
-
-
-_EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
+    return _JOBS.read(row)
 
 
 class IllegalStep(Exception):
@@ -209,7 +194,8 @@ class Jobs(Repository):
         if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
             raise IllegalStep(f"job {old.job_id}: {old.state} to {new.state}")
         stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
-        if not self.db.change(JOB.update(_changed(new)).where(stands)):
+        row = _JOBS.write(new)
+        if not self.db.change(JOB.update({key: row[key] for key in _PROGRESS}).where(stands)):
             return False
         if moves:
             self._follow(old, new)
@@ -249,26 +235,12 @@ class Jobs(Repository):
         self.db.add_missing(CHECKPOINT, (_CHECKPOINTS.write(each) | this for each in checkpoints))
 
 
-def insert_job(db: Database, job: NewJob, wish: str) -> None:
+def insert_job(db: Database, job: Job, wish: str) -> None:
     """Store a new job as launching; one with the same launch key stays as it is."""
-    row = {
-        "launch_key": job.launch_key,
-        "wish": wish,
-        "dataset": job.dataset,
-        "build_id": job.build_id,
-        "provider": job.provider,
-        "recipe": dump_json(job.recipe.as_json()),
-        "attempt": job.attempt,
-        "estimate_micro": job.estimate_micro,
-        "currency": job.currency,
-        "created_at": iso(job.at),
-    }
-    unknown = {"provider_job_id": "", "status": "", "model_id": None, "trained_tokens": 0}
-    at_first = {"state": JobState.LAUNCHING.value, "error": "", "not_before": None}
-    new = JOB.insert({**row, **unknown, **at_first, "updated_at": iso(job.at)})
+    new = JOB.insert(_JOBS.write(job, but=("job_id",)) | {"wish": wish})
     if db.put(new.on_conflict_ignore()):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
-        add_change(db, int(job_id), "", JobState.LAUNCHING, job.at)
+        add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 
 
 def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime) -> None:
@@ -283,19 +255,6 @@ def why_failed(job: Job) -> Row:
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
     told = {"job": job.job_id, "error": job.error or job.status}
     return {"reason": reason, "arguments": dump_json(told)}
-
-
-def _changed(job: Job) -> Row:
-    return {
-        "state": job.state.value,
-        "provider_job_id": job.provider_job_id,
-        "status": storable_text(job.status),
-        "model_id": job.model_id,
-        "trained_tokens": job.trained_tokens,
-        "error": storable_text(job.error),
-        "not_before": dump_time(job.not_before),
-        "updated_at": iso(job.updated_at),
-    }
 
 
 def _new_model(job: Job) -> Row:

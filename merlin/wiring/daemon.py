@@ -36,7 +36,7 @@ from merlin.git.repository import GitSource
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.training.jobs import Jobs, Poller
 from merlin.training.launch import Launcher
-from merlin.training.launch_plan import Launches, terms_of
+from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import Evaluator, ModelInventory
@@ -139,10 +139,8 @@ def services_of(
             build_settings=_build_settings(config, database, source),
             launches=Launches(
                 database,
-                terms={
-                    name: terms_of(config, providers[name], _sunset_of(config, each))
-                    for name, each in trainers.items()
-                },
+                config,
+                sunsets={name: _sunset_of(config, each) for name, each in trainers.items()},
             ),
             launchers={
                 name: Launcher(

@@ -90,7 +90,7 @@ def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
             lab.repository.commit()
             now = begun + at
             gather(replace(services.build_settings, clock=lambda now=now: now), lambda _: None)
-            launch_waiting(Launches(services.db, lambda now=now: now, services.launches.terms))
+            launch_waiting(Launches(services.db, services.config, lambda now=now: now))
             at += timedelta(seconds=240)
     assert at > timedelta(minutes=15)
     assert lab.status()["verdict"] == "training"

@@ -13,7 +13,6 @@ from merlin.app import builds, jobs, models
 from merlin.app import verdicts as verdict_acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.config.settings import BudgetConfig
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
@@ -29,7 +28,7 @@ from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
 from merlin.training.jobs import Jobs, JobState
-from merlin.training.launch_plan import Launches, Terms, launch_waiting
+from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Evaluation, Models, ModelState
 from merlin.training.promote import Promotions, promote_newest
 
@@ -85,6 +84,13 @@ def finding(line=3):
     return Finding("examples/x.yaml", line, 1, "empty-file", arguments={"size": 0})
 
 
+def planned(active_jobs=10, prices=None, **said):
+    """Return a configuration of one provider that trains at once, so many jobs at a time."""
+    one = {"name": "engine", "limits": {"active_jobs": active_jobs}, "prices": prices or {}}
+    said = {"daemon": {"quiet_s": 0.0}, **said}
+    return config_of(providers=[{"base_url": "http://127.0.0.1:1/v1", **one}], **said)
+
+
 OPERATOR = Actor("cli:test", Authority(Role.ADMIN), is_operator=True)
 
 
@@ -99,8 +105,7 @@ class World:
         self.models = Models(database, clock)
         self.promotions = Promotions(database, clock)
         self.ctx = Context(config=config_of(), db=database, clock=clock)
-        terms = Terms(lambda _: None, 10, BudgetConfig(), lambda _: None, quiet_s=0.0)
-        self.launches = Launches(database, clock, {"engine": terms})
+        self.launches = Launches(database, planned(), clock)
 
     def job(self, job_id, **more):
         return jobs.get(self.ctx, OPERATOR, job_id, **more)

@@ -7,18 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pipeline_rows import FACE, World, commit, examples, spec
+from pipeline_rows import FACE, World, commit, examples, planned, spec
 
-from merlin.config.settings import BudgetConfig
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import MICRO, Price
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import ChangeCounter
 from merlin.training import policy
-from merlin.training.jobs import FORBIDDEN, JobState, NewJob, launch_key
-from merlin.training.launch_plan import Launches, launch_by_hand
+from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
+from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
-from merlin.training.policy import Decision, Step
+from merlin.training.policy import Decision, Step, month_start
 
 pytestmark = pytest.mark.integration
 
@@ -29,17 +28,29 @@ def world(database, clock):
 
 
 def order(verdict, clock, attempt=1, estimate=500):
-    return NewJob(
+    return Job(
+        job_id=0,
         launch_key=launch_key(verdict.wish, attempt),
         dataset=verdict.dataset,
         build_id=verdict.build_id,
         provider="engine",
         recipe=verdict.spec.recipe,
         attempt=attempt,
+        state=JobState.LAUNCHING,
+        created_at=clock(),
+        updated_at=clock(),
         estimate_micro=estimate,
-        currency="USD",
-        at=clock(),
     )
+
+
+def spent(world):
+    return spent_micro(world.db, "engine", month_start(world.clock()))
+
+
+def capped(world, micro):
+    """Return a planner that spends so much a month at most."""
+    budget = {"per_month": micro / MICRO}
+    return Launches(world.db, planned(budget=budget), world.clock)
 
 
 def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
@@ -176,21 +187,23 @@ def test_a_revert_to_a_refused_model_fails(world):
     assert world.words() == {"a001": "failed", "a002": "serving", "a003": "failed"}
 
 
+def account(world, verdict):
+    """Return unfinished jobs, what they may cost, and how many examples are new."""
+    return world.launches.active("engine"), spent(world), world.launches.new_examples(verdict)
+
+
 def test_account_counts_jobs_money_and_new_examples(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
-    empty = world.launches.account(verdict, "engine")
-    assert (empty.active, empty.spent_micro, empty.new_examples) == (0, 0, 12)
+    assert account(world, verdict) == (0, 0, 12)
     job = world.launches.start(verdict, order(verdict, clock), ())
     world.push(2, examples(14, changed=(3,)))
     (newest,) = world.launches.waiting()
-    told = world.launches.account(newest, "engine")
-    assert (told.active, told.spent_micro, told.new_examples) == (1, 500, 3)
-    assert world.launches.account(newest, "other").active == 0
-    assert world.launches.spent("engine", clock() + timedelta(days=1)) == 0
+    assert account(world, newest) == (1, 500, 3)
+    assert world.launches.active("other") == 0
+    assert spent_micro(world.db, "engine", clock() + timedelta(days=1)) == 0
     world.finish(job)
-    assert world.launches.account(newest, "engine").active == 0
-    assert world.launches.account(newest, "engine").spent_micro == 500
+    assert account(world, newest)[:2] == (0, 500)
 
 
 def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
@@ -200,8 +213,7 @@ def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, cloc
     world.finish(job, JobState.CANCELLED)
     world.push(2, examples(13))
     (newest,) = world.launches.waiting()
-    told = world.launches.account(newest, "engine")
-    assert (told.active, told.spent_micro, told.new_examples) == (0, 0, 13)
+    assert account(world, newest) == (0, 0, 13)
 
 
 def test_another_system_text_makes_every_example_new(world, clock):
@@ -209,7 +221,7 @@ def test_another_system_text_makes_every_example_new(world, clock):
     world.launch()
     world.push(2, examples(12), told=spec(system="Отвечай подробно."))
     (verdict,) = world.launches.waiting()
-    assert world.launches.account(verdict, "engine").new_examples == 12
+    assert world.launches.new_examples(verdict) == 12
 
 
 def test_what_is_not_there_is_told(world):
@@ -224,26 +236,26 @@ def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, examples(12), told=spec(dataset))
     verdicts = world.launches.waiting()
-    orders = [replace(order(each, clock), month_cap_micro=1200) for each in verdicts]
-    pairs = list(zip(verdicts, orders, strict=True))
+    pairs = [(each, order(each, clock)) for each in verdicts]
+    launches = capped(world, 1200)
     with ThreadPoolExecutor(3) as pool:
-        begun = list(pool.map(lambda pair: world.launches.start(*pair, ()), pairs))
+        begun = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
     assert sum(job is not None for job in begun) == 2
-    assert world.launches.account(verdicts[0], "engine").spent_micro == 1000
+    assert spent(world) == 1000
     assert sorted(world.words().values()) == ["built", "training", "training"]
     (left,) = world.launches.waiting()
-    again = replace(order(left, clock), month_cap_micro=1500)
-    assert world.launches.start(left, again, ()) is not None
+    assert capped(world, 1500).start(left, order(left, clock), ()) is not None
 
 
 def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
-    assert world.launches.start(verdict, replace(order(verdict, clock), month_cap_micro=500), ())
+    launches = capped(world, 500)
+    assert launches.start(verdict, order(verdict, clock), ())
     clock.move(31 * 86_400)
     world.push(2, examples(13))
     (newest,) = world.launches.waiting()
-    assert world.launches.start(newest, replace(order(newest, clock), month_cap_micro=500), ())
+    assert launches.start(newest, order(newest, clock), ())
 
 
 def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
@@ -251,11 +263,8 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
-    terms = replace(
-        world.launches.terms["engine"],
-        price=lambda _: price,
-        caps=BudgetConfig(per_month=cost / MICRO),
-    )
+    prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
+    config = planned(prices=prices, budget={"per_month": cost / MICRO})
 
     class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""
@@ -266,7 +275,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
             super().start(other, order(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
-    launches = Meanwhile(world.db, clock, {"engine": terms})
+    launches = Meanwhile(world.db, config, clock)
     with pytest.raises(Refused) as caught:
         launch_by_hand(launches, verdict)
     assert caught.value.key == "held-month-cap"
@@ -278,16 +287,15 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
     world.jobs.save(first, failed)
     world.push(2, examples(13))
-    (newest,) = world.launches.waiting()
-    assert world.launches.account(newest, "engine").is_forbidden
-    assert not world.launches.account(newest, "other").is_forbidden
+    assert world.launches.is_forbidden("engine")
+    assert not world.launches.is_forbidden("other")
     world.launch()
     assert [each.word for each in world.launches.waiting()] == [VerdictStatus.HELD]
     clock.move(1)
     job = launch_by_hand(world.launches, world.verdict(2))
-    assert world.launches.account(newest, "engine").is_forbidden
+    assert world.launches.is_forbidden("engine")
     world.finish(job)
-    assert not world.launches.account(newest, "engine").is_forbidden
+    assert not world.launches.is_forbidden("engine")
 
 
 def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
@@ -323,11 +331,11 @@ def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clo
     for position, each in ((1, spec()), (2, python)):
         world.record(commit(position), [world.outcome(each, examples())], clock())
     first, second = world.launches.waiting()
-    one = replace(order(first, clock), most_active=1)
-    two = replace(order(second, clock), most_active=1)
-    job = world.launches.start(first, one, ())
+    one, two = order(first, clock), order(second, clock)
+    launches = Launches(world.db, planned(active_jobs=1), clock)
+    job = launches.start(first, one, ())
     assert job is not None
-    assert world.launches.start(second, two, ()) is None
+    assert launches.start(second, two, ()) is None
     assert [each.dataset for each in world.recent_jobs()] == [FACE]
     world.finish(job)
-    assert world.launches.start(second, two, ()) is not None
+    assert launches.start(second, two, ()) is not None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from pipeline_rows import FACE, OPERATOR, World, commit, examples, spec
+from pipeline_rows import FACE, OPERATOR, World, commit, examples, planned, spec
 
 from merlin.app import models
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.training.jobs import JobState
+from merlin.training.launch_plan import Launches
 from merlin.training.models import ModelState
 from merlin.training.promote import (
     Candidate,
@@ -108,8 +108,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     """Every dataset is one order of finishing: all 24 of four jobs, side by side."""
     orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 5)))}
     jobs = {name: {} for name in orders}
-    terms = replace(world.launches.terms["engine"], active_jobs=1000)
-    world.launches.terms = {"engine": terms}
+    world.launches = Launches(world.db, planned(active_jobs=1000), clock)
     for position in range(1, 5):
         taught = examples(10 + position)
         outcomes = [world.outcome(spec(name, system=f"Это {name}."), taught) for name in orders]

@@ -15,6 +15,7 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
+from merlin.training.launch_plan import plan_by_hand, refuse_by_hand
 from merlin.training.models import read_conversations
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,10 @@ def test_no_tick_reads_a_whole_table(database, clock):
     database._handle.query_hooks.append(lambda event: asked.append((event.sql, event.params)))
     (verdict,) = world.launches.waiting()
     world.launches.newest_attempt(verdict.wish)
-    world.launches.account(verdict, "engine")
+    refuse_by_hand(world.launches, verdict, plan_by_hand(world.launches, verdict))
+    world.launches.is_forbidden("engine")
+    world.launches.is_gone(verdict)
+    world.launches.new_examples(verdict)
     world.jobs.open_jobs()
     world.jobs.known_events(1)
     world.models.unproved()
