@@ -24,7 +24,7 @@ from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
 from merlin.training.jobs import FINAL
-from merlin.training.launch import OldFiles, OldModel
+from merlin.training.launch import Removable, removable_files
 from merlin.training.models import Models, ModelState, model_of, select_models
 
 AT_ONCE = 500
@@ -114,32 +114,33 @@ class RemovableFiles(Repository):
         """Return the folders of all builds, also of those being written."""
         return frozenset(row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder)))
 
-    def files(self, before: datetime) -> list[OldFiles]:
+    def files(self, before: datetime) -> list[Removable]:
         """Return the files of such builds that were not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
         newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
         rows = self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id))
         found = [
-            OldFiles(row["provider"], row["newest"], builds[row["build_id"]])
+            removable_files(row["provider"], row["newest"], builds[row["build_id"]])
             for row in rows
             if row["build_id"] in builds
         ]
         settled = self._settled()
         return [old for old in found if old.key not in settled]
 
-    def models(self, before: datetime) -> list[OldModel]:
+    def models(self, before: datetime) -> list[Removable]:
         """Return the models of such builds that never served and were not removed yet."""
         rows = self.db.rows(t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id))
         settled = self._settled()
         found = [self._old_model(row) for row in rows]
         return [old for old in found if old.key not in settled]
 
-    def _old_model(self, row: dict[str, Any]) -> OldModel:
+    def _old_model(self, row: dict[str, Any]) -> Removable:
         mine = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(
             t.CHECKPOINT.job_id == row["job_id"]
         )
         names = tuple(each["model_id"] for each in self.db.rows(mine))
-        return OldModel(row["provider"], row["id"], row["model_id"], names)
+        key, names = f"remove-model:{row['id']}", (*names, row["model_id"])
+        return Removable(row["provider"], key, names, row["id"])
 
     def _settled(self) -> set[str]:
         ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
@@ -147,7 +148,7 @@ class RemovableFiles(Repository):
         return {row["key"] for row in self.db.rows(t.INTENT.select().where(ended & removals))}
 
     @transaction
-    def give_up(self, model: OldModel, before: datetime) -> bool:
+    def give_up(self, model: Removable, before: datetime) -> bool:
         """Let a model be gone, so that nobody makes it serve; False where it is needed after all.
 
         One that is listed by its provider later on is good again.

@@ -13,7 +13,7 @@ from functools import partial
 from merlin.daemon.services import DaemonServices
 from merlin.db.notices import ADMINS, Notices
 from merlin.training.jobs import Job, Jobs, JobState, is_known
-from merlin.training.models import ModelState
+from merlin.training.models import Models, ModelState
 from merlin.training.policy import warning_due
 from merlin.training.promote import Promotions
 
@@ -31,7 +31,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
     now, tell = services.clock(), partial(Notices(services.db).tell, ADMINS)
     for job in Jobs(services.db).open_jobs():
         _warn_of_job(services, job, now, tell)
-    for model in services.evaluator.rows.unproved():
+    for model in Models(services.db, services.clock).unproved():
         if model.note and now - model.created_at > LONGEST_PROOF:
             _warn_of_silence(model.provider, model.note, now, tell)
     for dataset, serving in Promotions(services.db).serving().items():
@@ -75,7 +75,7 @@ def _warn_of_sunset(
 
 def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) -> None:
     told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
-    if job.provider not in services.pollers:
+    if job.provider not in services.providers:
         tell("notice-no-provider", told, f"no-provider:{job.job_id}")
     if job.error and now - job.updated_at > SILENT:
         _warn_of_silence(job.provider, job.error, now, tell)

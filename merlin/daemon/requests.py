@@ -127,11 +127,11 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
         raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
     if job.state is JobState.LAUNCHING:
         raise Refused("the launch is under way", "cancel-launching", job=job.job_id)
-    poller = services.pollers.get(job.provider)
-    if poller is None:
+    provider = services.providers.get(job.provider)
+    if provider is None:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
-    report = poller.jobs.cancel(job.provider_job_id)
+    report = provider.jobs.cancel(job.provider_job_id)
     # The final word of the provider is the truth: a job may succeed while it is cancelled. Its
     # model is kept then, and does not serve.
     after = advance(job, report, services.clock())

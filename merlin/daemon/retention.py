@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 from merlin.app.retention import RemovableFiles
 from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
-from merlin.training.launch import OldFiles, OldModel, remove_files, remove_model
+from merlin.training.launch import Removable, remove
 
 log = get_logger(__name__)
-Old = TypeVar("Old", OldFiles, OldModel)
 
 
 def apply_retention(services: DaemonServices) -> bool:
@@ -51,34 +49,27 @@ def _remove_builds(services: DaemonServices) -> int:
 
 def _remove_files(services: DaemonServices) -> int:
     before = services.clock() - timedelta(days=services.config.retention.files_days)
-
-    def remove(old: OldFiles) -> bool:
-        launcher = services.launchers[old.provider]
-        return remove_files(launcher.files, launcher.intents, old, services.clock)
-
-    return _each(services, RemovableFiles(services.db, services.clock).files(before), remove)
+    return _remove_each(services, RemovableFiles(services.db, services.clock).files(before))
 
 
 def _remove_models(services: DaemonServices) -> int:
     before = services.clock() - timedelta(days=services.config.retention.models_days)
-
-    def remove(old: OldModel) -> bool:
-        if not RemovableFiles(services.db, services.clock).give_up(old, before):
-            return False
-        models, launcher = services.models[old.provider], services.launchers[old.provider]
-        return remove_model(models, launcher.intents, old, services.clock)
-
-    return _each(services, RemovableFiles(services.db, services.clock).models(before), remove)
+    rows = RemovableFiles(services.db, services.clock)
+    return _remove_each(services, rows.models(before), lambda old: rows.give_up(old, before))
 
 
-def _each(services: DaemonServices, olds: Sequence[Old], remove: Callable[[Old], bool]) -> int:
+def _remove_each(
+    services: DaemonServices,
+    olds: Sequence[Removable],
+    may_go: Callable[[Removable], bool] = lambda _: True,
+) -> int:
     """Remove one after the other; a provider that cannot answer now is left until the next tick."""
-    removed, away = 0, {old.provider for old in olds} - services.launchers.keys()
+    removed, away = 0, {old.provider for old in olds} - services.providers.keys()
     for old in olds:
-        if old.provider in away:
+        if old.provider in away or not may_go(old):
             continue
         try:
-            removed += remove(old)
+            removed += remove(services.providers[old.provider], old)
         except (ProviderBusy, ProviderUnknown) as trouble:
             log.warning("provider cannot remove now", provider=old.provider, reason=str(trouble))
             away.add(old.provider)

@@ -9,11 +9,9 @@ from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.gather import BuildSettings
 from merlin.db.processes import Heartbeats
-from merlin.providers.base import ModelList
-from merlin.training.jobs import Poller
-from merlin.training.launch import Launcher
+from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
-from merlin.training.prove import Evaluator, ModelInventory
+from merlin.training.prove import ModelInventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class EngineLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonServices(Context):
-    """What the ticks work with; `launchers`, `pollers` and `models` are by provider name.
+    """What the ticks work with; `providers` by name.
 
     `fetch_s` are the seconds between two looks at the repository. `engine` asks Merlin's own engine
     whether it lives, where it is a provider.
@@ -34,13 +32,10 @@ class DaemonServices(Context):
 
     build_settings: BuildSettings
     launches: Launches
-    launchers: Mapping[str, Launcher]
-    pollers: Mapping[str, Poller]
-    evaluator: Evaluator
+    providers: Mapping[str, TrainingProvider]
     inventory: ModelInventory
     heartbeats: Heartbeats
     fetch_s: float
     still_alive: Callable[[], None]
     changing: ChangeProcessor
-    models: Mapping[str, ModelList]
     engine: EngineLook | None = None

@@ -29,10 +29,10 @@ from merlin.db.notices import ADMINS, Notices, notify_failing_steps
 from merlin.db.processes import ChangeCounter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
-from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, keep_diary, look
-from merlin.training.launch import Launcher, carry, wait
+from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, TrainingProvider, keep_diary, look
+from merlin.training.launch import carry, wait
 from merlin.training.launch_plan import launch_waiting
-from merlin.training.models import Evaluation, proof_of
+from merlin.training.models import Evaluation, Models, proof_of
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
 
@@ -137,28 +137,28 @@ def launch(services: DaemonServices) -> bool:
 
 
 def _carry(services: DaemonServices, job: Job) -> bool:
-    launcher = services.launchers.get(job.provider)
-    if launcher is None:
+    provider = services.providers.get(job.provider)
+    if provider is None:
         return False  # the alarms tell of it
-    after = _carried(services, launcher, job)
+    after = _carried(services, provider, job)
     Jobs(services.db).save(job, after)
     if after.state is JobState.SUCCEEDED:
         # Found again after its end (a lost database): nobody will look at it any more.
-        keep_diary(services.pollers[job.provider], after)
+        keep_diary(provider, after)
     if after.state is JobState.FAILED:
         tell = _tell_forbidden if after.status == FORBIDDEN else _tell_failed
         tell(services, after)
     return after.state is not job.state
 
 
-def _carried(services: DaemonServices, launcher: Launcher, job: Job) -> Job:
+def _carried(services: DaemonServices, provider: TrainingProvider, job: Job) -> Job:
     """Carry one launch; what is wrong with its build is no trouble of the others."""
     build = services.launches.build(job.build_id)
     commit = VerdictHistory(services.db).commit_of(job.job_id)
     now = services.clock()
     try:
         return carry(
-            launcher, job, build, lambda: restore_build(services.build_settings, commit, build)
+            provider, job, build, lambda: restore_build(services.build_settings, commit, build)
         )
     except (NotFound, DatasetError) as fault:  # nobody can make its bytes any more
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
@@ -171,10 +171,10 @@ def poll(services: DaemonServices) -> bool:
     """Look at every launched job that is due; True when one of them ended."""
     ended = False
     for job in Jobs(services.db).open_jobs():
-        poller = services.pollers.get(job.provider)
-        if poller is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
+        provider = services.providers.get(job.provider)
+        if provider is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
             continue
-        after = look(poller, job)
+        after = look(provider, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
             _tell_failed(services, after)
         ended = ended or after.is_final
@@ -203,9 +203,10 @@ def _tell_forbidden(services: DaemonServices, job: Job) -> None:
 
 def prove(services: DaemonServices) -> bool:
     """Prove new models; one that may never serve is not asked."""
-    if services.evaluator.rows.unproved():
+    models = Models(services.db, services.clock)
+    if models.unproved():
         Promotions(services.db).retire_revoked()
-    return bool(prove_new(services.evaluator))
+    return bool(prove_new(models, services.providers))
 
 
 def promote(services: DaemonServices) -> bool:

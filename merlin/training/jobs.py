@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from merlin.core.clock import Clock, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
@@ -30,7 +31,15 @@ from merlin.db.tables import (
     VERDICT,
 )
 from merlin.db.values import RowMap, dump_json
-from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
+from merlin.providers.base import (
+    Asker,
+    Checkpoint,
+    FineTuneJobs,
+    JobEvent,
+    JobReport,
+    ModelList,
+    TrainingFiles,
+)
 from merlin.training.models import ModelState
 
 
@@ -279,84 +288,80 @@ DIARY_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Poller:
-    """What watching needs of one provider; `poll_s`: seconds between two looks at one job."""
+class TrainingProvider:
+    """A provider that trains, as launches, jobs and proofs need it; builds lie in `builds`.
 
+    `settle_s`: how long its lists may lag; `poll_s`: seconds between two looks at one job.
+    """
+
+    files: TrainingFiles
     jobs: FineTuneJobs
-    rows: Jobs
+    models: ModelList
+    asker: Asker
+    db: Database
+    builds: Path
     clock: Clock
+    settle_s: float
     poll_s: float
 
 
-def look(poller: Poller, job: Job) -> Job:
+def look(provider: TrainingProvider, job: Job) -> Job:
     """Ask how one launched job stands, store it with its events; return it as it now stands.
 
     A provider that cannot answer changes nothing, `updated_at` neither: the job is looked at
     again later. One that cannot show the diary delays the job's end by a minute, no more.
     """
-    now = poller.clock()
+    now = provider.clock()
     try:
-        report = poller.jobs.report(job.provider_job_id)
+        report = provider.jobs.report(job.provider_job_id)
     except ProviderError as refusal:
-        return _stored(poller, job, _unread(poller, job, refusal))
+        log.warning("job cannot be read", job=job.job_id, reason=str(refusal))
+        if refusal.status != NOT_FOUND or not _is_lost(provider, job):
+            return _stored(provider, job, _later(provider, job, refusal))
+        lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
+        return _stored(provider, job, lost)
     after = advance(job, report, now)
-    unread = _tried_diary(poller, job)
-    if unread is not None and after.is_final and _is_fresh(report, now):
-        return _stored(poller, job, _later(poller, job, unread))
+    try:
+        keep_diary(provider, job)
+    except ProviderError as refusal:
+        log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
+        is_fresh = report.finished_at is not None and now - report.finished_at < DIARY_WAIT
+        if after.is_final and is_fresh:
+            return _stored(provider, job, _later(provider, job, refusal))
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
-    later = now + timedelta(seconds=poller.poll_s)
-    return _stored(poller, job, replace(after, not_before=later))
+    later = now + timedelta(seconds=provider.poll_s)
+    return _stored(provider, job, replace(after, not_before=later))
 
 
-def _unread(poller: Poller, job: Job, reason: ProviderError) -> Job:
-    """Return the job after a look that failed: only a provider that lost it ends it."""
-    log.warning("job cannot be read", job=job.job_id, reason=str(reason))
-    if reason.status == NOT_FOUND and _is_lost(poller, job):
-        return replace(job, state=JobState.FAILED, error=str(reason), updated_at=poller.clock())
-    return _later(poller, job, reason)
-
-
-def _is_lost(poller: Poller, job: Job) -> bool:
+def _is_lost(provider: TrainingProvider, job: Job) -> bool:
     """Return whether the list lacks the job too: a wrong address answers 404 to everything."""
     try:
-        return not poller.jobs.find(job.launch_key)
+        return not provider.jobs.find(job.launch_key)
     except ProviderError:
         return False
 
 
-def _later(poller: Poller, job: Job, reason: ProviderError) -> Job:
-    now = poller.clock()
+def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
+    now = provider.clock()
     asked = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
-    wait = asked or again_s(job, now, 2 * poller.poll_s)
+    wait = asked or again_s(job, now, 2 * provider.poll_s)
     later = now + timedelta(seconds=min(wait, LONGEST_S))
     return replace(job, not_before=later, error=str(reason))
 
 
-def _tried_diary(poller: Poller, job: Job) -> ProviderError | None:
-    """Keep the diary; return why it could not be read, None when it was."""
-    try:
-        keep_diary(poller, job)
-    except ProviderError as refusal:
-        log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
-        return refusal
-    return None
-
-
-def _is_fresh(report: JobReport, now: datetime) -> bool:
-    return report.finished_at is not None and now - report.finished_at < DIARY_WAIT
-
-
-def keep_diary(poller: Poller, job: Job) -> None:
+def keep_diary(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
-    events = poller.jobs.events(job.provider_job_id, poller.rows.known_events(job.job_id))
+    rows = Jobs(provider.db)
+    events = provider.jobs.events(job.provider_job_id, rows.known_events(job.job_id))
     if events:
-        checkpoints = poller.jobs.checkpoints(job.provider_job_id)
-        poller.rows.add_diary(job.job_id, events, checkpoints)
+        checkpoints = provider.jobs.checkpoints(job.provider_job_id)
+        rows.add_diary(job.job_id, events, checkpoints)
 
 
-def _stored(poller: Poller, old: Job, new: Job) -> Job:
-    if poller.rows.save(old, new):
+def _stored(provider: TrainingProvider, old: Job, new: Job) -> Job:
+    rows = Jobs(provider.db)
+    if rows.save(old, new):
         kill_point("poll.recorded")
         return new
-    return poller.rows.get(old.job_id)
+    return rows.get(old.job_id)

@@ -19,9 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from merlin.core.clock import Clock
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -29,15 +27,20 @@ from merlin.dataset.builds import SHORT, Build
 from merlin.db.intents import Intent, Intents, IntentState
 from merlin.providers.base import (
     LAUNCH_KEY,
-    FineTuneJobs,
     JobReport,
     LaunchOrder,
-    ModelList,
-    TrainingFiles,
     is_forbidden,
     is_locked_out,
 )
-from merlin.training.jobs import FORBIDDEN, Job, JobState, advance, again_s, is_final
+from merlin.training.jobs import (
+    FORBIDDEN,
+    Job,
+    JobState,
+    TrainingProvider,
+    advance,
+    again_s,
+    is_final,
+)
 
 log = get_logger(__name__)
 EMPTY_FINDS = 2
@@ -49,18 +52,6 @@ SPLITS = ("train", "test")
 _MAY_LACK_A_FILE = (400, 404, 422)
 
 
-@dataclass(frozen=True, slots=True)
-class Launcher:
-    """What a launch needs of one provider; `settle_s`: how long its lists may lag."""
-
-    files: TrainingFiles
-    jobs: FineTuneJobs
-    intents: Intents
-    builds: Path
-    settle_s: float
-    clock: Clock
-
-
 class NotYet(Exception):
     """The launch cannot go on before `until`."""
 
@@ -69,17 +60,17 @@ class NotYet(Exception):
         self.until = until
 
 
-def carry(launcher: Launcher, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
+def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
     """Take a launching job as far as it gets now; return it queued, failed or still launching.
 
     `prepare` is called before a file is uploaded: the build's folder must be there then. What
     it raises passes through. `updated_at` stays where the provider gave no answer.
     """
-    now = launcher.clock()
+    now = provider.clock()
     try:
-        train = _file(launcher, job, build, "train", prepare)
-        test = _file(launcher, job, build, "test", prepare) if build.test else None
-        report = _create(launcher, job, build, train, test)
+        train = _file(provider, job, build, "train", prepare)
+        test = _file(provider, job, build, "test", prepare) if build.test else None
+        report = _create(provider, job, build, train, test)
     except NotYet as later:
         return replace(job, not_before=later.until)
     except ProviderBusy as busy:
@@ -111,30 +102,32 @@ def file_name(build: Build, split: str) -> str:
 
 
 def _file(
-    launcher: Launcher, job: Job, build: Build, split: str, prepare: Callable[[], None]
+    provider: TrainingProvider, job: Job, build: Build, split: str, prepare: Callable[[], None]
 ) -> str:
     name = file_name(build, split)
 
     def find() -> str | None:
-        stored = launcher.files.find(name)
+        stored = provider.files.find(name)
         for surplus in stored[1:]:
-            launcher.files.delete(surplus.file_id)
+            provider.files.delete(surplus.file_id)
         if not stored:
             prepare()
         return stored[0].file_id if stored else None
 
     def upload() -> str:
-        path = launcher.builds / build.folder / f"{split}.jsonl"
-        file_id = launcher.files.upload(name, path).file_id
+        path = provider.builds / build.folder / f"{split}.jsonl"
+        file_id = provider.files.upload(name, path).file_id
         kill_point("upload.sent")
         return file_id
 
-    file_id = _once(launcher, _upload_key(job, name), "upload", find, upload)
+    file_id = _once(provider, _upload_key(job, name), "upload", find, upload)
     kill_point("upload.recorded")
     return file_id
 
 
-def _create(launcher: Launcher, job: Job, build: Build, train: str, test: str | None) -> JobReport:
+def _create(
+    provider: TrainingProvider, job: Job, build: Build, train: str, test: str | None
+) -> JobReport:
     recipe = job.recipe
     order = LaunchOrder(
         base_model=recipe.base_model,
@@ -151,42 +144,44 @@ def _create(launcher: Launcher, job: Job, build: Build, train: str, test: str | 
     )
 
     def find() -> str | None:
-        return _oldest(launcher, job.launch_key)
+        return _oldest(provider, job.launch_key)
 
     def create() -> str:
-        made = launcher.jobs.create(order).provider_job_id
+        made = provider.jobs.create(order).provider_job_id
         kill_point("launch.sent")
         return made
 
     try:
-        made = _once(launcher, f"create:{job.launch_key}", "create", find, create)
+        made = _once(provider, f"create:{job.launch_key}", "create", find, create)
     except ProviderError as refusal:
-        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(launcher, job, build, (train, test)):
-            raise NotYet(launcher.clock()) from refusal
+        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(provider, job, build, (train, test)):
+            raise NotYet(provider.clock()) from refusal
         raise
     kill_point("launch.recorded")
-    return launcher.jobs.report(made)
+    return provider.jobs.report(made)
 
 
-def _forget_lost(launcher: Launcher, job: Job, build: Build, files: Sequence[str | None]) -> bool:
+def _forget_lost(
+    provider: TrainingProvider, job: Job, build: Build, files: Sequence[str | None]
+) -> bool:
     """Let files that the provider has no longer be uploaded again; once a launch, and told.
 
     A provider that refuses for another reason, or whose list lags, is not asked for ever.
     """
     again = f"again:{job.launch_key}"
-    if launcher.intents.open(again, "again").state is IntentState.DONE:
+    if Intents(provider.db).open(again, "again").state is IntentState.DONE:
         return False
     names = [file_name(build, split) for split in SPLITS]
     lost = [
         name
         for name, file_id in zip(names, files, strict=True)
-        if file_id and file_id not in {stored.file_id for stored in launcher.files.find(name)}
+        if file_id and file_id not in {stored.file_id for stored in provider.files.find(name)}
     ]
     if lost:
         log.warning("training files were lost", job=job.job_id, files=lost)
-        launcher.intents.done(again, "")
+        Intents(provider.db).done(again, "")
         for name in lost:
-            launcher.intents.ready(_upload_key(job, name))
+            Intents(provider.db).ready(_upload_key(job, name))
     return bool(lost)
 
 
@@ -194,56 +189,60 @@ def _upload_key(job: Job, name: str) -> str:
     return f"upload:{job.launch_key}:{name}"
 
 
-def _oldest(launcher: Launcher, key: str) -> str | None:
+def _oldest(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
-    found = [report for report in launcher.jobs.find(key) if report.status != "cancelled"]
+    found = [report for report in provider.jobs.find(key) if report.status != "cancelled"]
     kept = sorted(found, key=lambda report: report.status == "failed")
     for surplus in kept[1:]:
         if not is_final(surplus.status):
             log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
-            launcher.jobs.cancel(surplus.provider_job_id)
+            provider.jobs.cancel(surplus.provider_job_id)
     return kept[0].provider_job_id if kept else None
 
 
 def _once(
-    launcher: Launcher, key: str, kind: str, find: Callable[[], str | None], call: Callable[[], str]
+    provider: TrainingProvider,
+    key: str,
+    kind: str,
+    find: Callable[[], str | None],
+    call: Callable[[], str],
 ) -> str:
     """Return the outside's id for `key`, making the call only when it surely was not made."""
-    intent = launcher.intents.open(key, kind)
+    intent = Intents(provider.db).open(key, kind)
     kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
     if intent.state is IntentState.DONE:
         return intent.outside_id
     found = find()
     if found is None:
-        _settle(launcher, intent)
-        launcher.intents.sending(key, launcher.clock())
-        found = _call(launcher, key, call)
-    launcher.intents.done(key, found)
+        _settle(provider, intent)
+        Intents(provider.db).sending(key, provider.clock())
+        found = _call(provider, key, call)
+    Intents(provider.db).done(key, found)
     return found
 
 
-def _settle(launcher: Launcher, intent: Intent) -> None:
+def _settle(provider: TrainingProvider, intent: Intent) -> None:
     """Raise NotYet while an earlier call may still show up in the provider's lists."""
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
-    finds = launcher.intents.found_nothing(intent.key)
-    settled = intent.sent_at + timedelta(seconds=launcher.settle_s)
-    now = launcher.clock()
+    finds = Intents(provider.db).found_nothing(intent.key)
+    settled = intent.sent_at + timedelta(seconds=provider.settle_s)
+    now = provider.clock()
     if finds < EMPTY_FINDS or now < settled:
-        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, launcher.settle_s))))
+        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, provider.settle_s))))
 
 
-def _call(launcher: Launcher, key: str, call: Callable[[], str]) -> str:
+def _call(provider: TrainingProvider, key: str, call: Callable[[], str]) -> str:
     """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
     try:
         return call()
     except ProviderUnknown:
         raise
     except ProviderBusy:
-        launcher.intents.ready(key)
+        Intents(provider.db).ready(key)
         raise
     except ProviderError:
-        launcher.intents.failed(key)
+        Intents(provider.db).failed(key)
         raise
 
 
@@ -251,74 +250,50 @@ _REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)
-class OldFiles:
-    """The training files of a build at a provider; `job_id` is the newest job that used them."""
+class Removable:
+    """Training files, or a model with its checkpoints, at a provider, by their names there.
 
-    provider: str
-    job_id: int
-    build: Build
-
-    @property
-    def key(self) -> str:
-        """Return the intent's key; a later job of the build has another one."""
-        return f"remove-files:{self.provider}:{self.job_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class OldModel:
-    """A model that never served, with the names of its job's checkpoints."""
-
-    provider: str
-    model_row: int
-    model_id: str
-    checkpoints: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """Return the intent's key."""
-        return f"remove-model:{self.model_row}"
-
-
-def remove_files(files: TrainingFiles, intents: Intents, old: OldFiles, clock: Clock) -> bool:
-    """Remove a build's training files; return whether that is done. Raises ProviderBusy, -Doubt."""
-
-    def remove() -> None:
-        names = [file_name(old.build, split) for split in SPLITS]
-        for stored in [file for name in names for file in files.find(name)]:
-            files.delete(stored.file_id)
-
-    return _remove_once(intents, old.key, remove, clock)
-
-
-def remove_model(models: ModelList, intents: Intents, old: OldModel, clock: Clock) -> bool:
-    """Remove a model and its checkpoints; return whether that is done.
-
-    Raises ProviderBusy, ProviderDoubt.
+    `key` is that of the intent to remove them.
     """
 
-    def remove() -> None:
-        for name in (*old.checkpoints, old.model_id):
-            models.delete(name)
+    provider: str
+    key: str
+    names: tuple[str, ...]
+    model_row: int = 0
 
-    return _remove_once(intents, old.key, remove, clock)
+
+def removable_files(provider: str, job_id: int, build: Build) -> Removable:
+    """Return the training files of a build; `job_id` is the newest job that used them."""
+    # A later job of the build has another key.
+    names = tuple(file_name(build, split) for split in SPLITS)
+    return Removable(provider, f"remove-files:{provider}:{job_id}", names)
 
 
-def _remove_once(intents: Intents, key: str, remove: Callable[[], None], clock: Clock) -> bool:
-    """Remove, unless that was done or refused for good before."""
-    if intents.open(key, _REMOVE).state in (IntentState.DONE, IntentState.FAILED):
+def remove(provider: TrainingProvider, old: Removable) -> bool:
+    """Remove files or a model, unless that was done or refused for good before.
+
+    Returns whether it was done now. Raises ProviderBusy, ProviderUnknown.
+    """
+    intents = Intents(provider.db)
+    if intents.open(old.key, _REMOVE).state in (IntentState.DONE, IntentState.FAILED):
         return False
     kill_point("remove.intended")
-    intents.sending(key, clock())
+    intents.sending(old.key, provider.clock())
     try:
-        remove()
+        for name in old.names:
+            if old.model_row:
+                provider.models.delete(name)
+            else:
+                for stored in provider.files.find(name):
+                    provider.files.delete(stored.file_id)
     except (ProviderBusy, ProviderUnknown):
         raise
     except ProviderError as refusal:
-        log.warning("cannot be removed at the provider", what=key, reason=str(refusal))
+        log.warning("cannot be removed at the provider", what=old.key, reason=str(refusal))
         if not is_locked_out(refusal):
-            intents.failed(key)
+            intents.failed(old.key)
         return False
     kill_point("remove.sent")
-    intents.done(key, "")
+    intents.done(old.key, "")
     kill_point("remove.recorded")
     return True

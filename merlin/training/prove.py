@@ -15,14 +15,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.providers.base import Answer, Asker, ModelList, is_locked_out
+from merlin.providers.base import Answer, Asker, is_locked_out
+from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
     Model,
     Models,
@@ -40,44 +40,36 @@ MOST_DOUBLINGS = 10
 AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluator:
-    """What proving needs; `askers` by provider name."""
-
-    rows: Models
-    askers: Mapping[str, Asker]
-    clock: Clock
-
-
-def prove_new(evaluator: Evaluator) -> list[Model]:
+def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
     """Prove every model that is due; return those that became good."""
-    return [model for model in evaluator.rows.unproved() if _prove(evaluator, model)]
+    return [each for each in rows.unproved() if _prove(rows, providers.get(each.provider), each)]
 
 
-def _prove(evaluator: Evaluator, model: Model) -> bool:
-    asker = evaluator.askers.get(model.provider)
-    if asker is None:
-        evaluator.rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
+def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
+    if provider is None:
+        rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
         return False
-    questions = questions_of(read_conversations(evaluator.rows.db, model.build_id, "test"))
-    told = evaluator.rows.answers(model.model_row)
+    questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
+    told = rows.answers(model.model_row)
     asked = [question for question in questions if question.example_id not in told]
     if not questions:  # one answer there must be
-        asked = questions_of(read_conversations(evaluator.rows.db, model.build_id, "train"))[:1]
-    new, trouble = _ask_each(evaluator, asker, model, asked)
+        asked = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
+    new, trouble = _ask_each(rows, provider.asker, model, asked)
     if trouble is not None:
         # A fresh model may be unknown to the serving side for some minutes.
-        return _later(evaluator, replace(model, probes=0) if new else model, trouble)
+        tried = replace(model, probes=0) if new else model
+        _put_off(rows, tried, trouble, provider.clock() - model.created_at)
+        return False
     answers = [{**told, **new}[question.example_id] for question in questions]
-    proof = score(model.model_row, answers, questions, evaluator.clock())
-    evaluator.rows.settle(model, ModelState.GOOD, proof, "")
+    proof = score(model.model_row, answers, questions, provider.clock())
+    rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
 
 
 def _ask_each(
-    evaluator: Evaluator, asker: Asker, model: Model, questions: Sequence[Question]
+    rows: Models, asker: Asker, model: Model, questions: Sequence[Question]
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Return the answers, each kept when it came, and what stood in the way of the others.
 
@@ -103,7 +95,7 @@ def _ask_each(
             for part in (queue[:1], queue[1:]):
                 for question, told in zip(part, pool.map(ask, part), strict=True):
                     if isinstance(told, Answer):
-                        evaluator.rows.keep_answer(model, question.example_id, told)
+                        rows.keep_answer(model, question.example_id, told)
                         kill_point("prove.answered")
                         answers[question.example_id] = told
                         in_a_row = 0
@@ -129,17 +121,16 @@ def _ask(asker: Asker, model: Model, question: Question) -> Answer:
     return answer
 
 
-def _later(evaluator: Evaluator, model: Model, trouble: ProviderError) -> bool:
+def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
+    """Let the model be asked again later, or refuse it where it never answered."""
     note = str(trouble)
-    is_old = evaluator.clock() - model.created_at > GIVE_UP
-    if not _says_nothing(trouble) and is_old and model.probes >= FEWEST_PROBES:
+    if not _says_nothing(trouble) and age > GIVE_UP and model.probes >= FEWEST_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
-        evaluator.rows.settle(model, ModelState.REFUSED, None, note)
-        return False
+        rows.settle(model, ModelState.REFUSED, None, note)
+        return
     asked = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
     wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MOST_DOUBLINGS)
-    evaluator.rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
-    return False
+    rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
 
 
 # A model that answers without being listed is asked again only now and then: answers cost.
@@ -148,17 +139,10 @@ MOST_ASKED = 20
 
 
 class ModelInventory:
-    """Counts the misses in memory: a daemon that starts anew begins anew.
+    """Counts the misses in memory: a daemon that starts anew begins anew."""
 
-    `lists` and `settle_s` are by provider name.
-    """
-
-    def __init__(
-        self, evaluator: Evaluator, lists: Mapping[str, ModelList], settle_s: Mapping[str, float]
-    ) -> None:
-        self._evaluator = evaluator
-        self._lists = lists
-        self._settle_s = settle_s
+    def __init__(self, rows: Models, providers: Mapping[str, TrainingProvider]) -> None:
+        self._rows, self._providers = rows, providers
         self._missed: dict[int, datetime] = {}
         self._answered: dict[int, datetime] = {}
         # Its own tick and a request may come at one time.
@@ -166,7 +150,7 @@ class ModelInventory:
 
     def doubt(self, model_id: str) -> None:
         """Let a model be asked again at the next look: somebody was told that it is gone."""
-        for model in self._evaluator.rows.good_or_gone():
+        for model in self._rows.good_or_gone():
             if model.model_id == model_id:
                 self._answered.pop(model.model_row, None)
 
@@ -177,67 +161,65 @@ class ModelInventory:
         """
         changed = []
         with self._turn:
-            standing = self._evaluator.rows.good_or_gone()
-            for provider in sorted({model.provider for model in standing} & self._lists.keys()):
-                mine = [model for model in standing if model.provider == provider]
-                changed += list(self._taken(provider, mine))
+            standing = self._rows.good_or_gone()
+            for name in sorted({model.provider for model in standing} & self._providers.keys()):
+                mine = [model for model in standing if model.provider == name]
+                changed += list(self._taken(self._providers[name], mine))
         return changed
 
-    def _taken(self, provider: str, models: Sequence[Model]) -> Iterator[Model]:
+    def _taken(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
         try:
-            listed = {card.model_id for card in self._lists[provider].models()}
+            listed = {card.model_id for card in provider.models.models()}
         except ProviderError as trouble:
-            log.warning("models cannot be listed", provider=provider, reason=str(trouble))
+            log.warning("models cannot be listed", provider=models[0].provider, reason=str(trouble))
             return
-        unlisted = [model for model in models if model.model_id not in listed]
         for model in models:
             if model.model_id in listed:
                 self._missed.pop(model.model_row, None)
                 if model.state is ModelState.GONE:
                     yield self._settled(model, ModelState.GOOD)
         due = [
-            model for model in unlisted if model.state is ModelState.GOOD and self._is_due(model)
+            model
+            for model in models
+            if model.model_id not in listed
+            and model.state is ModelState.GOOD
+            and self._is_due(provider, model)
         ]
         for model in due[:MOST_ASKED]:
-            if self._is_missed_twice(model):
+            if self._is_missed_twice(provider, model):
                 yield self._settled(model, ModelState.GONE)
 
-    def _is_due(self, model: Model) -> bool:
+    def _is_due(self, provider: TrainingProvider, model: Model) -> bool:
         """Return whether the list should show it by now, and it has not answered of late."""
-        now = self._evaluator.clock()
-        is_young = now - model.created_at < self._settle(model)
-        answered = self._answered.get(model.model_row)
+        now, answered = provider.clock(), self._answered.get(model.model_row)
+        is_young = now - model.created_at < timedelta(seconds=provider.settle_s)
         return not is_young and (answered is None or now - answered >= ANSWERED)
 
-    def _settle(self, model: Model) -> timedelta:
-        return timedelta(seconds=self._settle_s.get(model.provider, 0.0))
-
-    def _is_missed_twice(self, model: Model) -> bool:
-        if not self._is_missing(model):
+    def _is_missed_twice(self, provider: TrainingProvider, model: Model) -> bool:
+        if not self._is_missing(provider, model):
             self._missed.pop(model.model_row, None)
             return False
-        now = self._evaluator.clock()
+        now = provider.clock()
         first = self._missed.setdefault(model.model_row, now)
         log.warning("model is missed", model=model.model_id, provider=model.provider)
-        return first < now and now - first >= self._settle(model)
+        return first < now and now - first >= timedelta(seconds=provider.settle_s)
 
-    def _is_missing(self, model: Model) -> bool:
+    def _is_missing(self, provider: TrainingProvider, model: Model) -> bool:
         """Ask the model itself: only a plain "no such model" counts."""
-        asker = self._evaluator.askers.get(model.provider)
-        taught = read_conversations(self._evaluator.rows.db, model.build_id, "train")
-        if asker is None or not taught:
+        taught = read_conversations(self._rows.db, model.build_id, "train")
+        if not taught:
             return False
         try:
-            asker.ask(model.model_id, questions_of(taught[:1])[0].messages)
+            provider.asker.ask(model.model_id, questions_of(taught[:1])[0].messages)
         except ModelGone:
             return True
         except ProviderError:
             return False
-        self._answered[model.model_row] = self._evaluator.clock()
+        self._answered[model.model_row] = provider.clock()
         return False
 
     def _settled(self, model: Model, state: ModelState) -> Model:
-        self._evaluator.rows.settle(model, state, None, "")
+        self._rows.settle(model, state, None, "")
         self._missed.pop(model.model_row, None)
         log.warning("model changed", model=model.model_id, provider=model.provider, state=state)
         return replace(model, state=state)

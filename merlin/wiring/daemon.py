@@ -29,17 +29,15 @@ from merlin.dataset.commits import CommitHistory
 from merlin.dataset.gather import BuildSettings
 from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
-from merlin.db.intents import Intents
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
-from merlin.training.jobs import Jobs, Poller
-from merlin.training.launch import Launcher
+from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
-from merlin.training.prove import Evaluator, ModelInventory
+from merlin.training.prove import ModelInventory
 from merlin.wiring.context import (
     make_cipher,
     needed_repository,
@@ -123,42 +121,33 @@ def services_of(
     """
     source = source_of(config)
     with ExitStack() as stack:
-        providers = {each.name: each for each in config.providers if has_providers}
-        trainers = {
-            name: stack.enter_context(trainer(each, language=config.language))
-            for name, each in providers.items()
-        }
-        askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
-        jobs, builds = Jobs(database), config.state_dir / "builds"
-        intents, evaluator = Intents(database), Evaluator(Models(database), askers, utc_now)
-        settle_s = {name: provider.settle_s for name, provider in providers.items()}
+        providers, sunsets = {}, {}
+        for each in config.providers if has_providers else ():
+            service = stack.enter_context(trainer(each, language=config.language))
+            sunsets[each.name] = _sunset_of(config, service)
+            providers[each.name] = TrainingProvider(
+                files=service.files,
+                jobs=service.jobs,
+                models=service,
+                asker=stack.enter_context(closing(asker(each))),
+                db=database,
+                builds=config.state_dir / "builds",
+                clock=utc_now,
+                settle_s=each.settle_s,
+                poll_s=each.poll_s,
+            )
         database.cipher = make_cipher(config)
         yield DaemonServices(
             config=config,
             db=database,
             build_settings=_build_settings(config, database, source),
-            launches=Launches(
-                database,
-                config,
-                sunsets={name: _sunset_of(config, each) for name, each in trainers.items()},
-            ),
-            launchers={
-                name: Launcher(
-                    each.files, each.jobs, intents, builds, providers[name].settle_s, utc_now
-                )
-                for name, each in trainers.items()
-            },
-            pollers={
-                name: Poller(each.jobs, jobs, utc_now, providers[name].poll_s)
-                for name, each in trainers.items()
-            },
-            evaluator=evaluator,
-            inventory=ModelInventory(evaluator, trainers, settle_s),
+            launches=Launches(database, config, sunsets=sunsets),
+            providers=providers,
+            inventory=ModelInventory(Models(database), providers),
             heartbeats=Heartbeats(database),
             fetch_s=needed_repository(config).interval_s,
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
-            models=trainers,
             engine=engine_look(config),
         )
 

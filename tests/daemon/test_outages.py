@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
+from world import prove_at
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
@@ -17,9 +18,7 @@ from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs, JobState, look
-from merlin.training.models import Models
 from merlin.training.promote import Promotions
-from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration
 
@@ -127,8 +126,8 @@ def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
     poll(lab, 6)
     assert not open_job(lab).is_final
     with lab.services() as services:
-        poller = replace(services.pollers["stand-in"], clock=later(minutes=2))
-        assert look(poller, open_job(lab)).state is JobState.SUCCEEDED
+        provider = replace(services.providers["stand-in"], clock=later(minutes=2))
+        assert look(provider, open_job(lab)).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(("status", "state"), [(503, "new"), (401, "new"), (404, "refused")])
@@ -138,9 +137,7 @@ def test_an_outage_refuses_no_model(lab, provider, status, state):
     provider.faults.add(broken("chat.create", status))
     with lab.services() as services:
         for hour in range(2, 9):
-            clock = later(hours=hour)
-            rows = Models(services.evaluator.rows.db, clock)
-            prove_new(replace(services.evaluator, clock=clock, rows=rows))
+            prove_at(services, later(hours=hour))
         assert Promotions(services.db).model("trial-1").state == state
 
 

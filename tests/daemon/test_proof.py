@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import Lab
+from world import Lab, prove_at
 
 from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
-from merlin.training.models import Models, proof_of
+from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
-from merlin.training.prove import AT_ONCE, prove_new
+from merlin.training.prove import AT_ONCE
 
 pytestmark = pytest.mark.integration
 
@@ -40,11 +40,7 @@ def prove(lab, **later):
         return utc_now() + timedelta(**later)
 
     with lab.services() as services:
-        rows = Models(services.evaluator.rows.db, clock)
-        return [
-            model.model_id
-            for model in prove_new(replace(services.evaluator, clock=clock, rows=rows))
-        ]
+        return [model.model_id for model in prove_at(services, clock)]
 
 
 def answered(provider):
@@ -54,7 +50,7 @@ def answered(provider):
 
 def kept(lab):
     with lab.services() as services:
-        return len(services.evaluator.rows.db.rows(PROOF_ANSWER.select()))
+        return len(services.db.rows(PROOF_ANSWER.select()))
 
 
 def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provider):

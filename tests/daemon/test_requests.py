@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from world import prove_at
 
 from merlin.app import builds
 from merlin.cli import main
@@ -20,9 +20,7 @@ from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
-from merlin.training.models import Models
 from merlin.training.promote import Promotions
-from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration
 
@@ -174,9 +172,7 @@ def refuse_next(lab, provider):
         while Jobs(services.db).open_jobs():
             poll(services)
         for hour in range(2, 9):
-            clock = later(hour)
-            rows = Models(services.evaluator.rows.db, clock)
-            prove_new(replace(services.evaluator, clock=clock, rows=rows))
+            prove_at(services, later(hour))
         assert Promotions(services.db).model("trial-2").state == "refused"
     provider.faults.clear()
 

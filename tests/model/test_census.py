@@ -11,8 +11,9 @@ from served import AT, holds, serve_in
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.db.database import open_database
 from merlin.providers.base import Answer, ModelCard
+from merlin.training.jobs import TrainingProvider
 from merlin.training.models import Models
-from merlin.training.prove import ANSWERED, MOST_ASKED, Evaluator, ModelInventory
+from merlin.training.prove import ANSWERED, MOST_ASKED, ModelInventory
 
 pytestmark = pytest.mark.functional
 
@@ -55,9 +56,11 @@ class Town:
         for name, provider in [*((name, "p") for name in names), *((name, "q") for name in others)]:
             serve_in(self.db, name, dataset=name, provider=provider)
             holds(self.db, f"лицо/{name}", dataset=name)
-        models = Models(self.db, lambda: self.now)
-        evaluator = Evaluator(models, {"p": self.provider}, lambda: self.now)
-        self.census = ModelInventory(evaluator, {"p": self.provider}, {"p": settle_s})
+        clock = lambda: self.now  # noqa: E731
+        one = TrainingProvider(
+            *(None, None, self.provider, self.provider, self.db, None, clock, settle_s, 1.0)
+        )
+        self.census = ModelInventory(Models(self.db, clock), {"p": one})
         return self
 
     def states(self):
