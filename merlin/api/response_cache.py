@@ -43,7 +43,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import NotFound
 from merlin.core.web.browser import language_of_header
-from merlin.db.processes import ChangeCounter
+from merlin.db.processes import read_change_counter
 
 LOOK_S = 0.2
 
@@ -66,7 +66,7 @@ class CacheVersion:
         before = self._counter
 
         def read(ctx: Context) -> tuple[int, int | None]:
-            counter = ChangeCounter(ctx.db).read()
+            counter = read_change_counter(ctx.db)
             return counter, courses.version(ctx) if counter != before else None
 
         self._counter, version = await ctx.read(read)

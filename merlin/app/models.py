@@ -14,6 +14,7 @@ from merlin.app.views import INTERNAL, described, named
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
+from merlin.dataset.verdicts import ON_LINE
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
@@ -260,8 +261,7 @@ def dataset_names(
     ctx: Context, actor: Actor, permission: Permission = Permission.WATCH
 ) -> list[str]:
     """Return the known datasets in which the actor has a permission, by name."""
-    on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-    checked = VERDICT.select(VERDICT.dataset).where(on_line).distinct()
+    checked = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
     known = {row["dataset"] for row in ctx.db.rows(checked)}
     known |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
     return sorted(name for name in known if actor.may(permission, name))

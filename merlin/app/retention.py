@@ -23,7 +23,7 @@ from merlin.db.database import CHUNK, Database, Repository, in_portions, transac
 from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
-from merlin.training.jobs import FINAL
+from merlin.training.jobs import UNFINISHED
 from merlin.training.launch import Removable, removable_files
 from merlin.training.models import Models, ModelState, model_of, select_models
 
@@ -188,8 +188,7 @@ def _needed_builds() -> Iterator[Select]:
     under_way = t.VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
     has_build = t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
     yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
-    unfinished = t.JOB.state.not_in([state.value for state in FINAL])
-    yield t.JOB.select(t.JOB.build_id).where(unfinished)
+    yield t.JOB.select(t.JOB.build_id).where(UNFINISHED)
     yield t.BUILD.select(fn.MAX(t.BUILD.id)).where(t.BUILD.is_whole == 1).group_by(t.BUILD.dataset)
     yield t.BUILD.select(t.BUILD.id).where(t.BUILD.is_whole == 0)
 

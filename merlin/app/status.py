@@ -19,7 +19,7 @@ from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST, Table
-from merlin.training.jobs import FINAL
+from merlin.training.jobs import UNFINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,6 @@ def _view(name: str, known: DatasetStatus, card: DatasetCard | None) -> DatasetV
 def _queues(ctx: Context) -> dict[str, int]:
     """Return how much waits: requests, notices, jobs that are not final."""
     waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-    unfinished = JOB.state.not_in([state.value for state in FINAL])
 
     def count(table: Table, where: Any) -> int:
         return int(ctx.db.value(table.select(fn.COUNT(table.id)).where(where)))
@@ -116,5 +115,5 @@ def _queues(ctx: Context) -> dict[str, int]:
     return {
         "requests": count(REQUEST, REQUEST.state.in_(waiting)),
         "notices": count(NOTICE, NOTICE.handed_over_at.is_null()),
-        "jobs": count(JOB, unfinished),
+        "jobs": count(JOB, UNFINISHED),
     }

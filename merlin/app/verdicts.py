@@ -20,7 +20,7 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
-from merlin.dataset.verdicts import FINDINGS, VerdictStatus, select_verdicts
+from merlin.dataset.verdicts import FINDINGS, ON_LINE, VerdictStatus, select_verdicts
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import read_row
@@ -88,7 +88,7 @@ def log(
 
     `before`: only positions below it. Raises NotFound.
     """
-    where, visible = VERDICT.position.is_null(False), actor.visible_datasets(dataset)  # noqa: FBT003 - peewee's own signature
+    where, visible = ON_LINE, actor.visible_datasets(dataset)
     if visible is not None:
         where &= VERDICT.dataset.in_(visible)
     if before:

@@ -11,7 +11,6 @@ from merlin.bot.transport import pause
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
-from merlin.db.processes import ChangeCounter
 
 log = get_logger(__name__)
 
@@ -69,7 +68,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
         await pause(attempt, longest_pause_s)
 
 
-def wake_counter(wake: ChangeCounter, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
+def wake_counter(read: Callable[[], Awaitable[int]]) -> Look:
     """Return what reads the wake counter beside the event loop; for many at once it reads once."""
     reading: asyncio.Future[int] | None = None
     read_at = -LOOK_S
@@ -78,7 +77,7 @@ def wake_counter(wake: ChangeCounter, read: Callable[[Callable[[], int]], Awaita
         nonlocal reading, read_at
         now = asyncio.get_running_loop().time()
         if reading is None or now - read_at >= LOOK_S or _failed(reading):
-            reading, read_at = asyncio.ensure_future(read(wake.read)), now
+            reading, read_at = asyncio.ensure_future(read()), now
         # One who gives up waiting leaves the others theirs.
         return await asyncio.shield(reading)
 

@@ -43,7 +43,7 @@ from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.notices import Notices, notify_failing_steps
-from merlin.db.processes import ChangeCounter
+from merlin.db.processes import read_change_counter
 
 log = get_logger(__name__)
 
@@ -191,7 +191,7 @@ class Bot:
 
     def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
-        look = wake_counter(ChangeCounter(services.db), services.store.read)
+        look = wake_counter(partial(services.store.read, partial(read_change_counter, services.db)))
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.verdicts import VerdictHistory
@@ -18,13 +18,13 @@ from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.jobs import Jobs, JobState, advance
 from merlin.training.launch_plan import launch_by_hand
-from merlin.training.promote import Candidate, Promotions, promote_by_hand, roll_back
+from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
 log = get_logger(__name__)
 
 Result = Mapping[str, object]
 Doer = Callable[[DaemonServices, Request], Result]
-# What the other admins hear of at once.
+# What the other admins hear of at once, when a person did it.
 _TOLD = (
     RequestKind.PROMOTE,
     RequestKind.ROLLBACK,
@@ -63,7 +63,10 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         log.exception("request failed", kind=request.kind, by=request.by)
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
-    _tell_others(services, request, result)
+    if request.kind in _TOLD and is_person(request.by):
+        told = {**result, "by": request.by}
+        key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
+        Notices(services.db).tell(OTHERS, key, told, once=once)
     Requests(services.db).finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
 
@@ -71,14 +74,6 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
     told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
     Requests(services.db).finish(request.request_id, RequestState.FAILED, told)
-
-
-def _tell_others(services: DaemonServices, request: Request, result: Result) -> None:
-    """Tell the other admins what one of them did to what serves or trains."""
-    if request.kind in _TOLD and is_person(request.by):
-        told = {**result, "by": request.by}
-        key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
-        Notices(services.db).tell(OTHERS, key, told, once=once)
 
 
 def _argument(request: Request, name: str) -> str:
@@ -141,29 +136,19 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:
-    return _switched(
-        promote_by_hand(Promotions(services.db), _argument(request, "model"), request.by)
-    )
-
-
-def _roll_back(services: DaemonServices, request: Request) -> Result:
-    to = _argument(request, "to") or None
-    return _switched(
-        roll_back(Promotions(services.db), _argument(request, "dataset"), request.by, to)
-    )
-
-
-def _switched(candidate: Candidate) -> Result:
-    model = candidate.model
+    """Let another model serve: the one that is named, or for a rollback one that served before."""
+    rows, to = Promotions(services.db), _argument(request, "to") or None
+    if request.kind == RequestKind.PROMOTE:
+        model = promote_by_hand(rows, _argument(request, "model"), request.by)
+    else:
+        model = roll_back(rows, _argument(request, "dataset"), request.by, to)
     return {"dataset": model.dataset, "model": model.model_id, "build": model.build_version}
 
 
 def _pin(services: DaemonServices, request: Request) -> Result:
-    dataset = _argument(request, "dataset")
-    if dataset not in Promotions(services.db).serving():
-        raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    Promotions(services.db).pin(dataset, is_pinned=request.kind == RequestKind.PIN)
-    return {"dataset": dataset, "pinned": request.kind == RequestKind.PIN}
+    dataset, is_pinned = _argument(request, "dataset"), request.kind == RequestKind.PIN
+    Promotions(services.db).pin(dataset, is_pinned=is_pinned)
+    return {"dataset": dataset, "pinned": is_pinned}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +168,7 @@ KINDS: Mapping[RequestKind, Kind] = {
     RequestKind.LAUNCH: Kind(_launch, needs_fetch=True, needs_provider=True),
     RequestKind.CANCEL: Kind(_cancel, needs_provider=True),
     RequestKind.PROMOTE: Kind(_promote),
-    RequestKind.ROLLBACK: Kind(_roll_back),
+    RequestKind.ROLLBACK: Kind(_promote),
     RequestKind.PIN: Kind(_pin),
     RequestKind.UNPIN: Kind(_pin),
 }

@@ -26,7 +26,7 @@ from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import DroppedCommits, Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices, notify_failing_steps
-from merlin.db.processes import ChangeCounter
+from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
 from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, TrainingProvider, keep_diary, look
@@ -56,7 +56,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("note", NoteWriter(services), max(step, 1.0)),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch"),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
-        Tick("census", partial(check_inventory, services), MINUTE_S),
+        Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
@@ -78,7 +78,7 @@ def fetch(services: DaemonServices) -> bool:
     if gathered.head is None:
         _tell_today(services, "notice-no-branch")
     if gathered.count or gathered.left:
-        ChangeCounter(services.db).bump()
+        services.db.bump()
     return bool(gathered.count or gathered.left)
 
 
@@ -88,42 +88,27 @@ def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
 
 
 def _tell_gathered(services: DaemonServices, what: DroppedCommits | tuple[Commit, Outcome]) -> None:
+    tell = partial(Notices(services.db).tell, ADMINS)
     if isinstance(what, DroppedCommits):
         log.warning("history was rewritten", commits_left=what.count, head=what.head)
         left = {"count": what.count, "head": what.head[:10]}
-        Notices(services.db).tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{what.head}")
-    elif what[1].word is VerdictStatus.REJECTED:
-        _tell_rejected(services, *what)
-    else:
-        _tell_findings(services, *what)
-
-
-def _tell_rejected(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
-    told = {
-        "dataset": outcome.dataset,
-        "commit": commit.sha[:10],
-        "reason": {"key": outcome.reason, "arguments": dict(outcome.arguments or {})},
-    }
-    once = f"rejected:{commit.sha}:{outcome.dataset}"
-    Notices(services.db).tell(ADMINS, "notice-rejected", told, once=once)
-
-
-def _tell_findings(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
-    """Tell of a commit whose bad examples were left out while the good ones go on."""
+        tell("notice-rewritten", left, f"rewritten:{what.head}")
+        return
+    commit, outcome = what
+    told: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
+    if outcome.word is VerdictStatus.REJECTED:
+        told["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
+        tell("notice-rejected", told, f"rejected:{commit.sha}:{outcome.dataset}")
+        return
+    # Bad examples were left out while the good ones go on.
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
-    if not errors:
-        return
-    first = errors[0]
-    told = {
-        "dataset": outcome.dataset,
-        "commit": commit.sha[:10],
-        "errors": len(errors),
-        "place": f"{first.path}:{first.line}:{first.column}",
-        "reason": {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)},
-    }
-    once = f"findings:{commit.sha}:{outcome.dataset}"
-    Notices(services.db).tell(ADMINS, "notice-findings", told, once=once)
+    if errors:
+        first = errors[0]
+        told["errors"] = len(errors)
+        told["place"] = f"{first.path}:{first.line}:{first.column}"
+        told["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
+        tell("notice-findings", told, f"findings:{commit.sha}:{outcome.dataset}")
 
 
 def launch(services: DaemonServices) -> bool:
@@ -146,8 +131,7 @@ def _carry(services: DaemonServices, job: Job) -> bool:
         # Found again after its end (a lost database): nobody will look at it any more.
         keep_diary(provider, after)
     if after.state is JobState.FAILED:
-        tell = _tell_forbidden if after.status == FORBIDDEN else _tell_failed
-        tell(services, after)
+        _tell_failed(services, after)
     return after.state is not job.state
 
 
@@ -189,16 +173,13 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
 
 
 def _tell_failed(services: DaemonServices, job: Job) -> None:
-    told = {"job": job.job_id, "dataset": job.dataset, "reason": job.error or job.status}
-    Notices(services.db).tell(ADMINS, "notice-failed", told, once=f"failed:{job.job_id}")
-    ChangeCounter(services.db).bump()
-
-
-def _tell_forbidden(services: DaemonServices, job: Job) -> None:
-    told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
-    told = {**told, "reason": job.error}
-    Notices(services.db).tell(ADMINS, "notice-forbidden", told, once=f"forbidden:{job.job_id}")
-    ChangeCounter(services.db).bump()
+    told, word = {"job": job.job_id, "dataset": job.dataset}, "failed"
+    if job.status == FORBIDDEN and not job.provider_job_id:
+        told, word = {**told, "provider": job.provider, "reason": job.error}, "forbidden"
+    else:
+        told["reason"] = job.error or job.status
+    Notices(services.db).tell(ADMINS, f"notice-{word}", told, once=f"{word}:{job.job_id}")
+    services.db.bump()
 
 
 def prove(services: DaemonServices) -> bool:
@@ -281,18 +262,13 @@ class NoteWriter:
         self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
 
 
-def check_inventory(services: DaemonServices) -> bool:
-    """Look which proved models their providers still have; the alarm tells of one that serves."""
-    return bool(services.inventory.take())
-
-
 def _served(services: DaemonServices) -> Callable[[], bool]:
     """Return the tick that does requests; it looks only when the wake counter moved."""
     seen: int | None = None
 
     def serve() -> bool:
         nonlocal seen
-        counter = ChangeCounter(services.db).read()
+        counter = read_change_counter(services.db)
         if counter == seen:
             return False
         if seen is None:

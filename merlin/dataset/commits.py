@@ -25,6 +25,7 @@ from merlin.dataset.gather import Mainline, NewBuild, Outcome
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
+    ON_LINE,
     WAITING,
     Verdict,
     VerdictStatus,
@@ -76,10 +77,9 @@ class CommitHistory(Repository):
 
         Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
         """
-        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         is_wish = (VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)
         says = is_wish | (VERDICT.word == VerdictStatus.REMOVED.value)
-        found = select_verdicts().where((VERDICT.dataset == dataset) & on_line & says)
+        found = select_verdicts().where((VERDICT.dataset == dataset) & ON_LINE & says)
         row = self.db.row(found.order_by(VERDICT.position.desc()))
         return None if row is None or not row["wish"] else verdict_from_row(row)
 

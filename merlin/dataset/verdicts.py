@@ -44,6 +44,8 @@ class VerdictStatus(StrEnum):
 
 
 WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
+# The condition of verdicts whose commit is on the branch.
+ON_LINE = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
 
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
@@ -174,11 +176,10 @@ class VerdictHistory(Repository):
         Only of the line: a new mirror need not hold what a rewritten history has left.
         """
         is_newer = NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at)
-        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         due = (
             VERDICT.select(VERDICT.commit_sha)
             .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
-            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer & on_line)
+            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer & ON_LINE)
             .limit(_AT_ONCE)
         )
         commits = sorted({row["commit_sha"] for row in self.db.rows(due)})
@@ -227,10 +228,9 @@ class VerdictHistory(Repository):
         """
         query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
-            on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
             # An unchanged commit wants what the one before it wants.
             is_new = VERDICT.word != VerdictStatus.UNCHANGED.value
-            query = query.where(on_line & is_new & (VERDICT.wish != ""))
+            query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         row = self.db.row(query.order_by(VERDICT.position.desc()))

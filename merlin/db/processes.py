@@ -221,13 +221,6 @@ def _number(name: str) -> int:
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
-class ChangeCounter(Repository):
-    """The change counter; rows classes bump it by `Database.bump`, in their own transaction."""
-
-    def bump(self) -> None:
-        """Add one, at the end of the transaction that runs now or in one of its own."""
-        self.db.bump()
-
-    def read(self) -> int:
-        """Return the counter."""
-        return int(self.db.value(_COUNTER()))
+def read_change_counter(db: Database) -> int:
+    """Return the change counter; `Database.bump` adds to it."""
+    return int(db.value(_COUNTER()))

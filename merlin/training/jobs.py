@@ -59,6 +59,8 @@ LONGEST_PAUSE_S = 60.0
 # Our word for a job that the provider may not create for this account at all.
 FORBIDDEN = "forbidden"
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+# The condition of jobs that are not final.
+UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FINAL])
 
 # Provider's word -> ours; words not listed keep the state, because providers add words
 # without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is answered
@@ -179,8 +181,7 @@ class Jobs(Repository):
 
     def open_jobs(self) -> list[Job]:
         """Return every job that is not final, oldest first."""
-        unfinished = JOB.state.in_([state.value for state in JobState if state not in FINAL])
-        rows = self.db.rows(JOB.select().where(unfinished).order_by(JOB.id))
+        rows = self.db.rows(JOB.select().where(UNFINISHED).order_by(JOB.id))
         return [job_of(row) for row in rows]
 
     def get(self, job_id: int) -> Job:

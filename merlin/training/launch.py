@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.killpoint import kill_point
@@ -78,15 +79,11 @@ def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[
     except ProviderError as refusal:
         if is_locked_out(refusal):
             return wait(job, refusal, now, LOCKED_OUT_S)
-        return _refused(job, refusal, now)
+        log.warning("launch refused", job=job.job_id, reason=str(refusal))
+        status = FORBIDDEN if is_forbidden(refusal) else job.status
+        failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
+        return replace(failed, error=str(refusal))
     return replace(advance(job, report, now), not_before=None)
-
-
-def _refused(job: Job, refusal: ProviderError, now: datetime) -> Job:
-    log.warning("launch refused", job=job.job_id, reason=str(refusal))
-    status = FORBIDDEN if is_forbidden(refusal) else job.status
-    failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
-    return replace(failed, error=str(refusal))
 
 
 def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
@@ -143,16 +140,19 @@ def _create(
         },
     )
 
-    def find() -> str | None:
-        return _oldest(provider, job.launch_key)
-
     def create() -> str:
         made = provider.jobs.create(order).provider_job_id
         kill_point("launch.sent")
         return made
 
     try:
-        made = _once(provider, f"create:{job.launch_key}", "create", find, create)
+        made = _once(
+            provider,
+            f"create:{job.launch_key}",
+            "create",
+            partial(_oldest, provider, job.launch_key),
+            create,
+        )
     except ProviderError as refusal:
         if refusal.status in _MAY_LACK_A_FILE and _forget_lost(provider, job, build, (train, test)):
             raise NotYet(provider.clock()) from refusal
@@ -168,8 +168,8 @@ def _forget_lost(
 
     A provider that refuses for another reason, or whose list lags, is not asked for ever.
     """
-    again = f"again:{job.launch_key}"
-    if Intents(provider.db).open(again, "again").state is IntentState.DONE:
+    intents, again = Intents(provider.db), f"again:{job.launch_key}"
+    if intents.open(again, "again").state is IntentState.DONE:
         return False
     names = [file_name(build, split) for split in SPLITS]
     lost = [
@@ -179,9 +179,9 @@ def _forget_lost(
     ]
     if lost:
         log.warning("training files were lost", job=job.job_id, files=lost)
-        Intents(provider.db).done(again, "")
+        intents.done(again, "")
         for name in lost:
-            Intents(provider.db).ready(_upload_key(job, name))
+            intents.ready(_upload_key(job, name))
     return bool(lost)
 
 
@@ -208,16 +208,27 @@ def _once(
     call: Callable[[], str],
 ) -> str:
     """Return the outside's id for `key`, making the call only when it surely was not made."""
-    intent = Intents(provider.db).open(key, kind)
+    intents = Intents(provider.db)
+    intent = intents.open(key, kind)
     kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
     if intent.state is IntentState.DONE:
         return intent.outside_id
     found = find()
     if found is None:
         _settle(provider, intent)
-        Intents(provider.db).sending(key, provider.clock())
-        found = _call(provider, key, call)
-    Intents(provider.db).done(key, found)
+        intents.sending(key, provider.clock())
+        # The intent stays `sending` exactly when nobody knows what became of the call.
+        try:
+            found = call()
+        except ProviderUnknown:
+            raise
+        except ProviderBusy:
+            intents.ready(key)
+            raise
+        except ProviderError:
+            intents.failed(key)
+            raise
+    intents.done(key, found)
     return found
 
 
@@ -230,23 +241,6 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     now = provider.clock()
     if finds < EMPTY_FINDS or now < settled:
         raise NotYet(max(settled, now + timedelta(seconds=min(1.0, provider.settle_s))))
-
-
-def _call(provider: TrainingProvider, key: str, call: Callable[[], str]) -> str:
-    """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
-    try:
-        return call()
-    except ProviderUnknown:
-        raise
-    except ProviderBusy:
-        Intents(provider.db).ready(key)
-        raise
-    except ProviderError:
-        Intents(provider.db).failed(key)
-        raise
-
-
-_REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +269,7 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
     Returns whether it was done now. Raises ProviderBusy, ProviderUnknown.
     """
     intents = Intents(provider.db)
-    if intents.open(old.key, _REMOVE).state in (IntentState.DONE, IntentState.FAILED):
+    if intents.open(old.key, "remove").state in (IntentState.DONE, IntentState.FAILED):
         return False
     kill_point("remove.intended")
     intents.sending(old.key, provider.clock())

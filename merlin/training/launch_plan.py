@@ -14,6 +14,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.verdicts import (
+    ON_LINE,
     WAITING,
     Verdict,
     VerdictStatus,
@@ -29,8 +30,8 @@ from merlin.db.tables import BUILD, BUILD_EXAMPLE, JOB, MODEL, VERDICT
 from merlin.db.values import dump_json
 from merlin.training import policy
 from merlin.training.jobs import (
-    FINAL,
     FORBIDDEN,
+    UNFINISHED,
     Job,
     JobState,
     insert_job,
@@ -213,8 +214,7 @@ class Launches(Repository):
     def waiting(self) -> list[Verdict]:
         """Return verdicts that are built or held and on the line, by dataset, then position."""
         is_waiting = VERDICT.word.in_([word.value for word in WAITING])
-        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        query = select_verdicts().where(is_waiting & on_line)
+        query = select_verdicts().where(is_waiting & ON_LINE)
         return [
             verdict_from_row(row)
             for row in self.db.rows(query.order_by(VERDICT.dataset, VERDICT.position))
@@ -240,8 +240,7 @@ class Launches(Repository):
 
     def active(self, provider: str, but: str = "") -> int:
         """Count the provider's unfinished jobs; `but`: the launch key of one that is left out."""
-        unfinished = JOB.state.not_in([state.value for state in FINAL])
-        counts = (JOB.provider == provider) & unfinished & (JOB.launch_key != but)
+        counts = (JOB.provider == provider) & UNFINISHED & (JOB.launch_key != but)
         return int(self.db.value(JOB.select(fn.COUNT(JOB.id)).where(counts)))
 
     def is_forbidden(self, provider: str) -> bool:

@@ -126,15 +126,6 @@ class Overlap:
         return bool(self.shared) and self.shared == self.one == self.other
 
 
-def overlap(one: Sequence[Question], other: Sequence[Question]) -> Overlap:
-    """Return what two test splits share: questions with their references, whatever their ids.
-
-    A system text is left out: each model hears the one that it was trained with.
-    """
-    mine, theirs = Counter(map(_question_key, one)), Counter(map(_question_key, other))
-    return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
-
-
 def _question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     said = ((each.role, each.content) for each in question.messages if each.role != "system")
     return tuple(said), question.reference
@@ -288,8 +279,15 @@ def read_conversations(db: Database, build_id: int, split: str) -> Conversations
 
 
 def overlap_of(db: Database, one: int, other: int) -> Overlap:
-    """Return what the test questions of two builds have in common."""
-    return overlap(*(questions_of(read_conversations(db, each, "test")) for each in (one, other)))
+    """Return what two builds' test questions share, with their references, whatever their ids.
+
+    A system text is left out: each model hears the one that it was trained with.
+    """
+    mine, theirs = (
+        Counter(map(_question_key, questions_of(read_conversations(db, build, "test"))))
+        for build in (one, other)
+    )
+    return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
 
 
 def why_lost(model_id: str, state: str, note: str) -> Row:
@@ -318,52 +316,47 @@ def select_models() -> Select:
     return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
 
 
-class Lineage(Repository):
-    """From a model to its build, its commit and its examples."""
+def find_origin(db: Database, model_id: str) -> Origin | None:
+    """Return where a model comes from, None for one that was not tuned here."""
+    row = _tuned(db, model_id)
+    if row is None:
+        return None
+    taught = _taught_by(row["build_id"])
+    editors = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.author.distinct())).where(taught)
+    serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
+    # The first commit on the line that led to the build.
+    commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row["build_id"])
+    commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
+    return Origin(
+        dataset=row["dataset"],
+        build=build_version(row["dataset"], row["number"]) or "",
+        commit=str(db.value(commits.order_by(COMMIT.position)) or ""),
+        trained_at=from_iso(row["trained_at"]),
+        examples=row["train"],
+        editors=int(db.value(editors)),
+        serves=db.row(serving) is not None,
+    )
 
-    def origin(self, model_id: str) -> Origin | None:
-        """Return where a model comes from, None for one that was not tuned here."""
-        row = self._model(model_id)
-        if row is None:
-            return None
-        taught = _taught_by(row["build_id"])
-        editors = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.author.distinct())).where(taught)
-        serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
-        return Origin(
-            dataset=row["dataset"],
-            build=build_version(row["dataset"], row["number"]) or "",
-            commit=self._commit(row["build_id"]),
-            trained_at=from_iso(row["trained_at"]),
-            examples=row["train"],
-            editors=int(self.db.value(editors)),
-            serves=self.db.row(serving) is not None,
-        )
 
-    def _model(self, model_id: str) -> Row | None:
-        asked = (*MODEL.every(), BUILD.number, BUILD.train)
-        query = MODEL.select(*asked, JOB.updated_at.alias("trained_at"))
-        query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
-        query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
-        return self.db.row(query.order_by(MODEL.id.desc()))
+def find_teaching(db: Database, model_id: str, answer: str) -> list[str]:
+    """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
+    row, words = _tuned(db, model_id), normalise(answer)
+    if row is None or not words:
+        return []
+    same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest
+    said = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).join(EXAMPLE_TEXT, on=same)
+    said = said.where(_taught_by(row["build_id"]) & EXAMPLE_TEXT.words.endswith(words))
+    found = db.rows(said.order_by(BUILD_EXAMPLE.example_id).limit(NEAREST))
+    return [each["example_id"] for each in found]
 
-    def _commit(self, build_id: int) -> str:
-        """Return the first commit on the line that led to a build."""
-        query = VERDICT.select(VERDICT.commit_sha).join(
-            COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
-        )
-        of_build = query.where(VERDICT.build_id == build_id).order_by(COMMIT.position)
-        return str(self.db.value(of_build) or "")
 
-    def teaching(self, model_id: str, answer: str) -> list[str]:
-        """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
-        row, words = self._model(model_id), normalise(answer)
-        if row is None or not words:
-            return []
-        same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest
-        said = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).join(EXAMPLE_TEXT, on=same)
-        said = said.where(_taught_by(row["build_id"]) & EXAMPLE_TEXT.words.endswith(words))
-        found = self.db.rows(said.order_by(BUILD_EXAMPLE.example_id).limit(NEAREST))
-        return [each["example_id"] for each in found]
+def _tuned(db: Database, model_id: str) -> Row | None:
+    """Return the newest model of this name with its build, and when it was trained."""
+    asked = (*MODEL.every(), BUILD.number, BUILD.train)
+    query = MODEL.select(*asked, JOB.updated_at.alias("trained_at"))
+    query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
+    query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
+    return db.row(query.order_by(MODEL.id.desc()))
 
 
 def _taught_by(build_id: int) -> Any:

@@ -15,7 +15,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.commits import RESET_POSITION
-from merlin.dataset.verdicts import WAITING, VerdictStatus, fail_training, transition
+from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus, fail_training, transition
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
@@ -77,50 +77,39 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     return not old.is_pinned and is_newer
 
 
-def promote_by_hand(rows: Promotions, name: str, by: str) -> Candidate:
-    """Let a good model of one's choice serve. Raises NotFound, Refused."""
-    return _switch(rows, _good(rows.model(name)), "by_hand", by)
+def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
+    """Let a good model of one's choice serve; return it. Raises NotFound, Refused."""
+    return _switch(rows, rows.model(name), "by_hand", by)
 
 
-def _good(model: Model) -> Model:
-    """Return the model. Raises Refused when it may not serve."""
-    if model.state is not ModelState.GOOD:
-        key = _WHY_NOT.get(model.state, "promote-not-good")
-        name = model.build_version
-        raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
-    return model
-
-
-def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Candidate:
+def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Model:
     """Let the newest good model that served before serve again, or an earlier one named by `to`.
 
     Raises Refused when no other model has served, or `to` never has or is gone; NotFound when
     the dataset serves nothing.
     """
-    served = _served_before(rows, dataset)
-    if to is not None:
-        wanted = rows.model(to).model_id
-        served = [model_id for model_id in served if model_id == wanted]
-    models = [rows.model(model_id) for model_id in dict.fromkeys(served)]
-    if not models:
-        raise Refused("no such model has served", "rollback-none", dataset=dataset)
-    good = [model for model in models if model.state is ModelState.GOOD]
-    return _switch(rows, good[0] if good else _good(models[0]), "rollback", by)
-
-
-def _served_before(rows: Promotions, dataset: str) -> Sequence[str]:
     now = rows.serving().get(dataset)
     if now is None:
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    return [model_id for model_id in rows.served(dataset) if model_id != now.model.model_id]
+    served = [name for name in rows.served(dataset) if name != now.model.model_id]
+    if to is not None:
+        wanted = rows.model(to).model_id
+        served = [name for name in served if name == wanted]
+    models = [rows.model(name) for name in dict.fromkeys(served)]
+    if not models:
+        raise Refused("no such model has served", "rollback-none", dataset=dataset)
+    good = (model for model in models if model.state is ModelState.GOOD)
+    return _switch(rows, next(good, models[0]), "rollback", by)
 
 
-def _switch(rows: Promotions, model: Model, why: str, by: str) -> Candidate:
+def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
+    if model.state is not ModelState.GOOD:
+        key, name = _WHY_NOT.get(model.state, "promote-not-good"), model.build_version
+        raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
     old = rows.serving().get(model.dataset)
-    candidate = Candidate(model, old.position if old else 0)
-    if not rows.promote(old, candidate, why, by):
+    if not rows.promote(old, Candidate(model, old.position if old else 0), why, by):
         raise Refused("another switch came first", "promote-raced")
-    return candidate
+    return model
 
 
 NEWEST, REVOKED = "newest", "revoked"
@@ -159,8 +148,7 @@ class Promotions(Repository):
         """Return the highest position of each dataset that waits or trains."""
         under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
         tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        rows = self.db.rows(tops.where(under_way & on_line).group_by(VERDICT.dataset))
+        rows = self.db.rows(tops.where(under_way & ON_LINE).group_by(VERDICT.dataset))
         return {row["dataset"]: row["top"] for row in rows}
 
     def serving(self) -> dict[str, Serving]:
@@ -181,12 +169,18 @@ class Promotions(Repository):
         position = new.position
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
-        if not (
-            self._begin(new, position, at) if old is None else self._switch(old, new, position, at)
-        ):
+        if not self._switch(old, new.model, position, at):
             return False
         if old is None or old.model.model_row != new.model.model_row:
-            self._record(old, new.model, why, by, at)
+            promotion = {
+                "dataset": new.model.dataset,
+                "from_model": old.model.model_id if old else None,
+                "to_model": new.model.model_id,
+                "why": why,
+                "by_whom": by,
+                "at": iso(at),
+            }
+            self.db.add(PROMOTION, promotion)
         self._move_words(new.model, position, at)
         self.db.bump()
         return True
@@ -197,35 +191,21 @@ class Promotions(Repository):
         row = self.db.row(self.db.locked(state))
         return row is not None and row["state"] == ModelState.GOOD.value
 
-    def _begin(self, new: Candidate, position: int, at: datetime) -> bool:
-        row = {"dataset": new.model.dataset, "model_row": new.model.model_row, "is_pinned": 0}
-        first = SERVING.insert({**row, "since": iso(at), "position": position})
-        return self.db.put(first.on_conflict_ignore())
-
-    def _switch(self, old: Serving, new: Candidate, position: int, at: datetime) -> bool:
+    def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
+        """Let the dataset's row say `new` where it still says `old`."""
+        values: Row = {"model_row": new.model_row, "position": position}
+        if old is None or new.model_row != old.model.model_row:
+            values["since"] = iso(at)
+        if old is None:
+            first = SERVING.insert({**values, "dataset": new.dataset, "is_pinned": 0})
+            return self.db.put(first.on_conflict_ignore())
         stands = (
             (SERVING.dataset == old.dataset)
             & (SERVING.model_row == old.model.model_row)
             & (SERVING.position == old.position)
             & (SERVING.is_pinned == int(old.is_pinned))
         )
-        values: Row = {"model_row": new.model.model_row, "position": position}
-        if new.model.model_row != old.model.model_row:
-            values["since"] = iso(at)
         return self.db.change(SERVING.update(values).where(stands)) > 0
-
-    def _record(self, old: Serving | None, new: Model, why: str, by: str, at: datetime) -> None:
-        self.db.add(
-            PROMOTION,
-            {
-                "dataset": new.dataset,
-                "from_model": old.model.model_id if old else None,
-                "to_model": new.model_id,
-                "why": why,
-                "by_whom": by,
-                "at": iso(at),
-            },
-        )
 
     def _move_words(self, model: Model, position: int, at: datetime) -> None:
         """Let the verdicts that waited for this model say serving, those it overtook superseded."""
@@ -285,7 +265,11 @@ class Promotions(Repository):
         if old is None or old.model.model_row not in {model.model_row for model in lost}:
             self._notices.tell(ADMINS, "notice-revoked", told)
             return
-        heir = self._heir(dataset)
+        # As the chain goes: what served before, newest first, then what is good.
+        before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
+        newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
+        good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
+        heir = next(good, None)
         if heir is None:
             self.db.change(SERVING.delete().where(of_dataset))
             self._notices.tell(ADMINS, "notice-revoked-nothing", told)
@@ -293,13 +277,6 @@ class Promotions(Repository):
         self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
         now = {**told, "version": heir.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
-
-    def _heir(self, dataset: str) -> Model | None:
-        """Return what is to serve in place of a revoked model: as the chain goes, newest first."""
-        before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
-        newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
-        good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
-        return next(good, None)
 
     def served(self, dataset: str) -> list[str]:
         """Return the provider's name of the model of each promotion of a dataset, newest first."""
@@ -334,10 +311,9 @@ def _heads() -> Select:
     A failed verdict with a good model is one whose job somebody cancelled too late.
     """
     is_good = MODEL.state == ModelState.GOOD.value
-    on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
     tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(
-        is_good & on_line & (VERDICT.word != VerdictStatus.FAILED.value)
+        is_good & ON_LINE & (VERDICT.word != VerdictStatus.FAILED.value)
     )
     return good.group_by(VERDICT.dataset)
 

@@ -16,7 +16,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.processes import ChangeCounter, Heartbeats
+from merlin.db.processes import Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Store
 
@@ -79,13 +79,13 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
 
 
 def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
-    before = ChangeCounter(database).read()
+    before = read_change_counter(database)
     update = {"update_id": 9, "message": {"chat": {"id": 3}, "from": {"id": 3}, "text": "Привет"}}
     for _ in range(2):
         assert client.post("/hooks/telegram", json=update, headers=HEADERS).status_code == 200
     rows = Inbox(database, 4242)
     assert rows.waiting() == 1
-    assert ChangeCounter(database).read() > before
+    assert read_change_counter(database) > before
 
 
 def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):

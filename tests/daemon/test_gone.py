@@ -10,7 +10,6 @@ from merlin.cli import main
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.daemon.alarms import warn_of_problems
-from merlin.daemon.ticks import check_inventory
 from merlin.db.requests import RequestKind, Requests
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
@@ -22,7 +21,7 @@ EVER = 1_000_000
 def look(lab, times=2):
     """Let the daemon compare its models with the provider's list."""
     with lab.services() as services:
-        return [check_inventory(services) for _ in range(times)]
+        return [bool(services.inventory.take()) for _ in range(times)]
 
 
 def lose(lab, provider):
@@ -124,7 +123,7 @@ def test_a_rollback_passes_over_a_lost_model(lab, provider):
         db = services.db
         lost = Promotions(services.db).model("trial-2")
         db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost.model_row)
-        assert roll_back(Promotions(services.db), "trial", "vera").model.build_version == "trial-1"
+        assert roll_back(Promotions(services.db), "trial", "vera").build_version == "trial-1"
 
 
 def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
@@ -132,7 +131,7 @@ def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
     name = lab.status()["serving"]["model"]
     provider.behave(null_model_polls=EVER)
     with lab.services() as services:
-        check_inventory(services)
+        services.inventory.take()
         assert services.inventory.take()[0].model_id == name
     provider.behave(null_model_polls=0)
     asked(lab, RequestKind.CENSUS, model=name)

@@ -24,7 +24,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.db.processes import ChangeCounter
+from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
 from merlin.git.source import blob_id
 from merlin.training.jobs import JobState
@@ -45,14 +45,14 @@ def put(rows, *names, by="7", text="секрет\n"):
 
 
 def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
-    before = ChangeCounter(database).read()
+    before = read_change_counter(database)
     (change,) = put(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
     assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
     assert rows.batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
-    assert ChangeCounter(database).read() > before
+    assert read_change_counter(database) > before
     with pytest.raises(NotFound):
         rows.get("none")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from pipeline_rows import BOT
@@ -16,7 +17,7 @@ from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.db.processes import ChangeCounter
+from merlin.db.processes import read_change_counter
 
 pytestmark = pytest.mark.integration
 
@@ -69,10 +70,10 @@ def test_a_final_state_stays(inbox, database):
 
 
 def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
-    wake = ChangeCounter(database)
-    before = wake.read()
+    wake = partial(read_change_counter, database)
+    before = wake()
     assert inbox.store(updates(5, 1, 2), None) == []
-    assert wake.read() > before
+    assert wake() > before
     assert ids(inbox.claim(ME, 10)) == [1, 2]
 
 

@@ -23,7 +23,6 @@ from merlin.db.database import (
 )
 from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
-from merlin.db.processes import ChangeCounter
 from merlin.db.tables import INTENT, WAKE
 from merlin.db.values import read_row
 
@@ -119,7 +118,7 @@ def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database)
 def test_a_snapshot_does_not_move(database):
     with database.snapshot():
         assert counter(database) == 0
-        in_thread(lambda: ChangeCounter(database).bump())
+        in_thread(database.bump)
         assert counter(database) == 0
     assert counter(database) == 1
 
@@ -134,7 +133,7 @@ def test_a_snapshot_inside_a_transaction_sees_what_it_wrote(database):
 def test_two_databases_do_not_know_each_other(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)
-        ChangeCounter(other).bump()
+        other.bump()
         assert (counter(database), counter(other)) == (0, 1)
 
 

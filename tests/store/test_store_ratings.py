@@ -27,7 +27,7 @@ from merlin.dataset.proposals import (
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
-from merlin.training.models import Lineage
+from merlin.training.models import find_origin, find_teaching
 
 pytestmark = pytest.mark.integration
 
@@ -292,17 +292,16 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
     world = World(database, clock)
     old = world.serve(1, examples())
     new = world.serve(2, examples(changed=(3,)), author="boris")
-    rows = Lineage(database)
-    origin = rows.origin(new)
+    origin = find_origin(database, new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")
     assert origin.serves
-    assert not rows.origin(old).serves
-    assert rows.origin("nobody") is None
+    assert not find_origin(database, old).serves
+    assert find_origin(database, "nobody") is None
     said = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert rows.teaching(new, said) == ["лицо/вопрос-003"]
-    assert rows.teaching(old, said) == []
-    assert rows.teaching(new, "100_") == []
+    assert find_teaching(database, new, said) == ["лицо/вопрос-003"]
+    assert find_teaching(database, old, said) == []
+    assert find_teaching(database, new, "100_") == []
 
 
 def test_every_column_that_is_sealed_by_hand_is_known_to_its_table():

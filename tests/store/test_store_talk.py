@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.intents import Intents, IntentState
 from merlin.db.keyring import KeyHolders
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import ChangeCounter, Heartbeats
+from merlin.db.processes import Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
 
 pytestmark = pytest.mark.integration
@@ -140,14 +141,18 @@ def test_a_heartbeat_replaces_the_one_before(database, clock):
 
 
 def test_what_others_wait_for_bumps_the_wake_counter(database):
-    wake, requests, notices = ChangeCounter(database), Requests(database), Notices(database)
-    seen = [wake.read()]
+    wake, requests, notices = (
+        partial(read_change_counter, database),
+        Requests(database),
+        Notices(database),
+    )
+    seen = [wake()]
 
     def bumped():
-        seen.append(wake.read())
+        seen.append(wake())
         return seen[-1] > seen[-2]
 
-    wake.bump()
+    database.bump()
     assert bumped()
     asked = requests.ask("launch", {}, "vera")
     assert bumped()

@@ -47,7 +47,7 @@ from merlin.openai_protocol.responses import (
     list_object,
     model_object,
 )
-from merlin.training.models import Lineage, Origin
+from merlin.training.models import Origin, find_origin
 
 MOST = 1000
 
@@ -65,7 +65,7 @@ class LineageCache:
             return None
         if model_id in self._known:
             return self._known[model_id]
-        found = await self._services.store.read(lambda: Lineage(self._services.db).origin(model_id))
+        found = await self._services.store.read(lambda: find_origin(self._services.db, model_id))
         if found is not None and found.commit:
             if len(self._known) >= MOST:
                 self._known.clear()

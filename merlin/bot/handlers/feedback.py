@@ -33,7 +33,7 @@ from merlin.core import money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
-from merlin.training.models import Lineage, Origin
+from merlin.training.models import Origin, find_origin, find_teaching
 
 MOST_NAMED = 20
 _TO_CONSENT = ("consent-change", "consent:show")
@@ -97,7 +97,7 @@ def why(context: BotContext) -> View:
         return menu.refuse(context, "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
-    origin = Lineage(context.db).origin(written.model_id)
+    origin = find_origin(context.db, written.model_id)
     lines += _origin(context, origin, written) if origin else [context.translate("why-general")]
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
@@ -123,7 +123,7 @@ def _origin(context: BotContext, origin: Origin, written: StoredAnswer) -> list[
             standing="serving" if origin.serves else "earlier",
         )
     ]
-    found = Lineage(context.db).teaching(written.model_id, written.answer)
+    found = find_teaching(context.db, written.model_id, written.answer)
     if found:
         lines.append(context.translate("why-taught", examples=", ".join(found)))
     return lines
