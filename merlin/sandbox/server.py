@@ -18,10 +18,11 @@ import os
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -92,23 +93,10 @@ TICK_S = 0.1
 LAST_CALLS_S = 1.0
 
 
-class StandInApp(Protocol):
-    """An ASGI application that can be told to begin and to end."""
-
-    async def open(self) -> None:
-        """Begin what runs beside the calls; called once, before the first of them."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
-
-    async def close(self) -> None:
-        """End long polls and streams, let go of files and sockets."""
-
-
 class _Server(uvicorn.Server):
     """uvicorn that closes the application before it waits for open calls to end."""
 
-    def __init__(self, app: StandInApp) -> None:
+    def __init__(self, app: StandIn) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -157,15 +145,13 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def serve(app: StandInApp, host: str, port: int) -> None:
+def serve(app: StandIn, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
     with listen("--port", host, port) as listener:
         asyncio.run(_Server(app).serve([listener]))
 
 
-def serve_from_arguments(
-    make_app: Callable[[argparse.Namespace], StandInApp], **options: str
-) -> None:
+def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
     """Serve a stand-in as the command line says; `options` are names of texts and their help."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -177,20 +163,30 @@ def serve_from_arguments(
     serve(make_app(given), given.host, given.port)
 
 
-class StandIn:
-    """A stand-in served by a thread of this process, on a port that stays its own.
+class StandIn(ABC):
+    """An outside service: an ASGI application, and a thread of this process that serves it.
 
-    For tests: `with ….StandIn() as outside:`. `stop` and `start` again is the service down and
-    back: same port, same state.
+    `with ….StandIn() as outside:` serves it on a port that stays its own (0: a free one). `stop`
+    and `start` again is the service down and back: same port, same state.
     """
 
-    def __init__(self, app: StandInApp, port: int = 0) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.port = port
-        self._served = app
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: _Server | None = None
+
+    @abstractmethod
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+
+    async def open(self) -> None:  # noqa: B027 - most have nothing to begin
+        """Begin what runs beside the calls; called once, before the first of them."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End long polls and streams, let go of files and sockets."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -204,7 +200,7 @@ class StandIn:
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
-        self._server = _Server(self._served)
+        self._server = _Server(self)
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listener), name="stand-in", daemon=True
         )
@@ -253,9 +249,8 @@ class StandIn:
 class ChangeLog:
     """One file of JSON objects, oldest first; without a path nothing is kept."""
 
-    def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._fsync = fsync
         self._descriptor: int | None = None
 
     def replay(self) -> Iterator[dict[str, Any]]:
@@ -270,7 +265,7 @@ class ChangeLog:
             yield json.loads(line)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one object; it is with the operating system (or on disk) on return."""
+        """Write one object; it is with the operating system on return."""
         if self._path is None:
             return
         if self._descriptor is None:
@@ -278,8 +273,6 @@ class ChangeLog:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
             self._descriptor = os.open(self._path, flags, 0o600)
         os.write(self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n")
-        if self._fsync:
-            os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Close the file; a later `append` opens it again."""

@@ -1,11 +1,9 @@
-"""HTTP that the stand-ins share: named and recorded calls of an API, control routes, pages."""
+"""HTTP that the stand-ins share: control routes and pages."""
 
 from __future__ import annotations
 
 import inspect
-import json
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.web.browser import (
@@ -30,63 +27,7 @@ from merlin.core.web.browser import (
     set_preference,
 )
 
-MOST_CALLS = 50_000
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiCall:
-    """One call of an API: when, its name, Idempotence-Key and JSON body, and its status."""
-
-    at: str
-    name: str
-    key: str
-    body: Mapping[str, Any]
-    status: int
-
-
-class ApiRoutes:
-    """Routes with names, by which faults hit calls and tests count them; calls are recorded."""
-
-    def __init__(
-        self,
-        table: Iterable[tuple[str, str, str, Handler]],
-        serve: Callable[[Handler, Request], Awaitable[Response]],
-        calls: deque[ApiCall],
-    ) -> None:
-        """Take (name, method, path, handler) of every address; `serve` runs a handler."""
-        self._serve = serve
-        self._calls = calls
-        self.routes: list[BaseRoute] = [self._route(*row) for row in table]
-
-    def _route(self, name: str, method: str, path: str, handler: Handler) -> Route:
-        async def answer(request: Request) -> Response:
-            response = await self._serve(handler, request)
-            is_json = request.headers.get("content-type", "").startswith("application/json")
-            body = _json_object(await request.body()) if is_json else {}
-            key = request.headers.get("idempotence-key", "")
-            self._calls.append(ApiCall(iso(utc_now()), name, key, body, response.status_code))
-            return response
-
-        return Route(path, answer, methods=[method], name=name)
-
-    async def name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
-        """Return a call's name and arguments for faults: of its path, and its metadata."""
-        for route in self.routes:
-            matched, found = route.matches(request.scope)
-            if matched is Match.FULL and isinstance(route, Route):
-                metadata = _json_object(await request.body()).get("metadata")
-                told = {**found["path_params"], **(metadata if isinstance(metadata, dict) else {})}
-                return route.name, {name: str(value) for name, value in told.items()}
-        return None
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def control_route(path: str, act: Callable[[Any], object]) -> Route:

@@ -207,7 +207,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
             "total_amount": 1,
             "invoice_payload": "no such order",
         }
-        telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", query))
+        telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", query))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         assert texts(telegram) == ["…"]
         provider.behave(think_s=0.0)

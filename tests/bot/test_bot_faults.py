@@ -119,7 +119,7 @@ def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
         telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         stop = telegram.answers("anna")[0].keys[0][0]["callback_data"]
         telegram.press("anna", stop)
-        telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", payment()))
+        telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", payment()))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         answers = partial(telegram.calls, "answerCallbackQuery")
         stopping = russian("bot-stopping")
@@ -265,4 +265,4 @@ def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
 
 
 def _add(query, acting):
-    acting._world.add_update("callback_query", query)
+    acting.world.add_update("callback_query", query)

@@ -42,7 +42,7 @@ def duplicate(telegram, buyer, change=dict):
     message = {**paid[-1], "successful_payment": {**paid[-1]["successful_payment"]}}
     change(message["successful_payment"])
     before = buyer._ended()
-    telegram.act(lambda acting: acting._world.add_update("message", message))
+    telegram.act(lambda acting: acting.world.add_update("message", message))
     telegram.wait_for(lambda: buyer._ended() > before)
 
 

@@ -30,7 +30,7 @@ def paid_unseen(telegram, buyer):
     """Let Telegram take Stars of which its bot never hears."""
 
     def act(acting):
-        world, person = acting._world, acting.person(buyer.who)
+        world, person = acting.world, acting.person(buyer.who)
         sent = [one for one in world.messages[person.chat_id].values() if "invoice" in one.message]
         update_id = pay(world, person, invoice_of(world, sent[-1]))
         world.record("confirm", update_ids=[update_id])
@@ -50,7 +50,7 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
         telegram.wait_for(lambda: compared(settings)["differences"] == found)
     telegram.take_back(buyer.who, buyer.paid()[0][3])
     gone = [update["update_id"] for update in telegram.pending()]
-    telegram.act(lambda acting: acting._world.record("confirm", update_ids=gone))
+    telegram.act(lambda acting: acting.world.record("confirm", update_ids=gone))
     with RunningBot(settings):
         buyer.until("money back")
         telegram.wait_for(lambda: compared(settings)["seen"] == 2)
@@ -72,9 +72,9 @@ def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, sett
         link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
 
     def act(acting):
-        invoice = acting._world.invoices[link.rsplit("/", 1)[1]]
-        update_id = pay(acting._world, acting.person(buyer.who), invoice)
-        acting._world.record("confirm", update_ids=[update_id])
+        invoice = acting.world.invoices[link.rsplit("/", 1)[1]]
+        update_id = pay(acting.world, acting.person(buyer.who), invoice)
+        acting.world.record("confirm", update_ids=[update_id])
 
     telegram.act(act)
     with RunningBot(settings):
@@ -89,7 +89,7 @@ def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
     person = {"type": "user", "user": {"id": buyer.user_id}, "invoice_payload": "nobody's"}
     out = {"type": "fragment"}
     more = [{**odd, "source": person}, {**odd, "id": "out", "receiver": out}, {"id": 5}]
-    telegram.act(lambda acting: acting._world.transactions.extend(more))
+    telegram.act(lambda acting: acting.world.transactions.extend(more))
     for _ in range(2):
         asked = times(telegram)
         with RunningBot(settings):
@@ -104,7 +104,7 @@ def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
     buyer = ordered(telegram, settings)
     with RunningBot(settings):
         buyer.pay()
-    telegram.act(lambda acting: acting._world.transactions.clear())
+    telegram.act(lambda acting: acting.world.transactions.clear())
     past = iso(utc_now() - timedelta(hours=1))
     change(settings, "DROP TRIGGER ledger_no_update")
     change(settings, "UPDATE ledger SET at = ?", past)

@@ -40,8 +40,8 @@ Before=merlin-bot.service
 [Service]
 ExecStart={PYTHON} -c "from pathlib import Path; \
 from merlin.sandbox.server import serve; \
-from merlin.sandbox.telegram.server import TelegramApp; \
-serve(TelegramApp(Path('/srv/telegram'), '{TOKEN}'), '127.0.0.1', 8081)"
+from merlin.sandbox.telegram.server import TelegramStandIn; \
+serve(TelegramStandIn(Path('/srv/telegram'), token='{TOKEN}'), '127.0.0.1', 8081)"
 [Install]
 WantedBy=multi-user.target
 """

@@ -23,10 +23,9 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, check_lora
 from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, newest, no_progress, restart_command
-from merlin.sandbox.provider.app import ProviderApp
-from merlin.sandbox.server import StandIn
-from merlin.sandbox.telegram.server import TelegramApp
-from merlin.sandbox.yookassa.server import ShopApp
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.supervisor import Child, Supervisor
 from merlin.wiring.context import reading_context
 
@@ -157,9 +156,9 @@ def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int)
     """
     read, language = partial(read_progress, config), config.language
     servers = [
-        StandIn(TelegramApp(folder / "telegram", read_pipeline=read, language=language), chat),
-        StandIn(ProviderApp(folder / "provider"), model),
-        StandIn(_shop(config, folder / "yookassa"), shop),
+        TelegramStandIn(folder / "telegram", read_pipeline=read, language=language, port=chat),
+        ProviderStandIn(folder / "provider", port=model),
+        _shop(config, folder / "yookassa", shop),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -180,14 +179,15 @@ def read_progress(config: Config, language: str) -> dict[str, object]:
         return no_progress(config.datasets.default)  # the database is not made yet
 
 
-def _shop(config: Config, folder: Path) -> ShopApp:
+def _shop(config: Config, folder: Path, shop_port: int) -> YooKassaStandIn:
     """Return the shop that the configuration speaks of; it notifies our api of every payment."""
     shop = config.payments.yookassa or YooKassaConfig()
     host, port = config.api.address
-    return ShopApp(
+    return YooKassaStandIn(
         shop_id=credential(shop.shop_id),
         key=credential(shop.secret_key),
         notify_url=f"http://{host}:{port}/hooks/payment",
         language=config.language,
         folder=folder,
+        port=shop_port,
     )

@@ -61,6 +61,13 @@ class Completions:
             for name in names
         ]
 
+    def model(self, name: str) -> dict[str, Any]:
+        """Return one model that can be asked. Raises ApiError 404."""
+        for model in self.model_objects():
+            if model["id"] == name:
+                return model
+        raise unknown_model(name)
+
     async def create(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions."""
         asked = await json_object(request)

@@ -1,6 +1,6 @@
 """Files and fine-tune jobs: a light account whose jobs move one state a poll.
 
-Every file, job and change of state is journaled and on disk before the answer, so the account
+Every file, job and change of state is journaled before the answer, so the account
 survives `kill -9`; `created` is what a checker counts. `Behaviour` shapes right answers where
 providers differ from each other and from good; faults of single calls (drops, 429, 5xx, lag) are
 `merlin.sandbox.faults`.
@@ -27,6 +27,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import (
     FineTuningJob,
     checkpoint_object,
+    deleted_object,
     file_object,
     job_event_object,
 )
@@ -106,7 +107,7 @@ class Account:
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
         if self.folder is not None:
-            self._log = ChangeLog(self.folder / "provider.jsonl", fsync=True)
+            self._log = ChangeLog(self.folder / "provider.jsonl")
             for line in self._log.replay():
                 self._apply(line)
 
@@ -178,10 +179,11 @@ class Account:
         self.file(file_id)
         return self._contents.read(file_id)
 
-    def remove_file(self, file_id: str) -> None:
-        """Forget a file. Raises ApiError 404."""
+    def remove_file(self, file_id: str) -> dict[str, Any]:
+        """Forget a file; return the answer. Raises ApiError 404."""
         self.file(file_id)
         self._record(kind="gone", file_id=file_id)
+        return deleted_object(file_id, "file")
 
     def create_job(self, asked: Mapping[str, Any]) -> TrainingJob:
         """Keep a new job. Raises ApiError 400 for what cannot be trained."""
@@ -249,11 +251,12 @@ class Account:
         made = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
         return {name: job for name, job in made.items() if name not in self._gone}
 
-    def remove_model(self, model: str) -> None:
-        """Forget a tuned model or a checkpoint. Raises ApiError 404."""
-        if model in self._gone or self.maker(model) is None:
-            raise missing("model", model)
-        self._record(kind="model gone", model=model)
+    def remove_model(self, name: str) -> dict[str, Any]:
+        """Forget a tuned model or a checkpoint; return the answer. Raises ApiError 404."""
+        if name in self._gone or self.maker(name) is None:
+            raise missing("model", name)
+        self._record(kind="model gone", model=name)
+        return deleted_object(name, "model")
 
     def tuned_model(self, job: TrainingJob) -> str | None:
         """Return the model that a job names now; null for some polls after success, if set so."""

@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, Refused
@@ -30,7 +30,7 @@ from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person, World
+from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person
 from merlin.sandbox.web import Pages, control_handler, static_routes, view_route
 
 PREFIX = "chat-page-"
@@ -63,33 +63,68 @@ _SHOWN = frozenset(
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
-class ChatPage:
-    """The routes of the page; reads the world, changes nothing.
+ACTS = frozenset(
+    {
+        *("say", "start", "paste", "edit", "forward", "forward_words"),
+        *("press", "react", "block", "ask_inline", "choose"),
+        *("set_bot", "migrate", "make_topic", "close_topic"),
+        *("pay", "renew", "take_back"),
+    }
+)
+
+
+class ControlSide:
+    """ASGI application of `/control/…` and of the page.
 
     There is one queue of events for each open page; a page that does not read is cut off.
     """
 
-    def __init__(self, world: World, read_pipeline: PipelineReader | None, language: str) -> None:
-        self._world = world
+    def __init__(
+        self,
+        actions: UserActions,
+        faults: Faults,
+        read_pipeline: PipelineReader | None,
+        language: str,
+    ) -> None:
+        self._actions, self._world = actions, actions.world
         self._read_pipeline = read_pipeline
         self._pages = Pages(PREFIX, language)
         self._queues: set[asyncio.Queue[str | None]] = set()
-        world.listeners.append(self._hear)
+        self._world.listeners.append(self._hear)
+        self._app = Starlette(
+            routes=[
+                Route("/control/send", control_handler(self._send), methods=["POST"]),
+                view_route("/control/log", self.log),
+                view_route("/control/chats", self.chats),
+                view_route("/control/menu", actions.menu),
+                view_route("/control/inline", self.inline),
+                view_route("/control/wallet", self.wallet),
+                view_route("/control/invoice", self.invoice),
+                *fault_routes(faults),
+                Route("/", self._show),
+                # Where links open the bot, as t.me/<bot>?start=… does.
+                Route(f"/{BOT_NAME}", self._show),
+                # Where invoices open that a bot made links to.
+                Route("/invoice/{slug}", self._show),
+                Route("/texts/{language}.json", self._texts),
+                Route("/control/files/{file_id}", self._file),
+                Route("/control/pipeline", self._pipeline),
+                Route("/control/events", self._events),
+                *static_routes(),
+            ]
+        )
 
-    def routes(self) -> list[BaseRoute]:
-        """Return the page's routes."""
-        return [
-            Route("/", self._show),
-            # Where links open the bot, as t.me/<bot>?start=… does.
-            Route(f"/{BOT_NAME}", self._show),
-            # Where invoices open that a bot made links to.
-            Route("/invoice/{slug}", self._show),
-            Route("/texts/{language}.json", self._texts),
-            Route("/control/files/{file_id}", self._file),
-            Route("/control/pipeline", self._pipeline),
-            Route("/control/events", self._events),
-            *static_routes(),
-        ]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call; every answer forbids what the page does not need."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFETY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_safely)
 
     def close(self) -> None:
         """End every stream."""
@@ -160,56 +195,6 @@ class ChatPage:
                 yield line
         finally:
             self._queues.discard(queue)
-
-
-ACTS = frozenset(
-    {
-        *("say", "start", "paste", "edit", "forward", "forward_words"),
-        *("press", "react", "block", "ask_inline", "choose"),
-        *("set_bot", "migrate", "make_topic", "close_topic"),
-        *("pay", "renew", "take_back"),
-    }
-)
-
-
-class ControlSide:
-    """ASGI application of `/control/…` and of the page."""
-
-    def __init__(
-        self, world: World, faults: Faults, read_pipeline: PipelineReader | None, language: str
-    ) -> None:
-        self._world = world
-        self._actions = UserActions(world)
-        self._page = ChatPage(world, read_pipeline, language)
-        self._app = Starlette(
-            routes=[
-                Route("/control/send", control_handler(self._send), methods=["POST"]),
-                view_route("/control/log", self.log),
-                view_route("/control/chats", self.chats),
-                view_route("/control/menu", self.menu),
-                view_route("/control/inline", self.inline),
-                view_route("/control/wallet", self.wallet),
-                view_route("/control/invoice", self.invoice),
-                *fault_routes(faults),
-                *self._page.routes(),
-            ]
-        )
-
-    def close(self) -> None:
-        """End the streams."""
-        self._page.close()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call; every answer forbids what the page does not need."""
-
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFETY.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_safely)
 
     async def _send(self, request: Request) -> Response:
         """Do what a request asks; answer `update_id`, or `update_ids` where there are several."""
@@ -302,7 +287,3 @@ class ControlSide:
         found = self._world.invoices.get(slug, {})
         fields = ("title", "description", "total_amount", "period")
         return {name: found[name] for name in fields if name in found}
-
-    def menu(self, person: str) -> list[dict[str, Any]]:
-        """Return the commands that a client offers in a place."""
-        return self._actions.menu(person)

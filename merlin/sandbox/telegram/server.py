@@ -1,8 +1,7 @@
-"""The Bot API over HTTP, and the stand-in as one ASGI application, in a thread for tests.
+"""The stand-in as one ASGI application: the Bot API over HTTP, the control side, the chat page.
 
 A bot calls `/bot<token>/<method>` and `/file/bot<token>/<path>`. METHODS has every method by its
-name, except those of updates: `BotApi` answers them itself. The application adds the control side
-and the chat page.
+name, except those of updates.
 """
 
 from __future__ import annotations
@@ -47,6 +46,8 @@ async def accept(_world: World, _arguments: Arguments) -> bool:
 
 
 Method = Callable[[World, Arguments], Awaitable[Any]]
+T = TypeVar("T")
+LOOK_S = 0.02
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,
@@ -80,21 +81,56 @@ _FILE_ADDRESS = re.compile(r"/file/bot([^/]+)/(.+)")
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")
 
 
-class BotApi:
-    """ASGI application of the addresses that a bot calls."""
+class TelegramStandIn(StandIn):
+    """Telegram, as far as a bot can tell; `with TelegramStandIn() as telegram:`.
 
-    def __init__(self, world: World, token: str) -> None:
-        self.world = world
-        self.updates = Updates(world)
-        self._token = token
+    `folder` keeps its state over restarts (None: in memory): a new stand-in over the same one is
+    Telegram's own restart. `token` is the bot's; `read_pipeline` returns what the page's right side
+    shows (None: no right side). People are named anna, boris, vera; any positive number is one more
+    person, who speaks English. All three and the bot are in the groups study and seminar (a forum);
+    `anna@study` is anna there, `anna#12` is she in a topic.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        token: str = TOKEN,
+        read_pipeline: PipelineReader | None = None,
+        language: str = "ru",
+        port: int = 0,
+    ) -> None:
+        super().__init__(port)
+        self.token, self.faults, self._world = token, Faults(), World(folder, language)
+        self._actions, self._updates = UserActions(self._world), Updates(self._world)
+        self._control = ControlSide(self._actions, self.faults, read_pipeline, language)
+        self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_answer)
         own: Mapping[str, Method] = {
-            "getUpdates": lambda _world, arguments: self.updates.poll(arguments),
-            "setWebhook": lambda _world, arguments: self.updates.set_webhook(arguments),
+            "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
+            "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
         self._methods = {name.lower(): (name, act) for name, act in {**METHODS, **own}.items()}
+        self._changed = threading.Condition()
+        self._world.listeners.append(self._wake)
+
+    async def open(self) -> None:
+        """Begin what runs beside the calls."""
+        self._updates.open()
+
+    async def close(self) -> None:
+        """End long polls, pushes and streams; let go of the journal."""
+        await self._updates.close()
+        self._control.close()
+        self._world.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call of the bot."""
+        """Serve one call of the bot, the page or a test."""
+        if scope["type"] != "http":
+            return
+        is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
+        await (self._gate if is_of_bot else self._control)(scope, receive, send)
+
+    async def _serve_bot(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if scope["path"].startswith("/file/"):
             response = self._download(scope["path"])
@@ -108,7 +144,7 @@ class BotApi:
         try:
             name, method = self._find(request.scope["path"])
             arguments = await read_arguments(request)
-            coming = method(self.world, arguments)
+            coming = method(self._world, arguments)
             if name == "getUpdates":
                 coming = _while_there(request, coming)
             result = await coming
@@ -133,118 +169,24 @@ class BotApi:
         return found
 
     def _check_token(self, token: str) -> None:
-        if token != self._token:
+        if token != self.token:
             raise of_status(401 if _TOKEN.fullmatch(token) else 404)
 
     def _note(self, name: str, arguments: Arguments, status: int, description: str) -> None:
         call = Call(iso(utc_now()), name, arguments.values, status, description)
-        self.world.calls.append(call)
-        self.world.tell("call", {"call": call})
+        self._world.calls.append(call)
+        self._world.tell("call", {"call": call})
 
     def _download(self, path: str) -> Response:
         address = _FILE_ADDRESS.fullmatch(path)
         try:
             self._check_token(address[1] if address else "")
-            file_id = by_path(self.world, address[2]) if address else None
+            file_id = by_path(self._world, address[2]) if address else None
             if file_id is None:
                 raise of_status(404)
         except BotApiError as error:
             return JSONResponse(error.as_json(), error.code)
-        return Response(self.world.content(file_id), media_type="application/octet-stream")
-
-
-async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
-    """Return what a long poll brings; end it when the bot's connection is gone."""
-    polling = asyncio.ensure_future(poll)
-    leaving = asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait([polling, leaving], return_when=asyncio.FIRST_COMPLETED)
-        return polling.result() if polling.done() else []
-    finally:
-        polling.cancel()
-        leaving.cancel()
-
-
-class TelegramApp:
-    """ASGI application: the Bot API, the control side and the chat page over one world.
-
-    `folder` keeps its state over restarts (None: in memory); `token` is the bot's;
-    `read_pipeline` returns what the page's right side shows (None: no right side).
-    """
-
-    def __init__(
-        self,
-        folder: Path | None = None,
-        token: str = TOKEN,
-        read_pipeline: PipelineReader | None = None,
-        language: str = "ru",
-    ) -> None:
-        self.world = World(folder, language)
-        self.faults = Faults()
-        self._api = BotApi(self.world, token)
-        self._gate = FaultGate(self._api, self.faults, _name_call, _fault_answer)
-        self._control = ControlSide(self.world, self.faults, read_pipeline, language)
-
-    async def open(self) -> None:
-        """Begin what runs beside the calls."""
-        self._api.updates.open()
-
-    async def close(self) -> None:
-        """End long polls, pushes and streams; let go of the journal."""
-        await self._api.updates.close()
-        self._control.close()
-        self.world.close()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call of the bot, the page or a test."""
-        if scope["type"] != "http":
-            return
-        to_bot_api = scope["path"].startswith(("/bot", "/file/bot"))
-        await (self._gate if to_bot_api else self._control)(scope, receive, send)
-
-
-async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
-    """Return the Bot API method of a call and its arguments, for faults that hit one chat alone."""
-    address = _ADDRESS.fullmatch(request.scope["path"])
-    if address is None:
-        return "downloadFile", {}
-    try:
-        arguments = await read_arguments(request)
-    except ValueError:
-        return address[2], {}
-    return address[2], {name: str(value) for name, value in arguments.values.items()}
-
-
-def _fault_answer(fault: Fault) -> Response:
-    return JSONResponse(of_status(fault.status, fault.retry_after_s).as_json(), fault.status)
-
-
-T = TypeVar("T")
-LOOK_S = 0.02
-
-
-class TelegramStandIn(StandIn):
-    """Telegram, as far as a bot can tell; `with TelegramStandIn() as telegram:`.
-
-    `stop` and `start` again is Telegram down and back: same port, same state. A new stand-in
-    over the same `folder` is Telegram's own restart. People are named anna, boris, vera; any
-    positive number is one more person, who speaks English. All three and the bot are in the
-    groups study and seminar (a forum); `anna@study` is anna there, `anna#12` is she in a topic.
-    """
-
-    def __init__(
-        self,
-        folder: Path | None = None,
-        *,
-        token: str = TOKEN,
-        read_pipeline: PipelineReader | None = None,
-    ) -> None:
-        app = TelegramApp(folder, token, read_pipeline)
-        self.token, self.faults, self._world = token, app.faults, app.world
-        self._actions = UserActions(self._world)
-        self._changed = threading.Condition()
-        self._world.listeners.append(self._wake)
-        super().__init__(app)
+        return Response(self._world.content(file_id), media_type="application/octet-stream")
 
     @property
     def page_url(self) -> str:
@@ -319,3 +261,31 @@ class TelegramStandIn(StandIn):
     def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
+    """Return what a long poll brings; end it when the bot's connection is gone."""
+    polling = asyncio.ensure_future(poll)
+    leaving = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait([polling, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return polling.result() if polling.done() else []
+    finally:
+        polling.cancel()
+        leaving.cancel()
+
+
+async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
+    """Return the Bot API method of a call and its arguments, for faults that hit one chat alone."""
+    address = _ADDRESS.fullmatch(request.scope["path"])
+    if address is None:
+        return "downloadFile", {}
+    try:
+        arguments = await read_arguments(request)
+    except ValueError:
+        return address[2], {}
+    return address[2], {name: str(value) for name, value in arguments.values.items()}
+
+
+def _fault_answer(fault: Fault) -> Response:
+    return JSONResponse(of_status(fault.status, fault.retry_after_s).as_json(), fault.status)

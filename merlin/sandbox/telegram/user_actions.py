@@ -82,7 +82,7 @@ class UserActions:
     """
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
 
     def person(self, who: str | int) -> Person:
         """Return the person of this name or id, wherever they are. Raises NotFound."""
@@ -92,33 +92,33 @@ class UserActions:
         """Return who and where `who` names. Raises NotFound."""
         named, _, thread = str(who).partition("#")
         name, _, group = named.partition("@")
-        person = self._world.person(name)
-        chat: Chat = self._world.group(group) if group else person
+        person = self.world.person(name)
+        chat: Chat = self.world.group(group) if group else person
         wanted = int(thread) if thread.isdecimal() else 0
-        if thread and topic_of(self._world, chat, wanted) is None:
+        if thread and topic_of(self.world, chat, wanted) is None:
             raise NotFound(f"no topic {thread} in this chat")
         return Place(person, chat, wanted)
 
     def chat(self, name: str | int) -> Chat:
         """Return a chat by the name of its group or person, or by an id. Raises NotFound."""
         if isinstance(name, int) or name.removeprefix("-").isdecimal():
-            found = self._world.chat(int(name))
+            found = self.world.chat(int(name))
             if found is not None:
                 return found
         with suppress(NotFound):
-            return self._world.group(str(name))
+            return self.world.group(str(name))
         return self.place(name).chat
 
     def message(self, chat: Chat, message_id: int) -> LoggedMessage:
         """Return a message that stands in a chat. Raises NotFound."""
-        logged = self._world.messages.get(chat.chat_id, {}).get(message_id)
+        logged = self.world.messages.get(chat.chat_id, {}).get(message_id)
         if logged is None or logged.deleted_at:
             raise NotFound(f"no message {message_id} in this chat")
         return logged
 
     def group(self, name: str) -> Group:
         """Return a group as it now is: its id, its members. Raises NotFound."""
-        return self._world.group(name)
+        return self.world.group(name)
 
     def log(self, chat: str | int) -> list[LoggedMessage]:
         """Return every message of a chat, oldest first, deleted ones too. Raises NotFound.
@@ -126,22 +126,22 @@ class UserActions:
         `chat` is a person's name or id, a group's, or `anna@study`; `…#12` is one topic alone.
         """
         name, _, thread = str(chat).partition("#")
-        messages = self._world.messages.get(self.chat(name).chat_id, {}).values()
+        messages = self.world.messages.get(self.chat(name).chat_id, {}).values()
         return [one for one in messages if not thread or one.thread == int(thread)]
 
     def topics(self, chat: str | int) -> dict[int, str]:
         """Return the names of a chat's topics by their thread ids. Raises NotFound."""
-        topics = self._world.topics.get(self.chat(chat).chat_id, {})
+        topics = self.world.topics.get(self.chat(chat).chat_id, {})
         return {thread: one["name"] for thread, one in topics.items()}
 
-    def menu(self, who: str | int) -> list[dict[str, Any]]:
+    def menu(self, person: str | int) -> list[dict[str, Any]]:
         """Return the commands that a client offers somebody in a place. Raises NotFound."""
-        place = self.place(who)
-        return menu_for(self._world, place.person, place.chat)
+        place = self.place(person)
+        return menu_for(self.world, place.person, place.chat)
 
     def stars(self, who: str | int) -> int:
         """Return how many Stars somebody has. Raises NotFound."""
-        return balance(self._world, self.person(who).person_id)
+        return balance(self.world, self.person(who).person_id)
 
     def send(
         self, place: Place, content: Mapping[str, Any], replied: LoggedMessage | None = None
@@ -151,15 +151,15 @@ class UserActions:
         if group and (group.moved_to or group.status(place.person.person_id) not in PRESENT):
             raise Refused(f"{place.person.name} is not in {group.name}")
         answered = replied.message if replied else None
-        thread = thread_fields(self._world, place.chat, place.thread, answered)
+        thread = thread_fields(self.world, place.chat, place.thread, answered)
         sender = place.person.as_user()
-        message = self._world.new_message(place.chat, sender, **{**thread, **content})
-        self._world.add_message(message)
+        message = self.world.new_message(place.chat, sender, **{**thread, **content})
+        self.world.add_message(message)
         return self.tell("message", message)
 
     def tell(self, kind: str, message: Mapping[str, Any]) -> int:
         """Tell the bot of a message, new or edited, if it may know; return the update_id or 0."""
-        return self._world.add_update(kind, message) if is_told(self._world, message) else 0
+        return self.world.add_update(kind, message) if is_told(self.world, message) else 0
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
         """Write; commands, mentions and links are marked. `quote` is a part of what is answered."""
@@ -190,7 +190,7 @@ class UserActions:
             raise Refused("people edit their own texts")
         old_fields = {key: value for key, value in old.message.items() if key != marks}
         new = {**old_fields, **typed_fields(text, name), "edit_date": int(time.time())}
-        self._world.add_edit(new)
+        self.world.add_edit(new)
         return self.tell("edited_message", new)
 
     def delete(self, who: str | int, message_id: int) -> None:
@@ -198,7 +198,7 @@ class UserActions:
         chat = self.place(who).chat
         self.message(chat, message_id)
         at = iso(utc_now())
-        self._world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
+        self.world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
 
     def forward(
         self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
@@ -234,7 +234,7 @@ class UserActions:
         if author in {"bot", str(BOT_ID)}:
             return {"type": "user", "sender_user": bot_user()}
         with suppress(NotFound):
-            return {"type": "user", "sender_user": self._world.person(author).as_user()}
+            return {"type": "user", "sender_user": self.world.person(author).as_user()}
         return {"type": "hidden_user", "sender_user_name": author}
 
     def send_file(
@@ -270,8 +270,8 @@ class UserActions:
         seconds: int = 0,
         album: str = "",
     ) -> int:
-        file = keep_file(self._world, kind, upload)
-        content = as_media(self._world, file, kind, seconds=seconds)
+        file = keep_file(self.world, kind, upload)
+        content = as_media(self.world, file, kind, seconds=seconds)
         if album:
             content["media_group_id"] = album
         if caption:
@@ -297,14 +297,14 @@ class UserActions:
         return self._ask(person, *self._sent(logged))
 
     def _linked(self, slug: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        invoice = self._world.invoices.get(slug)
+        invoice = self.world.invoices.get(slug)
         if invoice is None:
             raise NotFound(f"no invoice {slug}")
         return invoice, {"slug": slug}
 
     def _find_invoice(self, person: Person, message_id: int) -> LoggedMessage:
         """Return a message with an invoice, the newest for 0."""
-        sent = self._world.messages.get(person.chat_id, {}).values()
+        sent = self.world.messages.get(person.chat_id, {}).values()
         invoices = [one for one in sent if "invoice" in one.message]
         found = [one for one in invoices if message_id in {0, one.message_id}]
         if not found:
@@ -313,10 +313,10 @@ class UserActions:
 
     def _sent(self, logged: LoggedMessage) -> tuple[dict[str, Any], dict[str, Any]]:
         where = {"chat_id": logged.message["chat"]["id"], "message_id": logged.message_id}
-        return invoice_of(self._world, logged), where
+        return invoice_of(self.world, logged), where
 
     def _ask(self, person: Person, invoice: dict[str, Any], about: dict[str, Any]) -> int:
-        if balance(self._world, person.person_id) < invoice["total_amount"]:
+        if balance(self.world, person.person_id) < invoice["total_amount"]:
             raise Refused(self._text(person, "chat-page-few-stars"))
         query = {
             "id": str(secrets.randbits(62)),
@@ -326,8 +326,8 @@ class UserActions:
             "invoice_payload": invoice["payload"],
         }
         told = {"title": invoice["title"], "period": invoice.get("period", 0), **about}
-        self._world.record("checkout", query_id=query["id"], about=told)
-        update_id = self._world.add_update("pre_checkout_query", query)
+        self.world.record("checkout", query_id=query["id"], about=told)
+        update_id = self.world.add_update("pre_checkout_query", query)
         # Acts of a test whose stand-in is down have no loop.
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
@@ -336,12 +336,12 @@ class UserActions:
 
     def _expire_checkout(self, person: Person, query_id: str) -> None:
         """Tell the payer that the bot has not answered in time."""
-        query = self._world.queries.get(query_id)
+        query = self.world.queries.get(query_id)
         if query is None or query.answered:
             return
-        self._world.record("answered", query_id=query_id)
+        self.world.record("answered", query_id=query_id)
         words = self._text(person, "chat-page-no-checkout")
-        self._world.tell("answer", {"person_id": person.person_id, "text": words, "alert": True})
+        self.world.tell("answer", {"person_id": person.person_id, "text": words, "alert": True})
 
     @staticmethod
     def _text(person: Person, key: str) -> str:
@@ -355,7 +355,7 @@ class UserActions:
         person = self.person(who)
         mine = {
             first: one
-            for first, one in self._world.subscriptions.items()
+            for first, one in self.world.subscriptions.items()
             if one["person_id"] == person.person_id and charge in {"", first}
         }
         if not mine:
@@ -363,13 +363,13 @@ class UserActions:
         first, subscription = list(mine.items())[-1]
         if subscription["is_canceled"]:
             raise Refused("this subscription is stopped")
-        if balance(self._world, person.person_id) < subscription["total_amount"]:
+        if balance(self.world, person.person_id) < subscription["total_amount"]:
             raise Refused(self._text(person, "chat-page-few-stars"))
-        return pay(self._world, person, subscription, first)
+        return pay(self.world, person, subscription, first)
 
     def take_back(self, who: str | int, charge: str) -> int:
         """Let Telegram itself send the Stars of a payment back, as after a dispute."""
-        return give_back(self._world, self.person(who).person_id, charge)
+        return give_back(self.world, self.person(who).person_id, charge)
 
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
@@ -391,12 +391,12 @@ class UserActions:
             "chat_instance": str(place.chat.chat_id * 7919),
             "data": button["callback_data"],
         }
-        return self._world.add_update("callback_query", query)
+        return self.world.add_update("callback_query", query)
 
     def _key(
         self, place: Place, wanted: str, message_id: int, *, forged: bool
     ) -> tuple[LoggedMessage, dict[str, Any]]:
-        chat = self._world.messages.get(place.chat.chat_id, {})
+        chat = self.world.messages.get(place.chat.chat_id, {})
         newest = list(chat.values())[::-1]
         standing = [self.message(place.chat, message_id)] if message_id else newest
         for logged in standing:
@@ -413,7 +413,7 @@ class UserActions:
         logged = self.message(place.chat, message_id)
         person_id, chat_id = place.person.person_id, place.chat.chat_id
         words = (logged.reactions.get(person_id, ""), emoji)
-        self._world.record(
+        self.world.record(
             "reaction", chat_id=chat_id, message_id=message_id, emoji=emoji, person_id=person_id
         )
         if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in LEADING:
@@ -427,12 +427,12 @@ class UserActions:
             "old_reaction": old,
             "new_reaction": new,
         }
-        return self._world.add_update("message_reaction", told)
+        return self.world.add_update("message_reaction", told)
 
     def block(self, who: str | int, *, blocked: bool = True) -> int:
         """Block the bot, or let it write again."""
         person = self.person(who)
-        self._world.record("block", person_id=person.person_id, blocked=blocked)
+        self.world.record("block", person_id=person.person_id, blocked=blocked)
         words = ("member", "kicked") if blocked else ("kicked", "member")
         change = {
             "chat": person.as_chat(),
@@ -441,12 +441,12 @@ class UserActions:
             "old_chat_member": member(bot_user(), words[0]),
             "new_chat_member": member(bot_user(), words[1]),
         }
-        return self._world.add_update("my_chat_member", change)
+        return self.world.add_update("my_chat_member", change)
 
     def ask_inline(self, who: str | int, query: str) -> int:
         """Type `@bot query` in any chat; 0 when Telegram shows an answer that it kept."""
         place = self.place(who)
-        if cached_answer(self._world, place.person.person_id, query):
+        if cached_answer(self.world, place.person.person_id, query):
             return 0
         told = {
             "id": str(secrets.randbits(62)),
@@ -455,11 +455,11 @@ class UserActions:
             "offset": "",
             "chat_type": place.chat.as_chat()["type"] if place.chat != place.person else "sender",
         }
-        return self._world.add_update("inline_query", told)
+        return self.world.add_update("inline_query", told)
 
     def inline_answer(self, who: str | int, query: str) -> InlineAnswer | None:
         """Return what stands under the field for `@bot query`, None while nothing does."""
-        return cached_answer(self._world, self.person(who).person_id, query)
+        return cached_answer(self.world, self.person(who).person_id, query)
 
     def choose(self, who: str | int, query: str, result_id: str) -> int:
         """Send the result of this id of the newest answer to `query`."""
@@ -468,7 +468,7 @@ class UserActions:
         return self.send(place, {"via_bot": bot_user(), **result["message"]})
 
     def _result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
-        for answer in reversed(self._world.inline_answers.values()):
+        for answer in reversed(self.world.inline_answers.values()):
             if answer.person_id == place.person.person_id or not answer.is_personal:
                 for result in answer.results:
                     if answer.query == query and result["id"] == result_id:
@@ -483,7 +483,7 @@ class UserActions:
         place = self.place(who)
         if not isinstance(place.chat, Group):
             raise Refused("this is no group")
-        return change_bot(self._world, place.chat, place.person.as_user(), status)
+        return change_bot(self.world, place.chat, place.person.as_user(), status)
 
     def migrate(self, who: str | int) -> int:
         """Turn `who`'s group into a supergroup: a new id, and a service message in both chats."""
@@ -493,10 +493,10 @@ class UserActions:
             raise Refused("only a basic group becomes a supergroup")
         user = place.person.as_user()
         new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
-        service(self._world, old, user, migrate_to_chat_id=new.group_id)
-        self._world.keep_group(replace(old, moved_to=new.group_id))
-        self._world.keep_group(new)
-        return service(self._world, new, user, migrate_from_chat_id=old.group_id)
+        service(self.world, old, user, migrate_to_chat_id=new.group_id)
+        self.world.keep_group(replace(old, moved_to=new.group_id))
+        self.world.keep_group(new)
+        return service(self.world, new, user, migrate_from_chat_id=old.group_id)
 
     def make_topic(self, who: str | int, name: str = "") -> int:
         """Open a topic in a forum or, once switched on, with the bot; return its thread id.
@@ -504,33 +504,33 @@ class UserActions:
         Without a name the client gives one, and says that it did.
         """
         place = self.place(who)
-        if not has_topics(self._world, place.chat):
+        if not has_topics(self.world, place.chat):
             raise Refused("this chat has no topics")
-        message = make_topic(self._world, place.chat, place.person.as_user(), name)
+        message = make_topic(self.world, place.chat, place.person.as_user(), name)
         self.tell_service(place.chat, message)
         return int(message["message_id"])
 
     def close_topic(self, who: str | int) -> int:
         """Close the topic that `who` names."""
         place = self.place(who)
-        if topic_of(self._world, place.chat, place.thread) is None:
+        if topic_of(self.world, place.chat, place.thread) is None:
             raise NotFound("no such topic")
         user = place.person.as_user()
-        message = change_topic(self._world, place.chat, user, place.thread, closed=True)
+        message = change_topic(self.world, place.chat, user, place.thread, closed=True)
         return self.tell_service(place.chat, message)
 
     def tell_service(self, chat: object, message: dict[str, object]) -> int:
         """Tell the bot of a service message; privacy mode hides none of them."""
         if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
             return 0
-        return self._world.add_update("message", message)
+        return self.world.add_update("message", message)
 
     def switch(self, name: str) -> None:
         """Let the bot's owner switch something on at BotFather.
 
         `name` is has_topics or reads_all (no privacy mode).
         """
-        self._world.record("setting", name=name, value=True)
+        self.world.record("setting", name=name, value=True)
 
 
 def parts(text: str) -> list[str]:

@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from merlin.openai_protocol.errors import ApiError
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
@@ -179,13 +181,8 @@ PROCESSING = 202
 RETRY_AFTER_MS = 1800
 
 
-class ShopError(Exception):
-    """One refused call: HTTP status and the vendor's error object."""
-
-    def __init__(self, status: int, description: str, *, parameter: str = "") -> None:
-        super().__init__(description)
-        self.status = status
-        self.parameter = parameter
+class ShopError(ApiError):
+    """One refused call: HTTP status, the vendor's error object, and the field that is wrong."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer's body; 202 is not an error but "not done yet"."""
@@ -198,14 +195,14 @@ class ShopError(Exception):
             "code": _CODES.get(self.status, "internal_server_error"),
             "description": str(self),
         }
-        return {**error, "parameter": self.parameter} if self.parameter else error
+        return {**error, "parameter": self.param} if self.param else error
 
 
 def bad_request(parameter: str, description: str) -> ShopError:
     """Return the answer to a field that cannot be used."""
-    return ShopError(400, description, parameter=parameter)
+    return ShopError(400, description, param=parameter)
 
 
 def missing(kind: str, name: str) -> ShopError:
     """Return the answer to a payment or refund that is not there."""
-    return ShopError(404, f"{kind} {name} doesn't exist or is not yours", parameter=f"{kind}_id")
+    return ShopError(404, f"{kind} {name} doesn't exist or is not yours", param=f"{kind}_id")

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import hmac
 import json
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -20,26 +19,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
 from merlin.core.web.browser import language_of_header
-from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
-from merlin.sandbox.server import StandIn
-from merlin.sandbox.web import (
-    MOST_CALLS,
-    ApiCall,
-    ApiRoutes,
-    Handler,
-    Pages,
-    control_route,
-    static_routes,
-)
+from merlin.sandbox.api import Address, ApiStandIn
+from merlin.sandbox.web import Pages, control_route, static_routes
 from merlin.sandbox.yookassa.requests import (
     CaptureRequest,
     PaymentRequest,
@@ -216,15 +204,18 @@ def notification(event: str, thing: Json) -> Json:
     return {"type": "notification", "event": event, "object": thing}
 
 
-_PAYMENT = "/v3/payments/{payment_id}"
+_PAYMENT, _REFUND = "/v3/payments/{payment_id}", "/v3/refunds/{refund_id}"
 
 
-class ShopApp:
-    """ASGI application: API v3, the page and the control side of one shop.
+class YooKassaStandIn(ApiStandIn):
+    """YooKassa, as far as a client can tell; `with YooKassaStandIn() as shop:`.
 
     `shop_id` and `key` are its credentials, `notify_url` is where it is notified; `folder` keeps
-    what was paid over restarts (None: in memory).
+    what was paid over restarts (None: in memory). Wherever a payment is named, its own id or that
+    of the purchase it is for will do.
     """
+
+    error = ShopError
 
     def __init__(
         self,
@@ -233,53 +224,48 @@ class ShopApp:
         notify_url: str = "",
         language: str = "ru",
         folder: Path | None = None,
+        port: int = 0,
     ) -> None:
+        self.shop_id, self.key = shop_id, key
         path = None if folder is None else folder / "yookassa.json"
-        self.shop = Shop(path=path, on_change=self._notify)
-        self.notifier = Notifier(notify_url)
-        self.faults = Faults()
-        self.calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
-        self._credentials = (shop_id, key)
-        routes = ApiRoutes(self._table(), self._serve, self.calls)
-        app = Starlette(
-            routes=[
-                *routes.routes,
-                control_route("/control/choose", self._choose),
-                control_route("/control/behaviour", self.behave),
-                *fault_routes(self.faults),
-                *PayPage(self.shop, language).routes(),
-            ]
+        self._notifier = Notifier(notify_url)
+        self._shop = Shop(path=path, on_change=self._notifier.notify)
+        pages = PayPage(self._shop, language).routes()
+        super().__init__(
+            port, self._table(), control_route("/control/choose", self._choose), *pages
         )
-        saving = _saving(app, self.shop)
-        self._gate = FaultGate(saving, self.faults, routes.name_call, _fault_answer)
 
     async def open(self) -> None:
         """Begin to post."""
-        await self.notifier.open()
+        await self._notifier.open()
 
     async def close(self) -> None:
         """Stop posting."""
-        await self.notifier.close()
+        await self._notifier.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
-        if scope["type"] == "http":
-            await self._gate(scope, receive, send)
+    @property
+    def base_url(self) -> str:
+        """Return what `payments.yookassa.base_url` is set to."""
+        return f"http://127.0.0.1:{self.port}/v3"
 
-    def _notify(self, event: str, thing: Json) -> None:
-        if self.shop.behaviour.notifications == "at-once":
-            self.notifier.notify(event, thing)
+    def change(self, fields: Mapping[str, Any]) -> Json:
+        """Change the behaviour from now on; return all of it. Raises ValueError, TypeError."""
+        self._shop.behaviour = replace(self._shop.behaviour, **fields)
+        return asdict(self._shop.behaviour)
 
-    def behave(self, fields: Mapping[str, Any]) -> Json:
-        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        self.shop.behaviour = replace(self.shop.behaviour, **fields)
-        return asdict(self.shop.behaviour)
+    def check_key(self, request: Request) -> None:
+        """Raise ShopError 401 without the shop's credentials."""
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        wanted = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
+        if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), wanted):
+            words = "Error in shopId or secret key. Check their validity."
+            raise ShopError(401, words, param="Authorization")
 
     def _choose(self, body: Json) -> Json:
-        return self.shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
+        return self._shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
-    def _table(self) -> list[tuple[str, str, str, Handler]]:
-        """Return (name, method, path, handler) of every address; names are those of faults."""
+    def _table(self) -> list[Address]:
+        """Return every address; names are those of faults."""
         return [
             ("payments.create", "POST", "/v3/payments", self._create),
             ("payments.list", "GET", "/v3/payments", self._payments),
@@ -288,23 +274,14 @@ class ShopApp:
             ("payments.cancel", "POST", f"{_PAYMENT}/cancel", self._cancel),
             ("refunds.create", "POST", "/v3/refunds", self._refund),
             ("refunds.list", "GET", "/v3/refunds", self._refunds),
-            ("refunds.retrieve", "GET", "/v3/refunds/{refund_id}", self._found_refund),
+            ("refunds.retrieve", "GET", _REFUND, self._found_refund),
         ]
 
-    async def _serve(self, handler: Handler, request: Request) -> Response:
-        """Answer a call of the shop itself; refusals in the vendor's form."""
-        try:
-            self._check_key(request)
-            return await handler(request)
-        except ShopError as error:
-            return JSONResponse(error.as_json(), error.status)
+    def _payment(self, payment_id: str) -> Json:
+        return self._shop.payment(payment_id).as_json()
 
-    def _check_key(self, request: Request) -> None:
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        wanted = base64.b64encode(":".join(self._credentials).encode())
-        if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), wanted):
-            words = "Error in shopId or secret key. Check their validity."
-            raise ShopError(401, words, parameter="Authorization")
+    def _found_refund(self, refund_id: str) -> Json:
+        return self._shop.found_refund(refund_id).as_json()
 
     async def _once(self, request: Request, act: Callable[[Json], Json]) -> Response:
         """Answer a call once for each key: the second of a key gets the first one's answer."""
@@ -317,26 +294,23 @@ class ShopApp:
             raise bad_request("body", "Body is not a JSON object")
         call = {"path": request.url.path, "body": body}
         key = request.headers.get("idempotence-key", "")
-        return JSONResponse(self.shop.answer_once(key, call, lambda: act(body)))
+        return JSONResponse(self._shop.answer_once(key, call, lambda: act(body)))
 
     async def _create(self, request: Request) -> Response:
         pages = f"{request.base_url}pay/"
         return await self._once(
-            request, lambda body: self.shop.create(parse(PaymentRequest, body), pages).as_json()
+            request, lambda body: self._shop.create(parse(PaymentRequest, body), pages).as_json()
         )
 
-    async def _payment(self, request: Request) -> Response:
-        return JSONResponse(self.shop.payment(request.path_params["payment_id"]).as_json())
-
     async def _payments(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self.shop.payments()])
+        return _page(request, [each.as_json() for each in self._shop.payments()])
 
     async def _capture(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
 
         def act(body: Json) -> Json:
             amount = parse(CaptureRequest, body).amount
-            return self.shop.capture(
+            return self._shop.capture(
                 payment_id, None if amount is None else amount.kopecks
             ).as_json()
 
@@ -344,92 +318,19 @@ class ShopApp:
 
     async def _cancel(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
-        return await self._once(request, lambda _body: self.shop.cancel(payment_id).as_json())
+        return await self._once(request, lambda _body: self._shop.cancel(payment_id).as_json())
 
     async def _refund(self, request: Request) -> Response:
         return await self._once(
-            request, lambda body: self.shop.refund(parse(RefundRequest, body)).as_json()
+            request, lambda body: self._shop.refund(parse(RefundRequest, body)).as_json()
         )
 
     async def _refunds(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self.shop.state.refunds.values()])
-
-    async def _found_refund(self, request: Request) -> Response:
-        return JSONResponse(self.shop.found_refund(request.path_params["refund_id"]).as_json())
-
-
-def _saving(app: ASGIApp, shop: Shop) -> ASGIApp:
-    """Return an application that writes down what a call changed before it is answered."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        async def save_first(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                shop.save()
-            await send(message)
-
-        await app(scope, receive, send if scope["method"] in {"GET", "HEAD"} else save_first)
-
-    return serve
-
-
-def _fault_answer(fault: Fault) -> Response:
-    error = ShopError(fault.status, f"The stand-in was told to answer {fault.status}.")
-    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
-    return JSONResponse(error.as_json(), fault.status, wait)
-
-
-def _page(request: Request, rows: Sequence[Json]) -> Response:
-    """Answer one page of a list, newest first, and the cursor of the next. Raises ShopError."""
-    query = request.query_params
-    try:
-        since, until = (
-            datetime.fromisoformat(query.get(f"created_at.{side}", usual))
-            for side, usual in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
-        )
-        limit = int(query.get("limit", 10))
-    except ValueError as error:
-        raise bad_request("query", str(error)) from None
-    if not 1 <= limit <= MOST_ON_PAGE:
-        raise bad_request("limit", f"Limit must be from 1 to {MOST_ON_PAGE}")
-    found = [
-        row
-        for row in reversed(rows)
-        if since <= datetime.fromisoformat(row["created_at"]) < until
-        and query.get("payment_id") in {None, row.get("payment_id")}
-    ]
-    ids = [row["id"] for row in found]
-    start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
-    page: Json = {"type": "list", "items": found[start : start + limit]}
-    if start + limit < len(ids):
-        page["next_cursor"] = ids[start + limit]
-    return JSONResponse(page)
-
-
-class YooKassaStandIn(StandIn):
-    """YooKassa, as far as a client can tell; `with YooKassaStandIn() as shop:`.
-
-    `stop` and `start` again is YooKassa down and back: same port, same payments. Wherever a
-    payment is named, its own id or that of the purchase it is for will do.
-    """
-
-    def __init__(self) -> None:
-        self.shop_id, self.key = SHOP_ID, KEY
-        self._app = ShopApp()
-        self._shop, self.faults = self._app.shop, self._app.faults
-        super().__init__(self._app)
-
-    @property
-    def base_url(self) -> str:
-        """Return what `payments.yookassa.base_url` is set to."""
-        return f"http://127.0.0.1:{self.port}/v3"
-
-    def behave(self, **fields: Any) -> None:
-        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        self._read(lambda: self._app.behave(fields))
+        return _page(request, [each.as_json() for each in self._shop.state.refunds.values()])
 
     def notify_to(self, url: str) -> None:
         """Post notifications to an address from now on; "" nowhere."""
-        self._app.notifier.url = url
+        self._notifier.url = url
 
     def choose(self, which: str, outcome: str, reason: str = "") -> Json:
         """End a payment as a payer would; return it. Raises NotFound, ValueError."""
@@ -474,10 +375,6 @@ class YooKassaStandIn(StandIn):
         """Return every receipt that was registered, oldest first."""
         return self._read(lambda: list(self._shop.state.receipts))
 
-    def calls(self, name: str = "") -> list[ApiCall]:
-        """Return the calls, oldest first; all, or those of one name ("payments.create")."""
-        return self._read(lambda: [one for one in self._app.calls if name in {"", one.name}])
-
     def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
         """Post a notification of a payment (again); return the statuses. "" is the true event."""
         payment = self.payment(which)
@@ -486,4 +383,31 @@ class YooKassaStandIn(StandIn):
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the address; return the status that it was answered with, 0: none."""
-        return self.run(self._app.notifier.post(body, headers))
+        return self.run(self._notifier.post(body, headers))
+
+
+def _page(request: Request, rows: Sequence[Json]) -> Response:
+    """Answer one page of a list, newest first, and the cursor of the next. Raises ShopError."""
+    query = request.query_params
+    try:
+        since, until = (
+            datetime.fromisoformat(query.get(f"created_at.{side}", usual))
+            for side, usual in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
+        )
+        limit = int(query.get("limit", 10))
+    except ValueError as error:
+        raise bad_request("query", str(error)) from None
+    if not 1 <= limit <= MOST_ON_PAGE:
+        raise bad_request("limit", f"Limit must be from 1 to {MOST_ON_PAGE}")
+    found = [
+        row
+        for row in reversed(rows)
+        if since <= datetime.fromisoformat(row["created_at"]) < until
+        and query.get("payment_id") in {None, row.get("payment_id")}
+    ]
+    ids = [row["id"] for row in found]
+    start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
+    page: Json = {"type": "list", "items": found[start : start + limit]}
+    if start + limit < len(ids):
+        page["next_cursor"] = ids[start + limit]
+    return JSONResponse(page)

@@ -187,6 +187,7 @@ class Shop:
             return used.answer
         answer = act()
         self.state.keys[key] = UsedKey(call, answer, now)
+        self.save()
         return answer
 
     def create(self, request: PaymentRequest, pages: str) -> Payment:
@@ -242,17 +243,18 @@ class Shop:
                 self._take(payment, payment.request.kopecks)
             else:
                 payment.status = WAITING_FOR_CAPTURE
-                self.on_change("payment.waiting_for_capture", payment.as_json())
+                self._tell("payment.waiting_for_capture", payment.as_json())
+        self.save()
         return payment.as_json()
 
     def _take(self, payment: Payment, kopecks: int) -> None:
         payment.status, payment.taken, payment.captured_at = SUCCEEDED, kopecks, utc_now()
         self._register(payment.request, payment_id=payment.payment_id)
-        self.on_change("payment.succeeded", payment.as_json())
+        self._tell("payment.succeeded", payment.as_json())
 
     def _stop(self, payment: Payment, reason: str, by: str = "yoo_money") -> None:
         payment.status, payment.reason, payment.canceled_by = CANCELED, reason, by
-        self.on_change("payment.canceled", payment.as_json())
+        self._tell("payment.canceled", payment.as_json())
 
     def capture(self, payment_id: str, kopecks: int | None) -> Payment:
         """Take held money, None for all; the rest goes back to the payer. Raises ShopError."""
@@ -320,7 +322,7 @@ class Shop:
         refund.status = SUCCEEDED
         self.state.payments[refund.request.payment_id].returned += refund.request.amount.kopecks
         self._register(refund.request, refund_id=refund.refund_id)
-        self.on_change("refund.succeeded", refund.as_json())
+        self._tell("refund.succeeded", refund.as_json())
         return refund.as_json()
 
     def found_refund(self, refund_id: str) -> Refund:
@@ -332,6 +334,10 @@ class Shop:
     def revoke(self, method_id: str) -> None:
         """Let a saved method be one no more."""
         self.state.methods[method_id] = False
+
+    def _tell(self, event: str, thing: Json) -> None:
+        if self.behaviour.notifications == "at-once":
+            self.on_change(event, thing)
 
     def _register(self, request: PaymentRequest | RefundRequest, **owner: str) -> None:
         if request.receipt is not None:
