@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
@@ -53,7 +54,10 @@ class ApiStandIn(StandIn):
         self._calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
         self._addresses = [self._route(*address) for address in addresses]
         control = [control_route("/control/behaviour", self.change), *fault_routes(self.faults)]
-        app = Starlette(routes=[*self._addresses, *control, *pages])
+        app = Starlette(
+            routes=[*self._addresses, *control, *pages],
+            exception_handlers={HTTPException: self._refuse_address},
+        )
         self._gate = FaultGate(app, self.faults, self._name_call, self._fault_answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +108,11 @@ class ApiStandIn(StandIn):
                 told = {**found["path_params"], **(metadata if isinstance(metadata, dict) else {})}
                 return route.name, {name: str(value) for name, value in told.items()}
         return None
+
+    async def _refuse_address(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        words = f"Invalid URL ({request.method} {request.url.path})"
+        return JSONResponse(self.error(status, words, code="unknown_url").as_json(), status)
 
     def _fault_answer(self, fault: Fault) -> Response:
         error = self.error(fault.status, f"The stand-in was told to answer {fault.status}.")
