@@ -14,7 +14,7 @@ from merlin.app import settlement
 from merlin.app import shop as acts
 from merlin.app.context import Context
 from merlin.app.shop import OrderRequest
-from merlin.billing.ledger import EntryKind, Ledger, PaymentEntry, RefundEntry, faults
+from merlin.billing.ledger import EntryKind, Ledger, faults
 from merlin.billing.plan import plan_of
 from merlin.billing.quota import Quotas
 from merlin.billing.subscriptions import Renewal, RenewalState
@@ -110,7 +110,7 @@ class Counter:
     def pay(self, purchase, outside_id=""):
         """Let a purchase be paid; return its grant, None for a payment that is known."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
-        paid = PaymentEntry(outside_id, purchase.order.amount, self.clock())
+        paid = self.seen(purchase, outside_id)
         return self.db.transact(lambda: settlement.grant_paid(self.ctx, purchase, paid))
 
     def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
@@ -130,7 +130,7 @@ class Counter:
 
     def returned(self, payment_id, outside_id, amount):
         """Return what a gateway says of money that it sent back."""
-        return RefundEntry(outside_id, payment_id, amount, self.clock())
+        return GatewayRefund(outside_id, payment_id, amount, True, self.clock())
 
     def granted(self, code):
         """Return how many payments were granted something for a code, and how many nothing."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from merlin.app.context import Context
 from merlin.app.shop import orders_with_code
-from merlin.billing.ledger import Entry, EntryKind, Ledger, PaymentEntry, RefundEntry
+from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
@@ -86,8 +86,7 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
 
 
 def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
-    at = payment.at or purchase.created_at
-    grant = grant_paid(ctx, purchase, PaymentEntry(payment.outside_id, payment.amount, at))
+    grant = grant_paid(ctx, purchase, payment)
     if payment.refunded > _returned(ctx, purchase):
         return Outcome.RETURNED
     if grant is None:
@@ -99,7 +98,7 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Ou
     return Outcome.PAID
 
 
-def grant_paid(ctx: Context, purchase: Purchase, paid: PaymentEntry) -> Entry | None:
+def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
     """Store a payment with what it grants, and tell the person; None for one that is known.
 
     One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
@@ -266,9 +265,7 @@ def apply_refund(ctx: Context, gateway: Gateway, sent: GatewayRefund) -> Entry |
         if refund.state in UNDER_WAY and refund.payment_id == sent.payment_id:
             # Ours: it knows who asked for it, and why.
             return finish_refund(ctx, refund, sent)
-    entry = Ledger(ctx.db, ctx.clock).returned(
-        gateway, _entry_of(sent, BY_HAND[gateway], sent.reason)
-    )
+    entry = Ledger(ctx.db, ctx.clock).returned(gateway, sent, BY_HAND[gateway], sent.reason)
     if entry is not None:
         _notify_returned(ctx, entry.purchase_id, sent)
     return entry
@@ -276,8 +273,7 @@ def apply_refund(ctx: Context, gateway: Gateway, sent: GatewayRefund) -> Entry |
 
 def finish_refund(ctx: Context, refund: Refund, sent: GatewayRefund) -> Entry | None:
     """Store that a refund we asked for went through; None where that is known."""
-    returned = _entry_of(sent, refund.by, refund.reason)
-    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, returned)
+    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, sent)
     if entry is not None:
         _notify_returned(ctx, refund.purchase_id, sent)
     return entry
@@ -306,10 +302,6 @@ def receive_refund(ctx: Context, sent: GatewayRefund) -> Outcome:
         Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-stars-left", told, f"left:{charge}")
         return Outcome.WRONG
     return Outcome.NOTHING if entry is None else Outcome.RETURNED
-
-
-def _entry_of(sent: GatewayRefund, by: str, reason: str) -> RefundEntry:
-    return RefundEntry(sent.outside_id, sent.payment_id, sent.amount, sent.at, by, reason)
 
 
 def _notify_returned(ctx: Context, purchase_id: str, sent: GatewayRefund) -> None:

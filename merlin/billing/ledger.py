@@ -29,7 +29,7 @@ from merlin.core.money import Amount
 from merlin.db.database import Database, Repository, lock_known_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import RowMap, storable_text
-from merlin.providers.payments import Gateway
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
 # The reason of a grant that grants nothing: its payment came when the use of the code was taken.
 CODE_TAKEN = "code-taken"
@@ -71,27 +71,6 @@ class Entry:
         return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentEntry:
-    """What the gateway says of one payment that was made."""
-
-    outside_id: str
-    amount: Amount
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RefundEntry:
-    """What the gateway says of money that went back."""
-
-    outside_id: str
-    payment_id: str
-    amount: Amount
-    at: datetime
-    by: str = ""
-    reason: str = ""
-
-
 def faults(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for everything in a whole ledger that cannot be; none for a sound one."""
     known = {each.entry_id: each for each in entries}
@@ -103,10 +82,13 @@ def faults(entries: Sequence[Entry]) -> Iterator[str]:
             resting[each.refers].append(each)
     for each in entries:
         yield from _rest_faults(each, known)
-        if each.kind is EntryKind.PAYMENT:
-            yield from _payment_faults(each, resting[each.entry_id])
+        above = resting[each.entry_id]
+        if each.kind is EntryKind.PAYMENT and len(above) != 1:
+            yield f"payment {each.entry_id}: {len(above)} grants"
+        elif each.kind is EntryKind.PAYMENT and above[0].amount != each.amount:
+            yield f"payment {each.entry_id}: granted for another amount"
         elif each.kind is EntryKind.GRANT:
-            yield from _grant_faults(each, resting[each.entry_id])
+            yield from _grant_faults(each, above)
 
 
 _RESTS_ON = {
@@ -125,13 +107,6 @@ def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
         yield f"row {entry.entry_id}: another currency than row {found.entry_id}"
 
 
-def _payment_faults(payment: Entry, resting: Sequence[Entry]) -> Iterator[str]:
-    if len(resting) != 1:
-        yield f"payment {payment.entry_id}: {len(resting)} grants"
-    elif resting[0].amount != payment.amount:
-        yield f"payment {payment.entry_id}: granted for another amount"
-
-
 def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
     back = sum(each.amount.minor for each in resting if each.kind is EntryKind.REFUND)
     revoked = sum(each.kind is EntryKind.REVOCATION for each in resting)
@@ -144,7 +119,6 @@ def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
 BY = "billing"
 _ENTRIES = RowMap(Entry, columns={"entry_id": "id", "gateway": "till", "by": "by_what"})
 _MOST_TEXT = 250
-_REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
 
 
 class Ledger(Repository):
@@ -159,51 +133,46 @@ class Ledger(Repository):
         self._promos = Promos(db, clock)
 
     @transaction
-    def paid(self, purchase_id: str, paid: PaymentEntry) -> Entry | None:
+    def paid(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
         None for a payment that is stored already: then nothing changes. A grant that `is_empty`
         grants nothing. Raises NotFound for an unknown purchase.
         """
-        purchase = self._held(purchase_id)
-        gateway = purchase.order.gateway
-        payment_id = self._add(
+        purchase, outside_id = self._held(purchase_id), payment.outside_id
+        paid = self._add(
             purchase,
-            f"payment:{gateway.value}:{paid.outside_id}",
+            f"payment:{purchase.order.gateway.value}:{outside_id}",
             EntryKind.PAYMENT,
-            paid.amount,
-            outside_id=paid.outside_id,
-            at=iso(paid.at),
+            payment.amount,
+            outside_id=outside_id,
+            at=iso(payment.at or purchase.created_at),
         )
-        if payment_id is None:
+        if paid is None:
             return None
         has_use = self._promos.take(purchase)
-        grant_id = self._add(
+        grant = self._add(
             purchase,
-            f"grant:{payment_id}",
+            f"grant:{paid.entry_id}",
             EntryKind.GRANT,
-            paid.amount,
-            refers=payment_id,
+            payment.amount,
+            refers=paid.entry_id,
             reason="" if has_use else CODE_TAKEN,
         )
-        if grant_id is None:
-            raise AssertionError(f"payment {payment_id} was granted before it was stored")
+        if grant is None:
+            raise AssertionError(f"payment {paid.entry_id} was granted before it was stored")
         if has_use:
-            self._give(purchase, grant_id)
+            self._give(purchase, grant.entry_id)
         self._move(purchase, PurchaseState.PAID)
-        self._move_on(purchase)
-        self._known_as(purchase, paid.outside_id)
-        return self._entry(grant_id)
-
-    def _move_on(self, purchase: Purchase) -> None:
-        """Let an order of which all went back, and that is paid once more, say so."""
-        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.state == _REFUNDED)
-        self.db.change(PURCHASE.update({"state": _IN_PART}).where(this))
-
-    def _known_as(self, purchase: Purchase, outside_id: str) -> None:
-        """Let the order be found by its payment, also where nobody heard the gateway's answer."""
-        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
-        self.db.change(PURCHASE.update({"outside_id": storable_text(outside_id)}).where(this))
+        this = PURCHASE.id == purchase.purchase_id
+        # An order of which all went back, and that is paid once more, says so.
+        is_back = PURCHASE.state == PurchaseState.REFUNDED.value
+        again = {"state": PurchaseState.REFUNDED_IN_PART.value}
+        self.db.change(PURCHASE.update(again).where(this & is_back))
+        # It is found by its payment, also where nobody heard the gateway's answer.
+        known = {"outside_id": storable_text(outside_id)}
+        self.db.change(PURCHASE.update(known).where(this & (PURCHASE.outside_id == "")))
+        return grant
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
         """Give what was promised; who has left gets nothing, and admins hear of it."""
@@ -225,52 +194,59 @@ class Ledger(Repository):
             )
 
     @transaction
-    def returned(self, gateway: Gateway, returned: RefundEntry) -> Entry | None:
+    def returned(
+        self, gateway: Gateway, sent: GatewayRefund, by: str = "", reason: str = ""
+    ) -> Entry | None:
         """Store a refund, and take back what was granted as far as no money is left for it.
 
         None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
         for more than was paid.
         """
-        grant = self._grant_of(gateway, returned.payment_id)
+        paid = self._find(f"payment:{gateway.value}:{sent.payment_id}")
+        grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
+        if grant is None:
+            raise NotFound(f"no payment {sent.payment_id}", "billing-no-payment")
         purchase = self._held(grant.purchase_id)
-        key = f"refund:{gateway.value}:{returned.outside_id}"
+        key = f"refund:{gateway.value}:{sent.outside_id}"
         if self._find(key) is not None:
             return None
         before = self.rest(grant.entry_id)
-        is_same = returned.amount.currency is before.currency
-        if not is_same or not 0 < returned.amount.minor <= before.minor:
+        is_same = sent.amount.currency is before.currency
+        if not is_same or not 0 < sent.amount.minor <= before.minor:
             words = "more than was paid"
             raise Refused(words, "billing-refund-too-much", rest=before.decimal)
-        refund_id = self._add(
+        refund = self._add(
             purchase,
             key,
             EntryKind.REFUND,
-            returned.amount,
+            sent.amount,
             refers=grant.entry_id,
-            outside_id=returned.outside_id,
-            at=iso(returned.at),
+            outside_id=sent.outside_id,
+            at=iso(sent.at),
             # Who it was stands in the refund, from where it can be erased.
-            by_what=storable_text(returned.by).partition(":")[0],
-            reason=storable_text(returned.reason)[:_MOST_TEXT],
+            by_what=storable_text(by).partition(":")[0],
+            reason=storable_text(reason)[:_MOST_TEXT],
         )
-        if refund_id is None:
-            return None
-        self._take_back(purchase, grant, self.rest(grant.entry_id))
-        return self._entry(refund_id)
+        if refund is not None:
+            self._take_back(purchase, grant)
+        return refund
 
-    def _take_back(self, purchase: Purchase, grant: Entry, rest: Amount) -> None:
-        promise = purchase.order.promise
-        if not rest.minor:
-            nothing = Amount(0, rest.currency)
-            key = f"revocation:{grant.entry_id}"
-            refers = grant.entry_id
-            self._add(purchase, key, EntryKind.REVOCATION, nothing, refers=refers)
-            self._end_gifts(purchase.user_id, grant.entry_id)
-        length = timedelta(days=promise.days or 0)
+    def _take_back(self, purchase: Purchase, grant: Entry) -> None:
+        """Take back what was granted, all of it where no money is left for it."""
+        rest, length = self.rest(grant.entry_id), timedelta(days=purchase.order.promise.days or 0)
         self._terms.shorten(grant.entry_id, length, grant.amount, rest)
         if not rest.minor:
+            key, refers = f"revocation:{grant.entry_id}", grant.entry_id
+            self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
+            now = iso(self._clock())
+            is_of_grant = QUOTA_GIFT.user_id == purchase.user_id
+            is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant.entry_id}:")
+            is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
+            self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
             self._end_renewal(purchase)
-        is_all_back = all(not self.rest(each).minor for each in self._grants(purchase.purchase_id))
+        entries = self.entries(purchase.purchase_id)
+        grants = (each.entry_id for each in entries if each.kind is EntryKind.GRANT)
+        is_all_back = not any(self.rest(each).minor for each in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._move(purchase, is_back)
 
@@ -283,13 +259,6 @@ class Ledger(Repository):
         for renewal in self._renewals.of(purchase.user_id):
             if renewal.plan == plan:
                 self._renewals.stop(renewal.renewal_id, purchase.user_id)
-
-    def _end_gifts(self, user_id: int, grant_id: int) -> None:
-        now = iso(self._clock())
-        is_of_grant = QUOTA_GIFT.user_id == user_id
-        is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant_id}:")
-        is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
-        self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
@@ -308,15 +277,11 @@ class Ledger(Repository):
 
     def rest(self, grant_id: int) -> Amount:
         """Return what of a grant's money has not gone back. Raises NotFound."""
-        grant = self._entry(grant_id)
+        grant = self.entry(grant_id)
         is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)
         back = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
         rest = grant.amount.minor - sum(row["amount"] for row in back)
         return Amount(rest, grant.amount.currency)
-
-    def _grants(self, purchase_id: str) -> list[int]:
-        is_grant = (LEDGER.purchase_id == purchase_id) & (LEDGER.kind == EntryKind.GRANT.value)
-        return [row["id"] for row in self.db.rows(LEDGER.select(LEDGER.id).where(is_grant))]
 
     def _held(self, purchase_id: str) -> Purchase:
         """Return the purchase, held until the transaction ends, and its person with it."""
@@ -334,8 +299,8 @@ class Ledger(Repository):
 
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object
-    ) -> int | None:
-        """Add a row and return its id, None where its key is there already."""
+    ) -> Entry | None:
+        """Add a row and return it, None where its key is there already."""
         row: dict[str, Any] = {
             "key": storable_text(key),
             "kind": kind.value,
@@ -351,22 +316,15 @@ class Ledger(Repository):
             "is_test": int(purchase.order.is_test),
             **more,
         }
-        if not self.db.put(LEDGER.insert(row).on_conflict_ignore()):
-            return None
-        return self._find(key)
+        is_new = self.db.put(LEDGER.insert(row).on_conflict_ignore())
+        return self._find(key) if is_new else None
 
-    def _find(self, key: str) -> int | None:
-        found = self.db.value(LEDGER.select(LEDGER.id).where(LEDGER.key == storable_text(key)))
-        return None if found is None else int(found)
+    def _find(self, key: str) -> Entry | None:
+        row = self.db.row(LEDGER.select().where(LEDGER.key == storable_text(key)))
+        return None if row is None else _ENTRIES.read(row)
 
-    def _grant_of(self, gateway: Gateway, payment_id: str) -> Entry:
-        found = self._find(f"payment:{gateway.value}:{payment_id}")
-        grant_id = None if found is None else self._find(f"grant:{found}")
-        if grant_id is None:
-            raise NotFound(f"no payment {payment_id}", "billing-no-payment")
-        return self._entry(grant_id)
-
-    def _entry(self, entry_id: int) -> Entry:
+    def entry(self, entry_id: int) -> Entry:
+        """Return a row. Raises NotFound."""
         row = self.db.row(LEDGER.select().where(LEDGER.id == entry_id))
         if row is None:
             raise NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")

@@ -10,22 +10,22 @@ The row's id is the key that the gateway is asked under, so asking again sends n
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from merlin.billing.ledger import Entry, EntryKind, Ledger, RefundEntry
+from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.tables import LEDGER, PURCHASE, REFUND
+from merlin.db.tables import PURCHASE, REFUND
 from merlin.db.values import RowMap, storable_text
-from merlin.providers.payments import Gateway
+from merlin.providers.payments import Gateway, GatewayRefund
 
 MOST_REASON = 250
 
@@ -86,50 +86,39 @@ class Refunds(Repository):
         for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
         and where one is under way.
         """
-        row = self._grant(grant_id)
+        grant = self._ledger.entry(grant_id)
+        if grant.kind is not EntryKind.GRANT or grant.refers is None:
+            raise NotFound(f"no grant {grant_id}", "billing-no-payment")
+        # Held, so that two who refund at once do not both count what is left.
+        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
         made = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
         if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
             return self._refund(known)
-        rest = self._ledger.rest(grant_id)
+        rest, user_id = self._ledger.rest(grant_id), self._payer(grant.purchase_id)
         wanted = amount or rest
-        self._judge(row, wanted, rest)
-        paid = self.db.row(LEDGER.select().where(LEDGER.id == row["refers"])) or {}
-        now = iso(self._clock())
-        new = {
-            "id": made or secrets.token_hex(ID_LENGTH // 2),
-            "purchase_id": row["purchase_id"],
-            "grant_id": grant_id,
-            "till": row["till"],
-            "payment_id": paid["outside_id"],
-            "amount": wanted.minor,
-            "currency": wanted.currency.value,
-            "reason": storable_text(reason)[:MOST_REASON],
-            "by_whom": storable_text(by),
-            "state": RefundState.WANTED.value,
-            "at": now,
-            "look_at": now,
-            "looks": 0,
-            "outside_id": "",
-            "trouble": "",
-        }
-        self.db.put(REFUND.insert(new))
+        self._judge(grant, user_id, wanted, rest)
+        refund = Refund(
+            refund_id=made or secrets.token_hex(ID_LENGTH // 2),
+            purchase_id=grant.purchase_id,
+            grant_id=grant_id,
+            gateway=grant.gateway,
+            payment_id=self._ledger.entry(grant.refers).outside_id,
+            user_id=user_id,
+            amount=wanted,
+            reason=storable_text(reason)[:MOST_REASON],
+            by=storable_text(by),
+            state=RefundState.WANTED,
+            at=self._clock(),
+        )
+        row = _REFUNDS.write(refund, but=("user_id",))
+        self.db.put(REFUND.insert({**row, "look_at": row["at"], "looks": 0}))
         self.db.bump()
-        told = {"purchase": row["purchase_id"], "amount": wanted.decimal, "reason": new["reason"]}
+        told = {"purchase": refund.purchase_id, "amount": wanted.decimal, "reason": refund.reason}
         told["currency"] = wanted.currency.value
-        refund = self._refund(new)
-        self._audit.note(by, "payment.refund", person_reference(refund.user_id), told)
+        self._audit.note(by, "payment.refund", person_reference(user_id), told)
         return refund
 
-    def _grant(self, grant_id: int) -> Row:
-        is_grant = (LEDGER.id == grant_id) & (LEDGER.kind == EntryKind.GRANT.value)
-        row = self.db.row(LEDGER.select().where(is_grant))
-        if row is None:
-            raise NotFound(f"no grant {grant_id}", "billing-no-payment")
-        # Held, so that two who refund at once do not both count what is left.
-        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == row["purchase_id"])))
-        return row
-
-    def _judge(self, grant: Row, wanted: Amount, rest: Amount) -> None:
+    def _judge(self, grant: Entry, user_id: int, wanted: Amount, rest: Amount) -> None:
         """Raise Refused where this may not go back."""
         is_same = wanted.currency is rest.currency
         if not rest.minor:
@@ -137,19 +126,18 @@ class Refunds(Repository):
         if not is_same or not 0 < wanted.minor <= rest.minor:
             words = f"{wanted.decimal} of {rest.decimal}"
             raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
-        if grant["till"] == Gateway.STARS.value and wanted.minor != rest.minor:
+        if grant.gateway is Gateway.STARS and wanted.minor != rest.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
-        if grant["till"] == Gateway.STARS.value and not self._payer(grant["purchase_id"]):
+        if grant.gateway is Gateway.STARS and not user_id:
             raise Refused("nobody knows whose the Stars are", "billing-refund-left")
-        mine = (REFUND.grant_id == grant["id"]) & REFUND.state.in_(_UNDER_WAY)
+        mine = (REFUND.grant_id == grant.entry_id) & REFUND.state.in_(_UNDER_WAY)
         if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
         """Return whether `due` would find any; reads alone, so it holds up no writer."""
-        return (
-            self.db.value(REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)) is not None
-        )
+        any_due = REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)
+        return self.db.value(any_due) is not None
 
     @transaction
     def due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
@@ -172,19 +160,15 @@ class Refunds(Repository):
         self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
 
     @transaction
-    def done(self, refund_id: str, returned: RefundEntry) -> Entry | None:
+    def done(self, refund_id: str, sent: GatewayRefund) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
         row = self.db.row(REFUND.select().where(REFUND.id == storable_text(refund_id)))
         if row is None:
             raise NotFound(f"no refund {refund_id}", "billing-no-payment")
         # The reason stands here, from where it can be erased.
-        entry = self._ledger.returned(Gateway(row["till"]), replace(returned, reason=""))
-        told = {
-            "state": RefundState.DONE.value,
-            "outside_id": storable_text(returned.outside_id),
-            "look_at": None,
-        }
-        self.db.change(REFUND.update(told).where(REFUND.id == row["id"]))
+        entry = self._ledger.returned(Gateway(row["till"]), sent, row["by_whom"])
+        told = {"state": RefundState.DONE.value, "outside_id": storable_text(sent.outside_id)}
+        self.db.change(REFUND.update({**told, "look_at": None}).where(REFUND.id == row["id"]))
         return entry
 
     @transaction

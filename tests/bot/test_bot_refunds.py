@@ -10,11 +10,10 @@ from running_bot import RunningBot, let_serve, rows
 from stars_buyer import Buyer, ledger, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.ledger import PaymentEntry
 from merlin.billing.purchases import Order, Promise
 from merlin.core.clock import utc_now
 from merlin.core.money import roubles
-from merlin.providers.payments import Gateway
+from merlin.providers.payments import Gateway, GatewayPayment, Status
 from merlin.sandbox.telegram.server import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -119,9 +118,10 @@ def paid_in_roubles(buyer):
 
     def work(books):
         purchase = books.purchases.order(order, timedelta(days=1))
-        return books.ledger.paid(
-            purchase.purchase_id, PaymentEntry(f"yk-{buyer.user_id}", roubles(299), utc_now())
+        payment = GatewayPayment(
+            f"yk-{buyer.user_id}", Status.SUCCEEDED, True, roubles(299), False, at=utc_now()
         )
+        return books.ledger.paid(purchase.purchase_id, payment)
 
     return with_books(buyer.settings, work)
 

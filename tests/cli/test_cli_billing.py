@@ -17,7 +17,6 @@ from waiting import wait_until
 
 from merlin.account.users import User
 from merlin.app.texts import Settings
-from merlin.billing.ledger import RefundEntry
 from merlin.cli import main
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now
@@ -220,7 +219,7 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
             if is_refused:
                 told.billing.refunds.refused(refund.refund_id, "insufficient_funds")
                 return
-            returned = RefundEntry("back", refund.payment_id, refund.amount, utc_now(), refund.by)
+            returned = told.returned(refund.payment_id, "back", refund.amount)
             told.billing.refunds.done(refund.refund_id, returned)
 
     owner = threading.Thread(target=send)

@@ -11,12 +11,11 @@ from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.ledger import EntryKind, PaymentEntry
+from merlin.billing.ledger import EntryKind
 from merlin.billing.plan import UNLIMITED, Format, plan_of
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Quotas
 from merlin.core.errors import NotFound
-from merlin.core.money import Amount, Currency
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
@@ -79,9 +78,7 @@ def test_the_same_number_at_two_tills_is_two_payments(shop):
 
 def test_a_payment_of_an_unknown_purchase_stores_nothing(shop):
     with pytest.raises(NotFound):
-        shop.billing.ledger.paid(
-            "nothing", PaymentEntry("x", Amount(1, Currency.RUB), shop.clock())
-        )
+        shop.billing.ledger.paid("nothing", shop.seen(shop.order(), "x"))
     assert shop.entries() == []
 
 
@@ -89,9 +86,7 @@ def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
     purchase = shop.order()
 
     def pay_and_fall():
-        shop.billing.ledger.paid(
-            purchase.purchase_id, PaymentEntry("x", purchase.order.amount, shop.clock())
-        )
+        shop.billing.ledger.paid(purchase.purchase_id, shop.seen(purchase, "x"))
         raise RuntimeError("the power went")
 
     with pytest.raises(RuntimeError):

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from sold_plans import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
 
-from merlin.billing.ledger import RefundEntry
 from merlin.billing.plan import Format
 from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
@@ -38,7 +37,7 @@ def test_all_of_the_money_back_takes_all_of_the_plan_back_once(shop, clock):
 def again(shop, grant, outside_id):
     """Tell the ledger once more of a refund."""
     paid = shop.payment_of(grant)
-    returned = RefundEntry(outside_id, paid.outside_id, grant.amount, shop.clock())
+    returned = shop.returned(paid.outside_id, outside_id, grant.amount)
     return shop.billing.ledger.returned(grant.gateway, returned)
 
 
@@ -115,11 +114,9 @@ def test_more_than_was_paid_never_goes_back(shop):
             shop.give_back(grant, minor)
         assert refused.value.key == "billing-refund-too-much"
     stars = replace(grant.amount, minor=1, currency=Currency.XTR)
-    payment = shop.payment_of(grant)
+    returned = shop.returned(shop.payment_of(grant).outside_id, "r", stars)
     with pytest.raises(Refused):
-        shop.billing.ledger.returned(
-            YOOKASSA, RefundEntry("r", payment.outside_id, stars, shop.clock())
-        )
+        shop.billing.ledger.returned(YOOKASSA, returned)
     assert shop.billing.ledger.rest(grant.entry_id).minor == 9_990
     assert shop.faults() == []
 
@@ -128,7 +125,7 @@ def test_a_refund_of_an_unknown_payment_is_refused(shop):
     _, grant = shop.bought(till=STARS)
     payment = shop.payment_of(grant)
     for till, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):
-        returned = RefundEntry("r", outside_id, grant.amount, shop.clock())
+        returned = shop.returned(outside_id, "r", grant.amount)
         with pytest.raises(NotFound):
             shop.billing.ledger.returned(till, returned)
     with pytest.raises(NotFound):

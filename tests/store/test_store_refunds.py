@@ -9,7 +9,6 @@ import pytest
 from sold_plans import ANNA, STARS, YOOKASSA, Counter
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.ledger import RefundEntry
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
 from merlin.core.errors import NotFound, Refused
@@ -29,8 +28,7 @@ def want(shop, grant, minor=None, key=""):
 
 def sent(shop, refund, outside_id="back"):
     """Return what the till says once the money went back."""
-    at = shop.clock()
-    return RefundEntry(outside_id, refund.payment_id, refund.amount, at, refund.by, refund.reason)
+    return shop.returned(refund.payment_id, outside_id, refund.amount)
 
 
 def due(shop, till=YOOKASSA):
