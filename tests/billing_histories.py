@@ -157,8 +157,8 @@ class History:
         ends = self.clock() + timedelta(days=20)
         keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
         for each in self.quotas.gifts.all(self.user_id):
-            if each.gift.key in keys:
-                kind = keys[each.gift.key]
+            if each.key in keys:
+                kind = keys[each.key]
                 self.gifts[each.gift_id] = [kind, PACK[kind], ends]
 
     def pay_again(self):
@@ -242,7 +242,7 @@ class History:
     def _end_gifts(self, each):
         keys = {f"grant:{each.grant.entry_id}:{kind.value}" for kind in PACK}
         for given in self.quotas.gifts.all(self.user_id):
-            if given.gift.key in keys:
+            if given.key in keys:
                 gift = self.gifts[given.gift_id]
                 gift[2] = min(gift[2], self.clock())
 
@@ -414,7 +414,7 @@ class History:
 
     def _runs_after_the_last_jump_back(self, term):
         # A clock that jumped back stands before the end that it gave itself.
-        return term.runs(self.clock() + timedelta(hours=24))
+        return term.starts_at <= self.clock() + timedelta(hours=24) < term.ends_at
 
     def _check_order(self, spans: list[tuple[datetime, datetime]]):
         for (_, first_ends), (second_starts, _) in pairwise(spans):

@@ -10,15 +10,17 @@ from config_plans import plans_of
 from configured import config_of
 
 from merlin.account.users import Users
+from merlin.app import plans as plan_acts
 from merlin.app import settlement
 from merlin.app import shop as acts
+from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.shop import OrderRequest
 from merlin.billing.ledger import EntryKind, Ledger, faults
 from merlin.billing.plan import plan_of
 from merlin.billing.quota import Quotas
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
+from merlin.core.permissions import Authority
 from merlin.db.notices import Notices
 from merlin.providers.payments import (
     Gateway,
@@ -94,8 +96,8 @@ class Counter:
         self._numbers = count(1)
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
-        wanted = OrderRequest(user_id, plan, till, **more)
-        return self.db.transact(lambda: acts.place_order(self.ctx, wanted))
+        who = Actor.person(user_id, Authority())
+        return self.db.transact(lambda: acts.place_order(self.ctx, who, plan, till, **more))
 
     def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
         """Return the payment as YooKassa tells it when all is well."""
@@ -147,9 +149,8 @@ class Counter:
 
     def trial(self, user_id=ANNA, plan="plus"):
         """Begin a trial; return its days."""
-        return self.db.transact(
-            lambda: acts.start_trial(self.ctx, user_id, plan, f"user:{user_id}")
-        )
+        who = Actor.person(user_id, Authority())
+        return self.db.transact(lambda: plan_acts.start_trial(self.ctx, who, plan))
 
     def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):
         """Let a plan renew itself; return the renewal's id."""

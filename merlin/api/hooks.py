@@ -27,7 +27,6 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -37,15 +36,14 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.services import ApiServices
-from merlin.app.inbox import Inbox, Update, read_update
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.app.inbox import Inbox, read_update
+from merlin.app.orders import mark_order_due
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
 from merlin.core.webhook_signing import is_signed
 from merlin.db.requests import RequestKind, Requests, RequestState
-from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
 
@@ -119,15 +117,6 @@ _TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
 _FORWARDED = ("x-forwarded-for", "forwarded")
 
 
-def may_call(request: Request, hook: str, body: bytes) -> bool:
-    """Return whether a call of a hook proves the secret, or needs none."""
-    services: ApiServices = request.app.state.services
-    secrets = services.hook_secrets.get(hook, ())
-    if not secrets:
-        return is_near(request, LOOPBACK)
-    return is_proven(secrets, request.headers, body)
-
-
 def is_near(request: Request, networks: tuple[str, ...]) -> bool:
     """Return whether a call comes from one of these networks.
 
@@ -141,21 +130,16 @@ def is_near(request: Request, networks: tuple[str, ...]) -> bool:
 
 def is_proven(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether headers prove one of these secrets, each compared in constant time."""
-    return any(
-        _is_digest(secret, headers, body)
-        or _is_same(headers.get(_TOKEN, ""), secret)
-        or is_signed(secret, headers, body)
-        for secret in secrets
-    )
-
-
-def _is_digest(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    given = [headers.get(name, "") for name in _PLAIN]
-    prefix = "sha256="
+    prefix, given = "sha256=", [headers.get(name, "") for name in _PLAIN]
     signed = (headers.get(name, "") for name in _PREFIXED)
     given += [each.removeprefix(prefix) for each in signed if each.startswith(prefix)]
-    return any(_is_same(each, digest) for each in given)
+    for secret in secrets:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        is_digest = any(_is_same(each, digest) for each in given)
+        is_token = _is_same(headers.get(_TOKEN, ""), secret)
+        if is_digest or is_token or is_signed(secret, headers, body):
+            return True
+    return False
 
 
 def _is_same(given: str, secret: str) -> bool:
@@ -164,21 +148,13 @@ def _is_same(given: str, secret: str) -> bool:
 
 
 _MOST_WORD = 64
-_OF_PAYMENTS = "payment."
-_OF_REFUNDS = "refund."
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentWebhook:
-    """What a notification is about; "" for what it does not say."""
+def read_webhook(body: bytes) -> tuple[str, str, str]:
+    """Return the event, the payment and the order that a notification names, "" for no word.
 
-    event: str = ""
-    payment_id: str = ""
-    purchase_id: str = ""
-
-
-def read_webhook(body: bytes) -> PaymentWebhook:
-    """Return what a notification says, as far as it can be read; ValueError for no JSON object."""
+    Raises ValueError for what is no JSON object.
+    """
     try:
         said = json.loads(body)
     except RecursionError as error:
@@ -186,12 +162,8 @@ def read_webhook(body: bytes) -> PaymentWebhook:
     if not isinstance(said, dict):
         raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
     event, thing = _short_text(said, "event"), _part(said, "object")
-    is_refund = event.startswith(_OF_REFUNDS)
-    return PaymentWebhook(
-        event=event,
-        payment_id=_short_text(thing, "payment_id" if is_refund else "id"),
-        purchase_id=_short_text(_part(thing, "metadata"), "purchase"),
-    )
+    payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
+    return event, payment_id, _short_text(_part(thing, "metadata"), "purchase")
 
 
 def _part(said: object, name: str) -> object:
@@ -203,36 +175,6 @@ def _short_text(said: object, name: str) -> str:
     word: Any = _part(said, name)
     is_word = isinstance(word, str) and len(word) <= _MOST_WORD and word.isascii()
     return word if is_word and word.isprintable() else ""
-
-
-async def mark_order_due(services: ApiServices, hint: PaymentWebhook) -> bool:
-    """Let an order be looked at now; False, and nothing is written, where there is none to be."""
-    found = await services.store.read(lambda: _meant(services, hint))
-    if found is None:
-        return False
-    look, now = Purchases(services.db, services.clock).look, services.clock()
-    return await services.store.do(lambda: look(found.purchase_id, now))
-
-
-def _meant(services: ApiServices, hint: PaymentWebhook) -> Purchase | None:
-    """Return the order that a notification is about, where anything may be new of it."""
-    purchases = Purchases(services.db, services.clock)
-    known = purchases.by_outside(Gateway.YOOKASSA, hint.payment_id)
-    if known is None and hint.purchase_id:
-        known = _asked_for(services, hint.purchase_id)
-    if known is None or (known.state.is_paid and hint.event.startswith(_OF_PAYMENTS)):
-        return None
-    return known
-
-
-def _asked_for(services: ApiServices, purchase_id: str) -> Purchase | None:
-    """Return an order that was asked for, and of whose payment we never learnt the id."""
-    try:
-        found = Purchases(services.db, services.clock).get(purchase_id)
-    except NotFound:
-        return None
-    was_asked = found.asked_at is not None and not found.outside_id
-    return found if was_asked and found.state is not PurchaseState.PENDING else None
 
 
 router = APIRouter(prefix="/hooks", tags=["hooks"])
@@ -269,19 +211,15 @@ async def telegram(request: Request) -> Response:
     given = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(given.encode("latin-1"), services.telegram_secret.encode()):
         raise _refused(request, "telegram")
-    update = _update_in(await read_body(request, TELEGRAM_BYTES))
+    try:
+        update = read_update(json.loads(await read_body(request, TELEGRAM_BYTES)))
+    except (ValueError, RecursionError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
     inbox = Inbox(services.db, services.webhook_bot)
     # Without an owner: whoever serves the chat is woken.
     await services.store.do(lambda: inbox.store([update], None))
     kill_point("update.stored")
     return Response(status_code=HTTPStatus.OK)
-
-
-def _update_in(body: bytes) -> Update:
-    try:
-        return read_update(json.loads(body))
-    except (ValueError, RecursionError) as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
 
 @router.post(
@@ -309,8 +247,11 @@ async def provider(request: Request) -> Response:
 
 
 async def _rung(request: Request, name: str) -> Response:
+    """Ring for a call that proves the hook's secret, or needs none. Raises Problem."""
     body = await read_body(request, HOOK_BYTES)
-    if not may_call(request, name, body):
+    services: ApiServices = request.app.state.services
+    secrets = services.hook_secrets.get(name, ())
+    if not (is_proven(secrets, request.headers, body) if secrets else is_near(request, LOOPBACK)):
         raise _refused(request, name)
     request.app.state.bells[name].ring()
     return Response(status_code=HTTPStatus.ACCEPTED)
@@ -346,18 +287,14 @@ async def payment(request: Request) -> Response:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     host = request.client.host if request.client else ""
     if not is_in_networks(host, shop.networks):
-        _turned_away(request, host)
+        refused = request.app.state.traffic.hooks_refused
+        refused["payment"] += 1
+        log.warning("a notification from elsewhere", address=host, count=refused["payment"])
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     try:
         told = read_webhook(await read_body(request, HOOK_BYTES))
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
-    if await mark_order_due(services, told):
+    if await mark_order_due(services, *told):
         request.app.state.payment_worker.ring()
     return Response(status_code=HTTPStatus.OK)
-
-
-def _turned_away(request: Request, host: str) -> None:
-    refused = request.app.state.traffic.hooks_refused
-    refused["payment"] += 1
-    log.warning("a notification from elsewhere", address=host, count=refused["payment"])

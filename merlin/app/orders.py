@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from typing import Any, TypeVar
 
-from merlin.app import settlement, shop
+from merlin.app import settlement
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
 from merlin.app.settlement import Outcome, mismatch
-from merlin.app.shop import OrderRequest
 from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
@@ -47,13 +46,13 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
-    GatewayRefund,
     PaymentRequest,
     PolledGateway,
     Status,
 )
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 # So long YooKassa knows by its key that a call comes again; an hour less than the day it says.
 KEY_LIVES = timedelta(hours=23)
@@ -123,16 +122,6 @@ class OrderDetails:
         }
 
 
-def place_order(ctx: Context, actor: Actor, request: OrderRequest) -> Purchase:
-    """Store what somebody wants to buy; the same request again is the same order.
-
-    Raises NotFound and Refused as `shop.place_order` does, NotFound for somebody else.
-    """
-    if not request.user_id or request.user_id != actor.user_id:
-        raise NotFound("ordered for another", "billing-no-purchase")
-    return shop.place_order(ctx, request)
-
-
 def list_orders(ctx: Context, actor: Actor, limit: int) -> list[Purchase]:
     """Return the actor's orders, newest first."""
     return Purchases(ctx.db, ctx.clock).of(actor.user_id, limit) if actor.user_id else []
@@ -180,7 +169,7 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     Refused for an order that is over, PaymentError where YooKassa refuses, GatewayUnavailable and
     PaymentUnknown where it is silent: then the order stands, and may be asked for again.
     """
-    await ctx.store.read(lambda: show_order(ctx, actor, purchase_id))
+    await ctx.read(show_order, actor, purchase_id)
     polled_gateway(ctx)
     clock = asyncio.get_running_loop().time
     ends = clock() + WAIT_S
@@ -189,25 +178,56 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
         if _is_asked_for(ctx, purchase):
             return purchase
         if await claim_payment(ctx, purchase):
-            return await _answered(ctx, purchase_id, ends - clock())
+            try:
+                return await _wait(create_payment(ctx, purchase_id), ends - clock())
+            except TimeoutError:
+                raise PaymentUnknown("no answer yet") from None
         if clock() > ends:
             raise PaymentUnknown("somebody else asks still")
         await asyncio.sleep(_AGAIN_S)
 
 
-async def look_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
+async def look_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
     """Read the payment again now, and return the order as it is then.
 
-    Raises NotFound alone: where YooKassa is silent, the order is as it was.
+    Raises NotFound, and TimeoutError after `wait_s`; it is looked at all the same then. Where
+    YooKassa is silent, the order is as it was.
     """
-    purchase = await ctx.store.read(lambda: show_order(ctx, actor, purchase_id))
+    purchase = await ctx.read(show_order, actor, purchase_id)
     # Of what is settled, nobody expects anything new: then nobody looks of themselves either.
     if purchase.outside_id and purchase.look_at is not None and ctx.polled is not None:
         try:
-            await sync_status(ctx, purchase)
+            await _wait(sync_status(ctx, purchase), wait_s)
         except PaymentError as error:
             log.warning("a payment could not be read", reason=redact(str(error)))
     return await _read(ctx, purchase_id)
+
+
+async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id: str) -> bool:
+    """Let an order be looked at now of whose payment, or else of which, there may be news.
+
+    False, and nothing is written, where there is none to look at.
+    """
+    found = await ctx.read(_named_order, payment_id, purchase_id)
+    is_settled = found is not None and found.state.is_paid and event.startswith("payment.")
+    if found is None or is_settled:
+        return False
+    look, now = Purchases(ctx.db, ctx.clock).look, ctx.clock()
+    return await ctx.store.do(lambda: look(found.purchase_id, now))
+
+
+def _named_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
+    """Return the order of a payment, or one that was asked for with an answer we never learnt."""
+    purchases = Purchases(ctx.db, ctx.clock)
+    known = purchases.by_outside(Gateway.YOOKASSA, payment_id)
+    if known is not None or not purchase_id:
+        return known
+    try:
+        found = purchases.get(purchase_id)
+    except NotFound:
+        return None
+    was_asked = found.asked_at is not None and not found.outside_id
+    return found if was_asked and found.state is not PurchaseState.PENDING else None
 
 
 def polled_gateway(ctx: Context) -> PolledGateway:
@@ -253,28 +273,28 @@ def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
-    now, asking = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
+    now, claim = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
         return False
-    return await ctx.store.do(lambda: asking(purchase.purchase_id, now, PATIENCE))
+    return await ctx.store.do(lambda: claim(purchase.purchase_id, now, PATIENCE))
 
 
-async def _answered(ctx: Context, purchase_id: str, wait_s: float) -> Purchase:
-    """Return what came of asking. Raises PaymentUnknown where that takes too long."""
-    task = asyncio.create_task(create_payment(ctx, purchase_id))
+async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
+    """Return what comes of some work. Raises TimeoutError after `wait_s`; it goes on beside us."""
+    task = asyncio.create_task(work)
     _under_way.add(task)
     task.add_done_callback(_let_end)
     done, _ = await asyncio.wait({task}, timeout=wait_s)
     if not done:
-        raise PaymentUnknown("no answer yet")
+        raise TimeoutError
     return task.result()
 
 
 # Tasks that nobody waits for would be forgotten half way.
-_under_way: set[asyncio.Task[Purchase]] = set()
+_under_way: set[asyncio.Task[Any]] = set()
 
 
-def _let_end(task: asyncio.Task[Purchase]) -> None:
+def _let_end(task: asyncio.Task[Any]) -> None:
     _under_way.discard(task)
     if not task.cancelled():
         task.exception()  # It was written down where it happened.
@@ -291,7 +311,7 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
         payment = await _created(ctx, purchase, method_id)
     except PaymentError as error:
         await note_failure(ctx, error, purchase=purchase_id)
-        await ctx.store.do(partial(_failed, ctx, purchase, error))
+        await ctx.write(_failed, purchase, error)
         raise
     kill_point("pay.sent")
     await _recorded(ctx, purchase, payment)
@@ -323,7 +343,7 @@ async def _recorded(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
         return
     if outcome is Outcome.WRONG:
         refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
-        await ctx.store.do(lambda: _failed(ctx, purchase, refusal))
+        await ctx.write(_failed, purchase, refusal)
         raise refusal
 
 
@@ -364,47 +384,41 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Let what YooKassa says change the order; money that is held is taken."""
-    outcome = await ctx.store.do(lambda: _applied(ctx, purchase.purchase_id, payment))
+    outcome = await ctx.write(_applied, purchase.purchase_id, payment)
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
         kill_point("payment.after")
     if outcome is Outcome.RETURNED:
         await read_refunds(ctx, purchase.purchase_id)
-    if payment.status is Status.HELD and outcome is not Outcome.WRONG:
-        return await _settle_held(ctx, purchase.purchase_id, payment)
-    return outcome
+    if payment.status is not Status.HELD or outcome is Outcome.WRONG:
+        return outcome
+    # Who has left pays nothing, nor whoever's code was used meanwhile.
+    gateway, is_wanted = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
+    now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
+    # Still held: it is looked at again, as every order that is not settled.
+    return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
 
 
 def _applied(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    purchases = Purchases(ctx.db, ctx.clock)
+    purchase = purchases.get(purchase_id)
     if not purchase.outside_id and mismatch(purchase, payment) is None:
         look_at = ctx.clock() + next_poll_delay(0)
-        Purchases(ctx.db, ctx.clock).pending(
-            purchase_id, payment.outside_id, payment.pay_url, look_at
-        )
+        purchases.pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
     outcome = settlement.apply_payment(ctx, purchase, payment)
     if outcome is Outcome.CANCELED:
         record_failed_renewal(ctx, purchase, payment.reason)
     return outcome
 
 
-async def _settle_held(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
-    """Take what is held; who has left pays nothing, nor whoever's code was used meanwhile."""
-    gateway = polled_gateway(ctx)
-    purchase, is_wanted = await ctx.store.do(lambda: _may_capture(ctx, purchase_id))
-    now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
-    # Still held: it is looked at again, as every order that is not settled.
-    return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
-
-
-def _may_capture(ctx: Context, purchase_id: str) -> tuple[Purchase, bool]:
-    """Return an order, and whether the money that is held for it is to be taken."""
+def _may_capture(ctx: Context, purchase_id: str) -> bool:
+    """Return whether the money that is held for an order is to be taken."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
-        return purchase, False
+        return False
     if purchase.state.is_paid or Promos(ctx.db, ctx.clock).may_take(purchase):
-        return purchase, True
+        return True
     settlement.notify_code_taken(ctx, purchase, purchase.outside_id)
-    return purchase, False
+    return False
 
 
 async def read_refunds(ctx: Context, purchase_id: str) -> None:
@@ -413,19 +427,19 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
     While we send a refund ourselves, that comes first: it knows who asked for it, and why.
     """
     purchase = await _read(ctx, purchase_id)
-    sent = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
-    if any(each.state in UNDER_WAY for each in sent):
+    mine = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
+    if any(each.state in UNDER_WAY for each in mine):
         later = ctx.clock() + next_poll_delay(0)
         await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).look(purchase_id, later))
         return
     listed = await polled_gateway(ctx).refunds(purchase.outside_id)
-    await ctx.store.do(lambda: _apply_refunds(ctx, listed))
 
+    def apply() -> None:
+        for sent in listed:
+            if sent.is_done:
+                settlement.apply_refund(ctx, Gateway.YOOKASSA, sent)
 
-def _apply_refunds(ctx: Context, listed: Sequence[GatewayRefund]) -> None:
-    for sent in listed:
-        if sent.is_done:
-            settlement.apply_refund(ctx, Gateway.YOOKASSA, sent)
+    await ctx.store.do(apply)
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:

@@ -15,14 +15,14 @@ from functools import partial
 
 from merlin.account.accounts import is_of_telegram
 from merlin.account.users import User, Users
-from merlin.app import shop
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.settlement import plan_ends, reason_key
-from merlin.billing.plan import UNLIMITED, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo_codes import Promo, Promos, prices
+from merlin.app.settlement import money_text, plan_ends, reason_key
+from merlin.app.shop import place_renewal_order
+from merlin.billing.plan import UNLIMITED, Plan, Source, on_sale, plan_named, plan_of
+from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.purchases import Purchase, Purchases
-from merlin.billing.quota import Given, Quotas
+from merlin.billing.quota import Gift, Quotas
 from merlin.billing.subscriptions import (
     MOST_TRIES,
     PAY_BEFORE,
@@ -52,17 +52,7 @@ class PlanOffer:
     may_try: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a plan costs somebody, in roubles and in Stars; `promo` is the code that counted."""
-
-    plan: Plan
-    promo: Promo | None
-    rub: Amount | None
-    xtr: Amount | None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriptions:
     """The plans that somebody has for a time, newest first, and their renewals."""
 
@@ -74,23 +64,6 @@ class Subscriptions:
         """Return the renewals that are on."""
         return [each for each in self.renewals if each.state is RenewalState.ON]
 
-
-@dataclass(frozen=True, slots=True)
-class CurrentPlan:
-    """What somebody has now: the plan that counts, until when, and what comes behind it.
-
-    `until` None: for as long as the config has it. `here` is the plan that counts for a dataset,
-    where a course has its own. `gifts` are packs and gifts with something left, newest first.
-    """
-
-    plan: Plan
-    until: datetime | None
-    next_plan: Plan
-    here: Plan
-    terms: Sequence[Term]
-    renewals: Sequence[Renewal]
-    gifts: Sequence[Given]
-
     def ends(self, plan: Plan, now: datetime) -> datetime | None:
         """Return when what they have of a plan ends, None where they have it not for a time."""
         ends = [each.ends_at for each in self.terms if each.plan == plan.name]
@@ -98,7 +71,22 @@ class CurrentPlan:
 
     def renewal(self, plan: Plan) -> Renewal | None:
         """Return by what a plan renews itself, None where it does not."""
-        return next((each for each in self.renewals if each.plan == plan.name), None)
+        return next((each for each in self.running if each.plan == plan.name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentPlan(Subscriptions):
+    """What somebody has now: the plan that counts, until when, and what comes behind it.
+
+    `until` None: for as long as the config has it. `here` is the plan that counts for a dataset,
+    where a course has its own. `gifts` are packs and gifts with something left, newest first.
+    """
+
+    plan: Plan
+    until: datetime | None = None
+    next_plan: Plan = UNLIMITED
+    here: Plan
+    gifts: Sequence[Gift]
 
 
 def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
@@ -109,14 +97,12 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
     gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.all(actor.user_id)
     found = CurrentPlan(
         plan=plan,
-        until=None,
-        next_plan=UNLIMITED,
         here=plan_of(ctx.plans, user.plans, dataset),
         terms=mine.terms,
-        renewals=mine.running,
+        renewals=mine.renewals,
         gifts=[each for each in gifts if each.remaining(now) > 0],
     )
-    until = found.ends(plan, now)
+    until = mine.ends(plan, now)
     if until is None or user.plan == plan.name:
         return found
     left = [each.plan for each in mine.terms if each.starts_at <= until < each.ends_at]
@@ -133,7 +119,7 @@ def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
     """Return every plan, the first of which is everybody's."""
     who = actor.user_id
     return [
-        PlanOffer(each, not place, shop.may_try(ctx, who, each) if who else None)
+        PlanOffer(each, not place, may_try(ctx, who, each) if who else None)
         for place, each in enumerate(ctx.plans)
     ]
 
@@ -142,26 +128,38 @@ def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
     """Return what the actor has for a time; nothing for nobody."""
     if not actor.user_id:
         return Subscriptions()
-    return Subscriptions(
-        Terms(ctx.db, ctx.clock).of(actor.user_id), Renewals(ctx.db).of(actor.user_id)
-    )
+    terms = Terms(ctx.db, ctx.clock).of(actor.user_id)
+    return Subscriptions(terms=terms, renewals=Renewals(ctx.db).of(actor.user_id))
 
 
-def quote(ctx: Context, actor: Actor, plan: str, code: str = "") -> Quote:
-    """Return what a plan costs, less with a code. Raises NotFound, Refused for a bad code."""
-    found = shop.sold_plan(ctx, plan)
-    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code, found.name) if code else None
-    return Quote(found, promo, *prices(found, promo))
+def may_try(ctx: Context, user_id: int, plan: Plan) -> bool:
+    """Return whether somebody may have the trial of a plan: once, and not beside the plan."""
+    terms = Terms(ctx.db, ctx.clock)
+    if not plan.trial_days or terms.had_trial(user_id, plan.name):
+        return False
+    return all(each.plan != plan.name for each in terms.of(user_id))
 
 
-def start_trial(ctx: Context, actor: Actor, plan: str) -> int:
+def start_trial(ctx: Context, actor: Actor, name: str) -> int:
     """Give the actor the trial of a plan; return its days.
 
     Raises NotFound for none, Refused where it was had.
     """
-    if not actor.user_id:
-        raise NotFound(f"no trial of {plan}", "billing-no-trial")
-    return shop.start_trial(ctx, actor.user_id, plan, actor.name)
+    plan, user_id = plan_named(ctx.plans, name), actor.user_id
+    if not user_id or plan is None or not plan.trial_days:
+        raise NotFound(f"no trial of {name}", "billing-no-trial")
+    days, key = plan.trial_days, f"trial:{name}"
+    is_new = may_try(ctx, user_id, plan) and Terms(ctx.db, ctx.clock).add(
+        user_id, name, days, Source.TRIAL, key, actor.name
+    )
+    if not is_new:
+        raise Refused(f"{name} was tried", "billing-trial-had")
+    return days
+
+
+def find_code(ctx: Context, actor: Actor, code: str, plan: str = "") -> Promo:
+    """Return a code that the actor may use, for a plan where one is named. Raises Refused."""
+    return Promos(ctx.db, ctx.clock).find(actor.user_id, code, plan)
 
 
 def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
@@ -169,8 +167,8 @@ def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
 
     Raises Refused for one that is no good.
     """
-    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
-    return promo if promo.percent else Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
+    promo = find_code(ctx, actor, code)
+    return promo if promo.percent else redeem_code(ctx, actor, code)
 
 
 def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
@@ -180,10 +178,10 @@ def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
 
 def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     """Return a renewal of the actor's that is on. Raises NotFound, for another's as for none."""
-    for each in Renewals(ctx.db).of(actor.user_id) if actor.user_id else ():
-        if each.renewal_id == renewal_id and each.state is RenewalState.ON:
-            return each
-    raise NotFound("no such renewal", "pay-no-renewal")
+    found = Renewals(ctx.db).find(actor.user_id, renewal_id) if actor.user_id else None
+    if found is None or found.state is not RenewalState.ON:
+        raise NotFound("no such renewal", "pay-no-renewal")
+    return found
 
 
 def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
@@ -200,6 +198,18 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     return found
 
 
+def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
+    """Return what a renewal takes, None where the plan is not sold so any more, and when.
+
+    A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
+    """
+    plan, is_ours = plan_named(ctx.plans, renewal.plan), renewal.gateway is Gateway.YOOKASSA
+    at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
+    if plan is None:
+        return None, at
+    return (plan.rub if is_ours else plan.xtr), at
+
+
 log = get_logger(__name__)
 
 ENDS_BEFORE = timedelta(days=1)
@@ -210,26 +220,18 @@ _NEVER_AGAIN = frozenset({"permission_revoked"})
 def notify_renewals(ctx: Context, now: datetime) -> None:
     """Tell everybody whose plan is paid again in the next days what will be taken, and when."""
     for renewal in Renewals(ctx.db).to_remind(now):
-        price = _price(ctx, renewal)
+        price, at = next_payment(ctx, renewal)
         if price is None:
             continue
-        is_ours = renewal.gateway is Gateway.YOOKASSA
-        at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
         told = {
             **_titles(ctx, renewal.plan),
-            "amount": f"{price.decimal} {price.currency.value}",
+            "amount": money_text(price),
             "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
+        is_ours = renewal.gateway is Gateway.YOOKASSA
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
         _tell(ctx, renewal.user_id, key, told, once)
-
-
-def _price(ctx: Context, renewal: Renewal) -> Amount | None:
-    plan = plan_named(ctx.plans, renewal.plan)
-    if plan is None:
-        return None
-    return plan.xtr if renewal.gateway is Gateway.STARS else plan.rub
 
 
 def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) -> None:
@@ -250,14 +252,13 @@ def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) 
 
 def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
     """Return the renewal that an order was made for, None where there is none any more."""
-    mine = Renewals(ctx.db).of(purchase.user_id) if purchase.user_id else []
-    wanted = purchase.order.renewal_id
-    return next((each for each in mine if each.renewal_id == wanted), None)
+    user_id, renewal_id = purchase.user_id, purchase.order.renewal_id
+    return Renewals(ctx.db).find(user_id, renewal_id) if user_id and renewal_id else None
 
 
 def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None:
     """Tell why a plan was not paid again; after the last try nobody tries any more."""
-    renewal = renewal_of(ctx, purchase) if purchase.order.renewal_id is not None else None
+    renewal = renewal_of(ctx, purchase)
     if renewal is None or renewal.state is not RenewalState.ON:
         return
     is_last = renewal.tries >= MOST_TRIES or reason in _NEVER_AGAIN
@@ -288,7 +289,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
         return
     attempt = renewal.tries + 1
     try:
-        order = shop.place_renewal_order(ctx, renewal, attempt)
+        order = place_renewal_order(ctx, renewal, attempt)
     except (NotFound, Refused) as error:
         log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)

@@ -23,7 +23,7 @@ from typing import Any
 from merlin.app.context import Context
 from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
 from merlin.app.texts import Settings
-from merlin.billing.ledger import Entry, EntryKind, Ledger, faults
+from merlin.billing.ledger import Entry, EntryKind, Ledger, faults, money_back
 from merlin.billing.plan import on_sale
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.report import Found, compare, missing
@@ -70,7 +70,10 @@ def _differing(ctx: Context, listed: Iterable[GatewayPayment]) -> Iterator[Diffe
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
         purchase = _purchase_of(ctx, payment)
-        if purchase is None or _is_behind(ctx, purchase, payment):
+        number = "" if purchase is None else purchase.purchase_id
+        entries = Ledger(ctx.db, ctx.clock).entries(number)
+        paid = {each.outside_id for each in entries if each.kind is EntryKind.PAYMENT}
+        if payment.outside_id not in paid or payment.refunded > money_back(entries):
             yield payment, purchase
 
 
@@ -82,13 +85,6 @@ def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
         return Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
         return None
-
-
-def _is_behind(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> bool:
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    paid = {each.outside_id for each in entries if each.kind is EntryKind.PAYMENT}
-    back = sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
-    return payment.outside_id not in paid or payment.refunded > back
 
 
 def _note(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
@@ -195,15 +191,12 @@ def _store_movements(ctx: Context, page: StarsPage) -> list[StarDifference]:
     """Store what the ledger lacks; return what differed."""
     found: list[StarDifference] = []
     for each in page.moved:
-        is_payment = isinstance(each, GatewayPayment)
-        outcome = (
-            receive_payment(ctx, each)
-            if isinstance(each, GatewayPayment)
-            else receive_refund(ctx, each)
-        )
+        if isinstance(each, GatewayPayment):
+            outcome, kind = receive_payment(ctx, each), "paid"
+        else:
+            outcome, kind = receive_refund(ctx, each), "returned"
         if outcome is not Outcome.NOTHING:
-            new = "paid" if is_payment else "returned"
-            kind = "odd" if outcome is Outcome.WRONG else new
+            kind = "odd" if outcome is Outcome.WRONG else kind
             found.append(StarDifference(kind, each.outside_id))
     return found
 

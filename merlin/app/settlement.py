@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from merlin.app.context import Context
-from merlin.app.shop import orders_with_code
-from merlin.billing.ledger import Entry, EntryKind, Ledger
+from merlin.billing.ledger import Entry, EntryKind, Ledger, money_back
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
@@ -74,7 +73,11 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     wrong = mismatch(purchase, payment)
     if wrong is not None:
-        notify_wrong(ctx, purchase, payment.outside_id, wrong)
+        number, outside_id = purchase.purchase_id, payment.outside_id
+        log.error("a payment is not its order's", purchase=number, differs=wrong.value)
+        # Admins hear of it; nothing is granted for it.
+        told = {"purchase": number, "payment": outside_id, "differs": wrong.value}
+        _tell(ctx, ADMINS, "notice-payment-wrong", told, f"wrong:{number}:{outside_id}")
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
@@ -87,7 +90,8 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
 
 def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     grant = grant_paid(ctx, purchase, payment)
-    if payment.refunded > _returned(ctx, purchase):
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
+    if payment.refunded > money_back(entries):
         return Outcome.RETURNED
     if grant is None:
         return Outcome.NOTHING
@@ -116,15 +120,15 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         return grant
     if purchase.order.promo:
         # The use is this order's now: what else waits to be paid with it would only go back.
-        for each in orders_with_code(ctx, purchase.user_id, purchase.order.promo):
-            Purchases(ctx.db, ctx.clock).give_up(each.purchase_id, PurchaseState.CANCELED)
-    tell = Notices(ctx.db, ctx.clock).tell
+        purchases = Purchases(ctx.db, ctx.clock)
+        for each in purchases.with_code(purchase.user_id, purchase.order.promo):
+            purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
     if purchase.user_id:
-        tell(str(purchase.user_id), "notice-paid", _bought(purchase, paid.amount), once)
+        _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
     else:
         # There is nobody to grant anything to: it is for an admin to send it back.
         told = {"purchase": purchase.purchase_id, "amount": money_text(paid.amount)}
-        tell(ADMINS, "notice-paid-nobody", told, once)
+        _tell(ctx, ADMINS, "notice-paid-nobody", told, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
@@ -144,22 +148,14 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
             "stars": payment.amount.minor,
             "payload": payment.purchase_id[:64],
         }
-        Notices(ctx.db, ctx.clock).tell(
-            ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}"
-        )
-        _notify_odd(ctx, payment)
-        return Outcome.WRONG
-    outcome = apply_payment(ctx, purchase, payment)
+        _tell(ctx, ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}")
+        outcome = Outcome.WRONG
+    else:
+        outcome = apply_payment(ctx, purchase, payment)
     if outcome is Outcome.WRONG:
-        _notify_odd(ctx, payment)
+        odd, once = {"stars": payment.amount.minor}, f"odd:{payment.outside_id}"
+        _tell(ctx, payment.user_id, "notice-stars-odd", odd, once)
     return outcome
-
-
-def _notify_odd(ctx: Context, payment: GatewayPayment) -> None:
-    told = {"stars": payment.amount.minor}
-    Notices(ctx.db, ctx.clock).tell(
-        payment.user_id, "notice-stars-odd", told, f"odd:{payment.outside_id}"
-    )
 
 
 def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
@@ -182,7 +178,19 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
     if purchase.order.keeps_method and payment.method_id:
         # What Telegram renews by itself is not paid twice; until it has heard of its end, it does.
         if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
-            Renewals(ctx.db).begin(_renewal_by_method(purchase, payment, ends))
+            new = Renewal(
+                renewal_id=0,
+                user_id=user_id,
+                plan=plan,
+                gateway=Gateway.YOOKASSA,
+                method=payment.method_id,
+                state=RenewalState.ON,
+                consented_at=purchase.created_at,
+                next_at=ends,
+                method_title=payment.method_title,
+                contact=purchase.order.contact,
+            )
+            Renewals(ctx.db).begin(new)
         return
     for each in mine:
         if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
@@ -191,21 +199,6 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
 
 # STOPPING: Telegram renews it until it has heard that it ends.
 RUNNING = (RenewalState.ON, RenewalState.STOPPING)
-
-
-def _renewal_by_method(purchase: Purchase, payment: GatewayPayment, ends: datetime) -> Renewal:
-    return Renewal(
-        renewal_id=0,
-        user_id=purchase.user_id,
-        plan=purchase.order.promise.plan,
-        gateway=Gateway.YOOKASSA,
-        method=payment.method_id,
-        state=RenewalState.ON,
-        consented_at=purchase.created_at,
-        next_at=ends,
-        method_title=payment.method_title,
-        contact=purchase.order.contact,
-    )
 
 
 def _renewed_by_telegram(
@@ -243,9 +236,7 @@ def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
         told = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
-        Notices(ctx.db, ctx.clock).tell(
-            str(purchase.user_id), "notice-payment-canceled", told, once
-        )
+        _tell(ctx, purchase.user_id, "notice-payment-canceled", told, once)
     return True
 
 
@@ -288,7 +279,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = money_text(refund.amount)
     told = {"purchase": refund.purchase_id, "amount": amount, "reason": reason}
-    Notices(ctx.db, ctx.clock).tell(ADMINS, key, told, f"refund-refused:{refund.refund_id}")
+    _tell(ctx, ADMINS, key, told, f"refund-refused:{refund.refund_id}")
 
 
 def receive_refund(ctx: Context, sent: GatewayRefund) -> Outcome:
@@ -299,7 +290,7 @@ def receive_refund(ctx: Context, sent: GatewayRefund) -> Outcome:
         log.warning("stars went back for no payment of ours", user=sent.user_id)
         charge = sent.outside_id
         told = {"user": sent.user_id, "charge": charge, "stars": sent.amount.minor}
-        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-stars-left", told, f"left:{charge}")
+        _tell(ctx, ADMINS, "notice-stars-left", told, f"left:{charge}")
         return Outcome.WRONG
     return Outcome.NOTHING if entry is None else Outcome.RETURNED
 
@@ -311,14 +302,8 @@ def _notify_returned(ctx: Context, purchase_id: str, sent: GatewayRefund) -> Non
         return
     gateway = purchase.order.gateway
     once = f"refunded:{gateway.value}:{sent.outside_id}"
-    told = _bought(purchase, sent.amount)
-    Notices(ctx.db, ctx.clock).tell(str(purchase.user_id), "notice-refunded", told, once)
-    if gateway is Gateway.STARS:
-        _end_telegrams_renewal(ctx, purchase)
-
-
-def _end_telegrams_renewal(ctx: Context, purchase: Purchase) -> None:
-    for each in Renewals(ctx.db).of(purchase.user_id):
+    _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, sent.amount), once)
+    for each in Renewals(ctx.db).of(purchase.user_id) if gateway is Gateway.STARS else ():
         is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
         if is_this and each.state is RenewalState.ON:
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
@@ -329,16 +314,12 @@ def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
     told = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
     once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
-    Notices(ctx.db, ctx.clock).tell(str(purchase.user_id), "notice-code-taken", told, once)
-    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
+    _tell(ctx, purchase.user_id, "notice-code-taken", told, once)
+    _tell(ctx, ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
 
 
-def notify_wrong(ctx: Context, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:
-    """Tell admins of a payment that is not what was ordered; nothing is granted for it."""
-    log.error("a payment is not its order's", purchase=purchase.purchase_id, differs=wrong.value)
-    told = {"purchase": purchase.purchase_id, "payment": outside_id, "differs": wrong.value}
-    once = f"wrong:{purchase.purchase_id}:{outside_id}"
-    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-wrong", told, once)
+def _tell(ctx: Context, to: int | str, key: str, told: Mapping[str, object], once: str) -> None:
+    Notices(ctx.db, ctx.clock).tell(str(to), key, told, once)
 
 
 def reason_key(reason: str) -> str:
@@ -350,11 +331,6 @@ def reason_key(reason: str) -> str:
 def money_text(amount: Amount) -> str:
     """Return an amount as notices say it: "299.00 RUB"."""
     return f"{amount.decimal} {amount.currency.value}"
-
-
-def _returned(ctx: Context, purchase: Purchase) -> int:
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    return sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
 
 
 def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:

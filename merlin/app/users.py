@@ -23,7 +23,7 @@ from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described, finite, view_of
 from merlin.billing.plan import Format, Source, plan_named, plan_of
 from merlin.billing.promo_codes import MOST_DAYS
-from merlin.billing.quota import Gift, Given, Left, Quotas
+from merlin.billing.quota import Gift, Left, Quotas
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
@@ -31,7 +31,7 @@ from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, person_reference
 from merlin.db.notices import Notices
 
-__all__ = ["Format", "Given", "Left", "Role", "Scope", "Term"]
+__all__ = ["Format", "Left", "Role", "Scope", "Term"]
 
 _ENTRIES = 20
 _PASSWORD_BYTES = 12
@@ -86,7 +86,7 @@ class UserDetails(UserView):
     zone: str
     terms_seen: str
     left: Mapping[Format, Left]
-    gifts: Sequence[Given]
+    gifts: Sequence[Gift]
     consents: Sequence[Consent]
     entries: Sequence[AuditEntry]
 
@@ -257,7 +257,7 @@ def give_questions(
     days: int | None = None,
     reason: str = "",
     once: str | None = None,
-) -> Given:
+) -> Gift:
     """Give questions beyond somebody's plan, to be used within `days`; with one `once` once.
 
     Raises NotFound, Refused for an amount that nobody means.

@@ -71,6 +71,11 @@ class Entry:
         return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
+def money_back(entries: Sequence[Entry]) -> int:
+    """Return how many kopecks or Stars went back."""
+    return sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
+
+
 def faults(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for everything in a whole ledger that cannot be; none for a sound one."""
     known = {each.entry_id: each for each in entries}
@@ -108,7 +113,7 @@ def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
 
 
 def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
-    back = sum(each.amount.minor for each in resting if each.kind is EntryKind.REFUND)
+    back = money_back(resting)
     revoked = sum(each.kind is EntryKind.REVOCATION for each in resting)
     if back > grant.amount.minor:
         yield f"grant {grant.entry_id}: more went back than was paid"

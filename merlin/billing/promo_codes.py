@@ -241,15 +241,13 @@ class Promos(Repository):
         if spared is not None:
             counts &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(spared)
         mine = PROMO_USE.select(PROMO_USE.id).where(counts & (PROMO_USE.user_id == user_id))
-        if self.db.value(mine) is not None or self._had(user_id, row["code"]):
+        had_before = self._leaving.had(user_id, Source.PROMO, row["code"])
+        if self.db.value(mine) is not None or had_before:
             raise Refused(f"{code} is used", "promo-used")
         uses = self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(counts))
         if row["most_uses"] is not None and int(uses) >= row["most_uses"]:
             raise Refused(f"{code} is used up", "promo-used-up")
         return row
-
-    def _had(self, user_id: int, code: str) -> bool:
-        return self._leaving.had_promo(user_id, code)
 
 
 def _is_coded(purchase: Purchase) -> bool:

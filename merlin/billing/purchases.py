@@ -205,30 +205,24 @@ class Purchases(Repository):
         order = replace(
             order, contact=storable_text(order.contact), promo=storable_text(order.promo)
         )
+        now = self._clock()
         if key:
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
-            self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)).on_conflict_ignore())
-            return self.get(purchase_id)
-        now = self._clock()
-        waiting = [each for each in self._open(order.user_id) if each.may_be_paid(now)]
-        for same in waiting:
-            if same.order == order:
-                return same
-        if len(waiting) >= MOST_OPEN:
-            raise Refused(f"{len(waiting)} open orders", "billing-too-many")
-        purchase_id = secrets.token_hex(ID_LENGTH // 2)
-        self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)))
-        return self.get(purchase_id)
-
-    def _open(self, user_id: int) -> list[Purchase]:
-        rows = self.db.rows(_of(user_id).where(PURCHASE.state.in_(_OPEN)))
-        return _PURCHASES.read_all(rows, self.db)
-
-    def _new(self, purchase_id: str, order: Order, lasts: timedelta) -> Row:
-        now = self._clock()
+        else:
+            purchase_id = secrets.token_hex(ID_LENGTH // 2)
+            rows = self.db.rows(_of(order.user_id).where(PURCHASE.state.in_(_OPEN)))
+            found = _PURCHASES.read_all(rows, self.db)
+            waiting = [each for each in found if each.may_be_paid(now)]
+            for same in waiting:
+                if same.order == order:
+                    return same
+            if len(waiting) >= MOST_OPEN:
+                raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         ends = now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, look_at=ends)
-        return {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
+        row = {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
+        self.db.put(PURCHASE.insert(row).on_conflict_ignore())
+        return self.get(purchase_id)
 
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
@@ -240,6 +234,11 @@ class Purchases(Repository):
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return somebody's purchases, newest first."""
         return _PURCHASES.read_all(self.db.rows(_of(user_id).limit(limit)), self.db)
+
+    def with_code(self, user_id: int, code: str) -> list[Purchase]:
+        """Return somebody's unpaid purchases that hold a code, newest first."""
+        mine = self.of(user_id)
+        return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
     def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
         """Return everybody's purchases, newest first; those after a purchase, of a state."""
@@ -318,11 +317,7 @@ class Purchases(Repository):
         # Also of one that was given up in between: what is paid late is known by it, and found.
         told["look_at"] = iso(look_at)
         self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
-        next_step = {
-            "state": PurchaseState.PENDING.value,
-            "look_at": iso(look_at),
-            "looks": 0,
-        }
+        next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
         is_before = PURCHASE.state.in_(_UNASKED)
         return self.db.change(PURCHASE.update(next_step).where(this & is_before)) > 0
 
@@ -349,8 +344,12 @@ class Purchases(Repository):
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         """Take one look; False where another process took it, or nobody looks any more."""
-        looks = row["looks"] + 1
-        look_at = self._next(row, now, looks)
+        looks, look_at = row["looks"] + 1, None
+        ends = from_iso(row["expires_at"])
+        if now <= max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
+            later = now + next_poll_delay(looks)
+            # Also just when the order ends.
+            look_at = min(later, ends) if now < ends else later
         told = {"looks": looks, "look_at": dump_time(look_at)}
         this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
         if not self.db.change(PURCHASE.update(told).where(this)):
@@ -358,14 +357,6 @@ class Purchases(Repository):
         if look_at is None:
             self._free_use(row["id"])
         return True
-
-    def _next(self, row: Row, now: datetime, looks: int) -> datetime | None:
-        """Return when to look again: also just when the order ends; None: never."""
-        ends = from_iso(row["expires_at"])
-        if now > max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
-            return None
-        later = now + next_poll_delay(looks)
-        return min(later, ends) if now < ends else later
 
     @transaction
     def look(self, purchase_id: str, at: datetime) -> bool:

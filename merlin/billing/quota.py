@@ -10,7 +10,7 @@ of the zone counts no question twice and forgets none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
@@ -27,10 +27,10 @@ from merlin.billing.plan import (
     is_limited,
     scope_of,
 )
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import BotRepository, Database, Repository, Row, lock_user, transaction
+from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
 from merlin.db.values import RowMap
 
@@ -53,10 +53,6 @@ class Today:
     month: str
     day_ends: datetime
     month_ends: datetime
-
-    def ends(self, period: Period) -> datetime:
-        """Return when the period that runs now ends, in UTC."""
-        return self.day_ends if period is Period.DAY else self.month_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,8 @@ class Gift:
     """So many questions of a format beyond the plan's.
 
     `by` as in `account.audit`; `key` is one for what must be given once however often it is
-    asked for ("update:17"). `expires_at` None: it stays until it is used up.
+    asked for ("update:17"). `expires_at` None: it stays until it is used up. Once it is stored it
+    has a number, a time, and how much of it is used.
     """
 
     user_id: int
@@ -111,21 +108,14 @@ class Gift:
     reason: str = ""
     expires_at: datetime | None = None
     key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A gift as it stands now: its number, when it was given, how much of it is used."""
-
-    gift_id: int
-    gift: Gift
-    at: datetime
-    used: int
+    gift_id: int = 0
+    at: datetime | None = None
+    used: int = 0
 
     def remaining(self, now: datetime) -> int:
         """Return how many questions of it may still be asked, none after its end."""
-        ends = self.gift.expires_at
-        return self.gift.amount - self.used if ends is None or ends > now else 0
+        is_open = self.expires_at is None or self.expires_at > now
+        return self.amount - self.used if is_open else 0
 
 
 def today(now: datetime, zone: tzinfo) -> Today:
@@ -140,32 +130,18 @@ def today(now: datetime, zone: tzinfo) -> Today:
     )
 
 
-def has_room(allowance: Allowance, used: Used) -> bool:
-    """Return whether the plan has room for one more question."""
-    is_over_day = allowance.day is not None and used.day >= allowance.day
-    is_over_month = allowance.month is not None and used.month >= allowance.month
-    return not (is_over_day or is_over_month)
-
-
 def left_of(kind: Format, allowance: Allowance, used: Used, now: Today, gifts: int = 0) -> Left:
     """Return what is left of one format, told by whichever of day and month has less room.
 
     Where both have none, it is the month: waiting for the next day would not help.
     """
-    period = _tighter(allowance, used)
-    limit, count = (
-        (allowance.day, used.day) if period is Period.DAY else (allowance.month, used.month)
+    day, month = allowance.day, allowance.month
+    is_monthly = month is not None and (
+        day is None or max(month - used.month, 0) <= max(day - used.day, 0)
     )
-    return Left(kind, count, limit, period, now.ends(period), gifts)
-
-
-def _tighter(allowance: Allowance, used: Used) -> Period:
-    if allowance.month is None:
-        return Period.DAY
-    if allowance.day is None:
-        return Period.MONTH
-    of_day, of_month = allowance.day - used.day, allowance.month - used.month
-    return Period.MONTH if max(of_month, 0) <= max(of_day, 0) else Period.DAY
+    if is_monthly:
+        return Left(kind, used.month, month, Period.MONTH, now.month_ends, gifts)
+    return Left(kind, used.day, day, Period.DAY, now.day_ends, gifts)
 
 
 class Gifts(Repository):
@@ -184,14 +160,17 @@ class Gifts(Repository):
         if not 1 <= gift.amount <= MOST:
             raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MOST)
         told = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
-        row = {**_GIFTS.write(gift), "key": gift.key or None, "at": iso(self._clock())}
-        if not row["key"]:
-            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
-            return self.db.add(QUOTA_GIFT, row)
-        if self.db.put(QUOTA_GIFT.insert(row).on_conflict_ignore()):
-            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
+        gift = replace(gift, key=gift.key or None, at=self._clock())
+        row = _GIFTS.write(gift, but=("gift_id", "used"))
         same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
-        return int(self.db.value(same))
+        if row["key"]:
+            is_new = self.db.put(QUOTA_GIFT.insert(row).on_conflict_ignore())
+            gift_id = int(self.db.value(same))
+        else:
+            is_new, gift_id = True, self.db.add(QUOTA_GIFT, row)
+        if is_new:
+            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
+        return gift_id
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:
         """Return the gift to use next: of those with something left the one that ends first."""
@@ -211,12 +190,12 @@ class Gifts(Repository):
         is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > iso(self._clock()))
         return _gifts(user_id).where(is_open).having(QUOTA_GIFT.amount > _GIFTS_USED)
 
-    def all(self, user_id: int) -> list[Given]:
+    def all(self, user_id: int) -> list[Gift]:
         """Return every gift the person got, newest first, the ended ones too."""
-        return [_given(row) for row in self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc()))]
+        return _GIFTS.read_all(self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc())))
 
 
-_GIFTS = RowMap(Gift, columns={"kind": "format", "by": "by_whom"})
+_GIFTS = RowMap(Gift, columns={"gift_id": "id", "kind": "format", "by": "by_whom"})
 _GIFTS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
 
@@ -226,10 +205,6 @@ def _gifts(user_id: int) -> Select:
     gifts = QUOTA_GIFT.select(*QUOTA_GIFT.every(), _GIFTS_USED.alias("used"))
     joined = gifts.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
     return joined.where(QUOTA_GIFT.user_id == user_id).group_by(QUOTA_GIFT.id)
-
-
-def _given(row: Row) -> Given:
-    return Given(row["id"], _GIFTS.read(row), from_iso(row["at"]), int(row["used"]))
 
 
 # Every question passes these: as storable_text statements they take a tenth of the time.
@@ -295,17 +270,16 @@ class Quotas(BotRepository):
                 self.db.sql(_ANEW, iso(self._clock()), self._bot_id, update_id)
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
-        used = (
-            self._used(user_id, now, scope_of(plan)).get(kind, Used())
-            if is_limited(allowance)
-            else Used()
-        )
-        if has_room(allowance, used):
-            return self._take(user_id, Reserved(update_id, kind), scope_of(plan), now)
-        gift_id = self.gifts.open_gift(user_id, kind)
-        if gift_id is None:
-            return left_of(kind, allowance, used, now)
-        return self._take(user_id, Reserved(update_id, kind, gift_id), scope_of(plan), now)
+        scope, gift_id = scope_of(plan), None
+        used = self._used(user_id, now, scope) if is_limited(allowance) else {}
+        left = left_of(kind, allowance, used.get(kind, Used()), now)
+        if left.remaining == 0:
+            gift_id = self.gifts.open_gift(user_id, kind)
+            if gift_id is None:
+                return left
+        use = (self._bot_id, update_id, user_id, kind.value, gift_id, scope)
+        self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
+        return Reserved(update_id, kind, gift_id)
 
     @transaction
     def charge(self, update_id: int) -> None:
@@ -349,11 +323,6 @@ class Quotas(BotRepository):
             before = used.get(Format(name), Used())
             used[Format(name)] = Used(before.day + int(day), before.month + int(month))
         return used
-
-    def _take(self, user_id: int, reserved: Reserved, scope: str, now: Today) -> Reserved:
-        use = (self._bot_id, reserved.update_id, user_id, reserved.kind.value, reserved.gift_id)
-        self.db.sql(_TAKE, *use, scope, now.day, now.month, iso(self._clock()))
-        return reserved
 
     def _settle(self, update_id: int, state: UseState) -> None:
         self.db.sql(_SETTLE, state.value, self._bot_id, update_id)

@@ -224,8 +224,6 @@ def export_rows(
             "till_id": entry.outside_id,
             "test": "test" if entry.is_test else "",
         }
-        yield {name: _harmless(cell) for name, cell in told.items()}
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        yield {
+            name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in told.items()
+        }

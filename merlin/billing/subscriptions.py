@@ -85,10 +85,6 @@ class Term:
     grant_id: int | None = None
     by: str = ""
 
-    def runs(self, now: datetime) -> bool:
-        """Return whether it counts now."""
-        return self.starts_at <= now < self.ends_at
-
 
 def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or where the last one of it ends."""
@@ -141,11 +137,13 @@ class Renewals(Repository):
 
     def of(self, user_id: int) -> list[Renewal]:
         """Return somebody's renewals, those that are on first."""
-        rows = self.db.rows(RENEWAL.select().where(RENEWAL.user_id == user_id))
-        found = sorted(
-            (_RENEWALS.read(row, self.db) for row in rows), key=lambda each: each.renewal_id
-        )
+        mine = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
+        found = _RENEWALS.read_all(self.db.rows(mine), self.db)
         return sorted(found, key=lambda each: each.state is not RenewalState.ON)
+
+    def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
+        """Return one of somebody's renewals, None for another's as for none."""
+        return next((each for each in self.of(user_id) if each.renewal_id == renewal_id), None)
 
     @transaction
     def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
@@ -262,7 +260,7 @@ class Terms(Repository):
         this = (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         if self.db.value(TERM.select(TERM.id).where(this)) is not None:
             return True
-        return self._leaving.had_trial(user_id, plan)
+        return self._leaving.had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:
         """Let a grant's term last as long as the rest of its money; later ones move up.

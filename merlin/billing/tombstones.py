@@ -18,8 +18,7 @@ from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USE
 
 # Stands in the place of a format; a block ends only by an admin's word.
 BLOCK = "block"
-# The same with a plan's or a code's name behind it: this trial was had, this code was used.
-_TRIAL, _PROMO = "trial:", "promo:"
+# So is "trial:plus", "promo:SUMMER": this trial was had, this code was used.
 _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
@@ -42,19 +41,22 @@ class LeavingRows(Repository):
     def keep(self, user_id: int, until: datetime) -> None:
         """Keep what the person has used of the newest day and month, until `until`."""
         marks = self.db.cipher.marks(str(user_id))
-        before = {row["format"]: row for row in self._found(marks)}
+        now = iso(self._clock())
+        rows = (row for mark in marks for row in self.db.rows(_KEPT(mark=mark, now=now)))
+        before = {row["format"]: row for row in rows}
         for row in self._used(user_id):
             old = before.get(row["format"], {})
             self._put(marks[0], _added(row, old), iso(until))
         is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
-        if self.db.value(is_blocked):
-            self._put(marks[0], {"format": BLOCK, **_NOTHING}, _ALWAYS)
+        had = [BLOCK] if self.db.value(is_blocked) else []
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
-        for row in self.db.rows(TERM.select(TERM.plan).where(is_trial)):
-            self._put(marks[0], {"format": f"{_TRIAL}{row['plan']}", **_NOTHING}, _ALWAYS)
+        trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
+        had += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
         codes = PROMO.select(PROMO.code).join(PROMO_USE, on=(PROMO_USE.promo_id == PROMO.id))
-        for row in self.db.rows(codes.where(PROMO_USE.user_id == user_id)):
-            self._put(marks[0], {"format": f"{_PROMO}{row['code']}", **_NOTHING}, _ALWAYS)
+        used = self.db.rows(codes.where(PROMO_USE.user_id == user_id))
+        had += [f"{Source.PROMO.value}:{row['code']}" for row in used]
+        for what in had:
+            self._put(marks[0], {"format": what, **_NOTHING}, _ALWAYS)
 
     def _used(self, user_id: int) -> list[Row]:
         """Return what the plan paid for in the person's newest day and month, by format."""
@@ -86,17 +88,10 @@ class LeavingRows(Repository):
         new = LEFT_BEHIND.insert({**key, **newest})
         self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
 
-    def had_trial(self, user_id: int, plan: str) -> bool:
-        """Return whether the person had the trial of a plan before they left."""
-        return self._had(user_id, f"{_TRIAL}{plan}")
-
-    def had_promo(self, user_id: int, code: str) -> bool:
-        """Return whether the person used a code before they left."""
-        return self._had(user_id, f"{_PROMO}{code}")
-
-    def _had(self, user_id: int, what: str) -> bool:
+    def had(self, user_id: int, source: Source, name: str) -> bool:
+        """Return whether the person had the trial of a plan, or used a code, before they left."""
         marks = self._marks(user_id)
-        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == what)
+        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{source.value}:{name}")
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
 
     def blocked(self, user_ids: Collection[int]) -> set[int]:
@@ -114,10 +109,6 @@ class LeavingRows(Repository):
     def _marks(self, user_id: int) -> list[str]:
         """Return the person's marks, the newest key's first; none without a cipher."""
         return self.db.cipher.marks(str(user_id)) if self.db.has_cipher else []
-
-    def _found(self, marks: list[str]) -> list[Row]:
-        now = iso(self._clock())
-        return [row for mark in marks for row in self.db.rows(_KEPT(mark=mark, now=now))]
 
 
 def _added(row: Row, old: Row) -> Row:

@@ -18,7 +18,7 @@ from merlin.app import users
 from merlin.app.users import UserDetails, UserView
 from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
-from merlin.billing.quota import Given
+from merlin.billing.quota import Gift
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
 from merlin.cli.output import (
@@ -120,17 +120,16 @@ def _card(user: UserDetails) -> dict[str, Any]:
     }
 
 
-def _given(given: Given) -> dict[str, Any]:
-    gift = given.gift
+def _given(gift: Gift) -> dict[str, Any]:
     return {
-        "gift": given.gift_id,
+        "gift": gift.gift_id,
         "format": gift.kind.value,
         "amount": gift.amount,
-        "used": given.used,
+        "used": gift.used,
         "expires_at": gift.expires_at,
         "by": gift.by,
         "reason": gift.reason,
-        "at": given.at,
+        "at": gift.at,
     }
 
 

@@ -14,14 +14,14 @@ from sign_in_data import with_bot
 from waiting import wait_until
 
 from merlin.app import shop as acts
-from merlin.app.shop import OrderRequest
+from merlin.app.actor import Actor
 from merlin.app.texts import Settings
 from merlin.billing.ledger import EntryKind, faults
 from merlin.billing.plan import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
-from merlin.core.permissions import Role
+from merlin.core.permissions import Authority, Role
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
@@ -122,8 +122,8 @@ class Market:
         return [each for each in made if each["metadata"].get("purchase") == order_id]
 
     def order_in_stars(self, buyer):
-        request = OrderRequest(buyer.user_id, "plus", Gateway.STARS)
-        return acts.place_order(self.site.services, request).purchase_id
+        who = Actor.person(buyer.user_id, Authority())
+        return acts.place_order(self.site.services, who, "plus", Gateway.STARS).purchase_id
 
     def grants(self, order_id):
         return self.kinds(order_id).count(EntryKind.GRANT)

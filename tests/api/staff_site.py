@@ -20,11 +20,11 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import Users
 from merlin.app import shop
-from merlin.app.shop import OrderRequest
+from merlin.app.actor import Actor
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
-from merlin.core.permissions import Role
+from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import BatchResult, Changes, Conflict
 from merlin.dataset.files import FileIndex
@@ -163,8 +163,8 @@ class Whole(Office):
 
     def _sell(self):
         """Let anna have an order that waits to be paid, and a plan that renews itself."""
-        wanted = OrderRequest(ANNA, "plus", Gateway.YOOKASSA)
-        order = shop.place_order(self.services, wanted)
+        anna = Actor.person(ANNA, Authority())
+        order = shop.place_order(self.services, anna, "plus", Gateway.YOOKASSA)
         now = self.services.clock()
         renewal_id = self.billing.renewals.begin(
             Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.hooks import PaymentWebhook, read_webhook
+from merlin.api.hooks import read_webhook
 from merlin.api.problems import HOOK_BYTES
 from merlin.core.loopback import is_in_networks
 
@@ -125,15 +125,15 @@ def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
     [
         (
             b'{"event": "payment.succeeded", "object": {"id": "p"}}',
-            PaymentWebhook("payment.succeeded", "p"),
+            ("payment.succeeded", "p", ""),
         ),
         (
             b'{"event": "refund.succeeded", "object": {"id": "r", "payment_id": "p"}}',
-            PaymentWebhook("refund.succeeded", "p"),
+            ("refund.succeeded", "p", ""),
         ),
-        (b'{"object": {"id": "p", "metadata": {"purchase": "o"}}}', PaymentWebhook("", "p", "o")),
-        (b'{"event": "\\u0000", "object": {"id": "\\ud800"}}', PaymentWebhook()),
-        (b'{"object": {"id": "' + b"x" * 65 + b'"}}', PaymentWebhook()),
+        (b'{"object": {"id": "p", "metadata": {"purchase": "o"}}}', ("", "p", "o")),
+        (b'{"event": "\\u0000", "object": {"id": "\\ud800"}}', ("", "", "")),
+        (b'{"object": {"id": "' + b"x" * 65 + b'"}}', ("", "", "")),
     ],
 )
 def test_a_hint_says_no_more_than_short_words(body, hint):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Left, Period, Used, has_room, left_of, today
+from merlin.billing.quota import Left, Period, Used, left_of, today
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
@@ -30,7 +30,7 @@ def test_a_day_is_named_in_the_persons_own_zone():
 
 def test_a_day_ends_at_the_persons_own_midnight():
     now = today(LATE, NEW_YORK)
-    assert now.ends(Period.DAY) == now.ends(Period.MONTH) == datetime(2026, 12, 1, 5, tzinfo=UTC)
+    assert now.day_ends == now.month_ends == datetime(2026, 12, 1, 5, tzinfo=UTC)
     assert today(LATE, MOSCOW).month_ends == datetime(2026, 12, 31, 21, tzinfo=UTC)
 
 
@@ -65,7 +65,8 @@ def test_at_the_end_of_a_day_another_one_begins(moment, name):
     ],
 )
 def test_there_is_room_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
-    assert has_room(allowance, used) is is_free
+    left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
+    assert (left.remaining != 0) is is_free
     left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.remaining is None or left.remaining > 0) is is_free
 

@@ -43,7 +43,7 @@ def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, pai
     if rest == paid:
         assert after == before
     if rest == 0:
-        assert not after.runs(START)
+        assert not after.starts_at <= START < after.ends_at
         assert after.ends_at == max(before.starts_at, min(START, before.ends_at))
 
 

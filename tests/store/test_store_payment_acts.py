@@ -7,7 +7,7 @@ from sold_plans import ANNA, BORIS, VERA
 
 from merlin.app import orders, payments, plans
 from merlin.app.actor import Actor
-from merlin.app.shop import OrderRequest
+from merlin.app.shop import place_order
 from merlin.billing.promo_codes import Promo
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
@@ -36,13 +36,17 @@ def test_only_admins_see_and_change_payments_of_others(shop, actor):
         lambda: payments.stop_code(ctx, actor, "HALF"),
         lambda: orders.show_order(ctx, actor, purchase.purchase_id),
         lambda: orders.cancel_order(ctx, actor, purchase.purchase_id),
-        lambda: orders.place_order(ctx, actor, OrderRequest(ANNA, "plus", Gateway.STARS)),
     ]
     for act in acts:
         with pytest.raises(NotFound):
             shop.db.transact(act)
     assert shop.billing.refunds.of(purchase.purchase_id) == []
     assert shop.billing.promos.all() == []
+
+
+def test_nobody_orders_but_somebody_who_is_known(shop):
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: place_order(shop.ctx, Actor(), "plus", Gateway.STARS))
 
 
 def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):

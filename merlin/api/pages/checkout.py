@@ -28,8 +28,8 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
-from merlin.app.plans import quote
-from merlin.app.shop import OrderRequest, sold_plan
+from merlin.app.plans import find_code
+from merlin.app.shop import place_order, sold_plan
 from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.purchases import Purchases, promise_of
@@ -86,10 +86,9 @@ async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> R
     if wrong_code or now is None or now.minor != bill.price:
         words = "" if wrong_code else visit.say("price-changed")
         return await _page(visit, plan, bill, words)
-    code, keeps = bill.code, bill.keeps
-    wanted = OrderRequest(visit.user_id, plan.name, Gateway.YOOKASSA, code, address, keeps)
+    wanted = (plan.name, Gateway.YOOKASSA, bill.code, address)
     try:
-        purchase = await visit.write(orders.place_order, wanted)
+        purchase = await visit.write(place_order, *wanted, keeps_method=bill.keeps)
     except (NotFound, Refused) as error:
         return await _page(visit, plan, bill, refusal_text(visit, error))
     return await led_to_pay(visit, purchase.purchase_id)
@@ -141,13 +140,13 @@ def _check_code(
 ) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
     try:
-        promo = quote(visit.services, visit.actor, plan.name, code).promo
+        promo = find_code(visit.services, visit.actor, code, plan.name)
     except (NotFound, Refused) as error:
         held = _held(visit, plan, code, user_id)
         if held is not None:
             return held, ""
         return None, refusal_text(visit, error)
-    if promo is None or not promo.percent:
+    if not promo.percent:
         return None, visit.say("promo-gives-days")
     return promo, ""
 

@@ -11,7 +11,6 @@ People come back here from the page of payment, too.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Annotated
@@ -36,9 +35,9 @@ from merlin.api.pages.plans import may_be_led_to, may_be_paid_here
 from merlin.app import orders
 from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.app.settlement import reason_key
-from merlin.billing.plan import Format, plan_named
+from merlin.billing.plan import plan_named
 from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState
-from merlin.billing.quota import Given, Quotas
+from merlin.billing.quota import Gift, Quotas
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -106,13 +105,6 @@ def _lead(
         "why": text(visit.language, reason_key(purchase.reason)),
     }
     return visit.say(f"order-lead-{name}", **said)
-
-
-def _packs(details: OrderDetails, gifts: Sequence[Given]) -> list[tuple[Format, Given]]:
-    """Return what an order's packs gave, a format each, with what is used of it."""
-    pack = details.purchase.order.promise.pack
-    keys = {f"grant:{each.entry_id}:{kind.value}": kind for each in details.grants for kind in pack}
-    return [(keys[key], each) for each in gifts if (key := each.gift.key or "") in keys]
 
 
 def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
@@ -239,17 +231,10 @@ async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, boo
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
     ctx, actor = visit.services, visit.actor
-    look = asyncio.ensure_future(orders.look_order(ctx, actor, purchase.purchase_id))
-    done, _ = await asyncio.wait({look}, timeout=LOOK_S)
-    if not done:
-        _going_on.add(look)
-        look.add_done_callback(_going_on.discard)
+    try:
+        return await orders.look_order(ctx, actor, purchase.purchase_id, LOOK_S), False
+    except TimeoutError:
         return purchase, True
-    return look.result(), False
-
-
-# Looks that outlive the page that began them; a task that nobody holds may be forgotten.
-_going_on: set[asyncio.Future[Purchase]] = set()
 
 
 async def _view(
@@ -262,14 +247,16 @@ async def _view(
     """
     services, actor = visit.services, visit.actor
 
-    def read() -> tuple[OrderDetails, Sequence[Given], str]:
+    def read() -> tuple[OrderDetails, Sequence[Gift], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
         gifts = Quotas(services.db, services.bot_id).gifts.all(purchase.user_id)
         return details, gifts, bot_opened(services, PLANS)
 
     details, gifts, bot_href = await services.store.read(read)
     view = order_view(visit, details, is_silent=is_silent)
-    view |= {"packs": _packs(details, gifts), "bot_href": bot_href}
+    pack = purchase.order.promise.pack
+    keys = {f"grant:{each.entry_id}:{kind.value}" for each in details.grants for kind in pack}
+    view |= {"packs": [each for each in gifts if each.key in keys], "bot_href": bot_href}
     if not view["may_check"] or age > _OVER_AFTER_S:
         return view
     wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S

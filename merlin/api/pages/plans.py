@@ -55,8 +55,8 @@ from merlin.billing.plan import (
     plan_of,
 )
 from merlin.billing.purchases import Purchase
-from merlin.billing.quota import Given
-from merlin.billing.subscriptions import PAY_BEFORE, Renewal
+from merlin.billing.quota import Gift
+from merlin.billing.subscriptions import Renewal
 from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway
@@ -161,7 +161,7 @@ def my_plan(visit: PageRequest) -> dict[str, object]:
         "ends": mine.until,
         "others": _others(visit, mine),
         "packs": _packs(visit, mine.gifts),
-        "renewals": [_renewal(visit, each) for each in mine.renewals],
+        "renewals": [_renewal(visit, each) for each in mine.running],
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
@@ -179,12 +179,12 @@ def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
     return lines
 
 
-def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
+def _packs(visit: PageRequest, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line for each kind and last day."""
     now, left = visit.services.clock(), Counter[tuple[str, Format]]()
     for each in gifts:
-        day = until(visit, each.gift.expires_at) if each.gift.expires_at else ""
-        left[day, each.gift.kind] += each.remaining(now)
+        day = until(visit, each.expires_at) if each.expires_at else ""
+        left[day, each.kind] += each.remaining(now)
     return [
         visit.say(
             "pack-left",
@@ -199,15 +199,11 @@ def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
 def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
     """Return a renewal's number, its plan, and what it takes when."""
     plan = plan_named(visit.services.plans, renewal.plan)
-    price = plan.rub if plan and renewal.gateway is Gateway.YOOKASSA else None
-    if plan and renewal.gateway is Gateway.STARS:
-        price = plan.xtr
-    # A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
-    before = PAY_BEFORE if renewal.gateway is Gateway.YOOKASSA else timedelta(0)
+    price, at = plans.next_payment(visit.services, renewal)
     about = visit.say(
         "renews",
         price=price.format(visit.language) if price else "–",
-        day=until(visit, renewal.next_at - before),
+        day=until(visit, at),
         method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
     )
     return renewal.renewal_id, plan.titled(visit.language) if plan else renewal.plan, about
@@ -341,9 +337,7 @@ def _mine(visit: PageRequest, plan: Plan, mine: Subscriptions) -> str:
     user, now = visit.user, visit.services.clock()
     if user is not None and user.plan == plan.name:
         return visit.say("mine-always")
-    ends = [each.ends_at for each in mine.terms if each.plan == plan.name and each.ends_at > now]
-    if not ends:
+    ends = mine.ends(plan, now)
+    if ends is None:
         return ""
-    is_renewed = any(each.plan == plan.name for each in mine.running)
-    key = "mine-renewed" if is_renewed else "mine-until"
-    return visit.say(key, day=until(visit, max(ends)))
+    return visit.say("mine-renewed" if mine.renewal(plan) else "mine-until", day=until(visit, ends))

@@ -27,9 +27,8 @@ from merlin.api.rest.billing_shapes import (
     renewal_shown,
 )
 from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_response
-from merlin.app import orders, plans
+from merlin.app import orders, plans, shop
 from merlin.app.plans import PlanOffer
-from merlin.app.shop import OrderRequest
 from merlin.billing.plan import Format, allowance_of, plan_named
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
@@ -86,28 +85,17 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     The price is what the plan costs now. With an `Idempotency-Key` it is stored once.
     """
-    wanted = _wanted(caller, body)
+    contact = contact_of(body.contact)
+    if body.contact.strip() and not contact:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
+    wanted = (body.plan, body.till, body.promo, contact)
 
     async def place(_number: int) -> Response:
-        purchase = await caller.write(orders.place_order, wanted)
+        purchase = await caller.write(shop.place_order, *wanted, keeps_method=body.keep_method)
         shown = order_shown(OrderShown, purchase, caller.language)
         return shape_response(shown, caller.language, HTTPStatus.CREATED, f"/api/orders/{shown.id}")
 
     return await run_once(request, caller, place)
-
-
-def _wanted(caller: Caller, body: OrderBody) -> OrderRequest:
-    contact = contact_of(body.contact)
-    if body.contact.strip() and not contact:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
-    return OrderRequest(
-        user_id=caller.user_id,
-        plan=body.plan,
-        gateway=body.till,
-        promo=body.promo,
-        contact=contact,
-        keeps_method=body.keep_method,
-    )
 
 
 @order_router.get("", summary="My orders")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from merlin.app.ask import Over, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
-from merlin.billing.quota import Given, Left, Quotas
+from merlin.billing.quota import Gift, Left, Quotas
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
@@ -87,14 +87,14 @@ def _left_line(context: BotContext, left: Left) -> str:
     return f"{line}{gifts}"
 
 
-def gift_lines(context: BotContext, gifts: Sequence[Given]) -> list[str]:
+def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line each, the first to end first."""
-    ends = sorted({each.gift.expires_at for each in gifts if each.gift.expires_at is not None})
-    listed = [each for end in (*ends, None) for each in gifts if each.gift.expires_at == end]
+    ends = sorted({each.expires_at for each in gifts if each.expires_at is not None})
+    listed = [each for end in (*ends, None) for each in gifts if each.expires_at == end]
     lines, now = [], context.services.clock()
     for each in listed[:_MOST_GIFTS]:
-        what = pack_words({each.gift.kind: each.remaining(now)}, context.language)
-        until = each.gift.expires_at
+        what = pack_words({each.kind: each.remaining(now)}, context.language)
+        until = each.expires_at
         told = {"at": context.moment(until)} if until is not None else {}
         key = "pay-gift-until" if told else "pay-gift"
         lines.append(context.translate(key, what=what, **told))

@@ -25,7 +25,7 @@ from merlin.app import orders as acts
 from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
 from merlin.app.settlement import reason_key
-from merlin.app.shop import OrderRequest
+from merlin.app.shop import place_order
 from merlin.billing.plan import plan_named
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
@@ -76,12 +76,11 @@ def _ordered(context: BotContext) -> Purchase:
     if mark and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    mine = plans.my_subscriptions(context.services, buyer(context))
-    if plan.renewed and any(each.plan == plan.name for each in mine.running):
+    services, actor = context.services, buyer(context)
+    if plan.renewed and plans.my_subscriptions(services, actor).renewal(plan):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
-    wanted = OrderRequest(context.user_id, plan.name, Gateway.STARS, promo=code)
-    return acts.place_order(context.services, buyer(context), wanted)
+    return place_order(services, actor, plan.name, Gateway.STARS, code)
 
 
 def expire(context: BotContext) -> None:

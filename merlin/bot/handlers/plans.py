@@ -20,8 +20,7 @@ from merlin.app.actor import Actor
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
-from merlin.app.plans import CurrentPlan, current_plan, start_trial, use_code
-from merlin.app.shop import may_try
+from merlin.app.plans import CurrentPlan, current_plan, may_try, start_trial, use_code
 from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import Gift, Quotas
@@ -116,7 +115,7 @@ def came_by(context: BotContext, number: str) -> None:
     known, quotas = Users(context.db).get(inviter), Quotas(context.db, context.bot_id)
     if known is None or known.is_blocked or inviter == context.user_id:
         return
-    if sum((each.gift.key or "").startswith(_GIFT) for each in quotas.gifts.all(inviter)) >= MOST:
+    if sum((each.key or "").startswith(_GIFT) for each in quotas.gifts.all(inviter)) >= MOST:
         return
     amount, key = context.services.config.payments.invitation, f"{_GIFT}{context.update_id}"
     quotas.gifts.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
