@@ -5,7 +5,7 @@ duplicate. Only blobs not seen before are read. Never raises for anything that l
 repository; what `read` raises (SourceError) passes through.
 
 `lint_example` looks at one example (its findings are kept with the blob), `lint_dataset` at all
-of a dataset; both only warn. `compare_examples` may reject:
+of a dataset; both only warn. Comparing examples may reject:
 
 - the same content twice: the later path is a duplicate (a taught one is kept before a test one);
 - the same question with other answers: a warning, nobody can learn both;
@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from sys import getsizeof
 
 from merlin.dataset.example import PER_CONVERSATION, Example, count_messages, read_example
-from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import (
     EXAMPLES,
     Layout,
@@ -88,29 +88,29 @@ _WORD = re.compile(r"\w+|[^\w\s?!.,:;«»\"'„“”()…—–-]")
 
 def lint_example(example: Example) -> tuple[Finding, ...]:
     """Return what a reviewer should look at in one example; findings have no path yet."""
-    return tuple(
-        finding
-        for message, mark in zip(example.messages, example.marks, strict=True)
-        for finding in _looks(message.content, mark)
-    )
-
-
-def _looks(content: str, mark: Mark) -> Iterator[Finding]:
-    for rule, pattern, severity in _LOOKS:
-        found = pattern.search(content)
-        if found:
+    findings = []
+    for message, mark in zip(example.messages, example.marks, strict=True):
+        for rule, pattern, severity in _LOOKS:
+            found = pattern.search(message.content)
+            if found is None:
+                continue
             # A secret is never repeated in a finding; the others are needed to find the place.
-            shown = "" if rule == "secret" else _code_or_words(found.group())
-            yield Finding("", *mark, rule, severity, {"found": shown})
-
-
-def _code_or_words(found: str) -> str:
-    return f"U+{ord(found):04X}" if len(found) == 1 else escape_unprintable(found)
+            words = found.group()
+            shown = f"U+{ord(words):04X}" if len(words) == 1 else escape_unprintable(words)
+            arguments = {"found": "" if rule == "secret" else shown}
+            findings.append(Finding("", *mark, rule, severity, arguments))
+    return tuple(findings)
 
 
 def lint_dataset(examples: Sequence[Example], spec: DatasetSpec | None) -> list[Finding]:
     """Return what catches the eye when all good examples are seen together."""
-    return [*_near_duplicates(examples), *_case_twins(examples), *_own_systems(examples, spec)]
+    found = [*_near_duplicates(examples), *_case_twins(examples)]
+    for example in examples if spec else ():
+        first = example.messages[0]
+        if spec and first.role == "system" and normalise(first.content) != normalise(spec.system):
+            finding = Finding("", *example.marks[0], "own-system", Severity.NOTE)
+            found.append(finding.at(example.path))
+    return found
 
 
 def _near_duplicates(examples: Sequence[Example]) -> Iterator[Finding]:
@@ -120,9 +120,7 @@ def _near_duplicates(examples: Sequence[Example]) -> Iterator[Finding]:
         question = question_key(example)
         known = first.setdefault(tuple(sorted(_WORD.findall(question))), example)
         if known is not example and question_key(known) != question:
-            yield _about(
-                example, "near-duplicate", Severity.WARNING, other=escape_unprintable(known.path)
-            )
+            yield _about_twins(example, "near-duplicate", known)
 
 
 def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
@@ -131,45 +129,7 @@ def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
     for example in examples:
         known = first.setdefault(example.id.casefold(), example)
         if known is not example:
-            yield _about(
-                example, "case-twin", Severity.WARNING, other=escape_unprintable(known.path)
-            )
-
-
-def _own_systems(examples: Sequence[Example], spec: DatasetSpec | None) -> Iterator[Finding]:
-    for example in examples:
-        first = example.messages[0]
-        if spec and first.role == "system" and normalise(first.content) != normalise(spec.system):
-            yield _about(example, "own-system", Severity.NOTE)
-
-
-def _about(example: Example, rule: str, severity: Severity, **arguments: str) -> Finding:
-    mark = example.marks[0] if rule == "own-system" else example.question_mark
-    return Finding("", *mark, rule, severity, arguments).at(example.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What became of examples once they were compared; `good` is ordered by id."""
-
-    good: tuple[Example, ...]
-    duplicates: tuple[Example, ...]
-    leaks: tuple[Example, ...]
-    findings: tuple[Finding, ...]
-
-
-def compare_examples(examples: Sequence[Example]) -> Comparison:
-    """Return the examples that stay, those that do not, and why."""
-    findings: list[Finding] = []
-    unique, duplicates = _without_duplicates(examples, findings)
-    good, leaks = _without_leaks(unique, findings)
-    _tell_contradictions(good, findings)
-    return Comparison(
-        good=tuple(sorted(good, key=lambda each: each.id)),
-        duplicates=tuple(duplicates),
-        leaks=tuple(leaks),
-        findings=tuple(findings),
-    )
+            yield _about_twins(example, "case-twin", known)
 
 
 def _without_duplicates(
@@ -181,42 +141,39 @@ def _without_duplicates(
         kept = first.setdefault(content_key(example), example)
         if kept is not example:
             duplicates.append(example)
-            findings.append(_about_duplicates(example, "duplicate", kept, Severity.WARNING))
+            findings.append(_about_twins(example, "duplicate", kept))
     return list(first.values()), duplicates
 
 
-def _without_leaks(
-    examples: Sequence[Example], findings: list[Finding]
-) -> tuple[list[Example], list[Example]]:
+def _without_leaks(examples: Sequence[Example], findings: list[Finding]) -> list[Example]:
     taught = {question_key(each): each for each in examples if each.split != "test"}
-    good, leaks = [], []
+    good = []
     for example in examples:
         twin = taught.get(question_key(example)) if example.split == "test" else None
         if twin is None:
             good.append(example)
         else:
-            leaks.append(example)
-            findings.append(_about_duplicates(example, "leak", twin, Severity.ERROR))
-    return good, leaks
+            findings.append(_about_twins(example, "leak", twin, Severity.ERROR))
+    return good
 
 
 def _tell_contradictions(examples: Sequence[Example], findings: list[Finding]) -> None:
     first: dict[tuple[str, str], Example] = {}
     for example in sorted(examples, key=lambda each: each.path):
-        known = first.setdefault((_own_system(example), question_key(example)), example)
+        begin = example.messages[0]
+        own_system = begin.content if begin.role == "system" else ""
+        known = first.setdefault((own_system, question_key(example)), example)
         if normalise(_first_answer(known)) != normalise(_first_answer(example)):
-            findings.append(_about_duplicates(example, "contradiction", known, Severity.WARNING))
-
-
-def _own_system(example: Example) -> str:
-    return example.messages[0].content if example.messages[0].role == "system" else ""
+            findings.append(_about_twins(example, "contradiction", known))
 
 
 def _first_answer(example: Example) -> str:
     return next(each.content for each in example.messages if each.role == "assistant")
 
 
-def _about_duplicates(example: Example, rule: str, other: Example, severity: Severity) -> Finding:
+def _about_twins(
+    example: Example, rule: str, other: Example, severity: Severity = Severity.WARNING
+) -> Finding:
     arguments = {"other": escape_unprintable(other.path)}
     return Finding("", *example.question_mark, rule, severity, arguments).at(example.path)
 
@@ -271,15 +228,12 @@ class BlobCache:
             self._weight += reading.weight
         self._readings[blob] = reading
         if len(self._readings) > self._size:
-            self._forget_oldest()
+            self._weight -= self._readings.popitem(last=False)[1].weight
 
     def keep_within(self, weight: int) -> None:
         """Forget the longest unused blobs until all weigh at most so much."""
         while self._readings and self._weight > weight:
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        self._weight -= self._readings.popitem(last=False)[1].weight
+            self._weight -= self._readings.popitem(last=False)[1].weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,37 +293,29 @@ def check(
     spec, course = _read_specs(name, layout, read)
     try:
         good = _readable(layout, read, cache or BlobCache(), limits)
-    except _TooMuch as refusal:
-        return _refused(name, layout, spec, course, limits, refusal.needed)
+    except _TooMuch as refusal:  # all its examples are rejected, because memory would end
+        needed, limit = refusal.needed // 1_000_000, limits.memory_bytes // 1_000_000
+        megabytes = {"needed": needed, "limit": limit}
+        finding = Finding(EXAMPLES.rstrip("/"), 1, 1, TOO_MUCH_MEMORY, arguments=megabytes)
+        findings = _ordered([*layout.findings, finding])
+        rejected = layout.rejected + len(layout.examples)
+        return CheckedDataset(name, spec, course, (), (), rejected, findings, is_read=False)
     good = _short_enough(good, spec, limit_tokens or {}, layout)
-    twins = compare_examples(good)
-    layout.rejected += len(twins.leaks)
-    layout.findings += [*twins.findings, *lint_dataset(twins.good, spec), *_few(twins.good)]
+    unique, duplicates = _without_duplicates(good, layout.findings)
+    good = _without_leaks(unique, layout.findings)
+    layout.rejected += len(unique) - len(good)
+    _tell_contradictions(good, layout.findings)
+    good.sort(key=lambda each: each.id)
+    layout.findings += [*lint_dataset(good, spec), *_few(good)]
     return CheckedDataset(
         name=name,
         spec=spec,
         course=course,
-        examples=twins.good,
-        duplicates=twins.duplicates,
+        examples=tuple(good),
+        duplicates=tuple(duplicates),
         rejected=layout.rejected,
         findings=_ordered(layout.findings),
     )
-
-
-def _refused(
-    name: str,
-    layout: Layout,
-    spec: DatasetSpec | None,
-    course: CourseSpec | None,
-    limits: Limits,
-    needed: int,
-) -> CheckedDataset:
-    """Return the dataset with all its examples rejected, because memory would end."""
-    megabytes = {"needed": needed // 1_000_000, "limit": limits.memory_bytes // 1_000_000}
-    finding = Finding(EXAMPLES.rstrip("/"), 1, 1, TOO_MUCH_MEMORY, arguments=megabytes)
-    findings = _ordered([*layout.findings, finding])
-    rejected = layout.rejected + len(layout.examples)
-    return CheckedDataset(name, spec, course, (), (), rejected, findings, is_read=False)
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -405,7 +351,8 @@ def _readable(layout: Layout, read: Read, cache: BlobCache, limits: Limits) -> l
         if example is None:
             layout.rejected += 1
         else:
-            good.append(replace(example, id=_id(entry.path), path=entry.path, blob=entry.blob))
+            example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
+            good.append(replace(example, id=example_id, path=entry.path, blob=entry.blob))
     return good
 
 
@@ -415,7 +362,13 @@ def _readings(
     known = {entry.blob: cache.recall(entry.blob) for entry in entries}
     readings = {blob: reading for blob, reading in known.items() if reading is not None}
     weight = sum(reading.weight for reading in readings.values())
-    _make_room(entries, weight, cache, limits)
+    size = sum(entry.size for entry in entries)
+    if limits.is_too_much(len(entries), size):
+        raise _TooMuch(estimate_memory(len(entries), size))
+    if limits.memory_bytes:
+        # What fits beside this dataset is kept of others.
+        spare = limits.memory_bytes - estimate_memory(len(entries), size)
+        cache.keep_within(weight + spare)
     for blob, content in read([blob for blob, reading in known.items() if reading is None]):
         example, findings = read_example(content)
         findings = findings + lint_example(example) if example else findings
@@ -427,16 +380,6 @@ def _readings(
     return readings
 
 
-def _make_room(entries: Sequence[Entry], known: int, cache: BlobCache, limits: Limits) -> None:
-    """Let the cache keep of other datasets what fits beside this one, of which `known` is there."""
-    size = sum(entry.size for entry in entries)
-    needed = estimate_memory(len(entries), size)
-    if limits.is_too_much(len(entries), size):
-        raise _TooMuch(needed)
-    if limits.memory_bytes:
-        cache.keep_within(known + limits.memory_bytes - needed)
-
-
 def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
     """Return about how many bytes of memory a reading takes: an emoji makes letters four."""
     words = 0
@@ -445,10 +388,6 @@ def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
         others = [*(each.extra for each in example.messages if each.extra), *example.tools]
         words = said + _PER_MESSAGE * len(example.messages) + _PER_LETTER * len(str(others))
     return words + _PER_FINDING * len(findings)
-
-
-def _id(path: str) -> str:
-    return unicodedata.normalize("NFC", example_id_of(path))
 
 
 def _short_enough(
