@@ -23,7 +23,7 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.files import FileIndex, sync_files
-from merlin.dataset.gather import DroppedCommits, Outcome, gather, restore_build
+from merlin.dataset.gather import Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices, notify_failing_steps
 from merlin.db.processes import read_change_counter
@@ -67,7 +67,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 def fetch(services: DaemonServices) -> bool:
     """Bring in new commits: check, build and record each; tell the admins what they must know."""
     try:
-        gathered = gather(services.build_settings, partial(_tell_gathered, services))
+        tells = partial(_tell_outcome, services), partial(_tell_rewritten, services)
+        head, has_moved = gather(services.build_settings, *tells)
         sync_files(services.build_settings.source, FileIndex(services.db))
     except SourceError as error:
         _tell_today(services, "notice-repository", reason=str(error))
@@ -75,11 +76,11 @@ def fetch(services: DaemonServices) -> bool:
     except OSError as error:
         _tell_today(services, "notice-disk", reason=str(error))
         raise MerlinError(f"no build: {error}", "notice-disk", reason=str(error)) from error
-    if gathered.head is None:
+    if head is None:
         _tell_today(services, "notice-no-branch")
-    if gathered.count or gathered.left:
+    if has_moved:
         services.db.bump()
-    return bool(gathered.count or gathered.left)
+    return has_moved
 
 
 def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
@@ -87,28 +88,29 @@ def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
     Notices(services.db).tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
 
 
-def _tell_gathered(services: DaemonServices, what: DroppedCommits | tuple[Commit, Outcome]) -> None:
-    tell = partial(Notices(services.db).tell, ADMINS)
-    if isinstance(what, DroppedCommits):
-        log.warning("history was rewritten", commits_left=what.count, head=what.head)
-        left = {"count": what.count, "head": what.head[:10]}
-        tell("notice-rewritten", left, f"rewritten:{what.head}")
-        return
-    commit, outcome = what
-    told: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
-    if outcome.word is VerdictStatus.REJECTED:
-        told["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
-        tell("notice-rejected", told, f"rejected:{commit.sha}:{outcome.dataset}")
-        return
-    # Bad examples were left out while the good ones go on.
+def _tell_rewritten(services: DaemonServices, head: str, count: int) -> None:
+    log.warning("history was rewritten", commits_left=count, head=head)
+    left = {"count": count, "head": head[:10]}
+    Notices(services.db).tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{head}")
+
+
+def _tell_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
+    """Tell of a rejected commit, and of one whose bad examples were left out."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
-    if errors:
-        first = errors[0]
+    told: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
+    if outcome.word is VerdictStatus.REJECTED:
+        key = "notice-rejected"
+        told["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
+    elif errors:
+        key, first = "notice-findings", errors[0]
         told["errors"] = len(errors)
         told["place"] = f"{first.path}:{first.line}:{first.column}"
         told["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
-        tell("notice-findings", told, f"findings:{commit.sha}:{outcome.dataset}")
+    else:
+        return
+    once = f"{key.removeprefix('notice-')}:{commit.sha}:{outcome.dataset}"
+    Notices(services.db).tell(ADMINS, key, told, once=once)
 
 
 def launch(services: DaemonServices) -> bool:

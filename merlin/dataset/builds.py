@@ -18,7 +18,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -149,7 +149,14 @@ def split(examples: Sequence[Example], rule: SplitRule) -> Split:
     Train is never left under `FEWEST`: test questions go back, those with the highest hash
     first, which is what a smaller share would have done; marked ones last.
     """
-    sides = _sides(examples, rule)
+    # A question that somebody marked as taught is taught wherever it is asked.
+    taught = {question_key(each) for each in examples if each.split == TRAIN}
+    sides = {each.id: each.split or TRAIN for each in examples}
+    for each in examples:
+        question = question_key(each)
+        is_free = each.split is None and question not in taught
+        if is_free and split_bucket(question, rule.salt) < rule.test:
+            sides[each.id] = TEST
     taken_back = _take_back(examples, rule, sides)
     tests = sum(side == TEST for side in sides.values())
     return Split(sides, taken_back, has_gate=tests >= max(rule.min_test, 1))
@@ -162,19 +169,6 @@ def split_bucket(question: str, salt: str) -> float:
     """
     digest = hashlib.sha256(f"{salt}:{question}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / _BUCKETS
-
-
-def _sides(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
-    # A question that somebody marked as taught is taught wherever it is asked.
-    taught = {question_key(each) for each in examples if each.split == TRAIN}
-    return {each.id: each.split or _by_hash(each, rule, taught) for each in examples}
-
-
-def _by_hash(example: Example, rule: SplitRule, taught: set[str]) -> str:
-    question = question_key(example)
-    if question in taught:
-        return TRAIN
-    return TEST if split_bucket(question, rule.salt) < rule.test else TRAIN
 
 
 def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, str]) -> int:
@@ -242,7 +236,11 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         **_counted(checked, dealt, spec),
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
-        "split": _split_told(dealt, spec),
+        "split": {
+            **asdict(spec.split),
+            "taken_back": dealt.taken_back,
+            "has_gate": dealt.has_gate,
+        },
     }
     return BuildContent(files[TRAIN], files[TEST], digest, manifest)
 
@@ -270,7 +268,15 @@ def _proven(checked: CheckedDataset) -> DatasetSpec:
 
 
 def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
-    examples = [_message(each, dealt.sides[each.id], spec.system) for each in checked.examples]
+    examples = [
+        {
+            "id": each.id,
+            "blob": each.blob,
+            "split": dealt.sides[each.id],
+            "tokens": count_messages(each.with_system(spec.system), each.tools),
+        }
+        for each in checked.examples
+    ]
     counts = {side: sum(each["split"] == side for each in examples) for side in (TRAIN, TEST)}
     return {
         "counts": {
@@ -284,21 +290,6 @@ def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[s
             for side in (TRAIN, TEST)
         },
         "examples": examples,
-    }
-
-
-def _message(example: Example, side: str, system: str) -> dict[str, Any]:
-    tokens = count_messages(example.with_system(system), example.tools)
-    return {"id": example.id, "blob": example.blob, "split": side, "tokens": tokens}
-
-
-def _split_told(dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
-    return {
-        "test": spec.split.test,
-        "salt": spec.split.salt,
-        "min_test": spec.split.min_test,
-        "taken_back": dealt.taken_back,
-        "has_gate": dealt.has_gate,
     }
 
 
@@ -316,7 +307,9 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     """
     folder = parent / folder_name(number, content.digest)
     parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent)
+    # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
+    for left in parent.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left, ignore_errors=True)
     if folder.is_dir():
         return folder
     temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
@@ -330,12 +323,6 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     sync_file(parent)
     kill_point("build.after_rename")
     return folder
-
-
-def _sweep(parent: Path) -> None:
-    # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
-    for left in parent.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def remove_folders(
@@ -375,24 +362,15 @@ def read_build(folder: Path) -> BuildContent:
         train, test, told = (
             (folder / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE)
         )
-        manifest = _manifest(told)
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
+    try:
+        manifest = json.loads(told)
     except ValueError:
-        raise _damaged(folder) from None
+        manifest = None
     hashes = {TRAIN: hashlib.sha256(train).hexdigest(), TEST: hashlib.sha256(test).hexdigest()}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
-    if (manifest.get("sha256"), manifest.get("digest")) != (hashes, digest):
-        raise _damaged(folder)
+    proven = {"sha256": hashes, "digest": digest}
+    if not isinstance(manifest, dict) or not manifest.items() >= proven.items():
+        raise DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
     return BuildContent(train, test, digest, manifest)
-
-
-def _manifest(told: bytes) -> dict[str, Any]:
-    manifest = json.loads(told)
-    if not isinstance(manifest, dict):
-        raise ValueError("a manifest is a map")  # noqa: TRY004 - as broken as broken JSON
-    return manifest
-
-
-def _damaged(folder: Path) -> DatasetError:
-    return DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)

@@ -90,9 +90,16 @@ class CommitHistory(Repository):
         return None if row is None else build_from_row(row)
 
     def drop_unfinished(self) -> None:
-        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
+        """Forget the builds of a `prepare` that was cut off; nobody else may be at one.
+
+        What they teach goes in portions; texts that nothing teaches stay.
+        """
         for row in self.db.rows(BUILD.select(BUILD.id).where(BUILD.is_whole == 0)):
-            delete_taught_examples(self.db, row["id"])
+            mine = BUILD_EXAMPLE.build_id == row["id"]
+            some = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).where(mine).limit(PORTION)
+            these = mine & BUILD_EXAMPLE.example_id.in_(some)
+            while self.db.change(BUILD_EXAMPLE.delete().where(these)):
+                pass
             self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
 
     def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
@@ -108,11 +115,10 @@ class CommitHistory(Repository):
         self.db.transact(lambda: self._announce(commit, at))
         examples = seen.examples if seen else ()
         origins = follow_examples(self.db, outcome.dataset, commit, examples)
-        build = outcome.build
-        if outcome.new_build is not None:
-            digest = outcome.new_build.content.digest
-            build = self.build_of(outcome.dataset, digest)
-            build = build or self._fill(outcome.dataset, outcome.new_build, examples, origins, at)
+        build, new = outcome.build, outcome.new_build
+        if new is not None:
+            build = self.build_of(outcome.dataset, new.content.digest)
+            build = build or self._fill(outcome.dataset, new, examples, origins, at)
         checked = seen.without_examples() if seen else None
         return replace(outcome, checked=checked, build=build, new_build=None)
 
@@ -146,18 +152,17 @@ class CommitHistory(Repository):
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
-            if outcome.word is VerdictStatus.REMOVED:
-                self._give_up(outcome.dataset, at)
+            if outcome.word is VerdictStatus.REMOVED:  # what waits of it waits no longer
+                of_dataset = VERDICT.dataset == outcome.dataset
+                transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
             follow_course(self.db, outcome.dataset, outcome.checked, at)
-            build_id = self._show(outcome)
+            build_id = outcome.build.build_id if outcome.build else None
+            if build_id is not None:  # everybody sees it from now on
+                self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
             verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
             this = {"verdict_id": verdict_id}
             findings = outcome.checked.findings if outcome.checked else ()
             self.db.add_many(FINDING, (FINDINGS.write(each) | this for each in findings))
-
-    def _give_up(self, dataset: str, at: datetime) -> None:
-        """Let what waits of a removed dataset wait no longer."""
-        transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, VERDICT.dataset == dataset)
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
         """Put the commit on the line; False when it is there."""
@@ -171,14 +176,6 @@ class CommitHistory(Repository):
         self.db.change(back.where(COMMIT.sha == commit.sha))
         self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
         return True
-
-    def _show(self, outcome: Outcome) -> int | None:
-        """Make the outcome's build one that everybody sees; return its row."""
-        if outcome.build is None:
-            return None
-        build_id = outcome.build.build_id
-        self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
-        return build_id
 
     @transaction
     def drop_commits(self, after: int, at: datetime) -> int:
@@ -255,7 +252,9 @@ def follow_examples(
 
     Written in portions. Cut off in the middle, the same call goes on to the same rows.
     """
-    known = _origin_by_id(db, dataset)
+    columns = EXAMPLE.select(EXAMPLE.example_id, EXAMPLE.blob, EXAMPLE.commit_sha)
+    rows = db.rows(columns.where(EXAMPLE.dataset == dataset))
+    known = {row["example_id"]: Origin(row["blob"], row["commit_sha"]) for row in rows}
     here = {each.id: each.blob for each in examples}
     for gone in in_portions(sorted(known.keys() - here.keys())):
         db.joined(partial(_forget, db, dataset, gone))
@@ -267,12 +266,6 @@ def follow_examples(
     for portion in in_portions(changed.items()):
         db.joined(partial(_put, db, dataset, dict(portion)))
     return known | changed
-
-
-def _origin_by_id(db: Database, dataset: str) -> dict[str, Origin]:
-    columns = EXAMPLE.select(EXAMPLE.example_id, EXAMPLE.blob, EXAMPLE.commit_sha)
-    rows = db.rows(columns.where(EXAMPLE.dataset == dataset))
-    return {row["example_id"]: Origin(row["blob"], row["commit_sha"]) for row in rows}
 
 
 def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
@@ -329,15 +322,11 @@ def store_taught_examples(
             digests[each.id] = row["digest"]
             yield row
 
-    for portion in in_portions(texts(), size=_length):
+    for portion in in_portions(texts(), size=lambda row: len(row["messages"]) + len(row["words"])):
         db.add_missing(EXAMPLE_TEXT, portion)
     for told in in_portions(manifest["examples"]):
         db.joined(partial(_add_taught, db, build_id, dataset, told, digests, origins))
         kill_point("commit.portion_stored")
-
-
-def _length(row: Row) -> int:
-    return len(row["messages"]) + len(row["words"])
 
 
 def _add_taught(
@@ -360,14 +349,6 @@ def _add_taught(
         for each in told
     )
     db.add_many(BUILD_EXAMPLE, rows)
-
-
-def delete_taught_examples(db: Database, build_id: int) -> None:
-    """Forget in portions what a build teaches; texts that nothing teaches stay."""
-    mine = BUILD_EXAMPLE.build_id == build_id
-    some = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).where(mine).limit(PORTION)
-    while db.change(BUILD_EXAMPLE.delete().where(mine & BUILD_EXAMPLE.example_id.in_(some))):
-        pass
 
 
 def _text_row(example: Example, system: str) -> Row:

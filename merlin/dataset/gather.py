@@ -28,6 +28,7 @@ from merlin.dataset.builds import (
     write_build,
 )
 from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, CheckedDataset, check
+from merlin.dataset.finding import Severity
 from merlin.dataset.layout import Limits
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus
@@ -96,49 +97,41 @@ class BuildSettings:
     line_moves: threading.Lock = field(default_factory=threading.Lock)
 
 
-@dataclass(frozen=True, slots=True)
-class GatherResult:
-    """What one gathering did: the branch's head, how many commits came, how many left the line."""
-
-    head: str | None
-    count: int = 0
-    left: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DroppedCommits:
-    """So many commits left the line, because the branch's history was rewritten."""
-
-    head: str
-    count: int
-
-
-Told = Callable[[DroppedCommits | tuple[Commit, Outcome]], None]
-
-
-def gather(shop: BuildSettings, tell: Told) -> GatherResult:
+def gather(
+    shop: BuildSettings,
+    tell: Callable[[Commit, Outcome], None],
+    tell_rewritten: Callable[[str, int], None],
+) -> tuple[str | None, bool]:
     """Fetch, then record every new commit of the line, oldest first.
 
-    `tell` hears of each step when it is recorded, whatever becomes of the next one. Raises
-    SourceError when the repository cannot be read, OSError when the disk takes no build; what
-    was recorded before stays.
+    Returns the branch's head, and whether commits came or left the line. `tell` hears of each
+    outcome when it is recorded, whatever becomes of the next one, `tell_rewritten` of a rewritten
+    history: the head, and how many commits left. Raises SourceError when the repository cannot be
+    read, OSError when the disk takes no build; what was recorded before stays.
     """
     with shop.turn:
         kill_point("fetch.before")
         head = shop.source.fetch()
         kill_point("fetch.after")
         if head is None:
-            return GatherResult(None)
+            return None, False
         with shop.line_moves:
-            return _record(shop, head, tell)
+            line = shop.journal.line()
+            commits = shop.source.line(head, line.commits)
+            left = _leave(shop, head, line, commits)
+            if left:
+                tell_rewritten(head, left)
+            _record(shop, head, line, commits, tell)
+            return head, bool(commits or left)
 
 
-def _record(shop: BuildSettings, head: str, tell: Told) -> GatherResult:
-    line = shop.journal.line()
-    commits = shop.source.line(head, line.commits)
-    left = _leave(shop, head, line, commits)
-    if left:
-        tell(DroppedCommits(head, left))
+def _record(
+    shop: BuildSettings,
+    head: str,
+    line: Mainline,
+    commits: Sequence[Commit],
+    tell: Callable[[Commit, Outcome], None],
+) -> None:
     if commits:
         shop.journal.drop_unfinished()
     for commit in commits:
@@ -152,10 +145,9 @@ def _record(shop: BuildSettings, head: str, tell: Told) -> GatherResult:
         words = {outcome.dataset: outcome.word for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
-            tell((commit, outcome))
+            tell(commit, outcome)
     if not shop.courses.is_whole():
         _index(shop, head)
-    return GatherResult(head, len(commits), left)
 
 
 def _index(shop: BuildSettings, head: str) -> None:
@@ -200,26 +192,26 @@ def _outcome(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
         return Outcome(dataset, VerdictStatus.REMOVED)
     checked = _check(shop, folder, entries)
     if checked.spec is None or not checked.is_buildable:
+        reason = "verdict-rejected"
+        told: Mapping[str, object] = {
+            "errors": checked.count(Severity.ERROR),
+            "good": len(checked.examples),
+        }
         lack = next((each for each in checked.findings if each.rule == TOO_MUCH_MEMORY), None)
         if lack is not None:
-            reason = "verdict-too-much-memory"
-            return Outcome(
-                dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=lack.arguments
-            )
-        errors = sum(finding.severity == "error" for finding in checked.findings)
-        told = {"errors": errors, "good": len(checked.examples)}
-        return Outcome(
-            dataset, VerdictStatus.REJECTED, checked, reason="verdict-rejected", arguments=told
-        )
+            reason, told = "verdict-too-much-memory", lack.arguments
+        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=told)
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
     content = make_build(checked)
     wish = training_key(dataset, content.digest, checked.spec.recipe)
     word = _status(shop.journal.latest(dataset), wish, checked.spec)
-    known = shop.journal.build_of(dataset, content.digest)
-    if known is not None:
-        return Outcome(dataset, word, checked, build=known, wish=wish)
-    return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+    known, new = shop.journal.build_of(dataset, content.digest), None
+    if known is None:
+        number = shop.journal.next_number(dataset)
+        written = write_build(content, shop.builds / dataset, number)
+        new = NewBuild(number, written.relative_to(shop.builds).as_posix(), content)
+    return Outcome(dataset, word, checked, known, new, wish)
 
 
 def _check(shop: BuildSettings, name: str, entries: Sequence[Entry]) -> CheckedDataset:
@@ -257,9 +249,3 @@ def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None
         name = build.version
         raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
     write_build(content, shop.builds / build.dataset, build.number)
-
-
-def _write(shop: BuildSettings, dataset: str, content: BuildContent) -> NewBuild:
-    number = shop.journal.next_number(dataset)
-    folder = write_build(content, shop.builds / dataset, number)
-    return NewBuild(number, folder.relative_to(shop.builds).as_posix(), content)

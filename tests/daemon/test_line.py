@@ -89,7 +89,8 @@ def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
             lab.repository.example("trial", 300 + at.seconds)
             lab.repository.commit()
             now = begun + at
-            gather(replace(services.build_settings, clock=lambda now=now: now), lambda _: None)
+            settings = replace(services.build_settings, clock=lambda now=now: now)
+            gather(settings, lambda *_: None, lambda *_: None)
             launch_waiting(Launches(services.db, services.config, lambda now=now: now))
             at += timedelta(seconds=240)
     assert at > timedelta(minutes=15)
