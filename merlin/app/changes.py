@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -194,10 +195,13 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
         files, pending = index.files(dataset), changes.pending(dataset)
         if not files:
             raise missing_dataset(dataset)
+        materials: list[Material] = []
+        with suppress(NotFound):
+            materials = Catalogue(ctx.db).materials(dataset)
         return DatasetFiles(
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending),
-            materials=_materials(ctx, dataset),
+            materials=materials,
             build=index.newest_build(dataset),
             mark=(*(each.blob for each in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.committed(dataset, ctx.clock() - _FRESH)),
@@ -206,13 +210,6 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
 
 def _changes(ctx: Context) -> Changes:
     return Changes(ctx.db, ctx.clock)
-
-
-def _materials(ctx: Context, dataset: str) -> list[Material]:
-    try:
-        return Catalogue(ctx.db).materials(dataset)
-    except NotFound:
-        return []
 
 
 def check_edits(
@@ -259,8 +256,8 @@ async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> Previ
 
     Raises NotFound, Refused where the newest commit is not seen in time, and what `make` raises.
     """
-    files = await _newest_files(ctx, actor, dataset)
-    return (await _checked(ctx, files, make))[1]
+    _, seen = await _checked(ctx, await _newest_files(ctx, actor, dataset), make)
+    return seen
 
 
 async def submit(
@@ -271,10 +268,11 @@ async def submit(
     Raises NotFound, EditNotGood, what `make` raises, and Refused where others edit the same files
     all the time.
     """
-    batch = _batch_id(actor, once)
+    # The batch by which a call that comes again finds its changes, "" without a mark.
+    batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
     for _ in range(_TRIES):
         files = await _newest_files(ctx, actor, dataset)
-        known = await ctx.read(_find_batch, batch)
+        known = await ctx.read(lambda ctx: _changes(ctx).of_batch(batch)) if batch else []
         if not known:
             proposed, seen = await _checked(ctx, files, make)
             if not seen.is_good:
@@ -309,16 +307,6 @@ def _busy() -> Refused:
     return Refused("others edit it", "api-problem-busy-file-detail")
 
 
-def _batch_id(actor: Actor, once: str) -> str:
-    """Return the batch by which a call that comes again finds its changes, "" without a mark."""
-    said = f"{actor.name}\n{once}".encode()
-    return hashlib.sha256(said).hexdigest()[:32] if once else ""
-
-
-def _find_batch(ctx: Context, batch: str) -> list[Change]:
-    return _changes(ctx).of_batch(batch) if batch else []
-
-
 def _save_unless_changed(
     ctx: Context, actor: Actor, files: DatasetFiles, proposed: CourseEdits, batch: str
 ) -> list[Change]:
@@ -346,7 +334,10 @@ def save(
     no dataset can take.
     """
     require_editing(ctx, actor, dataset)
-    asked = ChangeRequest(editor or _editor(ctx, actor), asker(actor), ctx.clock())
+    if editor is None:
+        user = Users(ctx.db, ctx.clock).get(actor.user_id)
+        editor = telegram_editor(actor.user_id, user.shown_name if user else "")
+    asked = ChangeRequest(editor, asker(actor), ctx.clock())
     changes = make_changes(dataset, edits, asked, subject)
     if batch:
         first, *others = (replace(each, batch=batch) for each in changes)
@@ -358,11 +349,6 @@ def save(
 def asker(actor: Actor) -> str:
     """Return how changes name who asked for them."""
     return actor.name if actor.is_operator else str(actor.user_id)
-
-
-def _editor(ctx: Context, actor: Actor) -> Editor:
-    user = Users(ctx.db, ctx.clock).get(actor.user_id)
-    return telegram_editor(actor.user_id, user.shown_name if user else "")
 
 
 def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
@@ -466,22 +452,12 @@ def drop(ctx: Context, actor: Actor, change_id: str) -> None:
         raise Refused("too late", "change-too-late")
 
 
-async def undo(ctx: Context, actor: Actor, change_id: str, once: str = "") -> ChangeView:
-    """Ask for the commit that puts the files back as they were before another one.
+def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
+    """Return the dataset of a commit, and what puts its files back as they were before it.
 
-    Raises as `submit`, and Refused where files were written anew since.
+    Raises NotFound, Forbidden; what makes the edits raises Refused where files were written anew
+    since.
     """
-    batch, make = await ctx.read(_prepare_undo, actor, change_id)
-    return await submit(ctx, actor, batch[0].dataset, make, once)
-
-
-async def preview_undo(ctx: Context, actor: Actor, change_id: str) -> PreviewView:
-    """Return what `undo` would come to; raises as it does."""
-    batch, make = await ctx.read(_prepare_undo, actor, change_id)
-    return await preview(ctx, actor, batch[0].dataset, make)
-
-
-def _prepare_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[list[Change], Make]:
     batch, text = _editable(ctx, actor, change_id), FileIndex(ctx.db).text
     texts = {each.before: text(each.before) for each in batch if each.before}
 
@@ -492,7 +468,7 @@ def _prepare_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[list[Chan
             raise Refused("written anew", "change-undo-since", path=found.newer[0])
         return CourseEdits(found.edits, revert_subject(batch[0].subject))
 
-    return batch, make
+    return batch[0].dataset, make
 
 
 def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:

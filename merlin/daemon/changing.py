@@ -15,7 +15,7 @@ from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.dataset.changes import Batch, BatchResult, Change, Changes, Conflict
+from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeState
 from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
 from merlin.db.database import Database
@@ -96,7 +96,13 @@ class ChangeProcessor:
         for change in batch.changes:
             theirs = landed.conflicts.get(change.change_id)
             if theirs is not None:
-                self._tell(change, "notice-change-conflict", _conflict(change, theirs))
+                told = {
+                    "path": change.path,
+                    "ours": _cut(change.text),
+                    "theirs": _cut(theirs.text),
+                    "change": change.change_id,
+                }
+                self._tell(change, "notice-change-conflict", told)
         # Last of all: a death before it tells nothing twice, for notices are told by their word.
         self._queue.settle(batch, landed)
         kill_point("change.recorded")
@@ -106,7 +112,7 @@ class ChangeProcessor:
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
         told = {"subject": parse_subject(batch.first.subject), "reason": _reason(refusal)}
         self._tell(batch.first, "notice-change-refused", told)
-        self._queue.refuse(batch, refusal.key, _plain(refusal))
+        self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
 
     def _is_parked(self, batch: Batch, refusal: MerlinError) -> bool:
@@ -125,14 +131,14 @@ class ChangeProcessor:
             told |= {"change": first.change_id, "by": first.by}
             once = f"change:{first.change_id}:parked:{refusals}"
             self._notices.tell(ADMINS, "notice-change-parked-of", told, once=once)
-        self._queue.park(batch, refusal.key, _plain(refusal))
+        self._queue.put_aside(batch, ChangeState.PARKED, refusal.key, refusal.arguments)
         log.warning("change parked", batch=batch.batch_id, reason=redact(str(refusal)))
         return True
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._rest_until = self._monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
-        self._queue.put_back(batch, failure.key, _plain(failure))
+        self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         day = self._clock().date().isoformat()
         told = {"reason": _reason(failure)}
         self._notices.tell(ADMINS, "notice-change-waits", told, once=f"change-waits:{day}")
@@ -149,19 +155,6 @@ class ChangeProcessor:
 
 def _reason(error: MerlinError) -> Mapping[str, object]:
     return {"key": error.key, "arguments": dict(error.arguments)}
-
-
-def _plain(error: MerlinError) -> Mapping[str, object]:
-    return dict(error.arguments)
-
-
-def _conflict(change: Change, theirs: Conflict) -> Mapping[str, object]:
-    return {
-        "path": change.path,
-        "ours": _cut(change.text),
-        "theirs": _cut(theirs.text),
-        "change": change.change_id,
-    }
 
 
 def _cut(text: str | None) -> str:

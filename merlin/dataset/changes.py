@@ -173,7 +173,10 @@ def make_changes(
 
 
 def _change(dataset: str, edit: Edit, asked: ChangeRequest, batch: str, subject: str) -> Change:
-    _check_text(edit)
+    size, limit = len((edit.text or "").encode("utf-8", "replace")), Limits().file_bytes
+    if size > limit:
+        told = {"path": shorten(edit.path), "size": size, "limit": limit}
+        raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **told)
     return Change(
         change_id=uuid.uuid4().hex,
         batch=batch,
@@ -187,14 +190,6 @@ def _change(dataset: str, edit: Edit, asked: ChangeRequest, batch: str, subject:
         subject=subject,
         created_at=asked.at,
     )
-
-
-def _check_text(edit: Edit) -> None:
-    size = len((edit.text or "").encode("utf-8", "replace"))
-    limit = Limits().file_bytes
-    if size > limit:
-        told = {"path": shorten(edit.path), "size": size, "limit": limit}
-        raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **told)
 
 
 def check_path(path: str) -> str:
@@ -338,7 +333,7 @@ class Changes(Repository):
         state = ChangeState(row["state"]) if row else ChangeState.REFUSED
         if row is None or state not in _GIVEN_UP_FROM:
             return False
-        return self._refuse(row["batch"], state, "change-given-up", {})
+        return self._put_aside(row["batch"], state, ChangeState.REFUSED, "change-given-up", {})
 
     @transaction
     def retry(self, change_id: str) -> bool:
@@ -364,7 +359,8 @@ class Changes(Repository):
             return None
         changes = tuple(self.of_batch(batch_id))
         if any(each.reason == UNREADABLE for each in changes):
-            self._refuse(batch_id, ChangeState.WORKING, UNREADABLE, {})
+            working, refused = ChangeState.WORKING, ChangeState.REFUSED
+            self._put_aside(batch_id, working, refused, UNREADABLE, {})
             return None
         return Batch(batch_id, changes)
 
@@ -374,7 +370,10 @@ class Changes(Repository):
         if landed.commit is not None:
             values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
             self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
-            self._leave(batch, landed.commit)
+            for each in batch.changes:
+                if each.text is not None:
+                    left = CHANGE.update({"left_blob": blob_id(each.text, landed.commit)})
+                    self.db.change(left.where(CHANGE.change_id == each.change_id))
             return
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
@@ -383,24 +382,12 @@ class Changes(Repository):
             change = CHANGE.update({**told, "reason": "change-conflict"})
             self.db.change(change.where(CHANGE.change_id == change_id))
 
-    def _leave(self, batch: Batch, commit: str) -> None:
-        """Note which blob the commit left in each file's place."""
-        for each in batch.changes:
-            if each.text is not None:
-                left = CHANGE.update({"left_blob": blob_id(each.text, commit)})
-                self.db.change(left.where(CHANGE.change_id == each.change_id))
-
     @transaction
-    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Note that it will never be made, and why."""
-        self._refuse(batch.batch_id, ChangeState.WORKING, reason, arguments)
-
-    @transaction
-    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Let it wait on, and say why."""
-        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
-        waits = {"state": ChangeState.WAITING.value, **why}
-        self._move(batch.batch_id, ChangeState.WORKING, waits)
+    def put_aside(
+        self, batch: Batch, state: ChangeState, reason: str, arguments: Mapping[str, object]
+    ) -> None:
+        """Let it wait on, wait for a person's `retry` (parked) or never be made, and say why."""
+        self._put_aside(batch.batch_id, ChangeState.WORKING, state, reason, arguments)
 
     @transaction
     def count_refusal(self, batch: Batch) -> int:
@@ -408,13 +395,6 @@ class Changes(Repository):
         mine = CHANGE.batch == batch.batch_id
         self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(mine))
         return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(mine)) or 0)
-
-    @transaction
-    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Let it wait for a person's `retry`, and say why; others go on."""
-        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
-        parked = {"state": ChangeState.PARKED.value, **why}
-        self._move(batch.batch_id, ChangeState.WORKING, parked)
 
     @transaction
     def release(self) -> int:
@@ -432,13 +412,17 @@ class Changes(Repository):
         """Delete every row of a person, waiting ones too; return how many."""
         return self.db.change(CHANGE.delete().where(CHANGE.by_whom == by))
 
-    def _refuse(
-        self, batch_id: str, state: ChangeState, reason: str, arguments: Mapping[str, object]
+    def _put_aside(
+        self,
+        batch_id: str,
+        old: ChangeState,
+        new: ChangeState,
+        reason: str,
+        arguments: Mapping[str, object],
     ) -> bool:
         why = {"reason": reason, "arguments": dump_json(dict(arguments))}
-        return self._move(
-            batch_id, state, {"state": ChangeState.REFUSED.value, **why, **_FORGOTTEN}
-        )
+        forgotten = _FORGOTTEN if new is ChangeState.REFUSED else {}
+        return self._move(batch_id, old, {"state": new.value, **why, **forgotten})
 
     def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
         """Change every row of a batch that stands at `state`; False when none does."""

@@ -14,7 +14,7 @@ from waiting import longest
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind, Consents
 from merlin.core.permissions import Role
-from merlin.dataset.changes import Changes
+from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.notices import ADMINS, Notices
@@ -152,7 +152,8 @@ def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
 
 def park(site):
     batch = Changes(site.db).claim()
-    Changes(site.db).park(batch, "change-push-refused", {"reason": "a token lies there"})
+    reason = {"reason": "a token lies there"}
+    Changes(site.db).put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
 
 
 def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, keeper):

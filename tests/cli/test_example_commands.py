@@ -10,7 +10,7 @@ import pytest
 import yaml
 from world import KEY
 
-from merlin.dataset.changes import Changes
+from merlin.dataset.changes import Changes, ChangeState
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
@@ -67,7 +67,8 @@ def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
     with opened(lab.config) as database:
         rows = changes_of(lab, database)
         batch = rows.claim()
-        rows.park(batch, "change-push-refused", {"reason": "a token lies there"})
+        reason = {"reason": "a token lies there"}
+        rows.put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     told = shown("example", "retry", batch.batch_id)
     assert told["commit"] == lab.repository.git("rev-parse", "HEAD")

@@ -427,5 +427,5 @@ def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):
     with changes(lab) as rows:
         batch = rows.claim()
         rows.settle(batch, BatchResult("a" * 40))
-        rows.put_back(batch, "change-raced", {})
+        rows.put_aside(batch, ChangeState.WAITING, "change-raced", {})
     assert stands(lab, change_id).state is ChangeState.COMMITTED

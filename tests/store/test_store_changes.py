@@ -127,7 +127,7 @@ def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, url, clo
 
 def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
     (change,) = put(rows, "a")
-    rows.put_back(rows.claim(), "git-failed", {"reason": "нет"})
+    rows.put_aside(rows.claim(), ChangeState.WAITING, "git-failed", {"reason": "нет"})
     told = rows.get(change.change_id)
     assert (told.state, told.reason, told.arguments) == (
         ChangeState.WAITING,
@@ -140,7 +140,7 @@ def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
 
 def test_a_refusal_says_why(rows):
     (change,) = put(rows, "a")
-    rows.refuse(rows.claim(), "change-in-the-way", {"path": "x"})
+    rows.put_aside(rows.claim(), ChangeState.REFUSED, "change-in-the-way", {"path": "x"})
     assert rows.get(change.change_id).arguments == {"path": "x"}
 
 

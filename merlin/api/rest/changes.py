@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -26,7 +25,7 @@ from merlin.api.problems import (
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import Body, DryRun, Hex, Part, Words, shape_response
 from merlin.app import changes
-from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.dataset.finding import Severity
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
@@ -88,7 +87,11 @@ async def solve_change(
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
         one, theirs = await ctx.read(changes.conflict, actor, change_id)
-        _require_good(caller, await changes.check_rewrite(ctx, actor, one, text))
+        seen = await changes.check_rewrite(ctx, actor, one, text)
+        if not seen.is_good:
+            first = next(each for each in seen.findings if each.severity is Severity.ERROR)
+            told = {"path": first.path, "line": first.line, "reason": first.text(caller.language)}
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **told)
         found = await ctx.write(changes.rewrite, actor, one.change_id, text, theirs.blob)
     else:
         found = await caller.write(changes.solve, change_id, body.take)
@@ -127,12 +130,10 @@ async def undo_change(
     request: Request, caller: Leading, change_id: Hex, *, dry_run: DryRun = False
 ) -> Response:
     """Ask for the commit that puts the files back as they were before this one."""
-    ctx, actor = caller.services, caller.actor
 
     async def undo(number: int) -> Response:
-        if dry_run:
-            return await answer_change(request, changes.preview_undo(ctx, actor, change_id))
-        return await answer_change(request, changes.undo(ctx, actor, change_id, str(number)))
+        dataset, make = await caller.read(changes.make_undo, change_id)
+        return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=str(number))
 
     return await run_once(request, caller, undo)
 
@@ -145,17 +146,12 @@ async def answer_edit(
     409 where the editor saw something else, 422 where the checker finds an error. With the same
     `once` the first change is answered. Raises what `make` raises.
     """
-    ctx, actor = caller.services, caller.actor
-    if dry_run:
-        return await answer_change(request, changes.preview(ctx, actor, dataset, make))
-    return await answer_change(request, changes.submit(ctx, actor, dataset, make, once))
-
-
-async def answer_change(request: Request, edit: Awaitable[ChangeView | PreviewView]) -> Response:
-    """Return what becomes of an edit as `answer_edit` does; raises what `edit` raises."""
-    language = language_of_request(request)
+    ctx, actor, language = caller.services, caller.actor, language_of_request(request)
     try:
-        found = await edit
+        if dry_run:
+            seen = await changes.preview(ctx, actor, dataset, make)
+            return shape_response(PreviewShown.of(seen, language), language, HTTPStatus.OK)
+        found = await changes.submit(ctx, actor, dataset, make, once)
     except StaleEdit as error:
         told = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
         return _problem(request, HTTPStatus.CONFLICT, "stale", **told)
@@ -163,8 +159,6 @@ async def answer_change(request: Request, edit: Awaitable[ChangeView | PreviewVi
         preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return _problem(request, status, "not-good", findings=preview["findings"])
-    if isinstance(found, PreviewView):
-        return shape_response(PreviewShown.of(found, language), language, HTTPStatus.OK)
     where = f"/api/changes/{found.id}"
     return shape_response(ChangeShown.of(found, language), language, HTTPStatus.ACCEPTED, where)
 
@@ -179,11 +173,3 @@ def _problem(request: Request, status: HTTPStatus, code: str, **members: object)
 def _accepted(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
     response.headers["Location"] = f"/api/changes/{change.id}"
     return ChangeShown.of(change, caller.language)
-
-
-def _require_good(caller: Caller, seen: PreviewView) -> None:
-    """Raise Problem 422 where the checker finds an error in the text that solves a conflict."""
-    if not seen.is_good:
-        first = next(each for each in seen.findings if each.severity is Severity.ERROR)
-        told = {"path": first.path, "line": first.line, "reason": first.text(caller.language)}
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **told)

@@ -239,29 +239,26 @@ async def undo(context: BotContext) -> None:
     """Show what would be undone."""
     ctx, mark = context.services, context.argument(1)
 
-    def read() -> tuple[Change, Revert, DatasetFiles] | str:
-        """Return what is undone, or the note on the one example that would be."""
-        first, *others = changes.of_commit(*performer(context), mark)
-        if not others and first.inside.startswith(EXAMPLES):
-            _, is_newer = changes.draft_undo(*performer(context), mark)
-            return context.translate("examples-undo-newer") if is_newer else ""
+    def read() -> tuple[Draft, str] | tuple[Change, Revert, DatasetFiles]:
+        """Return the draft of the one example that would be undone with a note, or what would."""
+        batch = changes.of_commit(*performer(context), mark)
+        dataset = batch[0].dataset
+        if len(batch) == 1 and batch[0].inside.startswith(EXAMPLES):
+            edit, is_newer = changes.draft_undo(*performer(context), mark)
+            note = context.translate("examples-undo-newer") if is_newer else ""
+            is_gone = edit.text is None
+            return Draft(dataset, edit.path, edit.before, edit.text or "", is_gone=is_gone), note
         _, revert = changes.plan_undo(*performer(context), mark)
-        return first, revert, changes.read_files(*performer(context), first.dataset)
+        return batch[0], revert, changes.read_files(*performer(context), dataset)
 
     found = await context.store.read(read)
-    if isinstance(found, str):
-        await show_proof(context, lambda: _undo_draft(context), found)
+    if len(found) == 2:  # noqa: PLR2004 - a draft with its note
+        draft, note = found
+        await show_proof(context, lambda: draft, note)
         return
     first, revert, files = found
     seen = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     await show_screen(context, lambda: _asks(context, first, revert, files, seen))
-
-
-def _undo_draft(context: BotContext) -> Draft:
-    mark = context.argument(1)
-    edit, _ = changes.draft_undo(*performer(context), mark)
-    dataset = changes.of_commit(*performer(context), mark)[0].dataset
-    return Draft(dataset, edit.path, edit.before, edit.text or "", is_gone=edit.text is None)
 
 
 def _asks(

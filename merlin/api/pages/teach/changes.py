@@ -176,7 +176,8 @@ async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
     """Ask for a commit that takes this one back, and lead to its page."""
     try:
-        done = await changes.undo(visit.services, visit.actor, change_id, once)
+        dataset, make = await visit.read(changes.make_undo, change_id)
+        done = await changes.submit(visit.services, visit.actor, dataset, make, once)
     except REFUSALS as error:
         return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{done.id}")
