@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 from naughty import STRINGS
@@ -11,7 +12,7 @@ from yaml import safe_dump
 
 from merlin.app.examples import view_of
 from merlin.app.inbox import Update
-from merlin.bot.handlers.example_draft import author, tags_of
+from merlin.bot.handlers.example_draft import author, reword_draft, tags_of
 from merlin.bot.handlers.example_proof import Draft, conversation, draft_of, draft_of_example
 from merlin.bot.menu import CodeBlock, card, cut
 from merlin.bot.updates import is_continuation, may_go_on
@@ -65,7 +66,7 @@ def test_no_question_leads_out_of_the_folder_of_examples(words):
     ],
 )
 def test_a_draft_is_the_same_after_a_restart(one):
-    assert draft_of(json.loads(json.dumps(one.to_json()))) == one
+    assert draft_of(json.loads(json.dumps(asdict(one)))) == one
 
 
 def test_nothing_is_no_draft():
@@ -75,13 +76,13 @@ def test_nothing_is_no_draft():
 
 def test_the_first_question_and_the_last_answer_are_reworded():
     one = Draft("t", turns=(("user", "а"), ("assistant", "б"), ("user", "в"), ("assistant", "г")))
-    turns = one.with_question("А").with_answer("Г").turns
+    turns = reword_draft(reword_draft(one, "q", "А"), "a", "Г").turns
     assert [words for _, words in turns] == ["А", "б", "в", "Г"]
     broken = Draft("t", "examples/a.yaml", "b", "messages: [")
     assert broken.written() == "messages: ["
     with pytest.raises(Refused):
-        broken.with_answer("Г").written()
-    assert broken.with_answer("Г").with_text("x").written() == "x"
+        reword_draft(broken, "a", "Г").written()
+    assert reword_draft(reword_draft(broken, "a", "Г"), "y", "x").written() == "x\n"
 
 
 def test_what_one_side_says_in_a_row_is_one_turn():

@@ -204,11 +204,11 @@ def decline(context: BotContext) -> View:
     return _decline(context, context.number(1), "")
 
 
-def decline_with_reason(context: BotContext, words: str) -> View:
+def decline_with_reason(context: BotContext) -> View:
     """Decline for the reason that was written."""
-    if len(words) > MOST_REASON:
+    if len(context.text) > MOST_REASON:
         raise Refused("too long", "examples-reason-long", most=MOST_REASON)
-    return _decline(context, int(dialog_value(context, "proposal") or 0), words)
+    return _decline(context, int(dialog_value(context, "proposal") or 0), context.text)
 
 
 def _decline(context: BotContext, proposal_id: int, reason: str) -> View:

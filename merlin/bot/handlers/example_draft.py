@@ -9,13 +9,13 @@ In a forwarded chat who asked and who answered is marked by buttons. Long words 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from merlin.app.inbox import Update
 from merlin.bot import menu
-from merlin.bot.context import BotContext, Handler
+from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.example_proof import (
     ASSISTANT,
@@ -31,9 +31,7 @@ from merlin.bot.handlers.example_proof import (
     editor_handler,
     require_editing,
     require_step,
-    show_proof,
     show_screen,
-    with_current_dialog,
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
@@ -88,14 +86,10 @@ def whole_conversation(context: BotContext, draft: Draft) -> View:
     return _ask_turn(context, draft, TURNS, "ex:unturn", (ways,))
 
 
-def question(context: BotContext, words: str) -> View:
-    """Take the user's words."""
-    return _ask(context, current_draft(context).then(USER, words.strip()))
-
-
-def answer(context: BotContext, words: str) -> View:
-    """Take the assistant's words."""
-    return _ask(context, current_draft(context).then(ASSISTANT, words.strip()))
+def take_turn(context: BotContext, role: str) -> View:
+    """Take the user's words, or the assistant's."""
+    draft = current_draft(context)
+    return _ask(context, replace(draft, turns=(*draft.turns, (role, context.text.strip()))))
 
 
 def turn(context: BotContext) -> View:
@@ -131,21 +125,6 @@ def tags(context: BotContext) -> View:
         known = context.translate("examples-tags-now", tags=", ".join(draft.tags))
     skip = (("examples-skip", "ex:look", "primary"),)
     return ask(context, TAGS, title, words, known, back="ex:turns", draft=draft, rows=skip)
-
-
-def draft_with_tags(context: BotContext, words: str) -> Draft:
-    """Return the draft with the tags that were written."""
-    return replace(current_draft(context), tags=tags_of(words))
-
-
-def draft_without_tags(context: BotContext) -> Draft:
-    """Return the draft without tags."""
-    return replace(current_draft(context), tags=())
-
-
-def draft_of_deletion(context: BotContext) -> Draft:
-    """Return the draft that deletes an example; Save is the second question."""
-    return draft_of_example(chosen_example(context), is_gone=True)
 
 
 def ask_for_button_again(context: BotContext) -> View:
@@ -287,19 +266,14 @@ _KEYS: Mapping[str, str] = {
 }
 
 
-def ask_words(context: BotContext) -> View:
-    """Ask for other words in the draft."""
-    return reword(context, current_draft(context), context.argument(1), "ex:look")
-
-
 def edit(context: BotContext) -> View:
     """Ask for other words in an example that lies there."""
     draft = draft_of_example(chosen_example(context))
     back = f"ex:one:{admin.short(draft.dataset)}:{admin.short(draft.example_id)}"
-    return reword(context, draft, context.argument(3), back)
+    return ask_words(context, draft, context.argument(3), back)
 
 
-def reword(context: BotContext, draft: Draft, field: str, back: str) -> View:
+def ask_words(context: BotContext, draft: Draft, field: str, back: str) -> View:
     """Ask for the words of one field; what they are now can be copied."""
     if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
@@ -338,16 +312,23 @@ def _now(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
-def reworded_draft(context: BotContext, words: str) -> Draft:
-    """Return the draft with the words that were written for one field."""
-    draft, field = current_draft(context), str(dialog_value(context, "field"))
-    if field == "q":
-        return draft.with_question(words.strip())
-    if field == "a":
-        return draft.with_answer(words.strip())
+def reword_draft(draft: Draft, field: str, words: str) -> Draft:
+    """Return the draft with other words of a field: q (first question), a (last answer), t, y."""
     if field == "t":
         return replace(draft, tags=tags_of(words))
-    return draft.with_text(words if words.endswith("\n") else f"{words}\n")
+    if field not in ("q", "a"):
+        text = words if words.endswith("\n") else f"{words}\n"
+        return replace(draft, text=text, turns=(), question=None, answer=None, tags=None)
+    words = words.strip()
+    if not draft.turns:
+        is_question = field == "q"
+        return replace(draft, question=words) if is_question else replace(draft, answer=words)
+    place, role, turns = -1, ASSISTANT, list(draft.turns)
+    if field == "q":
+        place = next((i for i, (role, _) in enumerate(turns) if role == USER), 0)
+        role = USER
+    turns[place] = (role, words)
+    return replace(draft, turns=tuple(turns))
 
 
 def whole_file(context: BotContext) -> View:
@@ -363,32 +344,14 @@ def whole_file(context: BotContext) -> View:
 
 # More than any provider takes as one example.
 MOST_LETTERS = 200_000
-# What is done with the words, in the transaction that shows its screen.
-TakeWords = Callable[[BotContext, str], View]
-# The same for what takes longer; ends the update itself.
-TakeWordsSlowly = Callable[[BotContext, str], Awaitable[None]]
 
 
-def words_handler(take: TakeWords) -> Handler:
-    """Return the handler of a step that waits for words."""
+def words_handler(act: Act | Handler) -> Handler:
+    """Return the handler of a step that waits for words: they are the text that `act` finds.
 
-    async def show(context: BotContext, words: str) -> None:
-        await show_screen(context, lambda: take(with_current_dialog(context), words))
-
-    return slow_words_handler(show)
-
-
-def words_proof_handler(make: Callable[[BotContext, str], Draft]) -> Handler:
-    """Return the handler of a step that waits for words, and shows the proof made of them."""
-
-    async def show(context: BotContext, words: str) -> None:
-        await show_proof(context, lambda: make(context, words))
-
-    return slow_words_handler(show)
-
-
-def slow_words_handler(take: TakeWordsSlowly) -> Handler:
-    """Return the handler of a step that waits for words; without them the person is told so."""
+    Without words the person is told so.
+    """
+    take = editor_handler(act)
 
     async def handle(context: BotContext) -> None:
         try:
@@ -397,9 +360,9 @@ def slow_words_handler(take: TakeWordsSlowly) -> Handler:
             reason = error
             await show_screen(context, lambda: menu.error_view(context, reason, menu.CANCEL))
             return
-        await take(context, words)
+        await take(replace(context, text=words))
 
-    return editor_handler(handle)
+    return handle
 
 
 async def read_words(context: BotContext) -> str:

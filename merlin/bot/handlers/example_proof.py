@@ -84,40 +84,9 @@ class Draft:
             return self.text
         return reword_example(self.text, self.question, self.answer, self.tags)
 
-    def then(self, role: str, words: str) -> Draft:
-        """Return the draft with another turn."""
-        return replace(self, turns=(*self.turns, (role, words)))
-
-    def with_question(self, words: str) -> Draft:
-        """Return the draft with another first question."""
-        if not self.turns:
-            return replace(self, question=words)
-        first = next((i for i, (role, _) in enumerate(self.turns) if role == USER), 0)
-        return self._with_turn(first, USER, words)
-
-    def with_answer(self, words: str) -> Draft:
-        """Return the draft with another last answer."""
-        if not self.turns:
-            return replace(self, answer=words)
-        return self._with_turn(len(self.turns) - 1, ASSISTANT, words)
-
-    def _with_turn(self, place: int, role: str, words: str) -> Draft:
-        turns = list(self.turns)
-        turns[place] = (role, words)
-        return replace(self, turns=tuple(turns))
-
-    def with_text(self, text: str) -> Draft:
-        """Return the draft with another text as a whole."""
-        return replace(self, text=text, turns=(), question=None, answer=None, tags=None)
-
     def example(self) -> Example | None:
         """Return the example that it says, None for one that cannot be read."""
-        text = self.written()
-        return None if text is None else parse_example(text)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the draft as JSON values."""
-        return asdict(self)
+        return parse_example(self.written())
 
 
 def draft_of(kept: object) -> Draft | None:
@@ -233,8 +202,7 @@ def chosen_example(context: BotContext) -> ExampleView:
 def dialog_value(context: BotContext, name: str) -> Any:
     """Return what the dialog keeps under this name, None for nothing."""
     is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
-    said_: Mapping[str, Any] = context.dialog.said if context.dialog and is_ours else {}
-    return said_.get(name)
+    return context.dialog_values.get(name) if is_ours else None
 
 
 def current_draft(context: BotContext) -> Draft:
@@ -260,7 +228,7 @@ def ask(
 
     The dialog keeps the draft and the values of `kept`; Back leads to `back`.
     """
-    drafted = {"draft": draft.to_json()} if draft is not None else {}
+    drafted = {"draft": asdict(draft)} if draft is not None else {}
     context.wait(Dialog(step, {**drafted, **(kept or {})}))
     return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(back)))
 
@@ -303,21 +271,6 @@ _FINDING_LETTERS = 140
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the checker says of a draft; `old` is the text that lies there, None for none."""
-
-    path: str
-    text: str | None
-    old: str | None
-    seen: PreviewView
-
-    @property
-    def is_savable(self) -> bool:
-        """Return whether it is free of errors and changes anything."""
-        return self.seen.is_good and self.text != self.old
-
-
 def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handler:
     """Return the handler that shows the proof of a draft, made of rows, below the text `note`."""
 
@@ -331,31 +284,21 @@ def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handle
 async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
     """Show the proof of the draft that `make`, which reads rows, returns, and end the update.
 
-    Raises MerlinError where there is none.
+    Raises MerlinError where there is none, its dataset is gone, or its words fit no file.
     """
+    ctx = context.services
 
-    def made() -> Draft:
+    def read() -> tuple[Draft, DatasetFiles, Edit, str | None]:
         draft = make()
         require_editing_here(context, draft.dataset)
-        return draft
-
-    draft = await context.store.read(made)
-    proof = await check_draft(context, draft)
-    await show_screen(context, lambda: _proof_view(context, draft, proof, note))
-
-
-async def check_draft(context: BotContext, draft: Draft) -> Proof:
-    """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
-    text, ctx = draft.written(), context.services
-
-    def read() -> tuple[DatasetFiles, Edit, str | None]:
+        edit = _edit(context, draft, draft.written())
         files = changes.read_files(ctx, admin.actor(context), draft.dataset)
         old = FileIndex(context.db).text(draft.before) if draft.before else None
-        return files, _edit(context, draft, text), old
+        return draft, files, edit, old
 
-    files, edit, old = await context.store.read(read)
+    draft, files, edit, old = await context.store.read(read)
     seen = await asyncio.to_thread(changes.check_edits, ctx, files, [edit])
-    return Proof(edit.path, text, old, seen)
+    await show_screen(context, lambda: _proof_view(context, draft, edit, old, seen, note))
 
 
 def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
@@ -366,15 +309,21 @@ def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
     return Edit(path, draft.before, text)
 
 
-def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> View:
-    """Show the proof and wait for what the person makes of it."""
+def _proof_view(
+    context: BotContext, draft: Draft, edit: Edit, old: str | None, seen: PreviewView, note: str
+) -> View:
+    """Show the proof and wait for what the person makes of it.
+
+    `seen` is what the checker says of the draft, `old` the text that lies there, None for none.
+    """
     title = context.translate(_title(draft), dataset=draft.dataset)
-    name = draft.example_id or example_id_of(proof.path)
-    verdict = "examples-is-fine" if proof.seen.is_good else "examples-has-errors"
-    if proof.text == proof.old:
+    verdict = "examples-is-fine" if seen.is_good else "examples-has-errors"
+    if edit.text == old:
         verdict = "examples-nothing-changed"
-    found = [*finding_lines(context, proof.seen), format_price(context, proof.seen)]
+    found = [*finding_lines(context, seen), format_price(context, seen)]
     words = admin.lines(*found, context.translate(verdict))
+    is_savable = seen.is_good and edit.text != old
+    is_long = len(edit.text or old or "") > _TEXT_LETTERS
     if draft.proposal:
         note = "\n\n".join(filter(None, [note, model_answer(context, draft.proposal)]))
     return ask(
@@ -382,23 +331,22 @@ def _proof_view(context: BotContext, draft: Draft, proof: Proof, note: str) -> V
         PROOF,
         title,
         note,
-        name,
-        *_files(proof),
+        draft.example_id or example_id_of(edit.path),
+        *_files(old, edit.text),
         words,
         back=way_back(draft),
         draft=draft,
-        rows=_rows(draft, proof),
-        kept={"good": proof.is_savable},
+        rows=_rows(draft, is_savable=is_savable, is_long=is_long),
+        kept={"good": is_savable},
     )
 
 
-def _files(proof: Proof) -> Iterator[menu.CodeBlock]:
+def _files(old: str | None, new: str | None) -> Iterator[menu.CodeBlock]:
     """Yield the text and what leads to it from the one that lies there."""
-    told = proof.old if proof.text is None else proof.text
-    yield menu.CodeBlock(menu.cut(told or "", _TEXT_LETTERS))
-    if proof.old is not None and proof.text is not None:
+    yield menu.CodeBlock(menu.cut((old if new is None else new) or "", _TEXT_LETTERS))
+    if old is not None and new is not None:
         # What leads from one to the other, without names and numbers of lines.
-        lines = unified_diff(proof.old, proof.text).split("\n")[3:]
+        lines = unified_diff(old, new).split("\n")[3:]
         changed = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
         yield menu.CodeBlock(menu.cut(changed, _DIFF_LETTERS), "diff")
 
@@ -441,8 +389,8 @@ def format_price(context: BotContext, seen: PreviewView) -> str:
     return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 
-def _rows(draft: Draft, proof: Proof) -> Iterator[menu.RowOf]:
-    if proof.is_savable:
+def _rows(draft: Draft, *, is_savable: bool, is_long: bool) -> Iterator[menu.RowOf]:
+    if is_savable:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
@@ -453,7 +401,7 @@ def _rows(draft: Draft, proof: Proof) -> Iterator[menu.RowOf]:
         yield (("examples-edit-tags", "ex:word:t"), whole)
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
-    if len(proof.text or proof.old or "") > _TEXT_LETTERS:
+    if is_long:
         yield ("examples-as-file", "ex:whole")
 
 

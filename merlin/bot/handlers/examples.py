@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from merlin.app import examples
@@ -26,12 +27,11 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_handlers
 from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_draft import (
-    slow_words_handler,
-    words_handler,
-    words_proof_handler,
-)
+from merlin.bot.handlers.example_draft import ask_words, reword_draft, take_turn, words_handler
 from merlin.bot.handlers.example_proof import (
+    ASSISTANT,
+    USER,
+    Draft,
     ask,
     chosen_card,
     chosen_dataset,
@@ -39,6 +39,7 @@ from merlin.bot.handlers.example_proof import (
     commit_editor,
     current_draft,
     dialog_value,
+    draft_of_example,
     editable_datasets,
     editor_handler,
     finding_line,
@@ -174,9 +175,10 @@ def ask_find(context: BotContext) -> View:
     return ask(context, FIND, title, words, back=back, kept={"dataset": name})
 
 
-async def find_examples(context: BotContext, words: str) -> None:
+async def find_examples(context: BotContext) -> None:
     """Search by the words that were written."""
-    await _search(context, str(dialog_value(context, "dataset") or ""), words[:_MOST_WORDS], 0)
+    words = context.text[:_MOST_WORDS]
+    await _search(context, str(dialog_value(context, "dataset") or ""), words, 0)
 
 
 async def show_found(context: BotContext) -> None:
@@ -399,8 +401,10 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "unturn": example_draft.unturn,
     "tags": example_draft.tags,
     "look": proof_handler(current_draft),
-    "word": example_draft.ask_words,
-    "untag": proof_handler(example_draft.draft_without_tags),
+    "word": lambda context: ask_words(
+        context, current_draft(context), context.argument(1), "ex:look"
+    ),
+    "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
     "whole": example_draft.whole_file,
     "save": example_proof.save,
     "list": list_examples,
@@ -410,7 +414,8 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "one": show_example,
     "past": show_history,
     "edit": example_draft.edit,
-    "del": proof_handler(example_draft.draft_of_deletion),
+    # Save is the second question.
+    "del": proof_handler(lambda context: draft_of_example(chosen_example(context), is_gone=True)),
     "fwd": example_draft.collect,
     "picks": example_draft.picks,
     "pick": example_draft.pick,
@@ -441,6 +446,11 @@ async def pressed(context: BotContext) -> None:
     await editor_handler(ACTIONS.get(home, admin.admin_refusal))(context)
 
 
+def _reworded(context: BotContext) -> Draft:
+    field = str(dialog_value(context, "field") or "t")
+    return reword_draft(current_draft(context), field, context.text)
+
+
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
     add_handlers(
@@ -448,13 +458,17 @@ def register(application: BotApplication) -> None:
         commands={"examples": editor_handler(examples_home)},
         buttons={example_proof.VERB: pressed},
         steps={
-            example_draft.QUESTION: words_handler(example_draft.question),
-            example_draft.ANSWER: words_handler(example_draft.answer),
+            example_draft.QUESTION: words_handler(partial(take_turn, role=USER)),
+            example_draft.ANSWER: words_handler(partial(take_turn, role=ASSISTANT)),
             example_draft.TURNS: editor_handler(example_draft.ask_for_button_again),
-            example_draft.TAGS: words_proof_handler(example_draft.draft_with_tags),
+            example_draft.TAGS: words_handler(
+                proof_handler(
+                    lambda context: reword_draft(current_draft(context), "t", context.text)
+                )
+            ),
             example_proof.PROOF: proof_handler(current_draft, "examples-press-button"),
-            example_draft.REWORD: words_proof_handler(example_draft.reworded_draft),
-            FIND: slow_words_handler(find_examples),
+            example_draft.REWORD: words_handler(proof_handler(_reworded)),
+            FIND: words_handler(find_examples),
             example_draft.PICK: editor_handler(example_draft.take_forwarded),
             IMPORT: import_sent,
             changes.DECLINE: words_handler(changes.decline_with_reason),
