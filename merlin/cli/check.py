@@ -8,16 +8,14 @@ finds the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import typer
@@ -27,20 +25,7 @@ from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry
-
-if TYPE_CHECKING:
-    from merlin.git.repository import GitSource
-
-
-class Format(StrEnum):
-    """How findings are written."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
-
+from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry, blob_id
 
 _HERE = (Path(),)
 _PATHS = Annotated[
@@ -50,7 +35,12 @@ _PATHS = Annotated[
 _COMMIT = Annotated[
     str, typer.Option(help="Check this commit of the configured repository instead of paths.")
 ]
-_FORMAT = Annotated[Format, typer.Option("--format", help="How findings are written.")]
+_FORMAT = Annotated[
+    Literal["text", "json", "github", "sarif"],
+    typer.Option("--format", help="How findings are written."),
+]
+# Of one dataset: files looked at, good examples, findings.
+Seen = tuple[int, int, list[Finding]]
 
 
 app = typer.Typer()
@@ -60,7 +50,7 @@ app = typer.Typer()
 def check(
     paths: _PATHS = None,
     commit: _COMMIT = "",
-    shape: _FORMAT = Format.TEXT,
+    shape: _FORMAT = "text",
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Check datasets and say what is wrong, with file, line and column; exit 1 on errors."""
@@ -68,7 +58,16 @@ def check(
 
     if commit and paths:
         raise ConfigError("paths and --commit together", "check-paths-or-commit")
-    outcome = _of_commit(commit, config) if commit else _of_paths(paths or _HERE)
+    if commit:
+        found = list(_of_commit(commit, config))
+    else:
+        found = [_of_folder(folder) for path in paths or _HERE for folder in folders(path)]
+    outcome = Outcome(
+        datasets=len(found),
+        files=sum(files for files, _, _ in found),
+        examples=sum(examples for _, examples, _ in found),
+        findings=[finding for _, _, findings in found for finding in findings],
+    )
     written = FORMATS[shape](outcome, language())
     if written:
         sys.stdout.write(written + "\n")
@@ -76,11 +75,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _of_paths(paths: Sequence[Path]) -> Outcome:
-    return _sum([_of_folder(folder) for path in paths for folder in folders(path)])
-
-
-def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
+def _of_folder(folder: Folder) -> Seen:
     from merlin.dataset.check import check as check_dataset
     from merlin.dataset.layout import Limits
 
@@ -90,27 +85,16 @@ def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
     findings = [each for each in checked.findings if folder.holds(each.path)]
     files = sum(folder.holds(each.path) for each in tree.entries)
     examples = sum(folder.holds(each.path) for each in checked.examples)
-    return files, examples, list(_with_prefix(findings, folder.shown))
+    return files, examples, _with_prefix(findings, folder.shown)
 
 
-def _with_prefix(findings: Iterable[Finding], prefix: str) -> Iterator[Finding]:
-    """Yield the findings under the path that the person knows."""
-    for finding in findings:
-        path = f"{prefix}/{finding.path}" if prefix else finding.path
-        yield replace(finding, path=escape_unprintable(path))
+def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
+    """Return the findings under the path that the person knows."""
+    return [each.at(f"{prefix}/{each.path}" if prefix else each.path) for each in findings]
 
 
-def _sum(seen: Sequence[tuple[int, int, list[Finding]]]) -> Outcome:
-
-    return Outcome(
-        datasets=len(seen),
-        files=sum(files for files, _, _ in seen),
-        examples=sum(examples for _, examples, _ in seen),
-        findings=[finding for _, _, findings in seen for finding in findings],
-    )
-
-
-def _of_commit(revision: str, path: Path) -> Outcome:
+def _of_commit(revision: str, path: Path) -> Iterator[Seen]:
+    from merlin.dataset.check import check as check_dataset
     from merlin.wiring.context import source_of
 
     config = configuration(path)
@@ -118,20 +102,11 @@ def _of_commit(revision: str, path: Path) -> Outcome:
         raise Refused("no repository in the configuration", "check-commit-needs-config")
     source, directory = source_of(config), config.repository.directory
     commit = source.resolve(revision)
-    return _sum(
-        [_of_dataset(source, commit, name, directory) for name in source.dataset_trees(commit)]
-    )
-
-
-def _of_dataset(
-    source: GitSource, revision: str, name: str, directory: str
-) -> tuple[int, int, list[Finding]]:
-    from merlin.dataset.check import check as check_dataset
-
-    entries = source.entries(revision, name)
-    checked = check_dataset(name, entries, source.read)
-    prefix = f"{directory}/{name}" if directory else name
-    return len(entries), len(checked.examples), list(_with_prefix(checked.findings, prefix))
+    for name in source.dataset_trees(commit):
+        entries = source.entries(commit, name)
+        checked = check_dataset(name, entries, source.read)
+        prefix = f"{directory}/{name}" if directory else name
+        yield len(entries), len(checked.examples), _with_prefix(checked.findings, prefix)
 
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -217,20 +192,20 @@ def as_sarif(outcome: Outcome, language: str) -> str:
             "ruleId": each.rule,
             "level": str(each.severity),
             "message": {"text": each.text(language)},
-            "locations": [{"physicalLocation": _place(each)}],
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(each.path)},
+                        "region": {"startLine": each.line, "startColumn": each.column},
+                    }
+                }
+            ],
         }
         for each in outcome.findings
     ]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, ensure_ascii=False, indent=2)
-
-
-def _place(finding: Finding) -> dict[str, object]:
-    return {
-        "artifactLocation": {"uri": quote(finding.path)},
-        "region": {"startLine": finding.line, "startColumn": finding.column},
-    }
 
 
 FORMATS: dict[str, Callable[[Outcome, str], str]] = {
@@ -298,16 +273,13 @@ def _inside(path: Path) -> list[Path]:
     home = path / HOME
     if not _is_dataset(home) and (there := _inside(home)):
         return there
-    found = sorted(each for each in path.iterdir() if _may_be_dataset(each))
+    every = (each for each in path.iterdir() if each.is_dir() and not each.is_symlink())
+    found = sorted(each for each in every if not each.name.startswith("."))
     return found if any(_is_dataset(each) for each in found) else []
 
 
 def _is_dataset(path: Path) -> bool:
     return os.path.lexists(path / "dataset.yaml") or (path / "examples").is_dir()
-
-
-def _may_be_dataset(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
 
 
 def _around(path: Path) -> Folder | None:
@@ -343,7 +315,7 @@ def work_tree(folder: Path, file_bytes: int) -> WorkTree:
     for path, found in _files_below(str(folder)):
         mode = _mode(found)
         small = mode in (FILE, EXECUTABLE) and found.st_size <= file_bytes
-        blob = _blob_id(Path(path).read_bytes()) if small else ""
+        blob = blob_id(Path(path).read_bytes()) if small else ""
         if blob:
             places[blob] = path
         relative = os.path.relpath(path, folder)
@@ -365,9 +337,3 @@ def _mode(found: os.stat_result) -> str:
     if not stat.S_ISREG(found.st_mode):
         return _OTHER
     return EXECUTABLE if found.st_mode & stat.S_IXUSR else FILE
-
-
-def _blob_id(content: bytes) -> str:
-    """Return git's object id of these bytes."""
-    header = b"blob %d\0" % len(content)
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

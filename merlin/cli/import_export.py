@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,8 +31,6 @@ from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.import_export import (
     ExportFormat,
-    ImportedLine,
-    ImportFormat,
     ImportPlan,
     detect_format,
     read_import_lines,
@@ -42,28 +39,15 @@ from merlin.dataset.import_export import export_examples as written
 from merlin.dataset.spec import schema_text
 from merlin.wiring.context import reading_context
 
-
-class Shape(StrEnum):
-    """How the file is written."""
-
-    AUTO = "auto"
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-class OnDuplicate(StrEnum):
-    """What is done with a line that says what another example says."""
-
-    SKIP = "skip"
-    ERROR = "error"
-
-
 _FILE = Annotated[Path, typer.Argument(help="The file; - reads stdin.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
-_IMPORT_FORMAT = Annotated[Shape, typer.Option("--format", help="How the file is written.")]
+_IMPORT_FORMAT = Annotated[
+    Literal["auto", "jsonl", "csv"], typer.Option("--format", help="How the file is written.")
+]
 _DRY = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be imported.")]
 _DUPLICATE = Annotated[
-    OnDuplicate, typer.Option("--on-duplicate", help="What to do with what is known already.")
+    Literal["skip", "error"],
+    typer.Option("--on-duplicate", help="What to do with what is known already."),
 ]
 
 
@@ -75,27 +59,36 @@ def import_file(
     file: _FILE,
     *,
     dataset: _DATASET,
-    shape: _IMPORT_FORMAT = Shape.AUTO,
+    shape: _IMPORT_FORMAT = "auto",
     dry_run: _DRY = False,
-    on_duplicate: _DUPLICATE = OnDuplicate.SKIP,
+    on_duplicate: _DUPLICATE = "skip",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
-    lines = _lines(file, shape)
+    content = file_bytes(file)
+    found_shape = detect_format(file.name, content) if shape == "auto" else shape
+    lines = read_import_lines(content, found_shape)
     with open_editing(config) as session:
         files = changes.read_files(session.ctx, session.actor, dataset)
         found = examples.plan(session.ctx, files, lines)
         plan = found.plan
-        _tell_lines(plan)
+        for line, each in plan.findings:
+            words = each.text(language())
+            sys.stderr.write(f"{line}: {each.severity} {each.rule}: {words}\n")
+        for line, known in plan.duplicates.items():
+            sys.stderr.write(f"{line}: {text(language(), 'import-duplicate', other=known)}\n")
         print_findings(found.preview.around)
         told = _to_json(plan) | of_preview(found.preview)
-        refusal = _refusal(plan, on_duplicate)
-        if refusal is not None:
-            if json:
-                print_json(told)
-            raise refusal
+        is_refused = plan.duplicates and on_duplicate == "error"
+        if json and (is_refused or not plan.is_good):
+            print_json(told)
+        if not plan.is_good:
+            rejected, count = plan.rejected, plan.lines
+            raise Refused("findings", "import-not-good", rejected=rejected, lines=count)
+        if is_refused:
+            raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if plan.edits and not dry_run:
             told |= commit(session, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
     if json:
@@ -103,32 +96,6 @@ def import_file(
         return
     print_message("did-plan" if dry_run else "did-import", **_counts(plan))
     print_commit(told)
-
-
-def _lines(file: Path, shape: Shape) -> list[ImportedLine]:
-
-    content = file_bytes(file)
-    is_auto = shape is Shape.AUTO
-    return read_import_lines(
-        content, detect_format(file.name, content) if is_auto else ImportFormat(shape)
-    )
-
-
-def _tell_lines(plan: ImportPlan) -> None:
-    for line, each in plan.findings:
-        words = each.text(language())
-        sys.stderr.write(f"{line}: {each.severity} {each.rule}: {words}\n")
-    for line, known in plan.duplicates.items():
-        sys.stderr.write(f"{line}: {text(language(), 'import-duplicate', other=known)}\n")
-
-
-def _refusal(plan: ImportPlan, on_duplicate: OnDuplicate) -> Refused | None:
-    """Return why nothing is imported, None where the file is fine."""
-    if not plan.is_good:
-        return Refused("findings", "import-not-good", rejected=plan.rejected, lines=plan.lines)
-    if plan.duplicates and on_duplicate is OnDuplicate.ERROR:
-        return Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
-    return None
 
 
 def _counts(plan: ImportPlan) -> dict[str, int]:
@@ -161,7 +128,7 @@ _OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; def
 @app.command()
 def export(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    shape: _EXPORT_FORMAT = ExportFormat.JSONL,
+    shape: _EXPORT_FORMAT = "jsonl",
     output: _OUT = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -170,21 +137,21 @@ def export(
     with reading_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     system = checked.spec.system if checked.spec else ""
-    made = written(checked.examples, system, shape)
-    count = len(checked.examples) - len(made.left_out)
-    told = {"dataset": dataset, "examples": count, "left_out": list(made.left_out)}
+    words, left_out = written(checked.examples, system, shape)
+    count = len(checked.examples) - len(left_out)
+    told = {"dataset": dataset, "examples": count, "left_out": left_out}
     if output is not None:
-        _write(output, made.text)
+        _write(output, words)
         told["file"] = str(output)
     elif json:
-        told["text"] = made.text
+        told["text"] = words
     else:
-        sys.stdout.write(made.text)
+        sys.stdout.write(words)
     if json:
         print_json(told)
         return
-    if made.left_out:
-        print_message("export-left-out", count=len(made.left_out), first=made.left_out[0])
+    if left_out:
+        print_message("export-left-out", count=len(left_out), first=left_out[0])
     if output is not None:
         print_message("did-export", count=count, path=str(output))
 
@@ -205,15 +172,10 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path}: {error}", "export-unwritable", **told) from error
 
 
-class SchemaOf(StrEnum):
-    """The files that have a schema."""
-
-    EXAMPLE = "example"
-    DATASET = "dataset"
-    COURSE = "course"
+_NAME = Annotated[Literal["example", "dataset", "course"], typer.Argument(help="Which file.")]
 
 
 @app.command("schema")
-def print_schema(name: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
+def print_schema(name: _NAME) -> None:
     """Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of course.yaml."""
     sys.stdout.write(schema_text(name))

@@ -12,10 +12,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from merlin.dataset import layout
 from merlin.dataset.changes import Edit
@@ -32,35 +31,25 @@ from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, Node
 _PAIR = ("user", "assistant")
 
 
-class ExportFormat(StrEnum):
-    """How the examples are written."""
-
-    JSONL = "jsonl"
-    YAML = "yaml"
-    CSV = "csv"
+ExportFormat = Literal["jsonl", "yaml", "csv"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedFile:
-    """The file's text, and the ids of examples that its format has no room for."""
-
-    text: str
-    left_out: tuple[str, ...] = ()
-
-
-def export_examples(examples: Sequence[Example], system: str, shape: ExportFormat) -> ExportedFile:
-    """Return the examples by id.
+def export_examples(
+    examples: Iterable[Example], system: str, shape: ExportFormat
+) -> tuple[str, list[str]]:
+    """Return the examples by id as a file's text, and the ids of those it has no room for.
 
     JSONL: the chat format with the dataset's system text, and tags where there are any, which
     `importing` takes back. YAML: one document an example. CSV: question, answer, tags; a
     conversation of more than that is left out.
     """
-    return _WRITERS[shape](sorted(examples, key=lambda each: each.id), system)
-
-
-def _write_jsonl(examples: Sequence[Example], system: str) -> ExportedFile:
+    examples = sorted(examples, key=lambda each: each.id)
+    if shape == "csv":
+        return _write_csv(examples)
+    if shape == "yaml":
+        return "".join(f"--- # {each.id}\n{write_example(each)}" for each in examples), []
     lines = (json.dumps(_object(each, system), ensure_ascii=False) for each in examples)
-    return ExportedFile("".join(f"{line}\n" for line in lines))
+    return "".join(f"{line}\n" for line in lines), []
 
 
 def _object(example: Example, system: str) -> Mapping[str, object]:
@@ -74,11 +63,7 @@ def _object(example: Example, system: str) -> Mapping[str, object]:
     return told
 
 
-def _yaml(examples: Sequence[Example], _system: str) -> ExportedFile:
-    return ExportedFile("".join(f"--- # {each.id}\n{write_example(each)}" for each in examples))
-
-
-def _write_csv(examples: Sequence[Example], _system: str) -> ExportedFile:
+def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("question", "answer", "tags"))
@@ -89,14 +74,7 @@ def _write_csv(examples: Sequence[Example], _system: str) -> ExportedFile:
             writer.writerow((each.question, each.answer, " ".join(each.tags)))
         else:
             left_out.append(each.id)
-    return ExportedFile(table.getvalue(), tuple(left_out))
-
-
-_WRITERS: Mapping[ExportFormat, Callable[[Sequence[Example], str], ExportedFile]] = {
-    ExportFormat.JSONL: _write_jsonl,
-    ExportFormat.YAML: _yaml,
-    ExportFormat.CSV: _write_csv,
-}
+    return table.getvalue(), left_out
 
 
 _MESSAGE = 2  # file, list of messages, message
@@ -107,11 +85,7 @@ _TAGS = re.compile(r"[,;\s]+")
 _BOM = "\ufeff"
 
 
-class ImportFormat(StrEnum):
-    """How the lines are written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
+ImportFormat = Literal["jsonl", "csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +101,9 @@ def detect_format(name: str, content: bytes) -> ImportFormat:
     """Return the format that a file's name says, else what its first sign looks like."""
     ending = name.rpartition(".")[2].casefold()
     if ending in ("jsonl", "ndjson", "csv", "tsv"):
-        return ImportFormat.JSONL if ending in ("jsonl", "ndjson") else ImportFormat.CSV
+        return "jsonl" if ending in ("jsonl", "ndjson") else "csv"
     is_json = content.removeprefix(_BOM.encode()).lstrip().startswith(b"{")
-    return ImportFormat.JSONL if is_json else ImportFormat.CSV
+    return "jsonl" if is_json else "csv"
 
 
 def read_import_lines(content: bytes, shape: ImportFormat) -> list[ImportedLine]:
@@ -142,7 +116,7 @@ def read_import_lines(content: bytes, shape: ImportFormat) -> list[ImportedLine]
         return [_bad(line, "not-utf8", **told)]
     lines = []
     if text.strip():
-        lines = list(_read_jsonl(text) if shape is ImportFormat.JSONL else _read_csv(text))
+        lines = list(_read_jsonl(text) if shape == "jsonl" else _read_csv(text))
     return lines or [_bad(1, "empty-file")]
 
 
@@ -208,17 +182,13 @@ class _Nodes:
 
 
 def _of_node(number: int, node: Node) -> ImportedLine:
-    value, found = validate_file("example", node)
-    if found:
-        return ImportedLine(number, None, _at_line(number, found))
-    messages = value["messages"]
-    example = example_from_json(value, ((number, 1),) * len(messages))
-    findings = check_turns(example.messages, example.marks)
-    return ImportedLine(number, None if findings else example, _at_line(number, findings))
-
-
-def _at_line(number: int, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(replace(each, line=number, column=1) for each in findings)
+    example = None
+    value, findings = validate_file("example", node)
+    if not findings:
+        example = example_from_json(value, ((number, 1),) * len(value["messages"]))
+        findings = check_turns(example.messages, example.marks)
+    at_line = tuple(replace(each, line=number, column=1) for each in findings)
+    return ImportedLine(number, None if findings else example, at_line)
 
 
 def _read_csv(text: str) -> Iterator[ImportedLine]:
@@ -226,7 +196,8 @@ def _read_csv(text: str) -> Iterator[ImportedLine]:
     divider = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
     try:
-        heading = [_heading(cell) for cell in next(reader, [])]
+        words = (cell.strip().casefold() for cell in next(reader, []))
+        heading = [_HEADINGS.get(word, word) for word in words]
         if not set(_NEEDED) <= set(heading):
             yield _bad(1, "import-heading", found=shorten(first.strip()))
             return
@@ -237,11 +208,6 @@ def _read_csv(text: str) -> Iterator[ImportedLine]:
                 yield _of_cells(number, heading, cells)
     except csv.Error as error:
         yield _bad(reader.line_num, "import-csv", words=shorten(str(error)))
-
-
-def _heading(cell: str) -> str:
-    word = cell.strip().casefold()
-    return _HEADINGS.get(word, word)
 
 
 def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> ImportedLine:
@@ -323,7 +289,9 @@ def plan_import(
     """Return the plan for lines that `read_lines` read, judged by the real checker."""
     checker = checker or EditChecker()
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
-    edits = import_edits(lines, _system(dataset, files), taken)
+    text = next((each.text for each in files if each.path == DATASET_FILE), None)
+    spec, _ = read_dataset(dataset, None if text is None else text.encode())
+    edits = import_edits(lines, spec.system if spec else "", taken)
     texts = {path: text for path, (_, text) in edits.items()}
     every = checker.preview(dataset, files, texts, limit_tokens)
     new = {path: text for path, text in texts.items() if path not in every.duplicates}
@@ -343,9 +311,3 @@ def plan_import(
         findings=tuple(sorted(found, key=lambda each: each[0])),
         seen=seen,
     )
-
-
-def _system(dataset: str, files: Sequence[FileText]) -> str:
-    text = next((each.text for each in files if each.path == DATASET_FILE), None)
-    spec, _ = read_dataset(dataset, None if text is None else text.encode())
-    return spec.system if spec else ""

@@ -54,12 +54,12 @@ class Commit:
 _SHA1_DIGITS = 40
 
 
-def blob_id(text: str, like: str = "") -> str:
+def blob_id(text: str | bytes, like: str = "") -> str:
     """Return the id that git gives a file with this text, of the same kind as the id `like`.
 
     Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
     """
-    content = text.encode("utf-8", "surrogatepass")
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     said = b"blob %d\0" % len(content) + content
     if len(like) > _SHA1_DIGITS:
         return hashlib.sha256(said).hexdigest()

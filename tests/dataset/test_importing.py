@@ -8,7 +8,6 @@ import pytest
 
 from merlin.dataset.example import read_example
 from merlin.dataset.import_export import (
-    ImportFormat,
     detect_format,
     import_edits,
     read_import_lines,
@@ -17,7 +16,7 @@ from merlin.dataset.import_export import (
 
 pytestmark = pytest.mark.unit
 
-JSONL, CSV = ImportFormat.JSONL, ImportFormat.CSV
+JSONL, CSV = "jsonl", "csv"
 
 
 def chat(*said, **more):
