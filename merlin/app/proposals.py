@@ -6,6 +6,7 @@ the editors of its dataset, masked. Nobody's words are taken without their conse
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from merlin.account.users import ConsentKind, Consents
@@ -98,7 +99,11 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
     Raises NotFound for a dataset that people are not asked about, Refused without a consent or
     with too many that wait.
     """
-    _require_open(ctx, draft.dataset)
+    is_open = draft.dataset == ctx.default_dataset
+    with suppress(NotFound):
+        is_open = is_open or Catalogue(ctx.db).course(draft.dataset).is_active
+    if not is_open:
+        raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found-detail")
     if not has_consent(ctx, actor):
         raise Refused("no consent", "api-problem-consent-needed-detail")
     proposal = None if dry_run else add(ctx, actor, draft)
@@ -117,15 +122,6 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
         day = f"{ctx.clock():%Y-%m-%d}"
         Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
     return proposal
-
-
-def _require_open(ctx: Context, dataset: str) -> None:
-    try:
-        is_open = Catalogue(ctx.db).course(dataset).is_active
-    except NotFound:
-        is_open = False
-    if not is_open and dataset != ctx.default_dataset:
-        raise NotFound(f"{dataset} is not open", "api-problem-not-found-detail")
 
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
@@ -160,8 +156,7 @@ def approve(
     if example is None:
         raise Refused("broken", "change-not-good")
     draft = replace(origin, question=example.question, answer=example.answer)
-    rows = Proposals(ctx.db, ctx.clock)
-    rows.approve(proposal_id, draft, editor, actor.user_id, example.tags)
+    Proposals(ctx.db, ctx.clock).approve(proposal_id, draft, editor, actor.user_id, example.tags)
 
 
 def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -164,26 +164,21 @@ class Proposals(Repository):
         count = PROPOSAL.select(fn.COUNT(PROPOSAL.id)).where(mine)
         if int(self.db.value(count)) >= MOST_WAITING:
             return None
-        return self.db.add(PROPOSAL, self._new(user_id, draft))
-
-    def _new(self, user_id: int, draft: Draft) -> Row:
-        return {
+        nothing = dict.fromkeys(
+            ("example_id", "change_id", "removal_id", "reviewed_by", "reason"), ""
+        )
+        row = {
+            **nothing,
+            **asdict(draft),
             "user_id": user_id,
-            "dataset": draft.dataset,
             "question": self.db.cipher.seal(draft.question),
             "answer": self.db.cipher.seal(draft.answer),
-            "turn_id": draft.turn_id,
-            "model_id": draft.model_id,
             "state": ProposalState.WAITING.value,
-            "example_id": "",
-            "change_id": "",
-            "removal_id": "",
-            "reviewed_by": "",
-            "reason": "",
             "is_thanked": 0,
             "at": iso(self._clock()),
             "reviewed_at": None,
         }
+        return self.db.add(PROPOSAL, row)
 
     def of_user(self, user_id: int) -> list[Proposal]:
         """Return what the person proposed, oldest first, the withdrawn left out."""
@@ -199,19 +194,17 @@ class Proposals(Repository):
         """
         mine = PROPOSAL.user_id == user_id
         models = models_trained_on(self.db, mine)
-        self._revoke(mine & (PROPOSAL.example_id != ""))
+        named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
+        named = named.where(mine & (PROPOSAL.example_id != ""))
+        rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
+        if rows:
+            # Their names are kept, and no model serves that learnt one.
+            self.db.add_missing(REVOKED_EXAMPLE, rows)
+            self._promotions.retire_revoked()
         ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
         if self.db.change(PROPOSAL.update(ended).where(mine)):
             self.db.bump()
         return models
-
-    def _revoke(self, these: Any) -> None:
-        """Keep the names of these proposals' examples, and let no model serve that learnt one."""
-        named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id).where(these)
-        rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
-        if rows:
-            self.db.add_missing(REVOKED_EXAMPLE, rows)
-            self._promotions.retire_revoked()
 
     def count(self, datasets: Sequence[str] | None = None) -> int:
         """Return how many wait, of these datasets (None: of all)."""
@@ -370,7 +363,10 @@ class ProposalFollower(Repository):
         if change is not None and change.state is not ChangeState.COMMITTED:
             is_over = change.state is ChangeState.REFUSED
             if is_over or self._changes.give_up(change.change_id):
-                self._unname(row)  # git never had it
+                # git never had it
+                these = REVOKED_EXAMPLE.dataset == row["dataset"]
+                these &= REVOKED_EXAMPLE.example_id == row["example_id"]
+                self.db.change(REVOKED_EXAMPLE.delete().where(these))
                 self._set(row, example_id="")
             return
         path = example_path(row["example_id"])
@@ -384,11 +380,6 @@ class ProposalFollower(Repository):
         changes = make_changes(row["dataset"], [edit], asked)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
-
-    def _unname(self, row: Row) -> None:
-        these = REVOKED_EXAMPLE.dataset == row["dataset"]
-        these &= REVOKED_EXAMPLE.example_id == row["example_id"]
-        self.db.change(REVOKED_EXAMPLE.delete().where(these))
 
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched."""

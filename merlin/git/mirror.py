@@ -21,7 +21,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,9 +124,11 @@ def check_directory(name: str) -> str:
     return "/".join(parts)
 
 
-def is_object_id(name: str) -> bool:
-    """Return whether `name` is a full object id, SHA-1 or SHA-256, and nothing else."""
-    return bool(_OBJECT.fullmatch(name))
+def check_object_ids(names: Iterable[str]) -> None:
+    """Raise SourceError unless each name is a full object id, SHA-1 or SHA-256, nothing else."""
+    for name in names:
+        if not _OBJECT.fullmatch(name):
+            raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
 
 
 def git_environment(place: RemoteUrl, mirror: Path) -> dict[str, str]:
@@ -150,24 +152,18 @@ def git_environment(place: RemoteUrl, mirror: Path) -> dict[str, str]:
     }
     for who in ("AUTHOR", "COMMITTER"):
         known |= {f"GIT_{who}_NAME": "Merlin", f"GIT_{who}_EMAIL": "merlin@localhost"}
-    return known | _secret_environment(place)
-
-
-def _secret_environment(place: RemoteUrl) -> dict[str, str]:
-    """Return how git learns the password: nobody but our own user reads an environment.
-
-    Redirects are off then, since the header would follow them to another host.
-    """
-    if not place.secret:
-        return {}
-    basic = base64.b64encode(place.secret.encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"http.{place.url}.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-        "GIT_CONFIG_KEY_1": "http.followRedirects",
-        "GIT_CONFIG_VALUE_1": "false",
-    }
+    if place.secret:
+        # How git learns the password: nobody but our own user reads an environment. Redirects are
+        # off then, since the header would follow them to another host.
+        basic = base64.b64encode(place.secret.encode()).decode()
+        known |= {
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": f"http.{place.url}.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+            "GIT_CONFIG_KEY_1": "http.followRedirects",
+            "GIT_CONFIG_VALUE_1": "false",
+        }
+    return known
 
 
 def git_config_text(place: RemoteUrl) -> str:
@@ -217,12 +213,6 @@ def write_git_config(mirror: Path, place: RemoteUrl) -> None:
     draft.replace(path)
 
 
-def create_mirror(mirror: Path, run: GitRunner, lock: int) -> None:
-    """Make the bare repository where there is none yet; a half-made one is completed."""
-    if not all((mirror / part).exists() for part in _PARTS):
-        run("init", "--bare", "--quiet", "--template=", lock=lock)
-
-
 def mirror_exists(mirror: Path) -> bool:
     """Return whether there is anything of a repository that could be damaged."""
     return any((mirror / part).exists() for part in _PARTS)
@@ -234,11 +224,6 @@ def mark_suspect(mirror: Path) -> None:
         (mirror / _SUSPECT).touch()
     except OSError:
         log.warning("mirror cannot be marked", mirror=str(mirror))
-
-
-def is_suspect(mirror: Path) -> bool:
-    """Return whether a reader found something wrong since the last check."""
-    return (mirror / _SUSPECT).exists()
 
 
 def check_integrity(mirror: Path, run: GitRunner) -> bool:
@@ -255,8 +240,10 @@ def check_integrity(mirror: Path, run: GitRunner) -> bool:
 def is_cleaning_due(mirror: Path, now: datetime) -> bool:
     """Return whether a day has passed since this was asked last, and note that it was."""
     mark = mirror / _CLEANED
-    if mark.exists() and timedelta() <= now - _changed(mark) < _CLEAN_EVERY:
-        return False
+    if mark.exists():
+        cleaned_at = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
+        if timedelta() <= now - cleaned_at < _CLEAN_EVERY:
+            return False
     mark.touch()
     os.utime(mark, (now.timestamp(), now.timestamp()))
     return True
@@ -271,10 +258,6 @@ def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
     asked += [f"delete {ref}" for ref in here if ref.removeprefix(_NEEDED) not in there]
     if asked:
         run("update-ref", "--stdin", feed=_lines(asked), lock=lock)
-
-
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _lines(words: Collection[str]) -> bytes:
@@ -387,17 +370,17 @@ class MirrorFetcher:
         write_git_config(self._mirror, self._place)
         was_begun = mirror_exists(self._mirror)
         try:
-            if is_suspect(self._mirror) and not self._is_sound():
+            is_suspect = (self._mirror / _SUSPECT).exists()
+            if is_suspect and not check_integrity(self._mirror, self._run):
                 raise _Damaged
-            create_mirror(self._mirror, self._run, lock)
+            # A half-made one is completed.
+            if not all((self._mirror / part).exists() for part in _PARTS):
+                self._run("init", "--bare", "--quiet", "--template=", lock=lock)
             return self._fetched(lock)
         except GitFailed as failure:
-            if was_begun and not self._is_sound():
+            if was_begun and not check_integrity(self._mirror, self._run):
                 raise _Damaged from failure
             raise failure from None
-
-    def _is_sound(self) -> bool:
-        return check_integrity(self._mirror, self._run)
 
     def _fetched(self, lock: int) -> str | None:
         here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", HEAD_REF, NOTES_REF)

@@ -16,7 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from merlin.core.durable_files import try_lock
@@ -38,8 +38,12 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
     run("cat-file", "-e", f"{commit}^{{commit}}")
     feed = text.encode("utf-8", "replace")
     blob = run("hash-object", "-w", "--stdin", feed=feed, lock=lock).decode().strip()
-    if _current(run, commit) == blob:
-        return False
+    try:
+        if run("notes", "--ref", NOTES_REF, "list", commit).decode().strip() == blob:
+            return False
+    except GitFailed as failure:
+        if failure.status != _NOT_FOUND:
+            raise
     run("notes", "--ref", NOTES_REF, "add", "--force", "-C", blob, commit, lock=lock)
     return True
 
@@ -59,28 +63,16 @@ def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManag
         except GitFailed as failure:
             if "[rejected]" not in failure.stderr:
                 raise
+            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
+            merge = ("notes", "--ref", NOTES_REF, "merge", "--quiet", "--strategy=ours")
             with hold() as lock:
-                _merge(run, url, lock)
+                run(*fetch, "--", url, f"+{NOTES_REF}:{THEIRS_REF}", lock=lock)
+                run(*merge, THEIRS_REF, lock=lock)
         else:
             with hold() as lock:
                 run("update-ref", PUSHED_REF, ours, lock=lock)
     if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_REF):
         raise GitFailed("the notes were rejected again and again", 1, "")
-
-
-def _merge(run: GitRunner, url: str, lock: int) -> None:
-    spec = f"+{NOTES_REF}:{THEIRS_REF}"
-    run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, spec, lock=lock)
-    run("notes", "--ref", NOTES_REF, "merge", "--quiet", "--strategy=ours", THEIRS_REF, lock=lock)
-
-
-def _current(run: GitRunner, commit: str) -> str | None:
-    try:
-        return run("notes", "--ref", NOTES_REF, "list", commit).decode().strip()
-    except GitFailed as failure:
-        if failure.status == _NOT_FOUND:
-            return None
-        raise
 
 
 WAIT_S, LOOK_S = 30.0, 0.02
@@ -89,23 +81,17 @@ WAIT_S, LOOK_S = 30.0, 0.02
 @contextmanager
 def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     """Wait for the turn to push to `url`; yield whether it came."""
-    lock = _waited(url, wait_s)
+    deadline = time.monotonic() + wait_s
+    lock = None
+    with suppress(OSError):
+        path = _folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
+        while (lock := try_lock(path)) is None and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
     try:
         yield lock is not None
     finally:
         if lock is not None:
             os.close(lock)
-
-
-def _waited(url: str, wait_s: float) -> int | None:
-    deadline = time.monotonic() + wait_s
-    try:
-        path = _folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
-        while (lock := try_lock(path)) is None and time.monotonic() < deadline:
-            time.sleep(LOOK_S)
-    except OSError:
-        return None
-    return lock
 
 
 def _folder() -> Path:
@@ -189,8 +175,9 @@ def _is_race(stderr: str, place: RemoteUrl) -> bool:
     lock = _lock(stderr, place)
     if lock is None:
         return any(words in stderr for words in _RACES)
-    if _is_old(lock):
-        raise PushRefused(f"a lock lies at {lock}", "change-locked", path=str(lock))
+    with suppress(OSError):  # gone meanwhile
+        if time.time() - lock.stat().st_mtime > LOCK_S:
+            raise PushRefused(f"a lock lies at {lock}", "change-locked", path=str(lock))
     return True
 
 
@@ -205,13 +192,6 @@ def _lock(stderr: str, place: RemoteUrl) -> Path | None:
     lock = place.folder / ".git" / "index.lock"
     is_met = any(words in stderr for words in _WORK_TREE) and lock.exists()
     return lock if is_met else None
-
-
-def _is_old(lock: Path) -> bool:
-    try:
-        return time.time() - lock.stat().st_mtime > LOCK_S
-    except OSError:  # gone meanwhile
-        return False
 
 
 def _refusal(failure: GitFailed, place: RemoteUrl) -> SourceError:

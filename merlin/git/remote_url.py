@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
@@ -68,15 +68,10 @@ def _by_scheme(url: str) -> RemoteUrl:
     if parts.scheme == "ssh" and parts.password is None:
         _check_ssh(url, parts.username, host)
         return RemoteUrl(url, "ssh")
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
-        return _http(url, parts, host)
-    raise _refused(url)
-
-
-def _http(url: str, parts: SplitResult, host: str) -> RemoteUrl:
     secret = ":".join(unquote(part or "") for part in (parts.username, parts.password))
     secret = secret.removesuffix(":") and secret
-    if not _HOST.fullmatch(host) or CONTROL.search(secret):
+    is_http = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not is_http or not _HOST.fullmatch(host) or CONTROL.search(secret):
         raise _refused(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return RemoteUrl(bare, parts.scheme, secret=secret)
@@ -94,13 +89,9 @@ def _local(path: str) -> RemoteUrl:
     return RemoteUrl(str(folder), "file", folder)
 
 
-def redact_url(url: str) -> str:
-    """Return `url` as logs and people may see it: without user and password."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
-
-
 def _refused(url: str) -> ConfigError:
-    told = redact_url(url)
+    # As logs and people may see it: without user and password.
+    told = re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
     return ConfigError(
         f"repository.url is neither https, ssh nor a local path: {told}", "git-url", url=told
     )

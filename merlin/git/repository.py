@@ -32,6 +32,7 @@ from merlin.git.mirror import (
     MirrorFetcher,
     check_branch,
     check_directory,
+    check_object_ids,
     git_environment,
     lock_mirror,
 )
@@ -229,16 +230,15 @@ class GitCommand:
             raise SourceError(text, "git-slow", seconds=self._timeout_s) from late
         finally:
             _end(process)
-        if process.returncode:
-            raise self._failure(arguments[0], process.returncode, err.decode("utf-8", "replace"))
-        return out
-
-    def _failure(self, command: str, status: int, told: str) -> SourceError:
-        reason = f"{command}: {mirror.format_stderr(told, self._place)}"
+        status = process.returncode
+        if status == 0:
+            return out
+        told = err.decode("utf-8", "replace")
+        reason = f"{arguments[0]}: {mirror.format_stderr(told, self._place)}"
         if status < 0 or status == _NOT_FOUND:  # killed, or not even started: it judged nothing
             text = f"git did not run to its end ({status}): {reason}"
-            return SourceError(text, "git-failed", reason=reason)
-        return GitFailed(reason, status, told)
+            raise SourceError(text, "git-failed", reason=reason)
+        raise GitFailed(reason, status, told)
 
     @contextmanager
     def stream(self, *arguments: str, feed: IO[bytes]) -> Iterator[BinaryIO]:
@@ -323,7 +323,7 @@ class GitSource:
             return self.fetcher.newest()
 
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
-        _check_names([head])
+        check_object_ids([head])
         with self._reading():
             new = parse_mainline(self.run, head, known)
         if not new:
@@ -332,7 +332,7 @@ class GitSource:
             return list(parse_commits(answers, new))[::-1]
 
     def dataset_trees(self, commit: str) -> dict[str, str]:
-        _check_names([commit])
+        check_object_ids([commit])
         if commit not in self._trees:
             with self._reading():
                 found = parse_trees(self.run, commit, self.directory)
@@ -351,14 +351,14 @@ class GitSource:
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
         asked = list(blobs)
-        _check_names(asked)
+        check_object_ids(asked)
         if not asked:
             return
         with self._objects(asked) as answers:
             yield from parse_blobs(answers, asked, BLOB_LIMIT)
 
     def note(self, commit: str, text: str) -> None:
-        _check_names([commit])
+        check_object_ids([commit])
         with mirror.as_source_errors(), lock_mirror(self.mirror) as lock:
             push.write_note(self.run, commit, text, lock)
             kill_point("note.written")
@@ -369,7 +369,7 @@ class GitSource:
                 push.push_notes(self.run, self.place.url, partial(lock_mirror, self.mirror))
 
     def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
-        _check_names(needed)
+        check_object_ids(needed)
         with mirror.as_source_errors():
             if not mirror.mirror_exists(self.mirror):
                 return
@@ -418,9 +418,3 @@ class GitSource:
             except UnreadableObject:
                 mirror.mark_suspect(self.mirror)
                 raise
-
-
-def _check_names(names: Iterable[str]) -> None:
-    for name in names:
-        if not mirror.is_object_id(name):
-            raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
