@@ -86,7 +86,11 @@ def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
         with press.branch.turn():
             landed = _tried(press, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
-            return _done(press, key, landed)
+            if landed.commit is not None:
+                press.intents.done(key, landed.commit)
+            else:  # a conflict leaves the intent open for another try
+                press.intents.ready(key)
+            return landed
         log.info("the branch moved on", batch=batch.batch_id, attempt=attempt + 1)
         press.wait(attempt)
     raise SourceError(f"pushed {TRIES} times in vain", "change-raced", tries=TRIES)
@@ -110,15 +114,6 @@ def _tried(
         return None
     kill_point("change.pushed")
     return BatchResult(written.commit)
-
-
-def _done(press: CommitSettings, key: str, landed: BatchResult) -> BatchResult:
-    """Note that the branch has it; a conflict leaves the intent open for another try."""
-    if landed.commit is None:
-        press.intents.ready(key)
-    else:
-        press.intents.done(key, landed.commit)
-    return landed
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +170,8 @@ def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
 
 SHOWN_BYTES = 1_000_000
 _AT_ONCE = 500
-_NOTHING = "0" * 40
+_SHA1_DIGITS = 40
 _SCRATCH = "merlin.change"
-
-
-@dataclass(frozen=True, slots=True)
-class _There:
-    """What lies at a path of the head."""
-
-    mode: str
-    name: str
 
 
 class GitBranch:
@@ -227,21 +214,20 @@ class GitBranch:
             conflicts, lines = {}, []
             for change in batch.changes:
                 path, blob = self._path(change.path), wanted.get(change.change_id)
-                found = there.get(path)
-                name = found.name if found else None
+                mode, name = there.get(path, (FILE, None))
                 if name == blob:
                     continue
                 if name != change.before:
                     conflicts[change.change_id] = self._theirs(name)
-                mode = found.mode if found and found.mode == EXECUTABLE else FILE
-                lines.append(f"{mode if blob else 0} {blob or _nothing(name)}\t{path}\0")
+                # As many noughts as names are long take an entry out of an index.
+                nothing = "0" * len(name or "0" * _SHA1_DIGITS)
+                lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
             if conflicts:
                 return BatchResult(conflicts=conflicts)
             if not lines:
                 return BatchResult(self._maker(head, batch), is_there=True)
-            return BatchResult(
-                self._commit(head, batch, self._tree(head, lines, scratch, lock), lock)
-            )
+            tree = self._tree(head, lines, scratch, lock)
+            return BatchResult(self._commit(head, batch, tree, lock))
 
     def push(self, commit: str, head: str | None) -> bool:
         source = self._source
@@ -252,8 +238,8 @@ class GitBranch:
             self._run("update-ref", HEAD_REF, commit, lock=lock)
         return True
 
-    def _there(self, head: str | None, batch: Batch) -> dict[str, _There]:
-        """Return what the head has at the paths of the batch.
+    def _there(self, head: str | None, batch: Batch) -> dict[str, tuple[str, str]]:
+        """Return mode and blob of what the head has at the paths of the batch.
 
         Raises Refused where a file lies in the place of a folder, or anything else in that of a
         file: git would let ours replace it.
@@ -265,8 +251,8 @@ class GitBranch:
         for path in self._blocked(head, sorted(folders - {"."})):
             raise _in_the_way(path)
         found = self._entries(head, files)
-        for path, each in found.items():
-            if each.mode not in (FILE, EXECUTABLE):
+        for path, (mode, _) in found.items():
+            if mode not in (FILE, EXECUTABLE):
                 raise _in_the_way(path)
         self._refuse_removed(head, batch)
         return found
@@ -295,15 +281,15 @@ class GitBranch:
             text = f"{dataset} is not in the repository any more"
             raise Refused(text, "change-dataset-gone", dataset=dataset)
 
-    def _entries(self, head: str, paths: Sequence[str]) -> dict[str, _There]:
-        """Return what the head's tree has at these paths."""
+    def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return mode and blob of what the head's tree has at these paths."""
         found = {}
         for at in range(0, len(paths), _AT_ONCE):
             asked = ("ls-tree", "-z", "--full-tree", head, "--", *paths[at : at + _AT_ONCE])
             for line in filter(None, self._run(*asked).split(b"\0")):
                 told, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
                 mode, _, name = told.split()
-                found[path] = _There(mode, name)
+                found[path] = (mode, name)
         return found
 
     def _blobs(self, batch: Batch, scratch: Path, lock: int) -> dict[str, str]:
@@ -329,7 +315,14 @@ class GitBranch:
 
     def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:
         parents = ("-p", head) if head else ()
-        feed, also = _message(batch).encode(), _author(batch.first)
+        first = batch.first
+        trailers = f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
+        feed = f"{first.subject}\n\n{trailers}".encode()
+        also = {
+            "GIT_AUTHOR_NAME": first.editor.name,
+            "GIT_AUTHOR_EMAIL": first.editor.email,
+            "GIT_AUTHOR_DATE": f"@{int(first.created_at.timestamp())} +0000",
+        }
         made = self._run("commit-tree", *parents, "-F", "-", tree, feed=feed, lock=lock, also=also)
         return made.decode().strip()
 
@@ -375,23 +368,5 @@ def _in_the_way(path: str) -> Refused:
     return Refused(f"something else lies at {path}", "change-in-the-way", path=path)
 
 
-def _nothing(blob: str | None) -> str:
-    """Return the name that takes an entry out of an index: as many noughts as names are long."""
-    return "0" * len(blob or _NOTHING)
-
-
 def _trailer_id(batch_id: str) -> str:
     return f"Merlin-Id: {batch_id}"
-
-
-def _message(batch: Batch) -> str:
-    first = batch.first
-    return f"{first.subject}\n\n{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
-
-
-def _author(change: Change) -> Mapping[str, str]:
-    return {
-        "GIT_AUTHOR_NAME": change.editor.name,
-        "GIT_AUTHOR_EMAIL": change.editor.email,
-        "GIT_AUTHOR_DATE": f"@{int(change.created_at.timestamp())} +0000",
-    }

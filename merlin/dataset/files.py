@@ -137,13 +137,9 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     leave what was there before.
     """
     blobs = {each.path: each.blob for each in files}
-    left = {each.path: each.left for each in committed}
-
-    def is_unseen(change: Change) -> bool:
-        now = blobs.get(change.inside)
-        return now == change.before and now != left[change.path]
-
-    return any(is_unseen(each) for each in committed)
+    left = {each.inside: each.left for each in committed}
+    unmoved = {each.inside for each in committed if blobs.get(each.inside) == each.before}
+    return any(blobs.get(path) != left[path] for path in unmoved)
 
 
 def apply_pending_changes(
@@ -289,7 +285,12 @@ class FileIndex(Repository):
         )
         mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
         newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
-        return [_writing(row) for row in self.db.rows(newest)]
+        return [
+            ExampleCommit(
+                row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"]
+            )
+            for row in self.db.rows(newest)
+        ]
 
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
@@ -395,9 +396,3 @@ def _files() -> Select:
     columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
     query = DATASET_FILE.select(*columns)
     return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
-
-
-def _writing(row: Row) -> ExampleCommit:
-    return ExampleCommit(
-        row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"]
-    )

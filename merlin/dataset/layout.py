@@ -150,9 +150,11 @@ def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
     """Return what lies where; files that cannot be used are counted or told, never skipped."""
     layout = Layout()
     for entry in sorted(entries, key=lambda each: each.path):
+        name = entry.path.rpartition("/")[2]
+        is_quiet = name in _QUIET_NAMES or name.upper().startswith("README")
         if entry.path.startswith(EXAMPLES) and _ending(entry.path) in (".yaml", ".yml"):
             _take_example(entry, layout, limits)
-        elif not _is_quiet(entry):
+        elif not (is_quiet and entry.mode in (FILE, EXECUTABLE)):
             _take_other(entry, layout, limits)
     _keep_within(layout, limits)
     return layout
@@ -207,12 +209,6 @@ def _stray(entry: Entry) -> Finding:
     steps = entry.path.removeprefix(EXAMPLES).split("/")
     good = "/".join(suggest_name(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
     return _about(entry, "not-an-example", Severity.WARNING, proposed=f"{EXAMPLES}{good}.yaml")
-
-
-def _is_quiet(entry: Entry) -> bool:
-    name = entry.path.rpartition("/")[2]
-    is_known = name in _QUIET_NAMES or name.upper().startswith("README")
-    return is_known and entry.mode in (FILE, EXECUTABLE)
 
 
 def _ending(path: str) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import islice
@@ -105,7 +105,12 @@ def _has_room(name: str, path: Sequence[Step], literal: object) -> bool:
     if not places:
         return True
     accepted = {word for place in places for word in _types(place)}
-    return not accepted or bool(accepted & _words_for(literal))
+    words = {"integer", "number"}
+    if isinstance(literal, bool):
+        words = {"boolean"}
+    elif literal is None or isinstance(literal, float):
+        words = {"null"} if literal is None else {"number"}
+    return not accepted or bool(accepted & words)
 
 
 def _flat(place: Any, root: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -136,16 +141,11 @@ def _types(place: dict[str, Any]) -> list[str]:
     return [words] if isinstance(words, str) else list(words)
 
 
-def _words_for(literal: object) -> set[str]:
-    if isinstance(literal, bool):
-        return {"boolean"}
-    if literal is None:
-        return {"null"}
-    return {"number"} if isinstance(literal, float) else {"integer", "number"}
-
-
 def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
-    node = _descend(root, error.absolute_path)
+    inside: Any = root
+    for step in error.absolute_path:
+        inside = inside.value[step]
+    node: Node = inside
     there: Any = error.schema
     wanted: Any = error.validator_value
     word = str(error.validator)
@@ -183,14 +183,6 @@ def _as_text(found: object) -> str:
 
 def _keys(node: Node) -> dict[str, Node]:
     return node.value if isinstance(node.value, dict) else {}
-
-
-def _descend(root: Node, path: Iterable[Step]) -> Node:
-    node = root
-    for step in path:
-        inside: Any = node.value
-        node = inside[step]
-    return node
 
 
 def _finding(node: Node, rule: str, **arguments: str | int) -> Finding:
@@ -358,7 +350,10 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     if isinstance(node, Finding):
         return None, [node.at(DATASET_FILE)]
     value, found = validate_file("dataset", node)
-    findings = [each.at(DATASET_FILE) for each in found or _empty_system(node, value)]
+    if not found and not value["system"].strip():
+        where = _keys(node)["system"]
+        found = (_finding(where, "empty-content", role="system"),)
+    findings = [each.at(DATASET_FILE) for each in found]
     return (None if findings else dataset_spec(name, value)), findings
 
 
@@ -379,14 +374,6 @@ def read_course(
     return (None if findings else course_spec(value)), findings
 
 
-def _empty_system(node: Node, value: Any) -> list[Finding]:
-    inside: Any = node.value
-    where = inside["system"]
-    if value["system"].strip():
-        return []
-    return [Finding("", where.line, where.column, "empty-content", arguments={"role": "system"})]
-
-
 def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
     """Return a finding for each text of a material that does not lie below materials/."""
     inside: Any = node.value
@@ -395,10 +382,8 @@ def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[F
         text = material.get("text", "")
         if text and not (text in materials and text.endswith(".md")):
             where = inside["materials"].value[place].value["text"]
-            arguments = {"text": shorten(text), "folder": MATERIALS}
-            findings.append(
-                Finding("", where.line, where.column, "missing-text", arguments=arguments)
-            )
+            told = {"text": shorten(text), "folder": MATERIALS}
+            findings.append(_finding(where, "missing-text", **told))
     return findings
 
 

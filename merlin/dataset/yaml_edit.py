@@ -17,8 +17,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -29,19 +28,11 @@ from merlin.dataset.yaml_io import format_entry, format_flow, format_item, forma
 MOST_EDITS = 100
 
 
-class EditKind(StrEnum):
-    """What is done to one entry of a map or a list."""
-
-    SET = "set"
-    ADD = "add"
-    DROP = "drop"
-
-
 @dataclass(frozen=True, slots=True)
 class YamlEdit:
     """One difference: `path` leads to the map or list, `at` to the entry within it."""
 
-    kind: EditKind
+    kind: Literal["set", "add", "drop"]
     path: tuple[str | int, ...]
     at: str | int
     value: object = None
@@ -72,7 +63,7 @@ def edit_yaml(
         if edit is None:
             return text
         value = _apply(value, edit)
-        raw = moved.get(_key(edit.value), "") if edit.kind is EditKind.ADD else ""
+        raw = moved.get(_key(edit.value), "") if edit.kind == "add" else ""
         proposals = _proposals(_Target(text, _locate(text), edit, raw), order)
         proven = (each for each in proposals if is_same(read_value(name, each), value))
         found = next(proven, None)
@@ -90,7 +81,7 @@ def _difference(old: object, new: object, path: tuple[str | int, ...] = ()) -> Y
         return _of_maps(old, new, path)
     if isinstance(old, list) and isinstance(new, list):
         return _of_lists(old, new, path)
-    return YamlEdit(EditKind.SET, path[:-1], path[-1], new) if path else None
+    return YamlEdit("set", path[:-1], path[-1], new) if path else None
 
 
 def _of_maps(
@@ -102,9 +93,9 @@ def _of_maps(
             return edit
     added = next((key for key in new if key not in old), None)
     if added is not None:
-        return YamlEdit(EditKind.ADD, path, added, new[added])
+        return YamlEdit("add", path, added, new[added])
     gone = next((key for key in old if key not in new), None)
-    return None if gone is None else YamlEdit(EditKind.DROP, path, gone)
+    return None if gone is None else YamlEdit("drop", path, gone)
 
 
 def _of_lists(
@@ -114,9 +105,9 @@ def _of_lists(
     blocks = SequenceMatcher(None, *keys, autojunk=False).get_opcodes()
     tag, low, high, first, last = [block for block in blocks if block[0] != "equal"][-1]
     if tag != "insert" and high - low > last - first:
-        return YamlEdit(EditKind.DROP, path, high - 1)
+        return YamlEdit("drop", path, high - 1)
     if high - low < last - first:
-        return YamlEdit(EditKind.ADD, path, high, new[last - 1])
+        return YamlEdit("add", path, high, new[last - 1])
     return _difference(old[high - 1], new[last - 1], (*path, high - 1))
 
 
@@ -126,9 +117,9 @@ def _apply(value: object, edit: YamlEdit) -> Any:
     here: Any = whole
     for each in edit.path:
         here = here[each]
-    if edit.kind is EditKind.DROP:
+    if edit.kind == "drop":
         del here[edit.at]
-    elif edit.kind is EditKind.ADD and isinstance(here, list):
+    elif edit.kind == "add" and isinstance(here, list):
         here.insert(int(edit.at), copy.deepcopy(edit.value))
     else:
         here[edit.at] = copy.deepcopy(edit.value)
@@ -225,9 +216,9 @@ class _Target:
 
 def _proposals(target: _Target, order: Sequence[str]) -> Iterator[str]:
     """Yield texts in which the edit may be made, the plainest first."""
-    if target.edit.kind is EditKind.SET:
+    if target.edit.kind == "set":
         yield from _set(target)
-    elif target.edit.kind is EditKind.DROP:
+    elif target.edit.kind == "drop":
         yield from _drop(target)
     else:
         for is_quoted in (False, True):
@@ -283,8 +274,12 @@ def _add(target: _Target, order: Sequence[str], *, is_quoted: bool) -> Iterator[
         within_brackets = f"{key}: {format_flow(value, is_quoted=is_quoted)}"
     else:
         before = int(name)
-        written = _like_neighbours(inside.value, value, inside.column, is_quoted=is_quoted)
         within_brackets = format_flow(value, is_quoted=is_quoted)
+        # Like its neighbours: in one line where the first one is in brackets.
+        if isinstance(inside.value, list) and inside.value and inside.value[0].is_flow:
+            written = f"- {within_brackets}"
+        else:
+            written = format_item(value, inside.column, is_quoted=is_quoted)
         if target.raw and not inside.is_flow:
             yield _in_block(target, before, target.raw)
         if inside.is_flow and not inside.value and isinstance(value, dict):
@@ -293,15 +288,6 @@ def _add(target: _Target, order: Sequence[str], *, is_quoted: bool) -> Iterator[
         yield _in_brackets(target, before, within_brackets)
     else:
         yield _in_block(target, before, written)
-
-
-def _like_neighbours(
-    items: str | list[_Node], value: object, indent: int, *, is_quoted: bool
-) -> str:
-    """Return a new item of a block list: in one line where the first one is in brackets."""
-    if isinstance(items, list) and items and items[0].is_flow:
-        return f"- {format_flow(value, is_quoted=is_quoted)}"
-    return format_item(value, indent, is_quoted=is_quoted)
 
 
 def _before(inside: _Node, name: str, order: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,16 +136,12 @@ def _syntax(error: yaml.YAMLError, content: bytes) -> Finding:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = getattr(error, "problem", None) or str(error)
     problem = _PROBLEMS.get(words, "other")
-    if problem == "start" and _letter(content, line, column) == "\t":
+    lines = content.decode("utf-8").splitlines() if problem == "start" else []
+    if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
         problem = "tab"
     return Finding(
         "", line, column, "yaml-syntax", arguments={"problem": problem, "words": shorten(words)}
     )
-
-
-def _letter(content: bytes, line: int, column: int) -> str:
-    lines = content.decode("utf-8").splitlines()
-    return lines[line - 1][column - 1 : column] if line <= len(lines) else ""
 
 
 def _stop(event: Any, rule: str, **arguments: str | int) -> None:
@@ -280,8 +276,15 @@ def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = Fals
 
     Several lines where the value wants them; no line end at the end.
     """
-    lines = _below(value, indent, is_quoted=is_quoted)
-    return f"{key}:{lines}"
+    deeper = indent + 2
+    if isinstance(value, Mapping) and value and not _is_small(value, indent):
+        return f"{key}:\n{' ' * deeper}{_map(value, deeper, is_quoted=is_quoted)}"
+    if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        items = (format_item(each, deeper, is_quoted=is_quoted) for each in value)
+        return f"\n{' ' * deeper}".join((f"{key}:", *items))
+    if isinstance(value, Mapping | list):
+        return f"{key}: {format_flow(value, is_quoted=is_quoted)}"
+    return f"{key}: {format_scalar(value, indent, is_quoted=is_quoted)}"
 
 
 def format_item(value: object, indent: int, *, is_quoted: bool = False) -> str:
@@ -306,22 +309,6 @@ def format_scalar(value: object, indent: int, *, is_quoted: bool = False) -> str
     return shown if bar == "|-" or shown.startswith("|") else format_json(value)
 
 
-def _below(value: object, indent: int, *, is_quoted: bool) -> str:
-    """Return what follows a key and its colon."""
-    if isinstance(value, Mapping) and value and not _is_small(value, indent):
-        return f"\n{' ' * (indent + 2)}{_map(value, indent + 2, is_quoted=is_quoted)}"
-    if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
-        return "".join(_items(value, indent + 2, is_quoted=is_quoted))
-    if isinstance(value, Mapping | list):
-        return f" {format_flow(value, is_quoted=is_quoted)}"
-    return f" {format_scalar(value, indent, is_quoted=is_quoted)}"
-
-
-def _items(value: list[Any], indent: int, *, is_quoted: bool) -> Iterator[str]:
-    for each in value:
-        yield f"\n{' ' * indent}{format_item(each, indent, is_quoted=is_quoted)}"
-
-
 def _map(value: Mapping[str, object], indent: int, *, is_quoted: bool) -> str:
     pairs = (format_entry(key, each, indent, is_quoted=is_quoted) for key, each in value.items())
     return f"\n{' ' * indent}".join(pairs)
@@ -339,8 +326,13 @@ def format_key_text(words: str, bar: str, indent: int, *, is_exact: bool = False
     `bar` is "|" or "|-", `indent` how deep lines below it stand. Line ends after the words are
     kept where `is_exact`, else left to the bar.
     """
-    shown = _block(words, bar, indent) if "\n" in words else words
-    is_fine = "\n" in words or _is_plain(words)
+    shown, is_fine = words, "\n" in words or _is_plain(words)
+    if "\n" in words:
+        # A first line that begins with a blank would be taken for deeper indentation.
+        depth = "2" if words.lstrip("\n").startswith(" ") else ""
+        # Each line `indent` deep; empty ones stay empty.
+        lines = (f"{' ' * indent}{line}" if line else "" for line in words.split("\n"))
+        shown = "\n".join((bar[0] + depth + bar[1:], *lines))
     back = _read_back(f"{' ' * (indent - 2)}key: {shown}", "key")
     is_same = (
         back == words
@@ -367,14 +359,6 @@ def _is_plain(words: str) -> bool:
     if not words.isprintable():
         return False
     return bool(_resolve(yaml.ScalarNode, words, (True, False)) == _TEXT)
-
-
-def _block(words: str, bar: str, indent: int) -> str:
-    """Return several lines below a bar, each `indent` deep; empty ones stay empty."""
-    # A first line that begins with a blank would be taken for deeper indentation.
-    depth = "2" if words.lstrip("\n").startswith(" ") else ""
-    lines = (f"{' ' * indent}{line}" if line else "" for line in words.split("\n"))
-    return "\n".join((bar[0] + depth + bar[1:], *lines))
 
 
 def _read_back(written: str, *path: str | int) -> str | None:
