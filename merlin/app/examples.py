@@ -106,7 +106,7 @@ def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
     files = FileIndex(ctx.db).files(dataset)
     if not files:
         raise missing_dataset(dataset)
-    return check_files(dataset, files, limit_tokens=ctx.config.example_tokens)
+    return check_files(dataset, files, ctx.config.example_tokens)
 
 
 def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:

@@ -47,40 +47,6 @@ class Preview:
         return not any(each.severity is Severity.ERROR for each in self.findings)
 
 
-def preview_edits(
-    dataset: str,
-    files: Sequence[FileText],
-    edits: Mapping[str, str | None],
-    cache: BlobCache | None = None,
-    limit_tokens: Mapping[str, int] | None = None,
-) -> Preview:
-    """Return what the dataset's `files` would be with `edits` (path to text, None: deleted)."""
-    known = cache or BlobCache()
-    before = {each.path: (each.blob, _bytes(each.text)) for each in files}
-    after = {path: told for path, told in before.items() if path not in edits} | _edited(edits)
-    old = _checked(dataset, before, known, limit_tokens)
-    new = _checked(dataset, after, known, limit_tokens)
-    own = {escape_unprintable(path) for path in edits}
-    told = {(each.path, each.rule) for each in old.findings}
-    good = {each.path: each for each in new.examples if each.path in edits}
-    tokens = {path: _count(each, new.spec) for path, each in good.items()}
-    gone = [_count(each, new.spec) for each in old.examples if each.path in edits]
-    return Preview(
-        findings=tuple(each for each in new.findings if each.path in own),
-        around=tuple(
-            each
-            for each in new.findings
-            if each.path not in own and (each.path, each.rule) not in told
-        ),
-        spec=new.spec,
-        good=good,
-        duplicates=_duplicates(new, edits),
-        tokens=tokens,
-        added=len(good) - len(gone),
-        added_tokens=sum(tokens.values()) - sum(gone),
-    )
-
-
 # Examples of which the reading is remembered, so that the next check is quick.
 _REMEMBERED = 20_000
 
@@ -102,39 +68,48 @@ class EditChecker:
         edits: Mapping[str, str | None],
         limit_tokens: Mapping[str, int] | None = None,
     ) -> Preview:
-        """Return what the dataset's `files` would be with `edits`; one caller at a time.
+        """Return what the dataset's `files` would be with `edits` (path to text, None: deleted).
 
-        `limit_tokens`: base model -> how many tokens one training example may have.
+        `limit_tokens`: base model -> how many tokens one training example may have. One caller at
+        a time.
         """
+        before = {each.path: (each.blob, _bytes(each.text)) for each in files}
+        after = {path: told for path, told in before.items() if path not in edits}
+        for path, text in edits.items():
+            if text is not None:
+                content = text.encode("utf-8", "surrogatepass")
+                # The blob tells their bytes apart.
+                after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
         with self._lock:
-            return preview_edits(dataset, files, edits, self._cache, limit_tokens)
+            old = _checked(dataset, before, self._cache, limit_tokens)
+            new = _checked(dataset, after, self._cache, limit_tokens)
+        own = {escape_unprintable(path) for path in edits}
+        told = {(each.path, each.rule) for each in old.findings}
+        good = {each.path: each for each in new.examples if each.path in edits}
+        tokens = {path: _count(each, new.spec) for path, each in good.items()}
+        gone = [_count(each, new.spec) for each in old.examples if each.path in edits]
+        return Preview(
+            findings=tuple(each for each in new.findings if each.path in own),
+            around=tuple(
+                each
+                for each in new.findings
+                if each.path not in own and (each.path, each.rule) not in told
+            ),
+            spec=new.spec,
+            good=good,
+            duplicates=_duplicates(new, edits),
+            tokens=tokens,
+            added=len(good) - len(gone),
+            added_tokens=sum(tokens.values()) - sum(gone),
+        )
 
 
 def check_files(
-    dataset: str,
-    files: Sequence[FileText],
-    cache: BlobCache | None = None,
-    limit_tokens: Mapping[str, int] | None = None,
+    dataset: str, files: Sequence[FileText], limit_tokens: Mapping[str, int]
 ) -> CheckedDataset:
     """Return the dataset that these files make, checked."""
     contents = {each.path: (each.blob, _bytes(each.text)) for each in files}
-    return _checked(dataset, contents, cache or BlobCache(), limit_tokens)
-
-
-_Contents = Mapping[str, tuple[str, bytes]]
-
-
-def _edited(edits: Mapping[str, str | None]) -> dict[str, tuple[str, bytes]]:
-    """Return path -> (blob, bytes) of the edited files; the blob tells their bytes apart."""
-    contents = {
-        path: text.encode("utf-8", "surrogatepass")
-        for path, text in edits.items()
-        if text is not None
-    }
-    return {
-        path: (f"edit-{hashlib.sha256(content).hexdigest()}", content)
-        for path, content in contents.items()
-    }
+    return _checked(dataset, contents, BlobCache(), limit_tokens)
 
 
 def _bytes(text: str | None) -> bytes:
@@ -142,7 +117,10 @@ def _bytes(text: str | None) -> bytes:
 
 
 def _checked(
-    dataset: str, files: _Contents, cache: BlobCache, limit_tokens: Mapping[str, int] | None
+    dataset: str,
+    files: Mapping[str, tuple[str, bytes]],
+    cache: BlobCache,
+    limit_tokens: Mapping[str, int] | None,
 ) -> CheckedDataset:
     entries = [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
     contents = dict(files.values())

@@ -103,10 +103,6 @@ def verdict_from_row(row: Row) -> Verdict:
 FINDINGS = RowMap(Finding, columns={"column": "col"})
 
 
-class IllegalTransition(Exception):
-    """A verdict was to go from one word to another that does not follow it."""
-
-
 def select_verdicts() -> Select:
     """Return the SELECT of verdicts as `verdict_from_row` reads them."""
     of_commit = (
@@ -136,12 +132,12 @@ def transition(
     """Move the verdicts that fulfil `where` and stand at one of `olds` to `new`; return how many.
 
     `change` names other columns to set; reason and arguments are emptied unless it sets them.
-    Raises IllegalMove, whether or not there is such a verdict.
+    Raises ValueError for another than the moves above, whether or not there is such a verdict.
     """
     expected = tuple(olds)
     for old in expected:
         if not can_transition(old, new):
-            raise IllegalTransition(f"{old} to {new}")
+            raise ValueError(f"no verdict goes from {old} to {new}")
     values = {
         "word": new.value,
         "updated_at": iso(at),
@@ -203,12 +199,11 @@ class VerdictHistory(Repository):
             .where(VERDICT.commit_sha.in_(commits))
             .order_by(VERDICT.commit_sha, VERDICT.dataset)
         )
-        groups = groupby(rows, key=lambda row: str(row["commit_sha"]))
-        told = [(commit, list(group)) for commit, group in groups]
-        return [
-            (commit, _note(group), max(str(row["updated_at"]) for row in group))
-            for commit, group in told
-        ]
+        notes = []
+        for commit, group in groupby(rows, key=lambda row: str(row["commit_sha"])):
+            said = list(group)
+            notes.append((commit, _note(said), max(str(row["updated_at"]) for row in said)))
+        return notes
 
     @transaction
     def noted(self, commit: str, note: str) -> None:

@@ -8,7 +8,7 @@ from merlin.core.clock import utc_now
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.dataset.files import FileText
-from merlin.dataset.preview import preview_edits, unified_diff
+from merlin.dataset.preview import EditChecker, unified_diff
 from merlin.training.policy import forecast
 
 pytestmark = pytest.mark.unit
@@ -18,6 +18,10 @@ title: {ru: Проба, en: Trial}
 system: Отвечай коротко.
 recipe: {provider: engine, base_model: recall, hyperparameters: {n_epochs: 2}}
 """
+
+
+def preview_edits(name, files, edits):
+    return EditChecker().preview(name, files, edits)
 
 
 def text_of(question, answer="Да."):
