@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,8 @@ def probe(
 
     checks = select_checks(only or (), keep=keep)
     if listed:
-        _list(checks, json)
+        told = [{"name": each.name, "title": _title(each.name)} for each in checks]
+        print_list(told, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
         return
     if not url:
         raise ConfigError("no URL", f"{FAMILY}-no-url")
@@ -56,29 +58,23 @@ def probe(
         raise typer.Exit(FAILED)
 
 
-def _list(checks: Sequence[Check], json: bool) -> None:
-    told = [{"name": each.name, "title": _title(each.name)} for each in checks]
-    print_list(told, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
-
-
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
     from merlin.engine.conformance.harness import connect
-    from merlin.engine.conformance.suite import ConformanceRun
+    from merlin.engine.conformance.suite import run_checks
 
     server = connect(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
-    count = 0
+    numbers = count(1)
 
     def tell(outcome: Outcome) -> None:
-        nonlocal count
-        count += 1
+        n, of = next(numbers), len(checks)
         result = translate_word(f"{FAMILY}-result", outcome.result)
-        print_message(f"{FAMILY}-step", n=count, of=len(checks), name=outcome.name, result=result)
+        print_message(f"{FAMILY}-step", n=n, of=of, name=outcome.name, result=result)
 
     print_message(f"{FAMILY}-begin", url=server.base_url, model=server.model)
     try:
-        return ConformanceRun(server, tell).run(checks)
+        return run_checks(server, checks, tell)
     finally:
         server.close(keep=keep)
 

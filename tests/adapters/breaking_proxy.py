@@ -15,7 +15,7 @@ from local_servers import serve_app
 from waiting import longest
 
 from merlin.engine.conformance.harness import LONG_EPOCHS, connect
-from merlin.engine.conformance.suite import ConformanceRun, select_checks
+from merlin.engine.conformance.suite import run_checks, select_checks
 from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 
@@ -181,9 +181,7 @@ def results(url, *names, key=KEY, keep=False, timeout_s=None):
     """Make the checks of these names and what they need; return name → outcome."""
     server = connect(url, key, None, timeout_s or longest())
     try:
-        outcomes = ConformanceRun(server, lambda _outcome: None).run(
-            select_checks(names, keep=keep)
-        )
+        outcomes = run_checks(server, select_checks(names, keep=keep), lambda _outcome: None)
     finally:
         server.close(keep=keep)
     return {outcome.name: outcome for outcome in outcomes}

@@ -1,4 +1,4 @@
-"""What every check needs: the server under test, verdicts, sample files, pages.
+"""What every check needs: the server under test, findings, sample files, pages.
 
 A check that returns has passed. It raises Missing where the server has no such call or leaves an
 optional wish unheeded, Wrong where it answers something else than the protocol says.
@@ -7,6 +7,7 @@ optional wish unheeded, Wrong where it answers something else than the protocol 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,44 +33,35 @@ class Check:
     act: Callable[..., object]
     needs: tuple[Check, ...]
 
-    @property
-    def family(self) -> str:
-        """Return the first word of the name: what `--only` may name as a whole."""
-        return self.name.partition(".")[0]
-
 
 def check(name: str, *needs: Check) -> Callable[[Callable[..., object]], Check]:
     """Make a check of the function below."""
+    return lambda act: Check(name, act, needs)
 
-    def made(act: Callable[..., object]) -> Check:
-        return Check(name, act, needs)
 
-    return made
+def refuses(
+    name: str, wanted: tuple[int, ...], call: Callable[[Server], object], *needs: Check
+) -> Check:
+    """Make a check that a call is refused with one of these statuses and an error object."""
+    return Check(name, lambda server, *_: require_refusal(lambda: call(server), wanted), needs)
 
 
 # The fewest that OpenAI takes are 10.
 FEW, MANY = 12, 200
 EPOCHS, LONG_EPOCHS = 2, 30
-_SYSTEM = "Отвечай одним предложением."
 
 
 def training_file(examples: int) -> bytes:
     """Return JSON Lines of so many conversations."""
-    return "".join(f"{_line(number)}\n" for number in range(1, examples + 1)).encode()
-
-
-def _line(number: int) -> str:
-    messages = [
-        {"role": "system", "content": _SYSTEM},
-        {"role": "user", "content": f"Чему равен квадрат числа {number}?"},
-        {"role": "assistant", "content": f"Квадрат числа {number} равен {number * number}."},
-    ]
-    return json.dumps({"messages": messages}, ensure_ascii=False)
-
-
-def method(epochs: int) -> dict[str, object]:
-    """Return the protocol's `method` with its hyper-parameters."""
-    return {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+    lines = ""
+    for number in range(1, examples + 1):
+        messages = [
+            {"role": "system", "content": "Отвечай одним предложением."},
+            {"role": "user", "content": f"Чему равен квадрат числа {number}?"},
+            {"role": "assistant", "content": f"Квадрат числа {number} равен {number * number}."},
+        ]
+        lines += f"{json.dumps({'messages': messages}, ensure_ascii=False)}\n"
+    return lines.encode()
 
 
 NO_KEY = "none"
@@ -87,15 +79,22 @@ class Server:
     """One server of the protocol; every method may be called from several threads."""
 
     def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
-        """Take where it is; `models`, the bases to try, and the jobs it may be left with follow."""
+        """Take where it is; `models`, the bases to try, and `idle_jobs` follow.
+
+        `launch_key` is the Idempotency-Key of this run's long job.
+        """
         self.base_url = base_url
         self.key = key
         self.timeout_s = timeout_s
         self.models: list[str] = []
         self.idle_jobs: list[str] = []
+        self.launch_key = f"merlin-test-{secrets.token_hex(8)}"
         self._limit = _OLD_LIMIT
         self._left: list[tuple[str, str]] = []
-        self._open = ExitStack()
+        # What of our own is to be closed at the end.
+        self.open = ExitStack()
+        # Whether it is on this machine, so that it can reach our receiver.
+        self.is_here = is_loopback(urlsplit(base_url).hostname)
         self.http = httpx2.Client(timeout=_TIMEOUT, limits=_ANY_NUMBER, trust_env=not self.is_here)
         self.sdk = openai.OpenAI(
             base_url=base_url,
@@ -109,16 +108,6 @@ class Server:
     def model(self) -> str:
         """Return the base model that is tuned and asked."""
         return self.models[0]
-
-    @property
-    def has_key(self) -> bool:
-        """Return whether we were given a key."""
-        return self.key != NO_KEY
-
-    @property
-    def is_here(self) -> bool:
-        """Return whether it is on this machine, so that it can reach our receiver."""
-        return is_loopback(urlsplit(self.base_url).hostname)
 
     def call(self, method: str, path: str, **other: object) -> httpx2.Response:
         """Make a plain call; a refusal is an answer as any other."""
@@ -136,17 +125,14 @@ class Server:
 
     def ask(self, **other: Any) -> ChatCompletion:
         """Ask a short question through the SDK; some models know only the newer limit's name."""
+        create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
         try:
-            return self._complete(self.question(**other))
+            return create(**self.question(**other))
         except openai.BadRequestError as error:
             if self._limit == _NEW_LIMIT or _NEW_LIMIT not in str(error):
                 raise
             self._limit = _NEW_LIMIT
-            return self._complete(self.question(**other))
-
-    def _complete(self, asked: Mapping[str, object]) -> ChatCompletion:
-        create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
-        return create(**asked)
+            return create(**self.question(**other))
 
     def stream(self, **other: Any) -> list[ChatCompletionChunk]:
         """Ask a short question with `stream` through the SDK; return every chunk."""
@@ -168,10 +154,6 @@ class Server:
         """Note the call that removes what was just made; POST stops a job."""
         self._left.append((method, path))
 
-    def close_at_end(self, close: Callable[[], object]) -> None:
-        """Note what of our own is to be closed at the end."""
-        self._open.callback(close)
-
     def close(self, *, keep: bool) -> None:
         """Remove what was made, newest first, unless `keep`; jobs are stopped in any case."""
         for method, path in reversed(self._left):
@@ -180,7 +162,7 @@ class Server:
                     self.call(method, path)
                 except httpx2.HTTPError:  # it is gone, or broken: the checks have said so
                     continue
-        self._open.close()
+        self.open.close()
         self.sdk.close()
 
 
@@ -251,8 +233,13 @@ _LONGEST = 160
 _ERROR_FIELDS = ("message", "type", "param", "code")
 
 
-class Verdict(Exception):
-    """What a check found; `key` names the Fluent text, `arguments` fill it, each as one line."""
+class Wrong(Exception):
+    """The server answers something else than the protocol says.
+
+    `key` names the Fluent text that says what, `arguments` fill it, each as one line.
+    """
+
+    result = "failed"
 
     def __init__(self, key: str, **arguments: object) -> None:
         super().__init__(key, arguments)
@@ -260,12 +247,10 @@ class Verdict(Exception):
         self.arguments = {name: _printable(value) for name, value in arguments.items()}
 
 
-class Wrong(Verdict):
-    """The server answers something else than the protocol says."""
+class Missing(Wrong):
+    """The server has no such thing; many servers of the protocol have not, so it is no failure."""
 
-
-class Missing(Verdict):
-    """The server has no such thing; many servers of the protocol have not."""
+    result = "missing"
 
 
 def require_equal(field: str, found: object, wanted: object) -> None:
@@ -314,37 +299,32 @@ def require_error_object(
     response: httpx2.Response, wanted: tuple[int, ...]
 ) -> Mapping[str, object]:
     """Return the error object of a refusal. Raises Wrong for another status or another shape."""
-    call = describe_call(response)
+    call = _describe_call(response)
     if response.status_code in _PASSED:
         raise Wrong("accepted", wanted=_words(wanted), found=response.text)
     if response.status_code not in wanted:
-        raise Wrong("status", **_refusal_fields(response), wanted=_words(wanted))
+        raise unexpected_status(response, _words(wanted))
     kind = response.headers.get("content-type", "")
     if not kind.startswith("application/json"):
         raise Wrong("error-not-json", call=call, kind=kind)
     error = _error_in(response)
-    lacks = next((name for name in _ERROR_FIELDS if name not in error), None)
-    for name in ("message", "type"):
-        if lacks is None and not (isinstance(error[name], str) and error[name]):
-            lacks = name
+    lacks = [name for name in _ERROR_FIELDS if name not in error] or [
+        name for name in ("message", "type") if not (isinstance(error[name], str) and error[name])
+    ]
     if lacks:
-        raise Wrong("error-lacks", call=call, field=f"error.{lacks}")
+        raise Wrong("error-lacks", call=call, field=f"error.{lacks[0]}")
     return error
 
 
-def unexpected_status(error: openai.APIStatusError) -> Wrong:
-    """Return the verdict on a call that was refused and should not have been."""
-    return Wrong("status", **_refusal_fields(error.response), wanted="200")
-
-
-def describe_call(response: httpx2.Response) -> str:
-    """Return method and path of the call that was answered."""
-    return f"{response.request.method} {response.request.url.path}"
-
-
-def _refusal_fields(response: httpx2.Response) -> dict[str, object]:
+def unexpected_status(response: httpx2.Response, wanted: str = "200") -> Wrong:
+    """Return what is wrong where an answer has another status than is wanted."""
     words = _error_in(response).get("message") or response.text or "–"
-    return {"call": describe_call(response), "status": response.status_code, "words": words}
+    call, status = _describe_call(response), response.status_code
+    return Wrong("status", call=call, status=status, words=words, wanted=wanted)
+
+
+def _describe_call(response: httpx2.Response) -> str:
+    return f"{response.request.method} {response.request.url.path}"
 
 
 def _error_in(response: httpx2.Response) -> Mapping[str, object]:

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-from merlin.engine.conformance import harness
+from merlin.engine.conformance import harness, models
 from merlin.engine.conformance.harness import (
     BAD,
     GONE,
@@ -26,6 +25,7 @@ from merlin.engine.conformance.harness import (
     check,
     check_paging,
     optional_call,
+    refuses,
     require,
     require_equal,
     require_error_object,
@@ -33,14 +33,7 @@ from merlin.engine.conformance.harness import (
     require_refusal,
     unexpected_status,
 )
-from merlin.engine.conformance.models import (
-    chunks,
-    plain,
-    text_of,
-    text_of_chunks,
-    upload,
-    uploaded,
-)
+from merlin.engine.conformance.models import NO_FILE, NO_MODEL, text_of, text_of_chunks, upload
 
 # The order in which a job may pass its states; `paused` may stand between any two.
 WAITING = ("validating_files", "queued")
@@ -49,17 +42,21 @@ FINAL = ("succeeded", "failed", "cancelled")
 _RANK = {state: rank for rank, state in enumerate((*WAITING, "running", *FINAL))}
 SUFFIX, SEED = "merlin-test", 7
 KEY = "merlin_test"
-_NO_JOB, _NO_FILE = "ftjob-0000000000000000deadbeef", "file-0000000000000000deadbeef"
-_NO_MODEL = "no-such-model-of-merlin"
+_NO_JOB = "ftjob-0000000000000000deadbeef"
 _MOST_BASES = 10
 _FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
 
 
-def launch(server: Server, file: FileObject, epochs: int, **other: Any) -> FineTuningJob:
+def launch(server: Server, file_id: str, epochs: int, **other: Any) -> FineTuningJob:
     """Create a job on the base model, to be cancelled at the end if it still goes."""
-    asked: dict[str, Any] = {"model": server.model, "method": harness.method(epochs), **other}
+    method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+    asked: dict[str, Any] = {"model": server.model, "method": method, **other}
     with optional_call("POST /fine_tuning/jobs"):
-        job = server.sdk.fine_tuning.jobs.create(training_file=file.id, **asked)
+        return _create(server, file_id, asked)
+
+
+def _create(server: Server, file_id: str, asked: dict[str, Any]) -> FineTuningJob:
+    job = server.sdk.fine_tuning.jobs.create(training_file=file_id, **asked)
     server.undo_at_end("POST", f"/fine_tuning/jobs/{job.id}/cancel")
     return job
 
@@ -83,7 +80,7 @@ def until(
         look = min(_SLOWER * look, _LAST_LOOK_S)
 
 
-@check("jobs.create", uploaded)
+@check("jobs.create", models.uploaded)
 def created(server: Server, file: FileObject) -> FineTuningJob:
     """Prove that POST /fine_tuning/jobs answers a FineTuningJob on the file asked."""
     wanted = {KEY: f"проверка {secrets.token_hex(8)}"}
@@ -101,7 +98,7 @@ def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]
     for base in server.models[:_MOST_BASES]:
         try:
             asked = {"suffix": SUFFIX, "seed": SEED, "metadata": metadata, "model": base}
-            job = launch(server, file, harness.EPOCHS, **asked)
+            job = launch(server, file.id, harness.EPOCHS, **asked)
         except openai.APIStatusError as error:
             refused = refused or error
             if error.status_code not in (*BAD, *GONE):
@@ -109,7 +106,7 @@ def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]
         else:
             server.models = [base]
             return job
-    raise unexpected_status(refused) if refused else Wrong("lacks", field="data")
+    raise unexpected_status(refused.response) if refused else Wrong("lacks", field="data")
 
 
 @check("jobs.hyperparameters", created)
@@ -165,34 +162,30 @@ def filtered(server: Server, _listed: None, told: dict[str, str], job: FineTunin
     require_equal("data", [each.id for each in jobs.list(metadata=told, limit=100).data], [job.id])
 
 
-@check("jobs.unknown", created)
-def unknown_job(server: Server, _job: FineTuningJob) -> None:
-    """Prove that a job that is not there is 404."""
-    require_refusal(lambda: server.sdk.fine_tuning.jobs.retrieve(_NO_JOB), GONE)
+unknown_job = refuses(
+    "jobs.unknown", GONE, lambda server: server.sdk.fine_tuning.jobs.retrieve(_NO_JOB), created
+)
 
 
-@check("jobs.unknown_model", created, uploaded)
-def unknown_model(server: Server, _job: FineTuningJob, file: FileObject) -> None:
+@check("jobs.unknown_model", created)
+def unknown_model(server: Server, job: FineTuningJob) -> None:
     """Prove that a job on a base that is not there is refused when it is created."""
-    require_refusal(lambda: _create_bare(server, _NO_MODEL, file.id), (*BAD, *GONE))
+    call = partial(_create, server, job.training_file, {"model": NO_MODEL})
+    require_refusal(call, (*BAD, *GONE))
 
 
-@check("jobs.missing_file", created)
-def missing_file(server: Server, _job: FineTuningJob) -> None:
-    """Prove that a job on a file that is not there is refused when it is created."""
-    require_refusal(lambda: _create_bare(server, server.model, _NO_FILE), (*BAD, *GONE))
+missing_file = refuses(
+    "jobs.missing_file",
+    (*BAD, *GONE),
+    lambda server: _create(server, NO_FILE, {"model": server.model}),
+    created,
+)
 
 
-def _create_bare(server: Server, model: str, file_id: str) -> FineTuningJob:
-    job = server.sdk.fine_tuning.jobs.create(model=model, training_file=file_id)
-    server.undo_at_end("POST", f"/fine_tuning/jobs/{job.id}/cancel")
-    return job
-
-
-@check("jobs.hyperparameter", created, uploaded)
-def bad_hyperparameter(server: Server, _job: FineTuningJob, file: FileObject) -> None:
+@check("jobs.hyperparameter", created)
+def bad_hyperparameter(server: Server, job: FineTuningJob) -> None:
     """Prove that a hyper-parameter out of its range is refused when the job is created."""
-    require_refusal(lambda: launch(server, file, -1), BAD)
+    require_refusal(lambda: launch(server, job.training_file, -1), BAD)
 
 
 @check("jobs.succeed", created)
@@ -234,30 +227,23 @@ def trained_tokens(_server: Server, done: FineTuningJob) -> None:
 
 _NO_ENTRY = (401,)
 _OK = 200
-_WRONG_KEY = "sk-merlin-wrong-key"
 
 
-def _require_key(server: Server, headers: dict[str, str]) -> None:
-    """Raise Wrong unless a call with these headers is refused; Missing where no key is needed."""
-    if not server.has_key:
+_STRANGERS: tuple[dict[str, str], ...] = ({}, {"Authorization": "Bearer sk-merlin-wrong-key"})
+
+
+def _require_key(server: Server, number: int) -> None:
+    """Raise Wrong unless one of the strangers is refused; Missing where no key is needed."""
+    if server.key == harness.NO_KEY:
         raise Missing("no-key")
-    others: list[dict[str, str]] = [{}, {"Authorization": f"Bearer {_WRONG_KEY}"}]
-    answers = [server.call("GET", "/models", headers=each) for each in others]
+    answers = [server.call("GET", "/models", headers=headers) for headers in _STRANGERS]
     if all(answer.status_code == _OK for answer in answers):
         raise Missing("open")
-    require_error_object(answers[others.index(headers)], _NO_ENTRY)
+    require_error_object(answers[number], _NO_ENTRY)
 
 
-@check("errors.no_key")
-def no_key(server: Server) -> None:
-    """Prove that a call without a key is 401."""
-    _require_key(server, {})
-
-
-@check("errors.wrong_key")
-def wrong_key(server: Server) -> None:
-    """Prove that a call with a wrong key is 401."""
-    _require_key(server, {"Authorization": f"Bearer {_WRONG_KEY}"})
+no_key = check("errors.no_key")(lambda server: _require_key(server, 0))
+wrong_key = check("errors.wrong_key")(lambda server: _require_key(server, 1))
 
 
 @check("errors.unknown_call")
@@ -331,10 +317,9 @@ def _has_loss(figures: Mapping[str, object]) -> bool:
     return any(isinstance(loss, (int, float)) and math.isfinite(loss) for loss in losses)
 
 
-@check("events.unknown", events)
-def unknown_job_of_events(server: Server, _told: object) -> None:
-    """Prove that events of a job that is not there are 404."""
-    require_refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB), GONE)
+unknown_job_of_events = refuses(
+    "events.unknown", GONE, lambda server: server.sdk.fine_tuning.jobs.list_events(_NO_JOB), events
+)
 
 
 @check("checkpoints.list", succeeded)
@@ -359,7 +344,7 @@ def checkpoint_order(_server: Server, told: list[FineTuningJobCheckpoint]) -> No
     require(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
 
 
-@check("checkpoints.usable", checkpoints, plain)
+@check("checkpoints.usable", checkpoints, models.plain)
 def usable(server: Server, told: list[FineTuningJobCheckpoint], _plain: object) -> None:
     """Prove that each checkpoint is a model that answers."""
     for each in told:
@@ -373,102 +358,84 @@ AT_ONCE, LOOKS, BETWEEN_S = 4, 3, 0.1
 LATE = (*BAD, 409)
 
 
-@dataclass(frozen=True, slots=True)
-class Long:
-    """A job that takes its time; `key` is the Idempotency-Key that it was made with."""
-
-    job_id: str
-    file: FileObject
-    key: str
-
-
-def _launch(server: Server, file: FileObject, key: str) -> str:
+def _launch_long(server: Server, file_id: str, key: str) -> FineTuningJob:
     headers = {"Idempotency-Key": key}
-    return launch(server, file, harness.LONG_EPOCHS, extra_headers=headers).id
+    return launch(server, file_id, harness.LONG_EPOCHS, extra_headers=headers)
 
 
 @check("jobs.second", created)
-def second(server: Server, _job: FineTuningJob) -> Long:
+def second(server: Server, _job: FineTuningJob) -> FineTuningJob:
     """Prove that a second, longer job is taken; it is paused, resumed and cancelled below."""
-    key = f"merlin-test-{secrets.token_hex(8)}"
     file = upload(server, harness.training_file(harness.MANY), "merlin-long-train.jsonl")
-    return Long(_launch(server, file, key), file, key)
+    return _launch_long(server, file.id, server.launch_key)
 
 
 @check("idempotency.create", second)
-def repeated(server: Server, long: Long) -> None:
+def repeated(server: Server, long: FineTuningJob) -> None:
     """Prove that the same Idempotency-Key and body again give the same job, not a new one."""
-    again = _launch(server, long.file, long.key)
-    if again != long.job_id:
-        server.idle_jobs.append(again)
+    again = _launch_long(server, long.training_file, server.launch_key)
+    if again.id != long.id:
+        server.idle_jobs.append(again.id)
         raise Missing("unheeded", what="Idempotency-Key")
 
 
 @check("pause.pause", second)
-def paused(server: Server, long: Long) -> None:
+def paused(server: Server, long: FineTuningJob) -> None:
     """Prove that a paused job comes to rest, and stays so."""
-    with optional_call("POST /fine_tuning/jobs/{id}/pause"):
-        told = _change_state(server, long, server.sdk.fine_tuning.jobs.pause)
-    _until(server, long, PAUSED, told)
-    for status in _read_states(server, long.job_id):
-        require_equal("status", status, PAUSED)
+    _change_state(server, long.id, server.sdk.fine_tuning.jobs.pause, PAUSED)
+    _require_status(server, long.id, PAUSED)
 
 
 @check("pause.resume", paused, second)
-def resumed(server: Server, _paused: None, long: Long) -> None:
+def resumed(server: Server, _paused: None, long: FineTuningJob) -> None:
     """Prove that a resumed job goes on."""
     with optional_call("POST /fine_tuning/jobs/{id}/resume"):
-        server.sdk.fine_tuning.jobs.resume(long.job_id)
+        server.sdk.fine_tuning.jobs.resume(long.id)
     working = tuple(state for state in AT_WORK if state != PAUSED)
-    job = until(server, long.job_id, working)
+    job = until(server, long.id, working)
     require_one_of("status", job.status, (*working, SUCCEEDED))
 
 
 @check("cancel.cancel", second)
-def cancelled(server: Server, long: Long) -> None:
+def cancelled(server: Server, long: FineTuningJob) -> None:
     """Prove that a cancelled job is cancelled, and makes no model."""
-    with optional_call("POST /fine_tuning/jobs/{id}/cancel"):
-        told = _change_state(server, long, server.sdk.fine_tuning.jobs.cancel)
-    job = _until(server, long, CANCELLED, told)
+    job = _change_state(server, long.id, server.sdk.fine_tuning.jobs.cancel, CANCELLED)
     require_equal("fine_tuned_model", job.fine_tuned_model, None)
 
 
-def _change_state(server: Server, long: Long, move: Callable[[str], FineTuningJob]) -> str:
-    """Make a move; return the state told. Raises Missing where the job had ended before."""
+def _change_state(
+    server: Server, job_id: str, move: Callable[[str], FineTuningJob], wanted: str
+) -> FineTuningJob:
+    """Make a move, and wait until the job is so. Raises Missing where it ended before."""
     try:
-        return str(move(long.job_id).status)
+        with optional_call(f"POST /fine_tuning/jobs/{{id}}/{move.__name__}"):
+            told = move(job_id).status
     except openai.APIStatusError as error:
-        status = server.sdk.fine_tuning.jobs.retrieve(long.job_id).status
+        status = server.sdk.fine_tuning.jobs.retrieve(job_id).status
         if error.status_code in LATE and status in FINAL:
             raise Missing("ended-first", status=status) from error
         raise
-
-
-def _until(server: Server, long: Long, state: str, told: str) -> FineTuningJob:
-    """Wait for a state. Raises Missing where the job succeeded first and nobody told otherwise."""
-    job = until(server, long.job_id, (state,))
-    if job.status == SUCCEEDED and told != state:
+    job = until(server, job_id, (wanted,))
+    # Who was told that the job is as wanted may rely on it.
+    if job.status == SUCCEEDED and told != wanted:
         raise Missing("ended-first", status=job.status)
-    require_equal("status", job.status, state)
+    require_equal("status", job.status, wanted)
     return job
 
 
-def _read_states(server: Server, job_id: str) -> list[str]:
-    """Return a job's state at some moments, a while apart."""
-    seen = []
+def _require_status(server: Server, job_id: str, wanted: str) -> None:
+    """Raise Wrong unless a job has this state at some moments, a while apart."""
     for _ in range(LOOKS):
         time.sleep(BETWEEN_S)
-        seen.append(str(server.sdk.fine_tuning.jobs.retrieve(job_id).status))
-    return seen
+        status = server.sdk.fine_tuning.jobs.retrieve(job_id).status
+        require_equal("status", status, wanted)
 
 
 @check("cancel.twice", cancelled, second)
-def cancelled_twice(server: Server, _cancelled: None, long: Long) -> None:
+def cancelled_twice(server: Server, _cancelled: None, long: FineTuningJob) -> None:
     """Prove that cancelling again is refused or says `cancelled` again; the job stays cancelled."""
-    status = _cancel(server, long.job_id)
-    require_one_of("status", status, (CANCELLED, ""))
-    for seen in _read_states(server, long.job_id):
-        require_equal("status", seen, CANCELLED)
+    require_one_of("status", _cancel(server, long.id), (CANCELLED, ""))
+    _require_status(server, long.id, CANCELLED)
 
 
 def _cancel(server: Server, job_id: str) -> str:
@@ -490,23 +457,25 @@ def late(server: Server, _cancelled: None, done: FineTuningJob) -> None:
 
 
 @check("cancel.race", cancelled, second)
-def race(server: Server, _cancelled: None, long: Long) -> None:
+def race(server: Server, _cancelled: None, long: FineTuningJob) -> None:
     """Prove that of several cancels at once none is belied by what GET says in the end."""
-    key = f"merlin-test-{secrets.token_hex(8)}"
-    job_id = server.idle_jobs.pop() if server.idle_jobs else _launch(server, long.file, key)
+    if not server.idle_jobs:
+        key = f"{server.launch_key}-race"
+        server.idle_jobs.append(_launch_long(server, long.training_file, key).id)
+    job_id = server.idle_jobs.pop()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         told = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
     end = until(server, job_id, FINAL)
     wanted = CANCELLED if CANCELLED in told else str(end.status)
-    for seen in [str(end.status), *_read_states(server, job_id)]:
-        require_equal("status", seen, wanted)
+    require_equal("status", end.status, wanted)
+    _require_status(server, job_id, wanted)
     require(any(told) or end.status != CANCELLED, "status", end.status, "cancel: 200")
     has_model = end.fine_tuned_model is not None
     require_equal("fine_tuned_model", has_model, end.status == SUCCEEDED)
 
 
 @check("jobs.paging", list_jobs, second)
-def paging(server: Server, _listed: None, _long: Long) -> None:
+def paging(server: Server, _listed: None, _long: FineTuningJob) -> None:
     """Prove that `limit` and `after` give every job once."""
     check_paging(server.sdk.fine_tuning.jobs.list, 1)
 
@@ -526,7 +495,7 @@ def retrieve_tuned_model(server: Server, done: FineTuningJob) -> None:
     require_equal("id", told.id, done.fine_tuned_model)
 
 
-@check("tuned.chat", succeeded, plain)
+@check("tuned.chat", succeeded, models.plain)
 def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that the tuned model answers under its name."""
     told = server.ask(model=done.fine_tuned_model)
@@ -534,7 +503,7 @@ def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
     require_equal("model", told.model, done.fine_tuned_model)
 
 
-@check("tuned.stream", succeeded, chunks)
+@check("tuned.stream", succeeded, models.chunks)
 def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
     """Prove that the tuned model answers in a stream."""
     told = server.stream(model=done.fine_tuned_model)
@@ -542,7 +511,7 @@ def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
     require(words, "delta.content", words, '!= ""')
 
 
-@check("tuned.delete", succeeded, plain)
+@check("tuned.delete", succeeded, models.plain)
 def deleted(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that a deleted model is gone from the list, and a chat with it is 404."""
     name = str(done.fine_tuned_model)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import openai
@@ -22,6 +23,7 @@ from merlin.engine.conformance.harness import (
     check,
     check_paging,
     optional_call,
+    refuses,
     require,
     require_equal,
     require_error_object,
@@ -51,15 +53,15 @@ def retrieve_model(server: Server, _listed: None) -> None:
     require_equal("object", told.object, "model")
 
 
-@check("models.unknown", retrieve_model)
-def unknown_base(server: Server, _told: None) -> None:
-    """Prove that a model that is not there is 404."""
-    require_refusal(lambda: server.sdk.models.retrieve(NO_MODEL), GONE)
+NO_MODEL = "no-such-model-of-merlin"
+unknown_base = refuses(
+    "models.unknown", GONE, lambda server: server.sdk.models.retrieve(NO_MODEL), retrieve_model
+)
 
 
 NAME = "merlin-проверка-train.jsonl"
 PURPOSE = "fine-tune"
-_NO_FILE = "file-0000000000000000deadbeef"
+NO_FILE = "file-0000000000000000deadbeef"
 
 
 def upload(server: Server, content: bytes, name: str = NAME, purpose: Any = PURPOSE) -> FileObject:
@@ -83,7 +85,7 @@ def uploaded(server: Server) -> FileObject:
 
 
 @check("files.name", uploaded)
-def name(_server: Server, made: FileObject) -> None:
+def keeps_name(_server: Server, made: FileObject) -> None:
     """Prove that a file's name comes back as it was sent, Russian letters too."""
     require_equal("filename", made.filename, NAME)
 
@@ -129,23 +131,22 @@ def paging(server: Server, _listed: None) -> None:
     check_paging(server.sdk.files.list, 1)
 
 
-@check("files.unknown", uploaded)
-def unknown_file(server: Server, _run_check: FileObject) -> None:
-    """Prove that a file that is not there is 404."""
-    require_refusal(lambda: server.sdk.files.retrieve(_NO_FILE), GONE)
-
-
-@check("files.purpose", uploaded)
-def bad_purpose(server: Server, _run_check: FileObject) -> None:
-    """Prove that an upload for a purpose that there is not is refused."""
-    content = harness.training_file(harness.FEW)
-    require_refusal(lambda: upload(server, content, purpose="no-such-purpose"), BAD)
-
-
-@check("files.not_jsonl", uploaded)
-def not_jsonl(server: Server, _run_check: FileObject) -> None:
-    """Prove that a file to train on whose name does not end with .jsonl is refused at once."""
-    require_refusal(lambda: upload(server, b"question,answer\n", "examples.csv"), BAD)
+unknown_file = refuses(
+    "files.unknown", GONE, lambda server: server.sdk.files.retrieve(NO_FILE), uploaded
+)
+bad_purpose = refuses(
+    "files.purpose",
+    BAD,
+    lambda server: upload(server, harness.training_file(harness.FEW), purpose="no-such-purpose"),
+    uploaded,
+)
+# A file to train on whose name does not end with .jsonl is refused at once.
+not_jsonl = refuses(
+    "files.not_jsonl",
+    BAD,
+    lambda server: upload(server, b"question,answer\n", "examples.csv"),
+    uploaded,
+)
 
 
 @check("files.delete", uploaded)
@@ -159,7 +160,6 @@ def deleted(server: Server, _run_check: FileObject) -> None:
     require_refusal(lambda: server.sdk.files.retrieve(spare.id), GONE)
 
 
-NO_MODEL = "no-such-model-of-merlin"
 REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 AT_ONCE = 8
 _FEW = 2
@@ -233,11 +233,10 @@ def stopped(server: Server, told: ChatCompletion) -> None:
 @check("chat.unicode", plain)
 def answers_russian(_server: Server, told: ChatCompletion) -> None:
     """Prove that Russian letters come whole."""
-    require_unbroken_text(text_of(told))
+    _require_unbroken_text(text_of(told))
 
 
-def require_unbroken_text(words: str) -> None:
-    """Raise Wrong where letters were lost, or taken for those of another encoding."""
+def _require_unbroken_text(words: str) -> None:
     if _BROKEN.search(words):
         raise Wrong("broken-text", words=words)
 
@@ -245,46 +244,36 @@ def require_unbroken_text(words: str) -> None:
 @check("chat.n", plain)
 def several(server: Server, _plain: object) -> None:
     """Prove that `n` = 2 gives two choices, or is refused with an error object."""
-    told = _ask_or_refused(server, n=2)
-    if told is not None and len(told.choices) == 1:
-        raise Missing("unheeded", what="n=2")
-    if told is not None:
+    with _may_refuse():
+        told = server.ask(n=2)
+        if len(told.choices) == 1:
+            raise Missing("unheeded", what="n=2")
         require_equal("choices", [choice.index for choice in told.choices], [0, 1])
 
 
-def _ask_or_refused(server: Server, **other: object) -> ChatCompletion | None:
-    """Ask; return None where the call is refused with an error object."""
+@contextmanager
+def _may_refuse() -> Iterator[None]:
+    """Let a call be refused by an error object."""
     try:
-        return server.ask(**other)
+        yield
     except openai.APIStatusError as error:
         require_error_object(error.response, BAD)
-        return None
 
 
 @check("chat.temperature", plain)
 def temperature(server: Server, _plain: object) -> None:
     """Prove that a temperature is taken, or refused with an error object."""
-    told = _ask_or_refused(server, temperature=0.5)
-    if told is not None:
-        require_equal("object", told.object, "chat.completion")
+    with _may_refuse():
+        require_equal("object", server.ask(temperature=0.5).object, "chat.completion")
 
 
-@check("chat.unknown_model", plain)
-def unknown_model(server: Server, _plain: object) -> None:
-    """Prove that a model that is not there is 404."""
-    require_refusal(lambda: server.ask(model=NO_MODEL), GONE)
-
-
-@check("chat.empty", plain)
-def empty(server: Server, _plain: object) -> None:
-    """Prove that a conversation without a message is refused."""
-    require_refusal(lambda: server.ask(messages=[]), BAD)
-
-
-@check("chat.role", plain)
-def role(server: Server, _plain: object) -> None:
-    """Prove that a message of a role that there is not is refused."""
-    require_refusal(lambda: server.ask(messages=[{"role": "boss", "content": "?"}]), BAD)
+unknown_model = refuses(
+    "chat.unknown_model", GONE, lambda server: server.ask(model=NO_MODEL), plain
+)
+empty = refuses("chat.empty", BAD, lambda server: server.ask(messages=[]), plain)
+role = refuses(
+    "chat.role", BAD, lambda server: server.ask(messages=[{"role": "boss", "content": "?"}]), plain
+)
 
 
 @check("chat.concurrent", plain)
@@ -306,7 +295,6 @@ def _answered(server: Server) -> bool:
 
 
 DONE = "[DONE]"
-_FIELD = "data: "
 
 
 def text_of_chunks(told: Iterable[ChatCompletionChunk]) -> str:
@@ -331,7 +319,7 @@ def chunks(server: Server, _plain: object) -> list[ChatCompletionChunk]:
 @check("stream.unicode", chunks)
 def streams_russian(_server: Server, told: list[ChatCompletionChunk]) -> None:
     """Prove that Russian letters come whole in a stream, wherever it is cut."""
-    require_unbroken_text(text_of_chunks(told))
+    _require_unbroken_text(text_of_chunks(told))
 
 
 @check("stream.finish_reason", chunks)
@@ -347,21 +335,16 @@ def done(server: Server, _told: object) -> None:
     """Prove that the wire has events of JSON, then [DONE], then nothing."""
     with server.streamed() as response:
         kind = response.headers.get("content-type", "")
-        lines = [line for line in response.iter_lines() if line.startswith(_FIELD.strip())]
+        lines = [line for line in response.iter_lines() if line.startswith("data:")]
     require(kind.startswith("text/event-stream"), "content-type", kind, "text/event-stream")
     events = [line.partition(":")[2].strip() for line in lines]
     require_equal("data", events[-1] if events else "", DONE)
     for event in events[:-1]:
-        _json(event)
-
-
-def _json(event: str) -> None:
-    try:
-        is_object = isinstance(json.loads(event), dict)
-    except ValueError:
-        is_object = False
-    if not is_object:
-        raise Wrong("not-same", field="data", found=event, wanted="{…}")
+        try:
+            is_object = isinstance(json.loads(event), dict)
+        except ValueError:
+            is_object = False
+        require(is_object, "data", event, "{…}")
 
 
 @check("stream.usage", chunks)
@@ -379,9 +362,9 @@ def streamed_usage(server: Server, _told: object) -> None:
 @check("stream.max_tokens", chunks)
 def streamed_most_tokens(server: Server, _told: object) -> None:
     """Prove that `max_tokens` cuts a streamed answer too."""
-    told = server.stream(most=2)
+    told = server.stream(most=_FEW)
     reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
-    require_equal("finish_reason", reasons[-1] if reasons else None, "length")
+    require_equal("finish_reason", reasons[-1] if reasons else None, _ENDS_EARLY)
 
 
 @check("stream.disconnect", chunks)

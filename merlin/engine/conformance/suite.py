@@ -10,21 +10,17 @@ import openai
 
 from merlin.core.errors import ConfigError
 from merlin.engine.conformance import jobs, models, webhooks
-from merlin.engine.conformance.harness import (
-    Check,
-    Missing,
-    Server,
-    Verdict,
-    Wrong,
-    unexpected_status,
-)
+from merlin.engine.conformance.harness import Check, Server, Wrong, unexpected_status
 
-PASSED, FAILED, MISSING = "passed", "failed", "missing"
+PASSED = "passed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one check found; `key` names the Fluent text of its detail, "" where there is none."""
+    """What one check found: "passed", "failed" or "missing".
+
+    `key` names the Fluent text of its detail, "" where there is none.
+    """
 
     name: str
     result: str
@@ -32,51 +28,43 @@ class Outcome:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-class ConformanceRun:
-    """One run over one server."""
+def run_checks(
+    server: Server, checks: Sequence[Check], tell: Callable[[Outcome], object]
+) -> list[Outcome]:
+    """Make every one of `checks`, in their order; return how they ended.
 
-    def __init__(self, server: Server, tell: Callable[[Outcome], None]) -> None:
-        """Begin; `tell` hears of every outcome as it comes."""
-        self._server = server
-        self._tell = tell
-        self._outcomes: dict[str, Outcome] = {}
-        self._products: dict[str, object] = {}
+    `tell` hears of every outcome as it comes.
+    """
+    outcomes: dict[str, Outcome] = {}
+    products: dict[str, object] = {}
 
-    def run(self, checks: Sequence[Check]) -> list[Outcome]:
-        """Make every one of `checks`, in their order; return how they ended."""
-        for check in checks:
-            self._run_once(check)
-        return [self._outcomes[check.name] for check in checks]
+    def run_once(check: Check) -> Outcome:
+        if check.name in outcomes:
+            return outcomes[check.name]
+        outcome = Outcome(check.name, PASSED)
+        before = map(run_once, check.needs)
+        if unmet := next((each for each in before if each.result != PASSED), None):
+            name = {"name": unmet.name}
+            outcome = Outcome(check.name, unmet.result, "provider-test-needs", name)
+        else:
+            given = [products[need.name] for need in check.needs]
+            try:
+                products[check.name] = check.act(server, *given)
+            except Exception as error:  # noqa: BLE001 - whatever a strange server brings about is told
+                wrong = _judge(error)
+                outcome = Outcome(check.name, wrong.result, wrong.key, wrong.arguments)
+        outcomes[check.name] = outcome
+        tell(outcome)
+        return outcome
 
-    def _run_once(self, check: Check) -> Outcome:
-        if check.name not in self._outcomes:
-            outcome = self._run_check(check)
-            self._outcomes[check.name] = outcome
-            self._tell(outcome)
-        return self._outcomes[check.name]
-
-    def _run_check(self, check: Check) -> Outcome:
-        for need in check.needs:
-            before = self._run_once(need)
-            if before.result != PASSED:
-                return Outcome(
-                    check.name, before.result, "provider-test-needs", {"name": need.name}
-                )
-        products = [self._products[need.name] for need in check.needs]
-        try:
-            self._products[check.name] = check.act(self._server, *products)
-        except Exception as error:  # noqa: BLE001 - whatever a strange server brings about is told
-            verdict = _verdict_on(error)
-            result = MISSING if isinstance(verdict, Missing) else FAILED
-            return Outcome(check.name, result, verdict.key, verdict.arguments)
-        return Outcome(check.name, PASSED)
+    return [run_once(check) for check in checks]
 
 
-def _verdict_on(error: Exception) -> Verdict:
-    if isinstance(error, Verdict):
+def _judge(error: Exception) -> Wrong:
+    if isinstance(error, Wrong):
         return error
     if isinstance(error, openai.APIStatusError):
-        return unexpected_status(error)
+        return unexpected_status(error.response)
     if isinstance(error, AttributeError) and error.name:
         return Wrong("lacks", field=error.name)
     if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):
@@ -85,28 +73,13 @@ def _verdict_on(error: Exception) -> Verdict:
     return Wrong("unreadable", words=f"{type(error).__name__} {error}")
 
 
-def add_needs(chosen: Iterable[Check], all_checks: Sequence[Check]) -> list[Check]:
-    """Return the chosen checks and those they need, in the suite's order."""
-    wanted: set[str] = set()
-
-    def want(check: Check) -> None:
-        wanted.add(check.name)
-        for need in check.needs:
-            want(need)
-
-    for check in chosen:
-        want(check)
-    return [check for check in all_checks if check.name in wanted]
-
-
 # The endpoint of webhooks must be there before the job that it hears of; the tuned model is
 # deleted last.
-_FAMILIES = (models, webhooks, jobs)
 CHECKS = tuple(
     each
-    for family in _FAMILIES
+    for family in (models, webhooks, jobs)
     for each in vars(family).values()
-    if isinstance(each, Check) and each.act.__module__ == family.__name__
+    if isinstance(each, Check)
 )
 
 
@@ -118,8 +91,11 @@ def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
     checks = [each for each in CHECKS if not (keep and each is jobs.deleted)]
     wanted: list[Check] = []
     for name in names:
-        found = [each for each in checks if name in (each.name, each.family)]
+        found = [each for each in checks if name in (each.name, each.name.partition(".")[0])]
         if not found:
             raise ConfigError(f"no check {name}", "provider-test-no-check", name=name)
         wanted += found
-    return add_needs(wanted, checks) if wanted else checks
+    # Grows while it is gone through: by what the wanted need, and what that needs.
+    for each in wanted:
+        wanted += each.needs
+    return [each for each in checks if each in wanted] if wanted else checks

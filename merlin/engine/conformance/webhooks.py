@@ -9,14 +9,15 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 import openai
 from openai.types.fine_tuning import FineTuningJob
+from openai.types.webhooks import WebhookEndpointWithSecret
 
 from merlin.core.log import hide_secrets
+from merlin.engine.conformance import jobs
 from merlin.engine.conformance.harness import (
     BAD,
     GONE,
@@ -30,48 +31,47 @@ from merlin.engine.conformance.harness import (
     require_error_object,
     require_refusal,
 )
-from merlin.engine.conformance.jobs import succeeded
 
 _LOOK_S = 0.02
 _LONGEST = 1_000_000
 _OK, _LATER = 200, 503
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One call that came in."""
-
-    body: bytes
-    headers: Mapping[str, str]
-
-    @property
-    def webhook_id(self) -> str:
-        """Return what names the message: the same at every try."""
-        return self.headers.get("webhook-id", "")
+# The body of a call that came in, and its headers by their names in small letters.
+Delivery = tuple[bytes, Mapping[str, str]]
 
 
 class Receiver:
     """Takes deliveries; the first one is put off with 503, so that it must come again."""
 
     def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        deliveries = self._deliveries = list[Delivery]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = min(int(self.headers.get("content-length") or 0), _LONGEST)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                delivery = (self.rfile.read(size), headers)
+                deliveries.append(delivery)
+                self.send_response(_LATER if deliveries[0] is delivery else _OK)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_words: object) -> None:
+                """Say nothing: stderr is the command's."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK_S,))
         self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """Return where deliveries go."""
-        return f"http://127.0.0.1:{self._server.server_port}/webhooks"
+        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
 
     def wait(self, number: int, patience_s: float) -> list[Delivery]:
         """Return what came, as soon as it is `number` deliveries or patience ends."""
         end = time.monotonic() + patience_s
-        while len(self.deliveries) < number and time.monotonic() < end:
+        while len(self._deliveries) < number and time.monotonic() < end:
             time.sleep(_LOOK_S)
-        return list(self.deliveries)
+        return list(self._deliveries)
 
     def close(self) -> None:
         """Take nothing more."""
@@ -79,42 +79,13 @@ class Receiver:
         self._thread.join()
         self._server.server_close()
 
-    def _take(self, delivery: Delivery) -> int:
-        with self._lock:
-            self.deliveries.append(delivery)
-            return _LATER if len(self.deliveries) == 1 else _OK
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                size = min(int(self.headers.get("content-length") or 0), _LONGEST)
-                told = {name.lower(): value for name, value in self.headers.items()}
-                status = receiver._take(Delivery(self.rfile.read(size), told))
-                self.send_response(status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_words: object) -> None:
-                """Say nothing: stderr is the command's."""
-
-        return Handler
-
-
+# An endpoint of the server, and who takes its calls.
+Endpoint = tuple[WebhookEndpointWithSecret, Receiver]
 SUCCEEDED: Final = "fine_tuning.job.succeeded"
 _FAILED = "fine_tuning.job.failed"
 MOST_PATIENCE_S = 60.0
 _NAME = "merlin-test"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An endpoint of the server, the secret that its calls are signed with, and who takes them."""
-
-    endpoint_id: str
-    secret: str
-    receiver: Receiver
 
 
 @check("webhooks.create")
@@ -123,7 +94,7 @@ def created(server: Server) -> Endpoint:
     if not server.is_here:
         raise Missing("far")
     receiver = Receiver()
-    server.close_at_end(receiver.close)
+    server.open.callback(receiver.close)
     with optional_call("POST /webhook_endpoints"):
         try:
             made = server.sdk.webhooks.create(name=_NAME, url=receiver.url, event_types=[SUCCEEDED])
@@ -138,34 +109,40 @@ def created(server: Server) -> Endpoint:
     require_equal("url", made.url, receiver.url)
     require_equal("event_types", made.event_types, [SUCCEEDED])
     require(made.signing_secret, "signing_secret", "", '!= ""')
-    return Endpoint(made.id, made.signing_secret, receiver)
+    return made, receiver
 
 
 @check("webhooks.list", created)
 def listed(server: Server, endpoint: Endpoint) -> None:
     """Prove that the endpoint is listed and told of; its secret is not told again."""
+    made, _ = endpoint
     ids = [each.id for each in server.sdk.webhooks.list(limit=100).data]
-    require(endpoint.endpoint_id in ids, "data", ids[:3], endpoint.endpoint_id)
-    told = server.sdk.webhooks.retrieve(endpoint.endpoint_id)
-    require_equal("id", told.id, endpoint.endpoint_id)
-    is_told = endpoint.secret in told.to_json()
+    require(made.id in ids, "data", ids[:3], made.id)
+    told = server.sdk.webhooks.retrieve(made.id)
+    require_equal("id", told.id, made.id)
+    is_told = made.signing_secret in told.to_json()
     require(not is_told, "signing_secret", "signing_secret", "–")
 
 
-@check("webhooks.delivered", created, succeeded)
+@check("webhooks.delivered", created, jobs.succeeded)
 def delivered(server: Server, endpoint: Endpoint, done: FineTuningJob) -> Delivery:
     """Prove that the endpoint hears that the job succeeded."""
-    came = endpoint.receiver.wait(1, _patience_s(server))
-    if not came:
-        raise Wrong("undelivered", seconds=f"{_patience_s(server):g}", type=SUCCEEDED)
-    event = json.loads(came[0].body)
+    body, headers = _delivery(server, endpoint, 0, "undelivered", type=SUCCEEDED)
+    event = json.loads(body)
     require_equal("type", event["type"], SUCCEEDED)
     require_equal("data.id", event["data"]["id"], done.id)
-    return came[0]
+    return body, headers
 
 
-def _patience_s(server: Server) -> float:
-    return min(MOST_PATIENCE_S, server.timeout_s)
+def _delivery(
+    server: Server, endpoint: Endpoint, number: int, otherwise: str, **arguments: object
+) -> Delivery:
+    """Wait for a delivery; `otherwise` with `arguments` is what is wrong where none comes."""
+    patience_s = min(MOST_PATIENCE_S, server.timeout_s)
+    came = endpoint[1].wait(number + 1, patience_s)
+    if len(came) <= number:
+        raise Wrong(otherwise, seconds=f"{patience_s:g}", **arguments)
+    return came[number]
 
 
 @check("webhooks.signed", created, delivered)
@@ -173,7 +150,7 @@ def signed(server: Server, endpoint: Endpoint, delivery: Delivery) -> None:
     """Prove that `client.webhooks.unwrap` takes the call as it came."""
     unwrap = server.sdk.webhooks.unwrap
     try:
-        event = unwrap(delivery.body, delivery.headers, secret=endpoint.secret)
+        event = unwrap(*delivery, secret=endpoint[0].signing_secret)
     except (openai.InvalidWebhookSignatureError, ValueError) as error:
         raise Wrong("signature", words=str(error)) from error
     require_equal("type", event.type, SUCCEEDED)
@@ -182,34 +159,36 @@ def signed(server: Server, endpoint: Endpoint, delivery: Delivery) -> None:
 @check("webhooks.forged", signed, created, delivered)
 def forged(server: Server, _signed: None, endpoint: Endpoint, delivery: Delivery) -> None:
     """Prove that a call is refused when its body, its id or its moment was changed on the way."""
-    moment = str(int(delivery.headers["webhook-timestamp"]) - 1)
+    body, headers = delivery
+    moment = str(int(headers["webhook-timestamp"]) - 1)
     changed: tuple[tuple[bytes, dict[str, str]], ...] = (
-        (delivery.body.replace(SUCCEEDED.encode(), _FAILED.encode()), {}),
-        (delivery.body, {"webhook-id": f"{delivery.webhook_id}0"}),
-        (delivery.body, {"webhook-timestamp": moment}),
+        (body.replace(SUCCEEDED.encode(), _FAILED.encode()), {}),
+        (body, {"webhook-id": f"{headers.get('webhook-id', '')}0"}),
+        (body, {"webhook-timestamp": moment}),
     )
-    for body, headers in changed:
-        told = {**delivery.headers, **headers}
+    for forged_body, other in changed:
+        told = {**headers, **other}
         try:
-            server.sdk.webhooks.unwrap(body, told, secret=endpoint.secret)
+            server.sdk.webhooks.unwrap(forged_body, told, secret=endpoint[0].signing_secret)
         except openai.InvalidWebhookSignatureError:
             continue
-        raise Wrong("forged", field=next(iter(headers), "body"))
+        raise Wrong("forged", field=next(iter(other), "body"))
 
 
 @check("webhooks.repeated", created, delivered)
 def repeated(server: Server, endpoint: Endpoint, first: Delivery) -> None:
     """Prove that a call that was put off comes again, with the same webhook-id and event."""
-    came = endpoint.receiver.wait(2, _patience_s(server))
-    if len(came) == 1:
-        raise Wrong("unrepeated", seconds=f"{_patience_s(server):g}")
-    require_equal("webhook-id", came[1].webhook_id, first.webhook_id)
-    require_equal("id", json.loads(came[1].body).get("id"), json.loads(first.body).get("id"))
+    again = _delivery(server, endpoint, 1, "unrepeated")
+    ids = [headers.get("webhook-id", "") for _, headers in (again, first)]
+    require_equal("webhook-id", ids[0], ids[1])
+    events = [json.loads(body).get("id") for body, _ in (again, first)]
+    require_equal("id", events[0], events[1])
 
 
 @check("webhooks.delete", created)
 def deleted(server: Server, endpoint: Endpoint) -> None:
     """Prove that a deleted endpoint is gone."""
-    told = server.sdk.webhooks.delete(endpoint.endpoint_id)
+    webhooks, webhook_id = server.sdk.webhooks, endpoint[0].id
+    told = webhooks.delete(webhook_id)
     require(told.deleted, "deleted", told.deleted, "true")
-    require_refusal(lambda: server.sdk.webhooks.retrieve(endpoint.endpoint_id), GONE)
+    require_refusal(lambda: webhooks.retrieve(webhook_id), GONE)
