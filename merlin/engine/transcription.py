@@ -8,8 +8,8 @@ CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,17 +28,6 @@ _WEIGHTS = "model.bin"
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptionRequest:
-    """What to write down, and how. `language` "" is found out; `prompt` is what came before."""
-
-    sound: str
-    language: str = ""
-    prompt: str = ""
-    temperature: float = 0.0
-    wants_words: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Transcript:
     """What was said; times are seconds from the recording's start, `duration` its length.
 
@@ -48,12 +37,7 @@ class Transcript:
     language: str
     duration: float
     segments: Sequence[Mapping[str, object]]
-    words: Sequence[Mapping[str, object]] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """Return all that was said."""
-        return "".join(str(each["text"]) for each in self.segments).strip()
+    words: Sequence[Mapping[str, object]]
 
 
 class Transcriber:
@@ -76,13 +60,11 @@ class Transcriber:
             cannot_stop=True,
         )
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return what the model is called in requests: its folder's name, and OpenAI's."""
-        return (Path(self._folder).name, "whisper-1")
-
     def check(self, name: str) -> None:
-        """Raise ApiError 400 where there is no model here, 404 where `name` is another model."""
+        """Raise ApiError 400 where there is no model here, 404 where `name` is another model.
+
+        It is called by its folder's name, or by OpenAI's.
+        """
         if not self._folder:
             raise bad_field(
                 "model", "This engine hears nothing: name a Whisper model in engine.hearing."
@@ -94,17 +76,35 @@ class Transcriber:
         if not (Path(self._folder) / _WEIGHTS).is_file():
             text = f"There is no Whisper model in {self._folder}: engine.hearing must be a folder"
             raise bad_field("model", f"{text} with {_WEIGHTS} (CTranslate2).")
-        if name not in self.names:
-            text = f"The model `{name}` does not exist; speech is written down by {self.names[0]}."
+        own = Path(self._folder).name
+        if name not in (own, "whisper-1"):
+            text = f"The model `{name}` does not exist; speech is written down by {own}."
             raise ApiError(404, text, code="model_not_found", param="model")
 
-    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(
+        self,
+        sound: Path,
+        *,
+        language: str = "",
+        prompt: str = "",
+        temperature: float = 0.0,
+        wants_words: bool = False,
+    ) -> Transcript:
         """Return what was said in a recording.
 
-        Raises ApiError 400 for one that is no audio, Busy when too many wait, Unavailable when the
-        model cannot be loaded or the child broke.
+        `language` "" is found out; `prompt` is what came before. Raises ApiError 400 for one that
+        is no audio, Busy when too many wait, Unavailable when the model cannot be loaded or the
+        child broke.
         """
-        async with self._child.ask({"ask": 0, **asdict(request)}) as lines:
+        question = {
+            "ask": 0,
+            "sound": str(sound),
+            "language": language,
+            "prompt": prompt,
+            "temperature": temperature,
+            "wants_words": wants_words,
+        }
+        async with self._child.ask(question) as lines:
             [line] = [each async for each in lines]
         return Transcript(line["language"], line["duration"], line["segments"], line["words"])
 
@@ -113,46 +113,31 @@ class Transcriber:
         await self._child.close()
 
 
-def _json(transcript: Transcript) -> Response:
-    return JSONResponse({"text": transcript.text, "usage": _usage(transcript)})
+FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 
-def _verbose(transcript: Transcript) -> Response:
+def transcript_response(transcript: Transcript, answer_format: str) -> Response:
+    """Return a transcript in one of FORMATS."""
+    text = "".join(str(each["text"]) for each in transcript.segments).strip()
+    if answer_format == "text":
+        return PlainTextResponse(f"{text}\n")
+    if answer_format == "srt":
+        cues = (f"{n}\n{cue}" for n, cue in enumerate(_cues(transcript, ","), 1))
+        return PlainTextResponse("\n".join(cues))
+    if answer_format == "vtt":
+        return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(transcript, ".")]))
+    usage = {"type": "duration", "seconds": math.ceil(transcript.duration)}
+    if answer_format == "json":
+        return JSONResponse({"text": text, "usage": usage})
     body: dict[str, object] = {
         "task": "transcribe",
         "language": transcript.language,
         "duration": transcript.duration,
-        "text": transcript.text,
+        "text": text,
         "segments": transcript.segments,
-        "usage": _usage(transcript),
+        "usage": usage,
     }
     return JSONResponse({**body, "words": transcript.words} if transcript.words else body)
-
-
-def _text(transcript: Transcript) -> Response:
-    return PlainTextResponse(f"{transcript.text}\n")
-
-
-def _srt(transcript: Transcript) -> Response:
-    cues = (f"{n}\n{cue}" for n, cue in enumerate(_cues(transcript, ","), 1))
-    return PlainTextResponse("\n".join(cues))
-
-
-def _vtt(transcript: Transcript) -> Response:
-    return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(transcript, ".")]))
-
-
-FORMATS: Mapping[str, Callable[[Transcript], Response]] = {
-    "json": _json,
-    "text": _text,
-    "srt": _srt,
-    "vtt": _vtt,
-    "verbose_json": _verbose,
-}
-
-
-def _usage(transcript: Transcript) -> dict[str, object]:
-    return {"type": "duration", "seconds": math.ceil(transcript.duration)}
 
 
 def _cues(transcript: Transcript, point: str) -> Iterator[str]:

@@ -24,9 +24,8 @@ import re
 import resource
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from encodings.aliases import aliases
 from enum import StrEnum
 from io import BytesIO
@@ -73,41 +72,24 @@ class Fault(Exception):
         self.word = word
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A document's text; `is_cut` when some is missing."""
-
-    text: str
-    is_cut: bool = False
+# A document's text, and whether some of it is missing.
+Found = tuple[str, bool]
 
 
-class Gatherer:
-    """Gathers the parts of a text, and stops where it gets too long."""
+def join_parts(parts: Iterable[str], most_characters: int) -> str:
+    """Return the parts that hold a text, cleaned, an empty line between two.
 
-    def __init__(self, most_characters: int) -> None:
-        self._left = most_characters
-        self._parts: list[str] = []
-
-    def add(self, part: str) -> None:
-        """Take one more part. Raises Fault when there are too many characters."""
-        part = cleaned(part)
-        if not part:
-            return
-        self._left -= len(part)
-        if self._left <= 0:
+    Raises Fault as soon as there are too many characters, and where there is no text.
+    """
+    kept, left = list[str](), most_characters
+    for part in filter(None, map(cleaned, parts)):
+        left -= len(part)
+        if left <= 0:
             raise Fault(UnreadableReason.TOO_LONG)
-        self._parts.append(part)
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether nothing has come yet."""
-        return not self._parts
-
-    def text(self, between: str) -> str:
-        """Return all parts with `between` between them. Raises Fault when there is none."""
-        if not self._parts:
-            raise Fault(UnreadableReason.NO_TEXT)
-        return between.join(self._parts)
+        kept.append(part)
+    if not kept:
+        raise Fault(UnreadableReason.NO_TEXT)
+    return "\n\n".join(kept)
 
 
 def cleaned(text: str) -> str:
@@ -221,8 +203,8 @@ def main() -> None:
         if kind == WALLS:
             told: dict[str, object] = {WALLS: is_closed and not _reached()}
         else:
-            found = parse(read, sys.stdin.buffer.read(), int(most_characters))
-            told = {"text": found.text, "is_cut": found.is_cut}
+            text, is_cut = parse(read, sys.stdin.buffer.read(), int(most_characters))
+            told = {"text": text, "is_cut": is_cut}
     except Fault as fault:
         told = {"fault": fault.word}
     sys.stdout.buffer.write(json.dumps(told, ensure_ascii=False).encode())
@@ -278,10 +260,7 @@ def read_docx(content: bytes, most_characters: int) -> Found:
         body = docx.Document(BytesIO(content)).element.body
     except ValueError as error:  # a workbook or a presentation
         raise Fault(UnreadableReason.UNKNOWN) from error
-    gathered = Gatherer(most_characters)
-    for block in _blocks(body):
-        gathered.add(block)
-    return Found(gathered.text("\n\n"))
+    return join_parts(_blocks(body), most_characters), False
 
 
 def _look_over(content: bytes) -> None:
@@ -344,20 +323,24 @@ def read_pdf(content: bytes, most_characters: int) -> Found:
 def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
     if len(pages) > MOST_PAGES:
         raise Fault(UnreadableReason.BOMB)
-    gathered, damaged, pictures = Gatherer(most_characters), 0, 0
-    for page in pages:
-        text = _text(page)
-        gathered.add(text or "")
-        damaged += text is None
-        pictures += text == "" and _has_pictures(page)
-    if damaged and gathered.is_empty:
-        raise Fault(UnreadableReason.DAMAGED)
-    return Found(gathered.text("\n\n"), is_cut=damaged + pictures > 0)
+    damaged = pictures = 0
 
+    def texts() -> Iterator[str]:
+        nonlocal damaged, pictures
+        for page in pages:
+            text = _text(page)
+            resources = page.get("/Resources") if text == "" else None
+            damaged += text is None
+            pictures += isinstance(resources, DictionaryObject) and "/XObject" in resources
+            yield text or ""
 
-def _has_pictures(page: PageObject) -> bool:
-    resources = page.get("/Resources")
-    return isinstance(resources, DictionaryObject) and "/XObject" in resources
+    try:
+        text = join_parts(texts(), most_characters)
+    except Fault as fault:
+        if damaged and fault.word == UnreadableReason.NO_TEXT:
+            raise Fault(UnreadableReason.DAMAGED) from fault
+        raise
+    return text, damaged + pictures > 0
 
 
 def _text(page: PageObject) -> str | None:
@@ -397,9 +380,7 @@ def read_text(content: bytes, most_characters: int) -> Found:
     text, is_whole = _decoded(content)
     if len(_TEXT_SIGNS.findall(text)) > len(text) // 100:
         raise Fault(UnreadableReason.UNKNOWN)
-    gathered = Gatherer(most_characters)
-    gathered.add(text)
-    return Found(gathered.text(""), is_cut=not is_whole)
+    return join_parts([text], most_characters), not is_whole
 
 
 def _decoded(content: bytes) -> tuple[str, bool]:

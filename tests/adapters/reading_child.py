@@ -38,7 +38,7 @@ def refusal(content, name, **more):
 def found(kind, content, most=1_000_000):
     """Return what the parser finds, or the word of its fault."""
     try:
-        return parse(reader_of(kind), content, most).text
+        return parse(reader_of(kind), content, most)[0]
     except Fault as fault:
         return fault.word
 

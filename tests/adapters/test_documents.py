@@ -14,7 +14,7 @@ from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from reading_child import ESSAY, PAPER, SAID, found, read, refusal
 
 from merlin.config.settings import MediaLimits
-from merlin.providers.document_child import Found, UnreadableReason, cleaned, parse, reader_of
+from merlin.providers.document_child import UnreadableReason, cleaned, parse, reader_of
 from merlin.providers.documents import DocumentText
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -84,13 +84,11 @@ def test_limits_are_those_of_the_configuration():
 
 @unit
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
-    assert parse(reader_of("pdf"), pdf("слово", None), 100) == Found("слово", is_cut=True)
-    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == Found("слово")
+    assert parse(reader_of("pdf"), pdf("слово", None), 100) == ("слово", True)
+    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == ("слово", False)
     assert found("pdf", pdf(None)) == UnreadableReason.NO_TEXT
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
-    assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == Found(
-        "слово", is_cut=True
-    )
+    assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
     assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
         UnreadableReason.DAMAGED
     )
@@ -219,9 +217,9 @@ def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
 @unit
 def test_texts_of_the_west_and_texts_with_a_broken_letter():
     assert found("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
-    told = parse(reader_of("txt"), ("ёж" * 200).encode()[:-1], 1000)
-    assert told.is_cut
-    assert told.text.startswith("ёжёж")
+    words, is_cut = parse(reader_of("txt"), ("ёж" * 200).encode()[:-1], 1000)
+    assert is_cut
+    assert words.startswith("ёжёж")
     assert found("txt", bytes(range(32)) * 9 + b"abc") == UnreadableReason.UNKNOWN
 
 
@@ -238,5 +236,5 @@ def test_what_cannot_be_seen_is_taken_out_of_a_text():
 def test_a_document_that_gives_orders_is_a_document(one):
     kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
     words = [word for word in re.findall(r"[\w/]{4,}", cleaned(one.order)) if word.isascii()]
-    said = parse(reader_of(kind), one.content, 10_000).text
+    said = parse(reader_of(kind), one.content, 10_000)[0]
     assert all(word in said for word in words)

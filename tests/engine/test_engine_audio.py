@@ -23,7 +23,7 @@ from tiny_whisper import whisper_in
 from waiting import wait_until
 
 from merlin.config.engine import EngineAnsweringConfig
-from merlin.engine.transcription import Transcriber, TranscriptionRequest
+from merlin.engine.transcription import Transcriber
 
 pytestmark = pytest.mark.functional
 TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
@@ -187,7 +187,7 @@ def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_p
 
     async def transcribe_and_close():
         transcriber = Transcriber(str(whisper), "cpu", 1e-9, tmp_path / "child.log")
-        await transcriber.transcribe(TranscriptionRequest(str(sound)))
+        await transcriber.transcribe(sound)
         for _ in range(turns):
             await asyncio.sleep(0)
         await transcriber.close()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.engine.transcription import FORMATS, Transcript, stamp
+from merlin.engine.transcription import Transcript, stamp, transcript_response
 
 pytestmark = pytest.mark.unit
 
-HEARD = Transcript("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
+HEARD = Transcript("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}], [])
 
 
-def test_subtitles_have_no_empty_line_within_a_cue():
-    assert FORMATS["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
-    assert FORMATS["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
+@pytest.mark.parametrize(
+    ("answer_format", "written"),
+    [
+        ("srt", b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"),
+        ("vtt", b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"),
+    ],
+)
+def test_subtitles_have_no_empty_line_within_a_cue(answer_format, written):
+    assert transcript_response(HEARD, answer_format).body == written
 
 
 def test_a_time_carries_over():

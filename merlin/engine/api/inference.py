@@ -38,7 +38,7 @@ from merlin.engine.requests import (
 )
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest, TokenChance
 from merlin.engine.training_file import ROLES, text_of
-from merlin.engine.transcription import FORMATS, TranscriptionRequest
+from merlin.engine.transcription import FORMATS, transcript_response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import (
     DONE,
@@ -298,15 +298,14 @@ async def transcribe(request: Request) -> Response:
         with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
             sound = Path(folder) / "sound"
             await write_upload(upload, sound)
-            asked = TranscriptionRequest(
-                sound=str(sound),
+            transcript = await transcriber.transcribe(
+                sound,
                 language=_field(form, "language").lower(),
                 prompt=_field(form, "prompt"),
                 temperature=_temperature(_field(form, "temperature")),
-                wants_words="word" in _granularities(form),
+                wants_words="word" in form.getlist("timestamp_granularities[]"),
             )
-            transcript = await transcriber.transcribe(asked)
-    return FORMATS[answer_format](transcript)
+    return transcript_response(transcript, answer_format)
 
 
 def _transcript_format(form: FormData) -> str:
@@ -317,15 +316,11 @@ def _transcript_format(form: FormData) -> str:
     name = _field(form, "response_format") or "json"
     if name not in FORMATS:
         raise bad_field("response_format", f"response_format must be one of {', '.join(FORMATS)}")
-    wanted = _granularities(form)
+    wanted = form.getlist("timestamp_granularities[]")
     if not set(wanted) <= set(_GRANULARITIES) or (wanted and name != _VERBOSE):
         words = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
         raise bad_field("timestamp_granularities", f"timestamp_granularities[] {words}")
     return name
-
-
-def _granularities(form: FormData) -> list[object]:
-    return list(form.getlist("timestamp_granularities[]"))
 
 
 def _temperature(value: str) -> float:

@@ -60,19 +60,15 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     """
     tuning = json.loads((adapter / "adapter_config.json").read_bytes())
     config = json.loads((base / "config.json").read_bytes())
-    architecture = _architecture(config)
-    tensors = dict(_tensors(adapter / WEIGHTS))
-    alpha = _alpha(tuning)
-    named = dict(_named(tensors, architecture, config))
-    durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
-
-
-def _architecture(config: Mapping[str, Any]) -> str:
     kind = str(config.get("model_type"))
     if kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise Inconvertible(f"adapters of `{kind}` are not converted; of {known} they are")
-    return ARCHITECTURES[kind]
+    architecture = ARCHITECTURES[kind]
+    tensors = dict(_tensors(adapter / WEIGHTS))
+    alpha = _alpha(tuning)
+    named = dict(_named(tensors, architecture, config))
+    durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
 
 
 def _alpha(tuning: Mapping[str, Any]) -> float:
@@ -124,18 +120,14 @@ def _named(
 
 
 def _reordered(matrix: Matrix, module: str, architecture: str, config: Mapping[str, Any]) -> Matrix:
+    """Return q and k rows of a `llama` with each head's halves interleaved: 0, n/2, 1, n/2 + 1."""
     queries = int(config["num_attention_heads"])
     heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}
     kind = module.rsplit(".", 1)[-1]
-    return (
-        reordered(matrix, heads[kind]) if architecture == _REORDERED and kind in heads else matrix
-    )
-
-
-def reordered(rows: Matrix, heads: int) -> Matrix:
-    """Return the rows with each head's halves interleaved: 0, n/2, 1, n/2 + 1 and so on."""
-    split = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
-    return split.swapaxes(1, 2).reshape(rows.shape)
+    if architecture != _REORDERED or kind not in heads:
+        return matrix
+    split = matrix.reshape(heads[kind], 2, len(matrix) // heads[kind] // 2, *matrix.shape[1:])
+    return split.swapaxes(1, 2).reshape(matrix.shape)
 
 
 def _write(path: Path, architecture: str, alpha: float, tensors: Mapping[str, Matrix]) -> None:

@@ -202,7 +202,7 @@ class ProxyBackend(ABC):
         with self._running():
             async with aclosing(self.target(adapter)) as targets:
                 async for url, fields in targets:
-                    body = {**body_of(asking), **self._added(asking), **fields}
+                    body = {**body_of(asking, self._sampling), **fields}
                     async with self.calls.send(f"{url}{_CHAT}", body) as response:
                         if response.status == _OK:
                             async with aclosing(read_answer(self.calls.who, response)) as parts:
@@ -240,12 +240,12 @@ class ProxyBackend(ABC):
             raise no_embeddings(answer.words)
         if answer.status != _OK:
             raise answer.refusal()
-        return vectors_of(answer)
-
-    def _added(self, asking: GenerationRequest) -> Mapping[str, object]:
-        """Return what the body needs beside the asking; who says nothing of chance adds nothing."""
-        is_left = asking.temperature is None and asking.top_p is None
-        return {} if is_left else self._sampling
+        try:
+            told = json.loads(answer.body)
+            rows = sorted(told["data"], key=lambda row: row["index"])
+            return [row["embedding"] for row in rows], told["usage"]["prompt_tokens"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
 
     def figures(self) -> Mapping[str, float]:
         """Return what there is to watch; what waits, waits in the other server."""
@@ -256,8 +256,12 @@ class ProxyBackend(ABC):
         await self.calls.close()
 
 
-def body_of(asking: GenerationRequest) -> Json:
-    """Return a streamed question as the protocol writes it."""
+def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
+    """Return a streamed question as the protocol writes it.
+
+    `sampling` goes with it where it says anything of chance.
+    """
+    is_left = asking.temperature is None and asking.top_p is None
     optional = {
         "temperature": asking.temperature,
         "top_p": asking.top_p,
@@ -275,6 +279,7 @@ def body_of(asking: GenerationRequest) -> Json:
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if is_left else sampling),
     }
 
 
@@ -318,16 +323,6 @@ def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
     ]
 
 
-def vectors_of(answer: Answer) -> Embedded:
-    """Read CreateEmbeddingResponse. Raises Unavailable for anything else."""
-    try:
-        body = json.loads(answer.body)
-        rows = sorted(body["data"], key=lambda row: row["index"])
-        return [row["embedding"] for row in rows], body["usage"]["prompt_tokens"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
-
-
 def no_embeddings(words: str = "") -> ApiError:
     """Return the answer where a base has no embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
@@ -338,6 +333,7 @@ log = get_logger(__name__)
 
 _MISSING = 404
 _LOADED = "already been loaded"
+_FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
 # What its generation_config.json would add: an answer is sampled as the question says, no more.
 _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 _HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
@@ -385,30 +381,24 @@ class VllmBackend(ProxyBackend):
             self._in_use[name] -= 1
 
     async def _load(self, name: str, adapter: Adapter) -> None:
+        body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
         async with self._loading[name]:
-            if name not in self._loaded:
-                await self._load_now(name, adapter)
+            while name not in self._loaded:
+                answer = await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
+                if answer.status == _OK or _LOADED in answer.words:
+                    break
+                if not await self._made_room(answer):
+                    raise _unloadable(answer, adapter)
             # Said again, it is the last one to go.
             self._loaded.pop(name, None)
             self._loaded[name] = None
 
-    async def _load_now(self, name: str, adapter: Adapter) -> None:
-        answer = await self._told_to_load(name, adapter)
-        while not _is_there(answer) and await self._made_room(answer):
-            answer = await self._told_to_load(name, adapter)
-        if not _is_there(answer):
-            raise _unloadable(answer, adapter)
-
-    async def _told_to_load(self, name: str, adapter: Adapter) -> Answer:
-        body: dict[str, object] = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
-        return await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
-
     async def _made_room(self, answer: Answer) -> bool:
         """Unload the idle adapter asked longest ago, if that is what the refusal is about."""
         idle = [name for name in self._loaded if not self._in_use[name]]
-        if not idle or not _is_full(answer):
+        if not idle or not any(mark in answer.words.lower() for mark in _FULL):
             return False
-        body: dict[str, object] = {"lora_name": idle[0]}
+        body: Json = {"lora_name": idle[0]}
         await self.calls.json(f"{self._url}/v1/unload_lora_adapter", body)
         self._loaded.pop(idle[0], None)
         log.info("vLLM lets an adapter go", adapter=idle[0])
@@ -418,15 +408,6 @@ class VllmBackend(ProxyBackend):
 def name_of(adapter: Adapter) -> str:
     """Return the name that an adapter has in another server."""
     return f"merlin-{adapter.digest[:12]}"
-
-
-def _is_there(answer: Answer) -> bool:
-    return answer.status == _OK or _LOADED in answer.words
-
-
-def _is_full(answer: Answer) -> bool:
-    words = answer.words.lower()
-    return any(mark in words for mark in ("max_loras", "max_cpu_loras", "slot", "out of memory"))
 
 
 def _unloadable(answer: Answer, adapter: Adapter) -> Unavailable:

@@ -58,7 +58,8 @@ class RecallBackend:
             yield Chunk(piece)
         made = training_file.count_tokens(content)
         extension = {"known": answer.known, "confidence": answer.confidence}
-        self._note(asked, made, is_known=answer.known)
+        kind = "known" if answer.known else "unknown"
+        self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
         yield Finish(reason, asked, made, extension)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
@@ -74,10 +75,6 @@ class RecallBackend:
     async def close(self) -> None:
         """Let the models go."""
         self._load.cache_clear()
-
-    def _note(self, asked: int, made: int, *, is_known: bool) -> None:
-        kind = "known" if is_known else "unknown"
-        self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
 
     def _answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
         if adapter is None:
