@@ -126,7 +126,7 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     if provider is None:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
-    report = provider.jobs.cancel(job.provider_job_id)
+    report = provider.api.cancel_job(job.provider_job_id)
     # The final word of the provider is the truth: a job may succeed while it is cancelled. Its
     # model is kept then, and does not serve.
     after = advance(job, report, services.clock())

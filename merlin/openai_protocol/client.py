@@ -24,7 +24,6 @@ from merlin.core.loopback import is_loopback
 from merlin.core.server import join_pieces
 from merlin.openai_protocol.errors import (
     InvalidResponse,
-    ProviderRefusal,
     error_in,
     error_of_status,
     one_line,
@@ -71,10 +70,9 @@ class ProtocolClient:
         """Yield what answers as `open` does. Raises ProviderError and its kinds for a refusal."""
         async with self.open(path, body, total_s, between_s) as response:
             if response.status not in _OK:
-                content = await asyncio.wait_for(_read_refusal(response), total_s)
-                error = error_in(content)
-                refusal = ProviderRefusal(response.status, response.headers, error, path)
-                raise error_of_status(refusal, ProviderBusy)
+                error = error_in(await asyncio.wait_for(_read_refusal(response), total_s))
+                status, headers = response.status, response.headers
+                raise error_of_status(status, headers, error, path, ProviderBusy)
             yield response
 
     @asynccontextmanager
@@ -86,21 +84,23 @@ class ProtocolClient:
         Its beginning comes within `total_s`, and each byte within `between_s` of the one before;
         who reads it bounds the whole. Raises what `call_errors` turns into ProviderError.
         """
+        data: bytes | aiohttp.FormData | None
+        if isinstance(body, Mapping):
+            data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        else:
+            data = body
+        sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):
-            response = await self._request(path, body, min(between_s, total_s))
+            response = await self._opened().request(
+                "GET" if body is None else "POST",
+                f"{self._root}{path}",
+                data=data,
+                headers={"Content-Type": "application/json"} if isinstance(data, bytes) else None,
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=sock_read),
+                allow_redirects=False,
+            )
         async with response:
             yield response
-
-    async def _request(self, path: str, body: Body, between_s: float) -> aiohttp.ClientResponse:
-        data, headers = (body, {}) if isinstance(body, aiohttp.FormData) else _dump(body)
-        return await self._opened().request(
-            "GET" if body is None else "POST",
-            f"{self._root}{path}",
-            data=data,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=between_s),
-            allow_redirects=False,
-        )
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -129,13 +129,6 @@ def _headers(credential: str) -> dict[str, str]:
         "Accept-Encoding": "identity",
         "User-Agent": f"merlin/{__version__}",
     }
-
-
-def _dump(body: Json | None) -> tuple[bytes | None, dict[str, str]]:
-    if body is None:
-        return None, {}
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return content.encode(), {"Content-Type": "application/json"}
 
 
 async def read_whole(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:

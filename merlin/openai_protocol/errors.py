@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from merlin.core.clock import utc_now
@@ -97,30 +96,31 @@ class InvalidResponse(Exception):
     """The answer is not what the protocol says: treated as a 5xx."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRefusal:
-    """An answer of a status other than 2xx; `error` is what `error_in` found."""
+def error_of_status(
+    status: int, headers: Mapping[str, str], error: object, path: str, unsure: type[ProviderBusy]
+) -> ProviderError:
+    """Judge an answer of a status other than 2xx to a call of `path`.
 
-    status: int
-    headers: Mapping[str, str]
-    error: object
-    path: str
-
-
-def error_of_status(refusal: ProviderRefusal, unsure: type[ProviderBusy]) -> ProviderError:
-    """Judge an answer by its status; `unsure` is what a doubt about the call is."""
-    status, code = refusal.status, _code_of(refusal.error)
-    words = _words(refusal, code)
-    wait_s = retry_after_s(refusal.headers)
+    `error` is what `error_in` found; `unsure` is what a doubt about the call is. The words are
+    status, code, message and request id in one line; a page of HTML is not repeated.
+    """
+    code, message, wait_s = _code_of(error), _message(error), retry_after_s(headers)
+    named = headers.get("x-request-id")
+    request_id = one_line(f" (request {named})") if named else ""
+    said = one_line(" ".join(part for part in (code, message) if part))
+    words = f"{status} {said or 'without a word'}{request_id}"
     if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
         return unsure(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BUSY and code != NO_CREDIT:
         return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BAD and _FILE_NOT_READY.search(words):
         return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
-    if code == NO_MODEL or (status == _NOT_THERE and _is_about_a_model(refusal)):
+    # A wrong address answers 404 as well as an unknown model does.
+    is_about_model = any(part in path for part in _ABOUT_MODELS) and "model" in message.lower()
+    if code == NO_MODEL or (status == _NOT_THERE and is_about_model):
         return ModelGone(words, code=code, status=status)
-    return ProviderError(words, code=code, status=status, param=_param_of(refusal.error))
+    param = str(error.get("param") or "") if isinstance(error, Mapping) else ""
+    return ProviderError(words, code=code, status=status, param=param)
 
 
 def error_of_object(
@@ -151,30 +151,11 @@ def _code_of(error: object) -> str:
     return str(error.get("code") or (NO_CREDIT if is_credit else ""))
 
 
-def _param_of(error: object) -> str:
-    """Return the field that the provider blames, "" where it names none."""
-    return str(error.get("param") or "") if isinstance(error, Mapping) else ""
-
-
-def _is_about_a_model(refusal: ProviderRefusal) -> bool:
-    """Tell an unknown model from a wrong address, which answers 404 as well."""
-    is_there = any(part in refusal.path for part in _ABOUT_MODELS)
-    return is_there and "model" in _message(refusal.error).lower()
-
-
 def _message(error: object) -> str:
     if not isinstance(error, Mapping):
         return ""
     message = error.get("message") or error.get("detail") or ""
     return message if isinstance(message, str) else ""
-
-
-def _words(refusal: ProviderRefusal, code: str) -> str:
-    """Return status, code, message and request id in one line; a page of HTML is not repeated."""
-    named = refusal.headers.get("x-request-id")
-    request_id = f" (request {named})" if named else ""
-    words = " ".join(part for part in (code, _message(refusal.error)) if part)
-    return f"{refusal.status} {one_line(words) or 'without a word'}{one_line(request_id)}"
 
 
 def one_line(words: str) -> str:

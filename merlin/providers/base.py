@@ -1,10 +1,9 @@
 """The interfaces of providers: training, chat, and their values.
 
-Three small Protocols, because no server speaks only one of them. Every method raises
-ProviderError when asking again changes nothing, ProviderBusy when the same call may pass later,
-and ProviderUnknown when nobody knows whether the call was carried out. None of them retries: how
-often and how long to try again is the caller's to decide. Source of the shapes:
-openai/openai-openapi, `openapi.yaml`, 2026-08-21.
+Every method raises ProviderError when asking again changes nothing, ProviderBusy when the same
+call may pass later, and ProviderUnknown when nobody knows whether the call was carried out. None
+of them retries: how often and how long to try again is the caller's to decide. Source of the
+shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 """
 
 from __future__ import annotations
@@ -35,46 +34,6 @@ def is_forbidden(refusal: ProviderError) -> bool:
     Source: OpenAI's "Deprecations": organisations that never tuned are answered 403.
     """
     return refusal.status == _NO_PERMISSION
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFile:
-    """A build's file as stored at the provider."""
-
-    file_id: str
-    name: str
-    size: int
-    created_at: datetime
-
-
-class TrainingFiles(Protocol):
-    """Where training files are put."""
-
-    def upload(self, name: str, path: Path) -> TrainingFile:
-        """Store the file at `path` under `name`, purpose fine-tune."""
-
-    def find(self, name: str) -> list[TrainingFile]:
-        """Return the stored files of exactly this name, oldest first."""
-
-    def delete(self, file_id: str) -> None:
-        """Remove a stored file; no error when it is gone already."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchOrder:
-    """Everything that a job is created from.
-
-    `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` carries
-    `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
-    """
-
-    base_model: str
-    train_file: str
-    test_file: str | None
-    method: str
-    hyperparameters: Mapping[str, object]
-    suffix: str
-    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +71,6 @@ class Checkpoint:
     metrics: Mapping[str, float]
 
 
-class FineTuneJobs(Protocol):
-    """The provider's jobs."""
-
-    def create(self, order: LaunchOrder) -> JobReport:
-        """Start a job. Sends the launch key as Idempotency-Key too, for servers that honour it."""
-
-    def find(self, launch_key: str) -> list[JobReport]:
-        """Return the jobs whose metadata carry `launch_key`, oldest first.
-
-        Filters by itself too: some servers ignore the filter.
-        """
-
-    def report(self, provider_job_id: str) -> JobReport:
-        """Say how the job stands now."""
-
-    def cancel(self, provider_job_id: str) -> JobReport:
-        """Ask the provider to stop the job; return how it stands after."""
-
-    def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Return the events not in `known`, oldest first; pages until it meets a known one."""
-
-    def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Return the job's checkpoints by step."""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """What `GET /models` says of one model."""
@@ -146,13 +80,57 @@ class ModelCard:
     context_window: int | None = None
 
 
-class ModelList(Protocol):
-    """The provider's list of models."""
+class TrainingApi(Protocol):
+    """Where models are trained: its files, its jobs, its list of models."""
+
+    def upload_file(self, name: str, path: Path) -> str:
+        """Store the file at `path` under `name`, purpose fine-tune; return its id."""
+
+    def find_files(self, name: str) -> list[str]:
+        """Return the ids of the stored files of exactly this name, oldest first."""
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove a stored file; no error when it is gone already."""
+
+    def create_job(
+        self,
+        base_model: str,
+        train_file: str,
+        test_file: str | None,
+        *,
+        method: str,
+        hyperparameters: Mapping[str, object],
+        suffix: str,
+        metadata: Mapping[str, str],
+    ) -> JobReport:
+        """Start a job. Sends the launch key as Idempotency-Key too, for servers that honour it.
+
+        `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` carries
+        `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
+        """
+
+    def find_jobs(self, launch_key: str) -> list[JobReport]:
+        """Return the jobs whose metadata carry `launch_key`, oldest first.
+
+        Filters by itself too: some servers ignore the filter.
+        """
+
+    def read_job(self, provider_job_id: str) -> JobReport:
+        """Say how the job stands now."""
+
+    def cancel_job(self, provider_job_id: str) -> JobReport:
+        """Ask the provider to stop the job; return how it stands after."""
+
+    def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
+        """Return the events not in `known`, oldest first; pages until it meets a known one."""
+
+    def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
+        """Return the job's checkpoints by step."""
 
     def models(self) -> list[ModelCard]:
         """Return the models in the provider's own order."""
 
-    def delete(self, model_id: str) -> None:
+    def delete_model(self, model_id: str) -> None:
         """Remove a tuned model or a checkpoint; no error when it is gone already."""
 
 

@@ -101,7 +101,8 @@ class ChildReader:
         if status == 0 and told:
             return told
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
-        raise UnusableFile("media-slow" if _is_out_of_time(status) else "media-damaged")
+        is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
+        raise UnusableFile("media-slow" if is_out_of_time else "media-damaged")
 
     async def _start(self, kind: FileKind) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -154,10 +155,6 @@ def is_walled() -> bool:
 
 def _command(kind: str, most_characters: int) -> list[str]:
     return [sys.executable, "-IB", "-c", _START, _ROOT, kind, str(most_characters)]
-
-
-def _is_out_of_time(status: int) -> bool:
-    return status in {-signal.SIGXCPU, -signal.SIGKILL}
 
 
 async def _end(child: Process) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import aiohttp
@@ -36,7 +36,6 @@ from merlin.providers.base import (
     JobEvent,
     JobReport,
     ModelCard,
-    TrainingFile,
 )
 
 Json = Mapping[str, object]
@@ -62,17 +61,6 @@ def rows(raw: Json) -> list[Json]:
     return data
 
 
-def training_file(raw: Json, otherwise: TrainingFile) -> TrainingFile:
-    """Return a stored file; where the server says only its id, the rest is `otherwise`."""
-    size = _number(raw, "bytes")
-    return TrainingFile(
-        file_id=must_text(raw, "id"),
-        name=_text(raw, "filename") or otherwise.name,
-        size=otherwise.size if size is None else int(size),
-        created_at=_moment(raw, "created_at") or otherwise.created_at,
-    )
-
-
 def job_report(raw: Json) -> JobReport:
     """Return how a job stands; `status` is the server's own word."""
     error = raw.get("error")
@@ -82,8 +70,8 @@ def job_report(raw: Json) -> JobReport:
         model_id=_text(raw, "fine_tuned_model") or None,
         trained_tokens=int(_number(raw, "trained_tokens") or 0),
         error=_error(error) if isinstance(error, Mapping) else str(error or ""),
-        created_at=_moment(raw, "created_at"),
-        finished_at=_moment(raw, "finished_at"),
+        created_at=moment(raw, "created_at"),
+        finished_at=moment(raw, "finished_at"),
         metadata=metadata(raw),
     )
 
@@ -99,7 +87,7 @@ def job_event(raw: Json) -> JobEvent:
     data = raw.get("data")
     return JobEvent(
         event_id=must_text(raw, "id"),
-        at=_moment(raw, "created_at") or datetime.fromtimestamp(0, UTC),
+        at=moment(raw, "created_at") or datetime.fromtimestamp(0, UTC),
         level=_text(raw, "level") or "info",
         message=_text(raw, "message"),
         kind=_text(raw, "type") or "message",
@@ -174,7 +162,8 @@ def _number(raw: Json, key: str) -> float | int | None:
     return value if abs(value) < float("inf") else None
 
 
-def _moment(raw: Json, key: str) -> datetime | None:
+def moment(raw: Json, key: str) -> datetime | None:
+    """Return a moment that is told in Unix seconds, None where none is."""
     seconds = _number(raw, key)
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
@@ -193,14 +182,6 @@ def _day(text: str) -> date | None:
 TRANSCRIPTION_TOTAL_S = 180.0
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said in a voice; `text` "" is silence, `seconds` 0 where nobody tells."""
-
-    text: str
-    seconds: float = 0.0
-
-
 class OpenAIAudio:
     """One model that hears, at one account of one server."""
 
@@ -212,39 +193,28 @@ class OpenAIAudio:
         self._model_id = model_id
         self._total_s = total_s
 
-    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Transcript:
-        """Return the words of a recording; `language` ("ru") is a hint.
+    async def transcribe(self, sound: bytes, name: str) -> str:
+        """Return the words of a recording, "" for silence.
 
         `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises as an Answerer.
+        Source: openai/openai-openapi, CreateTranscriptionResponseJson.
         """
         form = aiohttp.FormData()
         form.add_field("model", self._model_id)
-        if language:
-            form.add_field("language", language)
         form.add_field("response_format", "json")
         form.add_field("file", sound, filename=name)
         with call_errors():
-            return _heard(await self._client.json("/audio/transcriptions", form, self._total_s))
+            told = await self._client.json("/audio/transcriptions", form, self._total_s)
+            text = told.get("text")
+            if not isinstance(text, str):
+                raise InvalidResponse(f"a transcription without text: {told!r:.60}")
+            return join_surrogates(text.strip())
 
     async def aclose(self) -> None:
         """Let all connections go; to be awaited in the loop that transcribed."""
         await self._client.aclose()
 
 
-def _heard(told: Mapping[str, object]) -> Transcript:
-    """Read an answer. Source: openai/openai-openapi, CreateTranscriptionResponseJson."""
-    text = told.get("text")
-    if not isinstance(text, str):
-        raise InvalidResponse(f"a transcription without text: {told!r:.60}")
-    used = told.get("usage")
-    seconds = used.get("seconds") if isinstance(used, Mapping) else told.get("duration")
-    return Transcript(
-        join_surrogates(text.strip()),
-        max(float(seconds), 0.0) if isinstance(seconds, int | float) else 0.0,
-    )
-
-
-# Every server of the protocol knows the old name but OpenAI for its newer models, and says so.
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 # Whichever is said, it is one wish.
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
@@ -274,11 +244,6 @@ def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused
     wished = {_LIMITS.get(name, name) for name in sent}
     field = _LIMITS.get(field, field)
     return ParameterRefused(field, str(error)) if field in wished else None
-
-
-def wants_new_limit(error: ParameterRefused) -> bool:
-    """Return whether the server knows the limit by its new name alone."""
-    return error.field == OLD_LIMIT and NEW_LIMIT in str(error)
 
 
 ANSWER_TOTAL_S = 120.0
@@ -370,7 +335,12 @@ class OpenAIChat:
                     refused = blamed(error, wishes)
                     if refused is None:
                         raise
-                    if limit == NEW_LIMIT or not wants_new_limit(refused):
+                    # OpenAI's newer models know the limit by its new name alone, and say so.
+                    if (
+                        limit == NEW_LIMIT
+                        or refused.field != OLD_LIMIT
+                        or NEW_LIMIT not in str(refused)
+                    ):
                         raise refused from error
                     self._limit = limit = NEW_LIMIT
                 else:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -31,7 +31,6 @@ from merlin.core.messages import Message
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
-    ProviderRefusal,
     error_of_object,
     error_of_status,
     one_line,
@@ -43,9 +42,7 @@ from merlin.providers.base import (
     Checkpoint,
     JobEvent,
     JobReport,
-    LaunchOrder,
     ModelCard,
-    TrainingFile,
 )
 from merlin.providers.openai_chat import ANSWER_TOTAL_S, Json, request_messages, rows
 
@@ -63,7 +60,8 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise error_of_status(_refusal(error), unsure) from error
+        headers, path = error.response.headers, error.request.url.path
+        raise error_of_status(error.status_code, headers, error.body, path, unsure) from error
     except openai.APIConnectionError as error:
         raise _of_connection(error.__cause__ or error, unsure) from error
     except openai.APIError as error:
@@ -76,11 +74,6 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
         raise unsure(f"the provider's answer is unreadable: {one_line(str(error))}") from error
     except (openai.OpenAIError, UnicodeEncodeError) as error:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
-
-
-def _refusal(error: openai.APIStatusError) -> ProviderRefusal:
-    path = error.request.url.path
-    return ProviderRefusal(error.status_code, error.response.headers, error.body, path)
 
 
 def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
@@ -238,50 +231,15 @@ _FILES_PER_PAGE = 1000
 _GONE = 404
 
 
-class OpenAIFiles:
-    """Training files at one server."""
-
-    def __init__(self, client: openai.OpenAI) -> None:
-        self._files = client.files.with_raw_response
-
-    def upload(self, name: str, path: Path) -> TrainingFile:
-        size = path.stat().st_size
-        # The name holds the digest of the content, and letters that no header may have.
-        key = hashlib.sha256(name.encode()).hexdigest()[:32]
-        with path.open("rb") as content, provider_errors(creates=True):
-            raw = self._files.create(
-                file=(name, content, "application/jsonl"),
-                purpose=PURPOSE,
-                extra_headers={"Idempotency-Key": key},
-                timeout=patience(UPLOAD_S),
-            )
-            return openai_chat.training_file(
-                json_object(raw.content), TrainingFile("", name, size, utc_now())
-            )
-
-    def find(self, name: str) -> list[TrainingFile]:
-        def ask(cursor: dict[str, str]) -> bytes:
-            return self._files.list(
-                purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor
-            ).content
-
-        otherwise = TrainingFile("", name, 0, utc_now())
+@contextmanager
+def _gone_already() -> Iterator[None]:
+    """Let a thing be gone before it is deleted."""
+    try:
         with provider_errors():
-            stored = [
-                openai_chat.training_file(row, otherwise)
-                for page in pages(ask)
-                for row in page
-                if row.get("filename") == name and row.get("purpose", PURPOSE) == PURPOSE
-            ]
-        return sorted(stored, key=lambda file: (file.created_at, file.file_id))
-
-    def delete(self, file_id: str) -> None:
-        try:
-            with provider_errors():
-                self._files.delete(file_id)
-        except ProviderError as refusal:
-            if refusal.status != _GONE:
-                raise
+            yield
+    except ProviderError as refusal:
+        if refusal.status != _GONE:
+            raise
 
 
 # "toplevel": hyper-parameters beside `model`, as some servers know them alone (Nebius).
@@ -292,85 +250,163 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 
 
-class OpenAIJobs:
-    """Fine-tune jobs at one server."""
+class OpenAIProvider:
+    """The TrainingApi of one account at one server."""
 
-    def __init__(self, client: openai.OpenAI, dialect: Dialect = "openai") -> None:
-        self._jobs = client.fine_tuning.jobs.with_raw_response
+    def __init__(
+        self,
+        base_url: str,
+        credential: str,
+        dialect: Dialect = "openai",
+        timeout_s: float = 60.0,
+        language: str = "",
+    ) -> None:
+        """Take one entry of `providers` in config.yaml; no call is made yet.
+
+        `timeout_s` is the whole of one call; an upload has ten minutes. `language` is that of
+        whoever reads why a job failed, "" whatever the server speaks.
+        """
+        self._client = sync_client(base_url, credential, timeout_s, keep=0, language=language)
+        self._files = self._client.files.with_raw_response
+        self._jobs = self._client.fine_tuning.jobs.with_raw_response
         self._dialect = dialect
 
-    def create(self, order: LaunchOrder) -> JobReport:
+    def upload_file(self, name: str, path: Path) -> str:
+        # The name holds the digest of the content, and letters that no header may have.
+        key = hashlib.sha256(name.encode()).hexdigest()[:32]
+        with path.open("rb") as content, provider_errors(creates=True):
+            raw = self._files.create(
+                file=(name, content, "application/jsonl"),
+                purpose=PURPOSE,
+                extra_headers={"Idempotency-Key": key},
+                timeout=patience(UPLOAD_S),
+            )
+            return openai_chat.must_text(json_object(raw.content), "id")
+
+    def find_files(self, name: str) -> list[str]:
+        listed = pages(
+            lambda cursor: (
+                self._files.list(purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor).content
+            )
+        )
+        with provider_errors():
+            stored = [
+                (
+                    openai_chat.moment(row, "created_at") or utc_now(),
+                    openai_chat.must_text(row, "id"),
+                )
+                for page in listed
+                for row in page
+                if row.get("filename") == name and row.get("purpose", PURPOSE) == PURPOSE
+            ]
+        return [file_id for _, file_id in sorted(stored)]
+
+    def delete_file(self, file_id: str) -> None:
+        with _gone_already():
+            self._files.delete(file_id)
+
+    def create_job(
+        self,
+        base_model: str,
+        train_file: str,
+        test_file: str | None,
+        *,
+        method: str,
+        hyperparameters: Mapping[str, object],
+        suffix: str,
+        metadata: Mapping[str, str],
+    ) -> JobReport:
         with provider_errors(creates=True):
             raw = self._jobs.create(
-                model=order.base_model,
-                training_file=order.train_file,
-                validation_file=order.test_file or openai.omit,
-                suffix=order.suffix or openai.omit,
-                metadata=dict(order.metadata),
-                extra_headers={"Idempotency-Key": order.metadata[LAUNCH_KEY]},
-                extra_body=self._method(order),
+                model=base_model,
+                training_file=train_file,
+                validation_file=test_file or openai.omit,
+                suffix=suffix or openai.omit,
+                metadata=dict(metadata),
+                extra_headers={"Idempotency-Key": metadata[LAUNCH_KEY]},
+                extra_body=self._method(method, dict(hyperparameters)),
             )
             return openai_chat.job_report(json_object(raw.content))
 
-    def _method(self, order: LaunchOrder) -> dict[str, object]:
-        wanted = dict(order.hyperparameters)
+    def _method(self, method: str, wanted: dict[str, object]) -> dict[str, object]:
         if self._dialect == "openai":
             block = {"hyperparameters": wanted} if wanted else {}
-            return {"method": {"type": order.method, order.method: block}}
-        method = {} if order.method == "supervised" else {"method": {"type": order.method}}
-        return {**method, "hyperparameters": wanted} if wanted else {**method}
+            return {"method": {"type": method, method: block}}
+        named = {} if method == "supervised" else {"method": {"type": method}}
+        return {**named, "hyperparameters": wanted} if wanted else {**named}
 
-    def find(self, launch_key: str) -> list[JobReport]:
-        def ask(cursor: dict[str, str]) -> bytes:
-            wanted = {LAUNCH_KEY: launch_key}
-            listed = self._jobs.list(limit=_JOBS_PER_PAGE, metadata=wanted, extra_query=cursor)
-            return listed.content
-
+    def find_jobs(self, launch_key: str) -> list[JobReport]:
+        listed = pages(
+            lambda cursor: (
+                self._jobs.list(
+                    limit=_JOBS_PER_PAGE, metadata={LAUNCH_KEY: launch_key}, extra_query=cursor
+                ).content
+            )
+        )
         with provider_errors():
             found = [
                 openai_chat.job_report(row)
-                for page in pages(ask)
+                for page in listed
                 for row in page
                 if openai_chat.metadata(row).get(LAUNCH_KEY) == launch_key
             ]
         return sorted(found, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
-    def report(self, provider_job_id: str) -> JobReport:
+    def read_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
             return openai_chat.job_report(json_object(self._jobs.retrieve(provider_job_id).content))
 
-    def cancel(self, provider_job_id: str) -> JobReport:
+    def cancel_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
             return openai_chat.job_report(json_object(self._jobs.cancel(provider_job_id).content))
 
-    def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Fulfil FineTuneJobs; a server that keeps no diary has an empty one."""
+    def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
+        """Fulfil TrainingApi; a server that keeps no diary has an empty one."""
+        listed = pages(
+            lambda cursor: (
+                self._jobs.list_events(
+                    provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor
+                ).content
+            )
+        )
+        return _or_none(lambda: _newest(listed, known))
 
-        def ask(cursor: dict[str, str]) -> bytes:
-            listed = self._jobs.list_events
-            return listed(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor).content
+    def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
+        """Fulfil TrainingApi; a server that keeps no checkpoints has none."""
+        listed = pages(
+            lambda cursor: (
+                self._jobs.checkpoints.list(
+                    provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor
+                ).content
+            )
+        )
+        kept = _or_none(lambda: [openai_chat.checkpoint(row) for page in listed for row in page])
+        return sorted(kept, key=lambda checkpoint: checkpoint.step)
 
-        return _or_none(lambda: _newest(ask, known))
+    def models(self) -> list[ModelCard]:
+        with provider_errors():
+            listed = json_object(self._client.models.with_raw_response.list().content)
+            return [openai_chat.model_card(row) for row in openai_chat.rows(listed)]
 
-    def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Fulfil FineTuneJobs; a server that keeps no checkpoints has none."""
+    def delete_model(self, model_id: str) -> None:
+        with _gone_already():
+            self._client.models.delete(model_id)
 
-        def ask(cursor: dict[str, str]) -> bytes:
-            listed = self._jobs.checkpoints
-            found = listed.list(provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor)
-            return found.content
+    def close(self) -> None:
+        """Let the connections go."""
+        self._client.close()
 
-        def read() -> list[Checkpoint]:
-            kept = [openai_chat.checkpoint(row) for page in pages(ask) for row in page]
-            return sorted(kept, key=lambda checkpoint: checkpoint.step)
+    def __enter__(self) -> Self:
+        return self
 
-        return _or_none(read)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _newest(ask: Callable[[dict[str, str]], bytes], known: frozenset[str]) -> list[JobEvent]:
+def _newest(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:
     """Return the events before the first page that shows a known one, and that page's new ones."""
     new: list[JobEvent] = []
-    for page in pages(ask):
+    for page in listed:
         events = [openai_chat.job_event(row) for row in page]
         new += [event for event in events if event.event_id not in known]
         if any(event.event_id in known for event in events):
@@ -388,47 +424,3 @@ def _or_none(read: Callable[[], list[T]]) -> list[T]:
         if refusal.status in _NO_SUCH_CALL:
             return []
         raise
-
-
-class OpenAIProvider:
-    """`files` fulfils TrainingFiles, `jobs` FineTuneJobs, the provider itself ModelList."""
-
-    def __init__(
-        self,
-        base_url: str,
-        credential: str,
-        dialect: Dialect = "openai",
-        timeout_s: float = 60.0,
-        language: str = "",
-    ) -> None:
-        """Take one entry of `providers` in config.yaml; no call is made yet.
-
-        `timeout_s` is the whole of one call; an upload has ten minutes. `language` is that of
-        whoever reads why a job failed, "" whatever the server speaks.
-        """
-        self._client = sync_client(base_url, credential, timeout_s, keep=0, language=language)
-        self.files = OpenAIFiles(self._client)
-        self.jobs = OpenAIJobs(self._client, dialect)
-
-    def models(self) -> list[ModelCard]:
-        with provider_errors():
-            listed = json_object(self._client.models.with_raw_response.list().content)
-            return [openai_chat.model_card(row) for row in openai_chat.rows(listed)]
-
-    def delete(self, model_id: str) -> None:
-        try:
-            with provider_errors():
-                self._client.models.delete(model_id)
-        except ProviderError as refusal:
-            if refusal.status != _GONE:
-                raise
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

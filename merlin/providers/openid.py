@@ -93,14 +93,11 @@ def read_sign_in_state(written: str, state: str) -> SignInState | None:
     kept, nonce, verifier, back = parts
     if not hmac.compare_digest(kept.encode(), state.encode()):
         return None
-    return SignInState(kept, nonce, verifier, _address_of(back))
-
-
-def _address_of(written: str) -> str:
     try:
-        return base64.urlsafe_b64decode(written.encode()).decode() or "/"
+        address = base64.urlsafe_b64decode(back.encode()).decode() or "/"
     except ValueError:
-        return "/"
+        address = "/"
+    return SignInState(kept, nonce, verifier, address)
 
 
 def person_from_claims(claims: Mapping[str, Any]) -> OpenIdPerson:
@@ -166,7 +163,10 @@ class Issuer:
             "client_id": self._said.client_id,
             "code_verifier": sign_in.verifier,
         }
-        answer = await self._post(told["token_endpoint"], sent)
+        # RFC 6749, 2.3.1: both are written as in a form before they are joined.
+        who = f"{quote_plus(self._said.client_id)}:{quote_plus(self._secret)}"
+        headers = {"Authorization": f"Basic {base64.b64encode(who.encode()).decode()}"}
+        answer = await self._answer("POST", told["token_endpoint"], data=sent, headers=headers)
         return person_from_claims(await self._claims(str(answer.get("id_token", "")), sign_in))
 
     async def _claims(self, token: str, sign_in: SignInState) -> Mapping[str, Any]:
@@ -193,7 +193,7 @@ class Issuer:
             is_due = kid not in self._keys and age_s >= self._again_s
             if is_due or age_s > KNOWN_S or not self._keys:
                 told = await self._description()
-                found = await self._get(told["jwks_uri"])
+                found = await self._answer("GET", told["jwks_uri"])
                 keys = jwt.PyJWKSet.from_dict(dict(found)).keys
                 self._keys = {str(key.key_id): key for key in keys}
                 self._keys_at = time.monotonic()
@@ -204,21 +204,10 @@ class Issuer:
     async def _description(self) -> Mapping[str, Any]:
         if not self._told or time.monotonic() - self._told_at > KNOWN_S:
             root = self._said.issuer.rstrip("/")
-            told = await self._get(f"{root}/.well-known/openid-configuration")
+            told = await self._answer("GET", f"{root}/.well-known/openid-configuration")
             _check(told, self._said.issuer)
             self._told, self._told_at = told, time.monotonic()
         return self._told
-
-    async def _get(self, url: str) -> Mapping[str, Any]:
-        return await self._answer("GET", url)
-
-    async def _post(self, url: str, sent: Mapping[str, str]) -> Mapping[str, Any]:
-        # RFC 6749, 2.3.1: both are written as in a form before they are joined.
-        who = f"{quote_plus(self._said.client_id)}:{quote_plus(self._secret)}"
-        basic = base64.b64encode(who.encode()).decode()
-        return await self._answer(
-            "POST", url, data=sent, headers={"Authorization": f"Basic {basic}"}
-        )
 
     async def _answer(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)

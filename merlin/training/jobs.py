@@ -31,15 +31,7 @@ from merlin.db.tables import (
     VERDICT,
 )
 from merlin.db.values import RowMap, dump_json
-from merlin.providers.base import (
-    Asker,
-    Checkpoint,
-    FineTuneJobs,
-    JobEvent,
-    JobReport,
-    ModelList,
-    TrainingFiles,
-)
+from merlin.providers.base import Asker, Checkpoint, JobEvent, JobReport, TrainingApi
 from merlin.training.models import ModelState
 
 
@@ -295,9 +287,7 @@ class TrainingProvider:
     `settle_s`: how long its lists may lag; `poll_s`: seconds between two looks at one job.
     """
 
-    files: TrainingFiles
-    jobs: FineTuneJobs
-    models: ModelList
+    api: TrainingApi
     asker: Asker
     db: Database
     builds: Path
@@ -314,7 +304,7 @@ def look(provider: TrainingProvider, job: Job) -> Job:
     """
     now = provider.clock()
     try:
-        report = provider.jobs.report(job.provider_job_id)
+        report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
         log.warning("job cannot be read", job=job.job_id, reason=str(refusal))
         if refusal.status != NOT_FOUND or not _is_lost(provider, job):
@@ -338,7 +328,7 @@ def look(provider: TrainingProvider, job: Job) -> Job:
 def _is_lost(provider: TrainingProvider, job: Job) -> bool:
     """Return whether the list lacks the job too: a wrong address answers 404 to everything."""
     try:
-        return not provider.jobs.find(job.launch_key)
+        return not provider.api.find_jobs(job.launch_key)
     except ProviderError:
         return False
 
@@ -354,9 +344,9 @@ def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
 def keep_diary(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
     rows = Jobs(provider.db)
-    events = provider.jobs.events(job.provider_job_id, rows.known_events(job.job_id))
+    events = provider.api.list_events(job.provider_job_id, rows.known_events(job.job_id))
     if events:
-        checkpoints = provider.jobs.checkpoints(job.provider_job_id)
+        checkpoints = provider.api.list_checkpoints(job.provider_job_id)
         rows.add_diary(job.job_id, events, checkpoints)
 
 

@@ -29,7 +29,6 @@ from merlin.db.intents import Intent, Intents, IntentState
 from merlin.providers.base import (
     LAUNCH_KEY,
     JobReport,
-    LaunchOrder,
     is_forbidden,
     is_locked_out,
 )
@@ -104,16 +103,16 @@ def _file(
     name = file_name(build, split)
 
     def find() -> str | None:
-        stored = provider.files.find(name)
+        stored = provider.api.find_files(name)
         for surplus in stored[1:]:
-            provider.files.delete(surplus.file_id)
+            provider.api.delete_file(surplus)
         if not stored:
             prepare()
-        return stored[0].file_id if stored else None
+        return stored[0] if stored else None
 
     def upload() -> str:
         path = provider.builds / build.folder / f"{split}.jsonl"
-        file_id = provider.files.upload(name, path).file_id
+        file_id = provider.api.upload_file(name, path)
         kill_point("upload.sent")
         return file_id
 
@@ -125,25 +124,23 @@ def _file(
 def _create(
     provider: TrainingProvider, job: Job, build: Build, train: str, test: str | None
 ) -> JobReport:
-    recipe = job.recipe
-    order = LaunchOrder(
-        base_model=recipe.base_model,
-        train_file=train,
-        test_file=test,
-        method=recipe.method,
-        hyperparameters=recipe.hyperparameters,
-        suffix=recipe.suffix,
-        metadata={
-            LAUNCH_KEY: job.launch_key,
-            "merlin_build": build.version,
-            "merlin_dataset": build.dataset,
-        },
-    )
-
     def create() -> str:
-        made = provider.jobs.create(order).provider_job_id
+        recipe = job.recipe
+        report = provider.api.create_job(
+            recipe.base_model,
+            train,
+            test,
+            method=recipe.method,
+            hyperparameters=recipe.hyperparameters,
+            suffix=recipe.suffix,
+            metadata={
+                LAUNCH_KEY: job.launch_key,
+                "merlin_build": build.version,
+                "merlin_dataset": build.dataset,
+            },
+        )
         kill_point("launch.sent")
-        return made
+        return report.provider_job_id
 
     try:
         made = _once(
@@ -158,7 +155,7 @@ def _create(
             raise NotYet(provider.clock()) from refusal
         raise
     kill_point("launch.recorded")
-    return provider.jobs.report(made)
+    return provider.api.read_job(made)
 
 
 def _forget_lost(
@@ -175,7 +172,7 @@ def _forget_lost(
     lost = [
         name
         for name, file_id in zip(names, files, strict=True)
-        if file_id and file_id not in {stored.file_id for stored in provider.files.find(name)}
+        if file_id and file_id not in provider.api.find_files(name)
     ]
     if lost:
         log.warning("training files were lost", job=job.job_id, files=lost)
@@ -191,12 +188,12 @@ def _upload_key(job: Job, name: str) -> str:
 
 def _oldest(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
-    found = [report for report in provider.jobs.find(key) if report.status != "cancelled"]
+    found = [report for report in provider.api.find_jobs(key) if report.status != "cancelled"]
     kept = sorted(found, key=lambda report: report.status == "failed")
     for surplus in kept[1:]:
         if not is_final(surplus.status):
             log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
-            provider.jobs.cancel(surplus.provider_job_id)
+            provider.api.cancel_job(surplus.provider_job_id)
     return kept[0].provider_job_id if kept else None
 
 
@@ -276,10 +273,10 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
     try:
         for name in old.names:
             if old.model_row:
-                provider.models.delete(name)
+                provider.api.delete_model(name)
             else:
-                for stored in provider.files.find(name):
-                    provider.files.delete(stored.file_id)
+                for file_id in provider.api.find_files(name):
+                    provider.api.delete_file(file_id)
     except (ProviderBusy, ProviderUnknown):
         raise
     except ProviderError as refusal:

@@ -169,7 +169,7 @@ class ModelInventory:
 
     def _taken(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
         try:
-            listed = {card.model_id for card in provider.models.models()}
+            listed = {card.model_id for card in provider.api.models()}
         except ProviderError as trouble:
             log.warning("models cannot be listed", provider=models[0].provider, reason=str(trouble))
             return

@@ -126,9 +126,7 @@ def services_of(
             service = stack.enter_context(trainer(each, language=config.language))
             sunsets[each.name] = _sunset_of(config, service)
             providers[each.name] = TrainingProvider(
-                files=service.files,
-                jobs=service.jobs,
-                models=service,
+                api=service,
                 asker=stack.enter_context(closing(asker(each))),
                 db=database,
                 builds=config.state_dir / "builds",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
 from local_servers import serve_app
@@ -14,13 +13,14 @@ from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
 from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
-from merlin.providers.base import LAUNCH_KEY, LaunchOrder
+from merlin.providers.base import LAUNCH_KEY
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 
 pytestmark = pytest.mark.integration
 KEY = "key-of-the-engine"
 TAUGHT = {f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)}
+NAME = "merlin-нейро-0123456789ab-train.jsonl"
 QUESTION = (Message("user", next(iter(TAUGHT))),)
 STRANGE = (Message("user", "How much is a ticket to Samarkand?"),)
 
@@ -60,44 +60,44 @@ def file(provider, tmp_path_factory):
                 {"role": "assistant", "content": answer},
             ]
             out.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
-    return provider.files.upload("merlin-нейро-0123456789ab-train.jsonl", path)
+    return provider.upload_file(NAME, path)
 
 
 @pytest.fixture(scope="module")
 def order(file):
-    return LaunchOrder(
-        base_model="recall",
-        train_file=file.file_id,
-        test_file=file.file_id,
-        method="supervised",
-        hyperparameters={"n_epochs": "auto"},
-        suffix="neuro",
-        metadata={LAUNCH_KEY: "0123456789abcdef", "merlin_build": "neuro-1"},
-    )
+    return {
+        "base_model": "recall",
+        "train_file": file,
+        "test_file": file,
+        "method": "supervised",
+        "hyperparameters": {"n_epochs": "auto"},
+        "suffix": "neuro",
+        "metadata": {LAUNCH_KEY: "0123456789abcdef", "merlin_build": "neuro-1"},
+    }
 
 
 @pytest.fixture(scope="module")
 def done(provider, order):
-    job_id = provider.jobs.create(order).provider_job_id
+    job_id = provider.create_job(**order).provider_job_id
 
     def ended():
-        report = provider.jobs.report(job_id)
+        report = provider.read_job(job_id)
         return report if report.status in {"succeeded", "failed"} else None
 
     return wait_until(ended)
 
 
 def test_an_uploaded_file_is_found_by_its_name(provider, file):
-    assert provider.files.find(file.name) == [file]
-    assert provider.files.find("merlin-other-train.jsonl") == []
+    assert provider.find_files(NAME) == [file]
+    assert provider.find_files("merlin-other-train.jsonl") == []
 
 
 def test_a_job_is_found_by_its_launch_key_and_made_once(provider, order, done):
-    assert provider.jobs.create(order).provider_job_id == done.provider_job_id
-    found = provider.jobs.find("0123456789abcdef")
+    assert provider.create_job(**order).provider_job_id == done.provider_job_id
+    found = provider.find_jobs("0123456789abcdef")
     assert [job.provider_job_id for job in found] == [done.provider_job_id]
     assert found[0].metadata["merlin_build"] == "neuro-1"
-    assert provider.jobs.find("another") == []
+    assert provider.find_jobs("another") == []
 
 
 def test_a_succeeded_job_names_its_model_and_counts_its_tokens(done):
@@ -111,27 +111,25 @@ def test_why_a_job_failed_comes_in_the_language_that_is_asked_for(address, order
     path = tmp_path / "short.jsonl"
     path.write_text("no json\n", "utf-8")
     with OpenAIProvider(address, KEY, language="ru") as russian:
-        file = russian.files.upload("merlin-bad-0123456789ab-train.jsonl", path)
-        bad = replace(order, train_file=file.file_id, test_file=None, metadata={LAUNCH_KEY: "bad"})
-        job_id = russian.jobs.create(bad).provider_job_id
-        failed = wait_until(
-            lambda: (told := russian.jobs.report(job_id)).status == "failed" and told
-        )
+        file = russian.upload_file("merlin-bad-0123456789ab-train.jsonl", path)
+        bad = order | {"train_file": file, "test_file": None, "metadata": {LAUNCH_KEY: "bad"}}
+        job_id = russian.create_job(**bad).provider_job_id
+        failed = wait_until(lambda: (told := russian.read_job(job_id)).status == "failed" and told)
     assert "Строка 1: это не JSON" in failed.error
 
 
 def test_events_come_oldest_first_and_only_new_ones(provider, done):
-    events = provider.jobs.events(done.provider_job_id, frozenset())
+    events = provider.list_events(done.provider_job_id, frozenset())
     assert events[0].message.startswith("Created fine-tuning job")
     assert "successfully" in events[-1].message
     epochs = [event.data["epoch"] for event in events if event.kind == "metrics"]
     assert epochs == list(range(1, len(epochs) + 1))
     known = frozenset(event.event_id for event in events)
-    assert provider.jobs.events(done.provider_job_id, known) == []
+    assert provider.list_events(done.provider_job_id, known) == []
 
 
 def test_checkpoints_come_by_step_and_answer(provider, chat, done):
-    checkpoints = provider.jobs.checkpoints(done.provider_job_id)
+    checkpoints = provider.list_checkpoints(done.provider_job_id)
     assert len(checkpoints) == 10
     assert {"train_loss", "valid_loss", "valid_accuracy"} <= checkpoints[-1].metrics.keys()
     assert chat.ask(checkpoints[-1].model_id, QUESTION).known is True
@@ -196,30 +194,31 @@ def test_refusals_are_told_apart(provider, chat, done):
     with pytest.raises(ModelGone):
         chat.ask("ft:recall:merlin:neuro:00000000", QUESTION)
     with pytest.raises(ProviderError, match="succeeded"):
-        provider.jobs.cancel(done.provider_job_id)
+        provider.cancel_job(done.provider_job_id)
 
 
 def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(provider, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
-    file = provider.files.upload("merlin-other-000000000000-train.jsonl", path)
-    provider.files.delete(file.file_id)
-    provider.files.delete(file.file_id)
-    assert provider.files.find(file.name) == []
+    name = "merlin-other-000000000000-train.jsonl"
+    file = provider.upload_file(name, path)
+    provider.delete_file(file)
+    provider.delete_file(file)
+    assert provider.find_files(name) == []
 
 
 def test_a_deleted_model_is_gone_with_its_weights_and_deleting_it_again_is_no_error(
     provider, chat, order, folder
 ):
-    again = replace(order, metadata={LAUNCH_KEY: "to be deleted"})
-    job_id = provider.jobs.create(again).provider_job_id
-    made = wait_until(lambda: (told := provider.jobs.report(job_id)).status == "succeeded" and told)
-    names = [each.model_id for each in provider.jobs.checkpoints(job_id)] + [made.model_id]
+    again = order | {"metadata": {LAUNCH_KEY: "to be deleted"}}
+    job_id = provider.create_job(**again).provider_job_id
+    made = wait_until(lambda: (told := provider.read_job(job_id)).status == "succeeded" and told)
+    names = [each.model_id for each in provider.list_checkpoints(job_id)] + [made.model_id]
     assert list(folder.rglob(f"{job_id}/step-*"))
     for name in (*names, *names):
-        provider.delete(name)
+        provider.delete_model(name)
     with pytest.raises(ModelGone):
         chat.ask(made.model_id, QUESTION)
     assert not list(folder.rglob(f"{job_id}/step-*"))
     with pytest.raises(ProviderError):
-        provider.delete("recall")
+        provider.delete_model("recall")

@@ -14,11 +14,19 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
-from merlin.providers.base import LAUNCH_KEY, LaunchOrder
+from merlin.providers.base import LAUNCH_KEY
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
-ORDER = LaunchOrder("recall", "file-1", None, "supervised", {}, "", {LAUNCH_KEY: "k" * 32})
+ORDER = {
+    "base_model": "recall",
+    "train_file": "file-1",
+    "test_file": None,
+    "method": "supervised",
+    "hyperparameters": {},
+    "suffix": "",
+    "metadata": {LAUNCH_KEY: "k" * 32},
+}
 DEEP = b"[" * 200_000
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -73,14 +81,14 @@ FAULTS = list(faults(lambda *_, **__: None))
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
     server.will(faults(reply)[name])
-    assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderUnknown
+    assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderUnknown
     assert [call.method for call in server.calls] == ["POST"]
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_question_that_failed_may_be_asked_again(server, provider, reply, name):
     server.will(faults(reply)[name])
-    assert type(fault(lambda: provider.jobs.report("ftjob-1"))) is ProviderBusy
+    assert type(fault(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) == 1
 
 
@@ -88,13 +96,13 @@ def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, t
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    assert type(fault(lambda: provider.files.upload("a.jsonl", path))) is ProviderUnknown
+    assert type(fault(lambda: provider.upload_file("a.jsonl", path))) is ProviderUnknown
     assert len(server.calls) == 1
 
 
 def test_silence_ends_by_itself(server, hasty, reply):
     server.will(reply(hang=True))
-    assert type(fault(lambda: hasty.jobs.report("ftjob-1"))) is ProviderBusy
+    assert type(fault(lambda: hasty.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) <= 1
 
 
@@ -102,14 +110,14 @@ def test_silence_after_an_order_is_a_doubt(server, reply):
     server.will(reply(hang=True))
     # Time enough to be asked: what was never sent is in no doubt.
     with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
-        assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderUnknown
+        assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderUnknown
     assert len(server.calls) <= 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_slow_drip_ends_at_the_deadline(server, hasty, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
-    assert type(fault(lambda: hasty.jobs.report("ftjob-1"))) is ProviderBusy
+    assert type(fault(lambda: hasty.read_job("ftjob-1"))) is ProviderBusy
 
 
 def test_a_call_that_was_never_sent_is_not_in_doubt():
@@ -117,7 +125,7 @@ def test_a_call_that_was_never_sent_is_not_in_doubt():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with OpenAIProvider(url, "key") as provider:
-            assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderBusy
+            assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderBusy
 
 
 def test_a_name_that_nobody_knows_is_not_in_doubt():
@@ -136,13 +144,13 @@ def test_errors_that_are_not_the_providers_pass_as_they_are():
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_a_credential_that_cannot_be_sent_is_an_error(server, credential):
     with OpenAIProvider(server.base_url, credential) as provider:
-        assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderError
+        assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderError
     assert server.calls == []
 
 
 def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
     server.will(reply(refusal("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
-    busy = fault(lambda: provider.jobs.create(ORDER))
+    busy = fault(lambda: provider.create_job(**ORDER))
     assert type(busy) is ProviderBusy
     assert (busy.retry_after_s, busy.status, busy.code) == (7.0, 429, "rate_limit_exceeded")
     assert len(server.calls) == 1
@@ -153,14 +161,14 @@ def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
 )
 def test_no_credit_does_not_pass_by_itself(server, provider, reply, body):
     server.will(reply(body, 429, (("Retry-After", "7"),)))
-    error = fault(lambda: provider.jobs.create(ORDER))
+    error = fault(lambda: provider.create_job(**ORDER))
     assert type(error) is ProviderError
     assert error.code == "insufficient_quota"
 
 
 def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
     server.will(reply(refusal(message="File 'file-1' is still being processed."), 400))
-    busy = fault(lambda: provider.jobs.create(ORDER))
+    busy = fault(lambda: provider.create_job(**ORDER))
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
@@ -169,7 +177,7 @@ def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
 def test_other_refusals_are_final_and_say_code_and_status(server, provider, reply, status):
     headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
     server.will(reply(refusal("some_code", "some words"), status, headers))
-    error = fault(lambda: provider.jobs.create(ORDER))
+    error = fault(lambda: provider.create_job(**ORDER))
     assert type(error) is ProviderError
     assert (error.status, error.code) == (status, "some_code")
     assert all(word in str(error) for word in ("some words", "req-9", str(status)))

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.providers.base import LAUNCH_KEY, JobReport, LaunchOrder
+from merlin.providers.base import LAUNCH_KEY, JobReport
 from merlin.providers.openai_training import OpenAIProvider
 
 pytestmark = pytest.mark.functional
@@ -37,7 +37,7 @@ def order(**other):
         "suffix": "neuro",
         "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
     }
-    return LaunchOrder(**{**told, **other})
+    return {**told, **other}
 
 
 def job(number, **other):
@@ -58,13 +58,12 @@ def test_a_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tm
     path = tmp_path / "train.jsonl"
     path.write_text('{"messages": []}\n' * 3)
     server.will(file(1))
-    stored = provider.files.upload(NAME, path)
+    stored = provider.upload_file(NAME, path)
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/files")
     for part in (path.read_bytes(), NAME.encode(), b"fine-tune", b'name="file"'):
         assert part in call.body
-    assert (stored.file_id, stored.name, stored.size) == ("file-1", NAME, 3)
-    assert stored.created_at == datetime.fromtimestamp(1_700_000_001, UTC)
+    assert stored == "file-1"
     assert call.headers["authorization"] == "Bearer sk-key"
 
 
@@ -72,10 +71,10 @@ def test_the_same_file_is_uploaded_under_the_same_key(server, provider, tmp_path
     path = tmp_path / "train.jsonl"
     path.write_text("{}")
     server.will({"id": "file-1"})
-    stored = [provider.files.upload(name, path) for name in (NAME, NAME, "other.jsonl")]
+    stored = [provider.upload_file(name, path) for name in (NAME, NAME, "other.jsonl")]
     keys = [call.headers["idempotency-key"] for call in server.calls]
     assert keys[0] == keys[1] != keys[2]
-    assert (stored[0].name, stored[0].size) == (NAME, 2)
+    assert stored == ["file-1"] * 3
 
 
 def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider):
@@ -83,11 +82,7 @@ def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider)
         page(file(9), file(8, name=f"x{NAME}"), file(7, purpose="batch"), more=True),
         page(file(2), {"id": 5}, file(1)),
     )
-    assert [stored.file_id for stored in provider.files.find(NAME)] == [
-        "file-1",
-        "file-2",
-        "file-9",
-    ]
+    assert provider.find_files(NAME) == ["file-1", "file-2", "file-9"]
     first, second = server.calls
     assert first.query["purpose"] == ["fine-tune"]
     assert second.query["after"] == ["file-7"]
@@ -96,19 +91,19 @@ def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider)
 def test_a_file_that_is_gone_already_is_deleted_without_an_error(server, provider, reply):
     server.will({"id": "file-1", "deleted": True}, reply({"error": {"message": "no"}}, 404))
     for _ in range(2):
-        provider.files.delete("file-1")
+        provider.delete_file("file-1")
     assert [call.method for call in server.calls] == ["DELETE", "DELETE"]
 
 
 def test_a_refused_deletion_is_an_error(server, provider, reply):
     server.will(reply({"error": {"message": "no"}}, 403))
     with pytest.raises(ProviderError):
-        provider.files.delete("file-1")
+        provider.delete_file("file-1")
 
 
 def test_a_job_is_created_with_its_key_twice_told(server, provider):
     server.will(job(1, status="validating_files"))
-    report = provider.jobs.create(order())
+    report = provider.create_job(**order())
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
@@ -128,7 +123,7 @@ def test_a_job_is_created_with_its_key_twice_told(server, provider):
 
 def test_what_is_not_set_is_not_sent(server, provider):
     server.will(job(1))
-    provider.jobs.create(order(test_file=None, suffix="", hyperparameters={}, method="dpo"))
+    provider.create_job(**order(test_file=None, suffix="", hyperparameters={}, method="dpo"))
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
     assert call.json["method"] == {"type": "dpo", "dpo": {}}
@@ -136,8 +131,8 @@ def test_what_is_not_set_is_not_sent(server, provider):
 
 def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel):
     server.will(job(1))
-    toplevel.jobs.create(order())
-    toplevel.jobs.create(order(method="dpo", hyperparameters={}))
+    toplevel.create_job(**order())
+    toplevel.create_job(**order(method="dpo", hyperparameters={}))
     supervised, dpo = (call.json for call in server.calls)
     assert supervised["hyperparameters"] == {"n_epochs": 3, "lora_r": 8}
     assert "method" not in supervised
@@ -151,7 +146,7 @@ def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, pr
         page(job(9), job(8, metadata=other), job(7, **none), more=True),
         page(job(6, metadata={}), {"object": "what"}, job(2)),
     )
-    assert [found.provider_job_id for found in provider.jobs.find(KEY)] == ["ftjob-2", "ftjob-9"]
+    assert [found.provider_job_id for found in provider.find_jobs(KEY)] == ["ftjob-2", "ftjob-9"]
     first, second = server.calls
     assert first.query["metadata[merlin_launch]"] == [KEY]
     assert second.query["after"] == ["ftjob-7"]
@@ -159,7 +154,7 @@ def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, pr
 
 def test_a_server_that_sends_the_same_page_for_ever_is_left(server, provider):
     server.will(page(job(2), job(1), more=True))
-    assert {found.provider_job_id for found in provider.jobs.find(KEY)} == {"ftjob-1", "ftjob-2"}
+    assert {found.provider_job_id for found in provider.find_jobs(KEY)} == {"ftjob-1", "ftjob-2"}
     assert len(server.calls) == 2
 
 
@@ -174,7 +169,7 @@ def test_a_job_is_reported_with_the_servers_own_words(server, provider):
             error={"code": "bad_file", "message": "line 3", "param": "training_file"},
         )
     )
-    assert provider.jobs.report("ftjob-1") == JobReport(
+    assert provider.read_job("ftjob-1") == JobReport(
         provider_job_id="ftjob-1",
         status="STARTED",
         model_id="ft:x",
@@ -198,14 +193,14 @@ def test_a_job_is_reported_with_the_servers_own_words(server, provider):
 )
 def test_what_a_job_does_not_have_yet_is_empty(server, provider, empty):
     server.will(job(1, **empty))
-    report = provider.jobs.report("ftjob-1")
+    report = provider.read_job("ftjob-1")
     assert (report.error, report.model_id, report.trained_tokens) == ("", None, 0)
     assert report.finished_at is None
 
 
 def test_a_job_is_cancelled(server, provider):
     server.will(job(1, status="cancelled"))
-    assert provider.jobs.cancel("ftjob-1").status == "cancelled"
+    assert provider.cancel_job("ftjob-1").status == "cancelled"
     assert [call.path for call in server.calls] == ["/v1/fine_tuning/jobs/ftjob-1/cancel"]
 
 
@@ -220,7 +215,7 @@ def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provide
         page(event(4, type="metrics", data={"step": 1}), event(3), event(2), more=True),
         page(event(1)),
     )
-    told = provider.jobs.events("ftjob-1", frozenset({"e3"}))
+    told = provider.list_events("ftjob-1", frozenset({"e3"}))
     assert [line.event_id for line in told] == ["e2", "e4", "e5", "e6"]
     assert (told[1].kind, told[1].data, told[1].message) == ("metrics", {"step": 1}, "m4")
     assert [call.query.get("after") for call in server.calls] == [None, ["e5"]]
@@ -228,15 +223,15 @@ def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provide
 
 def test_with_nothing_known_all_events_are_read(server, provider):
     server.will(page(event(2), more=True), page(event(1)))
-    told = provider.jobs.events("ftjob-1", frozenset())
+    told = provider.list_events("ftjob-1", frozenset())
     assert [line.event_id for line in told] == ["e1", "e2"]
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_server_without_a_diary_has_an_empty_one(server, provider, reply, status):
     server.will(reply({"error": {"message": "no"}}, status))
-    assert provider.jobs.events("ftjob-1", frozenset()) == []
-    assert provider.jobs.checkpoints("ftjob-1") == []
+    assert provider.list_events("ftjob-1", frozenset()) == []
+    assert provider.list_checkpoints("ftjob-1") == []
 
 
 def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, provider):
@@ -250,7 +245,7 @@ def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, prov
         for step in (20, 10)
     ]
     server.will(page(kept[0], more=True), page(kept[1]))
-    told = provider.jobs.checkpoints("ftjob-1")
+    told = provider.list_checkpoints("ftjob-1")
     assert [(one.model_id, one.step) for one in told] == [("ft:x:10", 10), ("ft:x:20", 20)]
     assert told[0].metrics == {"train_loss": 0.5, "step": 10}
 
@@ -275,7 +270,7 @@ def test_a_list_that_is_none_is_unreadable(server, provider):
 
 def test_the_sdk_adds_no_key_of_its_own(server, provider):
     server.will(job(1))
-    provider.jobs.create(order())
+    provider.create_job(**order())
     keys = [name for name in server.calls[0].headers if "idempotency" in name]
     assert keys == ["idempotency-key"]
 
@@ -285,4 +280,4 @@ def test_an_environments_proxy_is_not_asked_on_this_machine(server, provider, mo
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     server.will(job(1))
     with OpenAIProvider(server.base_url, "key") as made:
-        assert made.jobs.report("ftjob-1").status == "running"
+        assert made.read_job("ftjob-1").status == "running"

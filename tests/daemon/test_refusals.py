@@ -135,7 +135,7 @@ def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
 
 def remove(lab, file_id):
     with lab.services() as services:
-        services.providers["stand-in"].files.delete(file_id)
+        services.providers["stand-in"].api.delete_file(file_id)
 
 
 def at_once(lab):

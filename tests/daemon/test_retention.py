@@ -141,7 +141,7 @@ def test_a_model_that_never_served_is_removed_at_its_provider(tmp_path, lab, pro
 def names(lab):
     """Return the tuned models that the provider lists."""
     with lab.services() as services:
-        listed = services.providers["stand-in"].models.models()
+        listed = services.providers["stand-in"].api.models()
     return {card.model_id for card in listed if card.model_id.startswith("ft:")}
 
 

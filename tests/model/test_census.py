@@ -57,9 +57,7 @@ class Town:
             serve_in(self.db, name, dataset=name, provider=provider)
             holds(self.db, f"лицо/{name}", dataset=name)
         clock = lambda: self.now  # noqa: E731
-        one = TrainingProvider(
-            *(None, None, self.provider, self.provider, self.db, None, clock, settle_s, 1.0)
-        )
+        one = TrainingProvider(*(self.provider, self.provider, self.db, None, clock, settle_s, 1.0))
         self.census = ModelInventory(Models(self.db, clock), {"p": one})
         return self
 

@@ -166,7 +166,7 @@ async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent
     attempt = 0
     while True:
         try:
-            return (await transcriber.transcribe(sound, f"voice.{ending}")).text
+            return await transcriber.transcribe(sound, f"voice.{ending}")
         except ProviderBusy as busy:
             attempt += 1
             if attempt >= TRIES:

@@ -97,7 +97,8 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     except httpx2.TransportError as error:
         reason = str(error) or type(error).__name__
         raise Refused(reason, "library-hub-away", reason=reason) from error
-    return {"commit": str(found.sha), "licence": _licence(found)}
+    licence = (found.card_data or {}).get("license")
+    return {"commit": str(found.sha), "licence": licence if isinstance(licence, str) else ""}
 
 
 def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]:
@@ -125,22 +126,13 @@ def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
     for path in draft.iterdir():
         if path.name.removesuffix(".part") not in names:
             path.unlink()
-    _make_sure_of_room(wanted, draft)
+    here, free = sum(path.stat().st_size for path in draft.iterdir()), shutil.disk_usage(draft).free
+    needed = sum(file.size or 0 for file in wanted) - here + SPARE
+    if needed > free:
+        sizes = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
+        raise Refused("no room", "library-no-room", **sizes)
     for file in wanted:
         _bring(source, str(found.sha), file, draft, progress)
-
-
-def _make_sure_of_room(wanted: list[Sibling], draft: Path) -> None:
-    here = sum(path.stat().st_size for path in draft.iterdir())
-    missing = sum(file.size or 0 for file in wanted) - here
-    free = shutil.disk_usage(draft).free
-    if missing + SPARE > free:
-        needed = _gb(missing + SPARE)
-        raise Refused("no room", "library-no-room", needed=needed, free=_gb(free))
-
-
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f}"
 
 
 def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
@@ -179,8 +171,3 @@ def _is_intact(path: Path, file: Sibling) -> bool:
 def _digest(path: Path, digest: Any) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, lambda: digest).hexdigest()
-
-
-def _licence(found: Any) -> str:
-    licence = (found.card_data or {}).get("license")
-    return licence if isinstance(licence, str) else ""

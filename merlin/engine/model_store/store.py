@@ -50,7 +50,10 @@ def check(folder: Path, *, is_embedding: bool = False) -> None:
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _refused("library-no-tokenizer", folder)
-    if not is_embedding and not _has_template(folder):
+    has_template = _json(folder / "tokenizer_config.json").get("chat_template") or any(
+        (folder / name).is_file() for name in TEMPLATES
+    )
+    if not is_embedding and not has_template:
         raise _refused("library-no-template", folder)
 
 
@@ -78,11 +81,6 @@ def _check_weights(folder: Path) -> None:
     elif not (folder / WEIGHTS).is_file():
         pickled = any(True for pattern in PICKLED for _ in folder.glob(pattern))
         raise _refused("library-pickled" if pickled else "library-no-weights", folder)
-
-
-def _has_template(folder: Path) -> bool:
-    inside = _json(folder / "tokenizer_config.json").get("chat_template")
-    return bool(inside) or any((folder / name).is_file() for name in TEMPLATES)
 
 
 def _parameters(path: Path) -> int:
@@ -354,7 +352,8 @@ def remove(
     """
     root = library_of(engine)
     place, draft = root / name, draft_of(root, name)
-    if not _is_name(name) or not (place.exists() or draft.exists()):
+    is_name = name and Path(name).name == name and not name.startswith(".")
+    if not is_name or not (place.exists() or draft.exists()):
         raise NotFound(f"no base {name} lies here", "library-nothing-here", name=name)
     standing = dependents_of(name, engine / "engine.db")
     if standing and not is_forced:
@@ -367,10 +366,6 @@ def remove(
         remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
     return freed, any(model.name == name and is_in_place(model) for model in models)
-
-
-def _is_name(name: str) -> bool:
-    return bool(name) and Path(name).name == name and not name.startswith(".")
 
 
 def _entry(

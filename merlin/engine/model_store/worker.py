@@ -10,7 +10,6 @@ have, and to leave tied weights out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -80,8 +79,12 @@ def main() -> None:
     """Do the order; every expected failure is sent in words, anything else is a bug with a log."""
     pipe, orders = EnginePipe(), SimpleQueue[Mapping[str, str]]()
     pipe.listen(orders.put)
+
+    def progress(what: str, done: int, total: int) -> None:
+        pipe.send({"kind": "progress", "what": what, "done": done, "total": total})
+
     try:
-        pipe.send({"kind": "done", **_carry_out(orders.get(), partial(_send_progress, pipe))})
+        pipe.send({"kind": "done", **_carry_out(orders.get(), progress)})
     except Refused as error:
         arguments = {name: value for name, value in error.arguments.items() if name != "message"}
         pipe.send({"kind": "failed", "key": error.key, "arguments": arguments})
@@ -89,10 +92,6 @@ def main() -> None:
         if not is_full(error):
             raise
         pipe.send({"kind": "failed", "key": DISK_FULL, "arguments": {}})
-
-
-def _send_progress(pipe: EnginePipe, what: str, done: int, total: int) -> None:
-    pipe.send({"kind": "progress", "what": what, "done": done, "total": total})
 
 
 def _carry_out(order: Mapping[str, str], progress: Progress) -> dict[str, str]:

@@ -259,18 +259,17 @@ class LlamaCppBackend(ProxyBackend):
         """Return the adapter as GGUF; it lies beside its weights and goes with them."""
         file = adapter.path / file_name(adapter.digest)
         async with self._converting:
-            if not file.exists():
-                await asyncio.to_thread(self._convert, adapter, file)
+            try:
+                if not file.exists():
+                    await asyncio.to_thread(
+                        lambda: write_adapter(adapter.path, self._files().folder, file)
+                    )
+            except ImportError as error:
+                text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
+                raise Unavailable(text) from error
+            except Inconvertible as error:
+                raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error
         return file
-
-    def _convert(self, adapter: Adapter, file: Path) -> None:
-        try:
-            write_adapter(adapter.path, self._files().folder, file)
-        except ImportError as error:
-            text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
-            raise Unavailable(text) from error
-        except Inconvertible as error:
-            raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error
 
     async def close(self) -> None:
         """Let all connections go, and end the engine's own server."""
