@@ -18,8 +18,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
-
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Permission
@@ -137,8 +135,8 @@ class ApiKeys(Repository):
 
         Raises Refused for no scope, for a label that is too long, and for too many keys.
         """
-        counted = API_KEY.select(fn.COUNT(API_KEY.id)).where(self._mine(user_id))
-        if not scopes or len(label) > MOST_LABEL or int(self.db.value(counted)) >= MOST_KEYS:
+        is_full = self.db.count(API_KEY, self._mine(user_id)) >= MOST_KEYS
+        if not scopes or len(label) > MOST_LABEL or is_full:
             raise Refused("a key that cannot be", "account-key-refused", limit=MOST_KEYS)
         secret = new_secret()
         row = {

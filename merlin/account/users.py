@@ -118,7 +118,7 @@ class Roles(Repository):
             "by_whom": storable_text(by),
             "at": iso(self._clock()),
         }
-        return self.db.put(ROLE_GRANT.insert(new).on_conflict_ignore())
+        return self.db.add_new(ROLE_GRANT, new)
 
     def _end(self, those: Any) -> bool:
         ended = ROLE_GRANT.update({"revoked_at": iso(self._clock())})
@@ -207,7 +207,7 @@ class Consents(Repository):
         # Never those of the same words: another process may have just stored them.
         self._end(_consent_counts(user_id, kind) & (CONSENT.text_version != text_version))
         given = self._answer(user_id, kind, text_version) | {"given_at": iso(self._clock())}
-        return self.db.put(CONSENT.insert(given).on_conflict_ignore())
+        return self.db.add_new(CONSENT, given)
 
     @transaction
     def decline(self, user_id: int, kind: ConsentKind, text_version: str) -> None:
@@ -407,10 +407,9 @@ class Users(Repository):
         self._audit.note(by, "user.plan", person_reference(user_id), {"from": before, "to": plan})
 
     def _existing(self, user_id: int) -> User:
-        row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))
-        if row is None:
-            raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
-        return self._user(row)
+        missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
+        found = self.db.locked(USER.select().where(USER.user_id == user_id))
+        return self._user(self.db.one(found, missing))
 
     def _change(self, user_id: int, **values: object) -> None:
         self.db.change(USER.update(values).where(USER.user_id == user_id))

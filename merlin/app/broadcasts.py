@@ -169,8 +169,7 @@ class Broadcasts(BotRepository):
         return self._count(OUTGOING.update_id.is_null() & _unsent())
 
     def _count(self, these: Any) -> int:
-        counted = OUTGOING.select(fn.COUNT(OUTGOING.id))
-        return int(self.db.value(counted.where((OUTGOING.bot_id == self._bot_id) & these)))
+        return self.db.count(OUTGOING, (OUTGOING.bot_id == self._bot_id) & these)
 
     @transaction
     def next(self, broadcast_id: int, most: int) -> Sequence[int]:

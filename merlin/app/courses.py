@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import fn
-
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import is_led
@@ -185,11 +183,11 @@ def _add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Co
     kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
     if ctx.db.value(kept) is not None:
         return False, found[0]
-    if int(ctx.db.value(FAVOURITE.select(fn.COUNT(FAVOURITE.id)).where(mine))) >= MOST_FAVOURITES:
+    if ctx.db.count(FAVOURITE, mine) >= MOST_FAVOURITES:
         words = f"{MOST_FAVOURITES} favourites"
         raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
     row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
-    return ctx.db.put(FAVOURITE.insert(row).on_conflict_ignore()), found[0]
+    return ctx.db.add_new(FAVOURITE, row), found[0]
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:

@@ -111,8 +111,7 @@ class Groups(BotRepository):
         """Keep a group that the bot is in."""
         newest = {**_GROUPS.write(group, but=("chat_id", "is_gone")), "gone_at": None}
         key = {"bot_id": self._bot_id, "chat_id": group.chat_id}
-        new = GROUP_SETTING.insert({**key, **newest})
-        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+        self.db.upsert(GROUP_SETTING, key, newest)
 
     @transaction
     def left(self, chat_id: int) -> None:

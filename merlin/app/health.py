@@ -48,7 +48,7 @@ def _since(table: Table) -> Any:
 
 def count_waiting(db: Database) -> dict[str, int]:
     """Return what waits: requests of processes, notices, updates and letters of Telegram."""
-    return {name: _count(db, table, waits) for name, table, waits in _waiting()}
+    return {name: db.count(table, waits) for name, table, waits in _waiting()}
 
 
 def oldest_waiting(db: Database) -> dict[str, datetime]:
@@ -69,13 +69,8 @@ def count_failures(db: Database, since: datetime) -> dict[str, int]:
         "jobs": (JOB, JOB.state == JobState.FAILED.value, JOB.updated_at),
     }
     return {
-        name: _count(db, table, where & (at >= after))
-        for name, (table, where, at) in failed.items()
+        name: db.count(table, where & (at >= after)) for name, (table, where, at) in failed.items()
     }
-
-
-def _count(db: Database, table: Table, where: Any) -> int:
-    return int(db.value(table.select(fn.COUNT(table.id)).where(where)))
 
 
 def _count_jobs(db: Database) -> dict[str, int]:

@@ -100,8 +100,7 @@ class Dialogs(BotRepository):
             "at": iso(self._clock()),
         }
         key = {"bot_id": self._bot_id, "chat_id": chat_id, "user_id": user_id}
-        new = DIALOG.insert({**key, **newest})
-        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+        self.db.upsert(DIALOG, key, newest)
 
     @transaction
     def end(self, chat_id: int, user_id: int) -> bool:
@@ -453,7 +452,7 @@ class Inbox(BotRepository):
 
     def waiting(self) -> int:
         """Return how many updates are in no final state."""
-        return int(self.db.value(UPDATE.select(fn.COUNT(UPDATE.id)).where(self._waiting())))
+        return self.db.count(UPDATE, self._waiting())
 
     def _waiting(self) -> Any:
         return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)

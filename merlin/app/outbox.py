@@ -164,7 +164,7 @@ class WaitingRequests(BotRepository):
     def note(self, errand: WaitingRequest) -> None:
         """Keep an errand until it is told."""
         new = {"bot_id": self._bot_id, **asdict(errand)}
-        self.db.put(ERRAND.insert(new).on_conflict_ignore())
+        self.db.add_new(ERRAND, new)
 
     def waits(self, chat_id: int, message_id: int) -> bool:
         """Return whether this message waits for a result already."""

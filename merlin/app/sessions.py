@@ -123,9 +123,7 @@ def turns(
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
     """Return a turn that the actor asked. Raises NotFound."""
     this = (TURN.id == turn_id) & (TURN.user_id == actor.user_id) & (TURN.format != SUMMARY)
-    row = ctx.db.row(_turns().where(this))
-    if row is None:
-        raise NotFound("no such turn", "turn-unknown")
+    row = ctx.db.one(_turns().where(this), NotFound("no such turn", "turn-unknown"))
     return _turn(ctx, row)
 
 

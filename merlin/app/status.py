@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from peewee import fn
 
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor, missing_dataset
@@ -18,7 +15,7 @@ from merlin.core.permissions import Permission
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding
 from merlin.db.requests import RequestState
-from merlin.db.tables import JOB, NOTICE, REQUEST, Table
+from merlin.db.tables import JOB, NOTICE, REQUEST
 from merlin.training.jobs import UNFINISHED
 
 
@@ -108,12 +105,8 @@ def _view(name: str, known: DatasetStatus, card: DatasetCard | None) -> DatasetV
 def _queues(ctx: Context) -> dict[str, int]:
     """Return how much waits: requests, notices, jobs that are not final."""
     waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-
-    def count(table: Table, where: Any) -> int:
-        return int(ctx.db.value(table.select(fn.COUNT(table.id)).where(where)))
-
     return {
-        "requests": count(REQUEST, REQUEST.state.in_(waiting)),
-        "notices": count(NOTICE, NOTICE.handed_over_at.is_null()),
-        "jobs": count(JOB, UNFINISHED),
+        "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),
+        "notices": ctx.db.count(NOTICE, NOTICE.handed_over_at.is_null()),
+        "jobs": ctx.db.count(JOB, UNFINISHED),
     }

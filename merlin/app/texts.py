@@ -41,5 +41,4 @@ class Settings(Repository):
             "by_whom": storable_text(by),
             "at": iso(self._clock()),
         }
-        new = SETTING.insert({"name": name, **newest})
-        self.db.put(new.on_conflict(conflict_target=(SETTING.name,), update=newest))
+        self.db.upsert(SETTING, {"name": name}, newest)

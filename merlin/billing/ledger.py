@@ -321,8 +321,7 @@ class Ledger(Repository):
             "is_test": int(purchase.order.is_test),
             **more,
         }
-        is_new = self.db.put(LEDGER.insert(row).on_conflict_ignore())
-        return self._find(key) if is_new else None
+        return self._find(key) if self.db.add_new(LEDGER, row) else None
 
     def _find(self, key: str) -> Entry | None:
         row = self.db.row(LEDGER.select().where(LEDGER.key == storable_text(key)))
@@ -330,7 +329,5 @@ class Ledger(Repository):
 
     def entry(self, entry_id: int) -> Entry:
         """Return a row. Raises NotFound."""
-        row = self.db.row(LEDGER.select().where(LEDGER.id == entry_id))
-        if row is None:
-            raise NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
-        return _ENTRIES.read(row)
+        missing = NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
+        return _ENTRIES.read(self.db.one(LEDGER.select().where(LEDGER.id == entry_id), missing))

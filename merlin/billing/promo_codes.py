@@ -120,7 +120,7 @@ class Promos(Repository):
             raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
         row = _PROMOS.write(replace(promo, code=code))
         row |= {"at": iso(self._clock()), "stopped_at": None}
-        if not self.db.put(PROMO.insert(row).on_conflict_ignore()):
+        if not self.db.add_new(PROMO, row):
             raise Refused(f"{code} is there", "promo-there", code=code)
         told = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
         self._audit.note(promo.by, "promo.add", f"promo:{code}", told)
@@ -212,9 +212,7 @@ class Promos(Repository):
             return mine["purchase_id"] in {*free, purchase.purchase_id}
         if row["most_uses"] is None:
             return True
-        return int(self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(uses))) < int(
-            row["most_uses"]
-        )
+        return self.db.count(PROMO_USE, uses) < int(row["most_uses"])
 
     def _moved(self, row: Row, user_id: int, purchase_id: str) -> bool:
         """Let the person's use of a code be this order's; False where they have none."""
@@ -244,8 +242,7 @@ class Promos(Repository):
         had_before = self._leaving.had(user_id, Source.PROMO, row["code"])
         if self.db.value(mine) is not None or had_before:
             raise Refused(f"{code} is used", "promo-used")
-        uses = self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(counts))
-        if row["most_uses"] is not None and int(uses) >= row["most_uses"]:
+        if row["most_uses"] is not None and self.db.count(PROMO_USE, counts) >= row["most_uses"]:
             raise Refused(f"{code} is used up", "promo-used-up")
         return row
 

@@ -221,15 +221,14 @@ class Purchases(Repository):
         ends = now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, look_at=ends)
         row = {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
-        self.db.put(PURCHASE.insert(row).on_conflict_ignore())
+        self.db.add_new(PURCHASE, row)
         return self.get(purchase_id)
 
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
-        row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
-        if row is None:
-            raise NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
-        return _PURCHASES.read(row, self.db)
+        missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
+        found = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
+        return _PURCHASES.read(self.db.one(found, missing), self.db)
 
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return somebody's purchases, newest first."""

@@ -164,7 +164,7 @@ class Gifts(Repository):
         row = _GIFTS.write(gift, but=("gift_id", "used"))
         same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
         if row["key"]:
-            is_new = self.db.put(QUOTA_GIFT.insert(row).on_conflict_ignore())
+            is_new = self.db.add_new(QUOTA_GIFT, row)
             gift_id = int(self.db.value(same))
         else:
             is_new, gift_id = True, self.db.add(QUOTA_GIFT, row)

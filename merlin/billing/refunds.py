@@ -162,9 +162,8 @@ class Refunds(Repository):
     @transaction
     def done(self, refund_id: str, sent: GatewayRefund) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
-        row = self.db.row(REFUND.select().where(REFUND.id == storable_text(refund_id)))
-        if row is None:
-            raise NotFound(f"no refund {refund_id}", "billing-no-payment")
+        missing = NotFound(f"no refund {refund_id}", "billing-no-payment")
+        row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), missing)
         # The reason stands here, from where it can be erased.
         entry = self._ledger.returned(Gateway(row["till"]), sent, row["by_whom"])
         told = {"state": RefundState.DONE.value, "outside_id": storable_text(sent.outside_id)}

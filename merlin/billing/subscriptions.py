@@ -130,8 +130,7 @@ class Renewals(Repository):
         row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
         row["reminded_for"] = ""
         mine = {"user_id": renewal.user_id, "plan": renewal.plan}
-        new = RENEWAL.insert({**mine, **row})
-        self.db.put(new.on_conflict(conflict_target=tuple(mine), update=row))
+        self.db.upsert(RENEWAL, mine, row)
         this = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
         return int(self.db.value(RENEWAL.select(RENEWAL.id).where(this)))
 
@@ -224,7 +223,7 @@ class Terms(Repository):
     def give(self, term: Term) -> bool:
         """Store a term from its own start; False for one whose key was given before."""
         row = {**_TERMS.write(term, but=("term_id",)), "at": iso(self._clock())}
-        return self.db.put(TERM.insert(row).on_conflict_ignore())
+        return self.db.add_new(TERM, row)
 
     @transaction
     def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:

@@ -85,8 +85,7 @@ class LeavingRows(Repository):
         key = {"mark": mark, "format": told["format"]}
         names = ("day", "day_used", "month", "month_used")
         newest = {**{name: told[name] for name in names}, "until": until}
-        new = LEFT_BEHIND.insert({**key, **newest})
-        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+        self.db.upsert(LEFT_BEHIND, key, newest)
 
     def had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""

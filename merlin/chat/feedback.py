@@ -108,8 +108,7 @@ class Ratings(BotRepository):
             return
         key = {"turn_id": turn_id, "user_id": user_id}
         newest = {"value": rating.value, "at": iso(self._clock())}
-        new = RATING.insert({**key, **newest})
-        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+        self.db.upsert(RATING, key, newest)
 
     def of(self, turn_id: int, user_id: int) -> Rating | None:
         """Return what the person thinks of a turn, None for nothing."""

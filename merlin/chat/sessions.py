@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import Case, fn
+from peewee import Case
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
@@ -244,7 +244,7 @@ class Sessions(BotRepository):
 
     def count(self, place: ChatPlace) -> int:
         """Return how many there are."""
-        return int(self.db.value(SESSION.select(fn.COUNT(SESSION.id)).where(self._used(place))))
+        return self.db.count(SESSION, self._used(place))
 
     def find(self, place: ChatPlace, session_id: int) -> Session | None:
         """Return this one of the place's sessions, None where it is not theirs."""

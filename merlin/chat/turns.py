@@ -255,8 +255,7 @@ class Turns(BotRepository):
 
     def count(self, session_id: int) -> int:
         """Return how many answered turns a session has."""
-        answered = self._answered(session_id)
-        return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
+        return self.db.count(TURN, self._answered(session_id))
 
     def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None where there is none."""

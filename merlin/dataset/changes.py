@@ -258,10 +258,9 @@ class Changes(Repository):
 
     def get(self, change_id: str) -> Change:
         """Return the change. Raises NotFound."""
-        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
-        if row is None:
-            raise NotFound(f"no change {change_id}", "change-unknown", change=change_id)
-        return self._change(row)
+        missing = NotFound(f"no change {change_id}", "change-unknown", change=change_id)
+        found = CHANGE.select().where(CHANGE.change_id == change_id)
+        return self._change(self.db.one(found, missing))
 
     def of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order in which they were asked for."""

@@ -20,8 +20,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
-
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
@@ -161,8 +159,7 @@ class Proposals(Repository):
         mine = (PROPOSAL.user_id == user_id) & _WAITS
         if draft.turn_id:
             self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.turn_id == draft.turn_id)))
-        count = PROPOSAL.select(fn.COUNT(PROPOSAL.id)).where(mine)
-        if int(self.db.value(count)) >= MOST_WAITING:
+        if self.db.count(PROPOSAL, mine) >= MOST_WAITING:
             return None
         nothing = dict.fromkeys(
             ("example_id", "change_id", "removal_id", "reviewed_by", "reason"), ""
@@ -208,8 +205,7 @@ class Proposals(Repository):
 
     def count(self, datasets: Sequence[str] | None = None) -> int:
         """Return how many wait, of these datasets (None: of all)."""
-        query = PROPOSAL.select(fn.COUNT(PROPOSAL.id)).where(_waiting(datasets))
-        return int(self.db.value(query))
+        return self.db.count(PROPOSAL, _waiting(datasets))
 
     def waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None

@@ -228,10 +228,8 @@ class VerdictHistory(Repository):
             query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
-        row = self.db.row(query.order_by(VERDICT.position.desc()))
-        if row is None:
-            raise NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
-        return verdict_from_row(row)
+        missing = NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
+        return verdict_from_row(self.db.one(query.order_by(VERDICT.position.desc()), missing))
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict this job serves, None when there is none."""

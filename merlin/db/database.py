@@ -25,7 +25,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
-from peewee import Insert, PeeweeException, Select, Table
+from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import MerlinError
@@ -351,6 +351,17 @@ class Database:
         found = self.rows(query.limit(1))
         return found[0] if found else None
 
+    def one(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
+        """Return the first row of a SELECT. Raises `missing` where there is none."""
+        found = self.row(query)
+        if found is None:
+            raise missing
+        return found
+
+    def count(self, table: Table, where: Any) -> int:
+        """Return how many rows of a table fulfil a condition."""
+        return int(self.value(table.select(fn.COUNT(SQL("*"))).where(where)))
+
     def value(self, query: Select | BoundQuery) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         found = self.row(query)
@@ -371,6 +382,15 @@ class Database:
     def put(self, query: Insert) -> bool:
         """Carry out an INSERT of one row that may meet one; return whether a row was stored."""
         return int(self._done(query.as_rowcount())) > 0
+
+    def add_new(self, table: Table, values: Mapping[str, object]) -> bool:
+        """Insert one row unless it meets a stored one; return whether it was stored."""
+        return self.put(table.insert(dict(values)).on_conflict_ignore())
+
+    def upsert(self, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+        """Insert one row, or give the one of this key these values."""
+        new = table.insert({**key, **values})
+        self.put(new.on_conflict(conflict_target=tuple(key), update=dict(values)))
 
     def add_many(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
         """Insert rows of equal columns, all or none."""
@@ -557,8 +577,7 @@ def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
         return
     if not db.sql(_HOLD, user_id):
         first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
-        new = USER.insert({**first, "first_seen_at": iso(clock())})
-        db.put(new.on_conflict_ignore())
+        db.add_new(USER, {**first, "first_seen_at": iso(clock())})
         db.sql(_HOLD, user_id)
 
 

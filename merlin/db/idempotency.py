@@ -69,8 +69,7 @@ class IdempotencyKeys(Repository):
         """Begin a call, or say what is known of it; of two at once one begins."""
         self.clear(self._clock())
         key_hash = digest(named.key)
-        new = IDEMPOTENCY.insert(self._new(named, key_hash))
-        is_new = self.db.put(new.on_conflict_ignore())
+        is_new = self.db.add_new(IDEMPOTENCY, self._new(named, key_hash))
         mine = (IDEMPOTENCY.user_id == named.user_id) & (IDEMPOTENCY.key_hash == key_hash)
         row = self.db.row(IDEMPOTENCY.select().where(mine))
         if row is None:  # another process has just forgotten it

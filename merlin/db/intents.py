@@ -51,7 +51,7 @@ class Intents(Repository):
     def open(self, key: str, kind: str) -> Intent:
         """Return the intent `key`, made as `ready` when it is new."""
         new = _INTENTS.write(Intent(key, kind, IntentState.READY))
-        self.db.put(INTENT.insert(new).on_conflict_ignore())
+        self.db.add_new(INTENT, new)
         return self._get(key)
 
     @transaction
@@ -85,9 +85,7 @@ class Intents(Repository):
             raise NotFound(f"no intent {key}")
 
     def _get(self, key: str) -> Intent:
-        row = self.db.row(INTENT.select().where(INTENT.key == key))
-        if row is None:
-            raise NotFound(f"no intent {key}")
+        row = self.db.one(INTENT.select().where(INTENT.key == key), NotFound(f"no intent {key}"))
         return _INTENTS.read(row)
 
 

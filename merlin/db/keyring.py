@@ -156,8 +156,7 @@ class KeyHolders(Repository):
             self.db.change(KEY_HOLDER.delete().where(forgotten))
         named = {"process": process, "host": socket.gethostname(), "pid": os.getpid()}
         said = {"at": iso(at), "holds": " ".join(holds)}
-        row = KEY_HOLDER.insert({**named, **said})
-        self.db.put(row.on_conflict(conflict_target=tuple(named), preserve=tuple(said)))
+        self.db.upsert(KEY_HOLDER, named, said)
         self._told, self._due = holds, time.monotonic() + AGAIN_S
 
     def all(self) -> list[KeyHolder]:

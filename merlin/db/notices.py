@@ -58,8 +58,7 @@ class Notices(Repository):
     def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
         """Store a notice; False for one whose `once` word was stored before."""
         row = _NOTICES.write(Notice(0, to, key, arguments, self._clock()), but=("notice_id",))
-        new = NOTICE.insert({**row, "once": once or None, "handed_over_at": None})
-        is_new = self.db.put(new.on_conflict_ignore())
+        is_new = self.db.add_new(NOTICE, {**row, "once": once or None, "handed_over_at": None})
         if is_new:
             self.db.bump()
         return is_new

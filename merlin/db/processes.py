@@ -53,10 +53,9 @@ class Heartbeats(Repository):
     def beat(self, heartbeat: Heartbeat) -> None:
         """Store the newest words."""
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
-        said = _HEARTBEATS.write(replace(heartbeat, failing=failing))
-        named = ("process", "host")
-        new = [name for name in said if name not in named]
-        self.db.put(HEARTBEAT.insert(said).on_conflict(conflict_target=named, preserve=new))
+        named = {"process": heartbeat.process, "host": heartbeat.host}
+        said = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
+        self.db.upsert(HEARTBEAT, named, said)
         self._holders.tell(heartbeat.process, heartbeat.at)
 
     def all(self) -> list[Heartbeat]:

@@ -104,10 +104,8 @@ class Requests(Repository):
 
     def get(self, request_id: int) -> Request:
         """Return the request. Raises NotFound."""
-        row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))
-        if row is None:
-            raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-        return REQUESTS.read(row)
+        missing = NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+        return REQUESTS.read(self.db.one(REQUEST.select().where(REQUEST.id == request_id), missing))
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of somebody, newest first."""

@@ -178,10 +178,8 @@ class Jobs(Repository):
 
     def get(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""
-        row = self.db.row(JOB.select().where(JOB.id == job_id))
-        if row is None:
-            raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        return job_of(row)
+        missing = NotFound(f"no job {job_id}", "store-no-job", job=job_id)
+        return job_of(self.db.one(JOB.select().where(JOB.id == job_id), missing))
 
     @transaction
     def save(self, old: Job, new: Job) -> bool:
@@ -207,7 +205,7 @@ class Jobs(Repository):
         """Let audit, model and verdicts follow the job's new state."""
         add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
         if new.state is JobState.SUCCEEDED:
-            self.db.put(MODEL.insert(_new_model(new)).on_conflict_ignore())
+            self.db.add_new(MODEL, _new_model(new))
         elif new.is_final:
             fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why_failed(new))
         self.db.bump()
@@ -239,8 +237,7 @@ class Jobs(Repository):
 
 def insert_job(db: Database, job: Job, wish: str) -> None:
     """Store a new job as launching; one with the same launch key stays as it is."""
-    new = JOB.insert(_JOBS.write(job, but=("job_id",)) | {"wish": wish})
-    if db.put(new.on_conflict_ignore()):
+    if db.add_new(JOB, _JOBS.write(job, but=("job_id",)) | {"wish": wish}):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
         add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 

@@ -222,10 +222,8 @@ class Launches(Repository):
 
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
-        row = self.db.row(BUILD.select().where(BUILD.id == build_id))
-        if row is None:
-            raise NotFound(f"no build {build_id}", "store-no-build", build=build_id)
-        return build_from_row(row)
+        missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
+        return build_from_row(self.db.one(BUILD.select().where(BUILD.id == build_id), missing))
 
     def newest_attempt(self, wish: str) -> Job | None:
         """Return the newest job of a verdict with this wish, or None."""
@@ -241,7 +239,7 @@ class Launches(Repository):
     def active(self, provider: str, but: str = "") -> int:
         """Count the provider's unfinished jobs; `but`: the launch key of one that is left out."""
         counts = (JOB.provider == provider) & UNFINISHED & (JOB.launch_key != but)
-        return int(self.db.value(JOB.select(fn.COUNT(JOB.id)).where(counts)))
+        return self.db.count(JOB, counts)
 
     def is_forbidden(self, provider: str) -> bool:
         """Return whether the newest launch that the provider has answered was forbidden."""
@@ -308,10 +306,8 @@ class Launches(Repository):
         if not job.job_id:
             insert_job(self.db, job, verdict.wish)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
-        row = self.db.row(self.db.locked(same))
-        if row is None:
-            raise NotFound("no such job", "store-no-job", job=job.job_id)
-        found = job_of(row)
+        missing = NotFound("no such job", "store-no-job", job=job.job_id)
+        found = job_of(self.db.one(self.db.locked(same), missing))
         mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.word in WAITING else (verdict.word,)
         by_job = {"job_id": found.job_id}

@@ -233,8 +233,7 @@ class Models(Repository):
         """Store what a model answered to one test question, until the model is settled."""
         known = None if answer.known is None else int(answer.known)
         row = {"model_row": model.model_row, "example_id": example_id, "known": known}
-        new = PROOF_ANSWER.insert({**row, "answer": storable_text(answer.text)})
-        self.db.put(new.on_conflict_ignore())
+        self.db.add_new(PROOF_ANSWER, {**row, "answer": storable_text(answer.text)})
 
     @transaction
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
@@ -252,18 +251,13 @@ class Models(Repository):
         kept = PROOF_ANSWER.model_row == model.model_row
         self.db.change(PROOF_ANSWER.delete().where(kept))
         if proof is not None:
-            self._keep(proof)
+            scores = _EVALUATIONS.write(proof, but=("model_row",))
+            self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
         if state in (ModelState.REFUSED, ModelState.GONE):
             why = why_lost(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             fail_training(self.db, mine, self._clock(), why)
         self.db.bump()
-
-    def _keep(self, proof: Evaluation) -> None:
-        scores = _EVALUATIONS.write(proof)
-        new = [name for name in scores if name != "model_row"]
-        asked = EVALUATION.insert(scores)
-        self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
 
 
 def read_conversations(db: Database, build_id: int, split: str) -> Conversations:

@@ -197,8 +197,7 @@ class Promotions(Repository):
         if old is None or new.model_row != old.model.model_row:
             values["since"] = iso(at)
         if old is None:
-            first = SERVING.insert({**values, "dataset": new.dataset, "is_pinned": 0})
-            return self.db.put(first.on_conflict_ignore())
+            return self.db.add_new(SERVING, {**values, "dataset": new.dataset, "is_pinned": 0})
         stands = (
             (SERVING.dataset == old.dataset)
             & (SERVING.model_row == old.model.model_row)
