@@ -32,7 +32,6 @@ from merlin.db.idempotency import (
     NUMBER_BITS,
     IdempotencyKeys,
     KeyConflict,
-    KeyedCall,
     StartedCall,
     StoredResponse,
 )
@@ -87,8 +86,8 @@ async def run_once_in_pieces(
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services: ApiServices = request.app.state.services
     asked = _digest(request, await request.body() if body is None else body)
-    named = KeyedCall(caller.user_id, key, asked)
-    found = await services.store.do(lambda: IdempotencyKeys(services.db).begin(named))
+    rows = IdempotencyKeys(services.db)
+    found = await services.store.do(lambda: rows.begin(caller.user_id, key, asked))
     if isinstance(found, StoredResponse):
         return _again(found)
     if isinstance(found, KeyConflict):

@@ -279,17 +279,14 @@ def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
 
 def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
     """Return what serves each dataset that the actor may watch."""
-    rows = ctx.db.rows(serving_rows())
     return {
-        row["dataset"]: _serving(row) for row in rows if actor.may(Permission.WATCH, row["dataset"])
+        row["dataset"]: read_row(
+            ServingView,
+            row,
+            model=row["model_id"],
+            build=build_version(row["dataset"], row["build_number"]),
+            pinned=bool(row["is_pinned"]),
+        )
+        for row in ctx.db.rows(serving_rows())
+        if actor.may(Permission.WATCH, row["dataset"])
     }
-
-
-def _serving(row: Row) -> ServingView:
-    return read_row(
-        ServingView,
-        row,
-        model=row["model_id"],
-        build=build_version(row["dataset"], row["build_number"]),
-        pinned=bool(row["is_pinned"]),
-    )

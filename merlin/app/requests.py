@@ -18,7 +18,6 @@ from merlin.db.database import lock_user
 from merlin.db.idempotency import (
     IdempotencyKeys,
     KeyConflict,
-    KeyedCall,
     StartedCall,
     StoredResponse,
 )
@@ -47,7 +46,7 @@ def perform_once(
     def work() -> T | None:
         rows = IdempotencyKeys(ctx.db, ctx.clock)
         asked = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
-        found = rows.begin(KeyedCall(actor.user_id, once, asked))
+        found = rows.begin(actor.user_id, once, asked)
         if isinstance(found, KeyConflict):
             raise Refused(found.value, f"api-problem-idempotency-{found.value}-detail")
         if not isinstance(found, StartedCall):
@@ -116,18 +115,12 @@ def recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:
     """Return an own request, or any of a dataset that the actor may watch. Raises NotFound."""
     request = Requests(ctx.db).get(request_id)
-    if not _may_see(actor, request):
+    dataset = request.arguments.get("dataset")
+    is_known = actor.standing.role is not Role.TEACHER or isinstance(dataset, str)
+    may_watch = actor.may(Permission.WATCH, str(dataset) if dataset else None)
+    if request.by != actor.name and not (is_known and may_watch):
         raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
     return _plain(request)
-
-
-def _may_see(actor: Actor, request: Request) -> bool:
-    if request.by == actor.name:
-        return True
-    dataset = request.arguments.get("dataset")
-    is_everywhere = actor.standing.role is not Role.TEACHER
-    is_known = is_everywhere or isinstance(dataset, str)
-    return is_known and actor.may(Permission.WATCH, str(dataset) if dataset else None)
 
 
 def _plain(request: Request) -> Request:

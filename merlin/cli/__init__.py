@@ -120,16 +120,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - told by kind just below
-        return _exit_code(problem)
+        if isinstance(problem, MerlinError):
+            return _say(problem)
+        if isinstance(problem, OSError) and problem.filename and problem.errno in _SURROUNDINGS:
+            # A place on the disk that cannot be used: no bug, but its owner's.
+            told = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
+            kind = MerlinError if problem.errno in _FULL else ConfigError
+            return _say(kind(str(problem), "cli-no-place", **told))
+        return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
     return 0
-
-
-def _exit_code(problem: BaseException) -> int:
-    if isinstance(problem, MerlinError):
-        return _say(problem)
-    if isinstance(problem, OSError) and problem.filename and problem.errno in _SURROUNDINGS:
-        return _say(_shut(problem))
-    return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
 
 
 def _say(error: MerlinError) -> int:
@@ -139,13 +138,6 @@ def _say(error: MerlinError) -> int:
         words = redact(str(error))
     sys.stderr.write(f"merlin: {words}\n")
     return error.exit_code
-
-
-def _shut(problem: OSError) -> MerlinError:
-    """Return what to tell of a place on the disk that cannot be used: no bug, but its owner's."""
-    told = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
-    kind = MerlinError if problem.errno in _FULL else ConfigError
-    return kind(str(problem), "cli-no-place", **told)
 
 
 def sentence(key: str, arguments: Mapping[str, object]) -> str:

@@ -80,15 +80,10 @@ def _serving(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> 
     if serving is None and dataset is None:
         serving = catalogue.serving(None)
     if serving is None:
-        raise _nothing_serves(wanted)
+        if wanted is None:
+            raise NotFound("no model serves", "ask-nothing-serves")
+        raise NotFound(f"{wanted} serves no model", "ask-dataset-serves-nothing", dataset=wanted)
     return serving.model
-
-
-def _nothing_serves(dataset: str | None) -> NotFound:
-    """Return what to say when no model can be asked, with where to look."""
-    if dataset is None:
-        return NotFound("no model serves", "ask-nothing-serves")
-    return NotFound(f"{dataset} serves no model", "ask-dataset-serves-nothing", dataset=dataset)
 
 
 def _provider(config: Config, name: str) -> ProviderConfig:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from pydantic import ValidationError
 
-from merlin.config.engine import BUILT_IN, OWN_BACKEND, EngineConfig, EngineModelConfig
+from merlin.config.engine import BUILT_IN, OWN_BACKEND, EngineConfig
 from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
@@ -233,19 +233,13 @@ def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield at(place, "config-base-own")
         if bool(base.path) == bool(base.hub):
             yield at(place, "config-base-place")
-        if lack := _backend_lack(base):
-            yield at(f"{place}.url", lack, backend=base.backend)
+        if not base.url and base.backend == "llama.cpp":
+            if not base.path.lower().endswith(".gguf"):
+                yield at(f"{place}.url", "config-no-llama", backend=base.backend)
+        elif not base.url and base.backend != OWN_BACKEND:
+            yield at(f"{place}.url", "config-no-backend", backend=base.backend)
     if engine.training.workers and not engine.training.cluster:
         yield at("engine.training.cluster", "config-no-cluster")
-
-
-def _backend_lack(base: EngineModelConfig) -> str:
-    """Return the text of what is missing for another server to answer for a base."""
-    if base.url or base.backend == OWN_BACKEND:
-        return ""
-    if base.backend == "llama.cpp":
-        return "" if base.path.lower().endswith(".gguf") else "config-no-llama"
-    return "config-no-backend"
 
 
 def _unknown_providers(config: Config) -> Iterator[Fault]:
@@ -264,12 +258,17 @@ def _unknown_providers(config: Config) -> Iterator[Fault]:
 def _in_the_open(config: Config) -> Iterator[Fault]:
     """Yield a fault for every outside address that is neither encrypted nor on this machine."""
     for place, url in _addresses(config):
-        if url and not _is_safe(url):
+        parts = urlsplit(url)
+        is_near = parts.scheme == "http" and is_loopback(parts.hostname)
+        if url and parts.scheme != "https" and not is_near:
             yield at(place, "config-not-https", url=url)
     url = config.repository.url if config.repository else ""
     if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
         yield at("repository.url", "config-open-repository", url=url)
-    if config.database.startswith("postgresql://") and not _is_safe_database(config.database):
+    parts = urlsplit(config.database)
+    is_near = not parts.hostname or is_loopback(parts.hostname)
+    is_verified = parse_qs(parts.query).get("sslmode", [""])[0] == "verify-full"
+    if parts.scheme == "postgresql" and not is_near and not is_verified:
         yield at("database", "config-open-database")
 
 
@@ -286,17 +285,6 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
     yield "telegram.base_url", config.telegram.base_url
     yield "telegram.webhook_url", config.telegram.webhook_url
-
-
-def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-
-
-def _is_safe_database(url: str) -> bool:
-    parts = urlsplit(url)
-    mode = parse_qs(parts.query).get("sslmode", [""])[0]
-    return not parts.hostname or is_loopback(parts.hostname) or mode == "verify-full"
 
 
 def credential(name: str, *, is_needed: bool = True) -> str:

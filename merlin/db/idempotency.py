@@ -28,15 +28,6 @@ NUMBER_BITS = 62
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedCall:
-    """A person's call with the key that it carries; `request` is a digest of all that it asks."""
-
-    user_id: int
-    key: str
-    request: str
-
-
-@dataclass(frozen=True, slots=True)
 class StartedCall:
     """A call whose effect may be done now; `number` is the same however often it is begun."""
 
@@ -65,45 +56,43 @@ class IdempotencyKeys(Repository):
     """One row a person and key; `status` is NULL while the call is under way."""
 
     @transaction
-    def begin(self, named: KeyedCall) -> StartedCall | StoredResponse | KeyConflict:
-        """Begin a call, or say what is known of it; of two at once one begins."""
-        self.clear(self._clock())
-        key_hash = digest(named.key)
-        is_new = self.db.add_new(IDEMPOTENCY, self._new(named, key_hash))
-        mine = (IDEMPOTENCY.user_id == named.user_id) & (IDEMPOTENCY.key_hash == key_hash)
-        row = self.db.row(IDEMPOTENCY.select().where(mine))
-        if row is None:  # another process has just forgotten it
-            return KeyConflict.RUNNING
-        if is_new:
-            return StartedCall(row["id"], row["number"])
-        if row["request_hash"] != digest(named.request):
-            return KeyConflict.OTHER
-        return self._stored(row)
+    def begin(
+        self, user_id: int, key: str, request: str
+    ) -> StartedCall | StoredResponse | KeyConflict:
+        """Begin a person's call, or say what is known of it; of two at once one begins.
 
-    def _new(self, named: KeyedCall, key_hash: str) -> Row:
-        return {
-            "user_id": named.user_id,
-            "key_hash": key_hash,
-            "request_hash": digest(named.request),
+        `key` is what the call carries, `request` a digest of all that it asks.
+        """
+        now, mine = self._clock(), {"user_id": user_id, "key_hash": digest(key)}
+        self.clear(now)
+        new = {
+            **mine,
+            "request_hash": digest(request),
             "number": 1 + secrets.randbits(NUMBER_BITS),
             "status": None,
             "media_type": "",
             "headers": "",
             "body": "",
-            "at": iso(self._clock()),
+            "at": iso(now),
         }
-
-    def _stored(self, row: Row) -> StartedCall | StoredResponse | KeyConflict:
+        is_new = self.db.add_new(IDEMPOTENCY, new)
+        same = (IDEMPOTENCY.user_id == user_id) & (IDEMPOTENCY.key_hash == mine["key_hash"])
+        row = self.db.row(IDEMPOTENCY.select().where(same))
+        if row is None:  # another process has just forgotten it
+            return KeyConflict.RUNNING
+        if is_new:
+            return StartedCall(row["id"], row["number"])
+        if row["request_hash"] != new["request_hash"]:
+            return KeyConflict.OTHER
         if row["status"] is None:
-            return self._taken_over(row)
+            return self._taken_over(row, now)
         body = decrypt(self.db.cipher, row["body"])
         if body is None:  # sealed under a key that is gone: what happened cannot be told again
             return KeyConflict.RUNNING
         return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
 
-    def _taken_over(self, row: Row) -> StartedCall | KeyConflict:
+    def _taken_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
         """Return the call begun anew, where whoever began it has not ended it in time."""
-        now = self._clock()
         if now - from_iso(row["at"]) < PATIENCE:
             return KeyConflict.RUNNING
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])

@@ -66,7 +66,10 @@ def decide(
     if not asked and (hold := _held(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
-    if not asked and _is_burst(waiting, now, quiet):
+    # Commits may still come in a burst, but never for over fifteen minutes.
+    begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
+    is_burst = now < min(newest.seen_at + quiet, begun.seen_at + LONGEST_QUIET)
+    if is_burst and not asked:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:
         return Decision(Step.WAIT, "held-slots")
@@ -82,15 +85,6 @@ def _held(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | No
     if rule.min_new > 1 and new_examples < rule.min_new:
         return Decision(Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new})
     return None
-
-
-def _is_burst(waiting: Sequence[Verdict], now: datetime, quiet: timedelta) -> bool:
-    """Return whether commits still come in a burst; never for over fifteen minutes."""
-    newest = waiting[-1]
-    burst = [
-        verdict for verdict in waiting if verdict.word is VerdictStatus.BUILT or verdict is newest
-    ]
-    return now < min(newest.seen_at + quiet, burst[0].seen_at + LONGEST_QUIET)
 
 
 # Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".

@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date
 from functools import partial
 from http.client import HTTPException
@@ -77,31 +77,22 @@ def run_daemon(config: Config) -> None:
 def _lead(lead: Lead, stop: threading.Event) -> bool:
     """Wait for the lead; False when told to stop before it came."""
     is_told = False
-    while not _took(lead):
+    while True:
+        with suppress(DatabaseAway):  # who waits can wait for the database too
+            if lead.take():
+                return True
         if not is_told:
             log.warning("another daemon leads, waiting", holder=lead.holder())
             notify(status_notice("waits for the lead"))
             is_told = True
-        _still_alive()
+        notify(WATCHDOG)
         if stop.wait(LEAD_LOOK_S):
             return False
-    return True
-
-
-def _took(lead: Lead) -> bool:
-    try:
-        return lead.take()
-    except DatabaseAway:  # who waits can wait for the database too
-        return False
-
-
-def _still_alive() -> None:
-    notify(WATCHDOG)
 
 
 def _still_leads(lead: Lead, stop: threading.Event) -> None:
     """Stop when another daemon has taken the lead. Raises DatabaseAway when nobody can say."""
-    _still_alive()
+    notify(WATCHDOG)
     if not lead.keep():
         log.error("the lead is lost", holder=lead.holder())
         stop.set()

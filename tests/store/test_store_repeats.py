@@ -13,7 +13,6 @@ from merlin.db.idempotency import (
     PATIENCE,
     IdempotencyKeys,
     KeyConflict,
-    KeyedCall,
     StartedCall,
     StoredResponse,
 )
@@ -21,7 +20,7 @@ from merlin.db.idempotency import (
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS = 1001, 1002
-CALL = KeyedCall(ANNA, "one", "POST /launch {}")
+CALL = (ANNA, "one", "POST /launch {}")
 TOLD = StoredResponse(202, "application/json", '{"задание": 1}', {"location": "/api/jobs/1"})
 
 
@@ -31,60 +30,60 @@ def repeats(database, clock):
 
 
 def test_the_answer_of_a_call_is_told_again_as_it_was(repeats):
-    begun = repeats.begin(CALL)
+    begun = repeats.begin(*CALL)
     assert isinstance(begun, StartedCall)
-    assert repeats.begin(CALL) is KeyConflict.RUNNING
+    assert repeats.begin(*CALL) is KeyConflict.RUNNING
     repeats.end(begun, TOLD)
-    assert repeats.begin(CALL) == TOLD
+    assert repeats.begin(*CALL) == TOLD
     repeats.end(begun, StoredResponse(500, "text/plain", "later"))
-    assert repeats.begin(CALL) == TOLD
+    assert repeats.begin(*CALL) == TOLD
 
 
 def test_a_key_belongs_to_one_call_of_one_person(repeats):
-    repeats.begin(CALL)
-    assert repeats.begin(KeyedCall(ANNA, "one", "POST /launch {1}")) is KeyConflict.OTHER
-    assert isinstance(repeats.begin(KeyedCall(BORIS, "one", "POST /launch {1}")), StartedCall)
-    assert isinstance(repeats.begin(KeyedCall(ANNA, "two", CALL.request)), StartedCall)
+    repeats.begin(*CALL)
+    assert repeats.begin(ANNA, "one", "POST /launch {1}") is KeyConflict.OTHER
+    assert isinstance(repeats.begin(BORIS, "one", "POST /launch {1}"), StartedCall)
+    assert isinstance(repeats.begin(ANNA, "two", CALL[2]), StartedCall)
 
 
 def test_what_was_forgotten_is_begun_anew_with_another_number(repeats):
-    first = repeats.begin(CALL)
+    first = repeats.begin(*CALL)
     repeats.forget(first)
-    again = repeats.begin(CALL)
+    again = repeats.begin(*CALL)
     assert isinstance(again, StartedCall)
     assert again.number != first.number
 
 
 def test_what_was_answered_is_not_forgotten(repeats):
-    begun = repeats.begin(CALL)
+    begun = repeats.begin(*CALL)
     repeats.end(begun, TOLD)
     repeats.forget(begun)
-    assert repeats.begin(CALL) == TOLD
+    assert repeats.begin(*CALL) == TOLD
 
 
 def test_a_call_whose_process_died_is_begun_again_by_the_same_number(repeats, clock):
-    first = repeats.begin(CALL)
+    first = repeats.begin(*CALL)
     clock.move(PATIENCE.total_seconds() - 1)
-    assert repeats.begin(CALL) is KeyConflict.RUNNING
+    assert repeats.begin(*CALL) is KeyConflict.RUNNING
     clock.move(1)
-    assert repeats.begin(CALL) == first
-    assert repeats.begin(CALL) is KeyConflict.RUNNING
+    assert repeats.begin(*CALL) == first
+    assert repeats.begin(*CALL) is KeyConflict.RUNNING
 
 
 def test_after_a_day_a_key_is_free_again(repeats, clock):
-    repeats.end(repeats.begin(CALL), TOLD)
+    repeats.end(repeats.begin(*CALL), TOLD)
     clock.move(KEPT.total_seconds() - 1)
     assert repeats.clear(clock()) == 0
-    assert repeats.begin(CALL) == TOLD
+    assert repeats.begin(*CALL) == TOLD
     clock.move(1)
-    assert isinstance(repeats.begin(CALL), StartedCall)
+    assert isinstance(repeats.begin(*CALL), StartedCall)
     assert repeats.clear(clock() + timedelta(days=2)) == 1
 
 
 def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
     def begin(_):
         with open_database(url, cipher=cipher) as database:
-            return IdempotencyKeys(database, clock).begin(CALL)
+            return IdempotencyKeys(database, clock).begin(*CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
@@ -93,12 +92,12 @@ def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
 
 
 def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
-    repeats.begin(CALL)
+    repeats.begin(*CALL)
     clock.move(PATIENCE.total_seconds())
 
     def begin(_):
         with open_database(url, cipher=cipher) as database:
-            return IdempotencyKeys(database, clock).begin(CALL)
+            return IdempotencyKeys(database, clock).begin(*CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
@@ -106,7 +105,7 @@ def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
 
 
 def test_neither_key_nor_answer_lies_open(repeats, database):
-    repeats.end(repeats.begin(KeyedCall(ANNA, "my-own-key", "asked")), TOLD)
+    repeats.end(repeats.begin(ANNA, "my-own-key", "asked"), TOLD)
     (row,) = database.sql("SELECT * FROM idempotency")
     assert "my-own-key" not in str(row)
     assert "asked" not in str(row)
