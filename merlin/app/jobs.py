@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,7 +15,6 @@ from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
 from merlin.core.charts import read_losses
-from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
@@ -217,14 +216,28 @@ def get(
         if row is None or not actor.may(permission, row["dataset"]):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
         told = _events(ctx, job_id, events)
-        checkpoints = _checkpoints(ctx, job_id)
+        changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
+        query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
+        checkpoints = [
+            read_row(
+                Checkpoint, each, model=each["model_id"], metrics=finite(load_json(each["metrics"]))
+            )
+            for each in ctx.db.rows(query)
+        ]
+        measured = ((each.step, each.metrics or {}) for each in checkpoints)
+        losses = read_losses((each.data for each in told), measured)
         return _read(
             JobDetails,
             row,
-            changes=_changes(ctx, job_id),
+            changes=[
+                read_row(JobChange, each, before=each["from_state"], to=each["to_state"])
+                for each in ctx.db.rows(changes)
+            ],
             events=told,
             checkpoints=checkpoints,
-            losses=_losses(told, checkpoints),
+            losses=Losses(
+                *([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test"))
+            ),
         )
 
 
@@ -289,14 +302,6 @@ def _read(shape: type[T], row: Row, **more: object) -> T:
     )
 
 
-def _changes(ctx: Context, job_id: int) -> list[JobChange]:
-    query = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
-    return [
-        JobChange(before=row["from_state"], to=row["to_state"], at=from_iso(row["at"]))
-        for row in ctx.db.rows(query)
-    ]
-
-
 def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
     query = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id)
     newest_first = ctx.db.rows(query.order_by(JOB_EVENT.id.desc()).limit(limit))
@@ -304,26 +309,6 @@ def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
         read_row(JobEvent, row, data=finite(load_json(row["data"])))
         for row in reversed(newest_first)
     ]
-
-
-def _checkpoints(ctx: Context, job_id: int) -> list[Checkpoint]:
-    query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
-    return [
-        Checkpoint(
-            model=row["model_id"], step=row["step"], metrics=finite(load_json(row["metrics"]))
-        )
-        for row in ctx.db.rows(query)
-    ]
-
-
-def _losses(events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]) -> Losses:
-    told = read_losses(
-        {
-            "events": [{"data": each.data} for each in events],
-            "checkpoints": [{"step": each.step, "metrics": each.metrics} for each in checkpoints],
-        }
-    )
-    return Losses(*([LossPoint(*pair) for pair in told[name]] for name in ("train", "test")))
 
 
 def _positive(value: object) -> float:

@@ -18,7 +18,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, SourceError
-from merlin.daemon.requests import KINDS, serve_requests
+from merlin.daemon.requests import NEEDS_PROVIDER, serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
@@ -131,7 +131,7 @@ def _missing_credentials(config: Config) -> list[str]:
 
 
 def _do(config: Config, database: Database, kind: str, say: Say) -> None:
-    needs_provider = KINDS[RequestKind(kind)].needs_provider
+    needs_provider = RequestKind(kind) in NEEDS_PROVIDER
     has_providers = needs_provider or not _missing_credentials(config)
     # Who asks for anything else expects no training to come of it.
     told = say if kind == RequestKind.BUILD else None

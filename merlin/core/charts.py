@@ -49,17 +49,21 @@ Point = tuple[float, float]
 Measured = tuple[float, Mapping[str, Any]]
 
 
-def read_losses(job: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+def read_losses(
+    events: Iterable[object], checkpoints: Iterable[Measured] = ()
+) -> dict[str, list[tuple[float, float]]]:
     """Return (step, loss) by step, for "train" and "test"; empty where none are known.
 
-    `job` has `events` with `data` and `checkpoints` with `step` and `metrics`; a checkpoint says
-    it better than the diary. A loss that is no number is left out, and so is an epoch's mean of
-    the train loss where steps told their own: it is above the last of them.
+    `events` are the data of a job's diary; a checkpoint, by step and metrics, says it better. A
+    loss that is no number is left out, and so is an epoch's mean of the train loss where steps
+    told their own: it is above the last of them.
     """
-    told = list(_from_events(job))
+    metrics = [each for each in events if isinstance(each, dict)]
+    dated = ((each.get("step", each.get("epoch")), each) for each in metrics)
+    told = [(step, each) for step, each in dated if isinstance(step, int | float)]
     steps = [each for each in told if "epoch" not in each[1]]
     own = _series(steps, _TRAIN)
-    every = [*told, *_from_checkpoints(job)]
+    every = [*told, *checkpoints]
     train = own if len(own) > 1 else _series(every, _TRAIN)
     return {"train": sorted(train.items()), "test": sorted(_series(every, _TEST).items())}
 
@@ -72,19 +76,6 @@ def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float,
             if isinstance(value, int | float) and math.isfinite(value):
                 series[step] = float(value)
     return series
-
-
-def _from_events(job: Mapping[str, Any]) -> Iterator[Measured]:
-    for each in job["events"]:
-        metrics = each["data"] if isinstance(each["data"], dict) else {}
-        step = metrics.get("step", metrics.get("epoch"))
-        if isinstance(step, int | float):
-            yield step, metrics
-
-
-def _from_checkpoints(job: Mapping[str, Any]) -> Iterator[Measured]:
-    for each in job["checkpoints"]:
-        yield each["step"], each["metrics"] or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ is taken up again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
@@ -42,7 +42,7 @@ def serve_requests(
     Without providers those that call one stay waiting.
     """
     done = False
-    kinds = [kind for kind, each in KINDS.items() if has_providers or not each.needs_provider]
+    kinds = [kind for kind in KINDS if has_providers or kind not in NEEDS_PROVIDER]
     while (request := Requests(services.db).claim(tuple(kinds))) is not None:
         _serve(services, request, fetch)
         done = True
@@ -50,11 +50,11 @@ def serve_requests(
 
 
 def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]) -> None:
-    kind = KINDS[RequestKind(request.kind)]
+    kind = RequestKind(request.kind)
     try:
-        if kind.needs_fetch:
+        if kind in _AFTER_FETCH:
             fetch()
-        result = kind.do(services, request)
+        result = KINDS[kind](services, request)
     except MerlinError as error:
         _refuse(services, request, error)
         log.info("request refused", kind=request.kind, by=request.by, reason=str(error))
@@ -151,24 +151,17 @@ def _pin(services: DaemonServices, request: Request) -> Result:
     return {"dataset": dataset, "pinned": is_pinned}
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How one kind of request is done."""
-
-    do: Doer
-    needs_fetch: bool = False
-    needs_provider: bool = False
-
-
-KINDS: Mapping[RequestKind, Kind] = {
-    RequestKind.FETCH: Kind(_fetched, needs_fetch=True),
-    RequestKind.POLL: Kind(_polled, needs_provider=True),
-    RequestKind.CENSUS: Kind(_counted, needs_provider=True),
-    RequestKind.BUILD: Kind(_build, needs_fetch=True),
-    RequestKind.LAUNCH: Kind(_launch, needs_fetch=True, needs_provider=True),
-    RequestKind.CANCEL: Kind(_cancel, needs_provider=True),
-    RequestKind.PROMOTE: Kind(_promote),
-    RequestKind.ROLLBACK: Kind(_promote),
-    RequestKind.PIN: Kind(_pin),
-    RequestKind.UNPIN: Kind(_pin),
+KINDS: Mapping[RequestKind, Doer] = {
+    RequestKind.FETCH: _fetched,
+    RequestKind.POLL: _polled,
+    RequestKind.CENSUS: _counted,
+    RequestKind.BUILD: _build,
+    RequestKind.LAUNCH: _launch,
+    RequestKind.CANCEL: _cancel,
+    RequestKind.PROMOTE: _promote,
+    RequestKind.ROLLBACK: _promote,
+    RequestKind.PIN: _pin,
+    RequestKind.UNPIN: _pin,
 }
+_AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
+NEEDS_PROVIDER = (RequestKind.POLL, RequestKind.CENSUS, RequestKind.LAUNCH, RequestKind.CANCEL)

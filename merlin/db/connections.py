@@ -41,7 +41,11 @@ class Registry:
     def add(self, connection: Connection) -> None:
         """Remember a new connection of this thread; close those of threads that have ended."""
         with self._lock:
-            ended = [key for key, (owner, _) in self._open.items() if not _lives(owner)]
+            ended = [
+                key
+                for key, (owner, _) in self._open.items()
+                if (thread := owner()) is None or not thread.is_alive()
+            ]
             stale = [self._open.pop(key)[1] for key in ended]
             self._open[id(connection)] = (weakref.ref(threading.current_thread()), connection)
         for old in stale:
@@ -59,11 +63,6 @@ class Registry:
             self._open.clear()
         for connection in left:
             connection.close()
-
-
-def _lives(owner: weakref.ref[threading.Thread]) -> bool:
-    thread = owner()
-    return thread is not None and thread.is_alive()
 
 
 class Sqlite(SqliteDatabase):

@@ -128,13 +128,10 @@ class Store:
             if pieces:
                 self._store(pieces)
                 groups += 1
-            if is_open and groups % GROUPS_A_CHECKPOINT == 0:
-                self._write_back()
-
-    def _write_back(self) -> None:
-        """Begin a checkpoint beside the writing, unless the last one is still at it."""
-        if self._checkpoint is None or self._checkpoint.done():
-            self._checkpoint = self._readers.submit(self.db.checkpoint)
+            # A checkpoint beside the writing, unless the last one is still at it.
+            is_at_it = self._checkpoint is not None and not self._checkpoint.done()
+            if is_open and groups % GROUPS_A_CHECKPOINT == 0 and not is_at_it:
+                self._checkpoint = self._readers.submit(self.db.checkpoint)
 
     def _waiting(self) -> tuple[list[_Task], bool]:
         """Return what waits now, at least one piece, and whether more may come."""

@@ -78,7 +78,7 @@ class JobFacts:
 def job_facts(repositories: Repositories, job: Job) -> JobFacts:
     """Return what a job's row and its events tell."""
     measured = repositories.job_events.metrics(job.job_id)
-    losses = read_losses({"events": [{"data": each} for each in measured], "checkpoints": []})
+    losses = read_losses(measured)
     is_running = job.status == RUNNING
     left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
     paces = [pace for each in measured if (pace := _number(each.get(PACE)))]

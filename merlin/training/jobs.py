@@ -198,17 +198,14 @@ class Jobs(Repository):
         if not self.db.change(JOB.update({key: row[key] for key in _PROGRESS}).where(stands)):
             return False
         if moves:
-            self._follow(old, new)
+            add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
+            if new.state is JobState.SUCCEEDED:
+                self.db.add_new(MODEL, _new_model(new))
+            elif new.is_final:
+                why = why_failed(new)
+                fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why)
+            self.db.bump()
         return True
-
-    def _follow(self, old: Job, new: Job) -> None:
-        """Let audit, model and verdicts follow the job's new state."""
-        add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
-        if new.state is JobState.SUCCEEDED:
-            self.db.add_new(MODEL, _new_model(new))
-        elif new.is_final:
-            fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why_failed(new))
-        self.db.bump()
 
     @transaction
     def give_up(self, job: Job, at: datetime) -> None:

@@ -264,22 +264,20 @@ class Launches(Repository):
             return 0
         kept = JOB.state.not_in([state.value for state in _LOST])
         launched = JOB.select(JOB.build_id).where((JOB.dataset == verdict.dataset) & kept)
-        before = self.db.value(launched.order_by(JOB.id.desc())) or 0
-        pair = (verdict.build_id, int(before))
+        before = int(self.db.value(launched.order_by(JOB.id.desc())) or 0)
+        pair = (verdict.build_id, before)
         if pair not in self._new:
-            self._new[pair] = self._count_new(*pair)
+            old = BUILD_EXAMPLE.alias("old")
+            same = (
+                (old.build_id == before)
+                & (old.example_id == BUILD_EXAMPLE.example_id)
+                & (old.text_digest == BUILD_EXAMPLE.text_digest)
+            )
+            fresh = (BUILD_EXAMPLE.build_id == verdict.build_id) & old.example_id.is_null()
+            count = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.example_id))
+            query = count.join(old, JOIN.LEFT_OUTER, on=same).where(fresh)
+            self._new[pair] = int(self.db.value(query))
         return self._new[pair]
-
-    def _count_new(self, build_id: int, before: int) -> int:
-        old = BUILD_EXAMPLE.alias("old")
-        same = (
-            (old.build_id == before)
-            & (old.example_id == BUILD_EXAMPLE.example_id)
-            & (old.text_digest == BUILD_EXAMPLE.text_digest)
-        )
-        count = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.example_id))
-        fresh = (BUILD_EXAMPLE.build_id == build_id) & old.example_id.is_null()
-        return int(self.db.value(count.join(old, JOIN.LEFT_OUTER, on=same).where(fresh)))
 
     def start(self, verdict: Verdict, job: Job, older: Sequence[Verdict]) -> Job | None:
         """Move the verdict to training with a new job, or link it to a job that has a number.

@@ -163,7 +163,10 @@ class Promotions(Repository):
         transaction: the promotion's row (none where the same model goes on serving from a newer
         position), the words of verdicts, and the wake counter.
         """
-        if not self._is_good(new.model):
+        # It stays good until this transaction ends.
+        state = MODEL.select(MODEL.state).where(MODEL.id == new.model.model_row)
+        row = self.db.row(self.db.locked(state))
+        if row is None or row["state"] != ModelState.GOOD.value:
             return False
         at = self._clock()
         position = new.position
@@ -184,12 +187,6 @@ class Promotions(Repository):
         self._move_words(new.model, position, at)
         self.db.bump()
         return True
-
-    def _is_good(self, model: Model) -> bool:
-        """Return whether the model is good, and stays so until this transaction ends."""
-        state = MODEL.select(MODEL.state).where(MODEL.id == model.model_row)
-        row = self.db.row(self.db.locked(state))
-        return row is not None and row["state"] == ModelState.GOOD.value
 
     def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
         """Let the dataset's row say `new` where it still says `old`."""

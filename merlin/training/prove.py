@@ -86,9 +86,11 @@ def _ask_each(
         if is_over.is_set():
             return None
         try:
-            return _ask(asker, model, question)
+            answer = asker.ask(model.model_id, question.messages)
         except ProviderError as trouble:
             return trouble
+        is_empty = not answer.text.strip()
+        return ProviderError("the model answered with nothing") if is_empty else answer
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
@@ -112,13 +114,6 @@ def _ask_each(
 def _says_nothing(trouble: ProviderError) -> bool:
     """Return whether the trouble is the provider's and says nothing of the model."""
     return isinstance(trouble, ProviderBusy) or is_locked_out(trouble)
-
-
-def _ask(asker: Asker, model: Model, question: Question) -> Answer:
-    answer = asker.ask(model.model_id, question.messages)
-    if not answer.text.strip():
-        raise ProviderError("the model answered with nothing")
-    return answer
 
 
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:

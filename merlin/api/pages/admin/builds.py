@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
@@ -14,7 +15,6 @@ from merlin.api.pages.page import PageRequest, Watching, render_page
 from merlin.api.schema import DatasetName, Name, Part, part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
-from merlin.app.builds import BuildDetails, BuildDiff
 from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
 from merlin.app.models import ModelView
@@ -38,17 +38,11 @@ async def show_builds(visit: Watching, page: Part, dataset: DatasetName = "") ->
 async def show_build(visit: Watching, version: Name) -> Response:
     """Return a build and what it brought."""
     build = await visit.read(builds.get, version)
-    diff = await _compared(visit, build)
+    diff = None
+    with suppress(NotFound):  # the first one has none before it
+        before = f"{build.dataset}-{build.number - 1}"
+        diff = await visit.read(builds.compare, before, build.version)
     return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MOST_IDS})
-
-
-async def _compared(visit: PageRequest, build: BuildDetails) -> BuildDiff | None:
-    """Return how a build differs from the one before, None for the first one."""
-    before = f"{build.dataset}-{build.number - 1}"
-    try:
-        return await visit.read(builds.compare, before, build.version)
-    except NotFound:
-        return None
 
 
 Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
