@@ -54,7 +54,7 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles, stars
-from merlin.wiring.context import command_context, opened, yookassa_gateway
+from merlin.wiring.context import opened, yookassa_gateway
 
 _BOM = "\ufeff"
 
@@ -196,7 +196,7 @@ def refund(
         raise Refused("no reason", "billing-refund-reason")
     settings = configuration(config)
     with opened(settings) as database:
-        ctx, actor = command_context(settings, database), Actor.operator()
+        ctx, actor = Context(config=settings, db=database), Actor.operator()
         made = _wanted(ctx, actor, (order, grant), amount, reason, is_sure=yes)
         print_message(
             "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency

@@ -27,7 +27,7 @@ from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.wiring.context import command_context, make_cipher, opened
+from merlin.wiring.context import make_cipher, opened
 from merlin.wiring.daemon import services_of
 
 T = TypeVar("T")
@@ -94,16 +94,34 @@ def ask(
     refuse with, AskedOnly when not waiting.
     """
     with opened(config) as database:
-        ctx = command_context(config, database)
+        ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request.request_id)
+        rows, request_id = Requests(database), request.request_id
+
+        def look() -> Request | None:
+            found = rows.get(request_id)
+            return found if found.state in ENDED else None
+
+        work = partial(_do, config, database, request.kind, say)
+        late = partial(say, "daemon-late", seconds=int(LATE_S), request=request_id)
         try:
-            return _result(_waited(config, database, request, say))
+            done = until(config, look, work, say, late)
+            if done.state is not RequestState.DONE:
+                raise _refusal(done.result)
         except MerlinError:
             # Who was told that it failed does not expect a later daemon to do it.
-            Requests(database).withdraw(request.request_id)
+            rows.withdraw(request_id)
             raise
+        return done.result
+
+
+def _refusal(said: Mapping[str, object]) -> MerlinError:
+    arguments = said.get("arguments")
+    told = dict(arguments) if isinstance(arguments, Mapping) else {}
+    told.pop("message", None)
+    return MerlinError(str(said.get("message")), str(said.get("key")), **told)
 
 
 @contextmanager
@@ -140,30 +158,6 @@ def _do(config: Config, database: Database, kind: str, say: Say) -> None:
         serve_requests(services, partial(fetch, services), has_providers=has_providers)
 
 
-def _waited(config: Config, database: Database, asked: Request, say: Say) -> Request:
-    """Return the request when it is done: by the daemon, or by us as soon as nobody leads."""
-    requests, request_id = Requests(database), asked.request_id
-
-    def look() -> Request | None:
-        request = requests.get(request_id)
-        return request if request.state in ENDED else None
-
-    def late() -> None:
-        say("daemon-late", seconds=int(LATE_S), request=request_id)
-
-    return until(config, look, partial(_do, config, database, asked.kind, say), say, late)
-
-
-def _result(request: Request) -> Mapping[str, object]:
-    if request.state is RequestState.DONE:
-        return request.result
-    said = request.result
-    arguments = said.get("arguments")
-    told = dict(arguments) if isinstance(arguments, Mapping) else {}
-    told.pop("message", None)
-    raise MerlinError(str(said.get("message")), str(said.get("key")), **told)
-
-
 @contextmanager
 def editing(config: Config, say: Say) -> Iterator[EditSession]:
     """Fetch, then yield what an editor needs. Raises what the daemon refuses with."""
@@ -171,7 +165,7 @@ def editing(config: Config, say: Say) -> Iterator[EditSession]:
     ask(config, requests.fetch, told)
     with opened(config) as database:
         database.cipher = make_cipher(config)
-        yield EditSession(config, command_context(config, database), Actor.operator(), told)
+        yield EditSession(config, Context(config=config, db=database), Actor.operator(), told)
 
 
 def _once(say: Say) -> Say:

@@ -232,36 +232,28 @@ class NoteWriter:
 
     def __call__(self) -> bool:
         """Write and push; return whether a note was written. Raises SourceError at the end."""
-        failures: list[SourceError] = []
-        count = self._write(failures)
-        self._is_owed = self._is_owed or count > 0
-        if self._is_owed and time.monotonic() >= self._share_at:
-            self._share()
-        if failures:
-            raise failures[0]
-        return count > 0
-
-    def _write(self, failures: list[SourceError]) -> int:
-        """Write the notes that can be written; return how many, add why others could not be."""
-        count = 0
-        for commit, words in VerdictHistory(self._services.db).unnoted():
+        rows, source = VerdictHistory(self._services.db), self._services.build_settings.source
+        count, failures = 0, []
+        for commit, words in rows.unnoted():
             try:
-                self._services.build_settings.source.note(commit, words)
+                source.note(commit, words)
             except SourceError as failure:
                 failures.append(failure)
                 continue
-            VerdictHistory(self._services.db).noted(commit, words)
+            rows.noted(commit, words)
             count += 1
-        return count
-
-    def _share(self) -> None:
-        try:
-            self._services.build_settings.source.share_notes()
-        except SourceError:
-            self._share_at = time.monotonic() + self._pause_s
-            self._pause_s = min(LONGEST_PUSH_PAUSE_S, 2 * self._pause_s)
-            raise
-        self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
+        self._is_owed = self._is_owed or count > 0
+        if self._is_owed and time.monotonic() >= self._share_at:
+            try:
+                source.share_notes()
+            except SourceError:
+                self._share_at = time.monotonic() + self._pause_s
+                self._pause_s = min(LONGEST_PUSH_PAUSE_S, 2 * self._pause_s)
+                raise
+            self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
+        if failures:
+            raise failures[0]
+        return count > 0
 
 
 def _served(services: DaemonServices) -> Callable[[], bool]:

@@ -84,11 +84,6 @@ def _nothing_recorded() -> NotFound:
     return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
-def command_context(config: Config, database: Database) -> Context:
-    """Return the context of a command over its database."""
-    return Context(config=config, db=database)
-
-
 @contextmanager
 def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     """Yield a context for reading only.
@@ -96,7 +91,7 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     Raises NotFound before anything was recorded, and for a dataset that was never seen.
     """
     with reading(config) as database:
-        ctx = command_context(config, database)
+        ctx = Context(config=config, db=database)
         known = dataset_names(ctx, Actor.operator()) if dataset else ()
         if dataset and dataset not in known:
             told = {"dataset": dataset, "known": ", ".join(known) or "none"}
@@ -113,7 +108,7 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
     with opened(config) as database, database.atomic():
         if makes_key:
             database.cipher = make_cipher(config)
-        yield command_context(config, database)
+        yield Context(config=config, db=database)
 
 
 def answerers_of(
