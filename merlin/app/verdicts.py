@@ -22,9 +22,9 @@ from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, VerdictStatus, select_verdicts
 from merlin.db.database import Repository, Row, transaction
-from merlin.db.tables import BUILD, CHANGE, EVALUATION, FINDING, MODEL, PROMOTION, VERDICT
+from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import read_row
-from merlin.training.models import overlap_of, select_models
+from merlin.training.models import overlap_of, proof_of, select_models
 from merlin.training.promote import serving_rows
 
 __all__ = ["EditorNews", "EditorNewsFeed", "Finding", "Score", "VerdictStatus", "VerdictView"]
@@ -315,12 +315,10 @@ class EditorNewsFeed(Repository):
         return self._score(model), self._score(old)
 
     def _score(self, model: Row) -> Score | None:
-        asked = EVALUATION.select().where(EVALUATION.model_row == model["id"])
-        found = self.db.row(asked)
-        if found is None or not found["questions"]:
+        found = proof_of(self.db, model["id"])
+        if found is None or not found.questions:
             return None
-        name = build_version(model["dataset"], model["build_number"])
-        return Score(name or "", float(found["chrf"]))
+        return Score(build_version(model["dataset"], model["build_number"]) or "", found.chrf)
 
     def editors(
         self, word: VerdictStatus, dataset: str, commit: str = "", job_id: int = 0

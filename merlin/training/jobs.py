@@ -164,10 +164,6 @@ def job_of(row: Row) -> Job:
     return _JOBS.read(row)
 
 
-class IllegalStep(Exception):
-    """A job was to go on after its end, or to succeed without a model."""
-
-
 class Jobs(Repository):
     """Jobs change by `save` alone, which keeps their models, verdicts and audit in step."""
 
@@ -188,11 +184,11 @@ class Jobs(Repository):
         A job that becomes succeeded gets its row among the models (state new) and one that
         becomes failed or cancelled moves its training verdicts to failed, all in the same
         transaction, with a line in the job's audit trail for every change of state. Raises
-        IllegalStep when a final job would change its state, or a success names no model.
+        ValueError when a final job would change its state, or a success names no model.
         """
         moves = new.state is not old.state
         if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
-            raise IllegalStep(f"job {old.job_id}: {old.state} to {new.state}")
+            raise ValueError(f"job {old.job_id}: {old.state} to {new.state}")
         stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
         row = _JOBS.write(new)
         if not self.db.change(JOB.update({key: row[key] for key in _PROGRESS}).where(stands)):

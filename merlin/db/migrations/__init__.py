@@ -67,10 +67,6 @@ _LOCK = 0x4D65726C
 _TABLE = "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
 
 
-class NewerSchema(MerlinError):
-    """The database was made by a newer Merlin."""
-
-
 def applied(db: Database) -> tuple[str, ...]:
     """Return the names of the steps that this database has seen; writes nothing."""
     if not db.has_table("migration"):
@@ -82,12 +78,12 @@ def applied(db: Database) -> tuple[str, ...]:
 def pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Return the steps not applied yet; writes nothing.
 
-    Raises NewerSchema when the database knows steps that this program does not.
+    Raises MerlinError when the database knows steps that this program does not.
     """
     known = applied(db)
     newer = sorted(set(known) - {step.__name__ for step in steps})
     if newer:
-        raise NewerSchema(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))
+        raise MerlinError(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))
     return tuple(step for step in steps if step.__name__ not in known)
 
 
