@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
+from jinja2 import Template
 
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
@@ -49,38 +50,10 @@ class Script:
     lora_subject: str
 
 
-RUSSIAN = Script(
-    language="ru",
-    samples="datasets",
-    dataset="neurotypology",
-    question="Какие черты лица отвечают за глубину фиксации?",
-    answer=(
-        "Черты лица, отвечающие за глубину фиксации, — это\n"
-        "1. Форма лба.\n2. Форма профиля.\n3. Асимметрия желваков."
-    ),
-    new_question="Откуда взялся пример про зелёный маяк?",
-    new_answer="Пример про зелёный маяк закоммитили во время показа, и новая модель его выучила.",
-    samples_subject="Добавь учебные наборы",
-    new_subject="Расскажи про зелёный маяк",
-    lora_subject="Добавь английские вопросы",
-)
-ENGLISH = Script(
-    language="en",
-    samples="datasets-en",
-    dataset="algorithms",
-    question="How does binary search work?",
-    answer=(
-        "Binary search keeps a range of a sorted array and halves it at every step:\n"
-        "1. Look at the middle element.\n2. If it is the one, stop.\n"
-        "3. Otherwise go on in the half that can hold it.\n\nIt takes O(log n) comparisons."
-    ),
-    new_question="Where did the example about the green lighthouse come from?",
-    new_answer="It was committed while the demo ran, and the new model learnt it.",
-    samples_subject="Add sample datasets",
-    new_subject="Tell about the green lighthouse",
-    lora_subject="Add questions for a language model",
-)
-SCRIPTS = {script.language: script for script in (RUSSIAN, ENGLISH)}
+_HERE = Path(__file__).parent
+_SAID = yaml.safe_load((_HERE / "scripts.yaml").read_text(encoding="utf-8"))
+SCRIPTS = {language: Script(language, **said) for language, said in _SAID.items()}
+RUSSIAN = SCRIPTS["ru"]
 
 
 def script_of(language: str, repository: Path, config: Path) -> Script:
@@ -306,102 +279,12 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-ADMIN_ID = 1003
-# Limits that are seen, and that nobody meets who tries the demo out; but for voice, so that one
-# can come to a limit by three questions and buy oneself out of it.
-_FREE = {
-    "title": {"ru": "Бесплатный", "en": "Free"},
-    "text": {"day": 200},
-    "voice": {"day": 2},
-    "photo": {"day": 20},
-    "document": {"day": 20},
-    "sessions": 50,
-}
-_PLUS = {
-    "title": {"ru": "Плюс", "en": "Plus"},
-    "about": {"ru": "Для учёбы каждый день", "en": "For studying every day"},
-    "text": {"day": 500},
-    "voice": {"day": 100},
-    "photo": {"day": 100},
-    "document": {"day": 100},
-    "price": {"rub": 299, "stars": 200},
-    "days": 30,
-    "renewed": True,
-    "trial_days": 3,
-}
-_VOICES = {
-    "title": {"ru": "20 голосовых вопросов", "en": "20 voice questions"},
-    "about": {
-        "ru": "Не сгорают: тратятся, когда дневные кончились",
-        "en": "They stay until used, after those of the day",
-    },
-    "pack": {"voice": 20},
-    "price": {"rub": 99, "stars": 70},
-}
-# Written beside the key, for whoever makes their own config of this one.
-_WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digital goods for Stars"
-
-
 def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
     """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
-    models = {"models": {BASE: base()}} if has_lora else {}
-    yookassa = {
-        "base_url": f"http://127.0.0.1:{ports.shop}/v3",
-        "test": True,
-        "save_methods": True,
-        "bot_button": True,
-        "receipt": {"vat_code": 1},
-        "networks": ["127.0.0.1/32"],
-    }
-    said = {
-        "state_dir": "state",
-        "language": script.language,
-        "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
-        "providers": [
-            {
-                "name": "engine",
-                "base_url": f"http://127.0.0.1:{ports.engine}/v1",
-                "limits": {"active_jobs": 4},
-                "settle_s": 0,
-                "poll_s": 0.2,
-            },
-            {
-                "name": "stand-in",
-                "base_url": f"http://127.0.0.1:{ports.model}/v1",
-                "credential": "MERLIN_STAND_IN_KEY",
-                "settle_s": 0,
-            },
-        ],
-        "models": {
-            "recall": {
-                "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
-                "context": 8192,
-                "training_example": 8192,
-            }
-        },
-        "telegram": {
-            "base_url": f"http://127.0.0.1:{ports.chat}",
-            "link_url": f"http://127.0.0.1:{ports.chat}",
-            "admins": [ADMIN_ID],
-            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
-        },
-        "chat": {
-            "assistant": {"provider": "stand-in", "model": "stand-in-chat"},
-            "transcription": {"provider": "stand-in", "model": "stand-in-transcribe"},
-            "vision": {"provider": "stand-in", "model": "stand-in-chat"},
-        },
-        "datasets": {"default": script.dataset},
-        "plans": {"free": _FREE, "plus": _PLUS, "voices": _VOICES},
-        "payments": {"yookassa": yookassa},
-        "api": {
-            "listen": f"127.0.0.1:{ports.api}",
-            "public_url": f"http://127.0.0.1:{ports.api}",
-        },
-        "daemon": {"tick_s": 0.2, "quiet_s": 1},
-        "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models},
-    }
-    text = yaml.safe_dump(said, allow_unicode=True, sort_keys=False)
-    return text.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
+    form = Template((_HERE / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True)
+    models = {BASE: base()} if has_lora else None
+    text: str = form.render(ports=ports, script=script, models=models)
+    return text
 
 
 _AUTHOR = {
