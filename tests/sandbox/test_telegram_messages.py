@@ -156,11 +156,3 @@ def test_wrong_tokens_and_methods_get_telegrams_answers(telegram_up):
     )
     assert fetch(f"{telegram_up.base_url}nonsense/getMe")[0] == 404
     assert fetch(f"{telegram_up.base_url}{telegram_up.token}/sendNothing")[0] == 404
-
-
-def test_json_bodies_and_any_case_of_a_method(telegram_up):
-    url = f"{telegram_up.base_url}{telegram_up.token}/sendmessage"
-    status, answer = fetch(url, {"chat_id": 1001, "text": "a", "reply_markup": YES.to_dict()})
-    assert (status, answer["result"]["reply_markup"]) == (200, YES.to_dict())
-    assert fetch(url, ["no", "object"])[1]["description"].startswith("Bad Request")
-    assert fetch(url, {"chat_id": "@nobody", "text": "a"})[1]["description"].endswith("not found")

@@ -1,6 +1,6 @@
 """The arguments of one call: whom it is for, its text, its keyboard, its menu; how it is refused.
 
-Arguments come from a query, a form, a multipart form or a JSON body. Texts are kept as Telegram
+Arguments come from a query or a form, as python-telegram-bot sends them. Texts are kept as Telegram
 keeps them: trimmed, measured in UTF-16 units, with entities that fit. Any parse_mode is refused:
 bots of ours mark text by entities alone. Limits: facts of the Bot API page ("0-4096 characters
 after entities parsing") and python-telegram-bot's constants (`MessageLimit`). Menus of commands are
@@ -12,10 +12,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -79,21 +78,8 @@ class Arguments:
 
 
 async def read_arguments(request: Request) -> Arguments:
-    """Return the arguments of a call. Raises ValueError when the body cannot be read."""
-    values: dict[str, Any] = dict(parse_qsl(request.scope["query_string"].decode("latin-1")))
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    address = f"http://{request.headers.get('host', '')}/"
-    if kind == "multipart/form-data":
-        return replace(await _multipart(request, values), address=address)
-    body = await request.body()
-    if kind == "application/json" and body:
-        values.update(json.loads(body))
-    elif body:
-        values.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    return Arguments(values, address=address)
-
-
-async def _multipart(request: Request, values: dict[str, Any]) -> Arguments:
+    """Return the arguments of a call: those of its address and of its form."""
+    values: dict[str, Any] = dict(request.query_params)
     uploads: dict[str, Upload] = {}
     async with request.form() as form:
         for name, value in form.multi_items():
@@ -103,7 +89,7 @@ async def _multipart(request: Request, values: dict[str, Any]) -> Arguments:
                 uploads[name] = Upload(value.filename or name, mime, content)
             else:
                 values[name] = value
-    return Arguments(values, uploads)
+    return Arguments(values, uploads, f"http://{request.headers.get('host', '')}/")
 
 
 def receiver(world: World, arguments: Arguments) -> Chat:
@@ -153,26 +139,19 @@ def find_message(world: World, arguments: Arguments, missing: str) -> LoggedMess
 
 
 class BotApiError(Refused):
-    """One refused call; `description` already has Telegram's leading words."""
+    """One refused call; its words already begin with Telegram's leading ones."""
 
     def __init__(
         self, code: int, description: str, parameters: Mapping[str, int] | None = None
     ) -> None:
         super().__init__(description)
         self.code = code
-        self.description = description
         self.parameters = parameters
 
     def as_json(self) -> dict[str, object]:
         """Return the answer's body."""
-        body: dict[str, object] = {
-            "ok": False,
-            "error_code": self.code,
-            "description": self.description,
-        }
-        if self.parameters:
-            body["parameters"] = dict(self.parameters)
-        return body
+        body = {"ok": False, "error_code": self.code, "description": str(self)}
+        return {**body, "parameters": self.parameters} if self.parameters else body
 
 
 def bad_request(text: str) -> BotApiError:
@@ -183,11 +162,6 @@ def bad_request(text: str) -> BotApiError:
 def forbidden(text: str) -> BotApiError:
     """Return the answer to a call that a person's choice forbids."""
     return BotApiError(403, f"Forbidden: {text}")
-
-
-def conflict(text: str) -> BotApiError:
-    """Return the answer to a second poller."""
-    return BotApiError(409, f"Conflict: {text}")
 
 
 def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:

@@ -10,7 +10,6 @@ as a stream of server-sent events.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -211,7 +210,10 @@ class ControlSide:
     def _act(self, body: dict[str, Any]) -> int | list[int]:
         who, message_id = body.get("person", ""), int(body.get("message_id") or 0)
         if "act" in body:
-            return self._named_act(who, body["act"], body.get("with") or {})
+            if body["act"] not in ACTS:
+                raise Refused(f"people do not {body['act']} here")
+            act: Callable[..., int | list[int]] = getattr(self._actions, body["act"])
+            return act(who, **(body.get("with") or {}))
         if "press" in body:
             return self._actions.press(who, str(body["press"]), message_id)
         if "voice" in body:
@@ -222,13 +224,6 @@ class ControlSide:
         if message_id:
             return self._actions.edit(who, message_id, text)
         return self._actions.say(who, text, reply_to=int(body.get("reply_to") or 0))
-
-    def _named_act(self, who: str, name: str, given: dict[str, Any]) -> int | list[int]:
-        if name not in ACTS:
-            raise Refused(f"people do not {name} here")
-        act: Callable[..., int | list[int]] = getattr(self._actions, name)
-        inspect.signature(act).bind(who, **given)
-        return act(who, **given)
 
     async def _send_files(self, form: FormData) -> int | list[int]:
         files = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
@@ -253,25 +248,28 @@ class ControlSide:
 
     def chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""
-        return {person.name: self._chats_of(person) for person in PEOPLE}
+        groups = [group for group in self._world.groups.values() if not group.moved_to]
+        return {
+            person.name: [
+                self._chat_of(person, person),
+                *(
+                    self._chat_of(person, group)
+                    for group in groups
+                    if group.status(person.person_id) in PRESENT
+                ),
+            ]
+            for person in PEOPLE
+        }
 
-    def _chats_of(self, person: Person) -> list[dict[str, Any]]:
-        groups: list[Chat] = [
-            group
-            for group in self._world.groups.values()
-            if group.status(person.person_id) in PRESENT and not group.moved_to
-        ]
-        return [
-            {
-                "chat_id": chat.chat_id,
-                "person_id": person.person_id,
-                "person": f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name,
-                "title": chat.title if isinstance(chat, Group) else "Merlin",
-                "has_topics": has_topics(self._world, chat),
-                "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
-            }
-            for chat in [person, *groups]
-        ]
+    def _chat_of(self, person: Person, chat: Chat) -> dict[str, Any]:
+        return {
+            "chat_id": chat.chat_id,
+            "person_id": person.person_id,
+            "person": f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name,
+            "title": chat.title if isinstance(chat, Group) else "Merlin",
+            "has_topics": has_topics(self._world, chat),
+            "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
+        }
 
     def inline(self, person: str, query: str) -> dict[str, Any]:
         """Return the results that stand under the field for an inline query; none at first."""

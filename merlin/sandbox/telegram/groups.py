@@ -32,20 +32,13 @@ from merlin.sandbox.telegram.world import (
 )
 
 
-def _user(world: World, user_id: int) -> dict[str, Any]:
-    if user_id == BOT_ID:
-        return bot_user()
-    person = world.people.get(user_id)
-    if person is None:
-        raise bad_request("PARTICIPANT_ID_INVALID")
-    return person.as_user()
-
-
 async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer getChatMember; who never was in the chat has left it."""
     chat = receiver(world, arguments)
     user_id = arguments.integer("user_id")
-    user = _user(world, user_id)
+    if user_id != BOT_ID and user_id not in world.people:
+        raise bad_request("PARTICIPANT_ID_INVALID")
+    user = bot_user() if user_id == BOT_ID else world.people[user_id].as_user()
     if isinstance(chat, Group):
         return member(user, chat.status(user_id))
     return member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
@@ -55,7 +48,12 @@ def service(world: World, group: Group, sender: Mapping[str, Any], **content: An
     """Keep a service message and tell the bot of it while it is in the group."""
     message = world.new_message(group, sender, **content)
     world.add_message(message)
-    if group.status(BOT_ID) not in PRESENT:
+    return tell_service(world, group, message)
+
+
+def tell_service(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
+    """Tell the bot of a service message, if it is there; privacy mode hides none of them."""
+    if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
         return 0
     return world.add_update("message", message)
 
@@ -75,12 +73,10 @@ def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -
             "new_chat_member": member(bot_user(), status),
         },
     )
-    came, went = status in PRESENT and before not in PRESENT, status not in PRESENT
-    if came:
+    if status not in PRESENT:
+        service(world, after, by, left_chat_member=bot_user())
+    elif before not in PRESENT:
         service(world, after, by, new_chat_members=[bot_user()])
-    elif went:
-        message = world.new_message(after, by, left_chat_member=bot_user())
-        world.add_message(message)
     return update_id
 
 
@@ -126,13 +122,6 @@ def _name(arguments: Arguments) -> str:
     return name
 
 
-def _thread(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
-    topic = topic_of(world, chat, arguments.integer("message_thread_id"))
-    if topic is None:
-        raise bad_request("TOPIC_ID_INVALID")
-    return topic
-
-
 async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer createForumTopic."""
     chat = _forum(world, arguments, "create")
@@ -144,7 +133,9 @@ async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, An
 async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
     """Answer editForumTopic: the name; the same one again is refused."""
     chat = _forum(world, arguments, "edit")
-    topic = _thread(world, chat, arguments)
+    topic = topic_of(world, chat, arguments.integer("message_thread_id"))
+    if topic is None:
+        raise bad_request("TOPIC_ID_INVALID")
     if not arguments.text("name"):
         return True
     name = _name(arguments)
@@ -213,8 +204,7 @@ def change_topic(
 ) -> dict[str, Any]:
     """Rename or close a topic by a service message; return that message."""
     topic = {**world.topics[chat.chat_id][thread], **change}
-    is_closed = "closed" in change
-    told = {"forum_topic_closed": {}} if is_closed else {"forum_topic_edited": change}
+    told = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
     fields = thread_fields(world, chat, thread, None)
     message = world.new_message(chat, sender, **fields, **told)
     world.add_message(message)

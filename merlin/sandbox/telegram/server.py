@@ -32,12 +32,21 @@ from merlin.sandbox.telegram.control import ControlSide, PipelineReader
 from merlin.sandbox.telegram.messages import by_path
 from merlin.sandbox.telegram.updates import Updates
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import TOKEN, Call, LoggedMessage, World, bot_profile
+from merlin.sandbox.telegram.world import TOKEN, Call, LoggedMessage, World, bot_user
 
 
 async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
-    """Answer getMe."""
-    return bot_profile(world.settings)
+    """Answer getMe, with what the bot's owner switched on."""
+    return {
+        **bot_user(),
+        "can_join_groups": True,
+        "can_read_all_group_messages": bool(world.settings.get("reads_all")),
+        "supports_inline_queries": True,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+        "has_topics_enabled": bool(world.settings.get("has_topics")),
+        "allows_users_to_create_topics": bool(world.settings.get("has_topics")),
+    }
 
 
 async def accept(_world: World, _arguments: Arguments) -> bool:
@@ -105,11 +114,11 @@ class TelegramStandIn(StandIn):
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, self.faults, read_pipeline, language)
         self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_answer)
-        own: Mapping[str, Method] = {
+        own: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
             "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
-        self._methods = {name.lower(): (name, act) for name, act in {**METHODS, **own}.items()}
+        self._methods = {**METHODS, **own}
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
 
@@ -142,9 +151,9 @@ class TelegramStandIn(StandIn):
         arguments = Arguments()
         name = ""
         try:
-            name, method = self._find(request.scope["path"])
+            name = self._find(request.scope["path"])
             arguments = await read_arguments(request)
-            coming = method(self._world, arguments)
+            coming = self._methods[name](self._world, arguments)
             if name == "getUpdates":
                 coming = _while_there(request, coming)
             result = await coming
@@ -152,30 +161,28 @@ class TelegramStandIn(StandIn):
             error = (
                 unreadable if isinstance(unreadable, BotApiError) else bad_request(repr(unreadable))
             )
-            self._note(name, arguments, error.code, error.description)
+            self._note(name, arguments, error.code)
             return JSONResponse(error.as_json(), error.code)
-        self._note(name, arguments, 200, "")
+        self._note(name, arguments, 200)
         return JSONResponse({"ok": True, "result": result})
 
-    def _find(self, path: str) -> tuple[str, Method]:
+    def _find(self, path: str) -> str:
         """Return the method at an address. Raises BotApiError 401 or 404 as Telegram does."""
         address = _ADDRESS.fullmatch(path)
         if address is None:
             raise of_status(404)
         self._check_token(address[1])
-        found = self._methods.get(address[2].lower())
-        if found is None:
+        if address[2] not in self._methods:
             raise BotApiError(404, "Not Found: method not found")
-        return found
+        return address[2]
 
     def _check_token(self, token: str) -> None:
         if token != self.token:
             raise of_status(401 if _TOKEN.fullmatch(token) else 404)
 
-    def _note(self, name: str, arguments: Arguments, status: int, description: str) -> None:
-        call = Call(iso(utc_now()), name, arguments.values, status, description)
-        self._world.calls.append(call)
-        self._world.tell("call", {"call": call})
+    def _note(self, name: str, arguments: Arguments, status: int) -> None:
+        self._world.calls.append(Call(iso(utc_now()), name, arguments.values, status))
+        self._world.tell("call", {})
 
     def _download(self, path: str) -> Response:
         address = _FILE_ADDRESS.fullmatch(path)

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from merlin.core.log import get_logger
-from merlin.sandbox.telegram.arguments import Arguments, conflict
+from merlin.sandbox.telegram.arguments import Arguments, BotApiError
 from merlin.sandbox.telegram.world import DEFAULT_UPDATES, World
 
 MOST_UPDATES = 100
@@ -64,9 +64,10 @@ class Updates:
     async def poll(self, arguments: Arguments) -> list[Mapping[str, Any]]:
         """Answer getUpdates. Raises BotApiError 409 with a webhook set or another poller come."""
         if self._world.settings.get("webhook"):
-            raise conflict(
-                "can't use getUpdates method while webhook is active;"
-                " use deleteWebhook to delete the webhook first"
+            raise BotApiError(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active;"
+                " use deleteWebhook to delete the webhook first",
             )
         self._oust()
         set_allowed(self._world, arguments)
@@ -80,9 +81,10 @@ class Updates:
     def _oust(self) -> None:
         if self._poller is not None and not self._poller.done():
             self._poller.set_exception(
-                conflict(
-                    "terminated by other getUpdates request;"
-                    " make sure that only one bot instance is running"
+                BotApiError(
+                    409,
+                    "Conflict: terminated by other getUpdates request;"
+                    " make sure that only one bot instance is running",
                 )
             )
 

@@ -34,6 +34,7 @@ from merlin.sandbox.telegram.groups import (
     make_topic,
     member,
     service,
+    tell_service,
     thread_fields,
     topic_of,
 )
@@ -223,15 +224,17 @@ class UserActions:
         The author is a person's name, `bot` for the bot, or the name that somebody goes by who
         hides the account.
         """
-        place = self.place(who)
-        return [self._forward_said(place, author, text) for author, text in said]
-
-    def _forward_said(self, place: Place, author: str, text: str) -> int:
-        origin: dict[str, Any] = {"date": int(time.time()) - 60, **self._author(author)}
-        return self.send(place, {"forward_origin": origin, **typed_fields(text)})
+        place, date = self.place(who), int(time.time()) - 60
+        return [
+            self.send(
+                place,
+                {"forward_origin": {"date": date, **self._author(name)}, **typed_fields(words)},
+            )
+            for name, words in said
+        ]
 
     def _author(self, author: str) -> dict[str, Any]:
-        if author in {"bot", str(BOT_ID)}:
+        if author == "bot":
             return {"type": "user", "sender_user": bot_user()}
         with suppress(NotFound):
             return {"type": "user", "sender_user": self.world.person(author).as_user()}
@@ -270,8 +273,7 @@ class UserActions:
         seconds: int = 0,
         album: str = "",
     ) -> int:
-        file = keep_file(self.world, kind, upload)
-        content = as_media(self.world, file, kind, seconds=seconds)
+        content = as_media(self.world, keep_file(self.world, kind, upload), kind, seconds=seconds)
         if album:
             content["media_group_id"] = album
         if caption:
@@ -287,20 +289,12 @@ class UserActions:
         """
         person = self.person(who)
         if isinstance(what, str) and not what.isdecimal():
-            invoice, about = self._linked(what)
+            invoice, about = self.world.invoices.get(what), {"slug": what}
+            if invoice is None:
+                raise NotFound(f"no invoice {what}")
         else:
             invoice, about = self._sent(self._find_invoice(person, int(what)))
         return self._ask(person, {**invoice, **({"payload": payload} if payload else {})}, about)
-
-    def pay_message(self, person: Person, logged: LoggedMessage) -> int:
-        """Ask to pay the invoice of a message; as in `pay`."""
-        return self._ask(person, *self._sent(logged))
-
-    def _linked(self, slug: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        invoice = self.world.invoices.get(slug)
-        if invoice is None:
-            raise NotFound(f"no invoice {slug}")
-        return invoice, {"slug": slug}
 
     def _find_invoice(self, person: Person, message_id: int) -> LoggedMessage:
         """Return a message with an invoice, the newest for 0."""
@@ -381,7 +375,7 @@ class UserActions:
         place = self.place(who)
         logged, button = self._key(place, wanted, message_id, forged=forged)
         if button.get("pay"):
-            return self.pay_message(place.person, logged)
+            return self._ask(place.person, *self._sent(logged))
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
         query = {
@@ -507,7 +501,7 @@ class UserActions:
         if not has_topics(self.world, place.chat):
             raise Refused("this chat has no topics")
         message = make_topic(self.world, place.chat, place.person.as_user(), name)
-        self.tell_service(place.chat, message)
+        tell_service(self.world, place.chat, message)
         return int(message["message_id"])
 
     def close_topic(self, who: str | int) -> int:
@@ -517,13 +511,7 @@ class UserActions:
             raise NotFound("no such topic")
         user = place.person.as_user()
         message = change_topic(self.world, place.chat, user, place.thread, closed=True)
-        return self.tell_service(place.chat, message)
-
-    def tell_service(self, chat: object, message: dict[str, object]) -> int:
-        """Tell the bot of a service message; privacy mode hides none of them."""
-        if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
-            return 0
-        return self.world.add_update("message", message)
+        return tell_service(self.world, place.chat, message)
 
     def switch(self, name: str) -> None:
         """Let the bot's owner switch something on at BotFather.

@@ -81,20 +81,6 @@ def bot_user() -> dict[str, Any]:
     return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
 
 
-def bot_profile(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what getMe says of the bot; `settings` are what its owner switched on."""
-    return {
-        **bot_user(),
-        "can_join_groups": True,
-        "can_read_all_group_messages": bool(settings.get("reads_all")),
-        "supports_inline_queries": True,
-        "can_connect_to_business": False,
-        "has_main_web_app": False,
-        "has_topics_enabled": bool(settings.get("has_topics")),
-        "allows_users_to_create_topics": bool(settings.get("has_topics")),
-    }
-
-
 SUPERGROUP_BASE = -1_000_000_000_000
 # Who of these statuses can read and write.
 PRESENT = frozenset({"creator", "administrator", "member"})
@@ -175,11 +161,15 @@ def groups_of(language: str) -> tuple[Group, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """How a message stood from one moment on."""
+    """How a message stood from one moment (ISO 8601) on."""
 
     at: str
-    text: str
     message: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Return its text or caption."""
+        return str(self.message.get("text", self.message.get("caption", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +197,7 @@ class LoggedMessage:
     @property
     def text(self) -> str:
         """Return the text or caption as it now stands."""
-        return str(self.message.get("text", self.message.get("caption", "")))
+        return self.versions[-1].text
 
     @property
     def thread(self) -> int:
@@ -243,18 +233,12 @@ class LoggedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the bot: when, which method, with what, and how it was answered."""
+    """One call of the bot: when, which method, with what, and the status of its answer."""
 
     at: str
     method: str
     arguments: Mapping[str, Any]
     status: int
-    description: str = ""
-
-
-def version_of(at: str, message: Mapping[str, Any]) -> Version:
-    """Return how a Message object stood at a moment (ISO 8601)."""
-    return Version(at, str(message.get("text", message.get("caption", ""))), message)
 
 
 MOST_CALLS = 50_000
@@ -338,7 +322,7 @@ class World:
 
     def _apply_message(self, message: dict[str, Any], at: str) -> None:
         chat, message_id = message["chat"], message["message_id"]
-        logged = LoggedMessage(message, (version_of(at, message),))
+        logged = LoggedMessage(message, (Version(at, message),))
         self.messages.setdefault(chat["id"], {})[message_id] = logged
         if chat["type"] != "supergroup":
             self.last_message_id = max(self.last_message_id, message_id)
@@ -346,7 +330,7 @@ class World:
     def _apply_edit(self, message: dict[str, Any], at: str) -> None:
         chat = self.messages[message["chat"]["id"]]
         old = chat[message["message_id"]]
-        versions = (*old.versions, version_of(at, message))
+        versions = (*old.versions, Version(at, message))
         chat[message["message_id"]] = replace(old, message=message, versions=versions)
 
     def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
