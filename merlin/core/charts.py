@@ -113,27 +113,6 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class ChartLabels:
-    """What is written on a chart, and the language of numbers; the last three on a PNG alone.
-
-    `none` stands there while nothing was measured.
-    """
-
-    train: str
-    test: str
-    language: str
-    title: str = ""
-    steps: str = ""
-    none: str = ""
-
-
-def loss_labels(language: str, title: str = "") -> ChartLabels:
-    """Return what is written on a chart of losses."""
-    words = {name: text(language, f"chart-{name}") for name in ("train", "test", "steps", "none")}
-    return ChartLabels(language=language, title=title, **words)
-
-
-@dataclass(frozen=True, slots=True)
 class Scale:
     """Where a (step, loss) lies; `rows` and `columns` are the losses and steps that are numbered.
 
@@ -170,22 +149,20 @@ def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Sc
 
 
 def plot_curve(
-    train: Sequence[Point], test: Sequence[Point], total: float, labels: ChartLabels
+    train: Sequence[Point], test: Sequence[Point], total: float, language: str
 ) -> Curve | None:
     """Return the drawing of (step, loss) series, None without any; `total` as in `fit_scale`."""
     scale = fit_scale(train, test, total)
     if scale is None:
         return None
-    lines = [("", train, labels.train), ("t", test, labels.test)]
-    names = [
-        _name(style, scale, series[-1], said, labels) for style, series, said in lines if series
-    ]
+    lines = [("", train, "chart-train"), ("t", test, "chart-test")]
+    names = [_name(style, scale, series, key, language) for style, series, key in lines if series]
     return Curve(
         train=scale.line(thin(train)),
         test=scale.line(thin(test)),
         dots=tuple(scale.point(each) for each in thin(test)),
-        rows=tuple(_row(scale, each, labels.language) for each in scale.rows),
-        columns=tuple(_column(scale, each, labels.language) for each in scale.columns),
+        rows=tuple(_row(scale, each, language) for each in scale.rows),
+        columns=tuple(_column(scale, each, language) for each in scale.columns),
         names=_apart(names),
     )
 
@@ -216,8 +193,8 @@ def brief(value: float, language: str) -> str:
     return format_number(language, value, len(said.partition(".")[2]))
 
 
-def _name(style: str, scale: Scale, end: Point, said: str, labels: ChartLabels) -> Name:
-    x, y = scale.point(end)
+def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
+    x, y = scale.point(series[-1])
     is_late = x > _LATE * WIDE
     return Name(
         style=style,
@@ -226,8 +203,12 @@ def _name(style: str, scale: Scale, end: Point, said: str, labels: ChartLabels) 
         dx=0 if is_late else 8,
         dy=-9 if is_late else 4,
         anchor="end" if is_late else "start",
-        words=f"{said} {format_number(labels.language, end[1])}",
+        words=_last_loss(language, key, series),
     )
+
+
+def _last_loss(language: str, key: str, series: Sequence[Point]) -> str:
+    return f"{text(language, key)} {format_number(language, series[-1][1])}"
 
 
 def _apart(names: list[Name]) -> tuple[Name, ...]:
@@ -267,7 +248,8 @@ DARK = Colours("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2",
 def plot_png(
     train: Sequence[Point],
     test: Sequence[Point],
-    labels: ChartLabels,
+    language: str,
+    title: str,
     *,
     width: int = 1280,
     height: int = 720,
@@ -283,11 +265,12 @@ def plot_png(
     fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
     _draw_lines(Draw(fine), layout, train, test)
     picture = fine.resize((width, height), Image.Resampling.BOX)
-    painter = _LabelPainter(Draw(picture), layout, labels)
+    painter = _LabelPainter(Draw(picture), layout, language)
     painter.write_axes()
-    painter.write_legend(train, test)
+    painter.write_legend(title, train, test)
     if scale is None:
-        painter.write_none()
+        left, top, right, bottom = layout.box
+        painter.write(((left + right) / 2, (top + bottom) / 2), text(language, "chart-none"), "mm")
     made = BytesIO()
     # Few colours: a palette is a third of the size.
     picture.quantize(128).save(made, "PNG", optimize=True)
@@ -380,7 +363,7 @@ class _LabelPainter:
 
     draw: ImageDraw
     layout: _Layout
-    labels: ChartLabels
+    language: str
 
     def write_axes(self) -> None:
         """Write the numbers at the axes, and what the lower one counts."""
@@ -388,34 +371,25 @@ class _LabelPainter:
         left, _, right, bottom = layout.box
         for value in layout.scale.rows:
             _, y = layout.at((0, value))
-            self._write((left - 8 * unit, y), brief(value, self.labels.language), "rm")
+            self.write((left - 8 * unit, y), brief(value, self.language), "rm")
         for value in layout.scale.columns:
             x, _ = layout.at((value, 0))
-            self._write((x, bottom + 8 * unit), brief(value, self.labels.language), "mt")
-        self._write((right, bottom + 26 * unit), self.labels.steps, "rt")
+            self.write((x, bottom + 8 * unit), brief(value, self.language), "mt")
+        self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
 
-    def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
+    def write_legend(self, title: str, train: Sequence[Point], test: Sequence[Point]) -> None:
         """Write the title, and below it what each line is, with its last loss."""
-        layout, unit, labels = self.layout, self.layout.unit, self.labels
-        room = layout.width - 40 * unit
+        unit, colours = self.layout.unit, self.layout.colours
         font = _font(_BOLD, round(15 * unit))
-        title = _cut(labels.title, font, room)
-        self.draw.text((20 * unit, 22 * unit), title, layout.colours.text, font, "lm")
+        title = _cut(title, font, self.layout.width - 40 * unit)
+        self.draw.text((20 * unit, 22 * unit), title, colours.text, font, "lm")
         x, y = 20 * unit, 44 * unit
-        lines = (
-            (train, labels.train, layout.colours.train),
-            (test, labels.test, layout.colours.test),
-        )
-        for series, name, colour in lines:
+        lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
+        for series, key, colour in lines:
             if series:
                 self._mark((x, y), colour, is_broken=series is test)
-                said = f"{name} {format_number(labels.language, series[-1][1])}"
-                x = self._write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
-
-    def write_none(self) -> None:
-        """Say that nothing was measured yet."""
-        left, top, right, bottom = self.layout.box
-        self._write(((left + right) / 2, (top + bottom) / 2), self.labels.none, "mm")
+                said = _last_loss(self.language, key, series)
+                x = self.write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
 
     def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
         x, y = at
@@ -425,7 +399,7 @@ class _LabelPainter:
             ends = [(x + start * unit, y), (x + end * unit, y)]
             self.draw.line(ends, colour, round(2 * unit))
 
-    def _write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
+    def write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
         """Write words; return where they end."""
         font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.layout.unit))
         self.draw.text(at, words, colour or self.layout.colours.pale, font, anchor)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import pytest
 
 from merlin.api.pages.components import MOST_LINES, diff_lines
-from merlin.core.charts import MOST_POINTS, ChartLabels, plot_curve
+from merlin.core.charts import MOST_POINTS, plot_curve
 from merlin.core.i18n import format_number
 
 pytestmark = pytest.mark.unit
 
-WORDS = ChartLabels("учебные", "проверочные", "ru")
-
 
 def test_no_loss_is_no_curve():
-    assert plot_curve([], [], 100, WORDS) is None
+    assert plot_curve([], [], 100, "ru") is None
 
 
 def test_a_curve_begins_at_zero_and_leaves_room_for_what_is_to_come():
-    curve = plot_curve([(0, 3.0), (50, 1.5)], [(50, 2.0)], 100, WORDS)
+    curve = plot_curve([(0, 3.0), (50, 1.5)], [(50, 2.0)], 100, "ru")
     assert curve.train == "0,0 500,150"
     assert curve.dots == ((500, 100),)
     assert [tick.words for tick in curve.rows] == ["0", "1", "2", "3"]
@@ -28,19 +26,19 @@ def test_a_curve_begins_at_zero_and_leaves_room_for_what_is_to_come():
 
 
 def test_names_stand_beside_the_ends_with_the_last_loss():
-    curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, WORDS)
+    curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
     train, test = curve.names
     assert (train.words, train.anchor, train.dx) == ("учебные 0,50", "start", 8)
     assert (test.words, test.style) == ("проверочные 2,00", "t")
 
 
 def test_beyond_seven_tenths_names_stand_above_and_end_at_the_line():
-    (name,) = plot_curve([(0, 3.0), (100, 0.5)], [], 100, WORDS).names
+    (name,) = plot_curve([(0, 3.0), (100, 0.5)], [], 100, "ru").names
     assert (name.anchor, name.dx, name.dy) == ("end", 0, -9)
 
 
 def test_two_names_that_would_lie_over_one_another_go_apart():
-    upper, lower = plot_curve([(100, 0.50)], [(100, 0.52)], 100, WORDS).names
+    upper, lower = plot_curve([(100, 0.50)], [(100, 0.52)], 100, "ru").names
     assert upper.style == "t"
     assert upper.dy < 0 < lower.dy
 
@@ -50,14 +48,14 @@ def test_two_names_that_would_lie_over_one_another_go_apart():
     [([(0, 0.0)], 0), ([(5, 1e-9)], 0), ([(1, 1e9)], 3), ([(0.5, 0.1), (1, 0.1)], 0)],
 )
 def test_odd_losses_still_are_a_drawing(train, total):
-    curve = plot_curve(train, [], total, WORDS)
+    curve = plot_curve(train, [], total, "ru")
     places = [float(value) for point in curve.train.split() for value in point.split(",")]
     assert all(0 <= value <= 1000 for value in places)
     assert len(curve.rows) > 1
 
 
 def test_a_long_job_is_drawn_by_no_more_points_than_can_be_seen_the_last_among_them():
-    curve = plot_curve([(step, 1.0) for step in range(5000)], [], 5000, WORDS)
+    curve = plot_curve([(step, 1.0) for step in range(5000)], [], 5000, "ru")
     points = curve.train.split()
     assert len(points) <= MOST_POINTS + 1
     assert points[-1].startswith("999.8,")

@@ -24,7 +24,7 @@ from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.schema import Body, DatasetName, Id, Line, Part, part
 from merlin.app import jobs
 from merlin.app.jobs import JobDetails, JobView
-from merlin.core.charts import loss_labels, plot_png
+from merlin.core.charts import plot_png
 
 # One takes a tenth of a second and 25 MB while it is drawn.
 AT_ONCE = 2
@@ -32,11 +32,10 @@ AT_ONCE = 2
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
     """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
-    words = loss_labels(language, job.title)
     series = job.losses.series()
     async with _easels(request):
         return await asyncio.to_thread(
-            plot_png, series["train"], series["test"], words, dark=is_dark
+            plot_png, series["train"], series["test"], language, job.title, dark=is_dark
         )
 
 

@@ -27,7 +27,7 @@ from merlin.bot.handlers.admin import add_admin_handlers, follow, performer, req
 from merlin.bot.menu import View
 from merlin.bot.rendering import sparkline
 from merlin.core import money
-from merlin.core.charts import loss_labels, plot_png
+from merlin.core.charts import plot_png
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import text
@@ -200,8 +200,9 @@ async def pictured(context: BotContext) -> None:
     seen, content = await context.store.read(look), b""
     if seen is not None and seen.losses.are_known:
         series = seen.losses.series()
-        labels = loss_labels(context.language, seen.title)
-        content = await asyncio.to_thread(plot_png, series["train"], series["test"], labels)
+        content = await asyncio.to_thread(
+            plot_png, series["train"], series["test"], context.language, seen.title
+        )
 
     def act(context: BotContext) -> View:
         job = _found(context)

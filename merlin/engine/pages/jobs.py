@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.charts import Curve, loss_labels, plot_curve, plot_png
+from merlin.core.charts import Curve, plot_curve, plot_png
 from merlin.core.i18n import text
 from merlin.core.log import redact
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
@@ -97,7 +97,7 @@ class JobView:
     def chart(self) -> Curve | None:
         """Return the job's losses as a drawing, None without any."""
         page, total = self._page, 0 if self.facts.is_over else self.job.steps
-        return plot_curve(self.facts.train, self.facts.test, total, loss_labels(page.language))
+        return plot_curve(self.facts.train, self.facts.test, total, page.language)
 
     @property
     def chart_words(self) -> str:
@@ -168,8 +168,7 @@ class JobView:
     def png(self, *, dark: bool) -> bytes:
         """Return the job's losses as a PNG."""
         title = f"{self.title} · {self.job.base}"
-        labels = loss_labels(self._page.language, title)
-        return plot_png(self.facts.train, self.facts.test, labels, dark=dark)
+        return plot_png(self.facts.train, self.facts.test, self._page.language, title, dark=dark)
 
 
 def _tail(path: Path) -> str:

@@ -34,7 +34,7 @@ from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.status import status
-from merlin.core.charts import loss_labels, plot_curve
+from merlin.core.charts import plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -126,7 +126,7 @@ def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve, that in words, and the steps with their losses, newest first."""
     series = job.losses.series()
     steps = 0 if job.is_over else job.progress.steps
-    drawing = plot_curve(series["train"], series["test"], steps, loss_labels(visit.language))
+    drawing = plot_curve(series["train"], series["test"], steps, visit.language)
     train, test = (dict(each) for each in series.values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MOST_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
