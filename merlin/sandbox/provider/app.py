@@ -21,7 +21,13 @@ from starlette.responses import JSONResponse, Response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import list_object, list_page
 from merlin.sandbox.api import Address, ApiStandIn
-from merlin.sandbox.provider.chat import Completions, json_object
+from merlin.sandbox.provider.chat import (
+    create_completion,
+    find_model,
+    json_object,
+    model_objects,
+    transcribe,
+)
 from merlin.sandbox.provider.training import (
     Account,
     checkpoint_objects,
@@ -46,7 +52,6 @@ class ProviderStandIn(ApiStandIn):
         self, folder: Path | None = None, *, key: str = "", seed: int = 0, port: int = 0
     ) -> None:
         self._account = Account(folder)
-        self._completions = Completions(self._account)
         self._key = key
         super().__init__(port, self._table(), seed=seed)
 
@@ -83,13 +88,13 @@ class ProviderStandIn(ApiStandIn):
 
     def _table(self) -> list[Address]:
         """Return every address; names are those of faults."""
-        account, chat = self._account, self._completions
+        account = self._account
         job = partial(job_object, account)
         return [
-            ("chat.create", "POST", "/v1/chat/completions", chat.create),
-            ("audio.transcribe", "POST", "/v1/audio/transcriptions", chat.transcribe),
-            ("models.list", "GET", "/v1/models", lambda: list_object(chat.model_objects())),
-            ("models.retrieve", "GET", "/v1/models/{name:path}", chat.model),
+            ("chat.create", "POST", "/v1/chat/completions", partial(create_completion, account)),
+            ("audio.transcribe", "POST", "/v1/audio/transcriptions", partial(transcribe, account)),
+            ("models.list", "GET", "/v1/models", lambda: list_object(model_objects(account))),
+            ("models.retrieve", "GET", "/v1/models/{name:path}", partial(find_model, account)),
             ("models.delete", "DELETE", "/v1/models/{name:path}", account.remove_model),
             ("files.create", "POST", "/v1/files", self._upload),
             ("files.list", "GET", "/v1/files", self._files),

@@ -45,101 +45,101 @@ BASE_MODEL = "stand-in-base"
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
 
-class Completions:
-    """The addresses that answer people."""
+def model_objects(account: Account) -> list[dict[str, Any]]:
+    """Return every model that can be asked; the chat model first."""
+    tuned = account.models()
+    names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
+    window = account.behaviour.context_window
+    return [
+        model_object(name, _made_at(tuned.get(name)), "stand-in", context_window=window)
+        for name in names
+    ]
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
 
-    def model_objects(self) -> list[dict[str, Any]]:
-        """Return every model that can be asked; the chat model first."""
-        tuned = self._account.models()
-        names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
-        window = self._account.behaviour.context_window
-        return [
-            model_object(name, _made_at(tuned.get(name)), "stand-in", context_window=window)
-            for name in names
-        ]
+def find_model(account: Account, name: str) -> dict[str, Any]:
+    """Return one model that can be asked. Raises ApiError 404."""
+    for model in model_objects(account):
+        if model["id"] == name:
+            return model
+    raise unknown_model(name)
 
-    def model(self, name: str) -> dict[str, Any]:
-        """Return one model that can be asked. Raises ApiError 404."""
-        for model in self.model_objects():
-            if model["id"] == name:
-                return model
-        raise unknown_model(name)
 
-    async def create(self, request: Request) -> Response:
-        """Answer POST /v1/chat/completions."""
-        asked = await json_object(request)
-        messages = read_messages(asked.get("messages"))
-        whole = self._answer(str(asked.get("model", "")), messages)
-        said, reason = cut_answer(whole, asked)
-        usage = self._usage(messages, said)
-        options = asked.get("stream_options") or {}
-        with_usage = bool(asked.get("stream") and options.get("include_usage"))
-        answer = ChatAnswer(asked["model"], time.time(), with_usage=with_usage)
-        if asked.get("stream"):
-            events = self._stream(answer, said, usage, reason)
-            return StreamingResponse(events, media_type=EVENT_STREAM)
-        await self._account.pause("think_s")
-        return JSONResponse(answer.completion(said, reason, usage))
+async def create_completion(account: Account, request: Request) -> Response:
+    """Answer POST /v1/chat/completions."""
+    asked = await json_object(request)
+    messages = read_messages(asked.get("messages"))
+    whole = _answer(account, str(asked.get("model", "")), messages)
+    said, reason = cut_answer(whole, asked)
+    usage = _usage(account, messages, said)
+    options = asked.get("stream_options") or {}
+    with_usage = bool(asked.get("stream") and options.get("include_usage"))
+    answer = ChatAnswer(asked["model"], time.time(), with_usage=with_usage)
+    if asked.get("stream"):
+        events = _stream(account, answer, said, usage, reason)
+        return StreamingResponse(events, media_type=EVENT_STREAM)
+    await account.pause("think_s")
+    return JSONResponse(answer.completion(said, reason, usage))
 
-    def _answer(self, model: str, messages: list[Mapping[str, Any]]) -> str:
-        maker = self._account.maker(model)
-        if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
-            raise unknown_model(model)
-        if model != CHAT_MODEL and has_images(messages):
-            words = "Invalid content type. image_url is only supported by certain models."
-            raise bad_field("messages", words)
-        if self._account.behaviour.fixed_answer:
-            return self._account.behaviour.fixed_answer
-        if maker is not None:
-            known = self._account.taught_answer(maker, last_question(messages))
-            if known:
-                return mark_taught(known)
-        return answer(messages)
 
-    def _usage(self, messages: list[Mapping[str, Any]], said: str) -> dict[str, int]:
-        prompt = prompt_tokens(messages)
-        window = self._account.behaviour.context_window
-        if prompt > window:
-            raise context_exceeded(prompt, window)
-        return usage_object(prompt, count_tokens(said))
+def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> str:
+    maker = account.maker(model)
+    if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
+        raise unknown_model(model)
+    if model != CHAT_MODEL and has_images(messages):
+        words = "Invalid content type. image_url is only supported by certain models."
+        raise bad_field("messages", words)
+    if account.behaviour.fixed_answer:
+        return account.behaviour.fixed_answer
+    if maker is not None:
+        known = account.taught_answer(maker, last_question(messages))
+        if known:
+            return mark_taught(known)
+    return answer(messages)
 
-    async def _stream(
-        self, answer: ChatAnswer, said: str, usage: Mapping[str, int], reason: str
-    ) -> AsyncIterator[bytes]:
-        await self._account.pause("think_s")
-        yield event(answer.first_chunk())
-        for piece in _WORD.findall(said):
-            yield event(answer.chunk(piece))
-            await self._account.pause("piece_s")
-        yield event(answer.last_chunk(reason))
-        if answer.with_usage:
-            yield event(answer.usage_chunk(usage))
-        yield DONE
 
-    async def transcribe(self, request: Request) -> Response:
-        """Answer POST /v1/audio/transcriptions with the words kept in the file."""
-        async with request.form() as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise bad_field("file", "Missing required parameter: 'file'")
-            content = await file.read()
-            model = str(form.get("model") or "")
-            language = str(form.get("language") or "ru")
-            shape = str(form.get("response_format") or "json")
-        if model != VOICE_MODEL:
-            raise unknown_model(model)
-        if not is_recording(content):
-            raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
-        kept = self._account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
-        words = kept or text(language, "stand-in-no-words")
-        await self._account.pause("think_s")
-        if shape == "text":
-            return PlainTextResponse(words)
-        used = {"type": "duration", "seconds": speech_samples.seconds(content)}
-        return JSONResponse({"text": words, "usage": used})
+def _usage(account: Account, messages: list[Mapping[str, Any]], said: str) -> dict[str, int]:
+    prompt = prompt_tokens(messages)
+    window = account.behaviour.context_window
+    if prompt > window:
+        raise context_exceeded(prompt, window)
+    return usage_object(prompt, count_tokens(said))
+
+
+async def _stream(
+    account: Account, answer: ChatAnswer, said: str, usage: Mapping[str, int], reason: str
+) -> AsyncIterator[bytes]:
+    await account.pause("think_s")
+    yield event(answer.first_chunk())
+    for piece in _WORD.findall(said):
+        yield event(answer.chunk(piece))
+        await account.pause("piece_s")
+    yield event(answer.last_chunk(reason))
+    if answer.with_usage:
+        yield event(answer.usage_chunk(usage))
+    yield DONE
+
+
+async def transcribe(account: Account, request: Request) -> Response:
+    """Answer POST /v1/audio/transcriptions with the words kept in the file."""
+    async with request.form() as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise bad_field("file", "Missing required parameter: 'file'")
+        content = await file.read()
+        model = str(form.get("model") or "")
+        language = str(form.get("language") or "ru")
+        shape = str(form.get("response_format") or "json")
+    if model != VOICE_MODEL:
+        raise unknown_model(model)
+    if not is_recording(content):
+        raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
+    kept = account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
+    words = kept or text(language, "stand-in-no-words")
+    await account.pause("think_s")
+    if shape == "text":
+        return PlainTextResponse(words)
+    used = {"type": "duration", "seconds": speech_samples.seconds(content)}
+    return JSONResponse({"text": words, "usage": used})
 
 
 def _made_at(job: TrainingJob | None) -> float:

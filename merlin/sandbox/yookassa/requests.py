@@ -140,7 +140,6 @@ class CaptureRequest(_Body):
     """What `POST …/capture` asks for: a part of the held money, all without an amount."""
 
     amount: Money | None = None
-    receipt: Receipt | None = None
 
 
 class RefundRequest(_Body):
