@@ -83,18 +83,14 @@ class Supervisor:
         try:
             while not (self._is_stopping or is_hopeless):
                 self._look()
-                is_hopeless = self._is_hopeless()
+                wrong = [each.is_set_up_wrongly for each in self._running.values()]
+                is_hopeless = any(wrong) if self._needs_all else all(wrong)
                 if while_up is not None and not while_up():
                     break
                 time.sleep(LOOK_S)
         finally:
             self.stop()
         return WRONG_SETUP if is_hopeless else 0
-
-    def _is_hopeless(self) -> bool:
-        """Return whether nothing is left to wait for: no child, or not all of them, can run."""
-        wrong = [each.is_set_up_wrongly for each in self._running.values()]
-        return any(wrong) if self._needs_all else all(wrong)
 
     def restarts(self, name: str) -> int:
         """Return how often the child was started again."""

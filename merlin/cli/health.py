@@ -16,7 +16,6 @@ from merlin.cli.output import print_message
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -87,13 +86,8 @@ def _still(config: Config, process: str) -> MerlinError | None:
         return MerlinError("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)
     if newest.is_alive(utc_now()):
-        return _failing(newest)
+        for step, reason in newest.failing.items():
+            return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
+        return None
     at = newest.at.isoformat(timespec="seconds")
     return MerlinError(f"silent since {at}", "ill-still", at=at)
-
-
-def _failing(beat: Heartbeat) -> MerlinError | None:
-    """Return which step of a live process fails by a bug again and again."""
-    for step, reason in beat.failing.items():
-        return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
-    return None

@@ -48,7 +48,11 @@ def init(
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
     """Make a git repository of datasets from a template."""
-    _judge_name(dataset)
+    from merlin.dataset.layout import is_valid_name, suggest_name
+
+    if not is_valid_name(dataset):
+        named = {"dataset": dataset, "proposed": suggest_name(dataset)}
+        raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **named)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
     told = {"folder": str(folder)}
@@ -63,14 +67,6 @@ def init(
     # A push to a checked-out branch is taken, and its files follow.
     _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
     print_message("init-done", dataset=dataset, path=str(folder.resolve()), **told)
-
-
-def _judge_name(dataset: str) -> None:
-    from merlin.dataset.layout import is_valid_name, suggest_name
-
-    if not is_valid_name(dataset):
-        told = {"dataset": dataset, "proposed": suggest_name(dataset)}
-        raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **told)
 
 
 def _write(folder: Path, dataset: str) -> None:

@@ -56,7 +56,9 @@ def _explain(
         pad = "  " * depth
         lines += [""] if depth == 0 else []
         lines.append(f"{pad}# {' '.join(value.get('description', '').split())}")
-        _show(root, value, lines, f"{pad}{_sign(root, value)}", key, depth)
+        # Nothing stands before a key that belongs to a start, or that one below it does.
+        sign = "" if _starts(root, value) else "#"
+        _show(root, value, lines, f"{pad}{sign}", key, depth)
 
 
 def _show(
@@ -85,11 +87,6 @@ def _show(
             _explain(root, shown, lines, depth + 2)
     else:
         lines.append(f"{pad}{key}: {_written(value.get('start', value['examples'][0]))}")
-
-
-def _sign(root: Mapping[str, Any], value: Mapping[str, Any]) -> str:
-    """Return what stands before a key: nothing where it, or one below it, belongs to a start."""
-    return "" if _starts(root, value) else "#"
 
 
 def _starts(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:

@@ -110,10 +110,7 @@ def _packed(ending: str, mime: str, head: bytes) -> FileKind:
 
 
 def _text(ending: str, mime: str, head: bytes) -> FileKind:
-    if head.startswith(b"{\\rtf") or not _looks_like_text(head):
+    has_text_signs = head.startswith(_BOMS) or not _NO_TEXT.search(head)
+    if head.startswith(b"{\\rtf") or not has_text_signs:
         return FileKind.UNKNOWN
     return _BY_ENDING.get(ending) or _BY_MIME.get(mime) or FileKind.TEXT
-
-
-def _looks_like_text(head: bytes) -> bool:
-    return head.startswith(_BOMS) or not _NO_TEXT.search(head)

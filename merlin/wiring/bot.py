@@ -94,7 +94,7 @@ async def services_of(
             db=database,
             bot_id=bot_id(token),
             token=token,
-            base_url=_bot_url(telegram.base_url),
+            base_url=f"{telegram.base_url.rstrip('/').removesuffix('/bot')}/bot",
             store=store,
             heartbeats=Heartbeats(database),
             lead=leading,
@@ -114,8 +114,3 @@ def _transcriber(config: Config) -> OpenAIAudio | None:
         if choice is not None and provider.name == choice.provider:
             return OpenAIAudio(provider.base_url, credential(provider.credential), choice.model)
     return None
-
-
-def _bot_url(telegram_url: str) -> str:
-    root = telegram_url.rstrip("/")
-    return root if root.endswith("/bot") else f"{root}/bot"

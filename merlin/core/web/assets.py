@@ -64,7 +64,11 @@ class Assets:
         made = self._made.get(name)
         if made is None:
             path = self._sources[name]
-            made = self._made[name] = _asset(path, self._content(path))
+            content = self._content(path)
+            hashed = f"{path.stem}.{_digest(content)}{path.suffix}"
+            # Without the time of packing the bytes follow from the content alone.
+            packed = gzip.compress(content, 9, mtime=0)
+            made = self._made[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
         return made
 
     def _content(self, path: Path) -> bytes:
@@ -76,13 +80,6 @@ class Assets:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in _TYPES)
-
-
-def _asset(path: Path, content: bytes) -> Asset:
-    name = f"{path.name.removesuffix(path.suffix)}.{_digest(content)}{path.suffix}"
-    kind = _TYPES[path.suffix]
-    # Without the time of packing the bytes follow from the content alone.
-    return Asset(name, kind, content, gzip.compress(content, 9, mtime=0))
 
 
 def _digest(content: bytes) -> str:

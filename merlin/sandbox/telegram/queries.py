@@ -228,6 +228,8 @@ async def edit_user_star_subscription(world: World, arguments: Arguments) -> boo
 
 
 CHECKOUT_S = 10.0
+# What is kept of an invoice that somebody is about to pay: where it stands, and what it is for.
+CHECKED_OUT = ("title", "period", "chat_id", "message_id")
 MOST_STARS = 25_000
 MOST_STARS_RENEWED = 10_000
 _SIZES = {"title": 32, "description": 255}
@@ -280,8 +282,9 @@ def _checked_price(arguments: Arguments, most: int) -> int:
 def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
     """Return what an invoice that was sent asks for. Raises KeyError for any other message."""
     shown = logged.message["invoice"]
-    chat_id = logged.message["chat"]["id"]
-    return {**shown, "payload": world.settings[f"payload:{chat_id}:{logged.message_id}"]}
+    chat_id, message_id = logged.message["chat"]["id"], logged.message_id
+    payload = world.settings[f"payload:{chat_id}:{message_id}"]
+    return {**shown, "payload": payload, "chat_id": chat_id, "message_id": message_id}
 
 
 async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:

@@ -40,6 +40,7 @@ from merlin.sandbox.telegram.groups import (
 )
 from merlin.sandbox.telegram.messages import as_media, keep_file, reply_fields
 from merlin.sandbox.telegram.queries import (
+    CHECKED_OUT,
     CHECKOUT_S,
     InlineAnswer,
     balance,
@@ -248,37 +249,27 @@ class UserActions:
         kind: str = "document",
         caption: str = "",
         seconds: int = 0,
-    ) -> int:
-        """Send a document, photo, voice, video_note, audio or video of so many seconds."""
-        return self._send_upload(self.place(who), upload, kind, caption, seconds=seconds)
-
-    def send_album(
-        self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
-    ) -> list[int]:
-        """Send photos or documents as one album: an update each, one media_group_id."""
-        place, album = self.place(who), str(secrets.randbits(57))
-        captions = [caption, *[""] * (len(uploads) - 1)]
-        return [
-            self._send_upload(place, upload, kind, words, album=album)
-            for upload, words in zip(uploads, captions, strict=True)
-        ]
-
-    def _send_upload(
-        self,
-        place: Place,
-        upload: Upload,
-        kind: str,
-        caption: str,
-        *,
-        seconds: int = 0,
         album: str = "",
     ) -> int:
+        """Send a document, photo, voice, video_note, audio or video of so many seconds."""
+        place = self.place(who)
         content = as_media(self.world, keep_file(self.world, kind, upload), kind, seconds=seconds)
         if album:
             content["media_group_id"] = album
         if caption:
             content |= typed_fields(caption, "caption")
         return self.send(place, content)
+
+    def send_album(
+        self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
+    ) -> list[int]:
+        """Send photos or documents as one album: an update each, one media_group_id."""
+        album = str(secrets.randbits(57))
+        captions = [caption, *[""] * (len(uploads) - 1)]
+        return [
+            self.send_file(who, upload, kind=kind, caption=words, album=album)
+            for upload, words in zip(uploads, captions, strict=True)
+        ]
 
     def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
         """Ask to pay the invoice of this message or behind this slug, the newest for none.
@@ -289,27 +280,19 @@ class UserActions:
         """
         person = self.person(who)
         if isinstance(what, str) and not what.isdecimal():
-            invoice, about = self.world.invoices.get(what), {"slug": what}
-            if invoice is None:
+            if what not in self.world.invoices:
                 raise NotFound(f"no invoice {what}")
+            invoice = self.world.invoices[what]
         else:
-            invoice, about = self._sent(self._find_invoice(person, int(what)))
-        return self._ask(person, {**invoice, **({"payload": payload} if payload else {})}, about)
+            sent = self.world.messages.get(person.chat_id, {}).values()
+            invoices = [one for one in sent if "invoice" in one.message]
+            found = [one for one in invoices if int(what) in {0, one.message_id}]
+            if not found:
+                raise NotFound("no invoice here")
+            invoice = invoice_of(self.world, found[-1])
+        return self._ask(person, {**invoice, **({"payload": payload} if payload else {})})
 
-    def _find_invoice(self, person: Person, message_id: int) -> LoggedMessage:
-        """Return a message with an invoice, the newest for 0."""
-        sent = self.world.messages.get(person.chat_id, {}).values()
-        invoices = [one for one in sent if "invoice" in one.message]
-        found = [one for one in invoices if message_id in {0, one.message_id}]
-        if not found:
-            raise NotFound("no invoice here")
-        return found[-1]
-
-    def _sent(self, logged: LoggedMessage) -> tuple[dict[str, Any], dict[str, Any]]:
-        where = {"chat_id": logged.message["chat"]["id"], "message_id": logged.message_id}
-        return invoice_of(self.world, logged), where
-
-    def _ask(self, person: Person, invoice: dict[str, Any], about: dict[str, Any]) -> int:
+    def _ask(self, person: Person, invoice: dict[str, Any]) -> int:
         if balance(self.world, person.person_id) < invoice["total_amount"]:
             raise Refused(self._text(person, "chat-page-few-stars"))
         query = {
@@ -319,7 +302,7 @@ class UserActions:
             "total_amount": invoice["total_amount"],
             "invoice_payload": invoice["payload"],
         }
-        told = {"title": invoice["title"], "period": invoice.get("period", 0), **about}
+        told = {name: invoice[name] for name in CHECKED_OUT if name in invoice}
         self.world.record("checkout", query_id=query["id"], about=told)
         update_id = self.world.add_update("pre_checkout_query", query)
         # Acts of a test whose stand-in is down have no loop.
@@ -375,7 +358,7 @@ class UserActions:
         place = self.place(who)
         logged, button = self._key(place, wanted, message_id, forged=forged)
         if button.get("pay"):
-            return self._ask(place.person, *self._sent(logged))
+            return self._ask(place.person, invoice_of(self.world, logged))
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
         query = {

@@ -280,7 +280,7 @@ class World:
     # Invoices behind links by slug, subscriptions by their first charge.
     invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # What each pre-checkout query is about: `slug`, or `chat_id` and `message_id`; `period`.
+    # What each pre-checkout query is about: `title`, `period`, `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The bot's answers to inline queries by query id; kept in memory alone, as a cache is.
     inline_answers: dict[str, Any] = field(default_factory=dict)
