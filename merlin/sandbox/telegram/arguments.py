@@ -1,6 +1,6 @@
 """The arguments of one call: whom it is for, its text, its keyboard, its menu; how it is refused.
 
-Arguments come from a query or a form, as python-telegram-bot sends them. Texts are kept as Telegram
+Arguments come from a query, a form or a JSON body. Texts are kept as Telegram
 keeps them: trimmed, measured in UTF-16 units, with entities that fit. Any parse_mode is refused:
 bots of ours mark text by entities alone. Limits: facts of the Bot API page ("0-4096 characters
 after entities parsing") and python-telegram-bot's constants (`MessageLimit`). Menus of commands are
@@ -78,9 +78,11 @@ class Arguments:
 
 
 async def read_arguments(request: Request) -> Arguments:
-    """Return the arguments of a call: those of its address and of its form."""
+    """Return the arguments of a call. Raises ValueError when the body cannot be read."""
     values: dict[str, Any] = dict(request.query_params)
     uploads: dict[str, Upload] = {}
+    if request.headers.get("content-type") == "application/json":
+        values.update(await request.json())
     async with request.form() as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
