@@ -21,7 +21,7 @@ from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
 from merlin.core.web.browser import chosen_theme, page_address
-from merlin.core.web.templates import ErrorPages, page_route
+from merlin.core.web.templates import page_route
 
 log = get_logger(__name__)
 
@@ -114,4 +114,4 @@ def _error_page(request: Request, status: int, known: int) -> Response:
 
 
 # The class of every page's route.
-PageRoute = page_route(ErrorPages(error_page, _page_of, _EXPECTED, MOST_BYTES))
+PageRoute = page_route(error_page, _page_of, _EXPECTED, MOST_BYTES)

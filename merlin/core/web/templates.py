@@ -152,22 +152,17 @@ class Templates:
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPages:
-    """How one process shows errors as pages.
+def page_route(
+    page: Callable[[Request, int], Response],
+    page_of: Callable[[Request, Exception], Response],
+    expected: tuple[type[Exception], ...],
+    most_bytes: int,
+) -> type[APIRoute]:
+    """Return the class of routes whose errors are pages.
 
     `page` makes the page of a status; `page_of` that of an error among `expected`. A body of more
     than `most_bytes` is refused.
     """
-
-    page: Callable[[Request, int], Response]
-    page_of: Callable[[Request, Exception], Response]
-    expected: tuple[type[Exception], ...]
-    most_bytes: int
-
-
-def page_route(error_pages: ErrorPages) -> type[APIRoute]:
-    """Return the class of routes whose errors are pages."""
 
     class PageRoute(APIRoute):
         """A route whose errors are pages."""
@@ -177,15 +172,15 @@ def page_route(error_pages: ErrorPages) -> type[APIRoute]:
             usual = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                if is_too_large(request, error_pages.most_bytes):
-                    return error_pages.page(request, 413)
+                if is_too_large(request, most_bytes):
+                    return page(request, 413)
                 try:
                     response: Response = await usual(request)
-                except error_pages.expected as error:
-                    return error_pages.page_of(request, error)
+                except expected as error:
+                    return page_of(request, error)
                 except Exception:
                     log.exception("a page failed", path=request.scope["path"])
-                    return error_pages.page(request, 500)
+                    return page(request, 500)
                 return response
 
             return handler

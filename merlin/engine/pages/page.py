@@ -47,7 +47,7 @@ from merlin.core.web.browser import (
     theme_redirect,
     with_preference,
 )
-from merlin.core.web.templates import JOB, PLAIN, Badge, ErrorPages, Templates, page_route
+from merlin.core.web.templates import JOB, PLAIN, Badge, Templates, page_route
 from merlin.engine.context import Engine, engine_of
 from merlin.openai_protocol.errors import ApiError
 
@@ -296,4 +296,4 @@ def _wants_json(request: Request) -> bool:
 
 _EXPECTED = (NotSignedIn, Foreign, ApiError, HTTPException, RequestValidationError)
 # The class of every page's route.
-PageRoute = page_route(ErrorPages(error_page, _page_of_error, _EXPECTED, MOST_BYTES))
+PageRoute = page_route(error_page, _page_of_error, _EXPECTED, MOST_BYTES)
