@@ -143,13 +143,13 @@ class Ports:
 
     def taken(self) -> list[int]:
         """Return those that somebody listens on."""
-        return [port for port in astuple(self) if _is_open(port)]
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        found = []
+        for port in astuple(self):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                probe.settimeout(0.5)
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    found.append(port)
+        return found
 
 
 FOLDER = Path(".merlin-demo")

@@ -85,6 +85,12 @@ class TrainingJob:
     finished_at: float | None = None
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """Return what the client noted about the job."""
+        told = self.asked.get("metadata") or {}
+        return {str(name): str(value) for name, value in told.items()}
+
+    @property
     def model_id(self) -> str:
         """Return the id of the model that this job makes."""
         suffix = str(self.asked.get("suffix") or "")
@@ -239,7 +245,7 @@ class Account:
         return [
             job
             for job in reversed(self.jobs.values())
-            if job.created_at <= young and metadata.items() <= dict(_metadata(job)).items()
+            if job.created_at <= young and metadata.items() <= job.metadata.items()
         ]
 
     def maker(self, model: str) -> TrainingJob | None:
@@ -288,17 +294,13 @@ def _check_hyperparameters(asked: Mapping[str, Any]) -> None:
             raise bad_field(f"hyperparameters.{name}", f"{words} - 'hyperparameters.{name}'")
 
 
-def _metadata(job: TrainingJob) -> Mapping[str, str]:
-    metadata = job.asked.get("metadata") or {}
-    return {str(name): str(value) for name, value in metadata.items()}
-
-
 STEPS = 10
 
 
 def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     """Return a FineTuningJob object."""
     asked = job.asked
+    file = account.files.get(str(asked["training_file"]), {"bytes": 0})
     method = asked.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
     failure = None
     if job.status == "failed":
@@ -319,15 +321,8 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         error=failure,
         model_id=account.tuned_model(job),
         finished_at=job.finished_at,
-        trained_tokens=_trained_tokens(account, job),
+        trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
     ).as_json()
-
-
-def _trained_tokens(account: Account, job: TrainingJob) -> int | None:
-    if job.status != "succeeded":
-        return None
-    file = account.files.get(str(job.asked["training_file"]))
-    return (file["bytes"] // 4) * EPOCHS if file else 0
 
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:

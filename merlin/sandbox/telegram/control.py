@@ -93,12 +93,12 @@ class ControlSide:
         self._app = Starlette(
             routes=[
                 Route("/control/send", control_handler(self._send), methods=["POST"]),
-                view_route("/control/log", self.log),
-                view_route("/control/chats", self.chats),
+                view_route("/control/log", self._log),
+                view_route("/control/chats", self._chats),
                 view_route("/control/menu", actions.menu),
-                view_route("/control/inline", self.inline),
-                view_route("/control/wallet", self.wallet),
-                view_route("/control/invoice", self.invoice),
+                view_route("/control/inline", self._inline),
+                view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
+                view_route("/control/invoice", self._invoice),
                 *fault_routes(faults),
                 Route("/", self._show),
                 # Where links open the bot, as t.me/<bot>?start=… does.
@@ -242,45 +242,36 @@ class ControlSide:
             return self._actions.send_file(who, uploads[0], kind=kind, caption=caption)
         return self._actions.send_album(who, uploads, kind=kind, caption=caption)
 
-    def log(self, chat: str) -> dict[str, Any]:
+    def _log(self, chat: str) -> dict[str, Any]:
         """Return a chat's messages with their past. Raises NotFound, as what follows."""
         return {"messages": [one.as_json() for one in self._actions.log(chat)]}
 
-    def chats(self) -> dict[str, list[dict[str, Any]]]:
+    def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
-        return {
-            person.name: [
-                self._chat_of(person, person),
-                *(
-                    self._chat_of(person, group)
-                    for group in groups
-                    if group.status(person.person_id) in PRESENT
-                ),
-            ]
-            for person in PEOPLE
-        }
+        return {person.name: self._chats_of(person, groups) for person in PEOPLE}
 
-    def _chat_of(self, person: Person, chat: Chat) -> dict[str, Any]:
-        return {
-            "chat_id": chat.chat_id,
-            "person_id": person.person_id,
-            "person": f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name,
-            "title": chat.title if isinstance(chat, Group) else "Merlin",
-            "has_topics": has_topics(self._world, chat),
-            "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
-        }
+    def _chats_of(self, person: Person, groups: list[Group]) -> list[dict[str, Any]]:
+        there = [group for group in groups if group.status(person.person_id) in PRESENT]
+        chats: list[Chat] = [person, *there]
+        return [
+            {
+                "chat_id": chat.chat_id,
+                "person_id": person.person_id,
+                "person": f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name,
+                "title": chat.title if isinstance(chat, Group) else "Merlin",
+                "has_topics": has_topics(self._world, chat),
+                "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
+            }
+            for chat in chats
+        ]
 
-    def inline(self, person: str, query: str) -> dict[str, Any]:
+    def _inline(self, person: str, query: str) -> dict[str, Any]:
         """Return the results that stand under the field for an inline query; none at first."""
         answer = self._actions.inline_answer(person, query)
         return {"results": answer.results if answer else []}
 
-    def wallet(self, person: str) -> dict[str, Any]:
-        """Return the Stars of a person."""
-        return {"stars": self._actions.stars(person)}
-
-    def invoice(self, slug: str) -> dict[str, Any]:
+    def _invoice(self, slug: str) -> dict[str, Any]:
         """Return what an invoice behind a link asks for; nothing for an unknown one."""
         found = self._world.invoices.get(slug, {})
         fields = ("title", "description", "total_amount", "period")

@@ -267,14 +267,6 @@ async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
     return {name: file[name] for name in names}
 
 
-def by_path(world: World, path: str) -> str | None:
-    """Return the id of the file at a download path, None when there is none."""
-    for file_id, file in world.files.items():
-        if file["file_path"] == path:
-            return file_id
-    return None
-
-
 # What a picture that is no PNG is said to have.
 UNKNOWN = (640, 480)
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -29,7 +29,6 @@ from merlin.sandbox.telegram.arguments import (
     read_arguments,
 )
 from merlin.sandbox.telegram.control import ControlSide, PipelineReader
-from merlin.sandbox.telegram.messages import by_path
 from merlin.sandbox.telegram.updates import Updates
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import TOKEN, Call, LoggedMessage, World, bot_user
@@ -188,12 +187,13 @@ class TelegramStandIn(StandIn):
         address = _FILE_ADDRESS.fullmatch(path)
         try:
             self._check_token(address[1] if address else "")
-            file_id = by_path(self._world, address[2]) if address else None
-            if file_id is None:
+            paths = {file["file_path"]: file_id for file_id, file in self._world.files.items()}
+            if address is None or address[2] not in paths:
                 raise of_status(404)
         except BotApiError as error:
             return JSONResponse(error.as_json(), error.code)
-        return Response(self._world.content(file_id), media_type="application/octet-stream")
+        content = self._world.content(paths[address[2]])
+        return Response(content, media_type="application/octet-stream")
 
     @property
     def page_url(self) -> str:

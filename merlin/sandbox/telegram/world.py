@@ -127,12 +127,6 @@ class Group:
 Chat = Person | Group
 
 
-def group_from_json(raw: Mapping[str, Any]) -> Group:
-    """Return the group that the journal kept."""
-    members = tuple((int(user_id), str(status)) for user_id, status in raw["members"])
-    return Group(**{**raw, "members": members})
-
-
 _EVERYBODY = (
     (BORIS.person_id, "creator"),
     (VERA.person_id, "administrator"),
@@ -371,7 +365,9 @@ class World:
         self.people[person_id] = stranger(person_id)
 
     def _apply_group(self, group: dict[str, Any]) -> None:
-        self.groups[group["group_id"]] = group_from_json(group)
+        # The journal keeps tuples as lists.
+        members = tuple((user_id, status) for user_id, status in group["members"])
+        self.groups[group["group_id"]] = Group(**{**group, "members": members})
 
     def _apply_topic(self, chat_id: int, topic: dict[str, Any]) -> None:
         self.topics.setdefault(chat_id, {})[topic["message_thread_id"]] = topic
