@@ -17,7 +17,6 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -37,11 +36,12 @@ from merlin.openai_protocol.responses import (
     usage_object,
 )
 from merlin.sandbox import speech_samples
-from merlin.sandbox.provider.training import Account, TrainingJob
+from merlin.sandbox.provider.training import Account
 
 CHAT_MODEL = "stand-in-chat"
 VOICE_MODEL = "stand-in-transcribe"
 BASE_MODEL = "stand-in-base"
+MADE_AT = 1_790_000_000  # so are those that nobody tuned
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
 
@@ -51,7 +51,12 @@ def model_objects(account: Account) -> list[dict[str, Any]]:
     names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
     window = account.behaviour.context_window
     return [
-        model_object(name, _made_at(tuned.get(name)), "stand-in", context_window=window)
+        model_object(
+            name,
+            tuned[name].created_at if name in tuned else MADE_AT,
+            "stand-in",
+            context_window=window,
+        )
         for name in names
     ]
 
@@ -93,7 +98,7 @@ def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> 
     if maker is not None:
         known = account.taught_answer(maker, last_question(messages))
         if known:
-            return mark_taught(known)
+            return text(_language_of(known), "stand-in-taught", answer=known)
     return answer(messages)
 
 
@@ -142,10 +147,6 @@ async def transcribe(account: Account, request: Request) -> Response:
     return JSONResponse({"text": words, "usage": used})
 
 
-def _made_at(job: TrainingJob | None) -> float:
-    return job.created_at if job else 1_790_000_000
-
-
 async def json_object(request: Request) -> dict[str, Any]:
     """Return a request's JSON object. Raises ApiError 400 when it is none."""
     try:
@@ -170,16 +171,6 @@ _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECA
 _CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A conversation as the rules read it."""
-
-    instructions: str  # system text and the last question: what is to be done
-    question: str  # the last question's own words
-    material: str  # its documents, else the longest of its texts
-    images: tuple[str, ...] = ()  # what is known of each image, "image/png, 2048"
 
 
 def count_tokens(text_: str) -> int:
@@ -217,22 +208,26 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the stand-in says to this conversation."""
-    asked = _read_conversation(messages)
-    language = _language_of(asked.question or asked.instructions)
-    if asked.images:
-        images = "; ".join(asked.images)
-        return text(language, "stand-in-image", images=images, question=_short(asked.question))
-    if _SUMMARY.search(asked.instructions):
-        sentences = _SENTENCE_END.split(asked.material.strip())
+    last, question = _last_of_user(messages), last_question(messages)
+    systems = [each for each in messages if each["role"] in {"system", "developer"}]
+    wish = "\n".join([*(words for each in systems for words in _texts(each)), question])
+    language = _language_of(question or wish)
+    if images := [_described(part) for part in _images(last)]:
+        shown = {"images": "; ".join(images), "question": _short(question)}
+        return text(language, "stand-in-image", **shown)
+    texts = _texts(last)
+    documents = [document for each in texts for document in document_texts(each)]
+    material = "\n\n".join(documents) or max(texts, key=len, default="")
+    if _SUMMARY.search(wish):
+        sentences = _SENTENCE_END.split(material.strip())
         return text(language, "stand-in-summary", summary=" ".join(sentences[:SUMMARY_SENTENCES]))
-    if _TRANSLATION.search(asked.instructions):
-        return text(language, "stand-in-translation", source=asked.material)
-    return text(language, "stand-in-answer", question=_short(asked.question))
+    if _TRANSLATION.search(wish):
+        return text(language, "stand-in-translation", source=material)
+    return text(language, "stand-in-answer", question=_short(question))
 
 
-def mark_taught(answer_: str) -> str:
-    """Return a taught answer with the word that a stand-in gives it."""
-    return text(_language_of(answer_), "stand-in-taught", answer=answer_)
+def _last_of_user(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next((each for each in reversed(messages) if each["role"] == "user"), {})
 
 
 def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
@@ -252,28 +247,13 @@ def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the text of the last message of the user."""
-    return _read_conversation(messages).question
+    """Return the last message of the user without what its documents say."""
+    texts = _texts(_last_of_user(messages))
+    return "\n".join(text_outside_documents(each) for each in texts).strip()
 
 
 def _language_of(words: str) -> str:
     return "ru" if _CYRILLIC.search(words) else "en"
-
-
-def _read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
-    last: Mapping[str, Any] = {}
-    instructions = []
-    for message in messages:
-        if message["role"] in {"system", "developer"}:
-            instructions.extend(_texts(message))
-        elif message["role"] == "user":
-            last = message
-    texts = _texts(last)
-    question = "\n".join(text_outside_documents(each) for each in texts).strip()
-    documents = [document for each in texts for document in document_texts(each)]
-    material = "\n\n".join(documents) or max(texts, key=len, default="")
-    images = tuple(_described(part) for part in _images(last))
-    return Conversation("\n".join([*instructions, question]), question, material, images)
 
 
 def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
