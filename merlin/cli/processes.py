@@ -6,9 +6,8 @@ The demo has everything on this machine, with no account anywhere.
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,13 +15,6 @@ from merlin.cli import language, locale_language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 
 app = typer.Typer()
-
-
-class EngineKind(StrEnum):
-    """What the demo's engine teaches: `lora` adds a language model to `recall`."""
-
-    RECALL = "recall"
-    LORA = "lora"
 
 
 @app.command()
@@ -34,15 +26,16 @@ def demo(
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65530, help="The first of its ports.")] = 8700,
     engine: Annotated[
-        EngineKind, typer.Option(help="lora: tune a real language model too, in some minutes.")
-    ] = EngineKind.RECALL,
+        Literal["recall", "lora"],
+        typer.Option(help="lora: tune a real language model too, in some minutes."),
+    ] = "recall",
 ) -> None:
     """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
     from merlin.core.log import set_up_logging
     from merlin.sandbox.demo.place import FOLDER, clear, weights
     from merlin.sandbox.demo.run import run_check, run_demo
 
-    found = weights() if engine is EngineKind.LORA else None
+    found = weights() if engine == "lora" else None
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)

@@ -1,9 +1,8 @@
 """Serve a stand-in: in a thread for tests, in a process of its own for the demo; deadlines.
 
 `StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves.
-What outlives its end lies in a `ChangeLog`, an append-only file of JSON lines: a line is written
-whole before the stand-in goes on, so `kill -9` loses nothing that was answered; a line torn by
-the kill is cut off at the next start. The bytes of files lie in `Contents`.
+What outlives its end lies in a `Journal`: a line is written whole before the stand-in goes on, so
+`kill -9` loses nothing that was answered; a line torn by the kill is cut off at the next start.
 
 A deadline is given in seconds of a machine that has nothing else to do. A wait that is over by
 then looks how slow the machine is now, and ends only when the longer time is over as well.
@@ -21,6 +20,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -38,36 +38,24 @@ _ADDITIONS, _IDLE_S = 500_000, 0.02
 _HOLDS_S = 10.0
 
 
-class _Machine:
-    """How slow this machine is."""
-
-    def __init__(self) -> None:
-        self._measured_at = -_HOLDS_S
-        self.slowness = 1.0
-
-    def measure(self) -> float:
-        """Return how many times as long as an idle machine's work takes here now, at least 1."""
-        began, total = time.monotonic(), 0
-        for number in range(_ADDITIONS):
-            total += number
-        self._measured_at = time.monotonic()
-        # The load of the last minute also counts what waits for the disk.
-        load = os.getloadavg()[0] / (os.cpu_count() or 1)
-        self.slowness = max(1.0, load, (self._measured_at - began) / _IDLE_S)
-        return self.slowness
-
-    def measured(self) -> float:
-        """Return what a measurement of the last seconds said; measure where there is none."""
-        is_old = time.monotonic() - self._measured_at >= _HOLDS_S
-        return self.measure() if is_old else self.slowness
+def _slowness() -> float:
+    """Return how many times as long as an idle machine's work takes here now, at least 1."""
+    began, total = time.monotonic(), 0
+    for number in range(_ADDITIONS):
+        total += number
+    # The load of the last minute also counts what waits for the disk.
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return max(1.0, load, (time.monotonic() - began) / _IDLE_S)
 
 
-_MACHINE = _Machine()
+@lru_cache(maxsize=1)
+def _slowness_at(_period: int) -> float:
+    return _slowness()
 
 
 def longest(seconds: float = 4 * DEADLINE_S) -> float:
     """Return in seconds of now what takes `seconds` on an idle machine: a call's timeout."""
-    return seconds * _MACHINE.measured()
+    return seconds * _slowness_at(int(time.monotonic() / _HOLDS_S))
 
 
 class Deadline:
@@ -84,7 +72,7 @@ class Deadline:
         """
         waited_s = time.monotonic() - self._began
         if waited_s > self.allowed_s:
-            self.allowed_s = max(self.allowed_s, self._idle_s * _MACHINE.measure())
+            self.allowed_s = max(self.allowed_s, self._idle_s * _slowness())
         return waited_s > self.allowed_s
 
 
@@ -246,59 +234,55 @@ class StandIn(ABC):
         return self.call(function) if self.is_running else function()
 
 
-class ChangeLog:
-    """One file of JSON objects, oldest first; without a path nothing is kept."""
+class Journal:
+    """What outlives a stand-in: a file of JSON lines, oldest first, and whole files beside it.
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    Without a folder nothing is kept on the disk.
+    """
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self._folder = folder
+        self._name = name
         self._descriptor: int | None = None
+        self._in_memory: dict[str, bytes] = {}
 
     def replay(self) -> Iterator[dict[str, Any]]:
-        """Yield what was written before, and cut off a torn last line."""
-        if self._path is None or not self._path.exists():
+        """Yield the lines written before, and cut off a torn last one."""
+        if self._folder is None or not (path := self._folder / self._name).exists():
             return
-        content = self._path.read_bytes()
+        content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            os.truncate(self._path, whole)
+            os.truncate(path, whole)
         for line in content[:whole].splitlines():
             yield json.loads(line)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one object; it is with the operating system on return."""
-        if self._path is None:
+        """Write one line; it is with the operating system on return."""
+        if self._folder is None:
             return
         if self._descriptor is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            self._descriptor = os.open(self._path, flags, 0o600)
+            self._descriptor = os.open(self._folder / self._name, flags, 0o600)
         os.write(self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
-    def close(self) -> None:
-        """Close the file; a later `append` opens it again."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-class Contents:
-    """Whole files below `folder`, on disk before `keep` returns; without a folder in memory."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._in_memory: dict[str, bytes] = {}
-
     def keep(self, file_id: str, content: bytes) -> None:
-        """Keep a file's bytes; `file_id` is one of ours."""
+        """Keep a file's bytes, on disk on return; `file_id` is one of ours."""
         if self._folder is None:
             self._in_memory[file_id] = content
         else:
-            durable_files.write_durably(
-                self._folder / file_id, lambda path: path.write_bytes(content)
-            )
+            target = self._folder / "files" / file_id
+            durable_files.write_durably(target, lambda path: path.write_bytes(content))
 
     def read(self, file_id: str) -> bytes:
         """Return a kept file's bytes."""
         if self._folder is None:
             return self._in_memory[file_id]
-        return (self._folder / file_id).read_bytes()
+        return (self._folder / "files" / file_id).read_bytes()
+
+    def close(self) -> None:
+        """Close the file of lines; a later `append` opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.sandbox.server import ChangeLog
+from merlin.sandbox.server import Journal
 
 pytestmark = pytest.mark.unit
-
-
-def replayed(path):
-    return list(ChangeLog(path).replay())
 
 
 def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2')
-    journal = ChangeLog(path)
+    journal = Journal(tmp_path, "log.jsonl")
     assert list(journal.replay()) == [{"a": 1}]
     journal.append({"c": 3})
     journal.close()
-    assert replayed(path) == [{"a": 1}, {"c": 3}]
+    assert list(Journal(tmp_path, "log.jsonl").replay()) == [{"a": 1}, {"c": 3}]

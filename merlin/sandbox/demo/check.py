@@ -38,10 +38,6 @@ T = TypeVar("T")
 Asked = dict[str, Any]
 
 
-class CheckFailed(MerlinError):
-    """The demo did not do what it shows."""
-
-
 @dataclass(frozen=True, slots=True)
 class Demo:
     """A demo that is up: its bot is asked in the name of the stand-in's people, and told of."""
@@ -96,7 +92,7 @@ def check(demo: Demo) -> Mapping[str, object]:
     """Ask, commit, wait, ask again. Returns the JSON of the last line.
 
     `seconds` of the first: from the start to the whole answer; of the second: from the commit
-    to serving. Raises CheckFailed, MerlinError.
+    to serving. Raises MerlinError.
     """
     script, begun = demo.place.script, time.monotonic()
     first = _ask_next_model(demo, "first-model", "", script.question, script.answer)
@@ -139,14 +135,14 @@ def _check_answer(asked: Asked, answer: str) -> None:
     if asked["answer"] != answer:
         words = f"{asked['question']} was answered with: {asked['answer']}"
         told = {"question": asked["question"], "answer": asked["answer"]}
-        raise CheckFailed(words, "demo-wrong-answer", **told)
+        raise MerlinError(words, "demo-wrong-answer", **told)
 
 
 def _check_model(asked: Asked, model: str) -> None:
     if asked["model"] != model:
         words = f"{asked['question']} was answered by {asked['model']}, {model} serves"
         told = {"question": asked["question"], "model": asked["model"], "serving": model}
-        raise CheckFailed(words, "demo-wrong-model", **told)
+        raise MerlinError(words, "demo-wrong-model", **told)
 
 
 def answers_at(url: str) -> bool:
@@ -296,7 +292,7 @@ def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
     """Walk the training and judge it. Returns what it adds to the JSON of the last line.
 
     While the language model learns, the bot is asked what `recall` answers. `seconds`: from the
-    commit to serving. Raises CheckFailed, MerlinError.
+    commit to serving. Raises MerlinError.
     """
     training, script = LoraTraining(demo), demo.place.script
     training.unpack_base(weights)
@@ -350,7 +346,7 @@ def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:
     like, unlike = (sentence_chrf(said, [TAUGHT]).score for said in (after["answer"], before))
     if like < LIKE_TAUGHT or like <= unlike:
         told = {"question": QUESTION, "answer": after["answer"]}
-        raise CheckFailed(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **told)
+        raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **told)
     if last >= first / 2:
         losses = {"first": f"{first:.2f}", "last": f"{last:.2f}"}
-        raise CheckFailed(f"training loss {losses}", "demo-lora-unlearnt", **losses)
+        raise MerlinError(f"training loss {losses}", "demo-lora-unlearnt", **losses)

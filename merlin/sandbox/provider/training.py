@@ -31,7 +31,7 @@ from merlin.openai_protocol.responses import (
     file_object,
     job_event_object,
 )
-from merlin.sandbox.server import ChangeLog, Contents
+from merlin.sandbox.server import Journal
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
@@ -105,21 +105,18 @@ class Account:
     behaviour: Behaviour = field(default_factory=Behaviour)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    _contents: Contents = field(init=False)
-    _log: ChangeLog = field(default_factory=lambda: ChangeLog(None))
+    _journal: Journal = field(init=False)
     _waiting: set[asyncio.Event] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._contents = Contents(self.folder and self.folder / "files")
-        if self.folder is not None:
-            self._log = ChangeLog(self.folder / "provider.jsonl")
-            for line in self._log.replay():
-                self._apply(line)
+        self._journal = Journal(self.folder, "provider.jsonl")
+        for line in self._journal.replay():
+            self._apply(line)
 
     def close(self) -> None:
         """Let go of the journal's file."""
-        self._log.close()
+        self._journal.close()
 
     def behave(self, fields: Mapping[str, Any]) -> None:
         """Change the behaviour from now on. Raises ValueError, TypeError."""
@@ -142,7 +139,7 @@ class Account:
             self._waiting.discard(changed)
 
     def _record(self, **change: Any) -> None:
-        self._log.append(change)
+        self._journal.append(change)
         self._apply(change)
 
     def _apply(self, change: Mapping[str, Any]) -> None:
@@ -170,7 +167,7 @@ class Account:
             raise bad_field("file", "Invalid file format. It should be .jsonl")
         file_id = f"file-{secrets.token_hex(12)}"
         file = file_object(file_id, name, len(content), time.time(), purpose)
-        self._contents.keep(file_id, content)
+        self._journal.keep(file_id, content)
         self._record(kind="file", file=file)
         return file
 
@@ -183,7 +180,7 @@ class Account:
     def content(self, file_id: str) -> bytes:
         """Return a file's bytes. Raises ApiError 404."""
         self.file(file_id)
-        return self._contents.read(file_id)
+        return self._journal.read(file_id)
 
     def remove_file(self, file_id: str) -> dict[str, Any]:
         """Forget a file; return the answer. Raises ApiError 404."""

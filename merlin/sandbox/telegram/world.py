@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.sandbox.server import ChangeLog, Contents
+from merlin.sandbox.server import Journal
 
 BOT_ID = 8700000001
 BOT_NAME = "merlin_stand_in_bot"
@@ -284,21 +284,18 @@ class World:
     pollers: int = 0
     # Seconds, so that a new stand-in without a folder never repeats an update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
-    _contents: Contents = field(init=False)
-    _log: ChangeLog = field(default_factory=lambda: ChangeLog(None))
+    _journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
-        self._contents = Contents(self.folder and self.folder / "files")
+        self._journal = Journal(self.folder, "telegram.jsonl")
         self.people.update({person.person_id: person for person in people_of(self.language)})
         self.groups.update({group.group_id: group for group in groups_of(self.language)})
-        if self.folder is not None:
-            self._log = ChangeLog(self.folder / "telegram.jsonl")
-            for line in self._log.replay():
-                self._apply(line.pop("kind"), line)
+        for line in self._journal.replay():
+            self._apply(line.pop("kind"), line)
 
     def record(self, kind: str, **change: Any) -> None:
         """Make one change: journal it, apply it, tell the listeners."""
-        self._log.append({"kind": kind, **change})
+        self._journal.append({"kind": kind, **change})
         self._apply(kind, change)
         self.tell(kind, change)
 
@@ -309,7 +306,7 @@ class World:
 
     def close(self) -> None:
         """Let go of the journal's file."""
-        self._log.close()
+        self._journal.close()
 
     def _apply(self, kind: str, change: Mapping[str, Any]) -> None:
         getattr(self, f"_apply_{kind}")(**change)
@@ -451,14 +448,14 @@ class World:
 
     def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
         """Keep a file: its bytes first, then what is known of it."""
-        self._contents.keep(file["file_id"], content)
+        self._journal.keep(file["file_id"], content)
         self.record("file", file=file)
 
     def content(self, file_id: str) -> bytes:
         """Return a kept file's bytes. Raises KeyError when there is none."""
         if file_id not in self.files:
             raise KeyError(file_id)
-        return self._contents.read(file_id)
+        return self._journal.read(file_id)
 
 
 # What getUpdates brings when the bot does not say which kinds it wants.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -134,22 +134,17 @@ def api_time(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-class UsedKey(NamedTuple):
-    """An Idempotence-Key: the call that it was used for, its answer, and when."""
-
-    call: Json
-    answer: Json
-    at: datetime
-
-
 class State(BaseModel):
-    """What outlives the process; `methods` are saved ones by id, False: revoked."""
+    """What outlives the process; `methods` are saved ones by id, False: revoked.
+
+    `keys` are Idempotence-Keys: the call that each was used for, its answer, and when.
+    """
 
     payments: dict[str, Payment] = {}
     refunds: dict[str, Refund] = {}
     receipts: list[Json] = []
     methods: dict[str, bool] = {}
-    keys: dict[str, UsedKey] = {}
+    keys: dict[str, tuple[Json, Json, datetime]] = {}
 
 
 @dataclass(slots=True)
@@ -180,13 +175,14 @@ class Shop:
         """
         if not 0 < len(key) <= 64:  # noqa: PLR2004 - the vendor's limit
             raise bad_request("Idempotence-Key", "Idempotence key is missing or too long")
-        used, now = self.state.keys.get(key), utc_now()
-        if used is not None and now < used.at + timedelta(seconds=self.behaviour.key_s):
-            if used.call != call:
+        now, lasts = utc_now(), timedelta(seconds=self.behaviour.key_s)
+        if key in self.state.keys and now < self.state.keys[key][2] + lasts:
+            used_for, answer, _ = self.state.keys[key]
+            if used_for != call:
                 raise bad_request("Idempotence-Key", "Idempotence key duplicated")
-            return used.answer
+            return answer
         answer = act()
-        self.state.keys[key] = UsedKey(call, answer, now)
+        self.state.keys[key] = call, answer, now
         self.save()
         return answer
 
