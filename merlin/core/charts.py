@@ -261,15 +261,15 @@ def plot_png(
 
     colours = DARK if dark else LIGHT
     scale = fit_scale(train, test, 0)
-    layout = _Layout(width, height, scale or Scale(1.0, 1.0, (0.0,), ()), colours)
+    fits = scale or Scale(1.0, 1.0, (0.0,), ())
     fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
-    _draw_lines(Draw(fine), layout, train, test)
+    _Painter(Draw(fine), width, height, fits, colours, language).draw_lines(train, test)
     picture = fine.resize((width, height), Image.Resampling.BOX)
-    painter = _LabelPainter(Draw(picture), layout, language)
+    painter = _Painter(Draw(picture), width, height, fits, colours, language)
     painter.write_axes()
     painter.write_legend(title, train, test)
     if scale is None:
-        left, top, right, bottom = layout.box
+        left, top, right, bottom = painter.box
         painter.write(((left + right) / 2, (top + bottom) / 2), text(language, "chart-none"), "mm")
     made = BytesIO()
     # Few colours: a palette is a third of the size.
@@ -278,13 +278,15 @@ def plot_png(
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where things lie on a picture, in its pixels."""
+class _Painter:
+    """Draws one picture of so many pixels, whose lines are drawn larger first."""
 
+    draw: ImageDraw
     width: int
     height: int
     scale: Scale
     colours: Colours
+    language: str
 
     @property
     def unit(self) -> float:
@@ -308,26 +310,62 @@ class _Layout:
         x, y = self.at(point)
         return x * _FINE, y * _FINE
 
+    def draw_lines(self, train: Sequence[Point], test: Sequence[Point]) -> None:
+        """Draw the grid, then the series: train as a whole line, test dashed, with dots."""
+        draw, unit, colours = self.draw, self.unit * _FINE, self.colours
+        for place, value in enumerate(self.scale.rows):
+            ends = [self.fine((0, value)), self.fine((self.scale.last, value))]
+            draw.line(ends, colours.line if place else colours.edge, round(unit))
+        bold = round(2 * unit)
+        whole = [self.fine(each) for each in thin(train)]
+        if len(whole) > 1:
+            draw.line(whole, colours.train, bold, joint="curve")
+        elif whole:
+            draw.circle(whole[0], 3 * unit, colours.train)
+        checked = [self.fine(each) for each in thin(test)]
+        for dash in _dashes(checked, 7 * unit, 4.5 * unit):
+            draw.line(dash, colours.test, bold, joint="curve")
+        for each in checked if len(checked) <= _MOST_DOTS else checked[-1:]:
+            draw.circle(each, 3.5 * unit, colours.test)
 
-def _draw_lines(
-    draw: ImageDraw, layout: _Layout, train: Sequence[Point], test: Sequence[Point]
-) -> None:
-    """Draw the grid, then the series: train as a whole line, test dashed, with dots."""
-    unit, colours, scale = layout.unit * _FINE, layout.colours, layout.scale
-    for place, value in enumerate(scale.rows):
-        ends = [layout.fine((0, value)), layout.fine((scale.last, value))]
-        draw.line(ends, colours.line if place else colours.edge, round(unit))
-    bold = round(2 * unit)
-    whole = [layout.fine(each) for each in thin(train)]
-    if len(whole) > 1:
-        draw.line(whole, colours.train, bold, joint="curve")
-    elif whole:
-        draw.circle(whole[0], 3 * unit, colours.train)
-    checked = [layout.fine(each) for each in thin(test)]
-    for dash in _dashes(checked, 7 * unit, 4.5 * unit):
-        draw.line(dash, colours.test, bold, joint="curve")
-    for each in checked if len(checked) <= _MOST_DOTS else checked[-1:]:
-        draw.circle(each, 3.5 * unit, colours.test)
+    def write_axes(self) -> None:
+        """Write the numbers at the axes, and what the lower one counts."""
+        unit, (left, _, right, bottom) = self.unit, self.box
+        for value in self.scale.rows:
+            _, y = self.at((0, value))
+            self.write((left - 8 * unit, y), brief(value, self.language), "rm")
+        for value in self.scale.columns:
+            x, _ = self.at((value, 0))
+            self.write((x, bottom + 8 * unit), brief(value, self.language), "mt")
+        self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
+
+    def write_legend(self, title: str, train: Sequence[Point], test: Sequence[Point]) -> None:
+        """Write the title, and below it what each line is, with its last loss."""
+        unit, colours = self.unit, self.colours
+        font = _font(_BOLD, round(15 * unit))
+        title = _cut(title, font, self.width - 40 * unit)
+        self.draw.text((20 * unit, 22 * unit), title, colours.text, font, "lm")
+        x, y = 20 * unit, 44 * unit
+        lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
+        for series, key, colour in lines:
+            if series:
+                self._mark((x, y), colour, is_broken=series is test)
+                said = _last_loss(self.language, key, series)
+                x = self.write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
+
+    def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
+        x, y = at
+        unit = self.unit
+        parts = ((0, 9), (13, 22)) if is_broken else ((0, 22),)
+        for start, end in parts:
+            ends = [(x + start * unit, y), (x + end * unit, y)]
+            self.draw.line(ends, colour, round(2 * unit))
+
+    def write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
+        """Write words; return where they end."""
+        font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.unit))
+        self.draw.text(at, words, colour or self.colours.pale, font, anchor)
+        return at[0] + font.getlength(words)
 
 
 def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[Point]]:
@@ -355,55 +393,6 @@ def _between(start: Point, end: Point, share: float) -> Point:
         start[0] + (end[0] - start[0]) * share,
         start[1] + (end[1] - start[1]) * share,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _LabelPainter:
-    """Writes the words of one picture."""
-
-    draw: ImageDraw
-    layout: _Layout
-    language: str
-
-    def write_axes(self) -> None:
-        """Write the numbers at the axes, and what the lower one counts."""
-        layout, unit = self.layout, self.layout.unit
-        left, _, right, bottom = layout.box
-        for value in layout.scale.rows:
-            _, y = layout.at((0, value))
-            self.write((left - 8 * unit, y), brief(value, self.language), "rm")
-        for value in layout.scale.columns:
-            x, _ = layout.at((value, 0))
-            self.write((x, bottom + 8 * unit), brief(value, self.language), "mt")
-        self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
-
-    def write_legend(self, title: str, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Write the title, and below it what each line is, with its last loss."""
-        unit, colours = self.layout.unit, self.layout.colours
-        font = _font(_BOLD, round(15 * unit))
-        title = _cut(title, font, self.layout.width - 40 * unit)
-        self.draw.text((20 * unit, 22 * unit), title, colours.text, font, "lm")
-        x, y = 20 * unit, 44 * unit
-        lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
-        for series, key, colour in lines:
-            if series:
-                self._mark((x, y), colour, is_broken=series is test)
-                said = _last_loss(self.language, key, series)
-                x = self.write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
-
-    def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
-        x, y = at
-        unit = self.layout.unit
-        parts = ((0, 9), (13, 22)) if is_broken else ((0, 22),)
-        for start, end in parts:
-            ends = [(x + start * unit, y), (x + end * unit, y)]
-            self.draw.line(ends, colour, round(2 * unit))
-
-    def write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
-        """Write words; return where they end."""
-        font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.layout.unit))
-        self.draw.text(at, words, colour or self.layout.colours.pale, font, anchor)
-        return at[0] + font.getlength(words)
 
 
 def _cut(words: str, font: FreeTypeFont, room: float) -> str:
