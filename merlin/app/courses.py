@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -23,7 +24,9 @@ from merlin.course.catalogue import (
     Place,
     Teacher,
 )
-from merlin.course.search import Found, Kind, Searcher, SearchIndex
+from merlin.course.search import Found, Kind, SearchIndex
+from merlin.course.search import search as search_index
+from merlin.course.vocabulary import Vocabulary
 from merlin.db.tables import FAVOURITE
 
 # Nobody reads a longer list of favourites, and a program must not fill the database.
@@ -124,16 +127,16 @@ def search(ctx: Context, query: str, most: int) -> tuple[list[Course], Found]:
     rows = Catalogue(ctx.db)
     if not query.strip():
         return rows.part(most, START), Found()
-    found = _searcher(ctx).search(query, Kind.COURSE, most)
-    return rows.numbered([hit.course_id for hit in found.hits]), found
+    found = _search(ctx, query, "course", most)
+    return rows.numbered([course_id for course_id, _ in found.hits]), found
 
 
 def search_materials(
     ctx: Context, query: str, most: int
 ) -> tuple[list[tuple[Course, Material]], Found]:
     """Return the materials that hold the words, each with its course, and where they stand."""
-    rows, found = Catalogue(ctx.db), _searcher(ctx).search(query, Kind.MATERIAL, most)
-    pairs = rows.materials_numbered([hit.material_id for hit in found.hits])
+    rows, found = Catalogue(ctx.db), _search(ctx, query, "material", most)
+    pairs = rows.materials_numbered([material_id for _, material_id in found.hits])
     known = {each.course_id: each for each in rows.numbered([of for of, _ in pairs])}
     return [(known[of], each) for of, each in pairs if of in known], found
 
@@ -148,13 +151,13 @@ def teachers(ctx: Context) -> list[Teacher]:
     return Catalogue(ctx.db).teachers()
 
 
-def learn_vocabulary(ctx: Context) -> None:
-    """Read the words of the catalogue, or the first mistyped query after a change waits for it."""
-    _searcher(ctx).vocabulary()
+def learn_vocabulary(ctx: Context) -> Vocabulary:
+    """Return the words of the catalogue, which are read once for each version."""
+    return ctx.vocabulary.read(Catalogue(ctx.db).version(), SearchIndex(ctx.db).texts)
 
 
-def _searcher(ctx: Context) -> Searcher:
-    return Searcher(SearchIndex(ctx.db), Catalogue(ctx.db).version, ctx.vocabulary)
+def _search(ctx: Context, query: str, kind: Kind, most: int) -> Found:
+    return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, most)
 
 
 def favourites(ctx: Context, actor: Actor) -> list[Course]:

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import Literal
 
 from merlin.course.vocabulary import (
     Vocabulary,
@@ -47,11 +47,10 @@ _SMALL = frozenset(
 )
 
 
-class Kind(StrEnum):
-    """What is looked for."""
-
-    COURSE = "course"
-    MATERIAL = "material"
+# What is looked for.
+Kind = Literal["course", "material"]
+# What was found: the numbers of a course and of a material of it, 0 for the course itself.
+Hit = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,6 @@ class Term:
 
     stems: tuple[str, ...]
     prefix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A course that was found, or a material of it; `material_id` 0: the course itself."""
-
-    course_id: int
-    material_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,71 +76,53 @@ class Found:
 
 
 class VocabularyCache:
-    """The words of the catalogue, read once for each version; from any thread."""
+    """The words of the catalogue, read once for each version; from any thread.
+
+    `version` is the newest one whose words are known, -1 before any.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[int, Vocabulary] = (-1, Vocabulary(()))
-
-    @property
-    def version(self) -> int:
-        """Return the newest version whose words are known, -1 before any."""
-        return self._known[0]
+        self._words = Vocabulary(())
+        self.version = -1
 
     def read(self, version: int, texts: Callable[[], Iterable[str]]) -> Vocabulary:
         """Return the words at this version; `texts` reads them where they are not known."""
         with self._lock:
-            if self._known[0] != version:
-                self._known = version, Vocabulary(texts())
-            return self._known[1]
+            if self.version != version:
+                self._words, self.version = Vocabulary(texts()), version
+            return self._words
 
 
-class Searcher:
-    """Search over one index.
+def search(
+    index: SearchIndex,
+    vocabulary: Callable[[], Vocabulary],
+    query: str,
+    kind: Kind = "course",
+    most: int = 50,
+) -> Found:
+    """Return what is found; nothing for a query without a letter or digit.
 
-    Its methods read the index, so they are called where that may be read; from any thread.
+    Only the first `LONGEST` signs and the first `MOST_WORDS` words count. `vocabulary` reads the
+    words of the catalogue: where hardly anything is found, mistyped ones are put right.
     """
-
-    def __init__(
-        self, index: SearchIndex, version: Callable[[], int], cache: VocabularyCache
-    ) -> None:
-        self._index = index
-        self._version = version
-        self._cache = cache
-
-    def search(self, query: str, kind: Kind = Kind.COURSE, most: int = 50) -> Found:
-        """Return what is found; nothing for a query without a letter or digit.
-
-        Only the first `LONGEST` signs and the first `MOST_WORDS` words count.
-        """
-        letters = fold(query[:LONGEST])
-        terms = parse_terms(letters)
-        found = Found(self._hits(terms, letters, kind, most), terms, letters)
-        if len(found.hits) >= min(FEW, most) or not terms:
-            return found
-        return self._put_right(found, kind, most)
-
-    def _hits(self, terms: Sequence[Term], letters: str, kind: Kind, most: int) -> tuple[Hit, ...]:
-        hits = self._index.ranked(terms, kind, most) if terms else []
-        if letters and len(hits) < most:
-            hits += self._index.containing(letters, kind, most)
-        return _once(hits)[:most]
-
-    def _put_right(self, found: Found, kind: Kind, most: int) -> Found:
-        """Return what is found with mistyped words put right, added to what was found."""
-        meant = self.vocabulary().meant(found.letters, MOST_WORDS)
-        if meant is None:
-            return found
-        terms = _terms(meant)
-        hits = _once([*found.hits, *self._index.ranked(terms, kind, most)])[:most]
-        if len(hits) == len(found.hits):
-            return found
-        suggestion = " ".join(each[0] for each in meant)
-        return replace(found, hits=hits, terms=(*found.terms, *terms), suggestion=suggestion)
-
-    def vocabulary(self) -> Vocabulary:
-        """Return the words of the catalogue as it is now."""
-        return self._cache.read(self._version(), self._index.texts)
+    letters = fold(query[:LONGEST])
+    terms = parse_terms(letters)
+    hits = index.ranked(terms, kind, most) if terms else []
+    if letters and len(hits) < most:
+        hits += index.containing(letters, kind, most)
+    found = Found(_once(hits)[:most], terms, letters)
+    if len(found.hits) >= min(FEW, most) or not terms:
+        return found
+    meant = vocabulary().meant(letters, MOST_WORDS)
+    if meant is None:
+        return found
+    meant_terms = _terms(meant)
+    more = _once([*found.hits, *index.ranked(meant_terms, kind, most)])[:most]
+    if len(more) == len(found.hits):
+        return found
+    suggestion = " ".join(each[0] for each in meant)
+    return replace(found, hits=more, terms=(*terms, *meant_terms), suggestion=suggestion)
 
 
 def parse_terms(letters: str) -> tuple[Term, ...]:
@@ -170,7 +143,7 @@ def _terms(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:
     )
 
 
-def _once(hits: Collection[Hit]) -> tuple[Hit, ...]:
+def _once(hits: Sequence[Hit]) -> tuple[Hit, ...]:
     return tuple(dict.fromkeys(hits))
 
 
@@ -206,19 +179,16 @@ def _entries(db: Database, course_id: int) -> list[Row]:
 
 def entries_of(course: Row, materials: Sequence[Row]) -> list[Row]:
     """Return the entries of a row of the table course and of its rows of the table material."""
-    return [_of_course(course), *map(_of_material, materials)]
-
-
-def _of_course(row: Row) -> Row:
-    names = [row["name_ru"], row["name_en"]]
-    about = [row["description_ru"], row["description_en"]]
-    return {
-        "id": -row["id"],
-        "course_id": row["id"],
+    names = [course["name_ru"], course["name_en"]]
+    about = [course["description_ru"], course["description_en"]]
+    entry = {
+        "id": -course["id"],
+        "course_id": course["id"],
         "name": _words(names),
         "body": _words(about),
         "letters": _letters([*names, *about]),
     }
+    return [entry, *map(_of_material, materials)]
 
 
 def _of_material(row: Row) -> Row:
@@ -241,26 +211,17 @@ def _letters(texts: Iterable[str]) -> str:
     return "\n".join(dict.fromkeys(fold(text) for text in texts))
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A part of a text; both count signs (Unicode code points), `start` from 0."""
-
-    start: int
-    length: int
-
-
-def highlight_spans(text: str, found: Found) -> list[Span]:
-    """Return what to mark in `text`, in order, without overlaps."""
+def highlight_spans(text: str, found: Found) -> list[tuple[int, int]]:
+    """Return from where to where to mark `text`, in order, without overlaps; in code points."""
     if not (found.terms or found.letters):
         return []
-    marked = sorted({*_words_of_text(text, found.terms), *_letter_runs(text, found.letters)})
     whole: list[tuple[int, int]] = []
-    for start, end in marked:
+    for start, end in sorted({*_words_of_text(text, found.terms), *_runs(text, found.letters)}):
         if whole and start < whole[-1][1]:
             whole[-1] = whole[-1][0], max(end, whole[-1][1])
         else:
             whole.append((start, end))
-    return [Span(start, end - start) for start, end in whole]
+    return whole
 
 
 def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
@@ -274,7 +235,7 @@ def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]
             yield start, min(start + length, end)
 
 
-def _letter_runs(text: str, letters: str) -> Iterator[tuple[int, int]]:
+def _runs(text: str, letters: str) -> Iterator[tuple[int, int]]:
     """Yield where the very letters stand; one sign of the text may fold to none or to two."""
     if not letters or letters not in fold(text):
         return
@@ -290,32 +251,26 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Return the folded text, and from where to where each of its signs comes from."""
     said: list[str] = []
     origin: list[tuple[int, int]] = []
-    for start, end in _clusters(text):
-        part = fold(text[start:end]) or " "
+    start = 0
+    for end in range(1, len(text) + 1):
+        # With the accents that follow a sign.
+        if end < len(text) and unicodedata.combining(text[end]):
+            continue
+        part, place, start = fold(text[start:end]) or " ", (start, end), end
         if part == " " and (not said or said[-1] == " "):
             continue
         said += part
-        origin += [(start, end)] * len(part)
+        origin += [place] * len(part)
     return "".join(said), origin
-
-
-def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Yield from where to where each sign reaches, with the accents that follow it."""
-    start = 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or not unicodedata.combining(text[place]):
-            yield start, place
-            start = place
 
 
 # ruff: noqa: S608 - only our own names and numbers are put into these statements
 _VECTOR = (
     "(setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', body), 'D'))"
 )
-_SIDES = {Kind.COURSE: "< 0", Kind.MATERIAL: "> 0"}
+_SIDES: dict[Kind, str] = {"course": "< 0", "material": "> 0"}
 # With so many, hardly any text is left to look into.
 _MOST_THIRDS = 12
-_TEXTS = "SELECT letters FROM search_entry"
 
 
 class SearchIndex(Repository):
@@ -328,76 +283,54 @@ class SearchIndex(Repository):
     def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
         """Return what holds every term, best first."""
         if self._is_sqlite:
-            return self._hits(_ranked_by_fts(kind), _match(terms), most)
-        return self._hits(_ranked_by_vector(kind), _tsquery(terms), most)
+            asked = (
+                "SELECT course_id, found.id FROM (SELECT rowid AS id, rank AS place"
+                " FROM search_stem WHERE search_stem MATCH ?"
+                f" AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
+                f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
+                " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
+            )
+            either = [" OR ".join(_either(term, '"', '"*')) for term in terms]
+            return self._hits(asked, " AND ".join(f"({one})" for one in either), most)
+        weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
+        asked = (
+            "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
+            f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
+            f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
+        )
+        either = [" | ".join(_either(term, "'", "':*")) for term in terms]
+        return self._hits(asked, " & ".join(f"({one})" for one in either), most)
 
     def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
         """Return what holds these letters, folded, within its name or description."""
-        thirds = _thirds(letters) if self._is_sqlite else ""
-        if thirds:
-            return self._hits(_holding_by_fts(kind), thirds, letters, most)
-        return self._hits(_holding_by_scan(kind, self._is_sqlite), letters, most)
+        if self._is_sqlite:
+            # FTS5 knows every three letters; shorter queries look through all texts.
+            places = range(min(len(letters) - 2, _MOST_THIRDS))
+            thirds = dict.fromkeys(letters[place : place + 3] for place in places)
+            words = " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
+            if words:
+                # By MATCH, then by looking: FTS5 of SQLite 3.40 crashes on some patterns of LIKE
+                # and GLOB.
+                asked = (
+                    "SELECT course_id, id FROM search_letter"
+                    " JOIN search_entry ON id = search_letter.rowid"
+                    f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
+                    " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
+                )
+                return self._hits(asked, words, letters, most)
+        asked = (
+            f"SELECT course_id, id FROM search_entry"
+            f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0"
+            f" AND id {_SIDES[kind]} ORDER BY id {'DESC' if kind == 'course' else 'ASC'} LIMIT ?"
+        )
+        return self._hits(asked, letters, most)
 
     def texts(self) -> Iterable[str]:
         """Return every folded text that can be found."""
-        return (str(row[0]) for row in self.db.sql(_TEXTS))
+        return (str(row[0]) for row in self.db.sql("SELECT letters FROM search_entry"))
 
     def _hits(self, asked: str, *values: object) -> list[Hit]:
-        return [Hit(course, max(number, 0)) for course, number in self.db.sql(asked, *values)]
-
-
-def _ranked_by_fts(kind: Kind) -> str:
-    return (
-        "SELECT course_id, found.id FROM (SELECT rowid AS id, rank AS place FROM search_stem"
-        f" WHERE search_stem MATCH ? AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
-        f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
-        " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
-    )
-
-
-def _ranked_by_vector(kind: Kind) -> str:
-    weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
-    return (
-        "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
-        f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
-        f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
-    )
-
-
-def _holding_by_fts(kind: Kind) -> str:
-    # By MATCH, then by looking: FTS5 of SQLite 3.40 crashes on some patterns of LIKE and GLOB.
-    return (
-        "SELECT course_id, id FROM search_letter JOIN search_entry ON id = search_letter.rowid"
-        f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
-        " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
-    )
-
-
-def _holding_by_scan(kind: Kind, is_sqlite: bool) -> str:  # noqa: FBT001 - a side of the dialect
-    place = "instr" if is_sqlite else "strpos"
-    return (
-        f"SELECT course_id, id FROM search_entry WHERE {place}(letters, ?) > 0"
-        f" AND id {_SIDES[kind]} ORDER BY id {'DESC' if kind is Kind.COURSE else 'ASC'} LIMIT ?"
-    )
-
-
-def _thirds(letters: str) -> str:
-    """Return every three letters in the language of FTS5, "" for fewer."""
-    places = range(min(len(letters) - 2, _MOST_THIRDS))
-    thirds = dict.fromkeys(letters[place : place + 3] for place in places)
-    return " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
-
-
-def _match(terms: Sequence[Term]) -> str:
-    """Return the terms in the language of FTS5."""
-    either = [" OR ".join(_either(term, '"', '"*')) for term in terms]
-    return " AND ".join(f"({one})" for one in either)
-
-
-def _tsquery(terms: Sequence[Term]) -> str:
-    """Return the terms in the language of PostgreSQL."""
-    either = [" | ".join(_either(term, "'", "':*")) for term in terms]
-    return " & ".join(f"({one})" for one in either)
+        return [(course, max(number, 0)) for course, number in self.db.sql(asked, *values)]
 
 
 def _either(term: Term, quote: str, begins: str) -> list[str]:

@@ -6,12 +6,11 @@ import pytest
 
 from merlin.course.search import (
     Found,
-    Hit,
-    Searcher,
     Term,
     VocabularyCache,
     highlight_spans,
     parse_terms,
+    search,
 )
 from merlin.course.vocabulary import (
     Vocabulary,
@@ -132,31 +131,31 @@ def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
 
 
 def test_the_words_are_learnt_once_for_each_version():
-    version, shelf = [1], Shelf(Hit(1))
-    searcher = Searcher(shelf, lambda: version[0], VocabularyCache())
+    version, shelf, cache = 1, Shelf((1, 0)), VocabularyCache()
     for _ in range(3):
-        assert searcher.search("алгаритмы").suggestion == "алгоритмы"
+        found = search(shelf, lambda: cache.read(version, shelf.texts), "алгаритмы")
+        assert found.suggestion == "алгоритмы"
     assert shelf.read == 1
-    version[0] = 2
-    searcher.search("алгаритмы")
+    version = 2
+    search(shelf, lambda: cache.read(version, shelf.texts), "алгаритмы")
     assert shelf.read == 2
 
 
 def test_a_query_that_finds_enough_is_not_put_right():
-    shelf = Shelf(Hit(1), Hit(2), Hit(3))
-    found = Searcher(shelf, lambda: 1, VocabularyCache()).search("алгоритм")
-    assert (found.hits, found.suggestion, shelf.read) == ((Hit(1), Hit(2), Hit(3)), "", 0)
+    shelf = Shelf((1, 0), (2, 0), (3, 0))
+    found = search(shelf, lambda: Vocabulary(shelf.texts()), "алгоритм")
+    assert (found.hits, found.suggestion, shelf.read) == (((1, 0), (2, 0), (3, 0)), "", 0)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_a_query_of_nothing_finds_nothing(query):
-    assert Searcher(Shelf(Hit(1)), lambda: 1, VocabularyCache()).search(query) == Found()
+    assert search(Shelf((1, 0)), lambda: Vocabulary(TEXTS), query) == Found()
 
 
 def marked(text, query, *more):
     letters = fold(query)
     found = Found(terms=(*parse_terms(letters), *more), letters=letters)
-    return [text[span.start : span.start + span.length] for span in highlight_spans(text, found)]
+    return [text[start:end] for start, end in highlight_spans(text, found)]
 
 
 @pytest.mark.parametrize(

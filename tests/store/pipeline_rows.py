@@ -16,7 +16,7 @@ from merlin.app.context import Context
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import Kind, Searcher, SearchIndex, VocabularyCache
+from merlin.course.search import SearchIndex, VocabularyCache, search
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commits import CommitHistory
@@ -228,7 +228,7 @@ class TaughtCourses:
     def __init__(self, database):
         self.rows = Catalogue(database)
         self.index = SearchIndex(database)
-        self.searcher = Searcher(self.index, self.rows.version, VocabularyCache())
+        self.cache = VocabularyCache()
 
     def teach(self, courses):
         """Let these be all the courses that there are."""
@@ -239,12 +239,19 @@ class TaughtCourses:
         self.rows.index(told, AT)
         return self
 
+    def search(self, query, kind="course", most=10):
+        """Return what a query finds."""
+
+        def words():
+            return self.cache.read(self.rows.version(), self.index.texts)
+
+        return search(self.index, words, query, kind, most)
+
     def found(self, query, most=10):
         """Return the slugs of the courses that a query finds."""
-        hits = self.searcher.search(query, most=most).hits
-        return [each.slug for each in self.rows.numbered([hit.course_id for hit in hits])]
+        hits = self.search(query, most=most).hits
+        return [each.slug for each in self.rows.numbered([number for number, _ in hits])]
 
     def materials(self, query, most=10):
         """Return the ids of the materials that a query finds."""
-        found = self.searcher.search(query, Kind.MATERIAL, most)
-        return [hit.material_id for hit in found.hits]
+        return [number for _, number in self.search(query, "material", most).hits]

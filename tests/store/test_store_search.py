@@ -8,7 +8,6 @@ import pytest
 from pipeline_rows import AT, JUDGED, TaughtCourses, card, judged
 
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import Hit, Kind
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX, SEARCH_ENTRY
@@ -70,8 +69,8 @@ def test_letters_within_a_word_are_found_after_whole_words(catalogue):
 @pytest.mark.parametrize("letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"])
 def test_signs_are_taken_as_they_are(catalogue, letters):
     catalogue.teach({"a": card(f"Курс {letters} здесь"), "b": card("Курс 501 aXb x OR 1")})
-    kinds = catalogue.index.containing(letters.casefold(), Kind.COURSE, 10)
-    assert kinds == [Hit(catalogue.rows.course("a").course_id)]
+    kinds = catalogue.index.containing(letters.casefold(), "course", 10)
+    assert kinds == [(catalogue.rows.course("a").course_id, 0)]
 
 
 def test_only_so_many_are_returned(catalogue):
@@ -127,7 +126,7 @@ def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
     catalogue.teach(judged())
     everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged()}
     for query in hostile(1000):
-        found = catalogue.searcher.search(query, most=100)
+        found = catalogue.search(query, most=100)
         assert len(found.hits) <= len(everything)
     for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
         assert catalogue.found(query) == []

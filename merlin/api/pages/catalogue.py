@@ -78,9 +78,8 @@ Pieces = list[tuple[str, bool]]
 def marked(text: str, found: Found) -> Pieces:
     """Return the text in pieces, those that were found marked."""
     pieces, end = [], 0
-    for span in highlight_spans(text, found):
-        stop = span.start + span.length
-        pieces += [(text[end : span.start], False), (text[span.start : stop], True)]
+    for start, stop in highlight_spans(text, found):
+        pieces += [(text[end:start], False), (text[start:stop], True)]
         end = stop
     pieces.append((text[end:], False))
     return [piece for piece in pieces if piece[0]]

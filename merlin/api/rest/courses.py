@@ -241,9 +241,9 @@ def kind_of(word: str) -> str | None:
 def mark_found(found: Found, shown: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return where in these fields of what is shown stands what was found."""
     return [
-        TextRange(field=field, start=span.start, length=span.length)
+        TextRange(field=field, start=start, length=end - start)
         for field in fields
-        for span in highlight_spans(getattr(shown, field), found)
+        for start, end in highlight_spans(getattr(shown, field), found)
     ]
 
 
