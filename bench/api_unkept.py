@@ -13,7 +13,7 @@ import uvloop
 from fastapi import FastAPI
 
 from merlin.api.app import server_config
-from merlin.api.response_cache import ResponseCache
+from merlin.api.response_cache import CatalogueCache
 from merlin.config import Config
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.connections import Server
@@ -34,7 +34,7 @@ def main(state: Path, port: int) -> None:
     with open_database(url) as database:
         settings = Config(database=url, state_dir=state, api=where)
         config = server_config(services_of(settings, Store(database)), where)
-        cast("FastAPI", config.app).state.catalogue.kept = ResponseCache(most_bytes=0)
+        cast("FastAPI", config.app).state.catalogue = CatalogueCache(most_bytes=0)
         server = Server(config, lambda: None)
         with listen("bench", *where.address) as listener:
             uvloop.run(server.serve([listener]))

@@ -35,9 +35,7 @@ from merlin.api.rate_limits import Limits, LimitsLayer, LoginThrottle
 from merlin.api.response_cache import (
     LOOK_S,
     CacheMiddleware,
-    CacheVersion,
-    CatalogueState,
-    ResponseCache,
+    CatalogueCache,
 )
 from merlin.api.routers import API, OTHERS
 from merlin.api.services import ApiServices
@@ -121,7 +119,7 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
-    app.state.catalogue = CatalogueState(ResponseCache(services.bounds.kept_bytes))
+    app.state.catalogue = CatalogueCache(services.bounds.kept_bytes)
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = BodyBudget(services.bounds.bodies_bytes)
@@ -156,7 +154,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.payment_worker = PaymentWorker(services)
         work = [bell.serve() for bell in state.bells.values()]
         work.append(notify_watchdog(partial(notify, WATCHDOG)))
-        work += _repeated(services, state.catalogue.freshness)
+        work += _repeated(services, state.catalogue)
         if state.payment_worker.is_of_use:
             work.append(state.payment_worker.serve())
         beside = [asyncio.create_task(each) for each in work]
@@ -178,12 +176,12 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def _repeated(
-    services: ApiServices, freshness: CacheVersion
+    services: ApiServices, catalogue: CatalogueCache
 ) -> Iterator[Coroutine[Any, Any, None]]:
     """Yield what is done again and again beside calls."""
-    yield repeat(partial(freshness.look, services), LOOK_S, "the catalogue's version is unknown")
+    yield repeat(partial(catalogue.look, services), LOOK_S, "the catalogue's version is unknown")
     words = "the words of the catalogue were not learnt ahead"
-    yield repeat(partial(freshness.learn, services), LOOK_S, words)
+    yield repeat(partial(catalogue.learn, services), LOOK_S, words)
     said = partial(services.write, _beat, socket.gethostname(), utc_now())
     yield repeat(said, ALIVE_S, "nobody hears that this process lives")
     release = partial(services.write, release_stale_reservations)

@@ -9,7 +9,7 @@ that is its ETag. So "not modified" needs no database, and a kept answer neither
 log line and the count of any other; the description of the api names the routes, which answer
 alike. What belongs to a person is not kept, but is known again by a tag of its own (`tag_of`).
 
-`CacheVersion` knows which version is the newest without asking for each call: a task looks at the
+`CatalogueCache` knows which version is the newest without asking for each call: a task looks at the
 wake counter several times a second, and at the version when it has moved. What was known stays
 while the database is silent: old answers are better than none. Another learns the words of the
 catalogue once it changed; else the first mistyped query after a change would wait for that, with
@@ -23,7 +23,7 @@ import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from http import HTTPStatus
 
@@ -48,18 +48,40 @@ from merlin.db.processes import read_change_counter
 LOOK_S = 0.2
 
 
-class CacheVersion:
-    """The newest version that this process has heard of; None before it heard of any."""
+CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
+# What an entry costs beside its bytes.
+_OVERHEAD = 1024
 
-    def __init__(self) -> None:
+
+@dataclass(slots=True)
+class CachedAnswer:
+    """One whole answer; `link` is its Link header, "" for none, `packed` its gzip once made.
+
+    `tag` is its ETag without quotes, `route` the route that made it.
+    """
+
+    body: bytes
+    tag: str
+    link: str = ""
+    route: object = None
+    packed: bytes | None = None
+
+
+class CatalogueCache:
+    """The newest version that this process has heard of, and the answers of one version.
+
+    `version` is None before it heard of any. Answers that nobody asked for the longest make room
+    for others.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
         self.version: int | None = None
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._of: int | None = None
+        self._answers: OrderedDict[str, CachedAnswer] = OrderedDict()
         self._counter: int | None = None
         self._learnt: int | None = None
-
-    def saw(self, version: int) -> None:
-        """Take note of a version that was read by the way."""
-        if self.version is None or version > self.version:
-            self.version = version
 
     async def look(self, ctx: Context) -> None:
         """Read the version if anything was written since the last look. Raises MerlinError."""
@@ -79,100 +101,34 @@ class CacheVersion:
             self._learnt = self.version
             await ctx.read(courses.learn_vocabulary)
 
-
-CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
-_TAG_BYTES = 16
-# What an entry costs beside its bytes.
-_OVERHEAD = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CacheKey:
-    """What an answer answers, but for the version; `query` as it was sent."""
-
-    path: str
-    query: bytes
-    language: str
-
-    def tag(self, version: int) -> str:
-        """Return the ETag, without quotes, of the answer at a version of the catalogue."""
-        # The program's own version too: a newer one may say the same in another form.
-        parts = (__version__, str(version), self.path, self.query.decode("latin-1"), self.language)
-        said = "\0".join(parts).encode("utf-8", "replace")
-        return hashlib.blake2b(said, digest_size=_TAG_BYTES).hexdigest()
-
-
-@dataclass(slots=True)
-class CachedAnswer:
-    """One whole answer; `link` is its Link header, "" for none, `packed` its gzip once made.
-
-    `route` is the route that made it.
-    """
-
-    body: bytes
-    tag: str
-    language: str
-    link: str = ""
-    route: object = None
-    packed: bytes | None = None
-
-
-def quoted(tag: str, is_packed: bool) -> str:  # noqa: FBT001 - no other argument to mix it with
-    """Return the tag as headers say it."""
-    return f'"{tag}-gzip"' if is_packed else f'"{tag}"'
-
-
-def headers_of_tag(tag: str, language: str, *, is_packed: bool) -> dict[str, str]:
-    """Return the headers that "not modified" has too."""
-    return {
-        "ETag": quoted(tag, is_packed),
-        "Cache-Control": CACHE_CONTROL,
-        "Content-Language": language,
-        "Vary": "Accept-Language, Accept-Encoding",
-        # Anybody may read the catalogue, pages of other sites too.
-        "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
-    }
-
-
-class ResponseCache:
-    """The answers of one version; those that nobody asked for the longest make room for others."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._version: int | None = None
-        self._bytes = 0
-        self._answers: OrderedDict[CacheKey, CachedAnswer] = OrderedDict()
-
-    def find(self, key: CacheKey, version: int) -> CachedAnswer | None:
-        """Return the answer at this version, None where none is kept."""
-        if version != self._version:
-            return None
-        answer = self._answers.get(key)
+    def find(self, tag: str) -> CachedAnswer | None:
+        """Return the answer with this tag, None where none is kept."""
+        answer = self._answers.get(tag)
         if answer is not None:
-            self._answers.move_to_end(key)
+            self._answers.move_to_end(tag)
         return answer
 
-    def keep(self, key: CacheKey, version: int, answer: CachedAnswer) -> None:
-        """Keep an answer; those of another version go."""
-        if version != self._version:
+    def keep(self, version: int, answer: CachedAnswer) -> None:
+        """Keep an answer of a version that was just read; those of another version go."""
+        self.version = max(version, self.version or version)
+        if version != self._of:
             self._answers.clear()
-            self._version, self._bytes = version, 0
-        size = _size(key, answer)
-        if size > self._most_bytes // 4 or key in self._answers:
+            self._of, self._bytes = version, 0
+        size = _size(answer)
+        if size > self._most_bytes // 4 or answer.tag in self._answers:
             return
-        self._answers[key] = answer
+        self._answers[answer.tag] = answer
         self._bytes += size
         while self._bytes > self._most_bytes:
-            self._bytes -= _size(*self._answers.popitem(last=False))
+            self._bytes -= _size(self._answers.popitem(last=False)[1])
 
     def __len__(self) -> int:
         return len(self._answers)
 
 
-def _size(key: CacheKey, answer: CachedAnswer) -> int:
+def _size(answer: CachedAnswer) -> int:
     # Twice: the packed form may come to it.
-    return 2 * len(answer.body) + len(key.query) + len(key.path) + _OVERHEAD
+    return 2 * len(answer.body) + _OVERHEAD
 
 
 def tag_of(seed: bytes) -> str:
@@ -199,14 +155,6 @@ def tagged(response: Response, tag: str) -> Response:
     return response
 
 
-@dataclass(slots=True)
-class CatalogueState:
-    """The kept answers of one application, and how new they are."""
-
-    kept: ResponseCache
-    freshness: CacheVersion = field(default_factory=CacheVersion)
-
-
 PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
 # Below this, packing gains nothing.
 SMALL = 700
@@ -228,8 +176,8 @@ class CacheMiddleware:
             await self._app(scope, receive, send)
             return
         asked = scope["state"]["asked"] = CatalogueRequest(scope)
-        version = asked.state.freshness.version
-        answer = None if version is None else asked.state.kept.find(asked.key, version)
+        version = asked.cache.version
+        answer = None if version is None else asked.cache.find(asked.tag(version))
         if answer is None:
             await self._app(scope, receive, send)
             return
@@ -239,40 +187,48 @@ class CacheMiddleware:
 
 
 class CatalogueRequest:
-    """What a call says of the form in which it wants its answer."""
+    """A call about the catalogue, and in what form it wants its answer."""
 
-    __slots__ = ("_known", "_packs", "key", "services", "state")
+    __slots__ = ("_known", "_packs", "_scope", "cache", "language", "services")
 
     def __init__(self, scope: Scope) -> None:
         self.services: ApiServices = scope["app"].state.services
-        self.state: CatalogueState = scope["app"].state.catalogue
+        self.cache: CatalogueCache = scope["app"].state.catalogue
         headers = Headers(scope=scope)
         wanted, packs, known = (
             ", ".join(headers.getlist(name))
             for name in ("accept-language", "accept-encoding", "if-none-match")
         )
-        language = _language(wanted[:LONGEST], self.services.config.language)
-        self.key = CacheKey(scope["path"], scope["query_string"], language)
-        self._known = known
+        self.language = _language(wanted[:LONGEST], self.services.config.language)
+        self._scope = scope
+        self._known = {one.strip().removeprefix("W/") for one in known.split(",")}
         self._packs = takes_gzip(packs[:LONGEST])
 
-    def form_of(self, tag: str) -> bool | None:
-        """Return whether the caller has the answer with this tag packed, None for not at all."""
-        if not self._known:
-            return None
-        known = {one.strip().removeprefix("W/") for one in self._known.split(",")}
-        forms = (is_packed for is_packed in (True, False) if quoted(tag, is_packed) in known)
-        return next(forms, None)
+    def tag(self, version: int) -> str:
+        """Return the ETag, without quotes, of the answer at a version of the catalogue."""
+        # The program's own version too: a newer one may say the same in another form.
+        query = self._scope["query_string"].decode("latin-1")
+        parts = (__version__, str(version), self._scope["path"], query, self.language)
+        said = "\0".join(parts).encode("utf-8", "replace")
+        return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+    def not_modified(self, tag: str) -> Response | None:
+        """Return the word that the caller has the answer already, None where that is not so."""
+        for is_packed in (True, False):
+            headers = self._headers(tag, is_packed=is_packed)
+            if headers["ETag"] in self._known:
+                return Response(None, HTTPStatus.NOT_MODIFIED, headers)
+        return None
 
     async def response(self, answer: CachedAnswer) -> Response:
         """Return the answer, or word that it is the one that the caller has."""
-        form = self.form_of(answer.tag)
-        if form is not None:
-            return self.not_modified(answer.tag, is_packed=form)
+        unchanged = self.not_modified(answer.tag)
+        if unchanged is not None:
+            return unchanged
         is_packed = self._packs and len(answer.body) > SMALL
         if is_packed and answer.packed is None:
             answer.packed = await asyncio.to_thread(gzip.compress, answer.body, 6, mtime=0)
-        headers = headers_of_tag(answer.tag, answer.language, is_packed=is_packed)
+        headers = self._headers(answer.tag, is_packed=is_packed)
         if answer.link:
             headers["Link"] = answer.link
         if is_packed:
@@ -280,10 +236,17 @@ class CatalogueRequest:
         body = answer.packed if is_packed else answer.body
         return Response(body, HTTPStatus.OK, headers, "application/json")
 
-    def not_modified(self, tag: str, *, is_packed: bool) -> Response:
-        """Return the word that the caller has the answer already."""
-        headers = headers_of_tag(tag, self.key.language, is_packed=is_packed)
-        return Response(None, HTTPStatus.NOT_MODIFIED, headers)
+    def _headers(self, tag: str, *, is_packed: bool) -> dict[str, str]:
+        """Return the headers that "not modified" has too."""
+        return {
+            "ETag": f'"{tag}-gzip"' if is_packed else f'"{tag}"',
+            "Cache-Control": CACHE_CONTROL,
+            "Content-Language": self.language,
+            "Vary": "Accept-Language, Accept-Encoding",
+            # Anybody may read the catalogue, pages of other sites too.
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
+        }
 
 
 @lru_cache(256)
@@ -299,68 +262,50 @@ def takes_gzip(header: str) -> bool:
 # How often an answer is begun anew because the catalogue changed while it was made.
 _TRIES = 3
 PRIVATE = "private, no-store"
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueAnswer:
-    """What a route says, as JSON will; `link` is the Link header of a part of a list."""
-
-    value: object
-    link: str = ""
-
-
-# Makes what is said in a language; called in a thread that may read the rows.
-MakeAnswer = Callable[[Context, str], CatalogueAnswer]
+# Returns what is said in a language, as JSON will, and the Link header of a part of a list, ""
+# for none; called in a thread that may read the rows.
+MakeAnswer = Callable[[Context, str], tuple[object, str]]
 
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
     asked: CatalogueRequest = request.state.asked
-    state = asked.state
-    version = state.freshness.version
-    if version is not None:
-        tag = asked.key.tag(version)
-        form = asked.form_of(tag)
-        if form is not None:
-            return asked.not_modified(tag, is_packed=form)
-    language = asked.key.language
-    read = await asked.services.read(_made, make, language)
-    if read is None:  # it changes faster than it can be read; the next call will do
+    known = asked.cache.version
+    unchanged = None if known is None else asked.not_modified(asked.tag(known))
+    if unchanged is not None:
+        return unchanged
+
+    def read(ctx: Context) -> tuple[int, bytes, str] | None:
+        version = courses.version(ctx)
+        for _ in range(_TRIES):
+            said, link = make(ctx, asked.language)
+            before, version = version, courses.version(ctx)
+            if before == version:
+                return version, to_json(said), link
+        return None
+
+    made = await asked.services.read(read)
+    if made is None:  # it changes faster than it can be read; the next call will do
         return await private_answer(request, make)
-    version, said, body = read
-    state.freshness.saw(version)
-    route = request.scope.get("route")
-    answer = CachedAnswer(body, asked.key.tag(version), language, said.link, route)
-    state.kept.keep(asked.key, version, answer)
+    version, body, link = made
+    answer = CachedAnswer(body, asked.tag(version), link, request.scope.get("route"))
+    asked.cache.keep(version, answer)
     return await asked.response(answer)
-
-
-def _made(
-    ctx: Context, make: MakeAnswer, language: str
-) -> tuple[int, CatalogueAnswer, bytes] | None:
-    """Return what is said with its version, which is that before and after it was read."""
-    version = courses.version(ctx)
-    for _ in range(_TRIES):
-        said = make(ctx, language)
-        before, version = version, courses.version(ctx)
-        if before == version:
-            return version, said, to_json(said.value)
-    return None
 
 
 async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for this caller alone."""
     services: ApiServices = request.app.state.services
     language = language_of_request(request)
-    said = await services.read(make, language)
+    said, link = await services.read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
-    if said.link:
-        headers["Link"] = said.link
-    return Response(to_json(said.value), headers=headers, media_type="application/json")
+    if link:
+        headers["Link"] = link
+    return Response(to_json(said), headers=headers, media_type="application/json")
 
 
 async def course_answer(
-    request: Request, make: Callable[[Actor, Context, str], CatalogueAnswer]
+    request: Request, make: Callable[[Actor, Context, str], tuple[object, str]]
 ) -> Response:
     """Return the answer about one course; one that is not active is for those who edit it.
 

@@ -21,9 +21,7 @@ from merlin.api.app import repeat
 from merlin.api.response_cache import (
     LOOK_S,
     CachedAnswer,
-    CacheKey,
-    CacheVersion,
-    ResponseCache,
+    CatalogueCache,
     takes_gzip,
 )
 from merlin.api.services import Bounds
@@ -211,31 +209,26 @@ def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site
     assert "access-control-allow-origin" not in own.headers
 
 
-def answer(size, tag="t"):
-    return CachedAnswer(b"x" * size, tag, "ru")
-
-
-def key(number):
-    return CacheKey(LIST, f"limit={number}".encode(), "ru")
+def answer(size, tag):
+    return CachedAnswer(b"x" * size, str(tag))
 
 
 def test_what_nobody_asked_for_the_longest_makes_room():
-    kept = ResponseCache(most_bytes=12_200)
+    kept = CatalogueCache(most_bytes=12_200)
     for number in range(4):
-        kept.keep(key(number), 1, answer(1000))
-    assert kept.find(key(0), 1)
-    kept.keep(key(4), 1, answer(1000))
-    kept.keep(key(9), 1, answer(5000))
-    known = [number for number in range(10) if kept.find(key(number), 1)]
+        kept.keep(1, answer(1000, number))
+    assert kept.find("0")
+    kept.keep(1, answer(1000, 4))
+    kept.keep(1, answer(5000, 9))
+    known = [number for number in range(10) if kept.find(str(number))]
     assert known == [0, 2, 3, 4]
 
 
 def test_answers_of_another_version_are_let_go():
-    kept = ResponseCache(1024 * 1024)
-    kept.keep(key(1), 1, answer(10))
-    assert kept.find(key(1), 2) is None
-    kept.keep(key(2), 2, answer(10))
-    assert (len(kept), kept.find(key(1), 1)) == (1, None)
+    kept = CatalogueCache(1024 * 1024)
+    kept.keep(1, answer(10, "one"))
+    kept.keep(2, answer(10, "two"))
+    assert (len(kept), kept.find("one")) == (1, None)
 
 
 class CountedStore(Store):
@@ -272,34 +265,34 @@ def set_version(ctx, version):
 
 
 def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
-    freshness = CacheVersion()
+    catalogue = CatalogueCache(0)
 
     def look():
-        asyncio.run(freshness.look(ctx))
-        return freshness.version
+        asyncio.run(catalogue.look(ctx))
+        return catalogue.version
 
-    assert freshness.version is None
+    assert catalogue.version is None
     set_version(ctx, 7)
     assert look() == 7
     set_version(ctx, 8)
     assert look() == 7
     ctx.db.bump()
     assert look() == 8
-    freshness.saw(9)
-    freshness.saw(8)
-    assert freshness.version == 9
+    catalogue.keep(9, answer(10, "nine"))
+    catalogue.keep(8, answer(10, "eight"))
+    assert catalogue.version == 9
 
 
 def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
-    freshness = CacheVersion()
+    catalogue = CatalogueCache(0)
 
     async def watch(ctx):
-        look = partial(freshness.look, ctx)
+        look = partial(catalogue.look, ctx)
         task = asyncio.create_task(repeat(look, LOOK_S, "the version is unknown"))
         with postgresql.silent():
             await asyncio.to_thread(wait_until, lambda: ctx.store.asked > 2)
-            assert freshness.version is None
-        await asyncio.to_thread(wait_until, lambda: freshness.version is not None)
+            assert catalogue.version is None
+        await asyncio.to_thread(wait_until, lambda: catalogue.version is not None)
         task.cancel()
 
     with context_at(postgresql.emptied()) as ctx, capture_logs() as logs:

@@ -28,7 +28,6 @@ from merlin.api.problems import (
     problems,
 )
 from merlin.api.response_cache import (
-    CatalogueAnswer,
     catalogue_answer,
     course_answer,
     is_known,
@@ -283,14 +282,14 @@ async def list_courses(
     after = _place(read_cursor(cursor, int, str))
     most: int = request.app.state.services.bounds.list_at_once
 
-    def make(ctx: Context, language: str) -> CatalogueAnswer:
+    def make(ctx: Context, language: str) -> tuple[object, str]:
         part, has_more = courses.part(ctx, limit, after, semester, USUAL, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         told = [course_shown(each, language, in_all=languages == "all") for each in part]
         semesters = groupby(told, key=lambda course: course.semester)
         grouped = [SemesterShown(number=each, courses=list(its)) for each, its in semesters]
         said = Grouped(semesters=grouped) if group else told
-        return CatalogueAnswer(said, link_of(request, following))
+        return said, link_of(request, following)
 
     return await catalogue_answer(request, make)
 
@@ -310,9 +309,9 @@ async def get_course(
 ) -> Response:
     """Return a course; one that is not active is for those who edit it."""
 
-    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course = courses.get(ctx, actor, course_id)
-        return CatalogueAnswer(course_shown(course, language, in_all=languages == "all"))
+        return course_shown(course, language, in_all=languages == "all"), ""
 
     return await course_answer(request, make)
 
@@ -338,11 +337,11 @@ async def list_materials(
     """Return the materials by type (lectures, seminars, labs), then lesson."""
     wanted = kind_of(kind)
 
-    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
         told = [one for one in materials if wanted in (None, one.kind)]
         said = {**course_fields(course, language), "materials": told}
-        return CatalogueAnswer(MaterialsShown.of(said, language))
+        return MaterialsShown.of(said, language), ""
 
     return await course_answer(request, make)
 
@@ -358,11 +357,11 @@ async def get_material(
 ) -> Response:
     """Return a material of this course, with its text where it has one."""
 
-    def make(actor: Actor, ctx: Context, language: str) -> CatalogueAnswer:
+    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         found = courses.material(ctx, actor, course_id, material_id)
         shown = MaterialShown.of(found.material, language)
         said = {**course_fields(found.course, language), **dict(shown), "text": found.text}
-        return CatalogueAnswer(MaterialWhole(**said))
+        return MaterialWhole(**said), ""
 
     return await course_answer(request, make)
 
@@ -376,9 +375,9 @@ async def get_material(
 async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
 
-    def make(ctx: Context, _language: str) -> CatalogueAnswer:
+    def make(ctx: Context, _language: str) -> tuple[object, str]:
         told = courses.semesters(ctx)
-        return CatalogueAnswer([{"number": each, "courses": count} for each, count in told])
+        return [{"number": each, "courses": count} for each, count in told], ""
 
     return await catalogue_answer(request, make)
 
@@ -392,8 +391,8 @@ async def list_semesters(request: Request) -> Response:
 async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
 
-    def make(ctx: Context, language: str) -> CatalogueAnswer:
-        return CatalogueAnswer([TeacherShown.of(each, language) for each in courses.teachers(ctx)])
+    def make(ctx: Context, language: str) -> tuple[object, str]:
+        return [TeacherShown.of(each, language) for each in courses.teachers(ctx)], ""
 
     return await catalogue_answer(request, make)
 
@@ -427,11 +426,11 @@ async def search_courses(
     start = _start(read_cursor(cursor, int))
     end = start + (limit or USUAL)
 
-    def make(ctx: Context, language: str) -> CatalogueAnswer:
+    def make(ctx: Context, language: str) -> tuple[object, str]:
         here, found = courses.search(ctx, query, end + 1)
         following = cursor_after(end) if end < min(len(here), DEEPEST) else None
         told = [_course(each, found, language) for each in here[start:end]]
-        return CatalogueAnswer(told, link_of(request, following))
+        return told, link_of(request, following)
 
     return await catalogue_answer(request, make)
 
@@ -461,7 +460,7 @@ async def search(
 ) -> Response:
     """Return the courses and the materials that hold the words, best first."""
 
-    def make(ctx: Context, language: str) -> CatalogueAnswer:
+    def make(ctx: Context, language: str) -> tuple[object, str]:
         here, by_course = courses.search(ctx, query, limit)
         materials, by_material = courses.search_materials(ctx, query, limit)
         suggestion = by_course.suggestion or by_material.suggestion
@@ -471,7 +470,7 @@ async def search(
             courses=[_course(each, by_course, language) for each in here],
             materials=[_material(*each, by_material, language) for each in materials],
         )
-        return CatalogueAnswer(results)
+        return results, ""
 
     return await catalogue_answer(request, make)
 
