@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
@@ -93,7 +94,13 @@ class CourseFiles:
     def lessons(self, known: Sequence[Material]) -> list[MaterialText]:
         """Return the materials in the file's order, with the ids by which they are known."""
         ids = match_materials(known, self.spec.materials)
-        return [self._material_at(place, ids[place]) for place in range(len(ids))]
+        lessons = []
+        for place, spec in enumerate(self.spec.materials):
+            file = self._files.get(spec.text)
+            said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
+            words = file.text if file else None
+            lessons.append(MaterialText(place, ids[place], spec, words, _digest(said)))
+        return lessons
 
     def material(self, known: Sequence[Material], material_id: int) -> MaterialText:
         """Return one material. Raises NotFound for one that the file has no more."""
@@ -138,61 +145,48 @@ class CourseFiles:
         wanted = copy.deepcopy(self.value)
         old = self.spec.materials[place]
         del wanted["materials"][place]
-        texts = self._removed(old.text) if old.text and self._is_alone(place) else []
-        return self._proposed(
-            wanted, texts, commit_message.material_subject("Remove", old.kind, old.lesson)
-        )
+        subject = commit_message.material_subject("Remove", old.kind, old.lesson)
+        return self._proposed(wanted, self._removed(old.text), subject)
 
     def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> CourseEdits:
-        found = edit_course(self.text, wanted)
+        text, is_whole = edit_course(self.text, wanted)
         edits = list(texts)
-        if found.text != self.text:
-            edits.insert(0, Edit(COURSE_FILE, self.blob, found.text))
+        if text != self.text:
+            edits.insert(0, Edit(COURSE_FILE, self.blob, text))
         if not edits:
             raise Refused("nothing is changed", "teaching-unchanged")
-        return CourseEdits(tuple(edits), line, found.is_whole)
+        return CourseEdits(tuple(edits), line, is_whole)
 
-    def _material_at(self, place: int, material_id: int | None) -> MaterialText:
-        spec, file = self.spec.materials[place], self._files.get(self._path(place))
-        said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
-        words = file.text if file else None
-        return MaterialText(place, material_id, spec, words, _digest(said))
+    def _removed(self, path: str) -> list[Edit]:
+        """Return what removes a material's text, nothing where another material names it too."""
+        file = self._files.get(path) if path and self._is_alone(path) else None
+        return [] if file is None else [Edit(path, file.blob, None)]
 
-    def _path(self, place: int) -> str:
-        return self.spec.materials[place].text
-
-    def _is_alone(self, place: int) -> bool:
-        """Return whether no other material names the same text."""
-        return sum(each.text == self._path(place) for each in self.spec.materials) == 1
+    def _is_alone(self, path: str) -> bool:
+        """Return whether one material alone names a text."""
+        return sum(each.text == path for each in self.spec.materials) == 1
 
     def _text_of(self, place: int, draft: MaterialDraft) -> tuple[str, list[Edit]]:
         """Return where the text of a changed material lies, and the edits that bring it there.
 
         A text that another material names too is left to that one.
         """
-        old, words = self._path(place), _ended(draft.text)
-        file, is_own = self._files.get(old), self._is_alone(place)
+        old, words = self.spec.materials[place].text, _ended(draft.text)
+        file = self._files.get(old)
         if not draft.text:
-            return "", self._removed(old) if old and is_own else []
+            return "", self._removed(old)
         if file is not None and file.text == words:
             return old, []
-        path = old if old and is_own else self._free_path(draft)
+        path = old if old and self._is_alone(old) else self._free_path(draft)
         return path, [Edit(path, file.blob if file and path == old else None, words)]
-
-    def _removed(self, path: str) -> list[Edit]:
-        file = self._files.get(path)
-        return [] if file is None else [Edit(path, file.blob, None)]
 
     def _free_path(self, draft: MaterialDraft) -> str:
         """Return a path below materials/ that no file has and no material names."""
         named = {each.text.casefold() for each in self.spec.materials}
         taken = {path.casefold() for path in self._files} | named
-        base, number = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}", 1
-        path = f"{base}.md"
-        while path.casefold() in taken:
-            number += 1
-            path = f"{base}-{number}.md"
-        return path
+        base = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}"
+        paths = chain([f"{base}.md"], (f"{base}-{number}.md" for number in count(2)))
+        return next(path for path in paths if path.casefold() not in taken)
 
 
 def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
@@ -229,17 +223,6 @@ _ORDER = (
 Course = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class EditedCourse:
-    """A course.yaml as it shall be; `is_whole`: all of it had to be written anew.
-
-    Then comments and the form that editors had chosen are lost, which they must be told.
-    """
-
-    text: str
-    is_whole: bool = False
-
-
 def parse_course(text: str | None) -> dict[str, Any]:
     """Return what a course.yaml says. Raises Refused for one with errors, which git alone mends."""
     node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
@@ -252,17 +235,21 @@ def parse_course(text: str | None) -> dict[str, Any]:
     return course
 
 
-def edit_course(text: str, wanted: Course) -> EditedCourse:
-    """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one."""
+def edit_course(text: str, wanted: Course) -> tuple[str, bool]:
+    """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one.
+
+    True: all of it had to be written anew. Then comments and the form that editors had chosen are
+    lost, which they must be told.
+    """
     if is_same(parse_course(text), wanted):
-        return EditedCourse(text)
+        return text, False
     found = edit_yaml(_COURSE, text, wanted, _ORDER)
     if found is not None:
-        return EditedCourse(found)
+        return found, False
     whole = write_course(wanted)
     if not is_same(read_value(_COURSE, whole), wanted):
         raise Refused("these words cannot be written", "course-unwritable")
-    return EditedCourse(whole, is_whole=True)
+    return whole, True
 
 
 def write_course(value: Course) -> str:
