@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from enum import StrEnum
 from typing import Any
 
 from peewee import chunked, fn
@@ -87,9 +86,10 @@ class Roles(Repository):
         Raises Refused for an admin of the config.
         """
         self._refuse_config_admin(user_id)
-        counting = _counts(user_id)
-        was = self.role_of(user_id)
-        is_changed = self._end(counting if scope is None else counting & _of_scope(scope))
+        those, was = _counts(user_id), self.role_of(user_id)
+        if scope is not None:
+            those &= ROLE_GRANT.scope == storable_text(scope)
+        is_changed = self._end(those)
         if is_changed:
             told = {"role": was.value, "scope": scope}
             self._audit.note(by, "role.revoke", person_reference(user_id), told)
@@ -103,7 +103,8 @@ class Roles(Repository):
     def granted(self) -> list[Grant]:
         """Return every role that counts now, newest first; without the admins of the config."""
         counting = ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null())
-        return [_grant(row) for row in self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))]
+        rows = self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))
+        return [_GRANTS.read(row, scope=row["scope"] or None) for row in rows]
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
@@ -129,21 +130,11 @@ def _counts(user_id: int) -> Any:
     return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
 
 
-def _of_scope(scope: str) -> Any:
-    return ROLE_GRANT.scope == storable_text(scope)
-
-
 _GRANTS = RowMap(Grant, columns={"by": "by_whom"})
 
 
-def _grant(row: Row) -> Grant:
-    return _GRANTS.read(row, scope=row["scope"] or None)
-
-
-class ConsentKind(StrEnum):
-    """What may be consented to; the values are what is stored."""
-
-    TRAINING = "training"
+# What may be consented to, as it is stored: that models learn from what somebody corrects.
+TRAINING = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +144,7 @@ class Consent:
     `text_version` names the words that were shown.
     """
 
-    kind: ConsentKind
+    kind: str
     text_version: str
     given_at: datetime | None
     revoked_at: datetime | None = None
@@ -199,45 +190,43 @@ class User:
 
 
 class Consents(Repository):
-    """One row an answer; at most one of a person and kind counts."""
+    """One row an answer; at most one of a person counts."""
 
     @transaction
-    def give(self, user_id: int, kind: ConsentKind, text_version: str) -> bool:
+    def give(self, user_id: int, text_version: str) -> bool:
         """Keep a yes; one to newer words ends the one before. False when it was so already."""
         # Never those of the same words: another process may have just stored them.
-        self._end(_consent_counts(user_id, kind) & (CONSENT.text_version != text_version))
-        given = self._answer(user_id, kind, text_version) | {"given_at": iso(self._clock())}
+        self._end(_consent_counts(user_id) & (CONSENT.text_version != text_version))
+        given = self._answer(user_id, text_version) | {"given_at": iso(self._clock())}
         return self.db.add_new(CONSENT, given)
 
     @transaction
-    def decline(self, user_id: int, kind: ConsentKind, text_version: str) -> None:
+    def decline(self, user_id: int, text_version: str) -> None:
         """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
-        if not self.has(user_id, kind):
+        if not self.has(user_id):
             no = {"given_at": None, "revoked_at": iso(self._clock())}
-            self.db.add(CONSENT, self._answer(user_id, kind, text_version) | no)
+            self.db.add(CONSENT, self._answer(user_id, text_version) | no)
 
-    def _answer(self, user_id: int, kind: ConsentKind, text_version: str) -> Row:
-        return {"user_id": user_id, "kind": kind.value, "text_version": text_version}
+    def _answer(self, user_id: int, text_version: str) -> Row:
+        return {"user_id": user_id, "kind": TRAINING, "text_version": text_version}
 
     @transaction
-    def revoke(self, user_id: int, kind: ConsentKind) -> bool:
+    def revoke(self, user_id: int) -> bool:
         """End a consent; False when none counts."""
-        return self._end(_consent_counts(user_id, kind))
+        return self._end(_consent_counts(user_id))
 
     def _end(self, those: Any) -> bool:
         ended = CONSENT.update({"revoked_at": iso(self._clock())})
         return self.db.change(ended.where(those)) > 0
 
-    def has(self, user_id: int, kind: ConsentKind) -> bool:
+    def has(self, user_id: int) -> bool:
         """Return whether a consent counts now."""
-        return (
-            self.db.row(CONSENT.select(CONSENT.id).where(_consent_counts(user_id, kind)))
-            is not None
-        )
+        counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
+        return self.db.row(counting) is not None
 
-    def was_asked(self, user_id: int, kind: ConsentKind) -> bool:
+    def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever said yes or no."""
-        return self.db.row(CONSENT.select(CONSENT.id).where(_of(user_id, kind))) is not None
+        return self.db.row(CONSENT.select(CONSENT.id).where(_of(user_id))) is not None
 
     def of(self, user_id: int) -> list[Consent]:
         """Return everything the person ever answered, oldest first."""
@@ -245,12 +234,12 @@ class Consents(Repository):
         return [read_row(Consent, row) for row in self.db.rows(answers)]
 
 
-def _of(user_id: int, kind: ConsentKind) -> Any:
-    return (CONSENT.user_id == user_id) & (CONSENT.kind == kind.value)
+def _of(user_id: int) -> Any:
+    return (CONSENT.user_id == user_id) & (CONSENT.kind == TRAINING)
 
 
-def _consent_counts(user_id: int, kind: ConsentKind) -> Any:
-    return _of(user_id, kind) & CONSENT.revoked_at.is_null()
+def _consent_counts(user_id: int) -> Any:
+    return _of(user_id) & CONSENT.revoked_at.is_null()
 
 
 _USERS = RowMap(User)

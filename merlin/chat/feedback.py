@@ -14,7 +14,7 @@ from typing import Any
 
 from peewee import SQL, Case, Select, fn
 
-from merlin.account.users import ConsentKind
+from merlin.account.users import TRAINING
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import from_iso, iso
 from merlin.db.database import BotRepository, Database, Repository, Row, transaction
@@ -223,5 +223,4 @@ def _willing() -> Select:
     """Return the SELECT of the people whose consent counts now."""
     has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
     counts = has_given & CONSENT.revoked_at.is_null()
-    is_training = CONSENT.kind == ConsentKind.TRAINING.value
-    return CONSENT.select(CONSENT.user_id).where(is_training & counts)
+    return CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)

@@ -11,7 +11,7 @@ from api_site import ANNA, BORIS, COURSES, VERA
 from staff_site import Keeper
 
 from merlin.account.api_keys import Scope
-from merlin.account.users import ConsentKind, Consents, Users
+from merlin.account.users import Consents, Users
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -327,7 +327,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
-    Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
     told = teacher.get(address).json()
     assert [(each["questions"], each["liked"], each["disliked"]) for each in told["asked"]] == [
@@ -339,7 +339,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(told))
     weeks = teacher.get(address, params={"by": "week"}).json()["asked"]
     assert sum(each["questions"] for each in weeks) == 3
-    Consents(site.db).revoke(ANNA, ConsentKind.TRAINING)
+    Consents(site.db).revoke(ANNA)
     assert teacher.get(address).json()["disliked"] == []
     elsewhere = f"/api/courses/{site.course_id('networks')}/questions"
     assert teacher.get(elsewhere).status_code == 403

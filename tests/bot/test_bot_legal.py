@@ -9,7 +9,7 @@ from bot_talk import Talk
 from running_bot import PHOTO, RunningBot, let_serve, rows, settings_of
 from set_up import Provider
 
-from merlin.account.users import ConsentKind, Consents, Roles
+from merlin.account.users import Consents, Roles
 from merlin.app.texts import Settings
 from merlin.config.settings import Retention
 from merlin.core.permissions import Role
@@ -70,7 +70,7 @@ def test_consent_is_shown_with_the_button_that_changes_it(talk):
     within(
         talk.settings,
         Consents,
-        lambda consents: consents.give(ANNA, ConsentKind.TRAINING, "1"),
+        lambda consents: consents.give(ANNA, "1"),
     )
     assert "вы разрешили" in talk.say("/privacy").text
     assert talk.data("consent") == "consent:revoke"

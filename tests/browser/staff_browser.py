@@ -27,7 +27,6 @@ from configured import config_of
 from pipeline_rows import World, checked, commit, examples, finding, spec
 from staff_site import Keeper
 
-from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
@@ -179,7 +178,7 @@ def finish(site):
 
 def talks(site):
     """Let students ask, and not like some answers; one of them allows the use of their words."""
-    Consents(site.db).give(ANNA, ConsentKind.TRAINING, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11")
     sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.users import ConsentKind, Consents, Roles, User, Users
+from merlin.account.users import Consents, Roles, User, Users
 from merlin.billing.plan import Source
 from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound, Refused
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.integration
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 BY_VERA = "user:1003"
-TRAINING = ConsentKind.TRAINING
 
 
 @pytest.fixture
@@ -221,41 +220,41 @@ def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
 
 def test_a_consent_counts_until_it_is_revoked(database, clock):
     consents = Consents(database, clock)
-    assert not consents.was_asked(ANNA, TRAINING)
+    assert not consents.was_asked(ANNA)
     given_at = clock()
-    assert consents.give(ANNA, TRAINING, "1")
-    assert not consents.give(ANNA, TRAINING, "1")
-    assert consents.has(ANNA, TRAINING)
-    assert not consents.has(BORIS, TRAINING)
+    assert consents.give(ANNA, "1")
+    assert not consents.give(ANNA, "1")
+    assert consents.has(ANNA)
+    assert not consents.has(BORIS)
     clock.move(60)
-    assert consents.revoke(ANNA, TRAINING)
-    assert not consents.revoke(ANNA, TRAINING)
-    assert not consents.has(ANNA, TRAINING)
-    assert consents.was_asked(ANNA, TRAINING)
+    assert consents.revoke(ANNA)
+    assert not consents.revoke(ANNA)
+    assert not consents.has(ANNA)
+    assert consents.was_asked(ANNA)
     (past,) = consents.of(ANNA)
     assert (past.given_at, past.revoked_at, past.text_version) == (given_at, clock(), "1")
 
 
 def test_newer_words_are_consented_to_anew(database, clock):
     consents = Consents(database, clock)
-    consents.give(ANNA, TRAINING, "1")
-    assert consents.give(ANNA, TRAINING, "2")
+    consents.give(ANNA, "1")
+    assert consents.give(ANNA, "2")
     assert [each.revoked_at is None for each in consents.of(ANNA)] == [False, True]
 
 
 def test_a_no_is_kept_and_is_no_consent(database, clock):
     consents = Consents(database, clock)
-    consents.decline(ANNA, TRAINING, "1")
-    assert (consents.was_asked(ANNA, TRAINING), consents.has(ANNA, TRAINING)) == (True, False)
-    consents.give(ANNA, TRAINING, "1")
-    consents.decline(ANNA, TRAINING, "1")
-    assert consents.has(ANNA, TRAINING)
+    consents.decline(ANNA, "1")
+    assert (consents.was_asked(ANNA), consents.has(ANNA)) == (True, False)
+    consents.give(ANNA, "1")
+    consents.decline(ANNA, "1")
+    assert consents.has(ANNA)
 
 
 def test_a_consent_given_ten_times_at_once_is_given_once(database):
     consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:
-        given = list(pool.map(lambda _: consents.give(ANNA, TRAINING, "1"), range(10)))
+        given = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
     assert (sum(given), len(consents.of(ANNA))) == (1, 1)
 
 

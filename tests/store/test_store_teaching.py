@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from pipeline_rows import AT, FACE, OPERATOR, World, examples, finding
 
-from merlin.account.users import ConsentKind, Consents
+from merlin.account.users import Consents
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.health import health
@@ -147,11 +147,11 @@ def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
     talk.ask(ANNA, "хорошо", Rating.UP, FACE)
     talk.ask(BORIS, "тайна", Rating.DOWN, FACE)
     assert rows.disliked(FACE, OLD, 10) == []
-    consents.give(ANNA, ConsentKind.TRAINING, "1")
-    consents.decline(BORIS, ConsentKind.TRAINING, "1")
+    consents.give(ANNA, "1")
+    consents.decline(BORIS, "1")
     (told,) = rows.disliked(FACE, OLD, 10)
     assert (told.question, told.answer, told.disliked) == ("плохо", "Ответ: плохо", 1)
-    consents.revoke(ANNA, ConsentKind.TRAINING)
+    consents.revoke(ANNA)
     assert rows.disliked(FACE, OLD, 10) == []
 
 
