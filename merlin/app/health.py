@@ -42,22 +42,24 @@ def _waiting() -> Iterator[tuple[str, Table, Any]]:
     yield "letters", OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
 
 
-def _since(table: Table) -> Any:
-    return table.received_at if table is UPDATE else table.created_at
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue; `oldest` says since when its oldest entry waits."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
 
 
-def count_waiting(db: Database) -> dict[str, int]:
+def queues(db: Database) -> list[QueueView]:
     """Return what waits: requests of processes, notices, updates and letters of Telegram."""
-    return {name: db.count(table, waits) for name, table, waits in _waiting()}
-
-
-def oldest_waiting(db: Database) -> dict[str, datetime]:
-    """Return since when the oldest of each queue waits; no more queues than wait."""
-    found = {
-        name: db.value(table.select(fn.MIN(_since(table))).where(waits))
-        for name, table, waits in _waiting()
-    }
-    return {name: from_iso(at) for name, at in found.items() if at is not None}
+    found = []
+    for name, table, waits in _waiting():
+        since = table.received_at if table is UPDATE else table.created_at
+        oldest = db.value(table.select(fn.MIN(since)).where(waits))
+        at = None if oldest is None else from_iso(oldest)
+        found.append(QueueView(name, db.count(table, waits), at))
+    return found
 
 
 def count_failures(db: Database, since: datetime) -> dict[str, int]:
@@ -71,12 +73,6 @@ def count_failures(db: Database, since: datetime) -> dict[str, int]:
     return {
         name: db.count(table, where & (at >= after)) for name, (table, where, at) in failed.items()
     }
-
-
-def _count_jobs(db: Database) -> dict[str, int]:
-    """Return how many fine-tune jobs stand in each state that some job stands in."""
-    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
-    return {row["state"]: int(row["count"]) for row in db.rows(counted)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +90,12 @@ class Snapshot:
 
 def snapshot(ctx: Context) -> Snapshot:
     """Return what probes and metrics show. Raises MerlinError where the database is silent."""
+    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).all(),
-            queues=count_waiting(ctx.db),
-            jobs=_count_jobs(ctx.db),
+            queues={each.name: each.waiting for each in queues(ctx.db)},
+            jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
             serving=list(Promotions(ctx.db).serving().values()),
         )
 
@@ -118,15 +115,6 @@ class ProcessView:
     since: datetime
     at: datetime
     step: str
-
-
-@dataclass(frozen=True, slots=True)
-class QueueView:
-    """A queue; `oldest` says since when its oldest entry waits."""
-
-    name: str
-    waiting: int
-    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +163,15 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     """Return how Merlin does, with the newest `alarms`. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
         raise NotFound("no health", "admin-not-yours")
-    now, oldest = ctx.clock(), oldest_waiting(ctx.db)
+    now, usage = ctx.clock(), shutil.disk_usage(ctx.config.state_dir)
     return HealthView(
         now=now,
         processes=processes(ctx),
-        queues=[
-            QueueView(name, count, oldest.get(name))
-            for name, count in count_waiting(ctx.db).items()
-        ],
+        queues=queues(ctx.db),
         failures=count_failures(ctx.db, now - _DAY),
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
-        disk=_disk(ctx),
+        disk=DiskView(usage.free, usage.total),
         alarms=Notices(ctx.db).newest(ADMINS, alarms),
     )
 
@@ -230,8 +215,3 @@ def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
     used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
     ends = sorted((ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets)
     return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in ends]
-
-
-def _disk(ctx: Context) -> DiskView:
-    usage = shutil.disk_usage(ctx.config.state_dir)
-    return DiskView(usage.free, usage.total)

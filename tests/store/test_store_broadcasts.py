@@ -9,7 +9,7 @@ from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState, Delivered
-from merlin.app.health import count_failures, oldest_waiting
+from merlin.app.health import count_failures, queues
 from merlin.app.inbox import this_process
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.core.formatted_text import FormattedMessage
@@ -189,12 +189,14 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
 
 def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):
     requests = Requests(database, clock)
-    assert oldest_waiting(database) == {}
+    assert not any(each.waiting or each.oldest for each in queues(database))
     at = clock()
     number = requests.ask(RequestKind.CANCEL, {}, "x")
     clock.move(5)
     requests.ask(RequestKind.FETCH, {}, "x")
-    assert oldest_waiting(database) == {"requests": at}
+    waiting = {each.name: (each.waiting, each.oldest) for each in queues(database)}
+    assert waiting.pop("requests") == (2, at)
+    assert set(waiting.values()) == {(0, None)}
     requests.claim([RequestKind.CANCEL])
     requests.finish(number, RequestState.FAILED, {})
     assert count_failures(database, at) == {"updates": 0, "requests": 1, "jobs": 0}
