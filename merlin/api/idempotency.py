@@ -89,9 +89,14 @@ async def run_once_in_pieces(
     rows = IdempotencyKeys(services.db)
     found = await services.store.do(lambda: rows.begin(caller.user_id, key, asked))
     if isinstance(found, StoredResponse):
-        return _again(found)
+        headers = {**found.headers, REPLAYED: "true"}
+        return Response(found.body, found.status, headers, found.media_type or None)
+    if found is KeyConflict.OTHER:
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
     if isinstance(found, KeyConflict):
-        return _clash(request, found)
+        response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
+        response.headers["Retry-After"] = str(RETRY_S)
+        return response
     return await _done(services, found, deed)
 
 
@@ -99,8 +104,14 @@ async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Re
     repeats = IdempotencyKeys(services.db)
 
     async def keep(response: Response) -> None:
-        answer = _answer_of(response)
-        await services.store.do(lambda: repeats.end(begun, answer))
+        headers = {
+            name: value
+            for name, value in response.headers.items()
+            if name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
+        }
+        media_type, body = response.media_type or "", bytes(response.body).decode()
+        told = StoredResponse(response.status_code, media_type, body, headers)
+        await services.store.do(lambda: repeats.end(begun, told))
 
     try:
         response = await deed(begun.number, keep)
@@ -112,15 +123,6 @@ async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Re
     return response
 
 
-def _answer_of(response: Response) -> StoredResponse:
-    return StoredResponse(
-        response.status_code,
-        response.media_type or "",
-        bytes(response.body).decode(),
-        {name: value for name, value in response.headers.items() if _is_kept(name)},
-    )
-
-
 def _digest(request: Request, body: bytes) -> str:
     """Return a digest of all that a call asks for."""
     path, query = request.scope["path"], request.scope.get("query_string", b"")
@@ -130,20 +132,3 @@ def _digest(request: Request, body: bytes) -> str:
         whole.update(len(part).to_bytes(8))
         whole.update(part)
     return whole.hexdigest()
-
-
-def _is_kept(name: str) -> bool:
-    return name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
-
-
-def _again(kept: StoredResponse) -> Response:
-    headers = {**kept.headers, REPLAYED: "true"}
-    return Response(kept.body, kept.status, headers, kept.media_type or None)
-
-
-def _clash(request: Request, clash: KeyConflict) -> Response:
-    if clash is KeyConflict.OTHER:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
-    response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
-    response.headers["Retry-After"] = str(RETRY_S)
-    return response
