@@ -179,10 +179,9 @@ def api_services(settings, writer):
         settings = replace(settings, mode="webhook")
     with settings.in_environment():
         services = api.services_of(settings.written, writer)
-    entrance = replace(services.entrance, keys=settings.telegram_keys)
+    more = {"telegram_keys": settings.telegram_keys, "patience": settings.patience}
     if settings.openid is not None:
-        entrance = replace(entrance, issuer=settings.openid)
-    more = {"entrance": entrance, "patience": settings.patience}
+        more["issuer"] = settings.openid
     more |= {"gateway": settings.till, "polled": settings.till}
     more["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:

@@ -23,9 +23,9 @@ import hmac
 import ipaddress
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -127,15 +127,6 @@ class Login:
     user_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartedLogin:
-    """A new login with its two secrets, which nobody can read again: the link's, the browser's."""
-
-    login: Login
-    key: str
-    browser: str
-
-
 # Unused for so long it ends; however much it is used, it ends at last.
 IDLE = timedelta(days=14)
 LONGEST = timedelta(days=90)
@@ -178,18 +169,6 @@ _PROOFS = ("hash", "signature")
 
 
 @dataclass(frozen=True, slots=True)
-class TelegramKeys:
-    """By what data is believed: `bot_id` and `keys` for Ed25519, `token` for the HMAC.
-
-    Without a bot id, or without a token, that check passes nothing.
-    """
-
-    bot_id: int = 0
-    keys: tuple[str, ...] = (PRODUCTION,)
-    token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class TelegramPerson:
     """Whom Telegram vouches for; `source` is the same for the same data, however it is written."""
 
@@ -199,11 +178,22 @@ class TelegramPerson:
     source: str
 
 
-def read_telegram_data(text: str, signers: TelegramKeys, now: datetime) -> TelegramPerson | None:
-    """Return who opened the page; None for what is forged, broken, old or of no person."""
+def read_telegram_data(
+    text: str,
+    now: datetime,
+    *,
+    bot_id: int = 0,
+    keys: Collection[str] = (PRODUCTION,),
+    token: str = "",
+) -> TelegramPerson | None:
+    """Return who opened the page; None for what is forged, broken, old or of no person.
+
+    It is believed by `bot_id` and `keys` for Ed25519, by `token` for the HMAC. Without a bot id,
+    or without a token, that check passes nothing.
+    """
     try:
         fields = _fields(text)
-        is_believed = _is_signed(fields, signers) or _is_hashed(fields, signers.token)
+        is_believed = _is_signed(fields, bot_id, keys) or _is_hashed(fields, token)
         return _person(fields) if is_believed and _is_fresh(fields, now) else None
     except (ValueError, KeyError, OverflowError, RecursionError):
         return None
@@ -227,18 +217,15 @@ def _fields(text: str) -> dict[str, str]:
     return fields
 
 
-def _is_signed(fields: Mapping[str, str], signers: TelegramKeys) -> bool:
-    if not signers.bot_id or not fields.get("signature"):
+def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) -> bool:
+    if not bot_id or not fields.get("signature"):
         return False
     signature = _decoded(fields["signature"])
-    said = f"{signers.bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
-    return any(_verifies(key, signature, said) for key in signers.keys)
-
-
-def _verifies(key: str, signature: bytes, said: bytes) -> bool:
-    with suppress(InvalidSignature):
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, said)
-        return True
+    said = f"{bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
+    for key in keys:
+        with suppress(InvalidSignature):
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, said)
+            return True
     return False
 
 
@@ -297,8 +284,8 @@ class Logins(Repository):
     """One row a login; what the browser calls itself and its place are sealed."""
 
     @transaction
-    def start(self, agent: str, place: str) -> StartedLogin:
-        """Return a new one."""
+    def start(self, agent: str, place: str) -> tuple[Login, str, str]:
+        """Return a new one with two secrets, which nobody can read again: link's and browser's."""
         now = self._clock()
         self.db.change(LOGIN_CODE.delete().where(LOGIN_CODE.expires_at <= iso(now)))
         key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
@@ -313,9 +300,8 @@ class Logins(Repository):
             "at": iso(now),
             "expires_at": iso(now + LIFE),
         }
-        return StartedLogin(
-            _LOGINS.read({"id": self.db.add(LOGIN_CODE, row), **row}, self.db), key, browser
-        )
+        login = _LOGINS.read({"id": self.db.add(LOGIN_CODE, row), **row}, self.db)
+        return login, key, browser
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the one that a browser asked for."""
@@ -375,9 +361,10 @@ class SignIns(Repository):
         One that was opened by the same `source` before ends.
         """
         now, token = self._clock(), secrets.token_urlsafe(_TOKEN_BYTES)
-        is_over = SIGN_IN.expires_at <= iso(now)
-        is_again = SIGN_IN.source == source if source else None
-        self.db.change(SIGN_IN.delete().where(is_over if is_again is None else is_over | is_again))
+        ended = SIGN_IN.expires_at <= iso(now)
+        if source:
+            ended |= SIGN_IN.source == source
+        self.db.change(SIGN_IN.delete().where(ended))
         row = {
             "token_hash": digest(token),
             "source": source,
@@ -392,13 +379,10 @@ class SignIns(Repository):
         newest = {name: value for name, value in row.items() if name != "source"}
         new = SIGN_IN.insert(row).on_conflict(conflict_target=(SIGN_IN.source,), update=newest)
         self.db.put(new)
-        return self._of_token(token), token
-
-    def _of_token(self, token: str) -> SignIn:
         found = self.find(token)
         if found is None:
             raise RuntimeError("a new sign-in is not there")
-        return found
+        return found, token
 
     def find(self, token: str) -> SignIn | None:
         """Return the one that counts now; None for an unknown token and one that has ended."""

@@ -11,7 +11,7 @@ import gc
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -25,17 +25,22 @@ from fastapi import FastAPI
 from merlin import __version__
 from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
-from merlin.api.middleware import PathAlias, RequestGuard, Traffic, body_weight_rule, busy_response
+from merlin.api.middleware import (
+    Traffic,
+    body_weight_rule,
+    busy_response,
+    path_alias,
+    request_guard,
+)
 from merlin.api.openai_compat.quota import release_stale_reservations
-from merlin.api.openai_compat.routes import LineageCache
 from merlin.api.openapi import add_description
 from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
-from merlin.api.rate_limits import Limits, LimitsLayer, LoginThrottle
+from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import (
     LOOK_S,
-    CacheMiddleware,
     CatalogueCache,
+    cache_layer,
 )
 from merlin.api.routers import API, OTHERS
 from merlin.api.services import ApiServices
@@ -119,23 +124,23 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
-    app.state.catalogue = CatalogueCache(services.bounds.kept_bytes)
+    app.state.catalogue = CatalogueCache(services.kept_bytes)
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
-    app.state.bodies = BodyBudget(services.bounds.bodies_bytes)
+    app.state.bodies = BodyBudget(services.bodies_bytes)
     add_problems(app)
     add_description(app)
     for router in (*API, *OTHERS):
         app.include_router(router)
     add_pages(app)
-    app.add_middleware(CacheMiddleware)
-    app.add_middleware(PathAlias)
+    app.add_middleware(cache_layer)
+    app.add_middleware(path_alias)
     bodies = app.state.bodies
     app.add_middleware(
         BodyLimit, bodies=bodies, full=busy_response, judge=body_weight_rule(services)
     )
-    app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=identify_caller)
-    app.add_middleware(RequestGuard, traffic=app.state.traffic)
+    app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
+    app.add_middleware(request_guard, traffic=app.state.traffic)
     return app
 
 
@@ -149,12 +154,20 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
         state.desk = AnswerService(services.answerers, services.patience)
-        state.origins = LineageCache(services)
         state.askings = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
-        work = [bell.serve() for bell in state.bells.values()]
-        work.append(notify_watchdog(partial(notify, WATCHDOG)))
-        work += _repeated(services, state.catalogue)
+        catalogue: CatalogueCache = state.catalogue
+        look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
+        beat = partial(services.write, _beat, socket.gethostname(), utc_now())
+        release = partial(services.write, release_stale_reservations)
+        work = [
+            *(bell.serve() for bell in state.bells.values()),
+            notify_watchdog(partial(notify, WATCHDOG)),
+            repeat(look, LOOK_S, "the catalogue's version is unknown"),
+            repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
+            repeat(beat, ALIVE_S, "nobody hears that this process lives"),
+            repeat(release, RELEASE_S, "abandoned questions wait"),
+        ]
         if state.payment_worker.is_of_use:
             work.append(state.payment_worker.serve())
         beside = [asyncio.create_task(each) for each in work]
@@ -173,19 +186,6 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _repeated(
-    services: ApiServices, catalogue: CatalogueCache
-) -> Iterator[Coroutine[Any, Any, None]]:
-    """Yield what is done again and again beside calls."""
-    yield repeat(partial(catalogue.look, services), LOOK_S, "the catalogue's version is unknown")
-    words = "the words of the catalogue were not learnt ahead"
-    yield repeat(partial(catalogue.learn, services), LOOK_S, words)
-    said = partial(services.write, _beat, socket.gethostname(), utc_now())
-    yield repeat(said, ALIVE_S, "nobody hears that this process lives")
-    release = partial(services.write, release_stale_reservations)
-    yield repeat(release, RELEASE_S, "abandoned questions wait")
 
 
 def _beat(ctx: Context, host: str, since: datetime) -> None:
@@ -212,8 +212,6 @@ async def repeat(work: Callable[[], Awaitable[None]], every_s: float, trouble: s
 
 log = get_logger(__name__)
 
-# How often it is looked for questions that a killed api left behind.
-RELEASE_S = 60.0
 FINISH_S = 15
 
 

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
@@ -46,7 +45,7 @@ from merlin.api.services import ApiServices
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.sign_in import Browser, Credential, NewSignIn
+from merlin.app.sign_in import Browser, NewSignIn
 from merlin.core.errors import Refused
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
@@ -112,7 +111,7 @@ def refuse_plain(request: Request) -> None:
     """Raise Problem 403 where a secret would go over the network unencrypted."""
     services: ApiServices = request.app.state.services
     host = request.client.host if request.client else None
-    if not (is_secure(request) or is_loopback(host) or services.entrance.allows_plain):
+    if not (is_secure(request) or is_loopback(host) or services.config.allow_plain_http):
         raise Problem(HTTPStatus.FORBIDDEN, "needs-https")
 
 
@@ -128,7 +127,9 @@ async def check_password(request: Request, name: str, password: str, browser: st
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
     whose = f"{name} {digest(browser) if is_known else ''}"
     network, now = network_of(request.scope), gate.clock()
-    _wait(gate, whose, network, now)
+    wait_s = max(gate.names.wait_s(whose, now), gate.addresses.wait_s(network, now))
+    if wait_s > 0:
+        raise too_many(wait_s)
     gate.names.add_failure(whose, now)
     gate.addresses.add_failure(network, now)
     stored = account.password if account else ""
@@ -138,12 +139,6 @@ async def check_password(request: Request, name: str, password: str, browser: st
     gate.names.forget(whose)
     gate.addresses.remove_failure(network)
     return account
-
-
-def _wait(gate: LoginThrottle, whose: str, network: str, now: float) -> None:
-    wait_s = max(gate.names.wait_s(whose, now), gate.addresses.wait_s(network, now))
-    if wait_s > 0:
-        raise too_many(wait_s)
 
 
 def refuse_foreign(request: Request) -> None:
@@ -210,11 +205,11 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
     gate.start(network_of(request.scope), gate.clock())
     place = mask_ip_address(request.client.host if request.client else "")
     agent = browser_of(request).agent
-    started, name = await services.write(sign_in.start_login, agent, place)
+    login, key, browser, name = await services.write(sign_in.start_login, agent, place)
     seconds = int(CODE_LIFE.total_seconds())
-    set_cookie(request, response, LOGIN, started.browser, seconds)
-    link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
-    return started.login, started.key, link if name else None
+    set_cookie(request, response, LOGIN, browser, seconds)
+    link = f"{services.config.telegram.link_url.rstrip('/')}/{name}?start={PAYLOAD}{key}"
+    return login, key, link if name else None
 
 
 async def look_at_login(request: Request) -> Login | None:
@@ -246,15 +241,6 @@ SEEN = timedelta(minutes=1)
 _NOBODY = Authority()
 
 
-class AuthMethod(StrEnum):
-    """What a caller is known by."""
-
-    NOTHING = "nothing"
-    COOKIE = "cookie"
-    TOKEN = "token"  # noqa: S105 - a word, no secret
-    KEY = "key"
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls, in which language; `user` None: nobody is signed in.
@@ -267,7 +253,6 @@ class Caller:
     language: str
     user: User | None = None
     standing: Authority = _NOBODY
-    by: AuthMethod = AuthMethod.NOTHING
     scopes: frozenset[Scope] | None = None
     credential: int = 0
     token: str = ""
@@ -276,6 +261,11 @@ class Caller:
     def user_id(self) -> int:
         """Return who calls; 0: nobody is signed in."""
         return self.user.user_id if self.user else 0
+
+    @property
+    def is_program(self) -> bool:
+        """Return whether a key is what the caller is known by."""
+        return self.scopes is not None
 
     @property
     def actor(self) -> Actor:
@@ -310,71 +300,41 @@ async def identify_caller(request: Request) -> Caller:
     """
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
-        known = request.state.caller = await _read(request)
+        known = request.state.caller = await _look_up(request)
     return known
 
 
-async def _read(request: Request) -> Caller:
+async def _look_up(request: Request) -> Caller:
     services: ApiServices = request.app.state.services
     limits: Limits = request.app.state.limits
     nobody = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret:
-        found = await services.read(_of_bearer, nobody, secret.strip())
-        if found is None:
-            limits.forget(request.scope)
-            raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
-    else:
+    is_bearer = scheme.lower() == "bearer" and bool(secret)
+    if not is_bearer:
         refuse_foreign(request)
-        token = read_cookie(request, SIGN_IN)
-        found = None
-        if token:
-            found = await services.read(_of_token, nobody, token, AuthMethod.COOKIE)
-        if found is None:
-            limits.forget(request.scope)
-    caller, seen_at = found or (nobody, None)
-    if caller.user is not None and caller.user.is_blocked:
+    secret = secret.strip() if is_bearer else read_cookie(request, SIGN_IN)
+    is_key = is_bearer and is_secret(secret)
+    find = sign_in.find_key if is_key else sign_in.find_sign_in
+    found = await services.read(find, secret) if is_bearer or secret else None
+    if found is None:
+        limits.forget(request.scope)
+        if is_bearer:
+            raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
+        return nobody
+    if found.user.is_blocked:
         limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    if caller.user is not None:
-        limits.recognise(request.scope, caller.user_id)
-        await _note(services, caller, seen_at)
-    return caller
-
-
-Found = tuple[Caller, datetime | None]
-
-
-def _of_bearer(ctx: Context, nobody: Caller, secret: str) -> Found | None:
-    if not is_secret(secret):
-        return _of_token(ctx, nobody, secret, AuthMethod.TOKEN)
-    found = sign_in.find_key(ctx, secret)
-    return None if found is None else (_as_caller(nobody, found, AuthMethod.KEY), found.used_at)
-
-
-def _of_token(ctx: Context, nobody: Caller, token: str, by: AuthMethod) -> Found | None:
-    found = sign_in.find_sign_in(ctx, token)
-    return None if found is None else (_as_caller(nobody, found, by, token), found.used_at)
-
-
-def _as_caller(nobody: Caller, found: Credential, by: AuthMethod, token: str = "") -> Caller:
+    limits.recognise(request.scope, found.user.user_id)
+    if found.used_at is None or services.clock() - found.used_at >= SEEN:
+        await services.write(sign_in.note_use, found.number, is_key=is_key)
     return replace(
         nobody,
         user=found.user,
         standing=found.authority,
-        by=by,
         scopes=found.scopes,
         credential=found.number,
-        token=token,
+        token="" if is_key else secret,
     )
-
-
-async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None) -> None:
-    """Note when a key or browser was used, once in `SEEN`."""
-    if seen_at is not None and services.clock() - seen_at < SEEN:
-        return
-    is_key = caller.by is AuthMethod.KEY
-    await services.write(sign_in.note_use, caller.credential, is_key=is_key)
 
 
 async def require_person(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
@@ -384,7 +344,7 @@ async def require_person(caller: Annotated[Caller, Depends(identify_caller)]) ->
     """
     if caller.user is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
-    if caller.by is AuthMethod.KEY:
+    if caller.is_program:
         raise Problem(HTTPStatus.FORBIDDEN, "person-only")
     return caller
 
@@ -406,38 +366,20 @@ def missing_scope(*any_of: Scope) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class RequiredAccess:
-    """What a route needs: a scope of a key, and a right of a person."""
+    """The dependency of a route that needs this scope of a key, and this right of a person.
+
+    The description of the api tells what it asks for.
+    """
 
     scope: Scope
     permission: Permission | None = None
 
-
-# What each dependency of `require_access` asks for, so that the description of the api can tell it.
-_NEEDED: dict[Callable[..., object], RequiredAccess] = {}
-
-
-def required_access(dependency: Callable[..., object]) -> RequiredAccess | None:
-    """Return what a dependency made by `require_access` needs, None for any other."""
-    return _NEEDED.get(dependency)
-
-
-def require_access(
-    scope: Scope, permission: Permission | None = None
-) -> Callable[[Caller], Awaitable[Caller]]:
-    """Return the dependency of a route that needs this scope of a key, and this right of a person.
-
-    Raises Problem 401 or 403.
-    """
-
-    async def allowed(caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
-        if permission is not None and not caller.may(permission):
+    async def __call__(self, caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
+        """Return the caller. Raises Problem 401 or 403."""
+        if self.permission is not None and not caller.may(self.permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-        if not caller.has(scope):
-            raise missing_scope(scope)
+        need(caller, self.scope)
         return caller
-
-    _NEEDED[allowed] = RequiredAccess(scope, permission)
-    return allowed
 
 
 def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
@@ -461,12 +403,12 @@ Anyone = Annotated[Caller, Depends(identify_caller)]
 SignedIn = Annotated[Caller, Depends(require_signed_in)]
 Person = Annotated[Caller, Depends(require_person)]
 # What a key and its person need; of which dataset or course, the acts say.
-Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
-Leading = Annotated[Caller, Depends(require_access(Scope.MATERIALS_WRITE))]
-Watching = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.WATCH))]
-Launching = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.LAUNCH))]
-Promoting = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.PROMOTE))]
-Caring = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.USERS))]
+Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
+Leading = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
+Watching = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
+Launching = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+Promoting = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
+Caring = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.USERS))]
 Keeping = Annotated[Caller, Depends(require_person_who_may(Permission.USERS))]
 Refunding = Annotated[Caller, Depends(require_person_who_may(Permission.REFUNDS))]
 

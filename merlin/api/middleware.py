@@ -1,6 +1,6 @@
 """What stands around every call: guards, size bounds, path alias, counts.
 
-`RequestGuard` gives each call a request id that also stands in the log, headers that keep browsers
+`request_guard` gives each call a request id that also stands in the log, headers that keep browsers
 careful, one log line and one count, and a problem instead of a trace when a route has a bug. HEAD
 is answered as GET, without the body (RFC 9110, 9.3.2): no route has to know of it.
 
@@ -19,9 +19,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import MutableMapping
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from prometheus_client import Counter as CallCounter
@@ -41,20 +39,19 @@ PREFIX = "/api/"
 VERSIONED = "/api/v1/"
 
 
-class PathAlias:
-    """A layer that hands on versioned calls as those of the one api."""
+def path_alias(app: ASGIApp) -> ASGIApp:
+    """Return a layer that hands on versioned calls as those of the one api."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand one call on; log, counters and problems name its plain path."""
+    async def hand_on(scope: Scope, receive: Receive, send: Send) -> None:
+        # Log, counters and problems name the plain path.
         path = scope.get("path", "")
         if path.startswith(VERSIONED):
             scope["path"] = PREFIX + path[len(VERSIONED) :]
             raw = scope.get("raw_path") or b""
             scope["raw_path"] = raw.replace(VERSIONED.encode(), PREFIX.encode(), 1)
-        await self._app(scope, receive, send)
+        await app(scope, receive, send)
+
+    return hand_on
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -91,7 +88,7 @@ _OWN_WAYS = ("/hooks/", "/v1/")
 
 def body_weight_rule(services: ApiServices) -> Judge:
     """Return what judges how long the body of a call is."""
-    most_bytes = services.bounds.body_bytes
+    most_bytes = services.body_bytes
 
     async def judge(scope: Scope, size: int) -> ASGIApp | None:
         if size <= SMALL or scope["path"].startswith(_OWN_WAYS):
@@ -104,7 +101,10 @@ def body_weight_rule(services: ApiServices) -> Judge:
         except MerlinError:
             return unavailable(request)
         limit = SMALL if caller.user is None else most_bytes
-        return _too_large(request, limit) if size > limit else None
+        if size <= limit:
+            return None
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return answer(request, status, "too-large", limit=limit // 1024)
 
     return judge
 
@@ -112,11 +112,6 @@ def body_weight_rule(services: ApiServices) -> Judge:
 def busy_response(scope: Scope) -> ASGIApp:
     """Return what answers while too many bodies are under way."""
     return unavailable(Request(scope))
-
-
-def _too_large(request: Request, limit: int) -> ASGIApp:
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return answer(request, status, "too-large", limit=limit // 1024)
 
 
 log = get_logger(__name__)
@@ -138,78 +133,59 @@ HEADERS = {
 }
 
 
-class RequestGuard:
-    """The outermost layer of the application."""
+def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
+    """Return the outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
-        self._app = app
-        self._traffic = traffic
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call under guard."""
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        given = Headers(scope=scope).get("x-request-id", "")
+        # One that a proxy gave, if it is harmless to repeat.
+        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        call = _Call(scope, send, request_id)
-        asked = {**scope, "method": "GET"} if call.is_head else scope
+        is_head, began, status = scope["method"] == "HEAD", time.perf_counter(), 0
+        asked = {**scope, "method": "GET"} if is_head else scope
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                _add_headers(message, request_id, is_secure=scope.get("scheme") == "https")
+            elif is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(asked, receive, call.send)
+                await app(asked, receive, send_guarded)
             except Exception:
                 log.exception("a route failed", path=scope["path"])
-                if call.status:  # half an answer is out: closing the connection says so
+                if status:  # half an answer is out: closing the connection says so
                     raise
                 problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
-                await problem(scope, receive, call.send)
+                await problem(scope, receive, send_guarded)
             finally:
-                self._note(scope, getattr(asked.get("route"), "path", ""), call)
+                took_s = time.perf_counter() - began
+                route = getattr(asked.get("route"), "path", "")
+                traffic.count(scope["method"], route, status, took_s)
+                _log_call(scope, status, took_s)
 
-    def _note(self, scope: Scope, route: str, call: _Call) -> None:
-        took_s = time.perf_counter() - call.began
-        self._traffic.count(scope["method"], route, call.status, took_s)
-        if scope["path"] not in _PROBES:
-            log.info(
-                "request answered",
-                method=scope["method"],
-                path=scope["path"],
-                status=call.status,
-                ms=round(1000 * took_s, 1),
-            )
+    return guard
 
 
-class _Call:
-    """One call's answer on its way out."""
-
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self._send = send
-        self._request_id = request_id
-        self._is_secure = scope.get("scheme") == "https"
-        self.is_head = scope["method"] == "HEAD"
-        self.status = 0
-        self.began = time.perf_counter()
-
-    async def send(self, message: Message) -> None:
-        """Pass a message on; the first one gets the headers."""
-        if message["type"] == "http.response.start":
-            self.status = int(message["status"])
-            self._add_headers(message)
-        elif self.is_head:
-            message = {**message, "body": b""}
-        await self._send(message)
-
-    def _add_headers(self, message: MutableMapping[str, Any]) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in HEADERS.items():
-            headers.setdefault(name, value)
-        headers.setdefault("Cache-Control", "no-store")
-        headers["X-Request-Id"] = self._request_id
-        if self._is_secure:
-            headers["Strict-Transport-Security"] = HSTS
+def _add_headers(message: Message, request_id: str, *, is_secure: bool) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Cache-Control", "no-store")
+    headers["X-Request-Id"] = request_id
+    if is_secure:
+        headers["Strict-Transport-Security"] = HSTS
 
 
-def _request_id(scope: Scope) -> str:
-    """Return the id that a proxy gave, if it is harmless to repeat; else a new one."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+def _log_call(scope: Scope, status: int, took_s: float) -> None:
+    method, path = scope["method"], scope["path"]
+    if path not in _PROBES:
+        ms = round(1000 * took_s, 1)
+        log.info("request answered", method=method, path=path, status=status, ms=ms)

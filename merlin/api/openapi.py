@@ -26,10 +26,10 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from merlin.api.auth import (
     SIGN_IN,
+    RequiredAccess,
     identify_caller,
     require_person,
     require_signed_in,
-    required_access,
 )
 from merlin.api.middleware import HEADERS
 from merlin.api.openai_compat.requests import ChatCompletionRequest
@@ -270,7 +270,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     No choice: nobody is asked who they are; an empty one among others: nobody need be signed in.
     """
     calls = set(_calls(route.dependant))
-    needed = next(filter(None, map(required_access, calls)), None)
+    needed = next((each for each in calls if isinstance(each, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if require_person in calls:
         return own, "For people who are signed in; no key opens this."

@@ -105,12 +105,21 @@ def wrong_values(errors: Sequence[Mapping[str, Any]], language: str) -> list[dic
 
 def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
     place, *path = error["loc"] or ("body",)
+    key, names = _WORDS.get(error["type"], ("plain", ()))
+    context = error.get("ctx", {})
     if error["type"] == "json_invalid":
         path = []  # pydantic says at which byte, which is no pointer
+        key = "deep" if "recursion" in str(context.get("error", "")) else key
+    # As text: Fluent would write ids and bounds with spaces between the thousands. What pydantic
+    # lists comes without its English "or" before the last.
+    told = {
+        name.replace("_", ""): str(context.get(name, "")).replace("' or '", "', '")
+        for name in names
+    }
     return {
         "place": place if place in _PLACES else "body",
         "pointer": "".join(f"/{_token(each)}" for each in path),
-        "detail": _detail(error, language),
+        "detail": text(language, f"api-wrong-{key}", **told),
     }
 
 
@@ -118,21 +127,6 @@ def _token(part: object) -> str:
     """Return one step of a JSON pointer: RFC 6901, section 3."""
     said = str(part).encode("utf-8", "replace").decode()
     return said.replace("~", "~0").replace("/", "~1")[:100]
-
-
-def _detail(error: Mapping[str, Any], language: str) -> str:
-    key, names = _WORDS.get(error["type"], ("plain", ()))
-    context = error.get("ctx", {})
-    if error["type"] == "json_invalid" and "recursion" in str(context.get("error", "")):
-        key = "deep"
-    # As text: Fluent would write ids and bounds with spaces between the thousands.
-    told = {name.replace("_", ""): _listed(str(context.get(name, ""))) for name in names}
-    return text(language, f"api-wrong-{key}", **told)
-
-
-def _listed(words: str) -> str:
-    """Return what pydantic lists, without its English "or" before the last."""
-    return words.replace("' or '", "', '")
 
 
 ROOT = "/v1/"

@@ -10,8 +10,7 @@ finds it revoked, at once. A page that had not changed (304) costs nothing.
 
 A bucket holds a minute's worth of calls and fills evenly.
 
-`Entrance` is by what people may sign in, `LoginThrottle` what one process remembers of those who
-try.
+`LoginThrottle` is what one process remembers of those who try to sign in.
 """
 
 from __future__ import annotations
@@ -21,20 +20,19 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from merlin.account.sign_ins import PRODUCTION
 from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
-from merlin.providers.openid import Issuer
 
 WINDOW_S = 60.0
 # Sums of sixtieths are not exact.
@@ -86,22 +84,6 @@ STARTS = Policy("login", 20)
 # So many may be wrong behind one address before it waits; a school has one address.
 FREE_AT_ADDRESS = 30
 MOST_WAITING = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """What the config says of signing in.
-
-    `keys` are Telegram's public keys, `token` the bot's where this process has it. `link_url` and
-    the bot's name are the address at which the bot is opened. `allows_plain`: people may sign in
-    from other machines without https. `issuer` is the one of OpenID Connect, None: not switched on.
-    """
-
-    keys: tuple[str, ...] = (PRODUCTION,)
-    token: str = field(default="", repr=False)
-    link_url: str = "https://t.me"
-    allows_plain: bool = False
-    issuer: Issuer | None = None
 
 
 def too_many(wait_s: float) -> Problem:
@@ -214,54 +196,42 @@ class Limits:
         return charge_call(self._buckets, key, policy, now) if policy.per_min else None
 
 
-class LimitsLayer:
-    """The layer that refuses what is too much, and tells how much is left.
+def limits_layer(
+    app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
+) -> ASGIApp:
+    """Return the layer that refuses what is too much, and tells how much is left.
 
     `look_up` finds out who makes a call, and tells the limits; it raises Problem for nobody.
     """
 
-    def __init__(
-        self, app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
-    ) -> None:
-        self._app = app
-        self._limits = limits
-        self._look_up = look_up
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call, or refuse it."""
-        limits = self._limits
-        if scope["type"] == "http" and limits.is_stale(scope, limits.clock()):
+    async def limit(scope: Scope, receive: Receive, send: Send) -> None:
+        is_http = scope["type"] == "http"
+        if is_http and limits.is_stale(scope, limits.clock()):
             # While the database is silent, what was known is still the best guess.
             with suppress(Problem, MerlinError):
-                await self._look_up(Request(scope))
-        charge = limits.charge(scope, limits.clock()) if scope["type"] == "http" else None
+                await look_up(Request(scope))
+        charge = limits.charge(scope, limits.clock()) if is_http else None
         if charge is None:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
         elif charge.wait_s > 0:
-            await _refuse(scope, receive, send, charge)
+            problem = problem_response(Request(scope), too_many(charge.wait_s))
+            problem.raw_headers.extend(charge.headers())
+            await problem(scope, receive, send)
         else:
-            await self._serve(scope, receive, send, charge)
+            scope.setdefault("state", {})[_IS_IN_STATE] = charge
+            await app(scope, receive, partial(_send_charged, scope, send))
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
-        state: dict[str, Any] = scope.setdefault("state", {})
-        state[_IS_IN_STATE] = charge
-
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                now: Charge | None = state[_IS_IN_STATE]
-                if now is not None:
-                    if message["status"] == HTTPStatus.NOT_MODIFIED:
-                        now.give_back()
-                    message["headers"] = [*message["headers"], *now.headers()]
-            await send(message)
-
-        await self._app(scope, receive, tell)
+    return limit
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
-    problem = problem_response(Request(scope), too_many(charge.wait_s))
-    problem.raw_headers.extend(charge.headers())
-    await problem(scope, receive, send)
+async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
+    """Send what tells how much is left; a call that changed nothing is given back."""
+    charge: Charge | None = scope["state"][_IS_IN_STATE]
+    if message["type"] == "http.response.start" and charge is not None:
+        if message["status"] == HTTPStatus.NOT_MODIFIED:
+            charge.give_back()
+        message["headers"] = [*message["headers"], *charge.headers()]
+    await send(message)
 
 
 def network_of(scope: Scope) -> str:

@@ -5,7 +5,7 @@
 
 An answer is known by the version of the catalogue, its path and query, and the language; all of
 that is its ETag. So "not modified" needs no database, and a kept answer neither database nor route.
-`CacheMiddleware` stands within `RequestGuard` and the limits, so a kept answer has the headers, the
+`cache_layer` stands within `request_guard` and the limits, so a kept answer has the headers, the
 log line and the count of any other; the description of the api names the routes, which answer
 alike. What belongs to a person is not kept, but is known again by a tag of its own (`tag_of`).
 
@@ -163,27 +163,22 @@ LONGEST = 500
 _language = lru_cache(1024)(language_of_header)
 
 
-class CacheMiddleware:
-    """A layer of the application."""
+def cache_layer(app: ASGIApp) -> ASGIApp:
+    """Return a layer of the application that answers what is kept."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call, or hand it on."""
+    async def answer_kept(scope: Scope, receive: Receive, send: Send) -> None:
         is_get = scope["type"] == "http" and scope["method"] == "GET"
-        if not (is_get and scope["path"].startswith(PLACES)):
-            await self._app(scope, receive, send)
-            return
-        asked = scope["state"]["asked"] = CatalogueRequest(scope)
-        version = asked.cache.version
-        answer = None if version is None else asked.cache.find(asked.tag(version))
-        if answer is None:
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = answer.route  # for the counters
-        response = await asked.response(answer)
-        await response(scope, receive, send)
+        reply = app
+        if is_get and scope["path"].startswith(PLACES):
+            asked = scope["state"]["asked"] = CatalogueRequest(scope)
+            version = asked.cache.version
+            answer = None if version is None else asked.cache.find(asked.tag(version))
+            if answer is not None:
+                scope["route"] = answer.route  # for the counters
+                reply = await asked.response(answer)
+        await reply(scope, receive, send)
+
+    return answer_kept
 
 
 class CatalogueRequest:

@@ -25,7 +25,7 @@ from merlin.api.rest import (
 )
 
 # The open API, in the order in which it is described; each router's prefix begins with /api, and
-# `PathAlias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
+# `path_alias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
 # may be alike.
 API: tuple[APIRouter, ...] = (
     courses.search_router,

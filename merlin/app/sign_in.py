@@ -13,7 +13,6 @@ from merlin.account.sign_ins import (
     SignIn,
     SignInMethod,
     SignIns,
-    StartedLogin,
     TelegramPerson,
 )
 from merlin.account.users import User, Users
@@ -128,9 +127,12 @@ def by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
     return _open(ctx, login.user_id, SignInMethod.CODE, browser)
 
 
-def start_login(ctx: Context, agent: str, place: str) -> tuple[StartedLogin, str]:
-    """Begin a login that is confirmed in the bot; return it, and the bot's name, "" if unknown."""
-    return Logins(ctx.db, ctx.clock).start(agent, place), Settings(ctx.db).get(BOT_NAME)
+def start_login(ctx: Context, agent: str, place: str) -> tuple[Login, str, str, str]:
+    """Begin a login that is confirmed in the bot.
+
+    Return it, the secrets of link and browser, and the bot's name, "" if unknown.
+    """
+    return *Logins(ctx.db, ctx.clock).start(agent, place), Settings(ctx.db).get(BOT_NAME)
 
 
 def look_at_login(ctx: Context, secret: str) -> Login | None:

@@ -6,7 +6,6 @@ from contextlib import closing
 from functools import partial
 
 from merlin.api.app import serve
-from merlin.api.rate_limits import Entrance
 from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.connections import ConnectionLimits, Connections
@@ -41,7 +40,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
     said, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    answerers = answerers_of(config, all_needed=False)
+    answerers, openid = answerers_of(config, all_needed=False), said.openid
     return ApiServices(
         config=config,
         store=store,
@@ -51,22 +50,13 @@ def services_of(config: Config, store: Store) -> ApiServices:
         gateway=gateway,
         polled=gateway,
         answerers=answerers,
-        entrance=Entrance(
-            token=token,
-            link_url=config.telegram.link_url,
-            allows_plain=config.allow_plain_http,
-            issuer=_issuer(config),
-        ),
+        bot_token=token,
+        issuer=Issuer(openid, credential(openid.credential)) if openid else None,
         connections=Connections(
             ConnectionLimits(per_address=said.limits.connections_per_address), said.proxies
         ),
         hook_secrets={hook: _secrets(name) for hook, name in said.hooks.credentials.items()},
     )
-
-
-def _issuer(config: Config) -> Issuer | None:
-    said = config.api.openid
-    return None if said is None else Issuer(said, credential(said.credential))
 
 
 def _secrets(name: str) -> list[str]:

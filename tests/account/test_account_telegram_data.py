@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from merlin.account.sign_ins import PRODUCTION, TEST, TelegramKeys, read_telegram_data
+from merlin.account.sign_ins import PRODUCTION, TEST, read_telegram_data
 
 pytestmark = pytest.mark.unit
 
@@ -25,15 +25,17 @@ LIVE = (
     "nature=TYJxVcisqbWjtodPepiJ6ghziUL94-KNpG8Pau-X7oNNLNBM72APCpi_RKiUlBvcqo5L-LAxIc3dnTzcZX_PDg"
     "&hash=a433d8f9847bd6addcc563bff7cc82c89e97ea0d90c11fe5729cae6796a36d73"
 )
-BY_SIGNATURE = TelegramKeys(BOT)
-BY_TOKEN = TelegramKeys(token=TOKEN)
+BY_SIGNATURE = {"bot_id": BOT}
+BY_TOKEN = {"token": TOKEN}
 
 
 def read(text, signers=BY_SIGNATURE, after=timedelta()):
-    return read_telegram_data(text, signers, AT + after)
+    return read_telegram_data(text, AT + after, **signers)
 
 
-@pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN, TelegramKeys(BOT, (TEST, PRODUCTION))])
+@pytest.mark.parametrize(
+    "signers", [BY_SIGNATURE, BY_TOKEN, {"bot_id": BOT, "keys": (TEST, PRODUCTION)}]
+)
 def test_what_telegram_signed_is_believed(signers):
     person = read(LIVE, signers)
     assert person.user_id == 279058397
@@ -44,11 +46,11 @@ def test_what_telegram_signed_is_believed(signers):
 @pytest.mark.parametrize(
     "signers",
     [
-        TelegramKeys(),
-        TelegramKeys(BOT + 1),
-        TelegramKeys(BOT, (TEST,)),
-        TelegramKeys(BOT, ()),
-        TelegramKeys(token="1:x"),
+        {},
+        {"bot_id": BOT + 1},
+        {"bot_id": BOT, "keys": (TEST,)},
+        {"bot_id": BOT, "keys": ()},
+        {"token": "1:x"},
     ],
 )
 def test_another_bots_or_servers_signature_is_not_believed(signers):

@@ -19,7 +19,6 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.api.app import create_app
-from merlin.api.services import USUAL
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.config.settings import ApiConfig, ApiLimits
@@ -113,9 +112,8 @@ class Site:
             books.keep(name, str(hash(tuple(sorted(paths.items())))), paths)
 
     def bound(self, **bounds):
-        """Let the api that runs take other numbers: fields of `api.bounds.Bounds`."""
-        services = self.app.state.services
-        self.app.state.services = replace(services, bounds=replace(services.bounds, **bounds))
+        """Let the api that runs take other numbers: fields of `ApiServices`."""
+        self.app.state.services = replace(self.app.state.services, **bounds)
 
     def wait_for_commits(self, seconds):
         """Let the api that runs wait so long for a commit to be seen."""
@@ -162,13 +160,13 @@ class Site:
 
 
 @contextmanager
-def served(settings, make_site, bounds=USUAL):
+def served(settings, make_site, bounds=None):
     """Run an api; give the site that is made of its database, application and address."""
     with open_database(settings.database) as database:
         migrate(database)
         writer = Store(database)
         try:
-            app = create_app(replace(api_services(settings, writer), bounds=bounds))
+            app = create_app(replace(api_services(settings, writer), **(bounds or {})))
             with serve_app(app) as address:
                 site = make_site(database, app, address)
                 with site.client:
@@ -178,7 +176,7 @@ def served(settings, make_site, bounds=USUAL):
 
 
 @contextmanager
-def running(folder, database_url="", bounds=USUAL, **settings):
+def running(folder, database_url="", bounds=None, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
     made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)

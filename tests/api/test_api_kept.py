@@ -24,7 +24,6 @@ from merlin.api.response_cache import (
     CatalogueCache,
     takes_gzip,
 )
-from merlin.api.services import Bounds
 from merlin.app.context import Context
 from merlin.core.clock import utc_now
 from merlin.course.catalogue import Catalogue
@@ -186,7 +185,7 @@ def test_a_kept_answer_asks_no_database(site):
 
 
 def test_not_modified_asks_no_database_even_where_nothing_is_kept(tmp_path):
-    with running(tmp_path, bounds=Bounds(kept_bytes=0)) as site:
+    with running(tmp_path, bounds={"kept_bytes": 0}) as site:
         tag = site.client.get(LIST).headers["etag"]
         lose_courses(site)
         same = site.client.get(LIST, headers={"If-None-Match": tag})

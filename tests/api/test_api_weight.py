@@ -10,14 +10,12 @@ import pytest
 from api_site import ANNA, running
 from waiting import longest, wait_until
 
-from merlin.api.services import Bounds
-
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
 def client(serve_with):
-    with serve_with(bounds=Bounds(body_bytes=64 * 1024)) as client:
+    with serve_with(bounds={"body_bytes": 64 * 1024}) as client:
         yield client
 
 
@@ -74,7 +72,7 @@ def metric(client, name):
 
 
 def test_bodies_under_way_together_are_bounded_and_small_ones_still_come(tmp_path):
-    bounds = Bounds(bodies_bytes=900_000)
+    bounds = {"bodies_bytes": 900_000}
     with running(tmp_path, bounds=bounds) as site, ExitStack() as held:
         site.person(ANNA)
         said = "".join(f"{name}: {value}\r\n" for name, value in site.key(ANNA).items())

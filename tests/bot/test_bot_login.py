@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from bot_talk import Talk
@@ -37,7 +38,8 @@ def logins(talk):
 
 
 def asked(logins):
-    return logins.start("Firefox, Linux", "203.0.*.*")
+    login, key, browser = logins.start("Firefox, Linux", "203.0.*.*")
+    return SimpleNamespace(login=login, key=key, browser=browser)
 
 
 def state(logins, started):

@@ -14,10 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 
-from merlin.api.openai_compat.quota import (
-    reserve_question,
-    settle_question,
-)
+from merlin.api.openai_compat.quota import reserve_question, settle_question
 from merlin.api.openai_compat.requests import Asked, request_of_call
 from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
@@ -107,7 +104,10 @@ class ChatStream(AnswerObserver):
             log.warning("a question was not answered", reason=redact(str(error)))
 
     async def _run(self) -> Reply:
-        asked, first = self._asked, await self._opened()
+        asked, asker, services = self._asked, self._asker, self._services
+        # Where nothing is limited, nothing is written.
+        work = services.store.read if asker.plan is UNLIMITED else services.store.do
+        first = await work(lambda: reserve_question(services, asked, asker))
         kill_point("door.reserved")
         try:
             reply = await self._desk.reply(
@@ -118,7 +118,7 @@ class ChatStream(AnswerObserver):
         except ParameterRefused as refused:
             await self._give_back()
             told = {"field": refused.field, "why": str(refused)}
-            raise wrong(self._asker.language, refused.field, "unwished", **told) from refused
+            raise wrong(asker.language, refused.field, "unwished", **told) from refused
         except BaseException:
             await self._give_back()
             raise
@@ -126,11 +126,6 @@ class ChatStream(AnswerObserver):
         if self._then is not None:
             await self._then(reply)
         return reply
-
-    async def _opened(self) -> Candidate | None:
-        store = self._services.store
-        work = store.read if self._asker.plan is UNLIMITED else store.do
-        return await work(lambda: reserve_question(self._services, self._asked, self._asker))
 
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield who is asked, noting it."""
@@ -179,13 +174,13 @@ def start_question(
     asking = ChatStream(state.services, state.desk, asked, asker, then)
     state.askings.add(asking.task)
     asking.task.add_done_callback(state.askings.discard)
+
+    async def stop_without_caller() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        asking.stop.press()
+
     if is_stoppable:
-        watching = asyncio.create_task(_stop_without(request, asking))
+        watching = asyncio.create_task(stop_without_caller())
         asking.task.add_done_callback(lambda _: watching.cancel())
     return asking
-
-
-async def _stop_without(request: Request, asking: ChatStream) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    asking.stop.press()

@@ -64,12 +64,13 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         told: dict[str, Any] = {"model": asked.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **told)
     first = first_candidate(ModelCatalogue(services.db), request_of_call(services, asked))
-    _refuse_too_long(asker, asked, first)
-    found, now = reserve(services, asker, asked.kind), services.clock()
-    if isinstance(found, Over):
-        raise _too_dear(asker, found, now)
+    window, before = asker.plan.window, first.before if first is not None else ()
+    if window is not None and not fits_window((*before, *asked.talk), window):
+        status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
+        raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
+    found = reserve(services, asker, asked.kind)
     if found is not None:
-        raise _spent(asker, found, now)
+        raise _used_up(asker, found, services.clock())
     return first
 
 
@@ -85,39 +86,25 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
-def _refuse_too_long(asker: Asker, asked: Asked, first: Candidate | None) -> None:
-    window, before = asker.plan.window, first.before if first is not None else ()
-    if window is not None and not fits_window((*before, *asked.talk), window):
-        status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
-        raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
-
-
-def _too_dear(asker: Asker, over: Over, now: datetime) -> ApiError:
-    """Return the refusal where today's answers cost as much as they may."""
-    return _spent_until(asker, f"guard-{over.reach.value}", over.until, now)
-
-
-def _spent_until(
-    asker: Asker, key: str, until: datetime, now: datetime, **arguments: Any
-) -> ApiError:
+def _used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
+    """Return the refusal where today's answers cost all that they may, or the plan has no room."""
+    status, told = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
+    if isinstance(found, Over):
+        key, until = f"guard-{found.reach.value}", found.until
+    elif found.limit == 0:
+        return refusal(asker.language, status, "closed", NO_CREDIT, kind=found.kind.value)
+    else:
+        key, until = "spent", found.resets_at
+        told = {"kind": found.kind.value, "limit": found.limit or 0, "period": found.period.value}
     return refusal(
         asker.language,
-        HTTPStatus.TOO_MANY_REQUESTS,
+        status,
         key,
         NO_CREDIT,
         retry_after_s=max(ceil((until - now).total_seconds()), 1),
         until=i18n.format_moment(until, asker.zone, asker.language),
-        **arguments,
+        **told,
     )
-
-
-def _spent(asker: Asker, left: Left, now: datetime) -> ApiError:
-    kind = left.kind.value
-    if left.limit == 0:
-        status = HTTPStatus.TOO_MANY_REQUESTS
-        return refusal(asker.language, status, "closed", NO_CREDIT, kind=kind)
-    told = {"kind": kind, "limit": left.limit or 0, "period": left.period.value}
-    return _spent_until(asker, "spent", left.resets_at, now, **told)
 
 
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:

@@ -8,8 +8,6 @@ Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionResponse and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -18,7 +16,7 @@ from merlin.chat.answer import Ending, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.responses import ChatAnswer, Json, new_answer_id, usage_object
+from merlin.openai_protocol.responses import ChatAnswer, Json, usage_object
 from merlin.training.models import Origin
 
 _SAFE = " /:-_.~@+,;=()"
@@ -41,23 +39,6 @@ _NOTES: Mapping[object, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseMeta:
-    """What is the same in every part of one answer."""
-
-    name: str
-    created_at: datetime
-    language: str
-    answer_id: str = field(default_factory=new_answer_id)
-    origin: Origin | None = None
-
-    def answer(self, *, with_usage: bool = False) -> ChatAnswer:
-        """Return the protocol's objects of this answer."""
-        build = self.origin.build if self.origin else ""
-        created_at = self.created_at.timestamp()
-        return ChatAnswer(self.name, created_at, self.answer_id, build, with_usage)
-
-
 def refusal_of(reply: Reply, language: str) -> ApiError | None:
     """Return why there is no answer, None where there is one."""
     if reply.is_answer or reply.ending is Ending.FILTERED:
@@ -73,28 +54,26 @@ def refusal_of(reply: Reply, language: str) -> ApiError | None:
     return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 
-def completion(sheet: ResponseMeta, reply: Reply) -> Json:
+def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return a whole answer."""
-    whole = sheet.answer().completion(reply.text, _reason(reply), _usage(reply))
-    return {**whole, "merlin": extension(sheet, reply)}
+    whole = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
+    return {**whole, "merlin": extension(reply, origin, language)}
 
 
-def last_chunks(sheet: ResponseMeta, reply: Reply, *, with_usage: bool) -> list[Json]:
+def last_chunks(
+    answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str
+) -> list[Json]:
     """Return all that follows the words of a stream but its end."""
-    answer = sheet.answer(with_usage=with_usage)
-    last = {**answer.last_chunk(_reason(reply)), "merlin": extension(sheet, reply)}
-    return [last, answer.usage_chunk(_usage(reply))] if with_usage else [last]
-
-
-def _reason(reply: Reply) -> str:
-    return _REASONS.get(reply.ending, "stop")
+    last = answer.last_chunk(_REASONS.get(reply.ending, "stop"))
+    chunks = [{**last, "merlin": extension(reply, origin, language)}]
+    return [*chunks, answer.usage_chunk(_usage(reply))] if answer.with_usage else chunks
 
 
 def _usage(reply: Reply) -> dict[str, int]:
     return usage_object(reply.usage.input_tokens, reply.usage.output_tokens)
 
 
-def extension(sheet: ResponseMeta, reply: Reply) -> Json:
+def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return what the protocol has no words for.
 
     `known` is what the model says of itself; `standing` what it was for the question; `note` what
@@ -104,11 +83,11 @@ def extension(sheet: ResponseMeta, reply: Reply) -> Json:
         "known": reply.known,
         "standing": reply.choice.standing.value if reply.choice else None,
         "model": reply.model_id,
-        "build": sheet.origin.build if sheet.origin else None,
-        "commit": (sheet.origin.commit or None) if sheet.origin else None,
+        "build": origin.build if origin else None,
+        "commit": (origin.commit or None) if origin else None,
         "ending": reply.ending.value,
         "is_alone": reply.limit_tokens is not None,
-        "note": note(sheet.language, reply),
+        "note": note(language, reply),
     }
 
 

@@ -1,8 +1,7 @@
 """GET /v1/models and POST /v1/chat/completions, for any client of the OpenAI protocol.
 
 The model `merlin/<dataset>` is whatever serves that dataset at the moment of the question, so a
-promotion counts with the next one. Errors have the protocol's shape (`api.problems.refusal`). Where
-a model comes from is read once a model: what it was made of never changes.
+promotion counts with the next one. Errors have the protocol's shape (`api.problems.refusal`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, require_access
+from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
 from merlin.api.openai_compat import responses, schema
 from merlin.api.openai_compat.chat import ChatStream, start_question
@@ -31,7 +30,6 @@ from merlin.api.openai_compat.requests import (
     parse_request,
     question_of,
 )
-from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import read_body, refusal
 from merlin.api.services import ApiServices
 from merlin.chat.answer import Reply
@@ -43,42 +41,19 @@ from merlin.openai_protocol.errors import NO_MODEL, error_object
 from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
+    ChatAnswer,
     event,
     list_object,
     model_object,
 )
 from merlin.training.models import Origin, find_origin
 
-MOST = 1000
-
-
-class LineageCache:
-    """The origins that this process has looked up."""
-
-    def __init__(self, services: ApiServices) -> None:
-        self._services = services
-        self._known: dict[str, Origin] = {}
-
-    async def of(self, model_id: str | None) -> Origin | None:
-        """Return where a model comes from, None for one that was not tuned here."""
-        if not model_id:
-            return None
-        if model_id in self._known:
-            return self._known[model_id]
-        found = await self._services.store.read(lambda: find_origin(self._services.db, model_id))
-        if found is not None and found.commit:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[model_id] = found
-        return found
-
-
 log = get_logger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
-Asker = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE, Permission.ASK))]
+Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]
 
 
 @router.get("/models", summary="List the models", responses=schema.LISTED)
@@ -124,17 +99,18 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
 
 
 async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
-    asker = asker_of(caller, number, asked.dataset)
+    asker, answer = asker_of(caller, number, asked.dataset), _new_answer(caller, asked)
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
     refused = responses.refusal_of(reply, caller.language)
     if refused is not None:
         raise refused
-    origin = await _origin(request, reply.model_id)
-    sheet = replace(_response_meta(caller, asked), origin=origin)
-    headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
-    return JSONResponse(responses.completion(sheet, reply), headers=headers)
+    origin = await read_origin(caller.services, reply.model_id)
+    headers = responses.lineage(reply.choice, reply.model_id, origin)
+    answer = _of_origin(answer, origin)
+    said = responses.completion(answer, reply, origin, caller.language)
+    return JSONResponse(said, headers=headers)
 
 
 async def _streamed(
@@ -146,64 +122,72 @@ async def _streamed(
     keep: Keep | None,
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
-    asker = asker_of(caller, number, asked.dataset)
-    sheet, with_usage = _response_meta(caller, asked), read.wants_usage
+    asker, language = asker_of(caller, number, asked.dataset), caller.language
+    answer = _new_answer(caller, asked, with_usage=read.wants_usage)
 
     async def keep_whole(reply: Reply) -> None:
-        if keep is not None and responses.refusal_of(reply, caller.language) is None:
-            origin = await _origin(request, reply.model_id)
-            await keep(_again(replace(sheet, origin=origin), reply, with_usage=with_usage))
+        """Keep the whole stream, its words in one piece."""
+        if keep is None or responses.refusal_of(reply, language) is not None:
+            return
+        origin = await read_origin(caller.services, reply.model_id)
+        told = _of_origin(answer, origin)
+        last = responses.last_chunks(told, reply, origin, language)
+        content = b"".join([*map(event, [told.first_chunk(), told.chunk(reply.text), *last]), DONE])
+        headers = responses.lineage(reply.choice, reply.model_id, origin)
+        await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
     await asking.begins()
     if asking.task.done():
-        refused = responses.refusal_of(asking.task.result(), caller.language)
+        refused = responses.refusal_of(asking.task.result(), language)
         if refused is not None:
             raise refused
     choice = asking.choice
     model_id = choice.model_id if choice is not None else None
-    sheet = replace(sheet, origin=await _origin(request, model_id))
-    headers = {**responses.lineage(choice, model_id, sheet.origin), **_UNBUFFERED}
-    events = _events(asking, sheet, with_usage=with_usage, is_stoppable=keep is None)
+    origin = await read_origin(caller.services, model_id)
+    headers = {**responses.lineage(choice, model_id, origin), **_UNBUFFERED}
+    events = _events(
+        asking, _of_origin(answer, origin), origin, language, is_stoppable=keep is None
+    )
     return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
 
-def _again(sheet: ResponseMeta, reply: Reply, *, with_usage: bool) -> Response:
-    """Return a whole stream, its words in one piece."""
-    answer = sheet.answer(with_usage=with_usage)
-    last = responses.last_chunks(sheet, reply, with_usage=with_usage)
-    chunks = [answer.first_chunk(), answer.chunk(reply.text), *last]
-    headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
-    content = b"".join([*map(event, chunks), DONE])
-    return Response(content, headers=headers, media_type=EVENT_STREAM)
-
-
 async def _events(
-    asking: ChatStream, sheet: ResponseMeta, *, with_usage: bool, is_stoppable: bool
+    asking: ChatStream,
+    answer: ChatAnswer,
+    origin: Origin | None,
+    language: str,
+    *,
+    is_stoppable: bool,
 ) -> AsyncIterator[bytes]:
-    answer = sheet.answer(with_usage=with_usage)
     try:
         yield event(answer.first_chunk())
         async for piece in asking.pieces():
             yield event(answer.chunk(piece))
-        reply = await asking.reply()
-        for chunk in responses.last_chunks(sheet, reply, with_usage=with_usage):
+        for chunk in responses.last_chunks(answer, await asking.reply(), origin, language):
             yield event(chunk)
         yield DONE
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
-        words = text(sheet.language, "door-busy")
+        words = text(language, "door-busy")
         yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
     finally:
         if is_stoppable:
             asking.stop.press()
 
 
-def _response_meta(caller: Caller, asked: Asked) -> ResponseMeta:
-    return ResponseMeta(asked.name, caller.services.clock(), caller.language)
+def _new_answer(caller: Caller, asked: Asked, *, with_usage: bool = False) -> ChatAnswer:
+    created_at = caller.services.clock().timestamp()
+    return ChatAnswer(asked.name, created_at, with_usage=with_usage)
 
 
-async def _origin(request: Request, model_id: str | None) -> Origin | None:
-    found: Origin | None = await request.app.state.origins.of(model_id)
-    return found
+def _of_origin(answer: ChatAnswer, origin: Origin | None) -> ChatAnswer:
+    return replace(answer, fingerprint=origin.build if origin else "")
+
+
+async def read_origin(services: ApiServices, model_id: str | None) -> Origin | None:
+    """Return where a model comes from, None for one that was not tuned here."""
+    if not model_id:
+        return None
+    return await services.store.read(lambda: find_origin(services.db, model_id))

@@ -20,6 +20,7 @@ from merlin.api.openai_compat.chat import start_question
 from merlin.api.openai_compat.quota import asker_of
 from merlin.api.openai_compat.requests import Asked, name_of
 from merlin.api.openai_compat.responses import note, refusal_of
+from merlin.api.openai_compat.routes import read_origin
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
@@ -112,7 +113,7 @@ async def _answer(
     refused = refusal_of(reply, visit.language)
     if refused is not None:
         raise refused
-    origin = await request.app.state.origins.of(reply.model_id)
+    origin = await read_origin(visit.services, reply.model_id)
     foot = (origin.build if origin else "") or reply.model_id
     return Bubble(reply.text, is_mine=False, foot=foot, note=note(visit.language, reply))
 

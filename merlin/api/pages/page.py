@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import User
-from merlin.api.auth import Anyone, AuthMethod, Caller, Person, require_same_origin
+from merlin.api.auth import Anyone, Caller, Person, require_same_origin
 from merlin.api.pages.components import compare_lines, diff_lines
 from merlin.api.pages.formatting import formatters
 from merlin.api.problems import Problem, language_of_request, wrong_values
@@ -99,7 +99,7 @@ def bot_opened(services: ApiServices, payload: str) -> str:
     name = Settings(services.db).get(BOT_NAME)
     if not name or not _PAYLOAD.fullmatch(payload):
         return ""
-    return f"{services.entrance.link_url.rstrip('/')}/{name}?start={payload}"
+    return f"{services.config.telegram.link_url.rstrip('/')}/{name}?start={payload}"
 
 
 PATTERN = "^[0-9a-f]{32}$"
@@ -176,7 +176,7 @@ class PageRequest(Caller):
     @property
     def is_personal(self) -> bool:
         """Return whether the page is another one for everybody who is signed in."""
-        return self.by is not AuthMethod.NOTHING or bool(self.request.cookies.get(SAID_COOKIE))
+        return self.user is not None or bool(self.request.cookies.get(SAID_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -275,12 +275,11 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link; `mark` is the icon in front of its words, "" for none."""
+    """A link; the current one leads to where the person is."""
 
     href: str
     words: str
     is_current: bool = False
-    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

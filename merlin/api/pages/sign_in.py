@@ -77,10 +77,9 @@ def _ways(
     *,
     refused: str = "",
 ) -> Response:
-    has_openid = visit.services.entrance.issuer is not None
     view = {
         "next": back,
-        "has_openid": has_openid,
+        "has_openid": visit.services.issuer is not None,
         "name": name,
         "wrong_words": wrong,
         "refused": refused,

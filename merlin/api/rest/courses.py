@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, SignedIn, missing_scope, require_access
+from merlin.api.auth import Caller, RequiredAccess, SignedIn, missing_scope
 from merlin.api.problems import (
     FOR_ALL,
     NOT_MODIFIED,
@@ -280,7 +280,7 @@ async def list_courses(
     Without `limit` all of them, up to 1,000; of more, the first part. The Link header leads on.
     """
     after = _place(read_cursor(cursor, int, str))
-    most: int = request.app.state.services.bounds.list_at_once
+    most: int = request.app.state.services.list_at_once
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         part, has_more = courses.part(ctx, limit, after, semester, USUAL, most)
@@ -487,7 +487,7 @@ def _material(course: Course, material: Material, found: Found, language: str) -
 
 favourite_router = APIRouter(prefix="/api/user/courses", tags=["favourites"])
 
-Keeper = Annotated[Caller, Depends(require_access(Scope.FAVOURITES_WRITE))]
+Keeper = Annotated[Caller, Depends(RequiredAccess(Scope.FAVOURITES_WRITE))]
 _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)
 
 

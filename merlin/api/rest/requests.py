@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, require_access
+from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, headers_of, problems
 from merlin.api.schema import Id, Shape
@@ -97,7 +97,7 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
 
 
 router = APIRouter(prefix="/api/requests", tags=["verdicts"])
-Asker = Annotated[Caller, Depends(require_access(Scope.JOBS_READ))]
+Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 
 
 @router.get("", summary="What you asked of the daemon")

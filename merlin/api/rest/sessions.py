@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Reader, require_access
+from merlin.api.auth import Caller, Reader, RequiredAccess
 from merlin.api.problems import Language, problems
 from merlin.api.schema import Body, Id, Part, Shape, read_cursor
 from merlin.app import feedback, sessions
@@ -25,7 +25,7 @@ from merlin.dataset.proposals import MOST_LETTERS
 
 rating_router = APIRouter(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
 
-Writer = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE))]
+Writer = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE))]
 Words = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LETTERS)
 ]

@@ -19,7 +19,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.sign_ins import MOST_BYTES, LoginState, TelegramKeys, read_telegram_data
+from merlin.account.sign_ins import MOST_BYTES, LoginState, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
@@ -33,12 +33,10 @@ from merlin.api.auth import (
     set_cookie,
 )
 from merlin.api.problems import Problem, problems
-from merlin.api.rate_limits import Entrance
 from merlin.api.schema import Body, Shape
 from merlin.api.services import ApiServices
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
-from merlin.app.context import Context
 from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
 from merlin.core.log import get_logger
@@ -83,18 +81,19 @@ async def sign_in_by_telegram(
 ) -> SignedInView:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
     ctx: ApiServices = request.app.state.services
-    signers = await ctx.read(_signers, ctx.entrance)
-    person = read_telegram_data(body.init_data, signers, ctx.clock())
+    bot_id = await ctx.read(lambda ctx: Settings(ctx.db).get(BOT_ID))
+    person = read_telegram_data(
+        body.init_data,
+        ctx.clock(),
+        bot_id=int(bot_id) if bot_id.isdecimal() else 0,
+        keys=ctx.telegram_keys,
+        token=ctx.bot_token,
+    )
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
     entered = await ctx.write(sign_in.by_telegram, person, browser_of(request))
     remember_browser(request, response, entered)
     return _signed_in(entered, entered.token)
-
-
-def _signers(ctx: Context, entrance: Entrance) -> TelegramKeys:
-    bot_id = Settings(ctx.db).get(BOT_ID)
-    return TelegramKeys(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
 
 
 def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
@@ -230,7 +229,7 @@ async def finish_openid(
 
 def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
     services: ApiServices = request.app.state.services
-    issuer = services.entrance.issuer
+    issuer = services.issuer
     if issuer is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     return services, issuer

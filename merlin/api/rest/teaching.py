@@ -14,7 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Leading, require_access
+from merlin.api.auth import Caller, Leading, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, problems
 from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
@@ -141,7 +141,7 @@ TaughtCourses = TypedDict("TaughtCourses", {"courses": list[TaughtCourse]})
 
 router = APIRouter(prefix="/api", tags=["teaching"])
 
-Reading = Annotated[Caller, Depends(require_access(Scope.COURSES_READ))]
+Reading = Annotated[Caller, Depends(RequiredAccess(Scope.COURSES_READ))]
 _DAYS = 28
 _MOST_DAYS = 366
 
