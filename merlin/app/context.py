@@ -23,8 +23,9 @@ from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
-from merlin.course.catalogue import CourseCache
-from merlin.course.search import VocabularyCache
+from merlin.course.catalogue import ActiveCourses
+from merlin.course.search import VersionCache
+from merlin.course.vocabulary import Vocabulary
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
@@ -54,8 +55,8 @@ class Context:
     gateway: PaymentGateway | None = None
     polled: PolledGateway | None = None
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
-    courses: CourseCache = field(default_factory=CourseCache)
-    vocabulary: VocabularyCache = field(default_factory=VocabularyCache)
+    courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
+    vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 

@@ -22,7 +22,6 @@ from merlin.course.catalogue import (
     Course,
     Material,
     Place,
-    Teacher,
 )
 from merlin.course.search import Found, Kind, SearchIndex
 from merlin.course.search import search as search_index
@@ -63,7 +62,10 @@ def version(ctx: Context) -> int:
 
 def active(ctx: Context) -> ActiveCourses:
     """Return the active courses by semester, then slug; read once for each version."""
-    return ctx.courses.read(Catalogue(ctx.db))
+    rows = Catalogue(ctx.db)
+    # First of all: what changes meanwhile has a higher number, and is read the next time.
+    version = rows.version()
+    return ctx.courses.read(version, partial(rows.active, version))
 
 
 def titles(ctx: Context, language: str) -> dict[str, str]:
@@ -141,19 +143,10 @@ def search_materials(
     return [(known[of], each) for of, each in pairs if of in known], found
 
 
-def semesters(ctx: Context) -> list[tuple[int, int]]:
-    """Return each semester that has active courses, and how many."""
-    return Catalogue(ctx.db).semesters()
-
-
-def teachers(ctx: Context) -> list[Teacher]:
-    """Return who leads active courses, by name."""
-    return Catalogue(ctx.db).teachers()
-
-
 def learn_vocabulary(ctx: Context) -> Vocabulary:
     """Return the words of the catalogue, which are read once for each version."""
-    return ctx.vocabulary.read(Catalogue(ctx.db).version(), SearchIndex(ctx.db).texts)
+    texts = SearchIndex(ctx.db).texts
+    return ctx.vocabulary.read(Catalogue(ctx.db).version(), lambda: Vocabulary(texts()))
 
 
 def _search(ctx: Context, query: str, kind: Kind, most: int) -> Found:

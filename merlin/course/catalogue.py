@@ -24,7 +24,7 @@ from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
-from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, transaction
+from merlin.db.database import CHUNK, Database, Prepared, Repository, transaction
 from merlin.db.tables import (
     COURSE,
     COURSE_INDEX,
@@ -162,9 +162,9 @@ _COURSE = (
 )
 _MATERIAL = (
     "SELECT course_id, id, lesson, kind, title_ru, title_en, text_path, file_url FROM material"
-    " WHERE place IS NOT NULL AND "
+    " WHERE "
 )
-_OF_SLUG = "course_id = (SELECT id FROM course WHERE slug = ?)"
+_OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
 _TEACHERS = "SELECT course_id, teacher FROM course_teacher WHERE course_id IN ({}) ORDER BY place"
 _LEADING = (
     "SELECT teacher, course_id FROM course_teacher JOIN course ON course.id = course_id"
@@ -227,12 +227,12 @@ class Catalogue(Repository):
         rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
         if not rows:
             self.course(slug)
-        return sorted(map(_listed, rows), key=lambda each: KINDS.index(each.kind))
+        return sorted(map(_material, rows), key=lambda each: KINDS.index(each.kind))
 
     def materials_numbered(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
         """Return the materials of these numbers with their courses' numbers, in this order."""
-        rows = self._those(_MATERIAL + "id IN ({})", ids)
-        by_id = {row[1]: (row[0], _listed(row)) for row in rows}
+        rows = self._those(_MATERIAL + "place IS NOT NULL AND id IN ({})", ids)
+        by_id = {row[1]: (row[0], _material(row)) for row in rows}
         return [by_id[each] for each in ids if each in by_id]
 
     def text(self, dataset: str, path: str) -> str | None:
@@ -283,6 +283,17 @@ class Catalogue(Repository):
             these = ids[at : at + CHUNK]
             yield from self.db.sql(asked.format(", ".join("?" * len(these))), *these)
 
+    def active(self, version: int) -> ActiveCourses:
+        """Return the active courses as they are now, which is `version` or newer."""
+        courses = self.courses()
+        return ActiveCourses(
+            version,
+            courses,
+            by_id={course.course_id: course for course in courses},
+            by_slug={course.slug: course for course in courses},
+            semesters=Counter(course.semester for course in courses),
+        )
+
     def version(self) -> int:
         """Return the number that grows with each change of anything that the catalogue says."""
         return int(self.db.value(_VERSION()) or 0)
@@ -312,28 +323,6 @@ class ActiveCourses:
     by_id: Mapping[int, Course]
     by_slug: Mapping[str, Course]
     semesters: Mapping[int, int]
-
-
-class CourseCache:
-    """The active courses as this process read them last, once for each version."""
-
-    def __init__(self) -> None:
-        self._newest: ActiveCourses | None = None
-
-    def read(self, rows: Catalogue) -> ActiveCourses:
-        """Return the active courses as they are now."""
-        # First of all: what changes meanwhile has a higher number, and is read the next time.
-        version, newest = rows.version(), self._newest
-        if newest is None or newest.version != version:
-            courses = rows.courses()
-            newest = self._newest = ActiveCourses(
-                version,
-                courses,
-                by_id={course.course_id: course for course in courses},
-                by_slug={course.slug: course for course in courses},
-                semesters=Counter(course.semester for course in courses),
-            )
-        return newest
 
 
 def mark_incomplete(db: Database) -> None:
@@ -385,6 +374,7 @@ def _let_go(db: Database, slug: str, at: datetime) -> None:
 
 
 def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
+    counted = Counter(each.kind for each in spec.materials)
     row = {
         "semester": spec.semester,
         "name_ru": storable_text(spec.name["ru"]),
@@ -393,7 +383,7 @@ def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int
         "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
         "indexed_at": iso(at),
-        **_counts(spec),
+        **{kind: counted[kind] for kind in KINDS},
     }
     known = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
     if known is None:
@@ -402,35 +392,28 @@ def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int
     return int(known)
 
 
-def _counts(spec: CourseSpec) -> dict[str, int]:
-    counted = Counter(each.kind for each in spec.materials)
-    return {kind: counted[kind] for kind in KINDS}
-
-
 def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
-    mine = MATERIAL.course_id == course_id
     # Those without a place too: what a revert brings back is what it was.
-    rows = db.rows(MATERIAL.select().where(mine).order_by(MATERIAL.id))
-    rows.sort(key=lambda row: (row["place"] is None, row["place"] or 0))
+    rows = db.sql(_MATERIAL + "course_id = ? ORDER BY place IS NULL, place, id", course_id)
     ids = match_materials([_material(row) for row in rows], spec.materials)
-    db.change(MATERIAL.update({"place": None}).where(mine & _IS_LISTED))
+    db.change(
+        MATERIAL.update({"place": None}).where((MATERIAL.course_id == course_id) & _IS_LISTED)
+    )
     for place, (material_id, told) in enumerate(zip(ids, spec.materials, strict=True)):
-        row = {"course_id": course_id, "place": place, **_material_row(told)}
+        row = {
+            "course_id": course_id,
+            "place": place,
+            "lesson": told.lesson,
+            "kind": told.kind,
+            "title_ru": storable_text(told.title["ru"]),
+            "title_en": storable_text(told.title["en"]),
+            "text_path": storable_text(told.text),
+            "file_url": storable_text(told.file_url),
+        }
         if material_id is None:
             db.add(MATERIAL, row)
         else:
             db.change(MATERIAL.update(row).where(MATERIAL.id == material_id))
-
-
-def _material_row(told: MaterialSpec) -> Row:
-    return {
-        "lesson": told.lesson,
-        "kind": told.kind,
-        "title_ru": storable_text(told.title["ru"]),
-        "title_en": storable_text(told.title["en"]),
-        "text_path": storable_text(told.text),
-        "file_url": storable_text(told.file_url),
-    }
 
 
 # A row that was read before is the same course: values are never changed.
@@ -450,17 +433,6 @@ def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
     )
 
 
-def _listed(row: _Row) -> Material:
+def _material(row: _Row) -> Material:
     _, material_id, lesson, kind, russian, english, text, file_url = row
     return Material(material_id, lesson, kind, {"ru": russian, "en": english}, text, file_url)
-
-
-def _material(row: Row) -> Material:
-    return Material(
-        material_id=row["id"],
-        lesson=row["lesson"],
-        kind=row["kind"],
-        name={"ru": row["title_ru"], "en": row["title_en"]},
-        text=row["text_path"],
-        file_url=row["file_url"],
-    )

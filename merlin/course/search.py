@@ -23,7 +23,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from merlin.course.vocabulary import (
     Vocabulary,
@@ -36,6 +36,7 @@ from merlin.course.vocabulary import (
 from merlin.db.database import CHUNK, Database, Repository, Row
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
+T = TypeVar("T")
 LONGEST, MOST_WORDS = 200, 8
 # With fewer hits than that it is looked whether a word was mistyped.
 FEW = 3
@@ -75,23 +76,23 @@ class Found:
     suggestion: str = ""
 
 
-class VocabularyCache:
-    """The words of the catalogue, read once for each version; from any thread.
+class VersionCache(Generic[T]):
+    """What was made of the catalogue, once for each version; from any thread.
 
-    `version` is the newest one whose words are known, -1 before any.
+    `version` is the newest one that it was made of, -1 before any.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._words = Vocabulary(())
+        self._made: T | None = None
         self.version = -1
 
-    def read(self, version: int, texts: Callable[[], Iterable[str]]) -> Vocabulary:
-        """Return the words at this version; `texts` reads them where they are not known."""
+    def read(self, version: int, make: Callable[[], T]) -> T:
+        """Return what is made at this version; `make` reads it where it is not known."""
         with self._lock:
-            if self.version != version:
-                self._words, self.version = Vocabulary(texts()), version
-            return self._words
+            if self._made is None or self.version != version:
+                self._made, self.version = make(), version
+            return self._made
 
 
 def search(

@@ -7,7 +7,7 @@ import pytest
 from merlin.course.search import (
     Found,
     Term,
-    VocabularyCache,
+    VersionCache,
     highlight_spans,
     parse_terms,
     search,
@@ -131,13 +131,16 @@ def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
 
 
 def test_the_words_are_learnt_once_for_each_version():
-    version, shelf, cache = 1, Shelf((1, 0)), VocabularyCache()
+    version, shelf, cache = 1, Shelf((1, 0)), VersionCache()
+
+    def words():
+        return cache.read(version, lambda: Vocabulary(shelf.texts()))
+
     for _ in range(3):
-        found = search(shelf, lambda: cache.read(version, shelf.texts), "алгаритмы")
-        assert found.suggestion == "алгоритмы"
+        assert search(shelf, words, "алгаритмы").suggestion == "алгоритмы"
     assert shelf.read == 1
     version = 2
-    search(shelf, lambda: cache.read(version, shelf.texts), "алгаритмы")
+    search(shelf, words, "алгаритмы")
     assert shelf.read == 2
 
 

@@ -16,7 +16,8 @@ from merlin.app.context import Context
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import SearchIndex, VocabularyCache, search
+from merlin.course.search import SearchIndex, VersionCache, search
+from merlin.course.vocabulary import Vocabulary
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commits import CommitHistory
@@ -228,7 +229,7 @@ class TaughtCourses:
     def __init__(self, database):
         self.rows = Catalogue(database)
         self.index = SearchIndex(database)
-        self.cache = VocabularyCache()
+        self.cache = VersionCache()
 
     def teach(self, courses):
         """Let these be all the courses that there are."""
@@ -243,7 +244,7 @@ class TaughtCourses:
         """Return what a query finds."""
 
         def words():
-            return self.cache.read(self.rows.version(), self.index.texts)
+            return self.cache.read(self.rows.version(), lambda: Vocabulary(self.index.texts()))
 
         return search(self.index, words, query, kind, most)
 

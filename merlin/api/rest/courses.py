@@ -51,7 +51,7 @@ from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.course.catalogue import KINDS, START, Course, Material, Place
+from merlin.course.catalogue import KINDS, START, Catalogue, Course, Material
 from merlin.course.search import LONGEST, Found, highlight_spans
 
 Json = dict[str, Any]
@@ -69,10 +69,6 @@ class _Exact(Shape):
     model_config = ConfigDict(extra="forbid")
 
 
-def _is_nothing(value: object) -> bool:
-    return value is None
-
-
 class Counts(_Exact):
     """How many materials of each type."""
 
@@ -83,7 +79,7 @@ class Counts(_Exact):
 
 _ByLanguage = Annotated[
     dict[str, str] | None,
-    Field(exclude_if=_is_nothing, description="with `languages=all`: by language"),
+    Field(exclude_if=lambda texts: texts is None, description="with `languages=all`: by language"),
 ]
 
 
@@ -279,7 +275,8 @@ async def list_courses(
 
     Without `limit` all of them, up to 1,000; of more, the first part. The Link header leads on.
     """
-    after = _place(read_cursor(cursor, int, str))
+    key = read_cursor(cursor, int, str)
+    after = START if key is None else (int(key[0]), str(key[1]))
     most: int = request.app.state.services.list_at_once
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
@@ -292,10 +289,6 @@ async def list_courses(
         return said, link_of(request, following)
 
     return await catalogue_answer(request, make)
-
-
-def _place(key: tuple[int | str, ...] | None) -> Place:
-    return START if key is None else (int(key[0]), str(key[1]))
 
 
 @course_router.get(
@@ -376,7 +369,7 @@ async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
 
     def make(ctx: Context, _language: str) -> tuple[object, str]:
-        told = courses.semesters(ctx)
+        told = Catalogue(ctx.db).semesters()
         return [{"number": each, "courses": count} for each, count in told], ""
 
     return await catalogue_answer(request, make)
@@ -392,7 +385,7 @@ async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        return [TeacherShown.of(each, language) for each in courses.teachers(ctx)], ""
+        return [TeacherShown.of(each, language) for each in Catalogue(ctx.db).teachers()], ""
 
     return await catalogue_answer(request, make)
 
@@ -423,7 +416,10 @@ async def search_courses(
 
     An empty query holds for every course. Fifty come at once; the Link header leads on.
     """
-    start = _start(read_cursor(cursor, int))
+    key = read_cursor(cursor, int)
+    start = 0 if key is None else int(key[0])
+    if not 0 <= start < DEEPEST:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
     end = start + (limit or USUAL)
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
@@ -433,13 +429,6 @@ async def search_courses(
         return told, link_of(request, following)
 
     return await catalogue_answer(request, make)
-
-
-def _start(key: tuple[int | str, ...] | None) -> int:
-    start = 0 if key is None else int(key[0])
-    if not 0 <= start < DEEPEST:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
-    return start
 
 
 @search_router.patch("/courses/search", include_in_schema=False)
