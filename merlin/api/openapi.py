@@ -248,20 +248,18 @@ def _complete(app: FastAPI, told: Json) -> None:
     parts["headers"] = {name: {**words, **text} for name, words in DESCRIBED_HEADERS.items()}
     schemas = parts.setdefault("schemas", {})
     schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
-    routes = {(route.path_format, verb): route for route, verb in _routes(app)}
+    routes = {
+        (route.path_format, verb.lower()): route
+        for context in iter_route_contexts(app.routes)
+        if isinstance(route := context.original_route, APIRoute) and route.include_in_schema
+        for verb in route.methods or ()
+    }
     for path, methods in told["paths"].items():
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, routes[path, verb])
             _share(operation["responses"], parts.setdefault("responses", {}))
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody answers
         schemas.pop(name, None)
-
-
-def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
-    for context in iter_route_contexts(app.routes):
-        route = context.original_route
-        if isinstance(route, APIRoute) and route.include_in_schema:
-            yield from ((route, verb.lower()) for verb in route.methods or ())
 
 
 def _access_of(route: APIRoute) -> tuple[list[Json], str]:

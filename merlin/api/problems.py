@@ -163,13 +163,6 @@ def wrong(language: str, param: str, key: str, **arguments: Any) -> ApiError:
     return refusal(language, status, key, code, param, **arguments)
 
 
-def of_problem(problem: Mapping[str, object]) -> dict[str, object]:
-    """Return a problem (RFC 9457) as the protocol tells it."""
-    code = str(problem["type"]).rpartition(":")[2]
-    told = _OPENAI_CODES.get(code, code.replace("-", "_"))
-    return error_object(int(str(problem["status"])), str(problem["detail"]), told)
-
-
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -334,7 +327,10 @@ def _problem_response(request: Request, said: dict[str, object]) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
     if request.scope["path"].startswith(ROOT):
-        return JSONResponse(of_problem(said), status, headers)
+        # As the protocol tells it.
+        code = str(said["type"]).rpartition(":")[2]
+        told = _OPENAI_CODES.get(code, code.replace("-", "_"))
+        return JSONResponse(error_object(status, str(said["detail"]), told), status, headers)
     return JSONResponse(said, status, headers, MEDIA_TYPE)
 
 

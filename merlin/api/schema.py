@@ -125,9 +125,8 @@ def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
         key = json.loads(base64.b64decode(padded, b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         key = None
-    if not isinstance(key, list) or [type(value) for value in key] != list(kinds):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
-    if any(not _is_storable(value) for value in key):
+    is_ours = isinstance(key, list) and [type(value) for value in key] == list(kinds)
+    if not is_ours or not all(map(_is_storable, key)):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
     return tuple(key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -20,7 +20,7 @@ from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
 from merlin.billing.plan import Format, Source, allowance_of, plan_of
 from merlin.billing.quota import today
-from merlin.billing.subscriptions import Term, Terms
+from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
@@ -250,25 +250,25 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return what is left of each format and when it comes back, and what this month took."""
     found, now = show_quota(ctx, actor), ctx.clock()
     first = now.astimezone(found.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    titles = {each.name: each.titled(language) for each in ctx.plans}
+    terms = (
+        each
+        for each in Terms(ctx.db, ctx.clock).of(actor.user_id)
+        if each.ends_at > max(now, each.starts_at)
+    )
     return UsageView(
         plan=found.plan.name,
         title=found.plan.titled(language),
-        terms=_terms(ctx, Terms(ctx.db, ctx.clock).of(actor.user_id), now, language),
+        terms=[
+            view_of(TermView, each, title=titles.get(each.plan, each.plan))
+            for each in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
+        ],
         formats={
             kind: view_of(LeftView, each, period=each.period.value)
             for kind, each in found.left.items()
         },
         month=spent_since(ctx, actor, first.astimezone(UTC)),
     )
-
-
-def _terms(ctx: Context, terms: Sequence[Term], now: datetime, language: str) -> list[TermView]:
-    titles = {each.name: each.titled(language) for each in ctx.plans}
-    counting = (each for each in terms if each.ends_at > max(now, each.starts_at))
-    return [
-        view_of(TermView, each, title=titles.get(each.plan, each.plan))
-        for each in sorted(counting, key=lambda term: (term.ends_at, term.term_id))
-    ]
 
 
 def export(ctx: Context, actor: Actor) -> Mapping[str, object]:
@@ -290,20 +290,15 @@ def erase(
     What they used of the plan counts on for a day, or for the month it counts by. `is_resumed`:
     it may have been done before, and was noted then.
     """
-    until = _kept_until(ctx, actor)
+    user, until = _user(ctx, actor), ctx.clock() + _ONE_DAY
+    plan = plan_of(ctx.plans, user.plans)
+    if any(allowance_of(plan, kind).month is not None for kind in Format):
+        until = today(ctx.clock(), user.time_zone(ctx.config.timezone)).month_ends
     models = Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, spared)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(ERASED, "user.erase", ERASED)
     return rows, models
-
-
-def _kept_until(ctx: Context, actor: Actor) -> datetime:
-    user = _user(ctx, actor)
-    plan, now = plan_of(ctx.plans, user.plans), ctx.clock()
-    if any(allowance_of(plan, kind).month is not None for kind in Format):
-        return today(now, user.time_zone(ctx.config.timezone)).month_ends
-    return now + _ONE_DAY
 
 
 def _user(ctx: Context, actor: Actor) -> User:

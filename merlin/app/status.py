@@ -11,8 +11,9 @@ from merlin.app.context import Context
 from merlin.app.jobs import JobView
 from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
+from merlin.app.views import view_of
 from merlin.core.permissions import Permission
-from merlin.dataset.files import DatasetCard, FileIndex
+from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST
@@ -78,7 +79,17 @@ def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
         known, mine = status(ctx, actor).datasets, actor.visible_datasets()
         cards = {each.name: each for each in FileIndex(ctx.db).datasets()}
         names = [each for each in sorted({*known, *cards}) if mine is None or each in mine]
-        return [_view(each, known.get(each, _NOTHING), cards.get(each)) for each in names]
+        return [
+            view_of(
+                DatasetView,
+                known.get(name, _NOTHING),
+                name=name,
+                title=cards[name].title if name in cards else {},
+                examples=cards[name].examples if name in cards else 0,
+                findings=(),
+            )
+            for name in names
+        ]
 
 
 def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
@@ -89,17 +100,6 @@ def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
         if found is None:
             raise missing_dataset(name)
         return replace(found, findings=FileIndex(ctx.db).findings(name))
-
-
-def _view(name: str, known: DatasetStatus, card: DatasetCard | None) -> DatasetView:
-    return DatasetView(
-        verdict=known.verdict,
-        serving=known.serving,
-        job=known.job,
-        name=name,
-        title=card.title if card else {},
-        examples=card.examples if card else 0,
-    )
 
 
 def _queues(ctx: Context) -> dict[str, int]:

@@ -210,11 +210,12 @@ def questions(
 def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with their questions and disliked answers."""
     rows, since = QuestionStatistics(ctx.db, ctx.default_dataset), _since(ctx, days)
-    return [(each, *_sum(rows.days(each.slug, since))) for each in led_courses(ctx, actor)]
-
-
-def _sum(told: Sequence[Period]) -> tuple[int, int]:
-    return sum(each.questions for each in told), sum(each.disliked for each in told)
+    totals = []
+    for course in led_courses(ctx, actor):
+        told = rows.days(course.slug, since)
+        disliked = sum(each.disliked for each in told)
+        totals.append((course, sum(each.questions for each in told), disliked))
+    return totals
 
 
 def _since(ctx: Context, days: int) -> date:

@@ -26,7 +26,7 @@ from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import Gift, Left, Quotas
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority, Permission, Role
+from merlin.core.permissions import Permission, Role
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, person_reference
 from merlin.db.notices import Notices
@@ -194,7 +194,7 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Stop answering somebody. Raises NotFound, Refused for oneself and for another admin."""
     require_another(ctx, actor, user_id)
-    if not actor.is_operator and _authority(ctx, user_id).may(Permission.USERS):
+    if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
     return get(ctx, actor, user_id)
@@ -352,7 +352,7 @@ def give_key(
     Raises NotFound, Refused for a scope beyond their role.
     """
     _existing_user(ctx, actor, user_id)
-    key, secret = create_key(ctx, actor, user_id, _authority(ctx, user_id), label, scopes, days)
+    key, secret = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
     told = {"key": key.key_id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), told)
     return key, secret
@@ -361,10 +361,6 @@ def give_key(
 def _password(given: str | None, name: str) -> tuple[str, str]:
     password = given if given is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
     return password, hash_new_password(password, name)
-
-
-def _authority(ctx: Context, user_id: int) -> Authority:
-    return ctx.roles.authority(user_id)
 
 
 def _require(actor: Actor) -> None:
@@ -400,7 +396,7 @@ def _missing_plan(name: str) -> NotFound:
 
 def _values(ctx: Context, user: User) -> dict[str, Any]:
     """Return the values of a `UserView`."""
-    authority = _authority(ctx, user.user_id)
+    authority = ctx.roles.authority(user.user_id)
     account = Accounts(ctx.db).of(user.user_id)
     return {
         "id": user.user_id,
@@ -421,7 +417,7 @@ def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
     """Tell the person what they are now, where the bot can."""
     if actor.is_operator or not is_of_telegram(user_id):
         return
-    authority = _authority(ctx, user_id)
+    authority = ctx.roles.authority(user_id)
     role = {"key": f"role-{authority.role.value}", "arguments": {}}
     scopes = ", ".join(sorted(authority.scopes)) or "–"
     key = "notice-role-scopes" if authority.scopes else "notice-role"

@@ -32,7 +32,6 @@ from merlin.api.pages.page import (
     render_page,
     same,
     sign_in_href,
-    tagged,
 )
 from merlin.api.problems import Problem
 from merlin.app import courses
@@ -120,7 +119,7 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
     listed = await listing(visit, query) if query or all else None
     total = str(len(visit.courses.courses))
     view = {"query": query, "count": listed.count if listed else total, "list": listed}
-    return tagged(render_page(visit, "catalogue.html", view), tag)
+    return render_page(visit, "catalogue.html", view, tag=tag)
 
 
 @router.get("/courses")
@@ -135,9 +134,9 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
     view = {"list": await listing(visit, query)}
-    response = render_fragment(visit, "list_part.html", view)
+    response = render_fragment(visit, "list_part.html", view, tag=tag)
     response.headers["HX-Replace-Url"] = address
-    return tagged(response, tag)
+    return response
 
 
 async def listing(visit: PageRequest, query: str) -> ListView:

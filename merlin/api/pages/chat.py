@@ -86,12 +86,9 @@ async def ask(
     try:
         answer = await _answer(request, visit, course, (*before, question))
     except (ApiError, MerlinError) as error:
-        return await _page(visit, course, bubbles, draft=question, wrong=_why(visit, error))
+        why = str(error) if isinstance(error, ApiError) else visit.say("no-answer")
+        return await _page(visit, course, bubbles, draft=question, wrong=why)
     return await _page(visit, course, (*bubbles, Bubble(question, is_mine=True), answer))
-
-
-def _why(visit: PageRequest, error: ApiError | MerlinError) -> str:
-    return str(error) if isinstance(error, ApiError) else visit.say("no-answer")
 
 
 @router.get("/courses/{course_id}/chat/left")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -16,7 +15,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import Rendered, rendered
+from merlin.api.pages.markdown import rendered
 from merlin.api.pages.page import (
     PageRequest,
     Visiting,
@@ -24,7 +23,6 @@ from merlin.api.pages.page import (
     course_href,
     render_page,
     same,
-    tagged,
 )
 from merlin.app import courses
 from merlin.app.actor import Actor
@@ -62,17 +60,12 @@ async def course(visit: Visiting, course_id: Number, type: str = "") -> Response
         "about": partial(about, visit),
         "bot_href": bot,
     }
-    return tagged(render_page(visit, "course.html", view), tag)
+    return render_page(visit, "course.html", view, tag=tag)
 
 
 async def course_of(visit: PageRequest, course_id: int) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
     return await visit.read(courses.get, course_id)
-
-
-def material_href(course: Course, material: Material) -> str:
-    """Return the address of a material's page."""
-    return f"{course_href(course)}/materials/{material.material_id}"
 
 
 def about(visit: PageRequest, material: Material, length: int) -> str:
@@ -123,21 +116,19 @@ async def material(visit: Visiting, course_id: Number, material_id: Number) -> R
     course, this, materials = found.course, found.material, found.materials
     alike = [each for each in materials if each.kind == this.kind]
     place = alike.index(this)
+    addresses = tuple(
+        (each.text, f"{course_href(course)}/materials/{each.material_id}")
+        for each in materials
+        if each.text
+    )
     view = {
         "course": course,
         "material": this,
         "minutes": minutes(len(found.text)) if found.text else 0,
-        "body": _body(visit, course, materials, this, found.text or ""),
+        "body": rendered(found.text or "", visit.language, this.text, addresses),
         "host": host_of(this.file_url),
         "file_kind": file_kind(visit, this.file_url),
         "before": alike[place - 1] if place else None,
         "after": alike[place + 1] if place + 1 < len(alike) else None,
     }
-    return tagged(render_page(visit, "material.html", view), tag)
-
-
-def _body(
-    visit: PageRequest, course: Course, materials: Sequence[Material], this: Material, text: str
-) -> Rendered:
-    addresses = tuple((each.text, material_href(course, each)) for each in materials if each.text)
-    return rendered(text, visit.language, this.text, addresses)
+    return render_page(visit, "material.html", view, tag=tag)

@@ -42,9 +42,8 @@ def add_lost(app: FastAPI) -> None:
     @app.exception_handler(404)
     async def lost(request: Request, error: Exception) -> Response:
         is_person = "text/html" in request.headers.get("accept", "")
-        if isinstance(error, Problem | MerlinError) or not is_person:
-            return answer(request, HTTPStatus.NOT_FOUND, "not-found")
-        if request.scope["path"].startswith(_PROGRAMS):
+        is_told = isinstance(error, Problem | MerlinError)
+        if is_told or not is_person or request.scope["path"].startswith(_PROGRAMS):
             return answer(request, HTTPStatus.NOT_FOUND, "not-found")
         return error_page(request, 404)
 
@@ -53,7 +52,9 @@ def _page_of(request: Request, error: Exception) -> Response:
     if isinstance(error, Problem) and error.code == "sign-in":
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))
-        return _signed_out(request)
+        # Leading them away would lose what they wrote: the browser sends the form again when this
+        # page is asked for anew.
+        return error_page(request, 401, known=401)
     status = _status(error)
     response = error_page(request, status)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -76,21 +77,12 @@ def _status(error: Exception) -> int:
     return int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _signed_out(request: Request) -> Response:
-    """Return the page for who sent a form after their sign-in ended.
+def error_page(request: Request, status: int, known: int | None = None) -> Response:
+    """Return the page that says what happened, what is safe, and what to do.
 
-    Leading them away would lose what they wrote: the browser sends the form again when this page
-    is asked for anew.
+    `known` is the status whose words it has, None: those of this one, or of the nearest.
     """
-    return _error_page(request, 401, 401)
-
-
-def error_page(request: Request, status: int) -> Response:
-    """Return the page that says what happened, what is safe, and what to do."""
-    return _error_page(request, status, _ALIKE.get(status, status if status in _KNOWN else 422))
-
-
-def _error_page(request: Request, status: int, known: int) -> Response:
+    known = known or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     language = language_shown(request, caller.user if caller is not None else None)
     may_pass = known in {429, 500, 503} and request.method == "GET"

@@ -52,7 +52,9 @@ def rendered(
     The few words of ours that stand in it are in `language`.
     """
     env: dict[str, Any] = {"path": path, "materials": dict(materials), "language": language}
-    tokens = _without_title(_markdown().parse(source, env))
+    tokens = _markdown().parse(source, env)
+    if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # the text's own title: the page says it already
     contents = _with_anchors(tokens)
     for token in tokens:
         token.children = token.children and list(_with_safe_links(token.children, env))
@@ -66,20 +68,10 @@ def rendered(
 def _markdown() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     # What may be linked is judged once, after parsing, with the page at hand.
-    made.validateLink = _any_link  # type: ignore[method-assign]
+    made.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     for name in ("fence", "code_block"):
         made.add_render_rule(name, _code)
     return made
-
-
-def _any_link(url: str) -> bool:  # noqa: ARG001 - the shape that markdown-it-py wants
-    return True
-
-
-def _without_title(tokens: list[Token]) -> list[Token]:
-    """Leave the text's own title out: the page says it already."""
-    is_titled = bool(tokens) and tokens[0].type == "heading_open" and tokens[0].tag == "h1"
-    return tokens[3:] if is_titled else tokens
 
 
 def _with_anchors(tokens: Sequence[Token]) -> tuple[Heading, ...]:
@@ -93,14 +85,11 @@ def _with_anchors(tokens: Sequence[Token]) -> tuple[Heading, ...]:
             if level == _SECTION:
                 anchor = f"part-{len(contents) + 1}"
                 token.attrSet("id", anchor)
-                contents.append(Heading(anchor, _words_of(tokens[place + 1])))
+                inline = tokens[place + 1].children or ()
+                said = "".join(each.content for each in inline if each.type != "image")
+                contents.append(Heading(anchor, said.strip()))
         token.tag = f"h{level}"
     return tuple(contents)
-
-
-def _words_of(inline: Token) -> str:
-    said = [child.content for child in inline.children or () if child.type != "image"]
-    return "".join(said).strip()
 
 
 def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:

@@ -40,7 +40,7 @@ from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
 from merlin.billing.plan import on_sale
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
-from merlin.core.i18n import LANGUAGES, language_of, text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import (
     ASKED_AGAIN,
@@ -120,9 +120,7 @@ def language_shown(request: Request, user: User | None) -> str:
     if chosen:
         return chosen
     default = language_of_request(request)
-    if user is None:
-        return default
-    return language_of(user.language, default) if user.language else user.speaks(default)
+    return default if user is None else user.speaks(default)
 
 
 def is_in_telegram(request: Request) -> bool:
@@ -142,11 +140,6 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
 @cache
 def _templates() -> Templates:
     return Templates(WEB / "course" / "templates", assets(), "page", _FUNCTIONS)
-
-
-def edition() -> str:
-    """Return what changes whenever templates or assets do."""
-    return _templates().edition
 
 
 def render_template(template: str, language: str, **values: object) -> str:
@@ -323,6 +316,10 @@ def layout_of(visit: PageRequest) -> Layout:
     here, path, user = visit.here, visit.request.scope["path"], visit.user
     message, undo = _message(visit)
     other = next(one for one in LANGUAGES if one != visit.language)
+    is_shop = any(_is_within(path, room) for room in _SHOP)
+    shop = (
+        [Link("/plans", visit.say("nav-plans"), is_shop)] if on_sale(visit.services.plans) else []
+    )
     return Layout(
         theme=visit.theme,
         here=here,
@@ -330,7 +327,7 @@ def layout_of(visit: PageRequest) -> Layout:
         light_href=with_preference(here, "theme", "light"),
         dark_href=with_preference(here, "theme", "dark"),
         sign_in_href=sign_in_href(here),
-        links=_links(visit, "nav", ROOMS) + _shop_link(visit),
+        links=(*_links(visit, "nav", ROOMS), *shop),
         rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
         favourites=visit.favourites,
         path=path,
@@ -381,15 +378,6 @@ def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Li
     )
 
 
-def _shop_link(visit: PageRequest) -> tuple[Link, ...]:
-    """Return the way to what is on sale, where anything is."""
-    if not on_sale(visit.services.plans):
-        return ()
-    path = visit.request.scope["path"]
-    is_here = any(_is_within(path, room) for room in _SHOP)
-    return (Link("/plans", visit.say("nav-plans"), is_here),)
-
-
 def _is_within(path: str, room: str) -> bool:
     if _LED.match(path):
         return room == "/teach"
@@ -415,8 +403,9 @@ def render_page(
     *,
     status: int = 200,
     keep: str = ASKED_AGAIN,
+    tag: str = "",
 ) -> Response:
-    """Return a page with its frame; `keep` is its Cache-Control."""
+    """Return a page with its frame; `keep` is its Cache-Control, `tag` its ETag, "" for none."""
     if redirect := theme_redirect(visit.request, visit.here):
         return redirect
     page = render_template(
@@ -424,17 +413,23 @@ def render_page(
     )
     response = compressed_response(visit.request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = keep
+    if tag:
+        response.headers["ETag"] = tag
     if visit.request.cookies.get(SAID_COOKIE):
         set_preference(response, visit.request, SAID_COOKIE, "")
     note_language(response, visit.request, visit.language)
     return response
 
 
-def render_fragment(visit: PageRequest, template: str, view: Mapping[str, object]) -> Response:
+def render_fragment(
+    visit: PageRequest, template: str, view: Mapping[str, object], *, tag: str = ""
+) -> Response:
     """Return a part of a page, for a script that puts it in its place."""
     page = render_template(template, visit.language, fmt=formatters(visit), **view)
     response = compressed_response(visit.request, page)
     response.headers["Cache-Control"] = ASKED_AGAIN
+    if tag:
+        response.headers["ETag"] = tag
     return response
 
 
@@ -449,7 +444,7 @@ def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
         return "", None
     within = is_in_telegram(request)
     version = visit.courses.version
-    parts = (edition(), version, visit.here, visit.language, visit.theme, within, *said)
+    parts = (_templates().edition, version, visit.here, visit.language, visit.theme, within, *said)
     part_of_page = request.headers.get("hx-request", "")
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
     # Weak: the same page, whether packed or not.
@@ -459,10 +454,3 @@ def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
         return tag, None
     headers = {"ETag": tag, "Cache-Control": ASKED_AGAIN, "Vary": VARY}
     return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
-
-
-def tagged(response: Response, tag: str) -> Response:
-    """Return the response with its tag, where it has one."""
-    if tag:
-        response.headers["ETag"] = tag
-    return response

@@ -68,6 +68,7 @@ def metrics_of(
     is_up = (database_is_up, _NO_LABELS)
     queues = ((depth, {"queue": name}) for name, depth in sorted(shown.queues.items()))
     jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
+    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database answers the api.", is_up),
         *_of_processes(heard, now),
@@ -75,7 +76,13 @@ def metrics_of(
         gauge("merlin_queue_depth", "What waits in each queue.", *queues),
         gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
         *_of_serving(shown.serving),
-        *_of_traffic(traffic),
+        *traffic.calls.collect(),
+        *traffic.seconds.collect(),
+        counter(
+            "merlin_hooks_refused_total",
+            "Calls of hooks refused for their secret or for where they come from.",
+            *refused,
+        ),
     ]
 
 
@@ -128,14 +135,6 @@ def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
     about = "When the serving model took over, in seconds since 1970."
     since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
     yield gauge("merlin_serving_since_seconds", about, *since)
-
-
-def _of_traffic(traffic: Traffic) -> Iterable[Metric]:
-    yield from traffic.calls.collect()
-    yield from traffic.seconds.collect()
-    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
-    about = "Calls of hooks refused for their secret or for where they come from."
-    yield counter("merlin_hooks_refused_total", about, *refused)
 
 
 office_router = APIRouter(prefix="/api", tags=["office"])

@@ -6,7 +6,7 @@ Questions of a course by day, and the answers that people did not like.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -58,12 +58,10 @@ async def show_asked(
 def _periods(told: Questions, days: int) -> Iterator[Period]:
     """Yield every day or week of the span, those without a question too."""
     known = {each.begins: each for each in told.asked}
-    begins = _monday(told.since) if told.by == "week" else told.since
+    begins = told.since
+    if told.by == "week":
+        begins -= timedelta(days=begins.weekday())
     last = told.since + timedelta(days=days - 1)
     while begins <= last:
         yield known.get(begins) or Period(begins, 0, 0)
         begins += timedelta(days=_STEPS[told.by])
-
-
-def _monday(at: date) -> date:
-    return at - timedelta(days=at.weekday())
