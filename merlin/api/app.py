@@ -73,7 +73,14 @@ def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
     no PEM, and for a key that is another certificate's or needs a password.
     """
     for name, path in (("certificate", certificate), ("key", private_key)):
-        _check(name, path)
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            reason, setting = error.strerror or str(error), f"api.tls.{name}"
+            told = {"setting": setting, "path": str(path), "reason": reason}
+            raise ConfigError(
+                f"{setting}: {path}: {reason}", "api-tls-unreadable", **told
+            ) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION
@@ -86,21 +93,6 @@ def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
         words = f"api.tls: {certificate} and {private_key}: {reason}"
         raise ConfigError(words, "api-tls-mismatch", reason=str(reason), **told) from error
     return context
-
-
-def _check(name: str, path: Path) -> None:
-    try:
-        with path.open("rb"):
-            return
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"api.tls.{name}: {path}: {reason}",
-            "api-tls-unreadable",
-            setting=f"api.tls.{name}",
-            path=str(path),
-            reason=reason,
-        ) from error
 
 
 def _no_password() -> bytes:

@@ -99,12 +99,12 @@ def list_users(
         return UserList(users=[], count=0)
     users = Users(ctx.db, ctx.clock)
     found = users.find(words, limit) if words.strip() else users.listed(offset, limit)
-    return UserList(users=[UserView(**_values(ctx, each)) for each in found], count=users.count())
+    return UserList(users=[_view(ctx, each) for each in found], count=users.count())
 
 
 def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Return a person. Raises NotFound, alike for one who is missing and without the right."""
-    return UserView(**_values(ctx, _existing_user(ctx, actor, user_id)))
+    return _view(ctx, _existing_user(ctx, actor, user_id))
 
 
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
@@ -112,8 +112,9 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
     user = _existing_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
-    return UserDetails(
-        **_values(ctx, user),
+    return view_of(
+        UserDetails,
+        _view(ctx, user),
         zone=user.zone or ctx.config.timezone,
         terms_seen=user.terms_seen,
         left=quotas.left(user_id, plan, zone),
@@ -177,7 +178,7 @@ def grant_role(
         raise missing_dataset(scope)
     if ctx.roles.grant(user_id, role, actor.name, scope):
         _notify_role(ctx, actor, user_id)
-    return UserView(**_values(ctx, user))
+    return _view(ctx, user)
 
 
 def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = None) -> UserView:
@@ -188,7 +189,7 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
     user = _another(ctx, actor, user_id)
     if ctx.roles.revoke(user_id, actor.name, scope):
         _notify_role(ctx, actor, user_id)
-    return UserView(**_values(ctx, user))
+    return _view(ctx, user)
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
@@ -209,7 +210,7 @@ def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Return a person whom the actor may change. Raises NotFound, Refused for oneself."""
-    return UserView(**_values(ctx, _another(ctx, actor, user_id)))
+    return _view(ctx, _another(ctx, actor, user_id))
 
 
 def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
@@ -394,23 +395,21 @@ def _missing_plan(name: str) -> NotFound:
     return NotFound(f"no plan {name}", "quota-no-plan", plan=name)
 
 
-def _values(ctx: Context, user: User) -> dict[str, Any]:
-    """Return the values of a `UserView`."""
-    authority = ctx.roles.authority(user.user_id)
-    account = Accounts(ctx.db).of(user.user_id)
-    return {
-        "id": user.user_id,
-        "name": account.name if account else None,
-        "shown_name": user.shown_name,
-        "role": authority.role,
-        "scopes": sorted(authority.scopes),
-        "plan": user.plan,
-        "terms": list(user.terms),
-        "blocked": user.is_blocked,
-        "reachable": user.is_reachable,
-        "current_plan": plan_of(ctx.plans, user.plans).name,
-        "language": user.speaks(ctx.config.language),
-    }
+def _view(ctx: Context, user: User) -> UserView:
+    authority, account = ctx.roles.authority(user.user_id), Accounts(ctx.db).of(user.user_id)
+    return UserView(
+        id=user.user_id,
+        name=account.name if account else None,
+        shown_name=user.shown_name,
+        role=authority.role,
+        scopes=sorted(authority.scopes),
+        plan=user.plan,
+        terms=list(user.terms),
+        blocked=user.is_blocked,
+        reachable=user.is_reachable,
+        current_plan=plan_of(ctx.plans, user.plans).name,
+        language=user.speaks(ctx.config.language),
+    )
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:

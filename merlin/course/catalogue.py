@@ -96,14 +96,6 @@ class Material:
         return localised(self.name, language)
 
 
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """Somebody who leads courses; `name` is their account name."""
-
-    name: str
-    courses: tuple[Course, ...]
-
-
 def localised(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""
     # Said of every course of a list: mostly the wanted one is there.
@@ -256,8 +248,8 @@ class Catalogue(Repository):
         """Return each semester that has active courses, and how many."""
         return [(semester, int(count)) for semester, count in self.db.sql(_SEMESTERS)]
 
-    def teachers(self) -> list[Teacher]:
-        """Return who leads active courses, by name."""
+    def teachers(self) -> dict[str, list[Course]]:
+        """Return who leads active courses, by account name, and which."""
         led: dict[str, list[int]] = defaultdict(list)
         with self.db.snapshot():
             for name, course_id in self.db.sql(_LEADING):
@@ -265,7 +257,7 @@ class Catalogue(Repository):
             ids = list({each for mine in led.values() for each in mine})
             rows = list(self._those(_COURSE + "id IN ({})", ids))
         known = {row[0]: _course(row, ()) for row in rows}
-        return [Teacher(name, tuple(known[each] for each in led[name])) for name in sorted(led)]
+        return {name: [known[each] for each in led[name]] for name in sorted(led)}
 
     def _courses(self, where: str, *values: object) -> list[Course]:
         with self.db.snapshot():

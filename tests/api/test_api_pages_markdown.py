@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from merlin.api.pages.markdown import rendered
+from merlin.api.pages.markdown import render_markdown
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +14,7 @@ MATERIALS = (("materials/lecture-02.md", "/courses/1/materials/2"),)
 
 
 def html(text):
-    return str(rendered(text, "ru", "materials/lecture-01.md", MATERIALS).html)
+    return str(render_markdown(text, "ru", "materials/lecture-01.md", MATERIALS)[0])
 
 
 def test_the_own_title_is_left_out_and_levels_never_skip():
@@ -24,12 +24,12 @@ def test_the_own_title_is_left_out_and_levels_never_skip():
 
 
 def test_contents_name_the_headings_of_the_second_level():
-    found = rendered("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
-    assert [(one.anchor, one.words) for one in found.contents] == [
+    html, contents = render_markdown("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
+    assert contents == [
         ("part-1", "Один код"),
         ("part-2", "Два слова"),
     ]
-    assert 'id="part-2"' in found.html
+    assert 'id="part-2"' in html
 
 
 @pytest.mark.parametrize(

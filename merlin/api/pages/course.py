@@ -15,7 +15,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import rendered
+from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PageRequest,
     Visiting,
@@ -121,11 +121,13 @@ async def material(visit: Visiting, course_id: Number, material_id: Number) -> R
         for each in materials
         if each.text
     )
+    body, contents = render_markdown(found.text or "", visit.language, this.text, addresses)
     view = {
         "course": course,
         "material": this,
         "minutes": minutes(len(found.text)) if found.text else 0,
-        "body": rendered(found.text or "", visit.language, this.text, addresses),
+        "body": body,
+        "contents": contents,
         "host": host_of(this.file_url),
         "file_kind": file_kind(visit, this.file_url),
         "before": alike[place - 1] if place else None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -27,27 +26,15 @@ _KEPT_TEXTS = 256
 _SECTION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """One line of the contents; `anchor` is its id on the page."""
-
-    anchor: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A text as it is shown; the contents hold its headings of the second level."""
-
-    html: Markup
-    contents: tuple[Heading, ...]
+# The headings of the second level: the id on the page, and the words.
+Contents = Sequence[tuple[str, str]]
 
 
 @lru_cache(_KEPT_TEXTS)
-def rendered(
+def render_markdown(
     source: str, language: str, path: str = "", materials: tuple[tuple[str, str], ...] = ()
-) -> Rendered:
-    """Return the text of the file `path`; `materials` are (file, address on this site).
+) -> tuple[Markup, Contents]:
+    """Return the text of the file `path` as it is shown; `materials` are (file, address here).
 
     The few words of ours that stand in it are in `language`.
     """
@@ -61,7 +48,7 @@ def rendered(
     tokens = list(_with_scrolled_tables(tokens, text(language, "page-table")))
     html = _markdown().renderer.render(tokens, _markdown().options, env)
     # Everything in it was escaped by markdown-it-py, whose `html` is off, or by the rules below.
-    return Rendered(Markup(html), contents)  # noqa: S704
+    return Markup(html), contents  # noqa: S704
 
 
 @lru_cache(1)
@@ -74,8 +61,8 @@ def _markdown() -> MarkdownIt:
     return made
 
 
-def _with_anchors(tokens: Sequence[Token]) -> tuple[Heading, ...]:
-    contents: list[Heading] = []
+def _with_anchors(tokens: Sequence[Token]) -> Contents:
+    contents: list[tuple[str, str]] = []
     level = 1
     for place, token in enumerate(tokens):
         if token.type not in {"heading_open", "heading_close"}:
@@ -87,9 +74,9 @@ def _with_anchors(tokens: Sequence[Token]) -> tuple[Heading, ...]:
                 token.attrSet("id", anchor)
                 inline = tokens[place + 1].children or ()
                 said = "".join(each.content for each in inline if each.type != "image")
-                contents.append(Heading(anchor, said.strip()))
+                contents.append((anchor, said.strip()))
         token.tag = f"h{level}"
-    return tuple(contents)
+    return contents
 
 
 def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:

@@ -385,7 +385,9 @@ async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        return [TeacherShown.of(each, language) for each in Catalogue(ctx.db).teachers()], ""
+        led = Catalogue(ctx.db).teachers().items()
+        told = [TeacherShown.of({"name": name, "courses": its}, language) for name, its in led]
+        return told, ""
 
     return await catalogue_answer(request, make)
 

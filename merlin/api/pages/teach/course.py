@@ -18,7 +18,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.markdown import rendered
+from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     Mark,
     PageRequest,
@@ -238,7 +238,7 @@ async def preview(
 ) -> Response:
     """Return what a text looks like, for a script that shows it while somebody writes."""
     await course_led(visit, course_id)
-    html = rendered(text.replace("\r\n", "\n"), visit.language).html
+    html, _ = render_markdown(text.replace("\r\n", "\n"), visit.language)
     return render_fragment(visit, "preview_part.html", {"html": html})
 
 
@@ -309,7 +309,7 @@ def _material_page(
         "material_id": material_id,
         "form": form,
         "kinds": KINDS,
-        "html": rendered(form.words, visit.language).html,
+        "html": render_markdown(form.words, visit.language)[0],
         "came": came,
     }
     return render_page(visit, "teach_material.html", view, status=422 if came.wrong else 200)
