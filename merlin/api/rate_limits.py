@@ -71,16 +71,10 @@ class Charge:
         ]
 
 
-def charge_call(buckets: TokenBuckets, key: Hashable, policy: Policy, now: float) -> Charge:
-    """Count one call of `key`; a refused one is not counted."""
-    bucket = buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
-    wait_s = bucket.take(now)
-    return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
-
-
 T = TypeVar("T")
 
-STARTS = Policy("login", 20)
+# Logins that one network may begin in a minute.
+STARTS = 20
 # So many may be wrong behind one address before it waits; a school has one address.
 FREE_AT_ADDRESS = 30
 MOST_WAITING = 20
@@ -107,9 +101,9 @@ class LoginThrottle:
 
     def start(self, network: str, now: float) -> None:
         """Count a login that a browser asks for. Raises Problem 429."""
-        charge = charge_call(self._starts, network, STARTS, now)
-        if charge.wait_s > 0:
-            raise too_many(charge.wait_s)
+        wait_s = self._starts.get(network, STARTS / WINDOW_S, STARTS, now).take(now)
+        if wait_s > 0:
+            raise too_many(wait_s)
 
     async def apart(self, work: Callable[[], T]) -> T:
         """Return what work on a password returns: one at a time, beside the event loop.
@@ -193,7 +187,12 @@ class Limits:
             scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
 
     def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
-        return charge_call(self._buckets, key, policy, now) if policy.per_min else None
+        """Count one call of `key`, but not a refused one; None where nothing limits it."""
+        if not policy.per_min:
+            return None
+        bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
+        wait_s = bucket.take(now)
+        return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
 
 
 def limits_layer(

@@ -5,6 +5,7 @@ Anybody may read what is active; a course that is not active is there for those 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,6 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import (
-    START,
     ActiveCourses,
     Catalogue,
     Course,
@@ -82,8 +82,7 @@ def part(
     """
     rows = Catalogue(ctx.db)
     if limit is None:
-        total = sum(count for _, count in rows.semesters())
-        limit = most if total <= most else usual
+        limit = most if len(active(ctx).courses) <= most else usual
     found = rows.part(limit + 1, after, semester)
     return found[:limit], len(found) > limit
 
@@ -126,21 +125,29 @@ def search(ctx: Context, query: str, most: int) -> tuple[list[Course], Found]:
 
     Every course for no words.
     """
-    rows = Catalogue(ctx.db)
+    known = active(ctx)
     if not query.strip():
-        return rows.part(most, START), Found()
+        return list(known.courses[:most]), Found()
     found = _search(ctx, query, "course", most)
-    return rows.numbered([course_id for course_id, _ in found.hits]), found
+    return [known.by_id[each] for each, _ in found.hits if each in known.by_id], found
 
 
 def search_materials(
     ctx: Context, query: str, most: int
 ) -> tuple[list[tuple[Course, Material]], Found]:
     """Return the materials that hold the words, each with its course, and where they stand."""
-    rows, found = Catalogue(ctx.db), _search(ctx, query, "material", most)
-    pairs = rows.materials_numbered([material_id for _, material_id in found.hits])
-    known = {each.course_id: each for each in rows.numbered([of for of, _ in pairs])}
+    found, known = _search(ctx, query, "material", most), active(ctx).by_id
+    pairs = Catalogue(ctx.db).materials_numbered([material_id for _, material_id in found.hits])
     return [(known[of], each) for of, each in pairs if of in known], found
+
+
+def teachers(ctx: Context) -> dict[str, list[Course]]:
+    """Return who leads active courses, by account name, and which."""
+    led: dict[str, list[Course]] = defaultdict(list)
+    for course in active(ctx).courses:
+        for name in course.teachers:
+            led[name].append(course)
+    return dict(sorted(led.items()))
 
 
 def learn_vocabulary(ctx: Context) -> Vocabulary:

@@ -7,7 +7,7 @@ rewritten. Ids stay through edits; what git has no longer is kept, not shown.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -158,13 +158,6 @@ _MATERIAL = (
 )
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
 _TEACHERS = "SELECT course_id, teacher FROM course_teacher WHERE course_id IN ({}) ORDER BY place"
-_LEADING = (
-    "SELECT teacher, course_id FROM course_teacher JOIN course ON course.id = course_id"
-    " WHERE is_active = 1 ORDER BY semester, slug"
-)
-_SEMESTERS = (
-    "SELECT semester, COUNT(*) FROM course WHERE is_active = 1 GROUP BY semester ORDER BY semester"
-)
 _Row = tuple[Any, ...]
 # Where a part begins: the semester and slug of the last course before it.
 Place = tuple[int, str]
@@ -243,21 +236,6 @@ class Catalogue(Repository):
         is_text = fn.SUBSTR(DATASET_FILE.path, 1, len(MATERIALS)) == MATERIALS
         rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & is_text))
         return {row["path"]: int(row["length"] or 0) for row in rows}
-
-    def semesters(self) -> list[tuple[int, int]]:
-        """Return each semester that has active courses, and how many."""
-        return [(semester, int(count)) for semester, count in self.db.sql(_SEMESTERS)]
-
-    def teachers(self) -> dict[str, list[Course]]:
-        """Return who leads active courses, by account name, and which."""
-        led: dict[str, list[int]] = defaultdict(list)
-        with self.db.snapshot():
-            for name, course_id in self.db.sql(_LEADING):
-                led[name].append(course_id)
-            ids = list({each for mine in led.values() for each in mine})
-            rows = list(self._those(_COURSE + "id IN ({})", ids))
-        known = {row[0]: _course(row, ()) for row in rows}
-        return {name: [known[each] for each in led[name]] for name in sorted(led)}
 
     def _courses(self, where: str, *values: object) -> list[Course]:
         with self.db.snapshot():

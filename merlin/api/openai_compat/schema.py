@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
 from merlin.api.problems import NAMED
@@ -13,16 +13,12 @@ from merlin.api.problems import NAMED
 Responses = dict[int | str, dict[str, Any]]
 
 
-class _Omittable(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
 def _without_default(shown: JsonDict) -> None:
     """Describe a field as one that may be left out, and is nothing then."""
     shown.pop("default")
 
 
-class ErrorShown(_Omittable):
+class ErrorShown(BaseModel):
     """Why there is no answer."""
 
     message: str = Field(description="in the language of the caller")
@@ -31,13 +27,13 @@ class ErrorShown(_Omittable):
     code: str
 
 
-class ErrorAnswer(_Omittable):
+class ErrorAnswer(BaseModel):
     """An error of the protocol."""
 
     error: ErrorShown
 
 
-class ModelCard(_Omittable):
+class ModelCard(BaseModel):
     """One model of the door."""
 
     id: str = Field(description='"merlin" or "merlin/<dataset>"')
@@ -46,14 +42,14 @@ class ModelCard(_Omittable):
     owned_by: str
 
 
-class ModelCards(_Omittable):
+class ModelCards(BaseModel):
     """Every model of the door."""
 
     object: str
     data: list[ModelCard]
 
 
-class Extension(_Omittable):
+class Extension(BaseModel):
     """What the protocol has no words for."""
 
     known: bool | None = Field(description="what the model says of itself; null: it does not tell")
@@ -68,7 +64,7 @@ class Extension(_Omittable):
     note: str = Field(description='what a person should be told under the answer; "": nothing')
 
 
-class Message(_Omittable):
+class Message(BaseModel):
     """What was answered."""
 
     role: str
@@ -77,7 +73,7 @@ class Message(_Omittable):
     annotations: list[Any]
 
 
-class CompletionChoice(_Omittable):
+class CompletionChoice(BaseModel):
     """The one answer."""
 
     index: int
@@ -86,7 +82,7 @@ class CompletionChoice(_Omittable):
     finish_reason: str
 
 
-class Usage(_Omittable):
+class Usage(BaseModel):
     """Tokens as the provider counted them."""
 
     prompt_tokens: int
@@ -94,7 +90,7 @@ class Usage(_Omittable):
     total_tokens: int
 
 
-class Completion(_Omittable):
+class Completion(BaseModel):
     """A whole answer."""
 
     id: str

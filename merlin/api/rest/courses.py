@@ -51,7 +51,7 @@ from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.course.catalogue import KINDS, START, Catalogue, Course, Material
+from merlin.course.catalogue import KINDS, START, Course, Material
 from merlin.course.search import LONGEST, Found, highlight_spans
 
 Json = dict[str, Any]
@@ -369,7 +369,7 @@ async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
 
     def make(ctx: Context, _language: str) -> tuple[object, str]:
-        told = Catalogue(ctx.db).semesters()
+        told = courses.active(ctx).semesters.items()
         return [{"number": each, "courses": count} for each, count in told], ""
 
     return await catalogue_answer(request, make)
@@ -385,7 +385,7 @@ async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses by account name."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        led = Catalogue(ctx.db).teachers().items()
+        led = courses.teachers(ctx).items()
         told = [TeacherShown.of({"name": name, "courses": its}, language) for name, its in led]
         return told, ""
 

@@ -120,17 +120,10 @@ def _labels(beat: Heartbeat) -> dict[str, str]:
 
 
 def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
-    serving = (
-        (
-            1,
-            {
-                "dataset": one.dataset,
-                "model": one.model.model_id,
-                "build": one.model.build_version,
-            },
-        )
-        for one in models
-    )
+    serving: list[Sample] = []
+    for one in models:
+        model, build = one.model.model_id, one.model.build_version
+        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
     yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
     about = "When the serving model took over, in seconds since 1970."
     since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
