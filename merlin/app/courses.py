@@ -21,7 +21,6 @@ from merlin.course.catalogue import (
     Catalogue,
     Course,
     Material,
-    Place,
 )
 from merlin.course.search import Found, Kind, SearchIndex
 from merlin.course.search import search as search_index
@@ -30,6 +29,9 @@ from merlin.db.tables import FAVOURITE
 
 # Nobody reads a longer list of favourites, and a program must not fill the database.
 MOST_FAVOURITES = 500
+# Where a part begins: the semester and slug of the last course before it.
+Place = tuple[int, str]
+START: Place = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,14 @@ def part(
 
     Without a limit all of them up to `most`; of more, the `usual` first ones.
     """
-    rows = Catalogue(ctx.db)
+    every = active(ctx).courses
     if limit is None:
-        limit = most if len(active(ctx).courses) <= most else usual
-    found = rows.part(limit + 1, after, semester)
+        limit = most if len(every) <= most else usual
+    found = [
+        each
+        for each in every
+        if (each.semester, each.slug) > after and semester in (None, each.semester)
+    ]
     return found[:limit], len(found) > limit
 
 

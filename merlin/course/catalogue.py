@@ -159,9 +159,6 @@ _MATERIAL = (
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
 _TEACHERS = "SELECT course_id, teacher FROM course_teacher WHERE course_id IN ({}) ORDER BY place"
 _Row = tuple[Any, ...]
-# Where a part begins: the semester and slug of the last course before it.
-Place = tuple[int, str]
-START: Place = (0, "")
 # Read with each answer that is not kept.
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
@@ -182,14 +179,6 @@ class Catalogue(Repository):
         """Return the courses by semester, then slug."""
         where = "is_active = 1" if active_only else "1 = 1"
         return self._courses(f"{where} ORDER BY semester, {self._slug}")
-
-    def part(self, most: int, after: Place = START, semester: int | None = None) -> list[Course]:
-        """Return so many active courses after a place, by semester, then slug."""
-        where = f"is_active = 1 AND (semester, {self._slug}) > (?, ?)"
-        values: list[object] = [*after]
-        if semester is not None:
-            where, values = f"{where} AND semester = ?", [*values, semester]
-        return self._courses(f"{where} ORDER BY semester, {self._slug} LIMIT ?", *values, most)
 
     def numbered(self, ids: Sequence[int], *, active_only: bool = True) -> list[Course]:
         """Return the courses of these numbers in this order, without those that are not there."""

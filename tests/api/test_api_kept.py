@@ -169,8 +169,9 @@ def test_a_changed_text_of_a_material_is_seen_too(site):
 
 
 def lose_courses(site):
-    """Let the database have no courses to read any more."""
-    site.database.sql("ALTER TABLE course RENAME TO course_elsewhere")
+    """Let the database have no courses to read any more, nor their version."""
+    for table in ("course", "course_index"):
+        site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
 
 
 def test_a_kept_answer_asks_no_database(site):

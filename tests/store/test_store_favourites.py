@@ -15,7 +15,6 @@ from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
-from merlin.course.catalogue import START
 from merlin.db.database import open_database
 from merlin.db.tables import FAVOURITE
 
@@ -45,20 +44,21 @@ def slugs(found):
     return [course.slug for course in found]
 
 
-def test_parts_follow_each_other_without_gap_or_repeat(listing):
-    whole = slugs(listing.part(10))
-    assert whole == ["Z", "b", "я", "a"]
-    place, said = START, []
-    while part := listing.part(1, place):
-        said += slugs(part)
-        place = part[-1].semester, part[-1].slug
-    assert said == whole
-    assert slugs(listing.part(10, semester=1)) == ["Z", "b", "я"]
-    assert slugs(listing.part(10, (1, "b"), semester=1)) == ["я"]
+def part(ctx, limit, after=courses.START, semester=None):
+    return courses.part(ctx, limit, after, semester, usual=10, most=10)
 
 
-def test_a_listed_course_is_the_course(listing):
-    assert listing.part(10) == listing.courses()
+def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
+    found, has_more = part(ctx, 10)
+    assert (slugs(found), has_more) == (["Z", "b", "я", "a"], False)
+    place, said, has_more = courses.START, [], True
+    while has_more:
+        (course,), has_more = part(ctx, 1, place)
+        said.append(course.slug)
+        place = course.semester, course.slug
+    assert said == slugs(catalogue.rows.courses()) == slugs(found)
+    assert slugs(part(ctx, 10, semester=1)[0]) == ["Z", "b", "я"]
+    assert slugs(part(ctx, 10, (1, "b"), semester=1)[0]) == ["я"]
 
 
 def test_cards_come_in_the_order_asked_for(listing, catalogue):

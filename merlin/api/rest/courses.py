@@ -51,7 +51,7 @@ from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.course.catalogue import KINDS, START, Course, Material
+from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import LONGEST, Found, highlight_spans
 
 Json = dict[str, Any]
@@ -276,7 +276,7 @@ async def list_courses(
     Without `limit` all of them, up to 1,000; of more, the first part. The Link header leads on.
     """
     key = read_cursor(cursor, int, str)
-    after = START if key is None else (int(key[0]), str(key[1]))
+    after = courses.START if key is None else (int(key[0]), str(key[1]))
     most: int = request.app.state.services.list_at_once
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
