@@ -95,11 +95,9 @@ def part(
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course, one that is not active to those who edit it alone. Raises NotFound."""
-    known = active(ctx).by_id.get(course_id)
-    found = [known] if known else Catalogue(ctx.db).numbered([course_id], active_only=False)
-    for course in found:
-        if course.is_active or actor.may(Permission.EDIT_MATERIALS, course.slug):
-            return course
+    found = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).numbered(course_id)
+    if found and (found.is_active or actor.may(Permission.EDIT_MATERIALS, found.slug)):
+        return found
     raise NotFound(f"no course {course_id}", "course-unknown")
 
 
@@ -185,18 +183,18 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
 
 def _add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
-    found = Catalogue(ctx.db).numbered([course_id])
-    if not found:
+    found = active(ctx).by_id.get(course_id)
+    if found is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
     mine = FAVOURITE.user_id == actor.user_id
     kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
     if ctx.db.value(kept) is not None:
-        return False, found[0]
+        return False, found
     if ctx.db.count(FAVOURITE, mine) >= MOST_FAVOURITES:
         words = f"{MOST_FAVOURITES} favourites"
         raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
     row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
-    return ctx.db.add_new(FAVOURITE, row), found[0]
+    return ctx.db.add_new(FAVOURITE, row), found
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:

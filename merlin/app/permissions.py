@@ -47,10 +47,10 @@ def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
 
     Raises NotFound for one that is not there for them, Forbidden for one that others lead.
     """
-    found = Catalogue(ctx.db).numbered([course_id], active_only=False)
-    if found and is_led(ctx, actor, found[0]):
-        return found[0]
-    if found and found[0].is_active:
+    found = Catalogue(ctx.db).numbered(course_id)
+    if found and is_led(ctx, actor, found):
+        return found
+    if found and found.is_active:
         raise Forbidden(f"others lead the course {course_id}")
     raise NotFound(f"no course {course_id}")
 

@@ -8,7 +8,7 @@ rewritten. Ids stay through edits; what git has no longer is kept, not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +24,7 @@ from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
-from merlin.db.database import CHUNK, Database, Prepared, Repository, transaction
+from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import (
     COURSE,
     COURSE_INDEX,
@@ -157,7 +157,10 @@ _MATERIAL = (
     " WHERE "
 )
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
-_TEACHERS = "SELECT course_id, teacher FROM course_teacher WHERE course_id IN ({}) ORDER BY place"
+_TEACHERS = (
+    "SELECT course_id, teacher FROM course_teacher WHERE course_id IN"
+    " (SELECT id FROM course WHERE {}) ORDER BY place"
+)
 _Row = tuple[Any, ...]
 # Read with each answer that is not kept.
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
@@ -177,17 +180,11 @@ class Catalogue(Repository):
 
     def courses(self, *, active_only: bool = True) -> list[Course]:
         """Return the courses by semester, then slug."""
-        where = "is_active = 1" if active_only else "1 = 1"
-        return self._courses(f"{where} ORDER BY semester, {self._slug}")
+        return self._courses("is_active = 1" if active_only else "1 = 1")
 
-    def numbered(self, ids: Sequence[int], *, active_only: bool = True) -> list[Course]:
-        """Return the courses of these numbers in this order, without those that are not there."""
-        with self.db.snapshot():
-            rows = list(self._those(_COURSE + "id IN ({})", ids))
-            found = self._with_teachers(rows)
-        # Sorted out here: asked for both, SQLite would look through all that are active.
-        by_id = {each.course_id: each for each in found if each.is_active or not active_only}
-        return [by_id[each] for each in ids if each in by_id]
+    def numbered(self, course_id: int) -> Course | None:
+        """Return one course, active or not; None where there is none of this number."""
+        return next(iter(self._courses("id = ?", course_id)), None)
 
     def course(self, slug: str) -> Course:
         """Return one course, active or not. Raises NotFound."""
@@ -205,7 +202,9 @@ class Catalogue(Repository):
 
     def materials_numbered(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
         """Return the materials of these numbers with their courses' numbers, in this order."""
-        rows = self._those(_MATERIAL + "place IS NOT NULL AND id IN ({})", ids)
+        # No list of values is empty in PostgreSQL; no number is 0.
+        which = ", ".join("?" * len(ids)) or "0"
+        rows = self.db.sql(_MATERIAL + f"place IS NOT NULL AND id IN ({which})", *ids)
         by_id = {row[1]: (row[0], _material(row)) for row in rows}
         return [by_id[each] for each in ids if each in by_id]
 
@@ -228,19 +227,12 @@ class Catalogue(Repository):
 
     def _courses(self, where: str, *values: object) -> list[Course]:
         with self.db.snapshot():
-            return self._with_teachers(self.db.sql(_COURSE + where, *values))
-
-    def _with_teachers(self, rows: Sequence[_Row]) -> list[Course]:
+            rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)
+            named = self.db.sql(_TEACHERS.format(where), *values)
         teachers: dict[int, tuple[str, ...]] = {}
-        for course_id, name in self._those(_TEACHERS, [row[0] for row in rows]):
+        for course_id, name in named:
             teachers[course_id] = (*teachers.get(course_id, ()), name)
         return [_course(row, teachers.get(row[0], ())) for row in rows]
-
-    def _those(self, asked: str, ids: Sequence[int]) -> Iterator[_Row]:
-        """Yield what a SELECT finds of these ids, so many at once as a statement may hold."""
-        for at in range(0, len(ids), CHUNK):
-            these = ids[at : at + CHUNK]
-            yield from self.db.sql(asked.format(", ".join("?" * len(these))), *these)
 
     def active(self, version: int) -> ActiveCourses:
         """Return the active courses as they are now, which is `version` or newer."""

@@ -250,8 +250,9 @@ class TaughtCourses:
 
     def found(self, query, most=10):
         """Return the slugs of the courses that a query finds."""
+        slugs = {each.course_id: each.slug for each in self.rows.courses()}
         hits = self.search(query, most=most).hits
-        return [each.slug for each in self.rows.numbered([number for number, _ in hits])]
+        return [slugs[number] for number, _ in hits if number in slugs]
 
     def materials(self, query, most=10):
         """Return the ids of the materials that a query finds."""
