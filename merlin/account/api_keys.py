@@ -20,7 +20,7 @@ from typing import Any
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.core.permissions import Authority, Permission
+from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import API_KEY
@@ -67,12 +67,6 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     used_at: datetime | None = None
-
-
-def useless_scopes(standing: Authority, scopes: Collection[Scope]) -> list[Scope]:
-    """Return the scopes that are of no use to somebody of this standing, each once."""
-    found = {each for each in scopes if each in NEEDS and not standing.may(NEEDS[each])}
-    return sorted(found)
 
 
 class ScopeBeyondRole(Refused):

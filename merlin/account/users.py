@@ -46,12 +46,8 @@ class Roles(Repository):
         self._admins = tuple(admins)
         self._audit = Audit(db, clock)
 
-    def role_of(self, user_id: int) -> Role:
-        """Return somebody's role; who was given none is a student."""
-        return self.authority(user_id).role
-
     def authority(self, user_id: int) -> Authority:
-        """Return somebody's role with its scopes."""
+        """Return somebody's role with its scopes; who was given none is a student."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)
         rows = self.db.rows(_STANDING(user_id=user_id))
@@ -86,7 +82,7 @@ class Roles(Repository):
         Raises Refused for an admin of the config.
         """
         self._refuse_config_admin(user_id)
-        those, was = _counts(user_id), self.role_of(user_id)
+        those, was = _counts(user_id), self.authority(user_id).role
         if scope is not None:
             those &= ROLE_GRANT.scope == storable_text(scope)
         is_changed = self._end(those)

@@ -43,6 +43,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import NotFound
 from merlin.core.web.browser import language_of_header
+from merlin.course.catalogue import Catalogue
 from merlin.db.processes import read_change_counter
 
 LOOK_S = 0.2
@@ -89,7 +90,7 @@ class CatalogueCache:
 
         def read(ctx: Context) -> tuple[int, int | None]:
             counter = read_change_counter(ctx.db)
-            return counter, courses.version(ctx) if counter != before else None
+            return counter, Catalogue(ctx.db).version() if counter != before else None
 
         self._counter, version = await ctx.read(read)
         if version is not None:
@@ -271,10 +272,10 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         return unchanged
 
     def read(ctx: Context) -> tuple[int, bytes, str] | None:
-        version = courses.version(ctx)
+        version = Catalogue(ctx.db).version()
         for _ in range(_TRIES):
             said, link = make(ctx, asked.language)
-            before, version = version, courses.version(ctx)
+            before, version = version, Catalogue(ctx.db).version()
             if before == version:
                 return version, to_json(said), link
         return None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_of_telegram
-from merlin.account.api_keys import ApiKey, ApiKeys, Scope, ScopeBeyondRole, useless_scopes
+from merlin.account.api_keys import NEEDS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
@@ -30,7 +29,6 @@ from merlin.db.audit import Audit
 __all__ = ["Scope", "SignInMethod"]
 
 # Who has just signed in by another way may set a password that replaces a forgotten one.
-K = TypeVar("K", bound="KeyView")
 JUST_NOW = timedelta(minutes=10)
 _ONE_DAY = timedelta(hours=24)
 
@@ -180,7 +178,10 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
 
 def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
     """Return the actor's keys that count, newest first."""
-    return [_key(KeyView, each) for each in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)]
+    return [
+        view_of(KeyView, each, id=each.key_id, scopes=sorted(each.scopes))
+        for each in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
+    ]
 
 
 def make_key(
@@ -191,7 +192,7 @@ def make_key(
     Raises ScopeBeyondRole, Refused for a key that cannot be.
     """
     key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
-    return _key(NewKey, key, secret=secret)
+    return view_of(NewKey, key, id=key.key_id, scopes=sorted(key.scopes), secret=secret)
 
 
 def create_key(
@@ -207,9 +208,9 @@ def create_key(
 
     A key never does what its owner may not. Raises ScopeBeyondRole, Refused.
     """
-    useless = useless_scopes(authority, scopes)
+    useless = {each for each in scopes if each in NEEDS and not authority.may(NEEDS[each])}
     if useless:
-        raise ScopeBeyondRole(useless, is_own=actor.user_id == user_id)
+        raise ScopeBeyondRole(sorted(useless), is_own=actor.user_id == user_id)
     ends = ctx.clock() + timedelta(days=days) if days is not None else None
     return ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), ends)
 
@@ -218,10 +219,6 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
     """End a key; it counts no more from the next call on. Raises NotFound."""
     if not ApiKeys(ctx.db, ctx.clock).revoke(actor.user_id, key_id):
         raise NotFound("no such key", "account-no-key")
-
-
-def _key(kind: type[K], key: ApiKey, **more: object) -> K:
-    return view_of(kind, key, id=key.key_id, scopes=sorted(key.scopes), **more)
 
 
 def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:

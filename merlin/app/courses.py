@@ -57,11 +57,6 @@ class MaterialDetails:
     materials: Sequence[Material]
 
 
-def version(ctx: Context) -> int:
-    """Return the number that grows with each change of anything that the catalogue says."""
-    return Catalogue(ctx.db).version()
-
-
 def active(ctx: Context) -> ActiveCourses:
     """Return the active courses by semester, then slug; read once for each version."""
     rows = Catalogue(ctx.db)

@@ -254,4 +254,4 @@ def test_nobody_below_an_admin_makes_themselves_more(site, callers, role):
     callers.http.cookies.clear()
     answer = callers.http.post(address, json={"role": "admin"}, headers=headers)
     assert answer.status_code == 403
-    assert site.roles.role_of(PEOPLE[who]) is role
+    assert site.roles.authority(PEOPLE[who]).role is role

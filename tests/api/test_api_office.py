@@ -71,7 +71,7 @@ def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
     assert admin.delete(f"/api/users/{VERA}/roles").status_code == 409
     assert admin.post(f"/api/users/{VERA}/block").status_code == 409
     assert admin.post(f"/api/users/{BORIS}/block").status_code == 409
-    assert site.roles.role_of(VERA) is Role.ADMIN
+    assert site.roles.authority(VERA).role is Role.ADMIN
 
 
 def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):

@@ -163,13 +163,13 @@ def test_somebody_who_never_wrote_cannot_be_blocked(users, database):
 
 
 def test_a_role_is_given_and_taken(roles, database):
-    assert roles.role_of(BORIS) is Role.STUDENT
+    assert roles.authority(BORIS).role is Role.STUDENT
     assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert not roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert roles.authority(BORIS) == Authority(Role.EDITOR)
     assert roles.revoke(BORIS, BY_VERA)
     assert not roles.revoke(BORIS, BY_VERA)
-    assert roles.role_of(BORIS) is Role.STUDENT
+    assert roles.authority(BORIS).role is Role.STUDENT
     assert noted(database) == [
         (BY_VERA, "role.revoke", "user:1002"),
         (BY_VERA, "role.grant", "user:1002"),
@@ -203,7 +203,7 @@ def test_a_scope_belongs_to_teachers(roles, role, scope):
 
 
 def test_an_admin_of_the_config_is_one_always(roles):
-    assert roles.role_of(VERA) is Role.ADMIN
+    assert roles.authority(VERA).role is Role.ADMIN
     for change in (
         lambda: roles.grant(VERA, Role.STUDENT, "cli:root"),
         lambda: roles.revoke(VERA, ""),

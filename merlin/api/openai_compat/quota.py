@@ -75,12 +75,10 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
 
 
 def _is_offered(services: ApiServices, asked: Asked) -> bool:
-    if not is_known(asked.name):
-        return False
-    dataset = asked.dataset
-    if asked.name == ALONE or dataset is None:
+    if asked.name == ALONE:
         return True
-    if not is_valid_name(dataset):
+    dataset = asked.dataset
+    if not is_known(asked.name) or dataset is None or not is_valid_name(dataset):
         return False
     is_course = dataset in courses.active(services).by_slug
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
