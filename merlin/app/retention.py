@@ -51,12 +51,11 @@ class OldRows(Repository):
     @transaction
     def _delete(self, table: Table, these: Any, at_once: int) -> int:
         keys = [getattr(table, name) for name in table.row_key]
-        some = table.select(*keys).where(these).limit(at_once)
-        return sum(self._drop(table, row) for row in self.db.rows(some))
-
-    def _drop(self, table: Table, row: dict[str, Any]) -> int:
-        this = [getattr(table, name) == value for name, value in row.items()]
-        return self.db.change(table.delete().where(*this))
+        count = 0
+        for row in self.db.rows(table.select(*keys).where(these).limit(at_once)):
+            this = [getattr(table, name) == value for name, value in row.items()]
+            count += self.db.change(table.delete().where(*this))
+        return count
 
     def _over(self) -> Iterator[tuple[Table, Any]]:
         """Yield each table with the condition of the rows that may go."""
@@ -129,18 +128,15 @@ class RemovableFiles(Repository):
 
     def models(self, before: datetime) -> list[Removable]:
         """Return the models of such builds that never served and were not removed yet."""
-        rows = self.db.rows(t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id))
-        settled = self._settled()
-        found = [self._old_model(row) for row in rows]
-        return [old for old in found if old.key not in settled]
-
-    def _old_model(self, row: dict[str, Any]) -> Removable:
-        mine = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(
-            t.CHECKPOINT.job_id == row["job_id"]
-        )
-        names = tuple(each["model_id"] for each in self.db.rows(mine))
-        key, names = f"remove-model:{row['id']}", (*names, row["model_id"])
-        return Removable(row["provider"], key, names, row["id"])
+        found, settled = [], self._settled()
+        old = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
+        for row in self.db.rows(old):
+            key, job = f"remove-model:{row['id']}", row["job_id"]
+            mine = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(t.CHECKPOINT.job_id == job)
+            names = *(each["model_id"] for each in self.db.rows(mine)), row["model_id"]
+            if key not in settled:
+                found.append(Removable(row["provider"], key, names, row["id"]))
+        return found
 
     def _settled(self) -> set[str]:
         ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])

@@ -44,33 +44,25 @@ def warn_of_problems(services: DaemonServices) -> bool:
 
 def warn_of_sunsets(services: DaemonServices) -> bool:
     """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
-    for purpose, named in services.config.named_models:
-        about, once = {"provider": named.provider}, f"sunset:{purpose}:{named.provider}"
-        key = f"notice-sunset-{purpose}"
-        _warn_of_sunset(services, named.provider, named.model, key, about, once)
+    used = [
+        (named.provider, named.model, purpose, {"provider": named.provider})
+        for purpose, named in services.config.named_models
+    ]
     for dataset, serving in Promotions(services.db).serving().items():
         recipe = services.launches.build(serving.model.build_id).manifest["recipe"]
         base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
-        about, once = {"dataset": dataset}, f"sunset:{dataset}"
-        _warn_of_sunset(services, serving.model.provider, base, "notice-sunset", about, once)
+        used.append((serving.model.provider, base, "", {"dataset": dataset}))
+    for provider, model_id, purpose, about in used:
+        sunset = services.launches.sunsets.get(provider)
+        ends = sunset(model_id) if sunset else None
+        step = warning_due(ends, services.clock().date()) if ends else None
+        if ends is not None and step is not None:
+            told = {**about, "model": model_id, "date": ends.isoformat()}
+            key = f"notice-sunset-{purpose}" if purpose else "notice-sunset"
+            of = f"{purpose}:{provider}" if purpose else about["dataset"]
+            once = f"sunset:{of}:{model_id}:{step}"
+            Notices(services.db).tell(ADMINS, key, told, once=once)
     return False
-
-
-def _warn_of_sunset(
-    services: DaemonServices,
-    provider: str,
-    model_id: str,
-    key: str,
-    about: Mapping[str, object],
-    once: str,
-) -> None:
-    """Tell the admins of one model at each step of its last weeks, once a step."""
-    sunset = services.launches.sunsets.get(provider)
-    ends = sunset(model_id) if sunset else None
-    step = warning_due(ends, services.clock().date()) if ends else None
-    if ends is not None and step is not None:
-        told = {**about, "model": model_id, "date": ends.isoformat()}
-        Notices(services.db).tell(ADMINS, key, told, once=f"{once}:{model_id}:{step}")
 
 
 def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) -> None:

@@ -49,17 +49,6 @@ def is_person(by: str) -> bool:
     return by.startswith(_PEOPLE)
 
 
-def audit_notice(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
-    """Return the notice that tells the other admins of a deed, None for one that rings nobody."""
-    key = _NEWS.get(entry.action)
-    if key is None or not is_person(entry.by):
-        return None
-    role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
-    scope = entry.arguments.get("scope")
-    told = {"role": role, "scope": f" ({scope})" if scope else ""}
-    return key, {"by": entry.by, "to": entry.target, **told}
-
-
 class Audit(Repository):
     """One row an action; rows are only added."""
 
@@ -70,9 +59,12 @@ class Audit(Repository):
         """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
         entry = Entry(self._clock(), by, action, target, arguments or {})
         self.db.add(AUDIT, _ENTRIES.write(entry, but=("number",)))
-        told = audit_notice(entry)
-        if told is not None:
-            Notices(self.db, self._clock).tell(OTHERS, *told)
+        key = _NEWS.get(action)
+        if key is not None and is_person(by):
+            role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
+            scope = entry.arguments.get("scope")
+            told = {"by": by, "to": target, "role": role, "scope": f" ({scope})" if scope else ""}
+            Notices(self.db, self._clock).tell(OTHERS, key, told)
 
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0

@@ -108,15 +108,10 @@ def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
     return _EPOCHS
 
 
-def count_training_tokens(tokens: int, examples: int, n_epochs: Hyperparameter = "auto") -> int:
-    """Return how many tokens a job on `examples` with `tokens` in all will be billed for."""
-    return tokens * count_epochs(examples, n_epochs)
-
-
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
     """Return what training on a build, and proving its model, may cost, in millionths."""
     n_epochs = hyperparameters.get("n_epochs", "auto")
-    trained = count_training_tokens(build.train_tokens, build.train, n_epochs)
+    trained = build.train_tokens * count_epochs(build.train, n_epochs)
     return price.training(trained) + proving(price, build.test_tokens)
 
 
@@ -194,7 +189,7 @@ def forecast(
     if seen.spec is None or examples < 1:
         return None
     recipe = seen.spec.recipe
-    billed = count_training_tokens(tokens, examples, recipe.hyperparameters.get("n_epochs", "auto"))
+    billed = tokens * count_epochs(examples, recipe.hyperparameters.get("n_epochs", "auto"))
     known = price(recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)
