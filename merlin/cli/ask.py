@@ -13,7 +13,6 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message
 from merlin.config import Config
-from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.messages import Message
 from merlin.training.models import Model, ModelState
@@ -60,7 +59,10 @@ def _ask_model(
             raise Refused(why, "promote-revoked", model=model.build_version)
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
     messages = [Message("system", system)] if system else []
-    provider = _provider(config, model.provider)
+    provider = config.provider(model.provider)
+    if provider is None:
+        why = f"no provider {model.provider}"
+        raise NotFound(why, "held-no-provider", provider=model.provider)
     with closing(asker(provider)) as service:
         answer = service.ask(model.model_id, [*messages, Message("user", question)])
     return {
@@ -84,10 +86,3 @@ def _serving(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> 
             raise NotFound("no model serves", "ask-nothing-serves")
         raise NotFound(f"{wanted} serves no model", "ask-dataset-serves-nothing", dataset=wanted)
     return serving.model
-
-
-def _provider(config: Config, name: str) -> ProviderConfig:
-    for provider in config.providers:
-        if provider.name == name:
-            return provider
-    raise NotFound(f"no provider {name}", "held-no-provider", provider=name)

@@ -140,12 +140,17 @@ class Config(Section):
         models = self.base_models.items()
         return {name: one.training_example for name, one in models if one.training_example}
 
+    def provider(self, name: str) -> ProviderConfig | None:
+        """Return the provider of this name, None where there is none."""
+        return next((each for each in self.providers if each.name == name), None)
+
     def price(self, provider: str, *names: str) -> Price | None:
         """Return the price of a provider's model by the first of its names that has one."""
-        own = next((each.prices for each in self.providers if each.name == provider), {})
+        seller = self.provider(provider)
         for name in names:
             known = self.base_models.get(name)
-            found = own.get(name) or (known.price if known else None)
+            own = seller.prices.get(name) if seller else None
+            found = own or (known.price if known else None)
             if found is not None:
                 return found
         return None

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,17 +208,13 @@ class Reencryption(Repository):
         """Seal everything anew; return how many values no key here opens. They stay as they are."""
         done, total, broken = 0, self.left(), 0
         for table, name in _columns():
-            for changed, unread in self._column(table, name):
+            after: Row | None = None
+            while rows := self._next(table, name, after):
+                after = rows[-1]
+                changed, unread = self.db.transact(partial(self._seal, table, name, rows))
                 done, broken = done + changed, broken + unread
                 progress(done, max(total, done))
         return broken
-
-    def _column(self, table: Table, name: str) -> Iterator[tuple[int, int]]:
-        """Yield, for each handful, how many were sealed anew and how many are unreadable."""
-        after: Row | None = None
-        while rows := self._next(table, name, after):
-            after = rows[-1]
-            yield self.db.transact(lambda: self._seal(table, name, rows))
 
     def _next(self, table: Table, name: str, after: Row | None) -> list[Row]:
         """Return the next rows that another key sealed, in the order of their key."""

@@ -127,7 +127,10 @@ class RowMap(Generic[V]):
         """Return the column of a field, or what reads it from a row; and what writes it."""
         column = self._columns.get(name, name)
         if hint is Amount:
-            return _read_amount, _write_amount
+            return (
+                lambda row, _: Amount(row["amount"], Currency(row["currency"])),
+                lambda value, _: {"amount": value.minor, "currency": value.currency.value},
+            )
         if name in self._json:
             reader = self._json[name]
             return (
@@ -174,14 +177,6 @@ def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _read_amount(row: Row, _db: object) -> Amount:
-    return Amount(row["amount"], Currency(row["currency"]))
-
-
-def _write_amount(amount: Amount, _db: object) -> Row:
-    return {"amount": amount.minor, "currency": amount.currency.value}
 
 
 def read_row(shape: type[V], row: Row, **given: object) -> V:

@@ -233,8 +233,8 @@ class Launches(Repository):
 
     def most_active(self, provider: str) -> int:
         """Return how many unfinished jobs a provider may have, 0 where there is none."""
-        limits = {each.name: each.limits.active_jobs for each in self.config.providers}
-        return limits.get(provider, 0)
+        known = self.config.provider(provider)
+        return known.limits.active_jobs if known else 0
 
     def active(self, provider: str, but: str = "") -> int:
         """Count the provider's unfinished jobs; `but`: the launch key of one that is left out."""

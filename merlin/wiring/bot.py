@@ -110,7 +110,7 @@ async def services_of(
 def _transcriber(config: Config) -> OpenAIAudio | None:
     """Return what hears voices, None where nothing is named."""
     choice = config.chat.transcription
-    for provider in config.providers:
-        if choice is not None and provider.name == choice.provider:
-            return OpenAIAudio(provider.base_url, credential(provider.credential), choice.model)
-    return None
+    provider = config.provider(choice.provider) if choice else None
+    if choice is None or provider is None:
+        return None
+    return OpenAIAudio(provider.base_url, credential(provider.credential), choice.model)
