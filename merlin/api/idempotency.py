@@ -31,7 +31,6 @@ from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.db.idempotency import (
     NUMBER_BITS,
     IdempotencyKeys,
-    KeyConflict,
     StartedCall,
     StoredResponse,
 )
@@ -91,9 +90,9 @@ async def run_once_in_pieces(
     if isinstance(found, StoredResponse):
         headers = {**found.headers, REPLAYED: "true"}
         return Response(found.body, found.status, headers, found.media_type or None)
-    if found is KeyConflict.OTHER:
+    if found == "other":
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
-    if isinstance(found, KeyConflict):
+    if found == "running":
         response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
         response.headers["Retry-After"] = str(RETRY_S)
         return response

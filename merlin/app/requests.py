@@ -17,7 +17,6 @@ from merlin.db.audit import Audit
 from merlin.db.database import lock_user
 from merlin.db.idempotency import (
     IdempotencyKeys,
-    KeyConflict,
     StartedCall,
     StoredResponse,
 )
@@ -47,8 +46,8 @@ def perform_once(
         rows = IdempotencyKeys(ctx.db, ctx.clock)
         asked = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
         found = rows.begin(actor.user_id, once, asked)
-        if isinstance(found, KeyConflict):
-            raise Refused(found.value, f"api-problem-idempotency-{found.value}-detail")
+        if isinstance(found, str):
+            raise Refused(found, f"api-problem-idempotency-{found}-detail")
         if not isinstance(found, StartedCall):
             return None
         result = act(ctx, actor, *args, **named)

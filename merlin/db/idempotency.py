@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import Literal
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
@@ -45,11 +45,8 @@ class StoredResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class KeyConflict(StrEnum):
-    """Why a call cannot be begun."""
-
-    RUNNING = "running"  # the same call is under way
-    OTHER = "other"  # the key belongs to another call
+# Why a call cannot be begun: it is under way, or its key belongs to another call.
+KeyConflict = Literal["running", "other"]
 
 
 class IdempotencyKeys(Repository):
@@ -79,27 +76,25 @@ class IdempotencyKeys(Repository):
         same = (IDEMPOTENCY.user_id == user_id) & (IDEMPOTENCY.key_hash == mine["key_hash"])
         row = self.db.row(IDEMPOTENCY.select().where(same))
         if row is None:  # another process has just forgotten it
-            return KeyConflict.RUNNING
+            return "running"
         if is_new:
             return StartedCall(row["id"], row["number"])
         if row["request_hash"] != new["request_hash"]:
-            return KeyConflict.OTHER
+            return "other"
         if row["status"] is None:
             return self._taken_over(row, now)
         body = decrypt(self.db.cipher, row["body"])
         if body is None:  # sealed under a key that is gone: what happened cannot be told again
-            return KeyConflict.RUNNING
+            return "running"
         return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
 
     def _taken_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
         """Return the call begun anew, where whoever began it has not ended it in time."""
         if now - from_iso(row["at"]) < PATIENCE:
-            return KeyConflict.RUNNING
+            return "running"
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
         again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
-        return (
-            StartedCall(row["id"], row["number"]) if self.db.change(again) else KeyConflict.RUNNING
-        )
+        return StartedCall(row["id"], row["number"]) if self.db.change(again) else "running"
 
     @transaction
     def end(self, begun: StartedCall, answer: StoredResponse) -> None:
