@@ -7,27 +7,29 @@ after a final one nothing more is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
-from merlin.core.clock import from_iso
+from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import stored_text
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, VerdictStatus, select_verdicts
-from merlin.db.database import Repository, Row, transaction
+from merlin.db.database import Database, Row
+from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
-from merlin.db.values import read_row
+from merlin.db.values import load_json, read_row
 from merlin.training.models import overlap_of, proof_of, select_models
 from merlin.training.promote import serving_rows
 
-__all__ = ["EditorNews", "EditorNewsFeed", "Finding", "Score", "VerdictStatus", "VerdictView"]
+__all__ = ["Finding", "VerdictStatus", "VerdictView"]
 
 _FINDINGS = 50
 
@@ -180,34 +182,8 @@ TOLD = (
 MAY_CHANGE = (VerdictStatus.FAILED,)
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How well a version did on its test questions: chrF, 0..100."""
-
-    version: str
-    chrf: float
-
-
-@dataclass(frozen=True, slots=True)
-class EditorNews:
-    """A word that was said of a commit and not yet told to `by`, a user's id as text.
-
-    `version` is the build's. `now` and `before` are scores of the model that serves with this
-    commit and of the one before it, where they were evaluated, both on the same questions.
-    `reason` is a Fluent key.
-    """
-
-    change_id: str
-    by: str
-    dataset: str
-    subject: str
-    commit: str
-    word: VerdictStatus
-    version: str | None = None
-    now: Score | None = None
-    before: Score | None = None
-    reason: str = ""
-    arguments: Mapping[str, object] = field(default_factory=dict)
+# A version and its chrF on the test questions, 0..100.
+Score = tuple[str, float]
 
 
 # What admins hear of a verdict; its editors hear it as news.
@@ -218,125 +194,105 @@ _OF_VERDICTS: Mapping[str, VerdictStatus] = {
 }
 
 
-def editors_told_separately(
-    rows: EditorNewsFeed, key: str, arguments: Mapping[str, object]
-) -> set[str]:
-    """Return who hears of a notice to admins as an editor, in words of their own edit."""
+def editors_told_separately(db: Database, key: str, arguments: Mapping[str, object]) -> set[str]:
+    """Return who hears of a notice to admins as an editor, in words of their own edit.
+
+    They are users' ids, as text. The verdicts are those of a commit, named by how its hash begins,
+    or of a job.
+    """
     word, dataset = _OF_VERDICTS.get(key), str(arguments.get("dataset", ""))
     commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))
     if word is None or not (commit or job):
         return set()
-    return rows.editors(word, dataset, commit, int(job or 0))
+    these = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
+    these &= (VERDICT.dataset == dataset) & (VERDICT.word == word.value)
+    hears = (CHANGE.is_told == 0) | (CHANGE.told_word == word.value)
+    query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_OF_COMMIT).where(these & hears)
+    return {row["by_whom"] for row in db.rows(query.distinct())}
 
 
-def news_message(news: EditorNews) -> tuple[str, Mapping[str, object]]:
-    """Return the Fluent key and arguments that tell the news."""
-    told: dict[str, object] = {
-        "subject": parse_subject(news.subject),
-        "dataset": news.dataset,
-        "version": news.version or "-",
-    }
-    if news.word is VerdictStatus.SERVING:
-        return "notice-change-serving", {**told, "score": _score(news)}
-    if news.reason:
-        told["reason"] = {"key": news.reason, "arguments": dict(news.arguments)}
-        return f"notice-change-{news.word}-why", told
-    return f"notice-change-{news.word}", told
+def news_message(
+    word: VerdictStatus,
+    told: Mapping[str, object],
+    reason: Mapping[str, object] | None = None,
+    now: Score | None = None,
+    before: Score | None = None,
+) -> tuple[str, Mapping[str, object]]:
+    """Return the Fluent key and arguments that tell an editor what became of a commit.
 
-
-def _score(news: EditorNews) -> Mapping[str, object]:
-    """Return the scores as a text within a text."""
-    if news.now is None:
-        return {"key": "change-score-none", "arguments": {}}
-    shown: dict[str, object] = {"now": f"{news.now.chrf:.1f}"}
-    if news.before is None:
-        return {"key": "change-score", "arguments": shown}
-    difference = f"{news.now.chrf - news.before.chrf:+.1f}"
-    told = {**shown, "difference": difference, "before": news.before.version}
-    return {"key": "change-score-against", "arguments": told}
+    `told` names subject, dataset and version; `reason` is a text within the text. `now` and
+    `before` are scores of the model that serves with the commit and of the one before it, where
+    they were evaluated, both on the same questions.
+    """
+    if word is not VerdictStatus.SERVING:
+        key = f"notice-change-{word}"
+        return (f"{key}-why", {**told, "reason": reason}) if reason else (key, told)
+    score: dict[str, object] = {"key": "change-score-none", "arguments": {}}
+    if now is not None and before is None:
+        score = {"key": "change-score", "arguments": {"now": f"{now[1]:.1f}"}}
+    if now is not None and before is not None:
+        shown = {"now": f"{now[1]:.1f}", "difference": f"{now[1] - before[1]:+.1f}"}
+        arguments = {**shown, "before": before[0]}
+        score = {"key": "change-score-against", "arguments": arguments}
+    return "notice-change-serving", {**told, "score": score}
 
 
 _AT_ONCE = 100
+_OF_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
 
 
-class EditorNewsFeed(Repository):
-    """Committed changes beside the verdicts of their commits."""
-
-    def untold(self) -> list[EditorNews]:
-        """Return the words that editors wait for, oldest commit first."""
-        of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
-        is_news = VERDICT.word.in_([word.value for word in TOLD]) & (
-            VERDICT.word != CHANGE.told_word
+def tell_editors(db: Database, clock: Clock = utc_now) -> None:
+    """Tell editors the words that were said of their commits, oldest commit first, each once."""
+    is_news = VERDICT.word.in_([word.value for word in TOLD]) & (VERDICT.word != CHANGE.told_word)
+    committed = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
+    query = (
+        CHANGE.select(
+            *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
+            *(VERDICT.word, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
         )
-        committed = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
-        query = (
-            CHANGE.select(
-                *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
-                *(VERDICT.commit_sha, VERDICT.word, VERDICT.reason, VERDICT.arguments),
-                *(VERDICT.job_id, BUILD.number),
-            )
-            .join(VERDICT, on=of_commit)
-            .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .where(committed & is_news)
-            .order_by(CHANGE.id)
-            .limit(_AT_ONCE)
-        )
-        return [self._news(row) for row in self.db.rows(query)]
+        .join(VERDICT, on=_OF_COMMIT)
+        .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+        .where(committed & is_news)
+        .order_by(CHANGE.id)
+        .limit(_AT_ONCE)
+    )
+    for row in db.rows(query):
+        word, change_id = VerdictStatus(row["word"]), row["change_id"]
+        told = {
+            "subject": parse_subject(row["subject"]),
+            "dataset": row["dataset"],
+            "version": build_version(row["dataset"], row["number"]) or "-",
+        }
+        why = {"key": row["reason"], "arguments": load_json(row["arguments"])}
+        scores = _scores(db, row) if word is VerdictStatus.SERVING else (None, None)
+        key, news = news_message(word, told, why if row["reason"] else None, *scores)
+        Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{word}")
+        is_last = int(word not in MAY_CHANGE)
+        noted = CHANGE.update({"told_word": word.value, "is_told": is_last})
+        db.transact(partial(db.change, noted.where(CHANGE.change_id == change_id)))
 
-    def _news(self, row: Row) -> EditorNews:
-        word = VerdictStatus(row["word"])
-        now, before = self._scores(row) if word is VerdictStatus.SERVING else (None, None)
-        return read_row(
-            EditorNews,
-            row,
-            by=row["by_whom"],
-            commit=row["commit_sha"],
-            version=build_version(row["dataset"], row["number"]),
-            now=now,
-            before=before,
-        )
 
-    def _scores(self, row: Row) -> tuple[Score | None, Score | None]:
-        """Return the scores of the model of a job and of the one that served before it.
+def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
+    """Return the scores of the model of a job and of the one that served before it.
 
-        Those of the one before only where both were asked the same questions.
-        """
-        model = self.db.row(select_models().where(MODEL.job_id == row["job_id"]))
-        if model is None:
-            return None, None
-        switched = PROMOTION.select(PROMOTION.from_model).where(
-            (PROMOTION.dataset == row["dataset"]) & (PROMOTION.to_model == model["model_id"])
-        )
-        before = self.db.value(switched.order_by(PROMOTION.id.desc()))
-        mine = (MODEL.dataset == row["dataset"]) & (MODEL.model_id == before)
-        old = self.db.row(select_models().where(mine).order_by(MODEL.id.desc())) if before else None
-        if old is None or not overlap_of(self.db, model["build_id"], old["build_id"]).is_same:
-            return self._score(model), None
-        return self._score(model), self._score(old)
+    Those of the one before only where both were asked the same questions.
+    """
+    model = db.row(select_models().where(MODEL.job_id == row["job_id"]))
+    if model is None:
+        return None, None
+    switched = PROMOTION.select(PROMOTION.from_model).where(
+        (PROMOTION.dataset == row["dataset"]) & (PROMOTION.to_model == model["model_id"])
+    )
+    before = db.value(switched.order_by(PROMOTION.id.desc()))
+    mine = (MODEL.dataset == row["dataset"]) & (MODEL.model_id == before)
+    old = db.row(select_models().where(mine).order_by(MODEL.id.desc())) if before else None
+    if old is None or not overlap_of(db, model["build_id"], old["build_id"]).is_same:
+        return _score(db, model), None
+    return _score(db, model), _score(db, old)
 
-    def _score(self, model: Row) -> Score | None:
-        found = proof_of(self.db, model["id"])
-        if found is None or not found.questions:
-            return None
-        return Score(build_version(model["dataset"], model["build_number"]) or "", found.chrf)
 
-    def editors(
-        self, word: VerdictStatus, dataset: str, commit: str = "", job_id: int = 0
-    ) -> set[str]:
-        """Return the users' ids, as text, who are or will be told this word as news.
-
-        The verdicts are those of a commit, named by how its hash begins, or of a job.
-        """
-        of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
-        these = VERDICT.job_id == job_id if job_id else VERDICT.commit_sha.startswith(commit)
-        these &= (VERDICT.dataset == dataset) & (VERDICT.word == word.value)
-        hears = (CHANGE.is_told == 0) | (CHANGE.told_word == word.value)
-        query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=of_commit).where(these & hears)
-        return {row["by_whom"] for row in self.db.rows(query.distinct())}
-
-    @transaction
-    def mark_sent(self, news: EditorNews) -> None:
-        """Note that this word was told; a final one is the last."""
-        is_last = int(news.word not in MAY_CHANGE)
-        told = CHANGE.update({"told_word": news.word.value, "is_told": is_last})
-        self.db.change(told.where(CHANGE.change_id == news.change_id))
+def _score(db: Database, model: Row) -> Score | None:
+    found = proof_of(db, model["id"])
+    if found is None or not found.questions:
+        return None
+    return build_version(model["dataset"], model["build_number"]) or "", found.chrf

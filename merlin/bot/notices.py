@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMessage
-from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
+from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, act_button
 from merlin.bot.handlers.changes import solving
@@ -48,10 +48,7 @@ _TO_ADMINS = (ADMINS, OTHERS)
 def letters_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
     """Yield the messages to everybody whom these notices are for; within the store's work."""
     for group in _grouped(notices):
-        told = [
-            editors_told_separately(EditorNewsFeed(services.db), each.key, each.arguments)
-            for each in group
-        ]
+        told = [editors_told_separately(services.db, each.key, each.arguments) for each in group]
         for chat_id in _readers(services, group):
             # Who made the edit hears of it by itself, and not a second time as an admin.
             news = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from merlin.app.verdicts import EditorNewsFeed, news_message
+from merlin.app.verdicts import tell_editors
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
@@ -41,7 +41,7 @@ class ChangeProcessor:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._commits = CommitSettings(branch, Intents(db), clock)
-        self._queue, self._news = Changes(db, clock), EditorNewsFeed(db)
+        self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
         self._clock = clock
         self._monotonic = monotonic
@@ -54,10 +54,7 @@ class ChangeProcessor:
         if self._is_first:
             self._queue.release()  # what was cut off is taken up again
             self._is_first = False
-        for news in self._news.untold():
-            key, told = news_message(news)
-            self._notices.tell(news.by, key, told, once=f"news:{news.change_id}:{news.word}")
-            self._news.mark_sent(news)
+        tell_editors(self._queue.db, self._clock)
         if self._monotonic() < self._rest_until:
             return False
         moved = False

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
+from merlin.app.verdicts import editors_told_separately
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, ChangeProcessor
@@ -137,7 +137,7 @@ def told_of(lab, key):
     """Return who of all hears of the admins' newest notice of a key as an editor."""
     arguments = [told for name, told in notices(lab, "admins") if name == key][-1]
     with opened(lab.config) as database:
-        return editors_told_separately(EditorNewsFeed(database), key, arguments)
+        return editors_told_separately(database, key, arguments)
 
 
 def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):

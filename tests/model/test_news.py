@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.app.verdicts import TOLD, EditorNews, Score, news_message
+from merlin.app.verdicts import TOLD, news_message
 from merlin.core.i18n import text
+from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.verdicts import VerdictStatus
 
 pytestmark = pytest.mark.unit
 
 
-def news(word, **more):
-    return EditorNews("1", "7", "trial", "Add example a", "c" * 40, word, "trial-8", **more)
+TRIAL = {"subject": parse_subject("Add example a"), "dataset": "trial", "version": "trial-8"}
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("reason", ["", "verdict-rejected"])
 @pytest.mark.parametrize("word", TOLD)
 def test_every_word_has_a_sentence(word, reason, language):
-    arguments = {"errors": 2, "good": 9} if reason else {}
-    key, told = news_message(news(word, reason=reason, arguments=arguments))
+    why = {"key": reason, "arguments": {"errors": 2, "good": 9}} if reason else None
+    key, told = news_message(word, TRIAL, why)
     said = {"ru": "Новый пример a", "en": "New example a"}[language]
     assert said in text(language, key, **told)
 
@@ -29,19 +29,19 @@ def test_every_word_has_a_sentence(word, reason, language):
     ("now", "before", "end"),
     [
         (None, None, "trial-8 answers now."),
-        (Score("trial-8", 71.25), None, "trial-8 answers now; likeness 71.2 of 100."),
+        (("trial-8", 71.25), None, "trial-8 answers now; likeness 71.2 of 100."),
         (
-            Score("trial-8", 71.5),
-            Score("trial-7", 67.5),
+            ("trial-8", 71.5),
+            ("trial-7", 67.5),
             "likeness 71.5 of 100, +4.0 against trial-7.",
         ),
         (
-            Score("trial-8", 60.0),
-            Score("trial-7", 67.5),
+            ("trial-8", 60.0),
+            ("trial-7", 67.5),
             "likeness 60.0 of 100, -7.5 against trial-7.",
         ),
     ],
 )
 def test_scores_are_told_as_far_as_they_are_known(now, before, end):
-    key, told = news_message(news(VerdictStatus.SERVING, now=now, before=before))
+    key, told = news_message(VerdictStatus.SERVING, TRIAL, None, now, before)
     assert text("en", key, **told).endswith(end)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pipeline_rows import AT, FACE, World, examples
 
-from merlin.app.verdicts import EditorNewsFeed
+from merlin.app.verdicts import tell_editors
 from merlin.core.errors import NotFound
 from merlin.dataset.changes import (
     UNREADABLE,
@@ -21,9 +21,9 @@ from merlin.dataset.changes import (
 )
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
-from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
+from merlin.db.notices import Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
 from merlin.git.source import blob_id
@@ -158,54 +158,52 @@ def committed(rows, sha, by="7"):
     return change
 
 
+def told(database, to="7"):
+    """Let editors be told; return what somebody has heard, the first first."""
+    tell_editors(database)
+    heard = Notices(database).newest(to, 10)
+    return [(each.key, each.arguments) for each in reversed(heard)]
+
+
 def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
-    world, desk = World(database, clock), EditorNewsFeed(database)
-    change = committed(rows, world.push(1, examples(12)))
-    assert desk.untold() == []
+    world = World(database, clock)
+    committed(rows, world.push(1, examples(12)))
+    assert told(database) == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    (news,) = desk.untold()
-    assert (news.change_id, news.word, news.version) == (
-        change.change_id,
-        VerdictStatus.FAILED,
-        f"{FACE}-1",
-    )
-    desk.mark_sent(news)
-    assert desk.untold() == []
+    ((key, arguments),) = told(database)
+    assert (key, arguments["version"]) == ("notice-change-failed-why", f"{FACE}-1")
+    assert len(told(database)) == 1
 
 
 def test_serving_is_told_with_both_scores(rows, database, clock):
-    world, desk = World(database, clock), EditorNewsFeed(database)
+    world = World(database, clock)
     world.serve(1, examples(12))
     committed(rows, world.push(2, examples(13)))
     (job,) = world.launch()
     world.finish(job)
     world.prove()
     world.promote()
-    (news,) = desk.untold()
-    assert (news.word, news.now.version, news.now.chrf) == (
-        VerdictStatus.SERVING,
-        f"{FACE}-2",
-        77.5,
-    )
-    assert news.before.version == f"{FACE}-1"
-    desk.mark_sent(news)
-    assert desk.untold() == []
+    ((key, arguments),) = told(database)
+    assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
+    score = arguments["score"]["arguments"]
+    assert (score["now"], score["before"]) == ("77.5", f"{FACE}-1")
+    assert len(told(database)) == 1
 
 
 def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
-    world, desk = World(database, clock), EditorNewsFeed(database)
+    world = World(database, clock)
     world.serve(1, examples(12))
     committed(rows, world.verdict(1).commit)
-    (news,) = desk.untold()
-    assert (news.now.chrf, news.before) == (77.5, None)
+    ((_, arguments),) = told(database)
+    assert arguments["score"] == {"key": "change-score", "arguments": {"now": "77.5"}}
 
 
 def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
     world = World(database, clock)
     world.serve(1, examples(12))
     committed(rows, world.verdict(1).commit, by="cli:boris")
-    assert EditorNewsFeed(database).untold() == []
+    assert told(database, "cli:boris") == []
 
 
 def test_files_of_a_dataset_are_kept_found_and_dropped(database):
