@@ -253,7 +253,6 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     launches = Launches(ctx.db, ctx.config, ctx.clock)
     job = plan_by_hand(launches, verdict)
     build, recipe = launches.build(job.build_id), job.recipe
-    is_priced = ctx.config.price(job.provider, recipe.base_model) is not None
     why = refuse_by_hand(launches, verdict, job)
     return QuoteView(
         dataset=dataset,
@@ -262,7 +261,7 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
         base_model=recipe.base_model,
         examples=build.train,
         epochs=count_epochs(build.train, recipe.hyperparameters.get("n_epochs", "auto")),
-        cost_micro=job.estimate_micro if is_priced else None,
+        cost_micro=None if launches.price(recipe) is None else job.estimate_micro,
         spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,
         currency=job.currency,

@@ -11,8 +11,9 @@ from peewee import JOIN, fn
 from merlin.config import Config
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Price
 from merlin.dataset.builds import Build, build_from_row
-from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
     ON_LINE,
     WAITING,
@@ -139,7 +140,7 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
     """Return the job to be."""
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
     build, recipe, now = launches.build(verdict.build_id), spec.recipe, launches.clock()
-    price = launches.config.price(recipe.provider, recipe.base_model)
+    price = launches.price(recipe)
     return Job(
         job_id=0,
         launch_key=launch_key(verdict.wish, attempt),
@@ -164,7 +165,7 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
     base, now = job.recipe.base_model, launches.clock()
     fading = policy.refuse_fading_base(base, launches.sunsets[job.provider](base), now.date())
-    is_priced = launches.config.price(job.provider, base) is not None
+    is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))
     cost = job.estimate_micro if is_priced else None
     return fading or policy.refusal(launches.config.budget, cost, spent, job.currency)
@@ -230,6 +231,11 @@ class Launches(Repository):
         of_wish = JOB.select().where(JOB.wish == wish)
         row = self.db.row(of_wish.order_by(JOB.attempt.desc()))
         return None if row is None else job_of(row)
+
+    def price(self, recipe: Recipe) -> Price | None:
+        """Return the price of a recipe's base, None where nobody knows it."""
+        is_known = recipe.provider in self.sunsets
+        return self.config.price(recipe.provider, recipe.base_model) if is_known else None
 
     def most_active(self, provider: str) -> int:
         """Return how many unfinished jobs a provider may have, 0 where there is none."""
