@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
-    chosen_language,
     chosen_theme,
     is_foreign,
     requested_language,
@@ -79,37 +77,25 @@ def static_routes() -> list[BaseRoute]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages of one stand-in: its texts' prefix, and its language where nobody chose."""
-
-    prefix: str
-    language: str
-
-    def language_of(self, request: Request) -> str:
-        """Return the language that the address or the cookie names, else the stand-in's."""
-        return chosen_language(request) or self.language
-
-    def render(
-        self, request: Request, template: str, status: int = 200, **values: object
-    ) -> Response:
-        """Return a page in the person's language and theme; `?lang=` is remembered."""
-        language = self.language_of(request)
-        content = (
-            _environment()
-            .get_template(template)
-            .render(
-                language=language,
-                other_language=next(one for one in LANGUAGES if one != language),
-                theme=chosen_theme(request),
-                t=lambda key, **arguments: text(language, self.prefix + key, **arguments),
-                **values,
-            )
+def page_response(
+    request: Request, prefix: str, language: str, template: str, status: int = 200, **values: object
+) -> Response:
+    """Return a page, whose texts' keys begin with `prefix`; `?lang=` is remembered."""
+    content = (
+        _environment()
+        .get_template(template)
+        .render(
+            language=language,
+            other_language=next(one for one in LANGUAGES if one != language),
+            theme=chosen_theme(request),
+            t=lambda key, **arguments: text(language, prefix + key, **arguments),
+            **values,
         )
-        response = HTMLResponse(content, status)
-        if requested := requested_language(request):
-            set_preference(response, request, LANGUAGE_COOKIE, requested)
-        return response
+    )
+    response = HTMLResponse(content, status)
+    if requested := requested_language(request):
+        set_preference(response, request, LANGUAGE_COOKIE, requested)
+    return response
 
 
 @cache

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -87,11 +87,15 @@ def run_check(folder: Path | None, language: str, weights: Path | None = None) -
         supervisor.run(walk.is_alive)
         if walk.is_alive():  # a child cannot start, or somebody stopped us: no use in waiting
             result["error"] = _last_log_message(demo.place)
-        if not result.get("ok"):
-            _tell_failure(demo, result)
-            return 1
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-        return 0
+        if result.get("ok"):
+            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+            return 0
+        demo.story.say("demo-failed", reason=str(result.get("error", "stopped")))
+        lines = _log_lines(demo.place)
+        worst = [line for line in lines if '"level": "error"' in line or "Traceback" in line]
+        sys.stderr.write("\n".join((worst or lines)[-20:]) + "\n")
+        sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
+        return 1
 
 
 def _walk(demo: Demo, weights: Path | None, result: dict[str, object]) -> None:
@@ -101,14 +105,6 @@ def _walk(demo: Demo, weights: Path | None, result: dict[str, object]) -> None:
         result["error"] = demo.story.reason(error)
     except Exception as error:  # noqa: BLE001 - told below, with the children's logs
         result["error"] = repr(error)
-
-
-def _tell_failure(demo: Demo, result: Mapping[str, object]) -> None:
-    demo.story.say("demo-failed", reason=str(result.get("error", "stopped")))
-    lines = _log_lines(demo.place)
-    worst = [line for line in lines if '"level": "error"' in line or "Traceback" in line]
-    sys.stderr.write("\n".join((worst or lines)[-20:]) + "\n")
-    sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
 
 
 def _last_log_message(place: Place) -> str:

@@ -24,13 +24,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
+from merlin.core.web.browser import chosen_language
 from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person
-from merlin.sandbox.web import Pages, control_handler, static_routes, view_route
+from merlin.sandbox.web import control_handler, page_response, static_routes, view_route
 
 PREFIX = "chat-page-"
 # Shown in the page; anything else is only handed over as a download.
@@ -87,7 +88,7 @@ class ControlSide:
     ) -> None:
         self._actions, self._world = actions, actions.world
         self._read_pipeline = read_pipeline
-        self._pages = Pages(PREFIX, language)
+        self._language = language
         self._queues: set[asyncio.Queue[str | None]] = set()
         self._world.listeners.append(self._hear)
         self._app = Starlette(
@@ -131,8 +132,10 @@ class ControlSide:
             queue.put_nowait(None)
 
     async def _show(self, request: Request) -> Response:
-        return self._pages.render(
+        return page_response(
             request,
+            PREFIX,
+            chosen_language(request) or self._language,
             "chat.html",
             people=[person.name for person in PEOPLE],
             bot_name=BOT_NAME,
@@ -157,7 +160,7 @@ class ControlSide:
     async def _pipeline(self, request: Request) -> Response:
         if self._read_pipeline is None:
             return JSONResponse({"error": "no pipeline"}, 404)
-        language = self._pages.language_of(request)
+        language = chosen_language(request) or self._language
         try:
             return JSONResponse(await run_in_threadpool(self._read_pipeline, language))
         except MerlinError as error:

@@ -25,9 +25,9 @@ from starlette.routing import BaseRoute, Route
 
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
-from merlin.core.web.browser import language_of_header
+from merlin.core.web.browser import chosen_language, language_of_header
 from merlin.sandbox.api import Address, ApiStandIn
-from merlin.sandbox.web import Pages, control_route, static_routes
+from merlin.sandbox.web import control_route, page_response, static_routes
 from merlin.sandbox.yookassa.requests import (
     CaptureRequest,
     PaymentRequest,
@@ -67,7 +67,7 @@ class PayPage:
             Route("/pay/{payment_id}", self._show),
             Route("/pay/{payment_id}", self._choose, methods=["POST"]),
             Route("/pay/{payment_id}/3ds", self._show),
-            Route("/pay/{payment_id}/3ds", self._choose_secure, methods=["POST"]),
+            Route("/pay/{payment_id}/3ds", self._choose, methods=["POST"]),
             *static_routes(),
         ]
 
@@ -82,16 +82,13 @@ class PayPage:
     async def _choose(self, request: Request) -> Response:
         async with request.form() as form:
             chosen, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
+        if request.url.path.endswith("/3ds"):
+            return self._end(request, PAID if chosen == PAID else SECURE_FAILED)
         if chosen == "3ds":
             return RedirectResponse(f"{request.url.path}/3ds", SEE_OTHER)
         if chosen not in {PAID, DECLINED, "left"}:
             return self._payment_page(request, "pay.html")
         return self._end(request, chosen, reason if reason in REASONS else "")
-
-    async def _choose_secure(self, request: Request) -> Response:
-        async with request.form() as form:
-            is_paid = form.get("outcome") == PAID
-        return self._end(request, PAID if is_paid else SECURE_FAILED)
 
     def _end(self, request: Request, outcome: str, reason: str = "") -> Response:
         payment = self._found(request)
@@ -124,11 +121,12 @@ class PayPage:
     def _page(
         self, request: Request, template: str, status: int = 200, back: str = "", **values: object
     ) -> Response:
-        default = language_of_header(request.headers.get("accept-language", ""), self._language)
-        pages = Pages("pay-page-", default)
-        language = pages.language_of(request)
-        response = pages.render(
+        accepted = request.headers.get("accept-language", "")
+        language = chosen_language(request) or language_of_header(accepted, self._language)
+        response = page_response(
             request,
+            "pay-page-",
+            language,
             template,
             status,
             money=lambda kopecks: Amount(kopecks, Currency.RUB).format(language),
