@@ -46,9 +46,7 @@ async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
 
 def service(world: World, group: Group, sender: Mapping[str, Any], **content: Any) -> int:
     """Keep a service message and tell the bot of it while it is in the group."""
-    message = world.new_message(group, sender, **content)
-    world.add_message(message)
-    return tell_service(world, group, message)
+    return tell_service(world, group, world.post(group, sender, **content))
 
 
 def tell_service(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
@@ -191,9 +189,7 @@ def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -
     """Make a topic by its service message; return that message. An empty name is implicit."""
     shown = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
     told = shown if name else {**shown, "is_name_implicit": True}
-    message = world.new_message(chat, sender, forum_topic_created=told, is_topic_message=True)
-    message["message_thread_id"] = message["message_id"]
-    world.add_message(message)
+    message = world.post(chat, sender, forum_topic_created=told, is_topic_message=True)
     topic = {"message_thread_id": message["message_id"], **shown}
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
@@ -206,8 +202,7 @@ def change_topic(
     topic = {**world.topics[chat.chat_id][thread], **change}
     told = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
     fields = thread_fields(world, chat, thread, None)
-    message = world.new_message(chat, sender, **fields, **told)
-    world.add_message(message)
+    message = world.post(chat, sender, **fields, **told)
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
 

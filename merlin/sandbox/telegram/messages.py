@@ -40,11 +40,8 @@ def post(
     replied = _replied(world, chat, arguments)
     thread = _thread(world, chat, arguments)
     fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
-    message = world.new_message(chat, bot_user(), **fields, **replied, **content)
-    if markup:
-        message["reply_markup"] = markup
-    world.add_message(message)
-    return message
+    below = {"reply_markup": markup} if markup else {}
+    return world.post(chat, bot_user(), **fields, **replied, **content, **below)
 
 
 def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:

@@ -138,8 +138,7 @@ def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = 
     if invoice.get("period"):
         payment |= _renewed(world, person, invoice, charge or charged)
     _move(world, person, payment, is_in=True)
-    message = world.new_message(person, person.as_user(), successful_payment=payment)
-    world.add_message(message)
+    message = world.post(person, person.as_user(), successful_payment=payment)
     return world.add_update("message", message)
 
 
@@ -196,8 +195,7 @@ def give_back(world: World, person_id: int, charge: str) -> int:
         "telegram_payment_charge_id": charge,
     }
     _move(world, person, payment, is_in=False)
-    message = world.new_message(person, person.as_user(), refunded_payment=payment)
-    world.add_message(message)
+    message = world.post(person, person.as_user(), refunded_payment=payment)
     return world.add_update("message", message)
 
 

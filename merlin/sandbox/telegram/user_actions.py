@@ -155,8 +155,7 @@ class UserActions:
         answered = replied.message if replied else None
         thread = thread_fields(self.world, place.chat, place.thread, answered)
         sender = place.person.as_user()
-        message = self.world.new_message(place.chat, sender, **{**thread, **content})
-        self.world.add_message(message)
+        message = self.world.post(place.chat, sender, **{**thread, **content})
         return self.tell("message", message)
 
     def tell(self, kind: str, message: Mapping[str, Any]) -> int:

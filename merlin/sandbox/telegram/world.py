@@ -411,20 +411,23 @@ class World:
         """Return the chat of this id, None when there is none."""
         return self.groups.get(chat_id) if chat_id < 0 else self.people.get(chat_id)
 
-    def new_message(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
-        """Return a new Message object of a chat; it is not kept yet."""
+    def post(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
+        """Keep a new message of a chat, and return it as a Message object."""
         if isinstance(chat, Group) and chat.kind == "supergroup":
             message_id = max(self.messages.get(chat.group_id, {}), default=0) + 1
         else:
-            self.last_message_id += 1
-            message_id = self.last_message_id
-        return {
+            message_id = self.last_message_id + 1
+        message = {
             "message_id": message_id,
             "from": sender,
             "chat": chat.as_chat(),
             "date": int(time.time()),
             **content,
         }
+        if "forum_topic_created" in content:
+            message["message_thread_id"] = message_id
+        self.record("message", message=message, at=iso(utc_now()))
+        return message
 
     def add_update(self, kind: str, body: Mapping[str, Any]) -> int:
         """Queue an update of this kind for the bot; return its update_id."""
@@ -437,10 +440,6 @@ class World:
     def keep_group(self, group: Group) -> None:
         """Keep a group as it now is."""
         self.record("group", group=asdict(group))
-
-    def add_message(self, message: dict[str, Any]) -> None:
-        """Keep a new message."""
-        self.record("message", message=message, at=iso(utc_now()))
 
     def add_edit(self, message: dict[str, Any]) -> None:
         """Keep a message's new state."""
