@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
 from merlin.billing.plan import Plan
@@ -30,7 +30,11 @@ from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
-from merlin.providers.payments import PaymentGateway, PolledGateway
+from merlin.providers.payments import PaymentGateway
+
+if TYPE_CHECKING:
+    # The client needs aiohttp, which not every process loads.
+    from merlin.providers.yookassa import YooKassaGateway
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +57,7 @@ class Context:
     clock: Clock = utc_now
     bot_id: int = 0
     gateway: PaymentGateway | None = None
-    polled: PolledGateway | None = None
+    polled: YooKassaGateway | None = None
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from merlin.app import settlement
 from merlin.app.actor import Actor
@@ -47,9 +47,11 @@ from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
     PaymentRequest,
-    PolledGateway,
     Status,
 )
+
+if TYPE_CHECKING:
+    from merlin.providers.yookassa import YooKassaGateway
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -137,11 +139,15 @@ def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
 
 def show_order_details(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
     """Return one of the actor's orders with all that became of it. Raises NotFound."""
-    purchase = show_order(ctx, actor, purchase_id)
+    return details_of(ctx, show_order(ctx, actor, purchase_id))
+
+
+def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
+    """Return an order with all that became of it."""
     return OrderDetails(
         purchase=purchase,
-        entries=Ledger(ctx.db, ctx.clock).entries(purchase_id),
-        refunds=Refunds(ctx.db, ctx.clock).of(purchase_id),
+        entries=Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id),
+        refunds=Refunds(ctx.db, ctx.clock).of(purchase.purchase_id),
         terms=Terms(ctx.db, ctx.clock).of(purchase.user_id),
     )
 
@@ -152,13 +158,13 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     One whose payment was begun is looked at for a while longer: it may be paid all the same. What
     is held is paid already.
     """
-    before = show_order(ctx, actor, purchase_id)
+    before, purchases = show_order(ctx, actor, purchase_id), Purchases(ctx.db, ctx.clock)
     # What renews a plan is stopped with the renewal; its money may be on its way already.
     if not before.state.is_unpaid or before.order.renewal_id is not None:
         return False
-    Purchases(ctx.db, ctx.clock).give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
+    purchases.give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
     if before.asked_at is not None:
-        Purchases(ctx.db, ctx.clock).look(before.purchase_id, ctx.clock() + next_poll_delay(0))
+        purchases.look(before.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
 
 
@@ -230,7 +236,7 @@ def _named_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | 
     return found if was_asked and found.state is not PurchaseState.PENDING else None
 
 
-def polled_gateway(ctx: Context) -> PolledGateway:
+def polled_gateway(ctx: Context) -> YooKassaGateway:
     """Return the shop at YooKassa. Raises Refused where there is none."""
     if ctx.polled is None:
         raise Refused("no shop", "pay-no-shop")

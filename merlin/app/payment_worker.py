@@ -15,7 +15,7 @@ All of it waits for times of day: when the clock is set back, all of it is due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -61,12 +61,14 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError where YooKassa is to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
-    await ctx.store.do(lambda: end_overdue(ctx, purchase.purchase_id))
+    await ctx.write(end_overdue, purchase.purchase_id)
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     is_renewing = purchase.order.renewal_id is not None
-    method_id = await ctx.store.read(lambda: _method(ctx, purchase))
+    # The saved method that pays it; none where a person pays it, or said no.
+    renewal = await ctx.read(renewal_of, purchase)
+    method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
     may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.clock())
     was_asked = purchase.asked_at is not None
     if may_ask and (method_id if is_renewing else was_asked):
@@ -85,12 +87,6 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
         await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
 
 
-def _method(ctx: Context, purchase: Purchase) -> str:
-    """Return the saved method that pays an order, "" where a person pays it, or said no."""
-    renewal = renewal_of(ctx, purchase)
-    return renewal.method if renewal and renewal.state is RenewalState.ON else ""
-
-
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
     """Send a refund that is claimed, or ask what became of it. Raises PaymentError to try again."""
     kill_point("refund.intended")
@@ -100,8 +96,10 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
         await note_failure(ctx, error, refund=refund.refund_id)
         raise
     kill_point("refund.sent")
-    if sent is not None:
-        await ctx.store.do(lambda: _record(ctx, refund, sent))
+    if sent is not None and sent.is_done:
+        await ctx.write(settlement.finish_refund, refund, sent)
+    elif sent is not None and sent.is_done is False:
+        await ctx.write(settlement.refuse_refund, refund, sent.reason)
     kill_point("refund.recorded")
 
 
@@ -111,17 +109,15 @@ async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> Gatewa
     known = await _sent_before(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known
-    request = await ctx.store.read(lambda: _request(ctx, refund))
     try:
-        return await gateway.refund(request)
+        return await gateway.refund(await ctx.read(_request, refund))
     except PaymentError as error:
         if not is_final(error):
             raise
         # What was sent before in other words is refused, and is there all the same.
         known = await _sent_before(ctx, gateway, refund)
         if known is None:
-            reason = error.code or str(error)
-            await ctx.store.do(lambda: settlement.refuse_refund(ctx, refund, reason))
+            await ctx.write(settlement.refuse_refund, refund, error.code or str(error))
         return known
 
 
@@ -142,21 +138,10 @@ async def _sent_before(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return a refund of this payment and amount of which the ledger does not know."""
-    listed = await gateway.refunds(refund.payment_id)
-    return await ctx.store.read(lambda: _unknown(ctx, refund, listed))
-
-
-def _unknown(ctx: Context, refund: Refund, listed: Iterable[GatewayRefund]) -> GatewayRefund | None:
-    known = {each.outside_id for each in Ledger(ctx.db, ctx.clock).entries(refund.purchase_id)}
+    listed, entries = await gateway.refunds(refund.payment_id), Ledger(ctx.db, ctx.clock).entries
+    known = {each.outside_id for each in await ctx.store.read(partial(entries, refund.purchase_id))}
     fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
     return next((each for each in fresh if each.amount == refund.amount), None)
-
-
-def _record(ctx: Context, refund: Refund, sent: GatewayRefund) -> None:
-    if sent.is_done:
-        settlement.finish_refund(ctx, refund, sent)
-    elif sent.is_done is False:
-        settlement.refuse_refund(ctx, refund, sent.reason)
 
 
 @dataclass
@@ -219,7 +204,10 @@ class PaymentWorker:
     async def _survived(self) -> bool:
         try:
             await self.round()
-            await self._tell_failing()
+            if failing := self.bugs.failing:
+                notices, day = Notices(self.ctx.db, self.ctx.clock), self._now().date()
+                tell = partial(notify_failing_steps, notices, "api", failing, day)
+                await self.ctx.store.do(tell)
         except MerlinError as error:
             log.warning("payments wait", reason=redact(str(error)))
         except Exception as bug:
@@ -229,12 +217,6 @@ class PaymentWorker:
             self.bugs.succeeded("payments")
             return True
         return False
-
-    async def _tell_failing(self) -> None:
-        failing = self.bugs.failing
-        if failing:
-            notices, day = Notices(self.ctx.db, self.ctx.clock), self._now().date()
-            await self.ctx.store.do(lambda: notify_failing_steps(notices, "api", failing, day))
 
     async def round(self) -> None:
         """Begin what is due, as far as there is room."""
@@ -257,7 +239,7 @@ class PaymentWorker:
         before = self._calendar_at
         if before is None or now - before >= CALENDAR:
             self._calendar_at = now
-            self._begin(self._turned(now, before), calendar=iso(now))
+            self._begin(self.ctx.write(turn_pages, now, before), calendar=iso(now))
         if self.ctx.polled is not None and now >= self._check_at:
             self._check_at = now + EVERY
             self._begin(self._checked(now), check=iso(now))
@@ -280,14 +262,9 @@ class PaymentWorker:
         await self.ctx.store.do(hurry)
         self._calendar_at, self._check_at, self._was_set_back = None, now, False
 
-    async def _turned(self, now: datetime, before: datetime | None) -> None:
-        await self.ctx.store.do(lambda: turn_pages(self.ctx, now, before))
-
     async def _checked(self, now: datetime) -> None:
-        if self.ctx.polled is None:
-            return
         try:
-            await reconcile(self.ctx, self.ctx.polled, now)
+            await reconcile(self.ctx, now)
         except PaymentError as error:
             await note_failure(self.ctx, error)
 
@@ -298,9 +275,7 @@ class PaymentWorker:
 
     def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx, gateway = self.ctx, self.ctx.gateway
-        refunds = (
-            Refunds(ctx.db, ctx.clock).due(gateway.name, now, free) if gateway is not None else []
-        )
+        refunds = Refunds(ctx.db, ctx.clock).due(gateway.name, now, free) if gateway else []
         left = free - len(refunds) if self.keeps_calendar else 0
         return refunds, Purchases(ctx.db, ctx.clock).due(now, left) if left else []
 
@@ -309,11 +284,10 @@ class PaymentWorker:
         gateway = self.ctx.gateway
         if gateway is None:
             return
-        stopping = Renewals(self.ctx.db).stopping
-        for renewal in await self.ctx.store.read(partial(stopping, gateway.name)):
+        store, renewals = self.ctx.store, Renewals(self.ctx.db)
+        for renewal in await store.read(partial(renewals.stopping, gateway.name)):
             if await end_subscription(gateway, renewal):
-                stopped = Renewals(self.ctx.db).stopped
-                await self.ctx.store.do(partial(stopped, renewal.renewal_id))
+                await store.do(partial(renewals.stopped, renewal.renewal_id))
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
         task = asyncio.create_task(self._supervise(work, about))
@@ -367,10 +341,8 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
             continue
         if not await end_subscription(gateway, renewal):
             told, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
-            tell = partial(
-                Notices(ctx.db, ctx.clock).tell, ADMINS, "notice-stars-run-on", told, once
-            )
-            await ctx.store.do(tell)
+            tell = Notices(ctx.db, ctx.clock).tell
+            await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", told, once))
 
 
 def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> None:

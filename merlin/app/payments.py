@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.orders import OrderDetails
+from merlin.app.orders import OrderDetails, details_of
 from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.plan import Plan, plan_named
@@ -53,9 +53,7 @@ def list_payments(
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
     """Return one order with all that became of it. Raises NotFound."""
     _require(actor)
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
-    return OrderDetails(purchase, entries, Refunds(ctx.db, ctx.clock).of(purchase_id))
+    return details_of(ctx, Purchases(ctx.db, ctx.clock).get(purchase_id))
 
 
 def grant_to_refund(

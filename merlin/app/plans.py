@@ -19,9 +19,9 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import money_text, plan_ends, reason_key
 from merlin.app.shop import place_renewal_order
-from merlin.billing.plan import UNLIMITED, Plan, Source, on_sale, plan_named, plan_of
+from merlin.billing.plan import UNLIMITED, Plan, Source, on_sale, plan_named, plan_of, plan_title
 from merlin.billing.promo_codes import Promo, Promos
-from merlin.billing.purchases import Purchase, Purchases
+from merlin.billing.purchases import Purchase, Purchases, promise_of
 from merlin.billing.quota import Gift, Quotas
 from merlin.billing.subscriptions import (
     MOST_TRIES,
@@ -157,9 +157,22 @@ def start_trial(ctx: Context, actor: Actor, name: str) -> int:
     return days
 
 
-def find_code(ctx: Context, actor: Actor, code: str, plan: str = "") -> Promo:
-    """Return a code that the actor may use, for a plan where one is named. Raises Refused."""
-    return Promos(ctx.db, ctx.clock).find(actor.user_id, code, plan)
+def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
+    """Return a code that the actor may use for a plan, or their open order for it holds already.
+
+    Raises Refused for one that is no good, NotFound for somebody who is not there any more.
+    """
+    promos, wanted = Promos(ctx.db, ctx.clock), code.upper()
+    try:
+        return promos.find(actor.user_id, code, plan.name)
+    except (NotFound, Refused):
+        for each in Purchases(ctx.db, ctx.clock).of(actor.user_id):
+            is_same = each.order.promo == wanted and each.order.promise == promise_of(plan)
+            if is_same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
+                for promo in promos.all():
+                    if promo.code == wanted:
+                        return promo
+        raise
 
 
 def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
@@ -167,7 +180,7 @@ def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
 
     Raises Refused for one that is no good.
     """
-    promo = find_code(ctx, actor, code)
+    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
     return promo if promo.percent else redeem_code(ctx, actor, code)
 
 
@@ -308,8 +321,7 @@ def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object],
 
 def _titles(ctx: Context, name: str) -> dict[str, object]:
     """Return a plan's title in each language, as texts of notices take it."""
-    plan = plan_named(ctx.plans, name)
-    return {each: name if plan is None else plan.titled(each) for each in LANGUAGES}
+    return {each: plan_title(ctx.plans, name, each) for each in LANGUAGES}
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

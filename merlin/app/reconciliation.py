@@ -14,13 +14,14 @@ An operator may compare any time with `merlin billing reconcile`, which changes 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
+from merlin.app.orders import polled_gateway
 from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, faults, money_back
@@ -35,9 +36,11 @@ from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
     GatewayRefund,
-    PolledGateway,
     Status,
 )
+
+if TYPE_CHECKING:
+    from merlin.providers.yookassa import YooKassaGateway
 
 log = get_logger(__name__)
 
@@ -49,12 +52,12 @@ _NOT_FOUND = "not_found"
 Differing = tuple[GatewayPayment, Purchase | None]
 
 
-async def reconcile(ctx: Context, gateway: PolledGateway, now: datetime) -> int:
+async def reconcile(ctx: Context, now: datetime) -> int:
     """Let the orders be looked at that differ from YooKassa's list; return how many.
 
     Raises PaymentError.
     """
-    listed = await gateway.between(now - BACK, now)
+    listed = await polled_gateway(ctx).between(now - BACK, now)
     differing = await ctx.store.read(lambda: [*_differing(ctx, listed)])
     await ctx.store.do(lambda: _note(ctx, differing, now))
     if differing:
@@ -241,18 +244,18 @@ class Reconciliation:
 
     payments: int | None
     found: Sequence[Found]
-    stars: Mapping[str, Any] | None
+    stars: StarComparison | None
     wrong: Sequence[str]
 
     @property
     def is_clean(self) -> bool:
         """Return whether nothing differs."""
-        return not (self.found or self.wrong or (self.stars or {}).get("differences"))
+        return not (self.found or self.wrong or (self.stars and self.stars.differences))
 
 
 async def compare_all(
     ctx: Context,
-    gateway: PolledGateway | None,
+    gateway: YooKassaGateway | None,
     since: datetime,
     until: datetime,
 ) -> Reconciliation:
@@ -262,13 +265,14 @@ async def compare_all(
     of them lacks is asked for by its name. Raises PaymentError.
     """
     entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).between(since, until)]
-    stars = _kept_stars(Settings(ctx.db))
+    compared = last_comparison(Settings(ctx.db))
+    stars = None if compared.at is None else compared
     wrong = [*faults(_whole(ctx, {each.purchase_id for each in entries}))]
     if gateway is None:
         return Reconciliation(None, (), stars, wrong)
     mine = [each for each in entries if each.gateway is Gateway.YOOKASSA]
     seen = await _listed(gateway, mine, since, until)
-    known = {each.purchase_id for each in mine} | _known_purchases(ctx, seen)
+    known = {each.purchase_id for each in mine} | {each.purchase_id for each in seen}
     whole = [each for each in _whole(ctx, known) if each.gateway is Gateway.YOOKASSA]
     # Of a purchase named by the gateway, the payments of another time are not looked at.
     named = {each.outside_id for each in mine} | {each.outside_id for each in seen}
@@ -279,7 +283,7 @@ async def compare_all(
 
 
 async def _listed(
-    gateway: PolledGateway, mine: Sequence[Entry], since: datetime, until: datetime
+    gateway: YooKassaGateway, mine: Sequence[Entry], since: datetime, until: datetime
 ) -> list[GatewayPayment]:
     listed = [*await gateway.between(since, until)]
     for outside_id in missing(mine, listed):
@@ -291,26 +295,6 @@ async def _listed(
     return listed
 
 
-def _known_purchases(ctx: Context, seen: Sequence[GatewayPayment]) -> set[str]:
-    """Return the purchases that a gateway's payments name, as far as there are such."""
-    found = set[str]()
-    for each in seen:
-        try:
-            found.add(Purchases(ctx.db, ctx.clock).get(each.purchase_id).purchase_id)
-        except NotFound:
-            continue
-    return found
-
-
 def _whole(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
     found = [each for one in purchase_ids for each in Ledger(ctx.db, ctx.clock).entries(one)]
     return sorted(found, key=lambda each: each.entry_id)
-
-
-def _kept_stars(settings: Settings) -> Mapping[str, Any] | None:
-    said = settings.get(SETTING)
-    try:
-        told = json.loads(said) if said else None
-    except ValueError:
-        return None
-    return told if isinstance(told, Mapping) else None

@@ -80,6 +80,12 @@ def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
     return next((each for each in plans if each.name == name), None)
 
 
+def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
+    """Return what a plan is called, its name where the config has it no more."""
+    plan = plan_named(plans, name)
+    return name if plan is None else plan.titled(language)
+
+
 def on_sale(plans: Sequence[Plan]) -> list[Plan]:
     """Return what may be bought, in the config's order."""
     return [each for each in plans if each.is_sold]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,8 +67,8 @@ class StarsGateway:
     async def send_invoice(self, place: ChatPlace, request: PaymentRequest) -> None:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
         # A copy that is forwarded leads to the bot: nobody pays for somebody else's order.
-        fields = {"start_parameter": "go_plan", **_invoice(request)}
-        await self._ask("sendInvoice", {**fields, **_to(place)})
+        fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
+        await self._ask("sendInvoice", {**fields, **spotted(Target(place.thread_id))})
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
         """Return a subscription with the address where it is paid."""
@@ -120,10 +120,6 @@ class StarsGateway:
             log.info("a call about stars was not taken", method=method, reason=reason)
             is_final = isinstance(error, BadRequest | Forbidden)
             raise (PaymentError if is_final else PaymentUnknown)(reason) from None
-
-
-def _to(place: ChatPlace) -> dict[str, Any]:
-    return {"chat_id": place.chat_id, **spotted(Target(place.thread_id))}
 
 
 def _invoice(request: PaymentRequest) -> dict[str, Any]:
@@ -184,55 +180,40 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
             await compared()
 
 
-@dataclass(frozen=True, slots=True)
-class _Movement:
-    """One movement of Stars between a person and the bot; `payload` is the purchase's id."""
+def _paid(charge: str, user_id: int, payload: object, count: int, at: datetime) -> GatewayPayment:
+    """Return so many Stars of a person as a payment for the purchase that the payload names."""
+    return GatewayPayment(
+        outside_id=charge,
+        status=Status.SUCCEEDED,
+        is_paid=True,
+        amount=Amount(count, Currency.XTR),
+        is_test=False,
+        purchase_id=str(payload),
+        user_id=str(user_id),
+        at=at,
+    )
 
-    charge: str
-    user_id: int
-    payload: str
-    amount: Amount
-    at: datetime
-    until: datetime | None = None
 
-    def payment(self) -> GatewayPayment:
-        return GatewayPayment(
-            outside_id=self.charge,
-            status=Status.SUCCEEDED,
-            is_paid=True,
-            amount=self.amount,
-            is_test=False,
-            purchase_id=self.payload,
-            user_id=str(self.user_id),
-            at=self.at,
-            paid_until=self.until,
-        )
-
-    def refund(self) -> GatewayRefund:
-        return GatewayRefund(
-            outside_id=self.charge,
-            payment_id=self.charge,
-            amount=self.amount,
-            is_done=True,
-            at=self.at,
-            purchase_id=self.payload,
-            user_id=str(self.user_id),
-        )
+def _returned(payment: GatewayPayment | None) -> GatewayRefund | None:
+    """Return Stars that were told as a payment as what went back; the charge stays the same."""
+    if payment is None or payment.at is None:
+        return None
+    charge, at = payment.outside_id, payment.at
+    whose = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
+    return GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **whose)
 
 
 def read_payment(update: Update) -> GatewayPayment | None:
     """Return the payment that a message tells of; None where that cannot be read."""
-    found = _movement(update, PAID)
-    return found.payment() if found is not None else None
+    return _movement(update, PAID)
 
 
 def read_refund(update: Update) -> GatewayRefund | None:
     """Return the refund that a message tells of; None where that cannot be read."""
-    found = _movement(update, RETURNED)
-    return found.refund() if found is not None else None
+    return _returned(_movement(update, RETURNED))
 
 
-def _movement(update: Update, name: str) -> _Movement | None:
+def _movement(update: Update, name: str) -> GatewayPayment | None:
     message = update.body.get("message")
     said = message.get(name) if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not isinstance(said, Mapping):
@@ -242,27 +223,21 @@ def _movement(update: Update, name: str) -> _Movement | None:
     count = _whole(said.get("total_amount"))
     if not isinstance(charge, str) or not charge or not is_stars or count is None:
         return None
-    return _Movement(
-        charge=charge,
-        user_id=update.user_id,
-        payload=str(said.get("invoice_payload", "")),
-        amount=Amount(count, Currency.XTR),
-        at=_time(message.get("date")) or datetime.fromtimestamp(0, UTC),
-        until=_time(said.get("subscription_expiration_date")),
-    )
+    at = _time(message.get("date")) or datetime.fromtimestamp(0, UTC)
+    paid = _paid(charge, update.user_id, said.get("invoice_payload", ""), count, at)
+    return replace(paid, paid_until=_time(said.get("subscription_expiration_date")))
 
 
 def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
     """Return what Telegram's list of movements tells of payments and refunds of ours."""
     moved: list[GatewayPayment | GatewayRefund] = []
     for each in listed:
-        paid, back = _moved(each, "source"), _moved(each, "receiver")
-        moved += [paid.payment()] if paid is not None else []
-        moved += [back.refund()] if back is not None else []
+        found = (_moved(each, "source"), _returned(_moved(each, "receiver")))
+        moved += [one for one in found if one is not None]
     return StarsPage([str(each.get("id")) for each in listed], moved)
 
 
-def _moved(said: Mapping[str, Any], side: str) -> _Movement | None:
+def _moved(said: Mapping[str, Any], side: str) -> GatewayPayment | None:
     """Return what a StarTransaction tells of the person on one `side`, "source" or "receiver".
 
     None for what is no payment of an invoice: gifts, advertising, what the owner takes out.
@@ -275,11 +250,11 @@ def _moved(said: Mapping[str, Any], side: str) -> _Movement | None:
     charge, at = said.get("id"), _time(said.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None
-    payload = str(partner.get("invoice_payload", ""))
     # Only a subscription has a period.
     period = _whole(partner.get("subscription_period"))
     until = at + timedelta(seconds=period) if period and period < _LONGEST_S else None
-    return _Movement(charge, user_id, payload, Amount(count, Currency.XTR), at, until)
+    paid = _paid(charge, user_id, partner.get("invoice_payload", ""), count, at)
+    return replace(paid, paid_until=until)
 
 
 def _whole(said: object) -> int | None:

@@ -48,9 +48,10 @@ from merlin.cli.output import (
     print_message,
     print_pairs,
     print_table,
+    record,
     translate_word,
 )
-from merlin.core.clock import zone_of
+from merlin.core.clock import iso, zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles, stars
@@ -78,8 +79,16 @@ def report(
     if json:
         print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
-    names = ("month", "till", "plan", "payments", "paid", "refunds", "returned", "net", "test")
-    print_table([f"billing-col-{name}" for name in names], [_sum_row(each) for each in found])
+    print_list(
+        [_sum(each) for each in found],
+        "month till=till:till plan payments paid refunds returned net test",
+        json=False,
+        prefix="billing-col",
+        paid=lambda each: f"{each['paid']} {each['currency']}",
+        returned=lambda each: f"{each['returned']} {each['currency']}",
+        net=lambda each: f"{each['net']} {each['currency']}",
+        test=lambda each: translate_word("billing", "test") if each["test"] else "",
+    )
 
 
 def _sum(each: Sum) -> dict[str, Any]:
@@ -95,20 +104,6 @@ def _sum(each: Sum) -> dict[str, Any]:
         "returned": signed(each.returned, each.currency),
         "net": signed(each.net, each.currency),
     }
-
-
-def _sum_row(each: Sum) -> list[object]:
-    told, code = _sum(each), each.currency.value
-    money = {name: f"{told[name]} {code}" for name in ("paid", "returned", "net")}
-    till = translate_word("till", each.gateway.value)
-    counts = [told["payments"], money["paid"], told["refunds"], money["returned"], money["net"]]
-    return [
-        each.month,
-        till,
-        each.plan,
-        *counts,
-        translate_word("billing", "test") if each.is_test else "",
-    ]
 
 
 @app.command()
@@ -325,7 +320,7 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         under="promos",
         prefix="billing-col",
         gives=_gain,
-        uses=_uses,
+        uses=lambda each: f"{each['uses']} / {each['most_uses'] or '∞'}",
         promo_state=lambda each: translate_word("billing", "stopped") if each["stopped"] else "",
     )
 
@@ -371,11 +366,6 @@ def _gain(told: dict[str, Any]) -> str:
     return f"{told['days']} {translate_word('billing', 'days')}"
 
 
-def _uses(told: dict[str, Any]) -> str:
-    most = "∞" if told["most_uses"] is None else told["most_uses"]
-    return f"{told['uses']} / {most}"
-
-
 @app.command()
 def reconcile(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
@@ -411,7 +401,7 @@ def _compared(came: Reconciliation) -> dict[str, Any]:
     return {
         "clean": came.is_clean,
         "yookassa": None if came.payments is None else {"payments": came.payments, "found": found},
-        "stars": came.stars,
+        "stars": came.stars and record(came.stars),
         "faults": list(came.wrong),
     }
 
@@ -428,8 +418,8 @@ def _tell_reconciled(came: Reconciliation) -> None:
         for each in came.found
     ]
     rows += [
-        [translate_word("differs-stars", str(each.get("kind"))), each.get("charge"), "", "", ""]
-        for each in (came.stars or {}).get("differences", ())
+        [translate_word("differs-stars", each.kind), each.charge, "", "", ""]
+        for each in (came.stars.differences if came.stars else ())
     ]
     rows += [[translate_word("differs", "ledger"), "", "", fault, ""] for fault in came.wrong]
     if rows:
@@ -439,10 +429,10 @@ def _tell_reconciled(came: Reconciliation) -> None:
         print_message("billing-no-shop")
     else:
         print_message("billing-compared", payments=came.payments, found=len(came.found))
-    if came.stars is None:
+    if came.stars is None or came.stars.at is None:
         print_message("billing-stars-never")
     else:
-        at, count = str(came.stars.get("at", "")), len(came.stars.get("differences", ()))
+        at, count = iso(came.stars.at), len(came.stars.differences)
         print_message("billing-stars-compared", at=at, found=count)
 
 

@@ -63,6 +63,10 @@ class Status(StrEnum):
     CANCELED = "canceled"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Status:  # noqa: ARG003 - the enum's hook
+        return cls.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
@@ -162,22 +166,6 @@ class PaymentGateway(Protocol):
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
         """Take nothing more for a subscription that the gateway renews by itself."""
-
-
-class PolledGateway(PaymentGateway, Protocol):
-    """A gateway that people pay at beside us, so that its payments are read; YooKassa."""
-
-    async def find(self, outside_id: str) -> GatewayPayment:
-        """Read one payment."""
-
-    async def capture(self, payment: GatewayPayment) -> GatewayPayment:
-        """Take money that is held."""
-
-    async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
-        """Let money go that is held."""
-
-    async def between(self, since: datetime, until: datetime) -> Sequence[GatewayPayment]:
-        """Read every payment that was made in a time."""
 
 
 class Mismatch(StrEnum):

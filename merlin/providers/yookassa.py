@@ -115,7 +115,7 @@ def seen(told: Body) -> GatewayPayment:
     returned = told.get("refunded_amount")
     return GatewayPayment(
         outside_id=_id(told.get("id")),
-        status=_status(told.get("status")),
+        status=Status(_text(told.get("status"))),
         is_paid=told.get("paid") is True,
         amount=_amount(told.get("amount")),
         is_test=told.get("test") is True,
@@ -158,13 +158,6 @@ def _id(said: object) -> str:
     if not isinstance(said, str) or not said:
         raise _unreadable("id", said)
     return said
-
-
-def _status(said: object) -> Status:
-    try:
-        return Status(_text(said))
-    except ValueError:
-        return Status.UNKNOWN
 
 
 def _amount(said: object) -> Amount:
@@ -214,7 +207,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class YooKassaGateway:
-    """One shop at YooKassa, as a PaymentGateway."""
+    """One shop at YooKassa, as a PaymentGateway; people pay beside us, so payments are read too.
+
+    Every call raises as those of PaymentGateway do.
+    """
 
     def __init__(
         self, shop: YooKassaConfig, shop_id: str, secret: str, deadline_s: float = DEADLINE_S
@@ -237,19 +233,23 @@ class YooKassaGateway:
         return await self._write("/payments", request.purchase_id, seen, "payment", body)
 
     async def find(self, outside_id: str) -> GatewayPayment:
+        """Read one payment."""
         told = await self._read(f"/payments/{_checked(outside_id)}")
         return _same(seen(told), outside_id)
 
     async def capture(self, payment: GatewayPayment) -> GatewayPayment:
+        """Take money that is held."""
         path = f"/payments/{_checked(payment.outside_id)}/capture"
         key, body = f"{payment.purchase_id}:capture", {"amount": money(payment.amount)}
         return await self._write(path, key, seen, "capture", body)
 
     async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
+        """Let money go that is held."""
         path = f"/payments/{_checked(payment.outside_id)}/cancel"
         return await self._write(path, f"{payment.purchase_id}:cancel", seen)
 
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
+        """Read every payment that was made in a time."""
         query = {"created_at.gte": _written(since), "created_at.lt": _written(until)}
         return list(_readable(await self._listed("/payments", query), seen))
 

@@ -151,7 +151,7 @@ def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
 def check(shop):
     ctx = shop.site.app.state.services
     now = ctx.clock()
-    return asyncio.run(reconciliation.reconcile(ctx, ctx.polled, now))
+    return asyncio.run(reconciliation.reconcile(ctx, now))
 
 
 def test_what_nobody_told_of_is_found_in_the_list(shop):

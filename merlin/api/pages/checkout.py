@@ -28,11 +28,11 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
-from merlin.app.plans import find_code
+from merlin.app.plans import find_discount
 from merlin.app.shop import place_order, sold_plan
 from merlin.billing.plan import Plan
-from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.purchases import Purchases, promise_of
+from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.purchases import promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR
@@ -129,37 +129,16 @@ def _needs_contact(visit: PageRequest) -> bool:
 
 async def _read_code(visit: PageRequest, plan: Plan, code: str) -> tuple[Promo | None, str]:
     """Return the code where it makes this plan cheaper, else why it does not."""
-    user_id, code = visit.user_id, code.strip()
+    code = code.strip()
     if not code:
         return None, ""
-    return await visit.services.store.read(lambda: _check_code(visit, plan, code, user_id))
-
-
-def _check_code(
-    visit: PageRequest, plan: Plan, code: str, user_id: int
-) -> tuple[Promo | None, str]:
-    """Return a code that makes this plan cheaper, or the words for why it does not."""
     try:
-        promo = find_code(visit.services, visit.actor, code, plan.name)
+        promo = await visit.read(find_discount, plan, code)
     except (NotFound, Refused) as error:
-        held = _held(visit, plan, code, user_id)
-        if held is not None:
-            return held, ""
         return None, refusal_text(visit, error)
     if not promo.percent:
         return None, visit.say("promo-gives-days")
     return promo, ""
-
-
-def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | None:
-    """Return a code that an open order of the same person for the same plan holds already."""
-    services, wanted = visit.services, code.upper()
-    for each in Purchases(services.db).of(user_id):
-        same = each.order.promo == wanted and each.order.promise == promise_of(plan)
-        if same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
-            listed = (one for one in Promos(services.db).all() if one.code == wanted)
-            return next(listed, None)
-    return None
 
 
 async def _page(

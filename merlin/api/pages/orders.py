@@ -58,8 +58,9 @@ def order_view(
     """
     purchase = details.purchase
     state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
-    waits = state in WAITS
+    waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
     has_page = waits and may_be_led_to(visit, purchase)
+    may_ask = waits and is_by_hand and may_be_paid_here(visit, purchase)
     return {
         "details": details,
         "purchase": purchase,
@@ -67,20 +68,15 @@ def order_view(
         "lead": _lead(visit, details, state, is_silent=is_silent),
         "is_paid": state.is_paid,
         "has_page": has_page,
-        "may_ask": waits and _may_ask(visit, purchase) and not has_page,
+        "may_ask": may_ask and not has_page,
         "may_check": by_card and (waits or state is PurchaseState.HELD),
-        "may_cancel": waits and purchase.order.renewal_id is None,
+        "may_cancel": waits and is_by_hand,
         "again_href": _again(visit, purchase, state),
         "is_good": state is PurchaseState.PAID and not details.is_empty,
         "now": f"{state.value}.{'page' if has_page else 'none'}",
         "live_href": "",
         "live_s": 0,
     }
-
-
-def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
-    """Return whether its buyer may ask the gateway for its page; nobody pays a renewal by hand."""
-    return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
 
 
 def _lead(

@@ -53,6 +53,7 @@ from merlin.billing.plan import (
     is_limited,
     plan_named,
     plan_of,
+    plan_title,
 )
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import Gift
@@ -104,13 +105,10 @@ def _rest(visit: PageRequest, plan: Plan) -> Iterator[Line]:
         named = ", ".join(each.replace("*", "…") for each in plan.models)
         yield visit.say("brings-models", models=named), True
     if plan.courses:
-        yield visit.say("brings-courses", courses=", ".join(_courses(visit, plan))), True
-
-
-def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
-    """Return what the plan's courses are called; one that is not shown, by its short name."""
-    titles = {each.slug: each.title(visit.language) for each in visit.courses.courses}
-    yield from (titles.get(slug, slug) for slug in plan.courses)
+        # One that is not shown is called by its short name.
+        titles = {each.slug: each.title(visit.language) for each in visit.courses.courses}
+        named = ", ".join(titles.get(slug, slug) for slug in plan.courses)
+        yield visit.say("brings-courses", courses=named), True
 
 
 def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
@@ -198,7 +196,7 @@ def _packs(visit: PageRequest, gifts: Sequence[Gift]) -> list[str]:
 
 def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
     """Return a renewal's number, its plan, and what it takes when."""
-    plan = plan_named(visit.services.plans, renewal.plan)
+    title = plan_title(visit.services.plans, renewal.plan, visit.language)
     price, at = plans.next_payment(visit.services, renewal)
     about = visit.say(
         "renews",
@@ -206,7 +204,7 @@ def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
         day=until(visit, at),
         method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
     )
-    return renewal.renewal_id, plan.titled(visit.language) if plan else renewal.plan, about
+    return renewal.renewal_id, title, about
 
 
 @router.post("/me/renewals/stop", dependencies=FROM_HERE)
@@ -237,17 +235,12 @@ async def begin(visit: Owning, name: PlanName) -> Response:
     try:
         await visit.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
-        if not await _has_just_begun(visit, name):
+        # One that began a moment ago: the button was pressed twice.
+        since, mine = visit.services.clock() - _MOMENT, await visit.read(my_subscriptions)
+        trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
+        if not any(each.starts_at > since for each in trials):
             return await _page(visit, wrong=refusal_text(visit, error))
     return seen_other(f"/plans?tried={quote(name)}")
-
-
-async def _has_just_begun(visit: PageRequest, name: str) -> bool:
-    """Return whether the trial began a moment ago: the button was pressed twice."""
-    since = visit.services.clock() - _MOMENT
-    mine = await visit.read(my_subscriptions)
-    trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
-    return any(each.starts_at > since for each in trials)
 
 
 @router.post("/plans/code", dependencies=FROM_HERE)
@@ -283,7 +276,16 @@ async def _page(
         return list_plans(services, actor), my_subscriptions(services, actor), bot_href
 
     offers, mine, bot_href = await services.store.read(read)
-    cards = [_card(visit, each, mine) for each in _offers_to_show(visit, offers, mine)]
+    now = services.clock()
+    had = {each.plan for each in mine.terms if each.ends_at > now}
+    if visit.user and visit.user.plan:
+        had.add(visit.user.plan)
+    # Everybody's plan, what is sold or may be tried, and what the person has.
+    cards = [
+        _card(visit, each, mine)
+        for each in offers
+        if each.is_default or each.plan.is_sold or each.plan.trial_days or each.plan.name in had
+    ]
     done = next((each for each in cards if each["plan"].name == tried and each["mine"]), None)
     view = {
         "plans": [each for each in cards if not each["plan"].is_pack],
@@ -298,21 +300,6 @@ async def _page(
     }
     status = 409 if wrong or wrong_code else 200
     return render_page(visit, "plans.html", view, keep=NEVER_KEPT, status=status)
-
-
-def _offers_to_show(
-    visit: PageRequest, offers: Sequence[PlanOffer], mine: Subscriptions
-) -> list[PlanOffer]:
-    """Return everybody's plan, what is sold or may be tried, and what the person has."""
-    now = visit.services.clock()
-    had = {each.plan for each in mine.terms if each.ends_at > now}
-    if visit.user and visit.user.plan:
-        had.add(visit.user.plan)
-    return [
-        each
-        for each in offers
-        if each.is_default or each.plan.is_sold or each.plan.trial_days or each.plan.name in had
-    ]
 
 
 def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from merlin.billing.ledger import Entry
 from merlin.billing.plan import Format
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import RefundState
-from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.billing.subscriptions import RenewalState
 from merlin.core.i18n import text
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
@@ -118,8 +117,3 @@ def order_shown(shape: type[S], purchase: Purchase, language: str, **more: objec
         "till_reason": purchase.reason,
     }
     return shape.of({**told, **more}, language)
-
-
-def renewal_shown(renewal: Renewal, title: str, language: str) -> RenewalShown:
-    """Return a renewal as its owner sees it."""
-    return RenewalShown.of({**asdict(renewal), "title": title}, language)

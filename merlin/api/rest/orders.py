@@ -8,6 +8,7 @@ wants that.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -24,12 +25,11 @@ from merlin.api.rest.billing_shapes import (
     OrderShown,
     RenewalShown,
     order_shown,
-    renewal_shown,
 )
 from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_response
 from merlin.app import orders, plans, shop
 from merlin.app.plans import PlanOffer
-from merlin.billing.plan import Format, allowance_of, plan_named
+from merlin.billing.plan import Format, allowance_of, plan_title
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
@@ -191,12 +191,12 @@ async def list_plans(caller: Anyone, language: Language) -> PlansShown:
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
     days = await caller.write(plans.start_trial, plan)
-    return PlanGiven(plan=plan, title=_title(caller, plan, language), days=days)
+    return _given(caller, plan, days, language)
 
 
-def _title(caller: Caller, name: str, language: str) -> str:
-    plan = plan_named(caller.services.plans, name)
-    return name if plan is None else plan.titled(language)
+def _given(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
+    title = plan_title(caller.services.plans, plan, language)
+    return PlanGiven(plan=plan, title=title, days=days)
 
 
 def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
@@ -236,8 +236,11 @@ class CodeBody(Body):
 @renewal_router.get("/renewals", summary="My renewals")
 async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return what is paid again by itself, and what was."""
-    mine = (await caller.read(plans.my_subscriptions)).renewals
-    shown = [renewal_shown(each, _title(caller, each.plan, language), language) for each in mine]
+    mine, sold = await caller.read(plans.my_subscriptions), caller.services.plans
+    shown = [
+        RenewalShown.of({**asdict(each), "title": plan_title(sold, each.plan, language)}, language)
+        for each in mine.renewals
+    ]
     return {"renewals": shown}
 
 
@@ -255,4 +258,4 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
 async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
     """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
     promo = await caller.write(plans.redeem_code, body.code)
-    return PlanGiven(plan=promo.plan, title=_title(caller, promo.plan, language), days=promo.days)
+    return _given(caller, promo.plan, promo.days, language)

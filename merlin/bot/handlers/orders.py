@@ -26,7 +26,7 @@ from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
-from merlin.billing.plan import plan_named
+from merlin.billing.plan import plan_named, plan_title
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.subscriptions import Renewal
@@ -217,7 +217,8 @@ def renewal(context: BotContext) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(context)
     at = context.moment(mine.next_at)
-    told = {"title": _title(context, mine), "at": at, "till": mine.gateway.value}
+    title = plan_title(context.services.plans, mine.plan, context.language)
+    told = {"title": title, "at": at, "till": mine.gateway.value}
     stop = ("pay-button-stop", f"renewal-off:{mine.renewal_id}", "danger")
     return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **told)
 
@@ -230,16 +231,12 @@ def _own(context: BotContext) -> Renewal:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
 
-def _title(context: BotContext, mine: Renewal) -> str:
-    of = plan_named(context.services.plans, mine.plan)
-    return of.titled(context.language) if of is not None else mine.plan
-
-
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(context)
     plans.stop_renewal(context.services, buyer(context), mine.renewal_id)
-    words = context.translate("pay-stopped", title=_title(context, mine))
+    title = plan_title(context.services.plans, mine.plan, context.language)
+    words = context.translate("pay-stopped", title=title)
     return replace(plan(context), alert=words, is_loud=True)
 
 

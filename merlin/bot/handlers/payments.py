@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, time
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -22,11 +21,11 @@ from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
-from merlin.billing.plan import plan_named
+from merlin.billing.plan import plan_named, plan_title
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
-from merlin.billing.report import Total, totals
+from merlin.billing.report import Total, day_start, totals
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext
 from merlin.bot.handlers import admin
@@ -74,10 +73,9 @@ def _of(context: BotContext) -> StoredPromo:
 def show_code(context: BotContext) -> View:
     """Show one code."""
     promo = _of(context)
-    plan = plan_named(context.services.plans, promo.plan)
     words = context.translate(
         "pay-admin-code-what",
-        plan=plan.titled(context.language) if plan is not None else promo.plan,
+        plan=plan_title(context.services.plans, promo.plan, context.language),
         gives=_gives(context, promo),
         uses=promo.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
@@ -236,9 +234,8 @@ def payments_home(context: BotContext) -> View:
 def _month(context: BotContext) -> list[str]:
     """Return what came in and went back this month, a line a gateway; tests do not count."""
     now, zone = context.services.clock(), context.zone
-    first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
-    actor = admin.actor(context)
-    found = payments.list_entries(context.services, actor, first.astimezone(UTC), now)
+    first = day_start(now.astimezone(zone).date().replace(day=1), zone)
+    found = payments.list_entries(context.services, admin.actor(context), first, now)
     lines = []
     brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
     for gateway, currency in _GATEWAYS.items():

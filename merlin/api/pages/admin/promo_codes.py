@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
@@ -15,6 +15,7 @@ from merlin.api.pages.page import PageRequest, Selling, refusal_text, render_pag
 from merlin.app import payments
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.quota import MOST
+from merlin.billing.report import day_start
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -22,6 +23,8 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _MOST_CODES = 200
+# A day and a time zone need room behind it.
+_LAST = date.max - timedelta(days=2)
 
 
 class NewCode(BaseModel):
@@ -52,8 +55,22 @@ async def add_code(request: Request, visit: Selling) -> Response:
         new = NewCode.model_validate(typed)
     except ValidationError:
         return await _page(visit, visit.say("promo-needs"), typed)
+    is_percent, ends = new.gives == "percent", None
+    if new.ends is not None:
+        # The end of that day in the config's time zone.
+        zone = zone_of(visit.services.config.timezone)
+        ends = day_start(min(new.ends, _LAST) + timedelta(days=1), zone)
+    promo = Promo(
+        code=new.code,
+        plan=new.plan,
+        days=0 if is_percent else new.number,
+        percent=new.number if is_percent else 0,
+        most_uses=new.uses or None,
+        ends_at=ends,
+        by=visit.actor.name,
+    )
     try:
-        await visit.write(payments.add_code, _promo(visit, new))
+        await visit.write(payments.add_code, promo)
     except NotFound:
         return await _page(visit, visit.say("promo-no-such-plan"), typed)
     except Refused as error:
@@ -69,31 +86,6 @@ async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) 
     except NotFound as error:
         return await _page(visit, refusal_text(visit, error))
     return seen_other("/admin/billing/promos")
-
-
-def _promo(visit: PageRequest, new: NewCode) -> Promo:
-    is_percent = new.gives == "percent"
-    return Promo(
-        code=new.code,
-        plan=new.plan,
-        days=0 if is_percent else new.number,
-        percent=new.number if is_percent else 0,
-        most_uses=new.uses or None,
-        ends_at=_ends(visit, new.ends),
-        by=visit.actor.name,
-    )
-
-
-# A day and a time zone need room behind it.
-_LAST = date.max - timedelta(days=2)
-
-
-def _ends(visit: PageRequest, last: date | None) -> datetime | None:
-    """Return the end of a day in the config's time zone."""
-    if last is None:
-        return None
-    zone = zone_of(visit.services.config.timezone)
-    return datetime.combine(min(last, _LAST) + timedelta(days=1), time(), zone)
 
 
 async def _page(
