@@ -385,7 +385,7 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
     if purchase.asked_at is None:
         return None
     listed = await gateway.between(purchase.created_at - _EARLIER, ctx.clock())
-    return next((each for each in listed if mismatch(purchase, each) is None), None)
+    return next((each for each in listed if not mismatch(purchase, each)), None)
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
@@ -407,7 +407,7 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
 def _applied(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = purchases.get(purchase_id)
-    if not purchase.outside_id and mismatch(purchase, payment) is None:
+    if not (purchase.outside_id or mismatch(purchase, payment)):
         look_at = ctx.clock() + next_poll_delay(0)
         purchases.pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
     outcome = settlement.apply_payment(ctx, purchase, payment)

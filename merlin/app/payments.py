@@ -21,9 +21,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.core.permissions import Permission
 
-# One person's orders, which are not many.
-MOST_OF_ONE = 200
-
 
 def list_payments(
     ctx: Context,
@@ -38,16 +35,7 @@ def list_payments(
     Raises NotFound for an unknown `before`.
     """
     _require(actor)
-    if user_id is None:
-        return Purchases(ctx.db, ctx.clock).newest(limit, before, state)
-    mine = [
-        each
-        for each in Purchases(ctx.db, ctx.clock).of(user_id, max(limit, MOST_OF_ONE))
-        if not state or each.state.value == state
-    ]
-    places = [place for place, each in enumerate(mine) if each.purchase_id == before]
-    first = places[0] + 1 if places else 0
-    return mine[first : first + limit]
+    return Purchases(ctx.db, ctx.clock).newest(limit, before, state, user_id)
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:

@@ -17,7 +17,6 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from functools import partial
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
@@ -129,14 +128,8 @@ class StarComparison:
     differences: Sequence[StarDifference] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class StarsPage:
-    """A part of Telegram's list: the ids on it, and what of it is payments and refunds of ours."""
-
-    charges: Sequence[str]
-    moved: Sequence[GatewayPayment | GatewayRefund]
-
-
+# A part of Telegram's list: the ids on it, and what of it is payments and refunds of ours.
+StarsPage = tuple[Sequence[str], Sequence[GatewayPayment | GatewayRefund]]
 MOST_MOVED = 100
 
 
@@ -177,11 +170,11 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     offset, charges = max(last.seen - MOST_MOVED, 0), set[str]()
     found: list[StarDifference] = []
     while True:
-        page = await read(offset)
-        found += await ctx.store.do(partial(_store_movements, ctx, page))
-        charges |= {*page.charges}
-        offset += len(page.charges)
-        if len(page.charges) < MOST_MOVED:
+        listed, moved = await read(offset)
+        found += await ctx.write(_store_movements, moved)
+        charges |= {*listed}
+        offset += len(listed)
+        if len(listed) < MOST_MOVED:
             break
     since = last.at if last.at is None else min(last.at, began - EVERY)
     found += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
@@ -190,10 +183,12 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     log.info("stars were compared", seen=offset, differences=len(found))
 
 
-def _store_movements(ctx: Context, page: StarsPage) -> list[StarDifference]:
+def _store_movements(
+    ctx: Context, moved: Iterable[GatewayPayment | GatewayRefund]
+) -> list[StarDifference]:
     """Store what the ledger lacks; return what differed."""
     found: list[StarDifference] = []
-    for each in page.moved:
+    for each in moved:
         if isinstance(each, GatewayPayment):
             outcome, kind = receive_payment(ctx, each), "paid"
         else:

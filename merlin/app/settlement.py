@@ -24,7 +24,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Mismatch, Status
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 
 log = get_logger(__name__)
 
@@ -51,32 +51,32 @@ class Outcome(StrEnum):
     RETURNED = "returned"
 
 
-def mismatch(purchase: Purchase, payment: GatewayPayment) -> Mismatch | None:
-    """Return in what the payment is not this purchase's, None where all agrees."""
+def mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
+    """Return in what the payment is not this purchase's, for logs and admins; "" for nothing."""
     order = purchase.order
     # Each payment of a subscription in Stars has an id of its own.
     is_known = order.gateway is Gateway.STARS or purchase.outside_id in {"", payment.outside_id}
     agreements = {
-        Mismatch.ID: is_known,
-        Mismatch.CURRENCY: payment.amount.currency is order.amount.currency,
-        Mismatch.AMOUNT: payment.amount.minor == order.amount.minor,
-        Mismatch.ORDER: payment.purchase_id == purchase.purchase_id,
+        "id": is_known,
+        "currency": payment.amount.currency is order.amount.currency,
+        "amount": payment.amount.minor == order.amount.minor,
+        "order": payment.purchase_id == purchase.purchase_id,
         # Somebody who left paid all the same; nobody else can have.
-        Mismatch.USER: payment.user_id == str(order.user_id) or order.user_id == 0,
-        Mismatch.TEST: payment.is_test == order.is_test,
+        "user": payment.user_id == str(order.user_id) or order.user_id == 0,
+        "test": payment.is_test == order.is_test,
     }
-    return next((what for what, agrees in agreements.items() if not agrees), None)
+    return next((what for what, agrees in agreements.items() if not agrees), "")
 
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Let a payment, read with our own credentials, change its purchase, and grant what it buys."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     wrong = mismatch(purchase, payment)
-    if wrong is not None:
+    if wrong:
         number, outside_id = purchase.purchase_id, payment.outside_id
-        log.error("a payment is not its order's", purchase=number, differs=wrong.value)
+        log.error("a payment is not its order's", purchase=number, differs=wrong)
         # Admins hear of it; nothing is granted for it.
-        told = {"purchase": number, "payment": outside_id, "differs": wrong.value}
+        told = {"purchase": number, "payment": outside_id, "differs": wrong}
         _tell(ctx, ADMINS, "notice-payment-wrong", told, f"wrong:{number}:{outside_id}")
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:

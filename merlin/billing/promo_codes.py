@@ -57,14 +57,6 @@ class StoredPromo(Promo):
     stopped: bool
 
 
-def is_sound(promo: Promo, now: datetime) -> bool:
-    """Return whether a code gives either days or a lower price, to somebody, for some time."""
-    has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
-    has_percent = 0 < promo.percent <= MOST_PERCENT and not promo.days
-    is_for_some = promo.most_uses is None or promo.most_uses > 0
-    return (has_days or has_percent) and is_for_some and (not promo.ends_at or promo.ends_at > now)
-
-
 def normal_code(code: str) -> str:
     """Return a code as it is kept, whatever the case it was typed in; "" for what is none."""
     plain = code.strip().upper()
@@ -116,7 +108,11 @@ class Promos(Repository):
         code = normal_code(promo.code)
         if not code:
             raise Refused(f"no code {promo.code}", "promo-no-code")
-        if not is_sound(promo, self._clock()):
+        has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
+        has_percent = 0 < promo.percent <= MOST_PERCENT and not promo.days
+        is_for_some = promo.most_uses is None or promo.most_uses > 0
+        is_over = promo.ends_at is not None and promo.ends_at <= self._clock()
+        if not (has_days or has_percent) or not is_for_some or is_over:
             raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
         row = _PROMOS.write(replace(promo, code=code))
         row |= {"at": iso(self._clock()), "stopped_at": None}
@@ -169,9 +165,7 @@ class Promos(Repository):
 
         It is held until nobody can pay the order any more, also one that was given up.
         """
-        row = self._usable(user_id, code, _unpaid(user_id))
-        if not self._moved(row, user_id, purchase_id):
-            self._use(row, user_id, purchase_id)
+        self._use(self._usable(user_id, code, _unpaid(user_id)), user_id, purchase_id)
 
     def may_take(self, purchase: Purchase) -> bool:
         """Return whether a payment for this order would have a use of its code; reads alone.
@@ -194,8 +188,7 @@ class Promos(Repository):
         row = self.db.row(self.db.locked(this))
         if row is None or not self._has_room(purchase, row):
             return False
-        if not self._moved(row, purchase.user_id, purchase.purchase_id):
-            self._use(row, purchase.user_id, purchase.purchase_id)
+        self._use(row, purchase.user_id, purchase.purchase_id)
         return True
 
     def _has_room(self, purchase: Purchase, row: Row | None) -> bool:
@@ -214,14 +207,12 @@ class Promos(Repository):
             return True
         return self.db.count(PROMO_USE, uses) < int(row["most_uses"])
 
-    def _moved(self, row: Row, user_id: int, purchase_id: str) -> bool:
-        """Let the person's use of a code be this order's; False where they have none."""
-        this = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
-        return self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(this)) > 0
-
     def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
-        use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
-        self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
+        """Let the person's one use of a code, that they have or get now, be this order's."""
+        this = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
+        if not self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(this)):
+            use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
+            self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
 
     def _usable(self, user_id: int, code: str, spared: Select | None = None) -> Row:
         """Return the row of a code that may be used now, held until the transaction ends.

@@ -239,8 +239,10 @@ class Purchases(Repository):
         mine = self.of(user_id)
         return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
-    def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
-        """Return everybody's purchases, newest first; those after a purchase, of a state."""
+    def newest(
+        self, limit: int = 50, before: str = "", state: str = "", user_id: int | None = None
+    ) -> list[Purchase]:
+        """Return purchases, newest first: those after one, of a state, of a person."""
         query = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
         if before:
             at = iso(self.get(before).created_at)
@@ -248,6 +250,8 @@ class Purchases(Repository):
             query = query.where((PURCHASE.created_at < at) | is_older)
         if state:
             query = query.where(PURCHASE.state == state)
+        if user_id is not None:
+            query = query.where(PURCHASE.user_id == user_id)
         return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
     def by_outside(self, gateway: Gateway, outside_id: str) -> Purchase | None:

@@ -160,8 +160,8 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
         await asyncio.Event().wait()
 
     def is_night() -> bool:
-        last = last_comparison(settings).at
-        return is_due(last, services.clock(), zone_of(services.config.timezone))
+        zone = zone_of(services.config.timezone)
+        return is_due(last_comparison(settings).at, services.clock(), zone)
 
     async def compared() -> bool:
         try:
@@ -203,17 +203,13 @@ def _returned(payment: GatewayPayment | None) -> GatewayRefund | None:
     return GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **whose)
 
 
-def read_payment(update: Update) -> GatewayPayment | None:
-    """Return the payment that a message tells of; None where that cannot be read."""
-    return _movement(update, PAID)
-
-
 def read_refund(update: Update) -> GatewayRefund | None:
     """Return the refund that a message tells of; None where that cannot be read."""
-    return _returned(_movement(update, RETURNED))
+    return _returned(read_payment(update, RETURNED))
 
 
-def _movement(update: Update, name: str) -> GatewayPayment | None:
+def read_payment(update: Update, name: str = PAID) -> GatewayPayment | None:
+    """Return the payment that a message tells of; None where that cannot be read."""
     message = update.body.get("message")
     said = message.get(name) if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not isinstance(said, Mapping):
@@ -234,7 +230,7 @@ def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
     for each in listed:
         found = (_moved(each, "source"), _returned(_moved(each, "receiver")))
         moved += [one for one in found if one is not None]
-    return StarsPage([str(each.get("id")) for each in listed], moved)
+    return [str(each.get("id")) for each in listed], moved
 
 
 def _moved(said: Mapping[str, Any], side: str) -> GatewayPayment | None:

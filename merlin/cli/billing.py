@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -192,7 +193,16 @@ def refund(
     settings = configuration(config)
     with opened(settings) as database:
         ctx, actor = Context(config=settings, db=database), Actor.operator()
-        made = _wanted(ctx, actor, (order, grant), amount, reason, is_sure=yes)
+        details = payments.show_payment(ctx, actor, order)
+        if not details.rests:
+            raise NotFound(f"{order} is not paid", "billing-not-paid")
+        number = payments.grant_to_refund(details, grant)
+        rest = details.rests[number]
+        wanted = None if amount is None else _amount(amount, rest.currency)
+        if not yes:
+            _ask(details.purchase, amount or rest.decimal, rest.currency)
+        want = partial(payments.request_refund, ctx, actor, details, number, wanted, reason)
+        made = ctx.db.transact(want)
         print_message(
             "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency
         )
@@ -203,29 +213,6 @@ def refund(
         raise Refused(now.trouble, "billing-refund-refused", trouble=now.trouble)
     is_done = now.state is RefundState.DONE
     print_message("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
-
-
-def _wanted(
-    ctx: Context,
-    actor: Actor,
-    which: tuple[str, int | None],
-    said: str | None,
-    reason: str,
-    *,
-    is_sure: bool,
-) -> Refund:
-
-    details = payments.show_payment(ctx, actor, which[0])
-    if not details.rests:
-        raise NotFound(f"{which[0]} is not paid", "billing-not-paid")
-    grant = payments.grant_to_refund(details, which[1])
-    rest = details.rests[grant]
-    amount = None if said is None else _amount(said, rest.currency)
-    if not is_sure:
-        _ask(details.purchase, said or rest.decimal, rest.currency)
-    return ctx.db.transact(
-        lambda: payments.request_refund(ctx, actor, details, grant, amount, reason)
-    )
 
 
 def _amount(said: str, currency: Currency) -> Amount:

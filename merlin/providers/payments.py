@@ -166,14 +166,3 @@ class PaymentGateway(Protocol):
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
         """Take nothing more for a subscription that the gateway renews by itself."""
-
-
-class Mismatch(StrEnum):
-    """In what a payment is not the purchase's; the values are words for logs and admins."""
-
-    ID = "id"
-    AMOUNT = "amount"
-    CURRENCY = "currency"
-    ORDER = "order"
-    USER = "user"
-    TEST = "test"

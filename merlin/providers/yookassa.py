@@ -16,7 +16,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -251,7 +251,7 @@ class YooKassaGateway:
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
         """Read every payment that was made in a time."""
         query = {"created_at.gte": _written(since), "created_at.lt": _written(until)}
-        return list(_readable(await self._listed("/payments", query), seen))
+        return await self._listed("/payments", query, seen)
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         body = refund_body(request, self._shop.receipt)
@@ -264,8 +264,7 @@ class YooKassaGateway:
         return _same(seen_refund(told), outside_id)
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
-        query = {"payment_id": _checked(payment_id)}
-        return list(_readable(await self._listed("/refunds", query), seen_refund))
+        return await self._listed("/refunds", {"payment_id": _checked(payment_id)}, seen_refund)
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
         """Do nothing: YooKassa renews nothing by itself."""
@@ -332,14 +331,23 @@ class YooKassaGateway:
             return told
         raise _refusal(status, told)
 
-    async def _listed(self, path: str, query: Mapping[str, str]) -> list[Body]:
-        """Return everything that a list holds, page by page."""
-        rows: list[Body] = []
+    async def _listed(
+        self, path: str, query: Mapping[str, str], read: Callable[[Body], T]
+    ) -> list[T]:
+        """Return everything that a list holds, page by page, and that can be read.
+
+        A shop may sell other things too, in other currencies.
+        """
+        rows: list[T] = []
         asked, cursors = {**query, "limit": str(PAGE)}, set[str]()
         while len(cursors) < MOST_PAGES:
             page = await self._read(path, asked)
             items, cursor = page.get("items"), page.get("next_cursor")
-            rows += [item for item in items or [] if isinstance(item, Mapping)]
+            for item in items or []:
+                try:
+                    rows += [read(item)] if isinstance(item, Mapping) else []
+                except PaymentError as error:
+                    log.warning("a listed payment cannot be read", reason=str(error))
             if not isinstance(cursor, str) or not cursor:
                 return rows
             if cursor in cursors:
@@ -416,15 +424,6 @@ def _same(found: Found, outside_id: str) -> Found:
     if found.outside_id != outside_id:
         raise PaymentError("YooKassa told of another payment or refund", code="unreadable")
     return found
-
-
-def _readable(rows: list[Body], read: Callable[[Body], T]) -> Iterator[T]:
-    """Yield what can be read; a shop may sell other things too, in other currencies."""
-    for row in rows:
-        try:
-            yield read(row)
-        except PaymentError as error:
-            log.warning("a listed payment cannot be read", reason=str(error))
 
 
 def _written(at: datetime) -> str:

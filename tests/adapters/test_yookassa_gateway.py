@@ -25,7 +25,7 @@ def test_a_payment_is_asked_for_under_its_purchase_and_read_again(shop, gateway)
     asked = asyncio.run(gateway.create(request(1, BACK, WORDS, saves_method=True)))
     assert asked.status is Status.PENDING
     assert asked.pay_url.endswith(f"/pay/{asked.outside_id}")
-    assert mismatch(bought, asked) is None
+    assert mismatch(bought, asked) == ""
     call = shop.calls("payments.create")[-1]
     assert call.key == bought.purchase_id
     assert call.body["capture"] is True

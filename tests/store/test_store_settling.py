@@ -13,7 +13,7 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import Outcome, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Mismatch, Status
+from merlin.providers.payments import Status
 from merlin.sandbox.yookassa.server import REASONS
 
 pytestmark = pytest.mark.integration
@@ -43,14 +43,14 @@ def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
 @pytest.mark.parametrize(
     ("forged", "differs"),
     [
-        ({"amount": Amount(29_989, Currency.RUB)}, Mismatch.AMOUNT),
-        ({"amount": Amount(29_990, Currency.XTR)}, Mismatch.CURRENCY),
-        ({"outside_id": "other"}, Mismatch.ID),
-        ({"purchase_id": "0" * 32}, Mismatch.ORDER),
-        ({"purchase_id": ""}, Mismatch.ORDER),
-        ({"user_id": str(BORIS)}, Mismatch.USER),
-        ({"user_id": ""}, Mismatch.USER),
-        ({"is_test": True}, Mismatch.TEST),
+        ({"amount": Amount(29_989, Currency.RUB)}, "amount"),
+        ({"amount": Amount(29_990, Currency.XTR)}, "currency"),
+        ({"outside_id": "other"}, "id"),
+        ({"purchase_id": "0" * 32}, "order"),
+        ({"purchase_id": ""}, "order"),
+        ({"user_id": str(BORIS)}, "user"),
+        ({"user_id": ""}, "user"),
+        ({"is_test": True}, "test"),
     ],
 )
 def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
@@ -61,7 +61,7 @@ def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged,
     assert state(shop, purchase) is PurchaseState.PENDING
     assert shop.told("admins") == ["notice-payment-wrong"]
     (notice,) = shop.notices.newest("admins", 5)
-    assert notice.arguments["differs"] == differs.value
+    assert notice.arguments["differs"] == differs
     assert shop.told(ANNA) == []
 
 

@@ -47,38 +47,6 @@ from merlin.providers.payments import Gateway
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
-def order_view(
-    visit: PageRequest, details: OrderDetails, *, is_silent: bool = False
-) -> dict[str, object]:
-    """Return what an order's page shows; `is_silent`: the gateway did not answer just now.
-
-    `lead` says what is so. `has_page`: there is a page of payment to go to; `may_ask`: the gateway
-    is asked for that page first. `again_href` buys the same anew. `now` is what the page shows, to
-    be compared with what there is later.
-    """
-    purchase = details.purchase
-    state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
-    waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
-    has_page = waits and may_be_led_to(visit, purchase)
-    may_ask = waits and is_by_hand and may_be_paid_here(visit, purchase)
-    return {
-        "details": details,
-        "purchase": purchase,
-        "moment": visit.services.clock(),
-        "lead": _lead(visit, details, state, is_silent=is_silent),
-        "is_paid": state.is_paid,
-        "has_page": has_page,
-        "may_ask": may_ask and not has_page,
-        "may_check": by_card and (waits or state is PurchaseState.HELD),
-        "may_cancel": waits and is_by_hand,
-        "again_href": _again(visit, purchase, state),
-        "is_good": state is PurchaseState.PAID and not details.is_empty,
-        "now": f"{state.value}.{'page' if has_page else 'none'}",
-        "live_href": "",
-        "live_s": 0,
-    }
-
-
 def _lead(
     visit: PageRequest, details: OrderDetails, state: PurchaseState, *, is_silent: bool
 ) -> str:
@@ -238,8 +206,10 @@ async def _view(
 ) -> dict[str, object]:
     """Return what the page shows that has been open for `age` seconds.
 
-    It is asked every `live_s` seconds whether this is still so; `live_href` "": nothing changes by
-    itself any more.
+    `lead` says what is so; `is_silent`: the gateway did not answer just now. `has_page`: there is a
+    page of payment to go to; `may_ask`: the gateway is asked for that page first. `again_href` buys
+    the same anew. It is asked every `live_s` seconds whether `now` is still so; `live_href` "":
+    nothing changes by itself any more.
     """
     services, actor = visit.services, visit.actor
 
@@ -249,18 +219,38 @@ async def _view(
         return details, gifts, bot_opened(services, PLANS)
 
     details, gifts, bot_href = await services.store.read(read)
-    view = order_view(visit, details, is_silent=is_silent)
-    pack = purchase.order.promise.pack
-    keys = {f"grant:{each.entry_id}:{kind.value}" for each in details.grants for kind in pack}
-    view |= {"packs": [each for each in gifts if each.key in keys], "bot_href": bot_href}
-    if not view["may_check"] or age > _OVER_AFTER_S:
-        return view
-    wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
-    now = f"{view['now']}.{wait}{SILENT if is_silent else ''}"
-    since = int(services.clock().timestamp()) - age
-    asked = urlencode({"since": since, "was": now})
-    href = f"/orders/{purchase.purchase_id}/live?{asked}"
-    return {**view, "now": now, "live_href": href, "live_s": wait}
+    purchase, pack = details.purchase, details.purchase.order.promise.pack
+    packs = {f"grant:{each.entry_id}:{kind.value}" for each in details.grants for kind in pack}
+    state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
+    waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
+    has_page = waits and may_be_led_to(visit, purchase)
+    may_ask = waits and is_by_hand and may_be_paid_here(visit, purchase)
+    may_check = by_card and (waits or state is PurchaseState.HELD)
+    now, href, wait = f"{state.value}.{'page' if has_page else 'none'}", "", 0
+    if may_check and age <= _OVER_AFTER_S:
+        wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
+        now = f"{now}.{wait}{SILENT if is_silent else ''}"
+        since = int(services.clock().timestamp()) - age
+        asked = urlencode({"since": since, "was": now})
+        href = f"/orders/{purchase.purchase_id}/live?{asked}"
+    return {
+        "details": details,
+        "purchase": purchase,
+        "packs": [each for each in gifts if each.key in packs],
+        "bot_href": bot_href,
+        "moment": services.clock(),
+        "lead": _lead(visit, details, state, is_silent=is_silent),
+        "is_paid": state.is_paid,
+        "has_page": has_page,
+        "may_ask": may_ask and not has_page,
+        "may_check": may_check,
+        "may_cancel": waits and is_by_hand,
+        "again_href": _again(visit, purchase, state),
+        "is_good": state is PurchaseState.PAID and not details.is_empty,
+        "now": now,
+        "live_href": href,
+        "live_s": wait,
+    }
 
 
 def _lost(visit: PageRequest) -> Response:

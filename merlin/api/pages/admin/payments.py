@@ -88,12 +88,18 @@ async def show_billing(
     last, this = months(now, zone)
     # The form sends "" for any state.
     chosen = str(state)
-    person, number = person.strip(), _number(person)
+    person = person.strip()
+    is_number = person.isascii() and person.isdigit() and 1 <= int(person) <= MOST_ID
+    number = int(person) if is_number else None
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
         moved = payments.list_entries(visit.services, visit.actor, last, until)
-        found = _found(visit, chosen, number, before)
+        asked = (_PAGE + 1, before, chosen, number)
+        try:
+            found = payments.list_payments(visit.services, visit.actor, *asked)
+        except NotFound:
+            found = []
         return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
 
     entries, found, compared = await visit.services.store.read(read)
@@ -116,21 +122,6 @@ async def show_billing(
         "most": _MOST_DIFFERENCES,
     }
     return render_page(visit, "admin_billing.html", view, keep=NEVER_KEPT)
-
-
-def _number(said: str) -> int | None:
-    plain = said.strip()
-    is_number = plain.isascii() and plain.isdigit()
-    return int(plain) if is_number and 1 <= int(plain) <= MOST_ID else None
-
-
-def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
-    """Return one more than a page shows of the orders that are looked for; reads rows."""
-    services, actor = visit.services, visit.actor
-    try:
-        return payments.list_payments(services, actor, _PAGE + 1, before, state, number)
-    except NotFound:
-        return []
 
 
 # The states that differ for who looks on; `created` and `asking` are told as `pending` is.
@@ -185,22 +176,14 @@ async def refund(
     reason, amount = " ".join(back.reason.split()), _amount(back.amount, rest)
     wrong = _wrong(visit, reason, amount, rest)
     if amount is not None and not wrong and back.sure:
-        wrong = await _want(visit, details, back, amount, reason)
-        if not wrong:
+        request, once = payments.request_refund, f"page:{back.once}"
+        try:
+            await visit.write(request, details, back.grant, amount, reason, once)
+        except (NotFound, Refused) as error:
+            wrong = refusal_text(visit, error)
+        else:
             return seen_other(f"/admin/billing/{purchase_id}#refunds")
     return await _page(visit, purchase_id, back, reason, None if wrong else amount, wrong)
-
-
-async def _want(
-    visit: PageRequest, details: OrderDetails, back: Back, amount: Amount, reason: str
-) -> str:
-    """Write down what is to go back; return why it does not, "" where it does."""
-    request, once = payments.request_refund, f"page:{back.once}"
-    try:
-        await visit.write(request, details, back.grant, amount, reason, once)
-    except (NotFound, Refused) as error:
-        return refusal_text(visit, error)
-    return ""
 
 
 def _amount(said: str, rest: Amount) -> Amount | None:
