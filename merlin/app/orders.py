@@ -320,7 +320,15 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
         await ctx.write(_failed, purchase, error)
         raise
     kill_point("pay.sent")
-    await _recorded(ctx, purchase, payment)
+    try:
+        outcome = await _apply(ctx, purchase, payment)
+    except PaymentError as error:  # The payment is there; what follows is done at the next look.
+        await note_failure(ctx, error, purchase=purchase_id)
+        outcome = Outcome.NOTHING
+    if outcome is Outcome.WRONG:
+        refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
+        await ctx.write(_failed, purchase, refusal)
+        raise refusal
     kill_point("pay.recorded")
     return await _read(ctx, purchase_id)
 
@@ -339,18 +347,6 @@ async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayP
         if known is None:
             raise
         return known
-
-
-async def _recorded(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
-    try:
-        outcome = await _apply(ctx, purchase, payment)
-    except PaymentError as error:  # The payment is there; what follows is done at the next look.
-        await note_failure(ctx, error, purchase=purchase.purchase_id)
-        return
-    if outcome is Outcome.WRONG:
-        refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
-        await ctx.write(_failed, purchase, refusal)
-        raise refusal
 
 
 def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:

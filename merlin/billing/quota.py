@@ -284,19 +284,19 @@ class Quotas(BotRepository):
     @transaction
     def charge(self, update_id: int) -> None:
         """Note that the question was answered; nothing where nothing is reserved."""
-        self._settle(update_id, UseState.CHARGED)
+        self.db.sql(_SETTLE, UseState.CHARGED.value, self._bot_id, update_id)
 
     @transaction
     def give_back(self, update_id: int) -> None:
         """Let a reserved question not count; nothing where nothing is reserved."""
-        self._settle(update_id, UseState.RETURNED)
+        self.db.sql(_SETTLE, UseState.RETURNED.value, self._bot_id, update_id)
 
     @transaction
     def give_back_before(self, at: datetime) -> int:
         """Let this bot's questions not count that were reserved before then and never settled."""
         found = self.db.sql(_ABANDONED, self._bot_id, iso(at))
         for (update_id,) in found:
-            self._settle(update_id, UseState.RETURNED)
+            self.give_back(update_id)
         return len(found)
 
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
@@ -323,6 +323,3 @@ class Quotas(BotRepository):
             before = used.get(Format(name), Used())
             used[Format(name)] = Used(before.day + int(day), before.month + int(month))
         return used
-
-    def _settle(self, update_id: int, state: UseState) -> None:
-        self.db.sql(_SETTLE, state.value, self._bot_id, update_id)

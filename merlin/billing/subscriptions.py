@@ -197,18 +197,15 @@ class Renewals(Repository):
         """Return the renewals whose owners are to be told now; each once a payment."""
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
         is_near &= RENEWAL.next_at > iso(now)
-        is_new = RENEWAL.reminded_for != RENEWAL.next_at
-        rows = self.db.rows(
-            RENEWAL.select().where(is_near & is_new).order_by(RENEWAL.id).limit(limit)
-        )
-        return [_RENEWALS.read(row, self.db) for row in rows if self._is_untold(row)]
-
-    def _is_untold(self, row: Row) -> bool:
-        """Note that somebody is reminded; False where another process did it."""
-        is_before = RENEWAL.reminded_for == row["reminded_for"]
-        told = {"reminded_for": row["next_at"]}
-        query = RENEWAL.update(told).where((RENEWAL.id == row["id"]) & is_before)
-        return self.db.change(query) > 0
+        is_near &= RENEWAL.reminded_for != RENEWAL.next_at
+        rows = self.db.rows(RENEWAL.select().where(is_near).order_by(RENEWAL.id).limit(limit))
+        untold = []
+        for row in rows:
+            # Unless another process reminds them.
+            this = (RENEWAL.id == row["id"]) & (RENEWAL.reminded_for == row["reminded_for"])
+            if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(this)):
+                untold.append(_RENEWALS.read(row, self.db))
+        return untold
 
 
 class Terms(Repository):
@@ -257,9 +254,8 @@ class Terms(Repository):
     def had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether somebody had the trial of a plan, even if they left in between."""
         this = (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
-        if self.db.value(TERM.select(TERM.id).where(this)) is not None:
-            return True
-        return self._leaving.had(user_id, Source.TRIAL, plan)
+        has_row = self.db.value(TERM.select(TERM.id).where(this)) is not None
+        return has_row or self._leaving.had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:
         """Let a grant's term last as long as the rest of its money; later ones move up.

@@ -29,8 +29,8 @@ from merlin.api.pages.page import (
 from merlin.api.pages.plans import brings, may_be_led_to, takes_roubles
 from merlin.app import orders
 from merlin.app.plans import find_discount
-from merlin.app.shop import place_order, sold_plan
-from merlin.billing.plan import Plan
+from merlin.app.shop import place_order
+from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import promise_of
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
@@ -64,18 +64,18 @@ async def show_checkout(
     code: Annotated[str, Query(max_length=_MOST)] = "",
 ) -> Response:
     """Return what a plan costs."""
-    plan = _plan(visit, name)
-    if plan is None:
-        return not_sold(visit)
+    plan = plan_named(visit.services.plans, name)
+    if plan is None or not plan.is_sold:
+        return not_there(visit, "plan")
     return await _page(visit, plan, Bill(code=code))
 
 
 @router.post("/checkout/{name}", dependencies=FROM_HERE)
 async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
     """Store the order, ask for its page of payment, and lead there."""
-    plan = _plan(visit, name)
+    plan = plan_named(visit.services.plans, name)
     if plan is None or not takes_roubles(visit, plan):
-        return not_sold(visit)
+        return not_there(visit, "plan")
     needs = _needs_contact(visit)
     address = contact_of(bill.contact) if needs else ""
     if needs and not address:
@@ -110,16 +110,9 @@ async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     return seen_other(f"/orders/{purchase_id}")
 
 
-def not_sold(visit: PageRequest) -> Response:
-    """Return what is said instead of a plan that nobody can buy here."""
-    return render_page(visit, "shop_lost.html", {"about": "plan"}, status=404, keep=NEVER_KEPT)
-
-
-def _plan(visit: PageRequest, name: str) -> Plan | None:
-    try:
-        return sold_plan(visit.services, name)
-    except NotFound:
-        return None
+def not_there(visit: PageRequest, about: str) -> Response:
+    """Return what is said instead of a "plan" that nobody can buy here, or another's "order"."""
+    return render_page(visit, "shop_lost.html", {"about": about}, status=404, keep=NEVER_KEPT)
 
 
 def _needs_contact(visit: PageRequest) -> bool:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from merlin.api.pages.checkout import led_to_pay
+from merlin.api.pages.checkout import led_to_pay, not_there
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
@@ -123,7 +123,7 @@ async def show_orders(visit: Owning) -> Response:
 async def show_order(visit: Owning, purchase: Mine, said: Said = "") -> Response:
     """Return one order as it is now; `said` tells that the gateway was asked in vain just now."""
     if purchase is None:
-        return _lost(visit)
+        return not_there(visit, "order")
     is_silent = said == "silent"
     if not is_silent:
         purchase, is_silent = await _looked(visit, purchase)
@@ -140,7 +140,7 @@ async def show_live(
 ) -> Response:
     """Return the part that changes, or nothing while it is what it `was` since then."""
     if purchase is None:
-        return _lost(visit)
+        return not_there(visit, "order")
     age = max(int(visit.services.clock().timestamp()) - since, 1)
     if age % _LOOK_EACH_S < _OFTEN_S:
         purchase, _ = await _looked(visit, purchase)
@@ -159,7 +159,7 @@ async def lead(visit: Owning, purchase: Mine) -> Response:
     redirect after a form would be that.
     """
     if purchase is None:
-        return _lost(visit)
+        return not_there(visit, "order")
     is_open = purchase.may_be_paid(visit.services.clock())
     order = f"/orders/{purchase.purchase_id}"
     if not (is_open and may_be_led_to(visit, purchase)):
@@ -172,7 +172,7 @@ async def lead(visit: Owning, purchase: Mine) -> Response:
 async def ask_again(visit: Owning, purchase: Mine) -> Response:
     """Ask the gateway for its page (again): the same order, under the same key."""
     if purchase is None:
-        return _lost(visit)
+        return not_there(visit, "order")
     is_open = purchase.may_be_paid(visit.services.clock())
     if not (is_open and may_be_paid_here(visit, purchase)):
         return seen_other(f"/orders/{purchase.purchase_id}")
@@ -183,7 +183,7 @@ async def ask_again(visit: Owning, purchase: Mine) -> Response:
 async def cancel(visit: Owning, purchase: Mine) -> Response:
     """Give an order up; one that is over already stays as it is."""
     if purchase is None:
-        return _lost(visit)
+        return not_there(visit, "order")
     await visit.write(orders.cancel_order, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
@@ -251,8 +251,3 @@ async def _view(
         "live_href": href,
         "live_s": wait,
     }
-
-
-def _lost(visit: PageRequest) -> Response:
-    """Return what is said of an order that is not this person's, or not there: the same words."""
-    return render_page(visit, "shop_lost.html", {"about": "order"}, status=404, keep=NEVER_KEPT)

@@ -70,17 +70,12 @@ def brings(visit: PageRequest, plan: Plan) -> list[Line]:
     """Return what a plan brings, or a pack, a line each."""
     if plan.is_pack:
         return [(amount_of(visit, *each), True) for each in plan.questions.items()]
-    lines = (*_formats(visit, plan), *_rest(visit, plan))
-    return sorted(lines, key=lambda line: not line[1])
-
-
-def _formats(visit: PageRequest, plan: Plan) -> Iterator[Line]:
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
+    lines = [(_allowed(visit, kind, each), not each.is_closed) for kind, each in allowances.items()]
     if not any(is_limited(each) for each in allowances.values()):
-        yield visit.say("brings-any"), True
-        return
-    for kind, each in allowances.items():
-        yield _allowed(visit, kind, each), not each.is_closed
+        lines = [(visit.say("brings-any"), True)]
+    # What there is not stands last.
+    return sorted([*lines, *_rest(visit, plan)], key=lambda line: not line[1])
 
 
 def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
