@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -163,12 +164,11 @@ def _progress() -> Iterator[Progress]:
 
 
 def _row(entry: Entry) -> list[object]:
-    card = entry.card
     return [
         entry.name,
         entry.source[-LONGEST_SOURCE:],
         entry.licence,
-        _size(card.size) if card else None,
+        _size(entry.size_bytes),
         _size(entry.training_bytes),
         _size(entry.answering_bytes),
         translate_word("library-state", entry.state),
@@ -177,21 +177,9 @@ def _row(entry: Entry) -> list[object]:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    card = entry.card
-    return {
-        "name": entry.name,
-        "source": entry.source,
-        "state": entry.state,
-        "folder": str(entry.folder),
-        "commit": card.commit if card else None,
-        "licence": entry.licence or None,
-        "size_bytes": card.size if card else None,
-        "parameters": entry.parameters,
-        "context": entry.context,
-        "training_bytes": entry.training_bytes,
-        "answering_bytes": entry.answering_bytes,
-        "standing": list(entry.standing),
-    }
+    names = [field.name for field in fields(entry) if field.name != "problem"]
+    told = {name: getattr(entry, name) for name in names}
+    return told | {"folder": str(entry.folder), "licence": entry.licence or None}
 
 
 def _size(size: int | None) -> str | None:

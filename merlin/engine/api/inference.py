@@ -164,26 +164,6 @@ async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
     return {**whole, "merlin": dict(finish.extension)} if finish.extension else whole
 
 
-async def _chunks(
-    model: str, first: Chunk | Finish, rest: AnswerStream, *, with_usage: bool
-) -> AsyncGenerator[bytes, None]:
-    """Yield the answer as server-sent events; `first` is what came first.
-
-    The extension `merlin` stands in the chunk that says why the answer ended.
-    """
-    answer = ChatAnswer(model, utc_now().timestamp(), with_usage=with_usage)
-    yield event(answer.first_chunk())
-    part: Chunk | Finish = first
-    while isinstance(part, Chunk):
-        yield event(answer.chunk(part.text, _logprobs_object(part.chances)))
-        part = await anext(rest)
-    last = answer.last_chunk(part.reason)
-    yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
-    if with_usage:
-        yield event(answer.usage_chunk(_usage(part)))
-    yield DONE
-
-
 def _usage(finish: Finish) -> dict[str, int]:
     return usage_object(finish.prompt_tokens, finish.completion_tokens)
 
@@ -224,16 +204,27 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _streamed(asked: ChatRequest, answer: AnswerStream) -> Response:
-    """Answer once the first piece is there: what refuses the question has its own status."""
+async def _streamed(asked: ChatRequest, parts: AnswerStream) -> Response:
+    """Answer once the first piece is there: what refuses the question has its own status.
+
+    The extension `merlin` stands in the chunk that says why the answer ended.
+    """
     options = asked.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    first = await anext(answer)
+    first = await anext(parts)
 
     async def events() -> AsyncGenerator[bytes, None]:
-        async with aclosing(answer):
-            async for each in _chunks(asked.model, first, answer, with_usage=with_usage):
-                yield each
+        answer, part = ChatAnswer(asked.model, utc_now().timestamp(), with_usage=with_usage), first
+        async with aclosing(parts):
+            yield event(answer.first_chunk())
+            while isinstance(part, Chunk):
+                yield event(answer.chunk(part.text, _logprobs_object(part.chances)))
+                part = await anext(parts)
+            last = answer.last_chunk(part.reason)
+            yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
+            if with_usage:
+                yield event(answer.usage_chunk(_usage(part)))
+            yield DONE
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)
 

@@ -299,7 +299,7 @@ def lock_base(root: Path, name: str) -> Iterator[int]:
 READY, LEFT_OVER = "ready", "left_over"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
 
@@ -308,15 +308,16 @@ class Entry:
 
     name: str
     source: str
-    licence: str
     state: str
     folder: Path
-    standing: Sequence[str]
-    card: ModelCard | None = None
+    commit: str | None = None
+    licence: str
+    size_bytes: int | None = None
     parameters: int | None = None
     context: int | None = None
     training_bytes: int | None = None
     answering_bytes: int | None = None
+    standing: Sequence[str]
     problem: Untrainable | None = None
 
 
@@ -378,15 +379,16 @@ def _entry(
     return Entry(
         name=model.name,
         source=model.source,
-        licence=model.licence or (card.licence if card else ""),
         state=problem.code if problem else READY,
         folder=folder,
-        standing=dependents_of(model.name, engine / "engine.db"),
-        card=card,
+        commit=card.commit if card else None,
+        licence=model.licence or (card.licence if card else ""),
+        size_bytes=card.size if card else None,
         parameters=n or None,
         context=model.context or (card.context if card else context_of(folder)) or None,
         training_bytes=memory_for(TRAINING, n, model, training),
         answering_bytes=memory_for(ANSWERING, n, model, answering),
+        standing=dependents_of(model.name, engine / "engine.db"),
         problem=problem,
     )
 
@@ -396,11 +398,12 @@ def _left_over(folder: Path, engine: Path) -> Entry:
     return Entry(
         name=name,
         source=card.source if card else "",
-        licence=card.licence if card else "",
         state=LEFT_OVER,
         folder=folder,
+        commit=card.commit if card else None,
+        licence=card.licence if card else "",
+        size_bytes=card.size if card else None,
         standing=dependents_of(name, engine / "engine.db"),
-        card=card,
     )
 
 

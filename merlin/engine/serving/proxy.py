@@ -205,9 +205,9 @@ class ProxyBackend(ABC):
                     body = {**body_of(asking, self._sampling), **fields}
                     async with self.calls.send(f"{url}{_CHAT}", body) as response:
                         if response.status == _OK:
-                            async with aclosing(read_answer(self.calls.who, response)) as parts:
+                            answered = read_answer(self.calls.who, response, self._figures)
+                            async with aclosing(answered) as parts:
                                 async for part in parts:
-                                    self._count_tokens(part)
                                     yield part
                             return
                         answer = await self.calls.read(url, response)
@@ -215,10 +215,6 @@ class ProxyBackend(ABC):
                     if answer.status != _UNKNOWN:
                         raise unknown
         raise unknown
-
-    def _count_tokens(self, part: Chunk | Finish) -> None:
-        if isinstance(part, Finish):
-            self._figures.update({name: getattr(part, name) for name in _COUNTED})
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -284,9 +280,12 @@ def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
 
 
 async def read_answer(
-    who: str, response: aiohttp.ClientResponse
+    who: str, response: aiohttp.ClientResponse, figures: Counter[str]
 ) -> AsyncGenerator[Chunk | Finish, None]:
-    """Yield a streamed answer, the Finish last. Raises Unavailable where it breaks off."""
+    """Yield a streamed answer, the Finish last, whose tokens are added to `figures`.
+
+    Raises Unavailable where it breaks off.
+    """
     reason, usage = "", dict[str, int]()
     event: Any
     async for event in read_events(response):
@@ -304,11 +303,9 @@ async def read_answer(
             yield chunk
     if not reason or not usage:
         raise Unavailable(f"{who} ended its answer in the middle: look at its log.")
-    yield Finish(
-        "length" if reason == "length" else "stop",
-        usage["prompt_tokens"],
-        usage["completion_tokens"],
-    )
+    figures.update(usage)
+    why = "length" if reason == "length" else "stop"
+    yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
 
 
 def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:

@@ -236,15 +236,12 @@ def _why_not(kind: type[Together | OneByOne], model: Any, mix: AdapterStack) -> 
     if kind is Together and not is_simple:
         return "its layers keep more than keys and values"
     try:
-        gap = _gap(_read(kind(model, mix)), _read_anew(model))
+        logits, truth = _read(kind(model, mix)), _read_anew(model)
+        gap = float((logits - truth).abs().max() / (truth.max() - truth.min()))
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a model's own code
         return f"{kind.__name__}: {type(error).__name__}: {error}"
     tolerance = _CLOSE if model.dtype == torch.float32 else _CLOSE_HALF
     return "" if gap < tolerance else f"{kind.__name__}: logits differ by {gap:.2g}"
-
-
-def _gap(logits: Tensor, truth: Tensor) -> float:
-    return float((logits - truth).abs().max() / (truth.max() - truth.min()))
 
 
 def _read(passes: Passes) -> Tensor:
@@ -282,14 +279,12 @@ class AdapterCache:
             self._kept[adapter.digest] = low
             self.read += 1
         self._kept.move_to_end(adapter.digest)
-        self._put_away({adapter.digest, *(one.digest for one in at_work if one)})
-        return self._kept[adapter.digest]
-
-    def _put_away(self, needed: Collection[str]) -> None:
+        needed = {adapter.digest, *(one.digest for one in at_work if one)}
         for digest in [digest for digest in self._kept if digest not in needed]:
             if len(self._kept) <= self._most:
-                return
+                break
             self._mix.forget(self._kept.pop(digest))
+        return self._kept[adapter.digest]
 
 
 def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:

@@ -53,7 +53,9 @@ class TokenBytes:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._special = set(tokenizer.all_special_ids)
-        self._letters = _letters() if _is_byte_level(tokenizer) else None
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        decoder = json.loads(backend.to_str())["decoder"] if backend is not None else None
+        self._letters = _letters() if "ByteLevel" in json.dumps(decoder) else None
         self._known: dict[int, bytes] = {}
 
     def bytes_of(self, token: int) -> bytes:
@@ -84,13 +86,6 @@ class TokenBytes:
         if found := _BYTE.fullmatch(name):
             return bytes([int(found[1], 16)])
         return str(name).replace(_SPACE, " ").encode()
-
-
-def _is_byte_level(tokenizer: Any) -> bool:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return backend is not None and "ByteLevel" in json.dumps(
-        json.loads(backend.to_str())["decoder"]
-    )
 
 
 def _letters() -> Mapping[str, int]:
