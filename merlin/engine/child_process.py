@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 # What a child needs not: secrets of ours.
@@ -56,24 +57,24 @@ def take_stdout() -> BinaryIO:
 
 
 class EnginePipe:
-    """A child's end of the lines between it and the engine."""
+    """A child's end of the lines between it and the engine; what has come waits in `inbox`.
+
+    Where the engine has ended, the process ends.
+    """
 
     def __init__(self) -> None:
         self._out = take_stdout()
+        self.inbox: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    def listen(self, take: Callable[[Any], object]) -> None:
-        """Give each line to `take`, in a thread; end the process where the engine has ended."""
-        threading.Thread(target=_listen, args=(take,), daemon=True).start()
+    def _listen(self) -> None:
+        for line in sys.stdin.buffer:
+            self.inbox.put(json.loads(line))
+        # Nobody is left to answer to, so nothing is worth finishing.
+        os._exit(0)
 
     def send(self, line: Mapping[str, object]) -> None:
         """Send one line."""
         # numpy's numbers are floats to everybody but json.
         self._out.write(json.dumps(line, default=float).encode() + b"\n")
         self._out.flush()
-
-
-def _listen(take: Callable[[Any], object]) -> None:
-    for line in sys.stdin.buffer:
-        take(json.loads(line))
-    # Nobody is left to answer to, so nothing is worth finishing.
-    os._exit(0)

@@ -7,7 +7,6 @@ faster_whisper/transcribe.py.
 from __future__ import annotations
 
 import os
-import queue
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -38,12 +37,10 @@ _OF_A_WORD = ("word", "start", "end")
 def main() -> None:
     """Serve until the standard input ends."""
     pipe = EnginePipe()
-    requests: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
-    pipe.listen(requests.put)
     folder, device = sys.argv[1:]
     model = _load(folder, device)
     while True:
-        pipe.send(_answer(model, requests.get()))
+        pipe.send(_answer(model, pipe.inbox.get()))
 
 
 def _load(folder: str, device: str) -> WhisperModel:

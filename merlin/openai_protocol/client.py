@@ -67,22 +67,11 @@ class ProtocolClient:
     async def send(
         self, path: str, body: Body, total_s: float, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield what answers as `open` does. Raises ProviderError and its kinds for a refusal."""
-        async with self.open(path, body, total_s, between_s) as response:
-            if response.status not in _OK:
-                error = error_in(await asyncio.wait_for(_read_refusal(response), total_s))
-                status, headers = response.status, response.headers
-                raise error_of_status(status, headers, error, path, ProviderBusy)
-            yield response
-
-    @asynccontextmanager
-    async def open(
-        self, path: str, body: Body, total_s: float, between_s: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield what answers a POST, or a GET without a `body`, whatever its status.
+        """Yield what answers a POST, or a GET without a `body`.
 
         Its beginning comes within `total_s`, and each byte within `between_s` of the one before;
-        who reads it bounds the whole. Raises what `call_errors` turns into ProviderError.
+        who reads it bounds the whole. Raises ProviderError and its kinds for a refusal, and what
+        `call_errors` turns into them.
         """
         data: bytes | aiohttp.FormData | None
         if isinstance(body, Mapping):
@@ -100,14 +89,29 @@ class ProtocolClient:
                 allow_redirects=False,
             )
         async with response:
+            if response.status not in _OK:
+                try:
+                    reading = read_whole(response, _LARGEST_REFUSAL)
+                    error = error_in(await asyncio.wait_for(reading, total_s))
+                except InvalidResponse:  # too long to be a refusal
+                    error = None
+                status, headers = response.status, response.headers
+                raise error_of_status(status, headers, error, path, ProviderBusy)
             yield response
 
     def _opened(self) -> aiohttp.ClientSession:
+        if not (self._credential.isascii() and self._credential.isprintable()):
+            raise ProviderError("the call cannot be sent: such a credential fits into no header")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_ANY_NUMBER, keepalive_timeout=KEEP_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=_headers(self._credential),
+                headers={
+                    "Authorization": f"Bearer {self._credential}",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    "User-Agent": f"merlin/{__version__}",
+                },
                 # No proxy of the environment counts for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),
             )
@@ -120,29 +124,10 @@ class ProtocolClient:
             self._session = None
 
 
-def _headers(credential: str) -> dict[str, str]:
-    if not (credential.isascii() and credential.isprintable()):
-        raise ProviderError("the call cannot be sent: such a credential fits into no header")
-    return {
-        "Authorization": f"Bearer {credential}",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"merlin/{__version__}",
-    }
-
-
 async def read_whole(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:
     """Return the whole of an answer. Raises InvalidResponse for one that is too long."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
     return await join_pieces(response.content.iter_any(), largest, too_long)
-
-
-async def _read_refusal(response: aiohttp.ClientResponse) -> bytes:
-    """Return what a refusal says, nothing where it is too long to be one."""
-    try:
-        return await read_whole(response, _LARGEST_REFUSAL)
-    except InvalidResponse:
-        return b""
 
 
 def json_object(content: bytes) -> Json:

@@ -117,7 +117,8 @@ def sync_client(
         limits=httpx2.Limits(max_keepalive_connections=keep),
         verify=_trust(),
         event_hooks={"request": [_begin], "response": [_bound]},
-        trust_env=not is_here(base_url),
+        # No proxy of the environment counts for a server on this machine.
+        trust_env=not is_loopback(httpx2.URL(base_url).host),
         # A small answer that is packed may be an endless one: it is bounded as it comes.
         headers={"Accept-Encoding": "identity"},
     )
@@ -135,11 +136,6 @@ def sync_client(
 def _trust() -> ssl.SSLContext:
     """Return whom we trust, read once: it takes 20 ms."""
     return httpx2.create_ssl_context()
-
-
-def is_here(base_url: str) -> bool:
-    """Return whether the server is on this machine, where no proxy of the environment counts."""
-    return is_loopback(httpx2.URL(base_url).host)
 
 
 class _Bounded(httpx2.SyncByteStream):

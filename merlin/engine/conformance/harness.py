@@ -178,7 +178,7 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     for base_url in _candidates(url):
         server = Server(base_url, key or NO_KEY, timeout_s)
         try:
-            names = _names(_listed(server))
+            names = _model_names(server)
         except BaseException:
             server.close(keep=True)
             raise
@@ -189,7 +189,8 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     raise Refused("no server of the protocol", "provider-test-no-server", url=url)
 
 
-def _listed(server: Server) -> httpx2.Response:
+def _model_names(server: Server) -> list[str]:
+    """Return the models that the server lists; none where what answers is no such list."""
     try:
         answer = server.call("GET", "/models")
     except (httpx2.HTTPError, httpx2.StreamError) as error:
@@ -199,7 +200,13 @@ def _listed(server: Server) -> httpx2.Response:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
     if answer.status_code in _FORBIDDEN:
         raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
-    return answer
+    try:
+        told = answer.json()
+    except ValueError:
+        return []
+    listed = told.get("data") if isinstance(told, dict) else None
+    cards = listed if answer.status_code == _OK and isinstance(listed, list) else []
+    return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
 
 
 def _candidates(url: str) -> list[str]:
@@ -212,17 +219,6 @@ def _candidates(url: str) -> list[str]:
         raise ConfigError(f"{url} is no URL of a server", "provider-test-bad-url", url=url)
     root = url.rstrip("/")
     return [root] if root.endswith("/v1") else [f"{root}/v1", root]
-
-
-def _names(answer: httpx2.Response) -> list[str]:
-    """Return the models that a list names; none where the answer is no such list."""
-    try:
-        told = answer.json()
-    except ValueError:
-        return []
-    listed = told.get("data") if isinstance(told, dict) else None
-    cards = listed if answer.status_code == _OK and isinstance(listed, list) else []
-    return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
 
 
 ABSENT = (404, 405, 501)

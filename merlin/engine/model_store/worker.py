@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from merlin.core.durable_files import is_full
@@ -77,14 +76,13 @@ def _write(model: Any, draft: Path) -> None:
 
 def main() -> None:
     """Do the order; every expected failure is sent in words, anything else is a bug with a log."""
-    pipe, orders = EnginePipe(), SimpleQueue[Mapping[str, str]]()
-    pipe.listen(orders.put)
+    pipe = EnginePipe()
 
     def progress(what: str, done: int, total: int) -> None:
         pipe.send({"kind": "progress", "what": what, "done": done, "total": total})
 
     try:
-        pipe.send({"kind": "done", **_carry_out(orders.get(), progress)})
+        pipe.send({"kind": "done", **_carry_out(pipe.inbox.get(), progress)})
     except Refused as error:
         arguments = {name: value for name, value in error.arguments.items() if name != "message"}
         pipe.send({"kind": "failed", "key": error.key, "arguments": arguments})

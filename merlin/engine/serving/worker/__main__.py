@@ -6,9 +6,6 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
-from queue import SimpleQueue
-from typing import Any
 
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.serving.base import Setup
@@ -18,13 +15,11 @@ def main() -> int:
     """Load the base of the setup given as JSON, and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = EnginePipe()
-    inbox: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
-    pipe.listen(inbox.put)
     # Imported once the engine's end is watched: it takes seconds.
     from merlin.engine.serving.worker import loop  # noqa: PLC0415
 
     try:
-        loop.serve(Setup(**json.loads(sys.argv[1])), inbox, pipe.send)
+        loop.serve(Setup(**json.loads(sys.argv[1])), pipe.inbox, pipe.send)
     except Exception as error:  # noqa: BLE001 - the engine is told; the traceback goes to the log
         traceback.print_exc()
         pipe.send({"broken": loop.words_of(error)})
