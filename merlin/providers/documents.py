@@ -84,8 +84,11 @@ class ChildReader:
         if kind not in DOCUMENTS:
             raise UnusableFile("media-unknown", kinds=_KINDS)
         async with self._room:
-            told = await self._read_by_child(kind, content)
-        return self._read(told)
+            said = loads(await self._read_by_child(kind, content))
+        if "fault" not in said:
+            return DocumentText(said["text"], said["is_cut"])
+        most = self._limits.document_characters
+        raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
         """Return what a child says of the document. Raises UnusableFile when it dies of it."""
@@ -133,13 +136,6 @@ class ChildReader:
             if len(told) > most:
                 raise UnusableFile("media-bomb")
         return bytes(told)
-
-    def _read(self, told: bytes) -> DocumentText:
-        said = loads(told)
-        if "fault" not in said:
-            return DocumentText(said["text"], said["is_cut"])
-        most = self._limits.document_characters
-        raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 
 
 def is_walled() -> bool:

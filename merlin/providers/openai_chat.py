@@ -281,19 +281,26 @@ class OpenAIChat:
         if not self._in_pieces:
             yield await self._whole(asked, steering)
             return
+        asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
         usage = NOT_COUNTED
         is_whole, length = False, 0
         with call_errors():
-            async for chunk in self._chunks(asked, steering):
-                piece = _piece(chunk)
-                usage = usage if piece.usage is NOT_COUNTED else piece.usage
-                length += len(piece.text)
-                if length > LONGEST_TEXT:
-                    raise InvalidResponse("a text without an end")
-                is_whole = is_whole or piece.finish_reason is not None
-                if piece.text or piece.known is not None or piece.finish_reason:
-                    counted = piece.usage is not NOT_COUNTED
-                    yield replace(piece, usage=NOT_COUNTED) if counted else piece
+            async with (
+                self._sent(asked, steering, BETWEEN_BYTES_S) as response,
+                aclosing(read_events(response, self._total_s)) as chunks,
+            ):
+                async for chunk in chunks:
+                    if chunk.get("error"):
+                        raise error_of_object(chunk["error"], ProviderBusy)
+                    piece = _piece(chunk)
+                    usage = usage if piece.usage is NOT_COUNTED else piece.usage
+                    length += len(piece.text)
+                    if length > LONGEST_TEXT:
+                        raise InvalidResponse("a text without an end")
+                    is_whole = is_whole or piece.finish_reason is not None
+                    if piece.text or piece.known is not None or piece.finish_reason:
+                        counted = piece.usage is not NOT_COUNTED
+                        yield replace(piece, usage=NOT_COUNTED) if counted else piece
         if not is_whole:
             raise ProviderBusy("the answer ends in the middle")
         if usage is not NOT_COUNTED:
@@ -305,18 +312,6 @@ class OpenAIChat:
                 # The first byte comes with the last: silence is no sign here.
                 async with self._sent(asked, steering, self._total_s) as told:
                     return answer(json_object(await read_whole(told)))
-
-    async def _chunks(self, asked: Json, steering: SamplingParams) -> AsyncIterator[Json]:
-        """Yield the chunks of an answer. Raises ProviderError for an error among them."""
-        asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
-        async with (
-            self._sent(asked, steering, BETWEEN_BYTES_S) as answer,
-            aclosing(read_events(answer, self._total_s)) as chunks,
-        ):
-            async for chunk in chunks:
-                if chunk.get("error"):
-                    raise error_of_object(chunk["error"], ProviderBusy)
-                yield chunk
 
     @asynccontextmanager
     async def _sent(

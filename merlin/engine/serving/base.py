@@ -1,7 +1,7 @@
 """What a model is asked, what comes back, and the Protocol of those who answer.
 
 One Protocol for `recall`, our own transformers process, and servers of others (vLLM, llama.cpp).
-The engine and its own process speak in JSON, a line each. To the process: {"ask": id, …},
+The engine and its own process speak in JSON, a line each. To the process: {"ask": id, "question"},
 {"embed": id, "texts"}, {"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
 {"end"}, {"vectors"}, {"refused"}, {"failed"}, and {"figures"} of its own accord.
 """
@@ -139,16 +139,12 @@ class Setup:
     adapters: int
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the process, of the base or with an adapter."""
-
-    adapter: Adapter | None
-    asking: GenerationRequest
-
-
-# How each of these is written into a line, and read from it.
-QUESTION, CHUNK, FINISH = TypeAdapter(Question), TypeAdapter(Chunk), TypeAdapter(Finish)
+# How each of these is written into a line, and read from it. A question is asked of an adapter, or
+# of the base alone.
+QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
+    tuple[Adapter | None, GenerationRequest]
+)
+CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 
 def refused_line(number: int, refusal: ApiError) -> dict[str, object]:

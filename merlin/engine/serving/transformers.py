@@ -22,7 +22,6 @@ from merlin.engine.serving.base import (
     Embedded,
     Finish,
     GenerationRequest,
-    Question,
     Setup,
     Unavailable,
 )
@@ -70,8 +69,8 @@ class TransformersBackend:
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Answer in pieces, a Finish last; see Backend."""
-        question = QUESTION.dump_python(Question(adapter, asking), mode="json")
-        async with self._child.ask({"ask": 0, **question}, asking.asker) as lines:
+        question = QUESTION.dump_python((adapter, asking), mode="json")
+        async with self._child.ask({"ask": 0, "question": question}, asking.asker) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield CHUNK.validate_python(line)

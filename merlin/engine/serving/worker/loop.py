@@ -112,8 +112,7 @@ class GenerationWorker:
         self._send_figures()
 
     def _ask(self, line: Line) -> None:
-        question = base.QUESTION.validate_python(line)
-        adapter, asking = question.adapter, question.asking
+        adapter, asking = base.QUESTION.validate_python(line["question"])
         if self._batch is None:
             raise bad_field("model", "this model makes embeddings alone; ask it at /v1/embeddings")
         if asking.is_json and 0 < asking.most_tokens < LEAST_JSON:
