@@ -313,12 +313,13 @@ def _job(row: Row) -> Job:
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, why it failed in a language."""
     hyperparameters = dict(job.hyperparameters)
+    finish = job.estimated_finish if job.status == RUNNING else None
     return FineTuningJob(
-        job_id=job.job_id,
+        id=job.job_id,
         status=job.status,
-        base=job.base,
-        created_at=job.created_at,
-        organization="merlin",
+        model=job.base,
+        created_at=int(job.created_at),
+        organization_id="merlin",
         training_file=job.training_file,
         validation_file=job.validation_file,
         hyperparameters=hyperparameters,
@@ -326,8 +327,8 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         metadata=job.metadata,
         seed=job.seed,
         error=error_object(job.error, language),
-        model_id=job.model_name if job.status == SUCCEEDED else None,
-        finished_at=job.finished_at,
-        estimated_finish=job.estimated_finish if job.status == RUNNING else None,
+        fine_tuned_model=job.model_name if job.status == SUCCEEDED else None,
+        finished_at=int(job.finished_at) if job.finished_at else None,
+        estimated_finish=int(finish) if finish else None,
         trained_tokens=job.trained_tokens,
     ).as_json()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -127,48 +127,31 @@ def file_object(file_id: str, name: str, size: int, created_at: float, purpose: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuningJob:
-    """A job as the protocol shows it; `method` is an object with a type."""
+    """A job as the protocol shows it (FineTuningJob); `method` is an object with a type."""
 
-    job_id: str
+    id: str
+    object: str = "fine_tuning.job"
+    created_at: int
+    error: Json | None = None
+    fine_tuned_model: str | None = None
+    finished_at: int | None = None
+    hyperparameters: Json
+    model: str
+    organization_id: str
+    result_files: Sequence[str] = field(default_factory=list)
+    seed: int
     status: str
-    base: str
-    created_at: float
-    organization: str
+    trained_tokens: int | None = None
     training_file: str
     validation_file: str | None
-    hyperparameters: Mapping[str, object]
-    method: Mapping[str, object]
+    estimated_finish: int | None = None
+    integrations: Sequence[str] = field(default_factory=list)
     metadata: Mapping[str, str] | None
-    seed: int
-    error: Mapping[str, object] | None = None
-    model_id: str | None = None
-    finished_at: float | None = None
-    estimated_finish: float | None = None
-    trained_tokens: int | None = None
+    method: Json
 
     def as_json(self) -> Json:
-        """Return the FineTuningJob object."""
-        return {
-            "id": self.job_id,
-            "object": "fine_tuning.job",
-            "created_at": int(self.created_at),
-            "error": self.error,
-            "fine_tuned_model": self.model_id,
-            "finished_at": int(self.finished_at) if self.finished_at else None,
-            "hyperparameters": dict(self.hyperparameters),
-            "model": self.base,
-            "organization_id": self.organization,
-            "result_files": [],
-            "seed": self.seed,
-            "status": self.status,
-            "trained_tokens": self.trained_tokens,
-            "training_file": self.training_file,
-            "validation_file": self.validation_file,
-            "estimated_finish": int(self.estimated_finish) if self.estimated_finish else None,
-            "integrations": [],
-            "metadata": None if self.metadata is None else dict(self.metadata),
-            "method": dict(self.method),
-        }
+        """Return the object."""
+        return asdict(self)
 
 
 def job_event_object(

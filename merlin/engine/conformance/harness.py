@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -139,16 +139,12 @@ class Server:
         create: Callable[..., Iterable[ChatCompletionChunk]] = self.sdk.chat.completions.create
         return list(create(**self.question(stream=True, **other)))
 
-    @contextmanager
-    def streamed(self, **other: Any) -> Iterator[httpx2.Response]:
+    def streamed(self) -> AbstractContextManager[openai.APIResponse[Any]]:
         """Give the open answer to a streamed question, as it stands on the wire."""
-        asked = self.question(stream=True, **other)
-        url = f"{self.base_url}/chat/completions"
-        with self.http.stream("POST", url, json=asked, headers=self.headers()) as response:
-            if response.status_code != _OK:
-                response.read()
-                raise openai.APIStatusError(one_line(response.text), response=response, body=None)
-            yield response
+        ask: Callable[..., AbstractContextManager[openai.APIResponse[Any]]] = (
+            self.sdk.chat.completions.with_streaming_response.create
+        )
+        return ask(**self.question(stream=True))
 
     def undo_at_end(self, method: str, path: str) -> None:
         """Note the call that removes what was just made; POST stops a job."""

@@ -304,11 +304,11 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         words = "The job failed due to an invalid training file."
         failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
     return FineTuningJob(
-        job_id=job.job_id,
+        id=job.job_id,
         status=job.status,
-        base=asked["model"],
-        created_at=job.created_at,
-        organization="org-stand-in",
+        model=asked["model"],
+        created_at=int(job.created_at),
+        organization_id="org-stand-in",
         training_file=asked["training_file"],
         validation_file=asked.get("validation_file"),
         hyperparameters={"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
@@ -316,8 +316,8 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         metadata=asked.get("metadata"),
         seed=int(asked.get("seed") or 0),
         error=failure,
-        model_id=account.tuned_model(job),
-        finished_at=job.finished_at,
+        fine_tuned_model=account.tuned_model(job),
+        finished_at=int(job.finished_at) if job.finished_at else None,
         trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
     ).as_json()
 
