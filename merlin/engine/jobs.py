@@ -314,7 +314,7 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, why it failed in a language."""
     hyperparameters = dict(job.hyperparameters)
     finish = job.estimated_finish if job.status == RUNNING else None
-    return FineTuningJob(
+    shown = FineTuningJob(
         id=job.job_id,
         status=job.status,
         model=job.base,
@@ -331,4 +331,5 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         finished_at=int(job.finished_at) if job.finished_at else None,
         estimated_finish=int(finish) if finish else None,
         trained_tokens=job.trained_tokens,
-    ).as_json()
+    )
+    return asdict(shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -148,10 +148,6 @@ class FineTuningJob:
     integrations: Sequence[str] = field(default_factory=list)
     metadata: Mapping[str, str] | None
     method: Json
-
-    def as_json(self) -> Json:
-        """Return the object."""
-        return asdict(self)
 
 
 def job_event_object(

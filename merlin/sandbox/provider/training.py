@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -303,7 +303,7 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     if job.status == "failed":
         words = "The job failed due to an invalid training file."
         failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
-    return FineTuningJob(
+    shown = FineTuningJob(
         id=job.job_id,
         status=job.status,
         model=asked["model"],
@@ -319,7 +319,8 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         fine_tuned_model=account.tuned_model(job),
         finished_at=int(job.finished_at) if job.finished_at else None,
         trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
-    ).as_json()
+    )
+    return asdict(shown)
 
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
