@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
 from merlin.engine.auth import AnswerStream, check_model, metered, metered_vectors, owner_of
-from merlin.engine.context import Engine, engine_of
+from merlin.engine.context import engine_of
 from merlin.engine.jobs import MOST_SEED
 from merlin.engine.requests import (
     Fields,
@@ -249,17 +249,15 @@ async def embed(request: Request) -> Response:
     model = asked.model
     await check_model(request, model)
     if model not in engine.bases:
-        await run_in_threadpool(_refuse_tuned, engine, model)
+        tuned = await run_in_threadpool(engine.repositories.models.get, model)
+        words = (
+            f"A tuned model answers questions alone; embeddings come from bases: {tuned['base']}"
+        )
+        raise bad_field("model", words)
     vectors = await metered_vectors(request, asked.input, engine.backends.backend_of(model).embed)
     is_base64 = asked.encoding_format == "base64"
     answer = await run_in_threadpool(_embeddings_object, model, vectors, is_base64=is_base64)
     return JSONResponse(answer)
-
-
-def _refuse_tuned(engine: Engine, name: str) -> None:
-    base = engine.repositories.models.get(name)["base"]
-    words = f"A tuned model answers questions alone; embeddings come from bases: {base}"
-    raise bad_field("model", words)
 
 
 def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:

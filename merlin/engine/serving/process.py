@@ -81,6 +81,7 @@ class Process:
     def __init__(
         self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
     ) -> None:
+        """Take a child that was started; `on_end` words an end that nobody wanted."""
         self._child = child
         self._on_end = on_end
         self._answers: dict[int, asyncio.Queue[Line]] = {}
@@ -89,23 +90,6 @@ class Process:
         self._is_wanted = True
         self._reading = asyncio.create_task(self._read())
         self.figures: Mapping[str, float] = {}
-
-    @classmethod
-    async def start(
-        cls, command: Sequence[str], log: Path, on_end: Callable[[int, str], str]
-    ) -> Process:
-        """Start a module with its arguments; `on_end` words an end that nobody wanted."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", *command),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                limit=_LONGEST,
-                env=child_environment(),
-            )
-        return cls(child, on_end)
 
     @property
     def pid(self) -> int:
@@ -264,6 +248,7 @@ class FairQueue:
 class ChildServer:
     """A process and the queue before it; to be used on one event loop.
 
+    `command` is a module with its arguments.
     `check` is called before each start, and raises where there can be none. One that `cannot_stop`
     in the middle of an answer is ended where the asker leaves.
     """
@@ -334,7 +319,17 @@ class ChildServer:
             if not (self._process and self._process.is_alive):
                 self.check()
                 self.restarts.check()
-                self._process = await Process.start(self.command, self.log, self.restarts.note_end)
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                with self.log.open("ab") as errors:
+                    child = await asyncio.create_subprocess_exec(
+                        *(sys.executable, "-P", "-m", *self.command),
+                        stdin=asyncio.subprocess.PIPE,
+                        stdout=asyncio.subprocess.PIPE,
+                        stderr=errors,
+                        limit=_LONGEST,
+                        env=child_environment(),
+                    )
+                self._process = Process(child, self.restarts.note_end)
             return self._process
 
     def _stop_timer(self) -> None:
