@@ -66,18 +66,15 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
         raise Inconvertible(f"adapters of `{kind}` are not converted; of {known} they are")
     architecture = ARCHITECTURES[kind]
     tensors = dict(_tensors(adapter / WEIGHTS))
-    alpha = _alpha(tuning)
-    named = dict(_named(tensors, architecture, config))
-    durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
-
-
-def _alpha(tuning: Mapping[str, Any]) -> float:
-    """Return what llama.cpp divides by the rank to get the adapter's scale."""
     for name in ("use_dora", "alpha_pattern", "modules_to_save"):
         if tuning.get(name):
             raise Inconvertible(f"llama.cpp has no form for adapters with `{name}`")
-    alpha, rank = float(tuning["lora_alpha"]), int(tuning["r"])
-    return alpha * math.sqrt(rank) if tuning.get("use_rslora") else alpha
+    # llama.cpp divides it by the rank to get the adapter's scale.
+    alpha = float(tuning["lora_alpha"])
+    if tuning.get("use_rslora"):
+        alpha *= math.sqrt(int(tuning["r"]))
+    named = dict(_named(tensors, architecture, config))
+    durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
