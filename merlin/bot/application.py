@@ -29,8 +29,7 @@ from telegram.request import BaseRequest
 
 from merlin.account.users import Users
 from merlin.app.inbox import Dialogs, Inbox, Update, UpdateState
-from merlin.app.outbox import Outbox, Target
-from merlin.billing.quota import Quotas
+from merlin.app.outbox import Target
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
@@ -67,7 +66,6 @@ from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
 from merlin.bot.transport import pause
 from merlin.bot.updates import is_of_money, joined_text
-from merlin.chat.turns import Turns
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -238,8 +236,8 @@ async def _gone_on(context: BotContext) -> bool:
     """
 
     def read() -> tuple[bool, bool]:
-        is_asked = Turns(context.db, context.bot_id).find(context.update_id) is not None
-        return is_asked, bool(Outbox(context.db, context.bot_id).of_update(context.update_id))
+        is_asked = context.turns.find(context.update_id) is not None
+        return is_asked, bool(context.outbox.of_update(context.update_id))
 
     is_asked, is_answered = await context.store.do(read)
     if is_asked:
@@ -361,8 +359,8 @@ def _leave(context: BotContext, *, is_closed: bool) -> None:
     if not is_closed:
         if context.is_private:
             Users(context.db).unreachable(context.user_id)
-        Outbox(context.db, context.bot_id).drop(context.chat_id)
-    Quotas(context.db, context.bot_id).give_back(context.update_id)
+        context.outbox.drop(context.chat_id)
+    context.quotas.give_back(context.update_id)
     context.finish(UpdateState.FAILED, "unreachable")
 
 
@@ -381,7 +379,7 @@ async def refuse_updates(
             words = told.translate("bot-queue-full", waiting=MOST_WAITING)
             (letter,) = letters(told, menu.message(told, words))
             letter = replace(letter, key=key, update_id=None, spot=Target())
-            Outbox(services.db, services.bot_id).put([letter])
+            services.outbox.put([letter])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)
         inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")

@@ -49,7 +49,9 @@ from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices
 from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, Stop
-from merlin.chat.sessions import ChatPlace
+from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.chat.sessions import ChatPlace, Session, Sessions
+from merlin.chat.turns import Turns
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.db.database import Database
@@ -208,6 +210,31 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.services.bot_id
 
     @property
+    def outbox(self) -> Outbox:
+        """Return the messages that must arrive."""
+        return self.services.outbox
+
+    @property
+    def sessions(self) -> Sessions:
+        """Return the sessions of the bot's chats."""
+        return Sessions(self.db, self.bot_id)
+
+    @property
+    def turns(self) -> Turns:
+        """Return the questions to the bot and their answers."""
+        return Turns(self.db, self.bot_id)
+
+    @property
+    def catalogue(self) -> ModelCatalogue:
+        """Return the models that may answer."""
+        return ModelCatalogue(self.db)
+
+    @property
+    def quotas(self) -> Quotas:
+        """Return what plans count of questions."""
+        return Quotas(self.db, self.bot_id)
+
+    @property
     def roles(self) -> Roles:
         """Return who may do what."""
         return self.services.roles
@@ -265,6 +292,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def place(self) -> ChatPlace:
         """Return where its session lives."""
         return ChatPlace(self.chat_id, self.user_id, self.thread_id)
+
+    def open_session(self) -> Session:
+        """Return the session that is open here, a first one is made; within the store's work."""
+        return self.sessions.open(self.place)
 
     @property
     def query_id(self) -> str:
@@ -372,7 +403,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             screen = View(None) if begun else act()
             # In the thread that writes to the database; perhaps once more.
             loop.call_soon_threadsafe(tell, screen)
-            return begun or Outbox(self.db, self.bot_id).put(letters(self, screen))
+            return begun or self.outbox.put(letters(self, screen))
 
         try:
             await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
@@ -397,8 +428,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def _begun(self) -> Sequence[QueuedMessage]:
         """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
-        Quotas(self.db, self.bot_id).give_back(self.update_id)
-        return Outbox(self.db, self.bot_id).of_update(self.update_id)
+        self.quotas.give_back(self.update_id)
+        return self.outbox.of_update(self.update_id)
 
     async def say(
         self, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""

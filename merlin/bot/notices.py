@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 
-from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, QueuedMessage
+from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, act_button
@@ -129,9 +129,7 @@ class NoticeSender:
         if await self._services.store.read(self._waiting):
             await self._services.store.do(self._hand_over)
         loose = await self._services.store.do(
-            lambda: Outbox(self._services.db, self._services.bot_id).loose(
-                self._services.owner, AT_ONCE
-            )
+            lambda: self._services.outbox.loose(self._services.owner, AT_ONCE)
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in loose:
@@ -149,7 +147,7 @@ class NoticeSender:
     def _hand_over(self) -> None:
         services, notices = self._services, Notices(self._services.db)
         mine = [each for each in self._waiting() if notices.handed_over(each.notice_id)]
-        Outbox(services.db, services.bot_id).put(list(letters_of(services, mine)))
+        services.outbox.put(list(letters_of(services, mine)))
 
     async def _deliver(self, chat_id: int, waiting: Sequence[QueuedMessage]) -> None:
         try:
@@ -168,9 +166,7 @@ class NoticeSender:
     def _doubt(self, waiting: Sequence[QueuedMessage]) -> None:
         # Of these only the one that was being sent is changed.
         for outgoing in waiting:
-            Outbox(self._services.db, self._services.bot_id).settle(
-                outgoing.outgoing_id, OutgoingState.UNKNOWN
-            )
+            self._services.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
 
     async def close(self) -> None:
         """Stop sending; what was on its way is taken up by the next start."""

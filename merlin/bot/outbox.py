@@ -24,7 +24,6 @@ from telegram.error import BadRequest
 from merlin.account.users import Users
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered
 from merlin.app.outbox import (
-    Outbox,
     OutgoingMessage,
     OutgoingState,
     QueuedMessage,
@@ -66,7 +65,7 @@ def _move(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -
     users = broadcasts.next(broadcast.broadcast_id, room)
     page = render(broadcast.text)
     letters = [OutgoingMessage(broadcast.key(user), user, page) for user in users]
-    Outbox(services.db, services.bot_id).put(letters)
+    services.outbox.put(letters)
     if users:
         services.db.bump()
 
@@ -83,7 +82,7 @@ def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) ->
     onward = Button(text(language, "admin-broadcast"), "a-casts:n")
     page = FormattedMessage(report(over, done, language), buttons=((onward,),))
     letter = OutgoingMessage(f"report:{over.prefix}", over.by_user, page)
-    Outbox(services.db, services.bot_id).put([letter])
+    services.outbox.put([letter])
     services.db.bump()
 
 
@@ -116,7 +115,7 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
     for errand, request in waiting.ended():
         if waiting.forget(request.request_id):
             letter = _result_letter(errand, request, services.language_of(errand.chat_id))
-            Outbox(services.db, services.bot_id).put([letter])
+            services.outbox.put([letter])
             services.db.bump()
 
 
@@ -170,7 +169,7 @@ class OutboxSender:
     def __init__(self, services: BotServices, calls: BotApi, line: ConnectionState) -> None:
         self._store = services.store
         self._db = services.db
-        self._outbox = Outbox(services.db, services.bot_id)
+        self._outbox = services.outbox
         self._owner = services.owner
         self._calls = calls
         self._line = line

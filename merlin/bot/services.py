@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
+from merlin.app.outbox import Outbox
 from merlin.chat.answer import RetryPolicy
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
@@ -57,6 +58,11 @@ class BotServices(Context):
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
     notify: Callable[[str], object] | None = None
+
+    @property
+    def outbox(self) -> Outbox:
+        """Return the messages that must arrive."""
+        return Outbox(self.db, self.bot_id)
 
     def language_of(self, user_id: int) -> str:
         """Return the language that somebody is written to in; within the store's work."""

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from merlin.app.ask import Over, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
-from merlin.billing.quota import Gift, Left, Quotas
+from merlin.billing.quota import Gift, Left
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words
-from merlin.chat.model_catalogue import ModelCatalogue, first_candidate, switch_model
-from merlin.chat.sessions import ChatPlace, Session, Sessions, title_of
-from merlin.chat.turns import StoredAnswer, Turns
+from merlin.chat.model_catalogue import first_candidate, switch_model
+from merlin.chat.sessions import ChatPlace, Session, title_of
+from merlin.chat.turns import StoredAnswer
 from merlin.core.loopback import is_loopback
 
 
@@ -65,7 +65,7 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return what is left of each format of a plan, a line each; none where nothing is limited."""
     if plan is UNLIMITED:
         return []
-    left = Quotas(context.db, context.bot_id).left(context.user_id, plan, context.zone)
+    left = context.quotas.left(context.user_id, plan, context.zone)
     return [_left_line(context, left[kind]) for kind in Format if kind in left]
 
 
@@ -125,9 +125,8 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
 
     To be called within the store's work.
     """
-    sessions = Sessions(context.db, context.bot_id)
-    here = sessions.open(context.place)
-    there = sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
+    here = context.open_session()
+    there = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
     fresh = replace(
         there,
         dataset=here.dataset,
@@ -137,7 +136,7 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
         system=here.system,
         title=UNNAMED,
     )
-    sessions.change(fresh)
+    context.sessions.change(fresh)
     return fresh
 
 
@@ -146,14 +145,13 @@ async def name_topic(context: BotContext) -> None:
 
     def named() -> str:
         """Give the session its title; return it where the topic is to be called so, else ""."""
-        sessions = Sessions(context.db, context.bot_id)
-        session = sessions.open(context.place)
+        session = context.open_session()
         if session.title != UNNAMED:
             return ""
-        said = Turns(context.db, context.bot_id).history(session.session_id, 1)
+        said = context.turns.history(session.session_id, 1)
         title = title_of(said[0].content) if said else ""
         if title:
-            sessions.change(replace(session, title=title))
+            context.sessions.change(replace(session, title=title))
         return title
 
     title = await context.store.do(named)
@@ -174,10 +172,10 @@ def answering(context: BotContext, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
     request = request_of_session(context.services, session, plan_for(context))
     general = next(iter(request.general), None)
-    choice = first_candidate(ModelCatalogue(context.db), request)
+    choice = first_candidate(context.catalogue, request)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
-    tuned = ModelCatalogue(context.db).model(choice.model_id) if choice.model_id else None
+    tuned = context.catalogue.model(choice.model_id) if choice.model_id else None
     title = tuned.build_version if tuned else choice.model_id or choice.provider
     return Answering(choice.provider, title)
 
@@ -203,7 +201,5 @@ def company(context: BotContext, provider: str) -> str:
 def refitted(context: BotContext, session: Session) -> Session:
     """Return a session whose model has changed, its window judged anew; within the store's work."""
     plan = plan_for(context)
-    first = first_candidate(
-        ModelCatalogue(context.db), request_of_session(context.services, session, plan)
-    )
+    first = first_candidate(context.catalogue, request_of_session(context.services, session, plan))
     return switch_model(session, window_of(context.services, first, plan.window))

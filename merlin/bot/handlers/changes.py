@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from merlin.app import changes, proposals
 from merlin.app.changes import DatasetFiles, PreviewView
-from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.app.outbox import OutgoingMessage
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import performer
@@ -218,7 +218,7 @@ def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
         told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
         words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
         key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
-        Outbox(context.db, context.bot_id).put([OutgoingMessage(key, found.user_id, page)])
+        context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
     waiting = proposals.count_waiting(*performer(context))
     queue = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")

@@ -25,7 +25,6 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
-from merlin.chat.turns import Turns
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -256,7 +255,7 @@ _LETTERS = 500
 def model_answer(context: BotContext, proposal_id: int) -> str:
     """Return what the model had answered, masked; "" where nobody knows it any more."""
     proposal = Proposals(context.db).get(proposal_id)
-    turn = Turns(context.db, context.bot_id).get(proposal.draft.turn_id)
+    turn = context.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words

@@ -28,7 +28,7 @@ from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
-from merlin.chat.turns import StoredAnswer, Turn, Turns
+from merlin.chat.turns import StoredAnswer, Turn
 from merlin.core import money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -185,7 +185,7 @@ async def reacted(context: BotContext) -> None:
 
 def _turn_here(context: BotContext) -> Turn | None:
     turn_id = Ratings(context.db, context.bot_id).turn_at(context.chat_id, context.message_id)
-    turn = None if turn_id is None else Turns(context.db, context.bot_id).get(turn_id)
+    turn = None if turn_id is None else context.turns.get(turn_id)
     is_theirs = turn is not None and turn.question.user_id == context.user_id
     return turn if is_theirs or not context.is_private else None
 
@@ -336,7 +336,7 @@ def _dataset(context: BotContext, turn: Turn) -> str:
 
 def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None where it is gone."""
-    turn = Turns(context.db, context.bot_id).get(int(context.dialog_values.get("turn", 0)))
+    turn = context.turns.get(int(context.dialog_values.get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 

@@ -23,7 +23,6 @@ from merlin.account.users import User, Users
 from merlin.app import courses
 from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
 from merlin.app.inbox import UpdateState, json_object
-from merlin.app.outbox import Outbox
 from merlin.bot import menu
 from merlin.bot.answers import after
 from merlin.bot.bot_api import keyboard, message_fields
@@ -39,7 +38,6 @@ from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.updates import Address, address_of, named_bot
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
@@ -89,7 +87,7 @@ def _come(context: BotContext) -> View:
 
 def _gone(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
-        Outbox(context.db, context.bot_id).drop(context.chat_id)
+        context.outbox.drop(context.chat_id)
         if context.is_private:
             Users(context.db).unreachable(context.user_id)
         else:
@@ -234,7 +232,7 @@ def _marked(name: str) -> str:
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of whatever serves or is a course; within the store's work."""
-    serving = {each.dataset: each.dataset for each in ModelCatalogue(context.db).all_serving()}
+    serving = {each.dataset: each.dataset for each in context.catalogue.all_serving()}
     return {**serving, **courses.titles(context.services, language)}
 
 
@@ -272,7 +270,7 @@ async def answer_inline(context: BotContext) -> None:
 
 def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
     inline = InlineWords(context.db, context.bot_id)
-    serving = ModelCatalogue(context.db).serving(context.services.default_dataset)
+    serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
     taught = inline.taught(build_id, words, MOST_TAUGHT) if build_id else []
     # The first result puts a question into the chat, with the way to ask it.

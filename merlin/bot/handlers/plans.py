@@ -23,14 +23,13 @@ from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, may_try, start_trial, use_code
 from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import Gift, Quotas
+from merlin.billing.quota import Gift
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers.admin import marked, short
 from merlin.bot.handlers.answering import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.rendering import allowance_words, pack_words
-from merlin.chat.sessions import Sessions
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
@@ -56,7 +55,7 @@ def plan_at(context: BotContext) -> Plan:
 
 def my_plan(context: BotContext) -> CurrentPlan:
     """Return what the person has now, as it is stored; within the store's work."""
-    session = Sessions(context.db, context.bot_id).opened(context.place)
+    session = context.sessions.opened(context.place)
     dataset = context.services.default_dataset
     if session is not None:
         dataset = dataset_of(context.services, session)
@@ -112,7 +111,7 @@ def came_by(context: BotContext, number: str) -> None:
     is_new = context.is_private and not context.user.shown_name
     if not (are_invites_on(context) and is_new) or not 0 < inviter < 10**_MOST_DIGITS:
         return
-    known, quotas = Users(context.db).get(inviter), Quotas(context.db, context.bot_id)
+    known, quotas = Users(context.db).get(inviter), context.quotas
     if known is None or known.is_blocked or inviter == context.user_id:
         return
     if sum((each.key or "").startswith(_GIFT) for each in quotas.gifts.all(inviter)) >= MOST:

@@ -22,7 +22,7 @@ from telegram.error import BadRequest
 
 from merlin.account.users import Users
 from merlin.app import accounts
-from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.app.outbox import OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
@@ -273,7 +273,7 @@ def _hand_over(context: BotContext, words: str) -> View:
         return refusal
     Audit(context.db).note(asker, _ASKED, asker)
     letters = [_letter(context, admin, words.strip()) for admin in context.roles.admins()]
-    Outbox(context.db, context.bot_id).put(letters)
+    context.outbox.put(letters)
     return menu.message(context, _handed(context, "paysupport-sent"))
 
 
@@ -325,7 +325,7 @@ def answered(context: BotContext) -> View:
     language = context.services.language_of(asker)
     page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
     letter = OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, page)
-    Outbox(context.db, context.bot_id).put([letter])
+    context.outbox.put([letter])
     Audit(context.db).note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
     return menu.message(context, _handed(context, "paysupport-answer-sent"))
 

@@ -34,9 +34,8 @@ from merlin.app.ask import (
     with_spent,
 )
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import Outbox, QueuedMessage
+from merlin.app.outbox import QueuedMessage
 from merlin.billing.plan import Format
-from merlin.billing.quota import Quotas
 from merlin.bot import answers, menu
 from merlin.bot.answers import (
     DraftIndicator,
@@ -55,11 +54,11 @@ from merlin.bot.outbox import OnSent
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
-from merlin.chat.model_catalogue import ModelCatalogue, first_candidate
+from merlin.chat.model_catalogue import first_candidate
 from merlin.chat.presets import VOICE
 from merlin.chat.prompt import Prompt, text_outside_documents
-from merlin.chat.sessions import Sessions, WindowCounter, title_of
-from merlin.chat.turns import Question, StoredAnswer, Turn, Turns, with_author
+from merlin.chat.sessions import WindowCounter, title_of
+from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
@@ -123,7 +122,7 @@ async def give_up(context: BotContext) -> None:
     letter = page_letters(context, [FormattedMessage(sorry.note)], spot)[0]
     letter = replace(letter, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
-        lambda: Outbox(context.db, context.bot_id).put([letter]),
+        lambda: context.outbox.put([letter]),
         _end(context, sorry),
         context.language,
     )
@@ -131,16 +130,14 @@ async def give_up(context: BotContext) -> None:
 
 def _excuse(context: BotContext, sorry: StoredAnswer) -> None:
     """Let a question that is given up not count; an answer that is stored already stays."""
-    Turns(context.db, context.bot_id).write(context.update_id, sorry)
-    Quotas(context.db, context.bot_id).give_back(context.update_id)
+    context.turns.write(context.update_id, sorry)
+    context.quotas.give_back(context.update_id)
 
 
 async def _stored_turn(context: BotContext) -> Turn | None:
     if not context.is_resumed:
         return None
-    return await context.store.read(
-        lambda: Turns(context.db, context.bot_id).find(context.update_id)
-    )
+    return await context.store.read(lambda: context.turns.find(context.update_id))
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
@@ -196,9 +193,7 @@ async def _ask(
 
     async def record(prompt: Prompt) -> Turn:
         question, placeholder_id = _question(context, talk, prompt), await placing
-        stored = await context.store.do(
-            lambda: Turns(context.db, context.bot_id).ask(question, placeholder_id)
-        )
+        stored = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
         context.bot_data.placed.pop(context.update_id, None)
         kill_point("placeholder.recorded")
         return stored
@@ -222,10 +217,10 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
             answer = refusal or await _reply(context, talk, prompt, (onlooker, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
-        turn = Turns(context.db, context.bot_id).ask(_question(context, talk, prompt), None)
+        turn = context.turns.ask(_question(context, talk, prompt), None)
         finish(context.services, talk.asker, answer)
         shown = _pages(context, turn, answer.written)
-        return Outbox(context.db, context.bot_id).put(page_letters(context, shown))
+        return context.outbox.put(page_letters(context, shown))
 
     await context.bot_data.sender.deliver(prepare, _end(context, answer.written), context.language)
 
@@ -291,7 +286,7 @@ async def _reply(
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
-        first = await context.store.read(lambda: first_candidate(ModelCatalogue(context.db), wish))
+        first = await context.store.read(lambda: first_candidate(context.catalogue, wish))
     asked = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
     models = route(context.services, wish, first, has_images=bool(prompt.images))
     said = (*talk.summary, *talk.history, asked)
@@ -382,8 +377,8 @@ async def _stand(
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == edited and not context.is_resumed:
             return []
-        Outbox(context.db, context.bot_id).put(page_letters(context, parts[edited:], number=edited))
-        return Outbox(context.db, context.bot_id).of_update(context.update_id)
+        context.outbox.put(page_letters(context, parts[edited:], number=edited))
+        return context.outbox.of_update(context.update_id)
 
     await context.bot_data.sender.deliver(prepare, _end(context, written), context.language)
 
@@ -393,7 +388,7 @@ def _pages(context: BotContext, turn: Turn, written: StoredAnswer) -> list[Forma
 
     Under the preset for voices the whole of what was heard is part of the answer.
     """
-    session = Sessions(context.db, context.bot_id).find(context.place, turn.question.session_id)
+    session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return pages(turn, written, context.language, is_script=is_script)
 
@@ -414,7 +409,7 @@ def _end(context: BotContext, written: StoredAnswer) -> OnSent:
     ending = context.ending(written.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
-        Turns(context.db, context.bot_id).mark_delivered(context.update_id)
+        context.turns.mark_delivered(context.update_id)
         ending(is_sure)
 
     return after
@@ -463,7 +458,7 @@ def _again(context: BotContext) -> tuple[Turn | None, str]:
 def _is_done(context: BotContext, turn: Turn) -> bool:
     """Return whether the same message has a newer answer: two quick presses are one wish."""
     place, message_id = context.place, turn.question.message_id
-    newest = Turns(context.db, context.bot_id).of_message(place, message_id) if message_id else None
+    newest = context.turns.of_message(place, message_id) if message_id else None
     if newest is None or newest.turn_id == turn.turn_id:
         return False
     is_this = newest.question.update_id == context.update_id
@@ -475,7 +470,7 @@ def own_turn(context: BotContext, place: int = 0) -> Turn | None:
 
     To be called within the store's work.
     """
-    turn = Turns(context.db, context.bot_id).get(context.number(place))
+    turn = context.turns.get(context.number(place))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 
@@ -486,7 +481,7 @@ LATEST_S = 3600
 async def answer_edited(context: BotContext) -> None:
     """Answer a corrected question. Raises ChatUnreachable."""
     turn = await context.store.read(
-        lambda: Turns(context.db, context.bot_id).of_message(context.place, context.message_id)
+        lambda: context.turns.of_message(context.place, context.message_id)
     )
     source = SOURCES.get(context.format, read_words)
     if turn is not None and turn.question.update_id == context.update_id:

@@ -20,7 +20,6 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.model_catalogue import (
     CandidateKind,
     General,
-    ModelCatalogue,
     ModelOption,
     Windows,
     list_models,
@@ -39,7 +38,7 @@ from merlin.chat.presets import (
     told_by,
     untold,
 )
-from merlin.chat.sessions import Session, Sessions
+from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.money import MICRO, Price
@@ -95,17 +94,13 @@ def put_under(
 
     To be called within the store's work.
     """
-    bare = bared(context, _open(context))
+    bare = bared(context, context.open_session())
     session = told_by(bare, name, prompt, model)
     if answering(context, session) is None:
         return None
     session = refitted(context, session)
-    Sessions(context.db, context.bot_id).change(session)
+    context.sessions.change(session)
     return session
-
-
-def _open(context: BotContext) -> Session:
-    return Sessions(context.db, context.bot_id).open(context.place)
 
 
 def bared(context: BotContext, session: Session) -> Session:
@@ -116,8 +111,8 @@ def bared(context: BotContext, session: Session) -> Session:
 
 def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
-    session = refitted(context, bared(context, _open(context)))
-    Sessions(context.db, context.bot_id).change(session)
+    session = refitted(context, bared(context, context.open_session()))
+    context.sessions.change(session)
     return menu.say(context, "presets-off", _TO_PRESETS)
 
 
@@ -127,7 +122,7 @@ _RU_EN = "ru-en"
 
 def list_presets(context: BotContext) -> View:
     """Show every preset that there is, and which one the session is under."""
-    session = _open(context)
+    session = context.open_session()
     own = [(each.key, each.key) for each in OwnPresets(context.db).of(context.user_id)]
     named = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
@@ -240,13 +235,13 @@ def system(context: BotContext) -> View:
 
 
 def _save(context: BotContext) -> View:
-    if not _open(context).system:
+    if not context.open_session().system:
         return menu.alert(context.translate("system-none"))
     return menu.form(context, "system-name-ask", step=NAME_STEP, most=PROMPT_LENGTH)
 
 
 def _current_prompt(context: BotContext) -> View:
-    session = _open(context)
+    session = context.open_session()
     if not session.system:
         return menu.say(context, "system-none", _SET)
     head = context.translate("system-now", name=preset_title(context, session.preset) or "none")
@@ -278,7 +273,7 @@ def name_typed(context: BotContext) -> View:
     if not name or len(name) > NAME_LENGTH:
         return menu.form(context, "system-name-bad", most=NAME_LENGTH)
     context.stop_waiting()
-    session, presets = _open(context), OwnPresets(context.db)
+    session, presets = context.open_session(), OwnPresets(context.db)
     if not session.system:
         return menu.say(context, "system-none", _SET)
     if not room_for(presets.of(context.user_id), name):
@@ -328,7 +323,7 @@ def open_course(context: BotContext, slug: str) -> View:
 def list_courses(context: BotContext) -> View:
     """Show the courses by semester, and which one the session is about."""
     found = courses.active(context.services).courses
-    session = _open(context)
+    session = context.open_session()
     if not found and session.dataset is None:
         return menu.say(context, "courses-none-yet")
     shown, place = menu.paginate(found, context.number(1))
@@ -353,7 +348,7 @@ def list_courses(context: BotContext) -> View:
 
 def _opened(context: BotContext, course: Course) -> View:
     _begin(context, course.dataset)
-    is_taught = ModelCatalogue(context.db).serving(course.dataset) is not None
+    is_taught = context.catalogue.serving(course.dataset) is not None
     return menu.paragraphs(
         context,
         context.translate("courses-chosen", course=course.title(context.language)),
@@ -366,12 +361,11 @@ def _opened(context: BotContext, course: Course) -> View:
 
 def _begin(context: BotContext, dataset: str | None) -> None:
     """Open a session about a dataset; of what was chosen before nothing is left."""
-    sessions = Sessions(context.db, context.bot_id)
-    session = sessions.open(context.place)
+    session = context.open_session()
     if session.touched_at is not None:
-        session = sessions.renew(context.place)
+        session = context.sessions.renew(context.place)
     bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
-    sessions.change(refitted(context, bare))
+    context.sessions.change(refitted(context, bare))
 
 
 _CENT = MICRO // 100
@@ -383,7 +377,7 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(context)
     found = list_models(
-        ModelCatalogue(context.db),
+        context.catalogue,
         Windows(context.db),
         request_of_session(context.services, session),
         context.services.config,
@@ -413,7 +407,7 @@ def model_pressed(context: BotContext) -> View:
 
 def list_choices(context: BotContext) -> View:
     """Show the models that may be chosen, and which one answers."""
-    session = _open(context)
+    session = context.open_session()
     found = options(context, session)
     now = answering(context, session)
     if now is None or not found:
@@ -466,15 +460,14 @@ def _amount(micro: int) -> str:
 
 
 def _use(context: BotContext, sign: str) -> View:
-    sessions = Sessions(context.db, context.bot_id)
-    session = sessions.open(context.place)
+    session = context.open_session()
     option = next((each for each in options(context, session) if each.sign == sign), None)
     if option is None:
         return menu.refuse(context, "models-gone")
     if option.standing is CandidateKind.SERVING:
         return _return(context)
     own = replace(session, provider=option.provider, model_id=option.model_id)
-    sessions.change(refitted(context, own))
+    context.sessions.change(refitted(context, own))
     done = context.translate("models-chosen", model=option.title)
     rows = (_TO_USUAL_MODEL, _TO_MODELS)
     return menu.paragraphs(context, done, abroad(context, own), rows=rows)
@@ -482,9 +475,8 @@ def _use(context: BotContext, sign: str) -> View:
 
 def _return(context: BotContext) -> View:
     """Let the session be answered by what serves again."""
-    sessions = Sessions(context.db, context.bot_id)
-    session = replace(sessions.open(context.place), provider=None, model_id=None)
-    sessions.change(refitted(context, session))
+    session = replace(context.open_session(), provider=None, model_id=None)
+    context.sessions.change(refitted(context, session))
     now = answering(context, session)
     return menu.say(context, "models-auto", _TO_MODELS, model=now.title if now else "none")
 

@@ -25,7 +25,7 @@ from merlin.app.ask import (
     with_spent,
 )
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
+from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
@@ -44,7 +44,6 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import (
     Candidate,
-    ModelCatalogue,
     ModelRequest,
     candidates,
     first_candidate,
@@ -53,7 +52,6 @@ from merlin.chat.sessions import (
     MOST_TURNS,
     SUMMARY,
     Session,
-    Sessions,
     WindowCounter,
     count_window_tokens,
     session_as_json,
@@ -61,7 +59,7 @@ from merlin.chat.sessions import (
     title_of,
 )
 from merlin.chat.summary import Summarizer
-from merlin.chat.turns import Question, StoredAnswer, Turn, Turns
+from merlin.chat.turns import Question, StoredAnswer, Turn
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
@@ -96,7 +94,7 @@ async def sum_up(context: BotContext) -> None:
     ) as typing:
 
         async def ask(asked: Message) -> Reply:
-            route = candidates(ModelCatalogue(context.db), context.store, task.request, task.first)
+            route = candidates(context.catalogue, context.store, task.request, task.first)
             return await context.bot_data.desk.reply(route, (asked,), typing)
 
         summing = Summarizer(ask, context.language)
@@ -106,7 +104,7 @@ async def sum_up(context: BotContext) -> None:
     def prepare() -> Sequence[QueuedMessage]:
         _account(context, task.session, summing.replies, is_done=bool(summary))
         screen = _goes_on(context, task.session, summary)
-        return Outbox(context.db, context.bot_id).put(letters(context, screen))
+        return context.outbox.put(letters(context, screen))
 
     await context.bot_data.sender.deliver(
         prepare, context.ending(UpdateState.ANSWERED), context.language
@@ -120,10 +118,10 @@ def _open(context: BotContext) -> _Task | View:
     turn = own_turn(context)
     session = None
     if turn is not None:
-        session = _sessions(context).find(context.place, turn.question.session_id)
+        session = context.sessions.find(context.place, turn.question.session_id)
     if session is None:
         return menu.refuse(context, "session-not-yours")
-    now = _sessions(context).open(context.place)
+    now = context.open_session()
     if now.summary and not now.used_tokens:
         return menu.refuse(context, "sum-done")
     question = question_of(context)
@@ -140,24 +138,19 @@ def _open(context: BotContext) -> _Task | View:
         system=context.translate("sum-system"),
         assistant=context.services.config.assistant,
     )
-    history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
-    return _Task(session, history, request, first_candidate(ModelCatalogue(context.db), request))
-
-
-def _sessions(context: BotContext) -> Sessions:
-    return Sessions(context.db, context.bot_id)
+    history = context.turns.history(session.session_id, MOST_TURNS)
+    return _Task(session, history, request, first_candidate(context.catalogue, request))
 
 
 def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     """Open the session that knows the summary, and show that; or say that all stays as it was."""
     if not summary:
         return replace(menu.say(context, "sum-failed"), is_new=True)
-    sessions = _sessions(context)
-    sessions.switch(context.place, old.session_id)
-    new = sessions.renew(context.place)
+    context.sessions.switch(context.place, old.session_id)
+    new = context.sessions.renew(context.place)
     title = old.title if old.summary else context.translate("sum-title", title=old.title)
-    sessions.change(replace(new, summary=context.translate("sum-known", summary=summary)))
-    sessions.touch(new.session_id, title)
+    context.sessions.change(replace(new, summary=context.translate("sum-known", summary=summary)))
+    context.sessions.touch(new.session_id, title)
     head = context.translate("sum-head")
     tail = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
     mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
@@ -179,9 +172,9 @@ def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_
     cost = Cost(written.cost_micro, written.currency)
     add_cost(context.services, asker.user_id, cost)
     question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
-    Turns(context.db, context.bot_id).ask(question, None)
-    Turns(context.db, context.bot_id).write(context.update_id, written)
-    Turns(context.db, context.bot_id).mark_delivered(context.update_id)
+    context.turns.ask(question, None)
+    context.turns.write(context.update_id, written)
+    context.turns.mark_delivered(context.update_id)
 
 
 NAMING = "session-name"
@@ -191,12 +184,12 @@ _ALL = ("session-all", "sessions:0")
 
 def list_sessions(context: BotContext, wanted: int | None = None) -> View:
     """Show a page of the sessions, the newest used first: the one that a button names, or this."""
-    count = _sessions(context).count(context.place)
+    count = context.sessions.count(context.place)
     if not count:
         return menu.say(context, "sessions-none")
     page = menu.page_number(context.number() if wanted is None else wanted, count)
     entries = []
-    for each in _sessions(context).of(context.place, page * PAGE_SIZE, PAGE_SIZE):
+    for each in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}"
         if each.touched_at is not None:
             label = f"{label} · {when(context, each.touched_at)}"
@@ -215,7 +208,7 @@ def _owned(show: Callable[[BotContext, Session], View]) -> Act:
     """Return the act that shows the session that a button names, to the person whose it is."""
 
     def act(context: BotContext) -> View:
-        session = _sessions(context).find(context.place, context.number())
+        session = context.sessions.find(context.place, context.number())
         if session is None or session.user_id != context.user_id:
             return menu.refuse(context, "session-not-yours")
         return show(context, session)
@@ -232,7 +225,7 @@ def session_card(context: BotContext, session: Session) -> View:
     if session.touched_at is not None:
         at = context.moment(session.touched_at)
         lines.append(tell("session-last", at=at))
-    turns = Turns(context.db, context.bot_id).count(number_)
+    turns = context.turns.count(number_)
     lines.append(tell("session-turns", turns=turns))
     if session.is_open:
         lines.append(tell("session-open-now"))
@@ -254,9 +247,9 @@ def session_card(context: BotContext, session: Session) -> View:
 
 def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
-    _sessions(context).switch(context.place, session.session_id)
+    context.sessions.switch(context.place, session.session_id)
     words = context.translate("session-opened", title=titled(session, context))
-    last = Turns(context.db, context.bot_id).history(session.session_id, 1)
+    last = context.turns.history(session.session_id, 1)
     question = next((each.content for each in last if each.role == "user"), None)
     if question is not None:
         question = menu.cut(" ".join(question.split()), _FIRST_WORDS + 1)
@@ -274,7 +267,7 @@ def rename_session(context: BotContext, session: Session) -> View:
 def session_named(context: BotContext) -> View:
     """Take the name that was written."""
     wanted = context.dialog_values.get("session")
-    session = _sessions(context).find(context.place, int(wanted or 0))
+    session = context.sessions.find(context.place, int(wanted or 0))
     if session is None:
         context.stop_waiting()
         return menu.say(context, "session-not-yours")
@@ -282,13 +275,13 @@ def session_named(context: BotContext) -> View:
     if not title:
         return rename_session(context, session)
     renamed = replace(session, title=title)
-    _sessions(context).change(renamed)
+    context.sessions.change(renamed)
     return session_card(context, renamed)
 
 
 def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
-    passages = Turns(context.db, context.bot_id).passages(session.session_id)
+    passages = context.turns.passages(session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, passages)
     else:
@@ -309,7 +302,7 @@ def ask_delete_session(context: BotContext, session: Session) -> View:
 
 def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
-    _sessions(context).delete(context.place, session.session_id)
+    context.sessions.delete(context.place, session.session_id)
     words = context.translate("session-deleted", title=titled(session, context))
     return replace(list_sessions(context, 0), alert=words)
 
@@ -326,11 +319,11 @@ def bar(share: float) -> str:
 
 def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
-    session = _sessions(context).open(context.place)
+    session = context.open_session()
     plan = plan_for(context, dataset_of(context.services, session))
     request = request_of_session(context.services, session, plan)
-    first = first_candidate(ModelCatalogue(context.db), request)
-    newest = Turns(context.db, context.bot_id).newest(session.session_id)
+    first = first_candidate(context.catalogue, request)
+    newest = context.turns.newest(session.session_id)
     now, left = answering(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
@@ -356,7 +349,7 @@ def _gauge_lines(
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
         summary = (Message("system", session.summary),) if session.summary else ()
-        history = Turns(context.db, context.bot_id).history(session.session_id, MOST_TURNS)
+        history = context.turns.history(session.session_id, MOST_TURNS)
         used = count_window_tokens((*summary, *history))
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
@@ -370,7 +363,7 @@ def _gauge_lines(
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
     here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
-    turns = Turns(context.db, context.bot_id)
+    turns = context.turns
     session_cost = _amounts(turns.session_costs(session.session_id), context.language)
     today = _amounts(turns.costs_since(context.user_id, here.astimezone(UTC)), context.language)
     if session_cost and today:
@@ -407,7 +400,7 @@ async def new_session(context: BotContext) -> None:
         page = FormattedMessage(context.translate("session-topic-begun"))
         key = f"update:{context.update_id}:topic"
         first = OutgoingMessage(key, context.chat_id, page, context.update_id, Target(thread_id))
-        return Outbox(context.db, context.bot_id).put([told_here, first])
+        return context.outbox.put([told_here, first])
 
     ending = context.ending(UpdateState.ANSWERED)
     await context.bot_data.sender.deliver(prepare, ending, context.language)
@@ -415,8 +408,7 @@ async def new_session(context: BotContext) -> None:
 
 def _is_begun(context: BotContext) -> bool:
     """Return whether the answer was stored before a kill."""
-    outbox = Outbox(context.db, context.bot_id)
-    return context.is_resumed and bool(outbox.of_update(context.update_id))
+    return context.is_resumed and bool(context.outbox.of_update(context.update_id))
 
 
 def fresh(context: BotContext) -> View:
@@ -424,7 +416,7 @@ def fresh(context: BotContext) -> View:
     over = beyond(context)
     if over:
         return _offer(context, over)
-    if _sessions(context).open(context.place).touched_at is None:
+    if context.open_session().touched_at is None:
         return _begun(context, "bot-new-first")
     return _begun(context, "bot-new" if context.is_private else "groups-new")
 
@@ -432,7 +424,7 @@ def fresh(context: BotContext) -> View:
 def _begun(context: BotContext, key: str) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
     words = [context.translate(key)]
-    choices = chosen(context, _sessions(context).renew(context.place))
+    choices = chosen(context, context.sessions.renew(context.place))
     if choices:
         words.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
     return menu.message(context, "\n\n".join(words))
@@ -445,13 +437,9 @@ def beyond(context: BotContext) -> Sequence[Session]:
     store's work.
     """
     most = plan_for(context).sessions
-    if (
-        not most
-        or not context.is_private
-        or _sessions(context).open(context.place).touched_at is None
-    ):
+    if not most or not context.is_private or context.open_session().touched_at is None:
         return ()
-    return _sessions(context).of(context.place, most - 1, _MOST)
+    return context.sessions.of(context.place, most - 1, _MOST)
 
 
 def _offer(context: BotContext, over: Sequence[Session]) -> View:
@@ -475,15 +463,15 @@ def instead(context: BotContext) -> View:
     # Renewed first: what is deleted may be what is open, and its choices go on.
     screen = _begun(context, "bot-new-first")
     for session in over:
-        _sessions(context).delete(context.place, session.session_id)
+        context.sessions.delete(context.place, session.session_id)
     return screen
 
 
 def clear_session(context: BotContext) -> View:
     """Forget what was said in the session: it is deleted, and a new one begins."""
-    old = _sessions(context).open(context.place)
+    old = context.open_session()
     screen = _begun(context, "bot-clear")
-    _sessions(context).delete(context.place, old.session_id)
+    context.sessions.delete(context.place, old.session_id)
     return screen
 
 

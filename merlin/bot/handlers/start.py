@@ -35,8 +35,7 @@ from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
-from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.sessions import Session, Sessions
+from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
@@ -183,7 +182,7 @@ def privacy(context: BotContext) -> View:
     providers = [f"• {company(context, name)}" for name in context.services.answerers]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
-    session = Sessions(context.db, context.bot_id).open(context.place)
+    session = context.open_session()
     now, who = answering(context, session), ""
     if now is not None:
         provider, by = company(context, now.provider), "person" if session.provider else "bot"
@@ -278,9 +277,9 @@ def _put(context: BotContext, name: str, words: str) -> View:
 
 def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
-    session = Sessions(context.db, context.bot_id).open(context.place)
+    session = context.open_session()
     here = dataset_of(context.services, session)
-    shown = ModelCatalogue(context.db).all_serving()
+    shown = context.catalogue.all_serving()
     # What answers here is told first.
     models = [
         _exhibit(context, each) for each in sorted(shown, key=lambda each: each.dataset != here)
@@ -313,7 +312,7 @@ def _exhibit(context: BotContext, serving: Serving) -> str:
 
 def _against(context: BotContext, model: Model, mine: Evaluation) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
-    before = next(iter(ModelCatalogue(context.db).earlier(model.dataset)), None)
+    before = next(iter(context.catalogue.earlier(model.dataset)), None)
     other = proof_of(context.db, before.model_row) if before is not None else None
     if before is None or other is None:
         return ""
