@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
-from enum import StrEnum
+from typing import Literal
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
@@ -99,18 +99,11 @@ class Asker:
     number: int
 
 
-class Reach(StrEnum):
-    """Whose cap is reached; the values are in Fluent keys."""
-
-    DAY = "day"
-    PERSON = "person"
-
-
 @dataclass(frozen=True, slots=True)
 class Over:
     """A cap that is reached, until the day ends; the person is told `guard-<reach>`."""
 
-    reach: Reach
+    reach: Literal["day", "person"]
     day: str
     spent: Cost
     cap_micro: int
@@ -373,11 +366,15 @@ def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
     if not _is_capped(ctx):
         return None
     here, caps = today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
-    for reach, amount in ((Reach.DAY, caps.per_day), (Reach.PERSON, caps.per_person_per_day)):
+    amounts: Mapping[Literal["day", "person"], float | None] = {
+        "day": caps.per_day,
+        "person": caps.per_person_per_day,
+    }
+    for reach, amount in amounts.items():
         cap = in_micro(amount)
         if cap is None:
             continue
-        sums = _sums(ctx, here.day, user_id if reach is Reach.PERSON else None)
+        sums = _sums(ctx, here.day, user_id if reach == "person" else None)
         # A cap has every sum's currency.
         spent = next((each for each in sums if each.micro >= cap), None)
         if spent is not None:
@@ -401,9 +398,9 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
         "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
         "until": f"{in_zone(found.until, zone_of(ctx.config.timezone)):%Y-%m-%d %H:%M}",
     }
-    if found.reach is Reach.PERSON:
+    if found.reach == "person":
         told["user"] = str(user_id)
-    key, once = f"notice-answers-{found.reach.value}", f"answers-{found.reach.value}:{found.day}"
+    key, once = f"notice-answers-{found.reach}", f"answers-{found.reach}:{found.day}"
     Notices(ctx.db, ctx.clock).tell(ADMINS, key, told, once)
 
 

@@ -6,7 +6,8 @@ words too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
-from merlin.chat.sessions import SUMMARY, delete_session
+from merlin.chat.sessions import SUMMARY, Session, delete_session
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
@@ -115,9 +116,57 @@ def turns(
     Raises NotFound.
     """
     get(ctx, actor, session_id)
+    return counted_turns(ctx, session_id, limit, after)
+
+
+def counted_turns(
+    ctx: Context, session_id: int, limit: int | None = None, after: int = 0
+) -> list[TurnView]:
+    """Return what `turns` does, of a session that the caller knows to be the person's own."""
     these = (TURN.session_id == session_id) & (TURN.id > after) & _SHOWN
     rows = ctx.db.rows(_turns().where(these).order_by(TURN.id).limit(limit))
     return [_turn(ctx, row) for row in rows]
+
+
+def session_as_markdown(
+    session: Session, turns: Sequence[TurnView], asker: str, when: Callable[[datetime], str]
+) -> str:
+    """Return the session as Markdown; `asker` is what the person is called in it."""
+    said = [f"# {session.title}"]
+    if session.summary:
+        said.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
+    for each in turns:
+        said += [f"## {asker} · {when(each.asked_at)}", each.question]
+        if each.answer:
+            said += [f"**{each.model or 'Merlin'}**", each.answer]
+    return "\n\n".join(said) + "\n"
+
+
+def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
+    """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
+    told = {
+        "title": session.title,
+        "dataset": session.dataset,
+        "preset": session.preset,
+        "system": session.system,
+        "summary": session.summary,
+        "turns": [
+            {
+                "asked_at": iso(each.asked_at),
+                "format": each.format,
+                "question": each.question,
+                "answer": each.answer,
+                "provider": each.provider,
+                "model": each.model,
+                "input_tokens": each.usage.input_tokens,
+                "output_tokens": each.usage.output_tokens,
+                "cost_micro": each.cost.micro if each.cost else 0,
+                "currency": each.cost.currency if each.cost else "",
+            }
+            for each in turns
+        ],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:

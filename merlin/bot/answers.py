@@ -27,7 +27,7 @@ from merlin.bot.rate_limiter import GaveWay
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.model_catalogue import CandidateKind
 from merlin.chat.prompt import document_texts
-from merlin.chat.sessions import ChatPlace, WindowCounter, WindowUsage
+from merlin.chat.sessions import ChatPlace, WindowCounter
 from merlin.chat.turns import StoredAnswer, Turn
 from merlin.core.formatted_text import (
     Button,
@@ -371,8 +371,8 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
 def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
     """Return the note and the offer that a window calls for, "" and "" for none."""
     share = f"{min(gauge.share, 1) * 100:.0f}"
-    if gauge.fill is WindowUsage.FULL:
+    if gauge.is_full:
         return text(language, "bot-window-full", share=share), FULL
-    if gauge.fill is WindowUsage.NEAR and not is_warned:
+    if gauge.is_near and not is_warned:
         return text(language, "bot-window-near", share=share), ""
     return "", ""

@@ -20,7 +20,7 @@ from hashlib import sha256
 
 from peewee import fn
 
-from merlin.chat.sessions import Session, WindowCounter, WindowUsage
+from merlin.chat.sessions import Session, WindowCounter
 from merlin.config import Config
 from merlin.core.clock import iso
 from merlin.core.messages import Message
@@ -384,9 +384,6 @@ def _window(option: ModelOption, config: Config) -> int | None:
 
 def switch_model(session: Session, limit_tokens: int) -> Session:
     """Return a session that another model answers from now on, its window judged anew."""
-    fill = WindowCounter(session.used_tokens, limit_tokens).fill
-    return replace(
-        session,
-        is_full=fill is WindowUsage.FULL,
-        is_warned=session.is_warned and fill is not WindowUsage.FREE,
-    )
+    window = WindowCounter(session.used_tokens, limit_tokens)
+    is_warned = session.is_warned and window.is_near
+    return replace(session, is_full=window.is_full, is_warned=is_warned)

@@ -1,8 +1,12 @@
-"""Sessions: a chat of a person with its own history, model, preset and window; transcripts.
+"""Sessions: a chat of a person with its own history, model, preset and window.
 
 One session of a chat (of a topic, where a chat has topics) is open; the others are kept.
 
 Window: how many tokens of a talk a model takes, and what of a session still fits.
+
+Preset: a named system text: built in, the operator's from the config, or a person's own. A session
+that chose one carries the text itself, so a later change of the preset leaves talks that go on as
+they are.
 
 Before the call the size is estimated, because the model's own vocabulary is not known here; the
 provider's count after the answer is the true one. The limit is what the provider said of the
@@ -11,29 +15,32 @@ model, else what the configuration knows, else a cautious guess.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peewee import Case
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.db.database import (
     BotRepository,
     Database,
     Parameter,
     Prepared,
+    Repository,
     Row,
     parameters,
     transaction,
 )
-from merlin.db.tables import RATING, SESSION, TURN
+from merlin.db.tables import PRESET, RATING, SESSION, TURN
 from merlin.db.values import RowMap, decrypt
+
+if TYPE_CHECKING:
+    from merlin.chat.model_catalogue import General
 
 TITLE_LENGTH = 48
 
@@ -87,64 +94,6 @@ def title_of(question: str) -> str:
 
 # The format of a turn that holds no words but what summing up has cost.
 SUMMARY = "summary"
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One question with its answer, "" where none came; who answered, and what it cost."""
-
-    at: datetime
-    question: str
-    answer: str
-    format: str = "text"
-    provider: str = ""
-    model_id: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_micro: int = 0
-    currency: str = ""
-
-
-def session_as_markdown(
-    session: Session, passages: Sequence[Exchange], asker: str, when: Callable[[datetime], str]
-) -> str:
-    """Return the session as Markdown; `asker` is what the person is called in it."""
-    said = [f"# {session.title}"]
-    if session.summary:
-        said.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
-    for each in passages:
-        said += [f"## {asker} · {when(each.at)}", each.question]
-        if each.answer:
-            said += [f"**{each.model_id or 'Merlin'}**", each.answer]
-    return "\n\n".join(said) + "\n"
-
-
-def session_as_json(session: Session, passages: Sequence[Exchange]) -> str:
-    """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
-    told = {
-        "title": session.title,
-        "dataset": session.dataset,
-        "preset": session.preset,
-        "system": session.system,
-        "summary": session.summary,
-        "turns": [_turn(each) for each in passages],
-    }
-    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
-
-
-def _turn(passage: Exchange) -> dict[str, object]:
-    return {
-        "asked_at": iso(passage.at),
-        "format": passage.format,
-        "question": passage.question,
-        "answer": passage.answer,
-        "provider": passage.provider,
-        "model": passage.model_id,
-        "input_tokens": passage.input_tokens,
-        "output_tokens": passage.output_tokens,
-        "cost_micro": passage.cost_micro,
-        "currency": passage.currency,
-    }
 
 
 _AT = (
@@ -311,14 +260,6 @@ _FRAME_TOKENS = 4
 _NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
 
 
-class WindowUsage(StrEnum):
-    """How full a window is, for what is to be told."""
-
-    FREE = "free"
-    NEAR = "near"
-    FULL = "full"
-
-
 @dataclass(frozen=True, slots=True)
 class WindowCounter:
     """How many tokens of a window are used."""
@@ -332,11 +273,14 @@ class WindowCounter:
         return self.used / self.limit if self.limit else 1.0
 
     @property
-    def fill(self) -> WindowUsage:
-        """Return what the share means."""
-        if self.share >= FULL_SHARE:
-            return WindowUsage.FULL
-        return WindowUsage.NEAR if self.share >= WARN_SHARE else WindowUsage.FREE
+    def is_near(self) -> bool:
+        """Return whether the window is nearly full, or full."""
+        return self.share >= WARN_SHARE
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no answer has room any more."""
+        return self.share >= FULL_SHARE
 
 
 def estimate_tokens(message: Message) -> int:
@@ -372,3 +316,106 @@ def limit_from_refusal(reason: str, sent: Sequence[Message]) -> int:
     """
     found = _NUMBER.search(reason)
     return int(found.group(1)) if found else max(1, count_window_tokens(sent) * 3 // 4)
+
+
+# The words that a session keeps in `preset`; a voice under VOICE is written down and summarised.
+VOICE = "voice"
+TRANSLATOR = "translator"
+BUILT_IN = (TRANSLATOR, "summary", VOICE)
+
+MOST_OWN = 20
+PROMPT_LENGTH = 4000
+NAME_LENGTH = 40
+PAIR_LENGTH = 60
+_OWN = "own:"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPreset:
+    """A system text that a person saved under a name of their own."""
+
+    preset_id: int
+    name: str
+    prompt: str
+
+    @property
+    def key(self) -> str:
+        """Return what a session that chose it keeps in `preset`."""
+        return f"{_OWN}{self.preset_id}"
+
+
+def built_in_prompt(language: str, name: str, pair: str = "") -> str:
+    """Return the system text of a built-in preset; `pair` are the translator's languages."""
+    if name == TRANSLATOR:
+        return text(language, "preset-prompt-translator", pair=pair)
+    return text(language, f"preset-prompt-{name}")
+
+
+def told_by(session: Session, word: str, prompt: str, model: General | None = None) -> Session:
+    """Return the session under a preset's text; `word` "" is a text that has no name."""
+    if model is None:
+        return replace(session, preset=word, system=prompt)
+    return replace(session, preset=word, system=prompt, provider=model[0], model_id=model[1])
+
+
+def untold(session: Session, model: General | None = None) -> Session:
+    """Return the session without a system text of its own.
+
+    `model` is that of the preset which ends: it was not the person's own choice and goes too.
+    """
+    bare = replace(session, preset="", system="")
+    if model is not None and model == (session.provider, session.model_id):
+        return replace(bare, provider=None, model_id=None)
+    return bare
+
+
+def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
+    """Return whether a person who has these may keep one more of this name."""
+    return len(presets) < MOST_OWN or any(each.name == name for each in presets)
+
+
+class OwnPresets(Repository):
+    """One row a preset; they are a person's in whatever chat they write."""
+
+    def of(self, user_id: int) -> list[OwnPreset]:
+        """Return a person's presets, oldest first; one that no key opens is left out."""
+        return self._found(PRESET.user_id == user_id)
+
+    def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
+        """Return this one of the person's presets, None where it is not theirs."""
+        return next(iter(self._found(_own_preset(user_id, preset_id))), None)
+
+    @transaction
+    def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
+        """Keep a text; under a name that the person has already it takes the old one's place."""
+        sealed = self.db.cipher.seal(prompt)
+        for old in self.of(user_id):
+            if old.name == name:
+                change = PRESET.update({"prompt": sealed})
+                self.db.change(change.where(_own_preset(user_id, old.preset_id)))
+                return OwnPreset(old.preset_id, name, prompt)
+        new = {
+            "user_id": user_id,
+            "name": self.db.cipher.seal(name),
+            "prompt": sealed,
+            "created_at": iso(self._clock()),
+        }
+        return OwnPreset(self.db.add(PRESET, new), name, prompt)
+
+    @transaction
+    def delete(self, user_id: int, preset_id: int) -> bool:
+        """Delete a preset; False where it is not theirs."""
+        return self.db.change(PRESET.delete().where(_own_preset(user_id, preset_id))) > 0
+
+    def _found(self, those: Any) -> list[OwnPreset]:
+        found = []
+        for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
+            name = decrypt(self.db.cipher, row["name"])
+            prompt = decrypt(self.db.cipher, row["prompt"])
+            if name and prompt:
+                found.append(OwnPreset(row["id"], name, prompt))
+        return found
+
+
+def _own_preset(user_id: int, preset_id: int) -> Any:
+    return (PRESET.user_id == user_id) & (PRESET.id == preset_id)

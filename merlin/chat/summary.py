@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
+from typing import Literal
 
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.prompt import split_text
@@ -39,50 +39,35 @@ _AROUND = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
 _OWN = frozenset({"merlin"})
 
 
-class SummaryFault(StrEnum):
-    """Why a summary is not believed."""
-
-    EMPTY = "empty"
-    LONG = "long"
-    NUMBER = "number"
-    NAME = "name"
-
-
 @dataclass(frozen=True, slots=True)
 class SummaryProblem:
-    """A flaw, and the word that shows it, "" for none."""
+    """Why a summary is not believed, and the word that shows it, "" for none."""
 
-    flaw: SummaryFault
+    flaw: Literal["empty", "long", "number", "name"]
     word: str = ""
 
 
 def check_summary(summary: str, said: str) -> SummaryProblem | None:
     """Return why `summary` of what was `said` is not to be believed, None for nothing found."""
     if not summary.strip():
-        return SummaryProblem(SummaryFault.EMPTY)
+        return SummaryProblem("empty")
     if len(summary) > summary_limit(said):
-        return SummaryProblem(SummaryFault.LONG)
-    known = _said_numbers(said)
-    number = next((each for each in _numbers(summary) if each not in known), None)
+        return SummaryProblem("long")
+    known = {*_NUMBER.findall(said), *_NUMBER.findall(_SPACED.sub("", said))}
+    numbers = _NUMBER.findall(_SPACED.sub("", _LIST_SIGN.sub("", summary)))
+    number = next((each for each in numbers if each not in known), None)
     if number is not None:
-        return SummaryProblem(SummaryFault.NUMBER, number)
+        return SummaryProblem("number", number)
     low = said.casefold()
-    lead = _lead(low)
+    # By how many letters Latin script leads over Cyrillic; long talks take a moment.
+    lead = len(_LATIN.findall(low)) - len(_CYRILLIC.findall(low))
     name = next((each for each in _names(summary) if not _is_said(each, low, lead)), None)
-    return SummaryProblem(SummaryFault.NAME, name) if name is not None else None
+    return SummaryProblem("name", name) if name is not None else None
 
 
 def summary_limit(said: str) -> int:
     """Return how long a summary may be."""
     return max(len(said) // SHARE, SHORT_CHARACTERS)
-
-
-def _numbers(summary: str) -> list[str]:
-    return _NUMBER.findall(_SPACED.sub("", _LIST_SIGN.sub("", summary)))
-
-
-def _said_numbers(said: str) -> frozenset[str]:
-    return frozenset(_NUMBER.findall(said)) | frozenset(_NUMBER.findall(_SPACED.sub("", said)))
 
 
 def _names(summary: str) -> Iterator[str]:
@@ -106,11 +91,6 @@ def _is_said(name: str, said: str, lead: int) -> bool:
     return low[: max(_LEAST_NAME, len(low) - _ENDING)] in said
 
 
-def _lead(said: str) -> int:
-    """Return by how many letters Latin script leads over Cyrillic; long talks take a moment."""
-    return len(_LATIN.findall(said)) - len(_CYRILLIC.findall(said))
-
-
 def split_conversation(
     talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]
 ) -> list[str]:
@@ -129,45 +109,39 @@ TRIES = 2
 Ask = Callable[[Message], Awaitable[Reply]]
 
 
-@dataclass(slots=True)
-class Summarizer:
-    """One talk that is being summed up, in one language; `replies` are all that models said."""
+async def summarize(
+    ask: Ask, language: str, talk: Sequence[Message], earlier: str, room_tokens: int
+) -> tuple[str, list[Reply]]:
+    """Return what was said in short, "" where no summary could be believed; all replies to `ask`.
 
-    ask: Ask
-    language: str
-    replies: list[Reply] = field(default_factory=list)
+    `earlier` is the summary that the talk began with; a model takes `room_tokens` at once.
+    """
+    replies: list[Reply] = []
+    labels = (text(language, "sum-asked"), text(language, "sum-answered"))
+    pieces = split_conversation(talk, room_tokens, labels)
+    if len(pieces) > MOST_PARTS:
+        log.warning("a talk is too long to be summed up", parts=len(pieces))
+        return "", replies
+    known = earlier
+    for piece in pieces:
+        said = f"{known}\n\n{piece}" if known else piece
+        known = await _sum_up_piece(ask, language, said, replies)
+        if not known:
+            break
+    return known, replies
 
-    async def of(self, talk: Sequence[Message], earlier: str, room_tokens: int) -> str:
-        """Return what was said in short, "" where no summary could be believed.
 
-        `earlier` is the summary that the talk began with; a model takes `room_tokens` at once.
-        """
-        labels = (text(self.language, "sum-asked"), text(self.language, "sum-answered"))
-        pieces = split_conversation(talk, room_tokens, labels)
-        if len(pieces) > MOST_PARTS:
-            log.warning("a talk is too long to be summed up", parts=len(pieces))
-            return ""
-        known = earlier
-        for piece in pieces:
-            known = await self._piece(f"{known}\n\n{piece}" if known else piece)
-            if not known:
-                return ""
-        return known
-
-    async def _piece(self, said: str) -> str:
-        hint = ""
-        for _ in range(TRIES):
-            reply = await self.ask(Message("user", f"{said}\n\n{hint}" if hint else said))
-            self.replies.append(reply)
-            if reply.ending not in {Ending.WHOLE, Ending.EMPTY}:
-                break
-            doubt = check_summary(reply.text, said)
-            if doubt is None:
-                return reply.text
-            log.info("a summary is not believed", flaw=doubt.flaw.value)
-            hint = self._hint(doubt, said)
-        return ""
-
-    def _hint(self, doubt: SummaryProblem, said: str) -> str:
+async def _sum_up_piece(ask: Ask, language: str, said: str, replies: list[Reply]) -> str:
+    hint = ""
+    for _ in range(TRIES):
+        reply = await ask(Message("user", f"{said}\n\n{hint}" if hint else said))
+        replies.append(reply)
+        if reply.ending not in {Ending.WHOLE, Ending.EMPTY}:
+            break
+        doubt = check_summary(reply.text, said)
+        if doubt is None:
+            return reply.text
+        log.info("a summary is not believed", flaw=doubt.flaw)
         most = str(summary_limit(said))
-        return text(self.language, f"sum-again-{doubt.flaw.value}", word=doubt.word, most=most)
+        hint = text(language, f"sum-again-{doubt.flaw}", word=doubt.word, most=most)
+    return ""

@@ -16,7 +16,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.app.inbox import UpdateState
-from merlin.chat.sessions import SUMMARY, ChatPlace, Exchange
+from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import iso
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
@@ -106,7 +106,6 @@ _QUESTIONS = RowMap(
     Question, columns={"text": "question", "message_id": "question_id"}, sealed=TURN.sealed
 )
 _ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
-_EXCHANGES = RowMap(Exchange, columns={"at": "asked_at"}, sealed=TURN.sealed)
 
 # Telegram numbers no message so.
 NO_MESSAGE = -1
@@ -262,13 +261,6 @@ class Turns(BotRepository):
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
         row = self.db.row(newest.limit(1))
         return None if row is None else self._turn(row)
-
-    def passages(self, session_id: int) -> list[Exchange]:
-        """Return every turn of a session that counts, oldest first."""
-        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
-        these = self._mine() & (TURN.session_id == session_id) & counts
-        rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
-        return _EXCHANGES.read_all(rows, self.db)
 
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")

@@ -9,7 +9,7 @@ from bot_talk import Talk
 from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.chat.presets import MOST_OWN, PROMPT_LENGTH, OwnPresets
+from merlin.chat.sessions import MOST_OWN, PROMPT_LENGTH, OwnPresets
 from merlin.config.settings import ModelChoice, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key

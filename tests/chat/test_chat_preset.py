@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.chat.presets import (
+from merlin.chat.sessions import (
     BUILT_IN,
     MOST_OWN,
     TRANSLATOR,
     OwnPreset,
+    Session,
     built_in_prompt,
     room_for,
     told_by,
     untold,
 )
-from merlin.chat.sessions import Session
 from merlin.config import load
 from merlin.config.settings import ChatConfig, Preset
 from merlin.core.errors import ConfigError

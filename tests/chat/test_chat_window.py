@@ -7,7 +7,6 @@ import pytest
 from merlin.chat.sessions import (
     CAUTIOUS_TOKENS,
     WindowCounter,
-    WindowUsage,
     count_window_tokens,
     estimate_tokens,
     fits_window,
@@ -28,20 +27,21 @@ def test_a_talk_is_as_large_as_its_messages():
 
 
 @pytest.mark.parametrize(
-    ("used", "fill"),
+    ("used", "is_near", "is_full"),
     [
-        (0, WindowUsage.FREE),
-        (799, WindowUsage.FREE),
-        (800, WindowUsage.NEAR),
-        (900, WindowUsage.FULL),
+        (0, False, False),
+        (799, False, False),
+        (800, True, False),
+        (900, True, True),
     ],
 )
-def test_a_gauge_says_how_full_a_window_is(used, fill):
-    assert WindowCounter(used, 1000).fill is fill
+def test_a_gauge_says_how_full_a_window_is(used, is_near, is_full):
+    window = WindowCounter(used, 1000)
+    assert (window.is_near, window.is_full) == (is_near, is_full)
 
 
 def test_a_window_of_nothing_is_full():
-    assert WindowCounter(0, 0).fill is WindowUsage.FULL
+    assert WindowCounter(0, 0).is_full
 
 
 def test_room_is_left_for_the_answer():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.chat.model_catalogue import Windows
-from merlin.chat.presets import OwnPresets
+from merlin.chat.sessions import OwnPresets
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PRESET

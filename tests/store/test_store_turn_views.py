@@ -65,18 +65,6 @@ def test_the_newest_answered_turn_tells_who_counted(turns, views):
     assert views.count(1) == 2
 
 
-def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, views, database):
-    asked(turns, 1)
-    asked(turns, 2, 3, "USD", tokens=5)
-    again = turns.ask(Question(1, 4, 1001, "вопрос 1, исправлен", 1), None)
-    assert again.written is None
-    asked(turns, 5, 3, "USD", format="summary")
-    first, second = views.passages(1)
-    assert (first.question, first.answer, first.cost_micro) == ("вопрос 2", "ответ 2", 3)
-    assert (second.question, second.answer) == ("вопрос 1, исправлен", "")
-    assert Turns(database, BOT + 1).passages(1) == []
-
-
 def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):
     settings = Settings(database, clock)
     assert settings.get("info.ru") == ""

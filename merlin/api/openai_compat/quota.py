@@ -88,7 +88,7 @@ def _used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
     """Return the refusal where today's answers cost all that they may, or the plan has no room."""
     status, told = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(found, Over):
-        key, until = f"guard-{found.reach.value}", found.until
+        key, until = f"guard-{found.reach}", found.until
     elif found.limit == 0:
         return refusal(asker.language, status, "closed", NO_CREDIT, kind=found.kind.value)
     else:

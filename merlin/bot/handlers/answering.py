@@ -36,7 +36,7 @@ def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
     """Return what is said in place of an answer that caps or plan do not allow."""
     if isinstance(found, Over):
         until = context.moment(found.until)
-        words = context.translate(f"guard-{found.reach.value}", until=until)
+        words = context.translate(f"guard-{found.reach}", until=until)
         return StoredAnswer("", words, UpdateState.REFUSED)
     kind, limit = found.kind.value, found.limit or 0
     words = context.translate("bot-plan-closed", kind=kind)

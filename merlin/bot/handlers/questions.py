@@ -55,9 +55,8 @@ from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import first_candidate
-from merlin.chat.presets import VOICE
 from merlin.chat.prompt import Prompt, text_outside_documents
-from merlin.chat.sessions import WindowCounter, title_of
+from merlin.chat.sessions import VOICE, WindowCounter, title_of
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import FormattedMessage, utf16_length

@@ -24,7 +24,7 @@ from merlin.chat.model_catalogue import (
     Windows,
     list_models,
 )
-from merlin.chat.presets import (
+from merlin.chat.sessions import (
     BUILT_IN,
     MOST_OWN,
     NAME_LENGTH,
@@ -33,12 +33,12 @@ from merlin.chat.presets import (
     TRANSLATOR,
     VOICE,
     OwnPresets,
+    Session,
     built_in_prompt,
     room_for,
     told_by,
     untold,
 )
-from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.money import MICRO, Price

@@ -11,21 +11,15 @@ sessions /new says so and offers what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from merlin.app.ask import (
-    add_cost,
-    asker_of,
-    dataset_of,
-    request_of_session,
-    reserve,
-    settle,
-    window_of,
-    with_spent,
-)
+from merlin.app import summaries
+from merlin.app.ask import dataset_of, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
+from merlin.app.sessions import counted_turns, session_as_json, session_as_markdown
+from merlin.app.summaries import SummaryTask
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
@@ -41,48 +35,27 @@ from merlin.bot.handlers.answering import (
 from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import (
-    Candidate,
-    ModelRequest,
-    candidates,
     first_candidate,
 )
 from merlin.chat.sessions import (
     MOST_TURNS,
-    SUMMARY,
     Session,
     WindowCounter,
     count_window_tokens,
-    session_as_json,
-    session_as_markdown,
     title_of,
 )
-from merlin.chat.summary import Summarizer
-from merlin.chat.turns import Question, StoredAnswer, Turn
+from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 
-# The rest is for the task, for what is known so far and for the summary.
-_ROOM_SHARE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What is to be summed up, by which models, and how much of it they take at once."""
-
-    session: Session
-    history: Sequence[Message]
-    request: ModelRequest
-    first: Candidate | None
-
 
 async def sum_up(context: BotContext) -> None:
     """Sum up the session that a button names, and go on in a new one. Raises ChatUnreachable."""
-    task = await context.store.do(lambda: _open(context))
+    task = await context.store.do(lambda: _begin_summary(context))
     if isinstance(task, View):
         await context.show(lambda: task)
         return
@@ -92,65 +65,43 @@ async def sum_up(context: BotContext) -> None:
     async with TypingIndicator(
         context.calls, context.place, context.services.pace.typing_s
     ) as typing:
-
-        async def ask(asked: Message) -> Reply:
-            route = candidates(context.catalogue, context.store, task.request, task.first)
-            return await context.bot_data.desk.reply(route, (asked,), typing)
-
-        summing = Summarizer(ask, context.language)
-        room_tokens = window_of(context.services, task.first) // _ROOM_SHARE
-        summary = await summing.of(task.history, task.session.summary, room_tokens)
+        summary, replies = await summaries.summarize_session(
+            context.services, task, context.bot_data.desk, typing
+        )
 
     def prepare() -> Sequence[QueuedMessage]:
-        _account(context, task.session, summing.replies, is_done=bool(summary))
-        screen = _goes_on(context, task.session, summary)
-        return context.outbox.put(letters(context, screen))
+        summaries.finish(context.services, task, context.place, summary, replies)
+        return context.outbox.put(letters(context, _goes_on(context, task.session, summary)))
 
     await context.bot_data.sender.deliver(
         prepare, context.ending(UpdateState.ANSWERED), context.language
     )
 
 
-def _open(context: BotContext) -> _Task | View:
+def _begin_summary(context: BotContext) -> SummaryTask | View:
     """Return what there is to do, or what is shown where there is nothing."""
     if _is_begun(context):
         return View(None)
     turn = own_turn(context)
-    session = None
-    if turn is not None:
-        session = context.sessions.find(context.place, turn.question.session_id)
+    number_ = turn.question.session_id if turn is not None else 0
+    session = context.sessions.find(context.place, number_)
     if session is None:
         return menu.refuse(context, "session-not-yours")
     now = context.open_session()
     if now.summary and not now.used_tokens:
         return menu.refuse(context, "sum-done")
-    question = question_of(context)
-    asker = asker_of(context.services, question, dataset_of(context.services, session))
-    found = reserve(context.services, asker, question.kind)
-    if found is not None:
-        refusal = refusal_of(context, found)
-        rows = answers.answer_buttons(refusal.offer, 0, context.language)
-        return replace(menu.message(context, refusal.note, *rows), is_new=True)
-    request = ModelRequest(
-        dataset=None,
-        chosen=None,
-        general=context.services.general,
-        system=context.translate("sum-system"),
-        assistant=context.services.config.assistant,
-    )
-    history = context.turns.history(session.session_id, MOST_TURNS)
-    return _Task(session, history, request, first_candidate(context.catalogue, request))
+    task = summaries.begin(context.services, question_of(context), session)
+    if isinstance(task, SummaryTask):
+        return task
+    refusal = refusal_of(context, task)
+    rows = answers.answer_buttons(refusal.offer, 0, context.language)
+    return replace(menu.message(context, refusal.note, *rows), is_new=True)
 
 
 def _goes_on(context: BotContext, old: Session, summary: str) -> View:
-    """Open the session that knows the summary, and show that; or say that all stays as it was."""
+    """Show the summary that the new session knows, or say that all stays as it was."""
     if not summary:
         return replace(menu.say(context, "sum-failed"), is_new=True)
-    context.sessions.switch(context.place, old.session_id)
-    new = context.sessions.renew(context.place)
-    title = old.title if old.summary else context.translate("sum-title", title=old.title)
-    context.sessions.change(replace(new, summary=context.translate("sum-known", summary=summary)))
-    context.sessions.touch(new.session_id, title)
     head = context.translate("sum-head")
     tail = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
     mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
@@ -158,23 +109,6 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
     back = context.is_private and ("sum-back", f"session-open:{old.session_id}")
     rows = menu.buttons_of(context, back)
     return View(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
-
-
-def _account(context: BotContext, old: Session, replies: Sequence[Reply], *, is_done: bool) -> None:
-    """Charge the question, and keep what the models took for it as a turn without words."""
-    asker = asker_of(context.services, question_of(context), None)
-    settle(context.services, asker, None, is_answered=is_done)
-    last = next((each for each in reversed(replies) if each.choice), None)
-    if last is None or last.choice is None:
-        return
-    bare = StoredAnswer("", provider=last.choice.provider, model_id=last.model_id)
-    written = with_spent(context.services, bare, replies)
-    cost = Cost(written.cost_micro, written.currency)
-    add_cost(context.services, asker.user_id, cost)
-    question = Question(old.session_id, context.update_id, context.user_id, "", format=SUMMARY)
-    context.turns.ask(question, None)
-    context.turns.write(context.update_id, written)
-    context.turns.mark_delivered(context.update_id)
 
 
 NAMING = "session-name"
@@ -281,12 +215,12 @@ def session_named(context: BotContext) -> View:
 
 def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
-    passages = context.turns.passages(session.session_id)
+    turns = counted_turns(context.services, session.session_id)
     if context.arguments[1:] == ("json",):
-        kind, content = "json", session_as_json(session, passages)
+        kind, content = "json", session_as_json(session, turns)
     else:
         asker = context.translate("session-you")
-        kind, content = "md", session_as_markdown(session, passages, asker, context.moment)
+        kind, content = "md", session_as_markdown(session, turns, asker, context.moment)
     name = f"merlin-{session.session_id}.{kind}"
     page = FormattedMessage(titled(session, context), file=Attachment(name, content.encode()))
     return View(page, is_new=True)
