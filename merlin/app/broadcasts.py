@@ -18,9 +18,14 @@ from typing import Any
 
 from peewee import JOIN, fn
 
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.outbox import MOST_TRIES, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
+from merlin.core.permissions import Permission
+from merlin.db.audit import Audit
 from merlin.db.database import BotRepository, Database, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
 from merlin.db.values import RowMap, storable_text
@@ -68,11 +73,6 @@ class Delivered:
     blocked: int = 0
     failed: int = 0
     waiting: int = 0
-
-    @property
-    def handed(self) -> int:
-        """Return how many people were handed over."""
-        return self.sent + self.blocked + self.failed + self.waiting
 
 
 _BROADCASTS = RowMap(
@@ -166,10 +166,9 @@ class Broadcasts(BotRepository):
 
     def waiting(self) -> int:
         """Return how many messages that answer nobody wait to be sent, of whatever kind."""
-        return self._count(OUTGOING.update_id.is_null() & _unsent())
-
-    def _count(self, these: Any) -> int:
-        return self.db.count(OUTGOING, (OUTGOING.bot_id == self._bot_id) & these)
+        is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (OUTGOING.tries < MOST_TRIES)
+        mine = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
+        return self.db.count(OUTGOING, mine & (OUTGOING.state.in_(_WAITING) | is_doubted))
 
     @transaction
     def next(self, broadcast_id: int, most: int) -> Sequence[int]:
@@ -232,13 +231,38 @@ class Broadcasts(BotRepository):
         return BROADCAST.bot_id == self._bot_id
 
 
+EVERYBODY = "all"
+
+
+def broadcasts_of(ctx: Context) -> Broadcasts:
+    """Return the broadcasts of the process's bot."""
+    return Broadcasts(ctx.db, ctx.bot_id, ctx.config.language, ctx.clock)
+
+
+def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str) -> None:
+    """Begin to send a draft to EVERYBODY or to those of a language. Raises NotFound, Refused."""
+    _require(actor)
+    if not broadcasts_of(ctx).start(broadcast_id, "" if whom == EVERYBODY else whom):
+        raise Refused("nobody", "cast-nobody")
+    target = f"broadcast:{broadcast_id}"
+    Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": whom})
+
+
+def stop(ctx: Context, actor: Actor, broadcast_id: int) -> None:
+    """Send no more of a broadcast; harmless where it does not run. Raises NotFound."""
+    _require(actor)
+    if broadcasts_of(ctx).stop(broadcast_id):
+        target = f"broadcast:{broadcast_id}"
+        Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.stop", target)
+
+
+def _require(actor: Actor) -> None:
+    if not actor.may(Permission.BROADCAST):
+        raise NotFound("no such broadcast", "bot-button-old")
+
+
 def _can_hear() -> Any:
     return (USER.is_reachable == 1) & (USER.is_blocked == 0)
-
-
-def _unsent() -> Any:
-    is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (OUTGOING.tries < MOST_TRIES)
-    return OUTGOING.state.in_(_WAITING) | is_doubted
 
 
 def _fate(row: Row) -> str:

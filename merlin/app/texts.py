@@ -5,8 +5,13 @@ The bot leaves here who it is, for the API, which has no token to ask Telegram w
 
 from __future__ import annotations
 
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.core.clock import iso
+from merlin.core.errors import NotFound
 from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.db.audit import Audit
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
@@ -20,6 +25,17 @@ BOT_ID, BOT_NAME = "bot.id", "bot.name"
 def legal_text(settings: Settings, name: str, language: str) -> str:
     """Return the text PRIVACY or TERMS: the operator's own, or that of every new bot."""
     return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
+
+
+def put_text(ctx: Context, actor: Actor, name: str, words: str) -> None:
+    """Keep an operator's text, "" removes it; what it was stays in the audit. Raises NotFound."""
+    if not actor.may(Permission.EDIT_TEXTS):
+        raise NotFound("no such text", "bot-button-old")
+    settings = Settings(ctx.db, ctx.clock)
+    before = settings.get(name)
+    settings.put(name, words, actor.name)
+    changed = {"from": before, "to": words}
+    Audit(ctx.db, ctx.clock).note(actor.name, "setting.put", f"setting:{name}", changed)
 
 
 class Settings(Repository):

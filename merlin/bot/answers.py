@@ -17,13 +17,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Self, TypeVar
 
 from merlin.app.inbox import UpdateState
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
-from merlin.bot.rate_limiter import GaveWay
+from merlin.bot.transport import GaveWay
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.model_catalogue import CandidateKind
 from merlin.chat.prompt import document_texts
@@ -89,40 +88,6 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     )
 
 
-class BackgroundTask(ABC):
-    """Runs until the end of its `async with`; the work's end waits for its end."""
-
-    def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self.run())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._task is None:
-            return
-        if self.is_called_off(is_in_trouble=kind is not None):
-            self._task.cancel()
-        await asyncio.wait({self._task})
-
-    def is_called_off(self, *, is_in_trouble: bool) -> bool:  # noqa: ARG002 - for those who ask
-        """Tell whether it is cancelled at the work's end, which may have come by an error.
-
-        Whatever it is at ends at once, unless who runs says otherwise.
-        """
-        return True
-
-    @abstractmethod
-    async def run(self) -> None:
-        """Go on until it is done or cancelled."""
-
-
 async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
     """Return what both return, done side by side; where the first breaks, the other ends."""
     other = asyncio.ensure_future(beside)
@@ -134,49 +99,68 @@ async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
             await asyncio.wait({other})
 
 
-class TypingIndicator(BackgroundTask, AnswerObserver):
-    """Shows the action within `async with`: Telegram shows that somebody is at it."""
-
-    def __init__(self, calls: BotApi, place: ChatPlace, every_s: float) -> None:
-        super().__init__()
-        self._calls = calls
-        self._place = place
-        self._every_s = every_s
-
-    async def run(self) -> None:
-        """Show the action again and again: Telegram shows one for five seconds."""
-        with suppress(ChatUnreachable):
-            while True:
-                await self._calls.typing(self._place.chat_id, self._place.thread_id)
-                await asyncio.sleep(self._every_s)
-
-
 # How soon to look again after a limit made an edit give way.
 AGAIN_S = 0.2
 # Of a growing answer no more is read than can be seen of it, however many marks are in it.
 MOST_CHARACTERS = 16_000
 
 
-class _GrowingText(BackgroundTask, AnswerObserver):
-    """Shows a text that grows, `gap_s` apart."""
+class AnswerIndicator(AnswerObserver, ABC):
+    """Shows that an answer is written, and what of it is there, `gap_s` apart.
 
-    def __init__(self, calls: BotApi, gap_s: float) -> None:
-        super().__init__()
+    Runs beside the work, within `async with`; the work's end waits for its end.
+    """
+
+    def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float) -> None:
         self._calls = calls
+        self._place = place
         self._gap_s = gap_s
         self._text = ""
         self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if self.is_called_off(is_in_trouble=kind is not None):
+            self._task.cancel()
+        await asyncio.wait({self._task})
+
+    def is_called_off(self, *, is_in_trouble: bool) -> bool:  # noqa: ARG002 - for those who ask
+        """Tell whether it is cancelled at the work's end, which may have come by an error.
+
+        Whatever it is at ends at once, unless who runs says otherwise.
+        """
+        return True
 
     def wrote(self, text: str) -> None:
         """Take the text as it stands now."""
         self._text = text
         self._news.set()
 
-    async def _draw(self, text: str) -> FormattedMessage:
+    async def draw(self) -> FormattedMessage:
+        """Return what is there of the answer, as far as one message shows it."""
+        text = self._text[:MOST_CHARACTERS]
         return await draw(lambda: first_part(render(text)), len(text))
 
+    @abstractmethod
+    async def run(self) -> None:
+        """Go on until it is done or cancelled."""
 
-class StreamingEditor(_GrowingText):
+
+class TypingIndicator(AnswerIndicator):
+    """Shows within `async with` that somebody is at it; Telegram shows that for five seconds."""
+
+    async def run(self) -> None:
+        """Show the action again and again."""
+        with suppress(ChatUnreachable):
+            while True:
+                await self._calls.typing(self._place.chat_id, self._place.thread_id)
+                await asyncio.sleep(self._gap_s)
+
+
+class StreamingEditor(AnswerIndicator):
     """Writes an answer that grows into its placeholder within `async with`.
 
     The answer may begin before the placeholder stands; nothing is written until it does. `stop` is
@@ -184,12 +168,12 @@ class StreamingEditor(_GrowingText):
     """
 
     def __init__(
-        self, calls: BotApi, chat_id: int, stop: Button, gap_s: float, waiting_words: str
+        self, calls: BotApi, place: ChatPlace, gap_s: float, stop: Button, waiting_words: str
     ) -> None:
-        super().__init__(calls, gap_s)
-        self._chat_id = chat_id
+        super().__init__(calls, place, gap_s)
         self._stop = stop
         self._waiting_words = waiting_words
+        # The text that was drawn last, and its page; what the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
         self._shown = FormattedMessage("")
         self._is_editing = False
@@ -228,13 +212,16 @@ class StreamingEditor(_GrowingText):
         """Try one edit; return after how many seconds the next one may be tried."""
         if not text.strip():
             return 0.0
-        page = await self._page(text)
+        if self._drawn[0] != text:
+            # An edit tried again is not drawn anew.
+            self._drawn = (text, replace(await self.draw(), buttons=((self._stop,),)))
+        page = self._drawn[1]
         if page == self._shown:
             # Drawing takes its time too.
             return self._gap_s
         self._is_editing = True
         try:
-            if await self._calls.progress(self._chat_id, self._message_id, page):
+            if await self._calls.progress(self._place.chat_id, self._message_id, page):
                 self._shown = page
             else:
                 self._news.set()
@@ -245,32 +232,23 @@ class StreamingEditor(_GrowingText):
             self._is_editing = False
         return self._gap_s
 
-    async def _page(self, text: str) -> FormattedMessage:
-        """Return what the placeholder shows of a text; an edit tried again is not drawn anew."""
-        if self._drawn[0] != text:
-            page = await self._draw(text)
-            self._drawn = (text, replace(page, buttons=((self._stop,),)))
-        return self._drawn[1]
-
 
 # Well before a draft fades.
 DRAFT_KEEP_S = 20.0
 
 
-class DraftIndicator(_GrowingText):
+class DraftIndicator(AnswerIndicator):
     """Shows drafts within `async with`, `gap_s` apart; an empty one says that somebody thinks."""
 
-    def __init__(self, calls: BotApi, place: ChatPlace, draft_id: int, gap_s: float) -> None:
-        super().__init__(calls, gap_s)
-        self._place = place
+    def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float, draft_id: int) -> None:
+        super().__init__(calls, place, gap_s)
         self._draft_id = draft_id
 
     async def run(self) -> None:
         """Show the newest text, and the same one again before it fades."""
         with suppress(ChatUnreachable):
             while True:
-                page = await self._draw(self._text[:MOST_CHARACTERS])
-                await self._calls.draft(self._place, self._draft_id, page)
+                await self._calls.draft(self._place, self._draft_id, await self.draw())
                 await asyncio.sleep(self._gap_s)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), DRAFT_KEEP_S)

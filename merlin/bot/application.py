@@ -62,9 +62,8 @@ from merlin.bot.handlers import (
 )
 from merlin.bot.menu import View
 from merlin.bot.processor import MOST_WAITING, ChatProcessor, Task, retry_until_stored
-from merlin.bot.rate_limiter import RateLimiter, SendClass
 from merlin.bot.services import BotServices
-from merlin.bot.transport import pause
+from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_of_money, joined_text
 from merlin.core.log import get_logger
 

@@ -23,8 +23,7 @@ from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
 from merlin.app.outbox import Target
-from merlin.bot.rate_limiter import GaveWay, SendClass
-from merlin.bot.transport import ConnectionState, NotSent
+from merlin.bot.transport import ConnectionState, GaveWay, NotSent, SendClass
 from merlin.chat.sessions import ChatPlace
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact

@@ -45,8 +45,8 @@ from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
-from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices
+from merlin.bot.transport import SendClass
 from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue

@@ -22,7 +22,7 @@ from functools import partial
 from telegram.error import BadRequest
 
 from merlin.account.users import Users
-from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered
+from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered, broadcasts_of
 from merlin.app.outbox import (
     OutgoingMessage,
     OutgoingState,
@@ -33,9 +33,8 @@ from merlin.app.outbox import (
 )
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
-from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.services import BotServices
-from merlin.bot.transport import ConnectionState
+from merlin.bot.transport import ConnectionState, GaveWay
 from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -49,7 +48,7 @@ BROADCAST_EVERY_S = 0.25
 
 async def send_broadcasts(services: BotServices) -> None:
     """Hand over as many people as may wait, and tell what came of broadcasts that are whole."""
-    broadcasts = Broadcasts(services.db, services.bot_id, services.config.language)
+    broadcasts = broadcasts_of(services)
     for broadcast in await services.store.read(broadcasts.open):
         if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
             await services.store.do(partial(_move, services, broadcasts, broadcast))

@@ -140,14 +140,11 @@ class _ChatQueue:
         # A part of what waits already is not one more.
         if self.waiting and is_continuation(update, self.waiting[-1].update):
             return len(self.waiting) < MOST_PARTS
-        # What nobody works on yet is about to be, so it does not count as waiting.
-        return self._questions() < most + (0 if self.is_working else 1)
-
-    def _questions(self) -> int:
-        """Return how many questions wait; one may have come in several parts."""
         updates = [task.update for task in self.waiting]
+        # A question may have come in several parts.
         parts = sum(is_continuation(update, before) for before, update in pairwise(updates))
-        return len(updates) - parts
+        # What nobody works on yet is about to be, so it does not count as waiting.
+        return len(updates) - parts < most + (0 if self.is_working else 1)
 
     def take(self) -> Task:
         """Return the next task, with what waits behind it and belongs to it."""
@@ -158,10 +155,6 @@ class _ChatQueue:
         ):
             joined.append(self.waiting.popleft().update)
         return replace(task, joined=tuple(joined)) if joined else task
-
-    def is_free(self) -> bool:
-        """Return whether what comes now is worked on at once."""
-        return not (self.is_working or self.waiting)
 
 
 # A chat, and which of its queues.
@@ -232,7 +225,8 @@ class ChatProcessor(BaseUpdateProcessor):
             may_wait = is_resumed or not takes_room(update)
             if may_wait or queue.has_room(update, self._most_waiting):
                 # Behind another one, what was read may not be true any more.
-                is_next = queue.is_free() and len(self._running) <= self.max_concurrent_updates
+                is_free = not (queue.is_working or queue.waiting)
+                is_next = is_free and len(self._running) <= self.max_concurrent_updates
                 queue.waiting.append(Task(update, is_resumed, read if is_next else None))
             else:
                 refused.setdefault(key, []).append(update)
@@ -252,8 +246,7 @@ class ChatProcessor(BaseUpdateProcessor):
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = _ChatQueue()
-            run = self._run if key[1] is Priority.ORDER else self._run_beside
-            self._start(run(key, queue))
+            self._start(self._run(key, queue))
         return queue
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -265,19 +258,15 @@ class ChatProcessor(BaseUpdateProcessor):
         try:
             while queue.waiting and not self._closing.is_set():
                 work = self._do_next(queue)
+                if key[1] is not Priority.ORDER:
+                    # Waits for no slot either: a full house holds up no payment.
+                    await work
+                    continue
                 try:
                     await self.process_update(queue.waiting[0].update, work)
                 finally:
                     # Who stops while it waits for a slot has not begun it.
                     work.close()
-        finally:
-            del self._queues[key]
-
-    async def _run_beside(self, key: Key, queue: _ChatQueue) -> None:
-        """Work on what waits for no slot either: a full house holds up no payment."""
-        try:
-            while queue.waiting and not self._closing.is_set():
-                await self._do_next(queue)
         finally:
             del self._queues[key]
 
@@ -423,37 +412,30 @@ class Intake:
         """Leave the token to the other program for a while; never take its updates away."""
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
-            await self._services.store.do(
-                lambda: Notices(self._services.db).tell(ADMINS, "notice-conflict", {}, self._hour())
-            )
+            notices = Notices(self._services.db)
+            once = f"conflict:{self._services.clock():%Y-%m-%dT%H}"
+            await self._services.store.do(lambda: notices.tell(ADMINS, "notice-conflict", {}, once))
         self._has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
 
-    def _hour(self) -> str:
-        return f"conflict:{self._services.clock():%Y-%m-%dT%H}"
-
     async def _take(self, raw: Sequence[Any]) -> None:
+        """Store a batch, however often that must be tried; queue what this process is to do."""
         updates = [update for one in raw if (update := _readable(one)) is not None]
         updates.sort(key=lambda update: update.update_id)
-        fresh = await self._stored(updates)
-        kill_point("update.stored")
-        if updates:
-            self._offset = updates[-1].update_id + 1
-        self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
-    async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, KnownUser]]:
-        """Store a batch, however often that must be tried; return what this process is to do."""
-
-        def work() -> list[tuple[Update, KnownUser]]:
+        def store() -> list[tuple[Update, KnownUser]]:
             Users(self._services.db).seen(writers(updates))
-            fresh = Inbox(self._services.db, self._services.bot_id).store(
-                updates, self._services.owner
-            )
+            inbox = Inbox(self._services.db, self._services.bot_id)
+            fresh = inbox.store(updates, self._services.owner)
             # Read here, because every question would have to go and ask for it.
             return [(update, read_known_user(self._services, update)) for update in fresh]
 
         # Telegram keeps the batch until it is stored.
-        return await retry_until_stored(self._services, work, "updates could not be stored")
+        fresh = await retry_until_stored(self._services, store, "updates could not be stored")
+        kill_point("update.stored")
+        if updates:
+            self._offset = updates[-1].update_id + 1
+        self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
 
 def writers(updates: Sequence[Update]) -> list[User]:

@@ -9,7 +9,7 @@ import pytest
 from running_bot import passed, run_jumping
 from telegram.error import RetryAfter
 
-from merlin.bot.rate_limiter import GaveWay, RateLimiter, SendClass
+from merlin.bot.transport import GaveWay, RateLimiter, SendClass
 from merlin.config.settings import TelegramLimits
 
 pytestmark = pytest.mark.unit

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState
+from merlin.app import broadcasts
+from merlin.app.broadcasts import EVERYBODY, Broadcast, BroadcastState, broadcasts_of
 from merlin.bot import menu
 from merlin.bot.context import BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, follow
+from merlin.bot.handlers.admin import add_admin_handlers, follow, performer
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
@@ -20,23 +21,17 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
-from merlin.db.audit import Audit
 
 WRITING = f"{admin.STEP}cast"
 _LIST = "a-casts"
 _SHOWN = 8
 _FIRST_WORDS = 30
-EVERYBODY = "all"
-
-
-def _broadcasts(context: BotContext) -> Broadcasts:
-    return Broadcasts(context.db, context.bot_id, context.language)
 
 
 def listed(context: BotContext) -> View:
     """Show the broadcasts that were begun."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
-    for cast in _broadcasts(context).newest(_SHOWN):
+    for cast in broadcasts_of(context.services).newest(_SHOWN):
         words = menu.cut(" ".join(cast.text.split()), _FIRST_WORDS + 1)
         label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {words}"
         entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
@@ -58,7 +53,7 @@ def written(context: BotContext) -> View:
     if utf16_length(page.text) > PART_UNITS:
         return menu.form(context, "cast-too-long", _LIST, most=PART_UNITS)
     context.stop_waiting()
-    number_ = _broadcasts(context).draft(context.user_id, context.text)
+    number_ = broadcasts_of(context.services).draft(context.user_id, context.text)
     choices = [
         Button(context.translate("cast-to", whom=name, count=count), f"a-cast-ask:{number_}:{name}")
         for name in (EVERYBODY, *LANGUAGES)
@@ -71,7 +66,7 @@ def written(context: BotContext) -> View:
 
 def _receivers(context: BotContext, whom: str) -> int:
     """Return how many people a broadcast in this language, or to everybody, would reach."""
-    there = _broadcasts(context).receivers()
+    there = broadcasts_of(context.services).receivers()
     return sum(there.values()) if whom == EVERYBODY else there.get(whom, 0)
 
 
@@ -86,7 +81,7 @@ def _draft(context: BotContext) -> tuple[Broadcast, str]:
 
 
 def _cast(context: BotContext) -> Broadcast:
-    cast = _broadcasts(context).get(context.number())
+    cast = broadcasts_of(context.services).get(context.number())
     if cast is None:
         raise NotFound("no such broadcast", "bot-button-old")
     return cast
@@ -103,11 +98,7 @@ def ask_send(context: BotContext) -> View:
 def send(context: BotContext) -> View:
     """Begin to send."""
     cast, whom = _draft(context)
-    language = "" if whom == EVERYBODY else whom
-    if not _broadcasts(context).start(cast.broadcast_id, language):
-        raise Refused("nobody", "cast-nobody")
-    target = f"broadcast:{cast.broadcast_id}"
-    Audit(context.db).note(admin.by(context), "broadcast.start", target, {"language": whom})
+    broadcasts.start(*performer(context), cast.broadcast_id, whom)
     return progress_screen(context)
 
 
@@ -121,7 +112,7 @@ def progress_screen(context: BotContext) -> View:
     )
     is_running = cast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
-    words = report(cast, _broadcasts(context).delivered(number_), context.language)
+    words = report(cast, broadcasts_of(context.services).delivered(number_), context.language)
     return menu.card(context, context.translate("admin-broadcast"), words, rows=rows)
 
 
@@ -131,8 +122,7 @@ def stop(context: BotContext) -> View:
     if not menu.is_sure(context):
         words = context.translate("cast-ask-stop", number=number_)
         return menu.confirm(context, words, "cast-stop", f"a-cast:{number_}", number_)
-    if _broadcasts(context).stop(number_):
-        Audit(context.db).note(admin.by(context), "broadcast.stop", f"broadcast:{number_}")
+    broadcasts.stop(*performer(context), number_)
     return progress_screen(context)
 
 

@@ -162,7 +162,7 @@ def _editor(context: BotContext) -> StreamingEditor:
     gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
     waiting = context.translate("bot-waiting")
-    return StreamingEditor(context.calls, context.chat_id, stop, gap_s, waiting)
+    return StreamingEditor(context.calls, context.place, gap_s, stop, waiting)
 
 
 async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
@@ -234,7 +234,7 @@ def _unseen(context: BotContext) -> DraftIndicator | TypingIndicator:
     """Return what shows that an answer is written for which no message stands yet."""
     pace = context.services.pace
     if context.services.config.chat.streaming == DRAFTS:
-        return DraftIndicator(context.calls, context.place, context.update_id, pace.private_edit_s)
+        return DraftIndicator(context.calls, context.place, pace.private_edit_s, context.update_id)
     return TypingIndicator(context.calls, context.place, pace.typing_s)
 
 

@@ -24,7 +24,7 @@ from merlin.app import sign_in
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.proposals import has_consent
-from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text
+from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotApplication, BotContext, add_handlers
@@ -39,8 +39,6 @@ from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
-from merlin.db import audit
-from merlin.db.audit import Audit
 from merlin.training.models import Evaluation, Model, Serving, overlap_of, proof_of
 
 VERB, YES, NO = "login", "yes", "no"
@@ -266,11 +264,8 @@ def drop_text(context: BotContext) -> View:
 
 
 def _put(context: BotContext, name: str, words: str) -> View:
-    by = audit.person_reference(context.user_id)
-    before = Settings(context.db).get(name)
     context.stop_waiting()
-    Settings(context.db).put(name, words, by)
-    Audit(context.db).note(by, "setting.put", f"setting:{name}", {"from": before, "to": words})
+    put_text(*performer(context), name, words)
     key = "own-words-kept" if words else "own-words-dropped"
     return menu.say(context, key, menu.back("own"))
 
