@@ -28,7 +28,7 @@ from telegram.ext import (
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
-from merlin.app.inbox import Dialogs, Inbox, Update, UpdateState
+from merlin.app.inbox import Inbox, Update, UpdateState
 from merlin.app.outbox import Target
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -102,9 +102,16 @@ def create_application(
         lambda task: handle_update(application, task),
         lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
     )
+    bot: ExtBot[SendClass] = _Bot(
+        services.token,
+        base_url=services.base_url,
+        request=transport,
+        get_updates_request=transport,
+        rate_limiter=RateLimiter(services.config.telegram.limits),
+    )
     application: BotApplication = (
         Application.builder()
-        .bot(_create_bot(services, transport))
+        .bot(bot)
         .concurrent_updates(processor)
         .context_types(ContextTypes(context=BotContext, bot_data=BotData))
         .updater(None)
@@ -112,16 +119,6 @@ def create_application(
         .build()
     )
     return application, processor
-
-
-def _create_bot(services: BotServices, transport: BaseRequest) -> ExtBot[SendClass]:
-    return _Bot(
-        services.token,
-        base_url=services.base_url,
-        request=transport,
-        get_updates_request=transport,
-        rate_limiter=RateLimiter(services.config.telegram.limits),
-    )
 
 
 class _Bot(ExtBot[SendClass]):
@@ -208,10 +205,8 @@ async def _pressed(context: BotContext) -> bool:
 
 async def _commanded(context: BotContext) -> bool:
     """Wait for no words any more; follow a link to the command or question that it leads to."""
-    is_left = context.dialog is not None and context.command != "cancel" and not context.is_resumed
-    if is_left:
-        dialogs = Dialogs(context.db, context.bot_id)
-        await context.store.do(lambda: dialogs.end(context.chat_id, context.user_id))
+    if context.dialog is not None and context.command != "cancel" and not context.is_resumed:
+        await context.store.do(context.stop_waiting)
     led = start.led_to(context)
     if start.asked_token(context):
         await groups.ask_linked(context)
@@ -258,8 +253,7 @@ async def _answer_rest(context: BotContext) -> None:
 
 
 async def _no_such_button(context: BotContext) -> None:
-    words = context.translate("bot-button-old")
-    await context.show(lambda: menu.alert(words), UpdateState.REFUSED, "no such button")
+    await context.show(lambda: menu.outdated(context), UpdateState.REFUSED, "no such button")
 
 
 async def _not_served(context: BotContext) -> None:
@@ -336,11 +330,10 @@ def _parsed(context: BotContext) -> telegram.Update:
     update_id = context.update_id
     body = {**context.stored.body, "update_id": update_id}
     try:
-        found = telegram.Update.de_json(body, context.bot)
+        return telegram.Update.de_json(body, context.bot)
     except Exception:  # whatever its many constructors raise
         log.exception("an update could not be read", update=update_id)
-        found = telegram.Update(update_id)
-    return found
+        return telegram.Update(update_id)
 
 
 async def _reach(handle: Handler, context: BotContext) -> None:

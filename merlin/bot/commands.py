@@ -152,20 +152,17 @@ class StaffMenus:
         scope = BotCommandScopeChat(user_id)
         try:
             for code in _CODES:
-                await self._set(scope, names, code)
+                if names:
+                    menu = _menu((*names, *MENU), code or self._services.config.language)
+                    await self._bot.set_my_commands(menu, scope, language_code=code or None)
+                else:
+                    await self._bot.delete_my_commands(scope, language_code=code or None)
         except TelegramError as error:
             # Who has not written yet has no chat with the bot.
             log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
         else:
             self._told[user_id] = names
             self._not_before.pop(user_id, None)
-
-    async def _set(self, scope: BotCommandScopeChat, names: tuple[str, ...], code: str) -> None:
-        if not names:
-            await self._bot.delete_my_commands(scope, language_code=code or None)
-            return
-        menu = _menu((*names, *MENU), code or self._services.config.language)
-        await self._bot.set_my_commands(menu, scope, language_code=code or None)
 
 
 async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]]) -> None:

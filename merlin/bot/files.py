@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote, urlencode
 
-import aiohttp
 from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 
 from merlin.bot.transport import READ_S, AiohttpRequest, pause
@@ -66,7 +65,9 @@ class Files:
             except (NetworkError, TimeoutError) as error:
                 attempt += 1
                 if attempt >= self._tries:
-                    raise _as_network_error(error) from None
+                    if isinstance(error, NetworkError):
+                        raise error from None
+                    raise TimedOut("the file came too slowly") from None
                 log.info("a file did not come", attempt=attempt, reason=type(error).__name__)
             await pause(attempt, self._longest_pause_s)
 
@@ -80,7 +81,10 @@ class Files:
                 raise UnusableFile("media-gone")
             if answer.status != _OK:
                 raise NetworkError(f"Telegram answered {answer.status}")
-            return await _bounded(answer, limit_bytes)
+            if (answer.content_length or 0) > limit_bytes:
+                raise too_large(limit_bytes)
+            pieces = answer.content.iter_chunked(_CHUNK)
+            return await join_pieces(pieces, limit_bytes, too_large(limit_bytes))
 
     async def _find(self, file_id: str) -> tuple[str, int]:
         """Return a file's path and size (0: not told) from the answer of getFile."""
@@ -101,14 +105,3 @@ class Files:
         if not isinstance(path, str) or not path:
             raise UnusableFile("media-gone")
         return path, size if isinstance(size, int) else 0
-
-
-def _as_network_error(error: Exception) -> NetworkError:
-    return error if isinstance(error, NetworkError) else TimedOut("the file came too slowly")
-
-
-async def _bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    """Return a body, read no further than it may be long. Raises UnusableFile."""
-    if (answer.content_length or 0) > most:
-        raise too_large(most)
-    return await join_pieces(answer.content.iter_chunked(_CHUNK), most, too_large(most))

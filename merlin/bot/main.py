@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
@@ -54,31 +54,27 @@ HOUSEKEEPING_EVERY_S = 60.0
 BREATH_S = 0.05
 
 
-class Housekeeping:
-    """One round follows corrections, and once a minute takes away what was kept long enough."""
+def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
+    """Return a round that follows corrections, and once a minute takes old rows away."""
+    followed = ProposalFollower(services.db)
+    old = OldRows(services.db, services.config.retention)
+    due = 0.0
 
-    def __init__(self, services: BotServices) -> None:
-        self._store = services.store
-        self._followed = ProposalFollower(services.db)
-        self._old = OldRows(services.db, services.config.retention)
-        self._due = 0.0
-
-    async def round(self) -> None:
-        """Look for what is to be done, and do it."""
-        if await self._store.read(self._followed.is_due):
-            await self._store.do(self._followed.follow)
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._due:
-            self._due = clock() + HOUSEKEEPING_EVERY_S
-            await self._sweep()
-
-    async def _sweep(self) -> None:
-        total = 0
-        while count := await self._store.do(self._old.sweep):
+    async def tidy() -> None:
+        nonlocal due
+        if await services.store.read(followed.is_due):
+            await services.store.do(followed.follow)
+        clock, total = asyncio.get_running_loop().time, 0
+        if clock() < due:
+            return
+        due = clock() + HOUSEKEEPING_EVERY_S
+        while count := await services.store.do(old.sweep):
             total += count
             await asyncio.sleep(BREATH_S)
         if total:
             log.info("old rows were taken away", count=total)
+
+    return tidy
 
 
 LISTS_EVERY_S = 3600.0
@@ -102,7 +98,14 @@ class ModelLists:
 
     async def round(self) -> None:
         """Ask those whose time has come, side by side."""
-        lacking = await self._services.store.read(self._lacking)
+        serving = await self._services.store.read(ModelCatalogue(self._services.db).all_serving)
+        # A provider whose list does not have a model that serves by now.
+        said = self._said
+        lacking = {
+            one.model.provider
+            for one in serving
+            if one.model.model_id not in said.get(one.model.provider, {})
+        }
         now = asyncio.get_running_loop().time()
         due = [
             provider
@@ -110,12 +113,6 @@ class ModelLists:
             if provider in lacking or self._due.get(provider, now) <= now
         ]
         await asyncio.gather(*map(self._ask, due))
-
-    def _lacking(self) -> set[str]:
-        """Return the providers whose list does not have a model that serves by now."""
-        serving = [one.model for one in ModelCatalogue(self._services.db).all_serving()]
-        said = self._said
-        return {one.provider for one in serving if one.model_id not in said.get(one.provider, {})}
 
     async def _ask(self, provider: str) -> None:
         try:
@@ -160,7 +157,6 @@ class Bot:
         self._watch = partial(data.watches.round, services.store, calls)
         self._intake = Intake(services, transport, self._connection, self._processor)
         self._notices = NoticeSender(services, sender)
-        self._housekeeping = Housekeeping(services)
         self._bugs = BugCount()
         payments = with_stars(services, calls)
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
@@ -177,7 +173,11 @@ class Bot:
             asyncio.create_task(run_forever(name, part, longest_s, self._bugs))
             for name, part in self._parts()
         ]
-        parts.append(asyncio.create_task(self._greet()))
+        parts.append(
+            asyncio.create_task(
+                greet(self._application.bot, self._connection, self._services, self._bugs)
+            )
+        )
         self._notify("READY=1")
         log.info(
             "bot started",
@@ -193,15 +193,13 @@ class Bot:
         services = self._services
         look = wake_counter(partial(services.store.read, partial(read_change_counter, services.db)))
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
+        tidy = housekeeping(services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
             ("takeover", lambda: run_loop(self._take_over, look)),
             ("post", lambda: run_loop(self._notices.round, look)),
-            (
-                "housekeeping",
-                lambda: run_loop(self._housekeeping.round, look, HOUSEKEEPING_EVERY_S),
-            ),
+            ("housekeeping", lambda: run_loop(tidy, look, HOUSEKEEPING_EVERY_S)),
             ("results", lambda: run_loop(results, look)),
             ("herald", lambda: run_loop(broadcasts, look, BROADCAST_EVERY_S)),
             ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
@@ -254,24 +252,21 @@ class Bot:
         await self._services.store.do(store)
         await asyncio.Event().wait()
 
-    async def _greet(self) -> None:
-        await greet(self._application.bot, self._connection, self._services, self._bugs)
-
     async def _take_over(self) -> None:
         """Work on what waits in chats that nobody alive holds, and what others stored in ours."""
+        owner, in_hand = self._services.owner, self._processor.in_hand
         room = AT_ONCE - self._processor.working
-        in_hand = self._processor.in_hand
-        fresh, found = await self._services.store.do(lambda: self._found(in_hand, room))
+
+        def find() -> tuple[list[Update], list[Update]]:
+            # Asked first: what is claimed now is in our chats too, and not new to everybody.
+            fresh = self._inbox.arrived(owner, in_hand, AT_ONCE)
+            found = self._inbox.claim(owner, room) if room > 0 else []
+            Users(self._services.db).seen(writers([*fresh, *found]))
+            return fresh, found
+
+        fresh, found = await self._services.store.do(find)
         self._processor.add(fresh)
         self._processor.add(found, is_resumed=True)
-
-    def _found(self, in_hand: Set[int], room: int) -> tuple[list[Update], list[Update]]:
-        owner = self._services.owner
-        # Asked first: what is claimed now is in our chats too, and not new to everybody.
-        fresh = self._inbox.arrived(owner, in_hand, AT_ONCE)
-        found = self._inbox.claim(owner, room) if room > 0 else []
-        Users(self._services.db).seen(writers([*fresh, *found]))
-        return fresh, found
 
     async def _beat(self) -> None:
         """Say once a second that the bot lives, and keep its leases."""
