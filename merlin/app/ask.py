@@ -189,19 +189,18 @@ async def begin(ctx: Context, question: ChatQuestion) -> Talk:
     Where the session is open and nothing is counted, nothing is written.
     """
     if is_free(ctx, asker_of(ctx, question, None)):
-        found = await ctx.store.glance(lambda: _find_talk(ctx, question))
+
+        def find() -> Talk | None:
+            session = Sessions(ctx.db, ctx.bot_id).opened(question.place)
+            if session is None or session.is_full:
+                return None
+            talk = _talk(ctx, question, session)
+            return talk if _has_room(talk, question) else None
+
+        found = await ctx.store.glance(find)
         if found is not None:
             return found
     return await ctx.store.do(lambda: open_talk(ctx, question))
-
-
-def _find_talk(ctx: Context, question: ChatQuestion) -> Talk | None:
-    """Return the talk of an open session with room, None where one is to be made."""
-    session = Sessions(ctx.db, ctx.bot_id).opened(question.place)
-    if session is None or session.is_full:
-        return None
-    talk = _talk(ctx, question, session)
-    return talk if _has_room(talk, question) else None
 
 
 def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker:

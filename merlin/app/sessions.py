@@ -104,7 +104,7 @@ def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
     this = _theirs(actor) & (SESSION.id == session_id)
     found = _sessions(ctx, ctx.db.rows(SESSION.select().where(this)))
     if not found:
-        raise _missing()
+        raise NotFound("no such session", "session-unknown")
     return found[0]
 
 
@@ -190,10 +190,6 @@ def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
     these = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
     sums = TURN.select(TURN.currency, *_SUMS).where(these).group_by(TURN.currency)
     return Spending(since, *_sums(ctx.db.rows(sums.order_by(TURN.currency))))
-
-
-def _missing() -> NotFound:
-    return NotFound("no such session", "session-unknown")
 
 
 def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:

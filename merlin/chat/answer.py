@@ -187,8 +187,7 @@ class AnswerService:
         what came until then is the reply. Raises nothing of its own but WishRefused: another model
         would be no help, the wish is to be another one.
         """
-        first = self._first_of(route, talk, onlooker, stop, steering)
-        asking = asyncio.ensure_future(first)
+        asking = asyncio.ensure_future(self._first_of(route, talk, onlooker, stop, steering))
         if stop is not None:
             stop.ends(asking)
         try:
@@ -264,17 +263,16 @@ class AnswerService:
                     raise ProviderError("left alone: its quota is spent", code=SPENT)
                 return await self._once(seat)
             except ProviderBusy as busy:
-                pause = self._pause(busy, attempt)
+                pause = busy.retry_after_s
+                if pause is None:
+                    # Many who wait do not come back at the same moment.
+                    jitter = 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret
+                    pause = self._patience.first_pause_s * 2 ** (attempt - 1) * jitter
+                pause = min(pause, self._patience.longest_pause_s)
                 if attempt >= self._patience.tries or clock() + pause > deadline:
                     raise
                 log.info("model is busy", provider=seat.choice.provider, pause_s=round(pause, 2))
             await asyncio.sleep(pause)
-
-    def _pause(self, busy: ProviderBusy, attempt: int) -> float:
-        wanted = busy.retry_after_s
-        if wanted is None:
-            wanted = self._patience.first_pause_s * 2 ** (attempt - 1) * _jitter()
-        return min(wanted, self._patience.longest_pause_s)
 
     async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
@@ -285,7 +283,12 @@ class AnswerService:
                 model_id = model_id or await answerer.first_model()
                 asked = (*seat.choice.before, *seat.talk)
                 async for piece in answerer.stream(model_id, asked, seat.steering):
-                    said = _join_pieces(said, piece)
+                    said = Answer(
+                        said.text + piece.text,
+                        said.usage if piece.usage is NOT_COUNTED else piece.usage,
+                        said.known if piece.known is None else piece.known,
+                        piece.finish_reason or said.finish_reason,
+                    )
                     _check_length(said.text)
                     if piece.text:
                         seat.onlooker.wrote(said.text)
@@ -301,15 +304,6 @@ class AnswerService:
                 raise ProviderBusy("no answer in time") from error
             raise
         return _reply(said, seat.choice, model_id, _ending(said, seat.steering))
-
-
-def _join_pieces(said: Answer, piece: Answer) -> Answer:
-    return Answer(
-        said.text + piece.text,
-        said.usage if piece.usage is NOT_COUNTED else piece.usage,
-        said.known if piece.known is None else piece.known,
-        piece.finish_reason or said.finish_reason,
-    )
 
 
 def _check_length(text: str) -> None:
@@ -336,8 +330,3 @@ def _reply(said: Answer, choice: Candidate, model_id: str | None, ending: Ending
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:
     log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
     return ProviderFault(kind, choice.provider, choice.model_id or "", str(error))
-
-
-def _jitter() -> float:
-    # Many who wait do not come back at the same moment.
-    return 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret

@@ -6,6 +6,7 @@ and the words of those who allowed it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ from peewee import SQL, Case, Select, fn
 from merlin.account.users import TRAINING
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import from_iso, iso
-from merlin.db.database import BotRepository, Database, Repository, Row, transaction
+from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
@@ -73,14 +74,6 @@ class Rating(StrEnum):
 _BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
 
 
-@dataclass(frozen=True, slots=True)
-class RatingCounts:
-    """How many people thought what of a model's answers."""
-
-    up: int = 0
-    down: int = 0
-
-
 def parse_rating(word: str) -> Rating | None:
     """Return the rating that a button names, None for no such word."""
     return Rating(word) if word in set(Rating) else None
@@ -120,22 +113,20 @@ class Ratings(BotRepository):
         mine = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
         here = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
         found = self.db.value(here.where(mine & (SESSION.chat_id == chat_id)))
-        return self._sent_at(chat_id, message_id) if found is None else int(found)
-
-    def _sent_at(self, chat_id: int, message_id: int) -> int | None:
-        """Return the turn of a message that went through the outbox: a whole answer, or a tail."""
-        sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
-        told = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
-        joined = OUTGOING.select(TURN.id).join(TURN, on=told)
-        found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
+        if found is None:
+            # Through the outbox went a whole answer, or the tail of one.
+            sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
+            told = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
+            joined = OUTGOING.select(TURN.id).join(TURN, on=told)
+            found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
         return None if found is None else int(found)
 
-    def thumbs(self, model_id: str) -> RatingCounts:
-        """Return what people thought of a model's answers."""
+    def thumbs(self, model_id: str) -> Counter[Rating]:
+        """Return how many people thought what of a model's answers."""
         count = fn.COUNT(RATING.user_id).alias("count")
         query = RATING.select(RATING.value, count).join(TURN, on=(TURN.id == RATING.turn_id))
         rows = self.db.rows(query.where(TURN.model_id == model_id).group_by(RATING.value))
-        return RatingCounts(**{row["value"]: int(row["count"]) for row in rows})
+        return Counter({Rating(row["value"]): int(row["count"]) for row in rows})
 
 
 def _this(turn_id: int, user_id: int) -> Any:
@@ -163,7 +154,12 @@ class QuestionStatistics(Repository):
         thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
         found = {row["day"]: row for row in self.db.rows(thumbs)}
         return [
-            Period(date.fromisoformat(row["day"]), int(row["count"]), **_liking(found, row["day"]))
+            Period(
+                date.fromisoformat(row["day"]),
+                int(row["count"]),
+                liked=int(found.get(row["day"], {}).get("liked") or 0),
+                disliked=int(found.get(row["day"], {}).get("disliked") or 0),
+            )
             for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
         ]
 
@@ -171,12 +167,25 @@ class QuestionStatistics(Repository):
         """Return the least liked answers first; only of people whose consent counts now."""
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
         rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
-        mine = self._about(rated, dataset, since).where(TURN.user_id.in_(_willing()))
+        has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
+        counts = has_given & CONSENT.revoked_at.is_null()
+        willing = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)
+        mine = self._about(rated, dataset, since).where(TURN.user_id.in_(willing))
         up, down = _sum(Rating.UP), _sum(Rating.DOWN)
         least = mine.group_by(*columns).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
         rows = self.db.rows(least.order_by(*worst_first).limit(limit))
-        return [self._disliked(row) for row in rows]
+        return [
+            DislikedAnswer(
+                at=from_iso(row["asked_at"]),
+                question=decrypt(self.db.cipher, row["question"]) or "",
+                answer=decrypt(self.db.cipher, row["answer"]) or "",
+                model=row["model_id"],
+                liked=int(row["liked"]),
+                disliked=int(row["disliked"]),
+            )
+            for row in rows
+        ]
 
     def _about(self, query: Select, dataset: str, since: date) -> Select:
         """Return the SELECT of turns, of those about this dataset that count."""
@@ -190,16 +199,6 @@ class QuestionStatistics(Repository):
         joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
         return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
 
-    def _disliked(self, row: Row) -> DislikedAnswer:
-        return DislikedAnswer(
-            at=from_iso(row["asked_at"]),
-            question=decrypt(self.db.cipher, row["question"]) or "",
-            answer=decrypt(self.db.cipher, row["answer"]) or "",
-            model=row["model_id"],
-            liked=int(row["liked"]),
-            disliked=int(row["disliked"]),
-        )
-
 
 def _rated() -> Any:
     return RATING.turn_id == TURN.id
@@ -212,15 +211,3 @@ def _thumbs() -> tuple[Any, Any]:
 
 def _sum(rating: Rating) -> Any:
     return fn.SUM(Case(None, ((RATING.value == rating.value, 1),), 0))
-
-
-def _liking(found: dict[str, Row], day: str) -> dict[str, int]:
-    row = found.get(day, {})
-    return {name: int(row.get(name) or 0) for name in ("liked", "disliked")}
-
-
-def _willing() -> Select:
-    """Return the SELECT of the people whose consent counts now."""
-    has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
-    counts = has_given & CONSENT.revoked_at.is_null()
-    return CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)

@@ -91,7 +91,10 @@ def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | No
     """Return the model that is to answer when all is well; None where only the chain is left."""
     wish = _allowed(shelf, wish)
     if wish.chosen is not None:
-        return _chosen(shelf, wish, wish.chosen)
+        model_id = wish.chosen[1]
+        own = shelf.tuned_row(model_id) if model_id and not wish.system else None
+        kind = CandidateKind.CHOSEN
+        return _plain(kind, wish.chosen, wish) if own is None else _tuned(kind, own)
     if wish.system and wish.assistant:
         return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
     serving = shelf.serving_row(wish.dataset) if not wish.system else None
@@ -124,13 +127,6 @@ def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model is a tuned one that may not serve: consent was taken back."""
     own = shelf.tuned_row(general[1]) if general is not None and general[1] else None
     return own is not None and own["state"] == ModelState.REVOKED
-
-
-def _chosen(shelf: ModelCatalogue, wish: ModelRequest, chosen: General) -> Candidate:
-    own = shelf.tuned_row(chosen[1]) if chosen[1] and not wish.system else None
-    if own is not None:
-        return _tuned(CandidateKind.CHOSEN, own)
-    return _plain(CandidateKind.CHOSEN, chosen, wish)
 
 
 def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Candidate:
@@ -340,7 +336,9 @@ def list_models(
     return [
         replace(
             option,
-            window=windows[option.provider].get(option.model_id) or _window(option, config),
+            window=windows[option.provider].get(option.model_id)
+            or config.context_lengths.get(option.model_id)
+            or config.context_lengths.get(option.base),
             price=config.price(option.provider, option.model_id, option.base),
         )
         for option in found.values()
@@ -376,10 +374,6 @@ def is_chat_model(model_id: str) -> bool:
     """Return whether a listed model may be offered for talk, as far as its name tells."""
     name = model_id.lower()
     return not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
-
-
-def _window(option: ModelOption, config: Config) -> int | None:
-    return config.context_lengths.get(option.model_id) or config.context_lengths.get(option.base)
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:

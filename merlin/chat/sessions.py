@@ -171,7 +171,7 @@ class Sessions(BotRepository):
             is_warned=int(session.is_warned),
             is_full=int(session.is_full),
             touched_at=iso(self._clock()),
-            title=self._encrypt(session.title),
+            title=self.db.cipher.seal(session.title) if session.title else "",
         )
         self.db.change(used)
 
@@ -207,7 +207,8 @@ class Sessions(BotRepository):
         if found is None:
             return None
         self._close(place)
-        self.db.change(SESSION.update({"is_open": 1}).where(self._this(place, session_id)))
+        this = self._at(place) & (SESSION.id == session_id)
+        self.db.change(SESSION.update({"is_open": 1}).where(this))
         return replace(found, is_open=True)
 
     @transaction
@@ -234,14 +235,8 @@ class Sessions(BotRepository):
         chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         return chat & (SESSION.thread_id == place.thread_id)
 
-    def _this(self, place: ChatPlace, session_id: int) -> Any:
-        return self._at(place) & (SESSION.id == session_id)
-
     def _used(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")
-
-    def _encrypt(self, text: str) -> str:
-        return self.db.cipher.seal(text) if text else ""
 
     def _session(self, row: Row) -> Session:
         touched_at = from_iso(row["touched_at"]) if row["touched_at"] else None

@@ -183,33 +183,26 @@ class Turns(BotRepository):
         """Store a question with its placeholder; a stored turn gets the new ones."""
         stored = self.find(question.update_id)
         if stored is None:
-            self._replace_earlier(question)
-            turn_id = self.db.stored(_NEW(**self._new(question, placeholder_id)))
-            return Turn(turn_id, question, placeholder_id)
+            if question.message_id:
+                # An earlier turn of the same message is history no more.
+                session_id, message_id = question.session_id, question.message_id
+                self.db.change(
+                    _REPLACE(bot=self._bot_id, session_id=session_id, question_id=message_id)
+                )
+            new = {
+                **_QUESTIONS.write(question, self.db),
+                "bot_id": self._bot_id,
+                "placeholder_id": placeholder_id,
+                "asked_at": iso(self._clock()),
+            }
+            return Turn(self.db.stored(_NEW(**new)), question, placeholder_id)
         known = {
             "placeholder_id": placeholder_id,
-            "question": self._encrypt(question.text),
+            "question": self.db.cipher.seal(question.text) if question.text else "",
             "format": question.format,
         }
         self.db.change(_AGAIN(id=stored.turn_id, **known))
         return replace(stored, question=question, placeholder_id=placeholder_id)
-
-    def _replace_earlier(self, question: Question) -> None:
-        """Take an earlier turn of the same message out of the history."""
-        if not question.message_id:
-            return
-        earlier = _REPLACE(
-            bot=self._bot_id, session_id=question.session_id, question_id=question.message_id
-        )
-        self.db.change(earlier)
-
-    def _new(self, question: Question, placeholder_id: int | None) -> Row:
-        return {
-            **_QUESTIONS.write(question, self.db),
-            "bot_id": self._bot_id,
-            "placeholder_id": placeholder_id,
-            "asked_at": iso(self._clock()),
-        }
 
     @transaction
     def write(self, update_id: int, written: StoredAnswer) -> None:
@@ -278,9 +271,6 @@ class Turns(BotRepository):
     def _answered(self, session_id: int) -> Any:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
         return self._mine() & (TURN.session_id == session_id) & counts
-
-    def _encrypt(self, text: str) -> str:
-        return self.db.cipher.seal(text) if text else ""
 
     def _opened(self, sealed: str) -> str | None:
         return decrypt(self.db.cipher, sealed)

@@ -9,7 +9,7 @@ from served import serve_in
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
-from merlin.chat.feedback import Ratings
+from merlin.chat.feedback import Rating, Ratings
 from merlin.dataset.proposals import Proposals
 
 pytestmark = pytest.mark.functional
@@ -49,7 +49,7 @@ def test_a_rating_is_kept_changed_and_taken_back(site, anna, talk):
     assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
     assert anna.post(turn, json={"value": "down"}).status_code == 200
     assert anna.get(turn).json()["value"] == "down"
-    assert Ratings(site.db, site.bot_id).thumbs("stand-in-base").down == 1
+    assert Ratings(site.db, site.bot_id).thumbs("stand-in-base")[Rating.DOWN] == 1
     assert anna.delete(turn).status_code == 204
     assert anna.delete(turn).status_code == 204
     assert anna.get(turn).json()["value"] is None

@@ -106,8 +106,9 @@ def why(context: BotContext) -> View:
         tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
     lines.append(tokens)
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
-    if thumbs.up + thumbs.down:
-        lines.append(context.translate("why-thumbs", up=thumbs.up, down=thumbs.down))
+    if thumbs:
+        up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]
+        lines.append(context.translate("why-thumbs", up=up, down=down))
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
 
 
