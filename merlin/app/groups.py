@@ -82,11 +82,11 @@ def closeness(wanted: Sequence[str], said: str) -> float:
     if not wanted:
         return 0.0
     words = "".join(each if each.isalnum() else " " for each in said).split()
-    return sum(any(_begins(word, stem) for word in words) for stem in wanted) / len(wanted)
-
-
-def _begins(word: str, stem: str) -> bool:
-    return word.startswith(stem) if len(stem) >= _SHORT else word == stem
+    found = (
+        any(word.startswith(stem) if len(stem) >= _SHORT else word == stem for word in words)
+        for stem in wanted
+    )
+    return sum(found) / len(wanted)
 
 
 _WAITING = (
@@ -134,7 +134,8 @@ class Groups(BotRepository):
         """Move sessions; the open one goes on, unless the supergroup has begun one of its own."""
         mine = SESSION.bot_id == self._bot_id
         here = mine & (SESSION.chat_id == new_id) & (SESSION.thread_id == 0)
-        unused = here & (SESSION.touched_at == "") & SESSION.id.not_in(_asked_in())
+        unused = here & (SESSION.touched_at == "")
+        unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
         self.db.change(SESSION.delete().where(unused))
         there = mine & (SESSION.chat_id == old_id)
         if self.db.row(SESSION.select(SESSION.id).where(here & (SESSION.is_open == 1))):
@@ -142,14 +143,11 @@ class Groups(BotRepository):
         moved = [row["id"] for row in self.db.rows(SESSION.select(SESSION.id).where(there))]
         if moved:
             self.db.change(SESSION.update({"chat_id": new_id}).where(SESSION.id.in_(moved)))
-            self._forget_places(moved)
-
-    def _forget_places(self, sessions: list[int]) -> None:
-        """Forget the numbers of messages: the supergroup counts its own from the start."""
-        those = TURN.session_id.in_(sessions)
-        self.db.change(TURN.update({"question_id": 0}).where(those))
-        over = those & (TURN.state == TurnState.TOLD.value)
-        self.db.change(TURN.update({"placeholder_id": None}).where(over))
+            # The supergroup counts its own messages from the start.
+            those = TURN.session_id.in_(moved)
+            self.db.change(TURN.update({"question_id": 0}).where(those))
+            over = those & (TURN.state == TurnState.TOLD.value)
+            self.db.change(TURN.update({"placeholder_id": None}).where(over))
 
     def _move_messages(self, old_id: int, new_id: int) -> None:
         waiting = (OUTGOING.bot_id == self._bot_id) & (OUTGOING.chat_id == old_id)
@@ -162,10 +160,6 @@ class Groups(BotRepository):
 
     def _of(self, chat_id: int) -> Any:
         return (GROUP_SETTING.bot_id == self._bot_id) & (GROUP_SETTING.chat_id == chat_id)
-
-
-def _asked_in() -> Any:
-    return TURN.select(TURN.session_id)
 
 
 # How far back a person's own answers are looked through: each has to be opened.

@@ -105,11 +105,8 @@ class Dialogs(BotRepository):
     @transaction
     def end(self, chat_id: int, user_id: int) -> bool:
         """Wait for nothing; return whether something was waited for."""
-        return self.db.change(DIALOG.delete().where(self._of(chat_id, user_id))) > 0
-
-    def _of(self, chat_id: int, user_id: int) -> Any:
-        chat = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
-        return chat & (DIALOG.user_id == user_id)
+        this = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
+        return self.db.change(DIALOG.delete().where(this & (DIALOG.user_id == user_id))) > 0
 
 
 LEASE_S = 10.0
@@ -149,8 +146,12 @@ def this_process() -> Owner:
 
 def process(pid: int) -> Owner:
     """Return a process of this host as an owner."""
-    # Containers may share a host name but not their process ids.
-    host = f"{socket.gethostname()}/{_namespace()}".replace("|", "-")
+    try:
+        # Containers may share a host name but not their process ids.
+        namespace = Path.readlink(_PROC / "self/ns/pid").name
+    except OSError:
+        namespace = ""
+    host = f"{socket.gethostname()}/{namespace}".replace("|", "-")
     boot = _read(_PROC / "sys/kernel/random/boot_id").strip()
     return Owner(host, boot, pid, _start_of(pid))
 
@@ -165,13 +166,6 @@ def _start_of(pid: int) -> int:
     if len(fields) < 20 or fields[0] in {"Z", "X"}:  # noqa: PLR2004 - place of field 22
         return 0
     return int(fields[19])
-
-
-def _namespace() -> str:
-    try:
-        return Path.readlink(_PROC / "self/ns/pid").name
-    except OSError:
-        return ""
 
 
 def _read(path: Path) -> str:
@@ -237,13 +231,9 @@ def read_update(raw: object) -> Update:
     sender = json_object(event, "from") or json_object(event, "user")
     user_id = json_integer(sender, "id")
     code = sender.get("language_code")
-    chat_id = _chat_of(kind, event) or user_id
-    return Update(update_id, kind, chat_id, user_id, code if isinstance(code, str) else "", raw)
-
-
-def _chat_of(kind: str, event: Mapping[str, Any]) -> int:
     within = event if kind in _WITH_CHAT else json_object(event, "message")
-    return json_integer(json_object(within, "chat"), "id")
+    chat_id = json_integer(json_object(within, "chat"), "id") or user_id
+    return Update(update_id, kind, chat_id, user_id, code if isinstance(code, str) else "", raw)
 
 
 def json_object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -373,7 +363,7 @@ class Inbox(BotRepository):
         now = iso(self._clock())
         if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **mine)):
             return True
-        here = self._lease(chat_id)
+        here = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(here)))
         if not owner.outlived(holder):
             return False
@@ -456,9 +446,6 @@ class Inbox(BotRepository):
 
     def _waiting(self) -> Any:
         return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)
-
-    def _lease(self, chat_id: int) -> Any:
-        return (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
 
     def _until(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))

@@ -28,7 +28,6 @@ from merlin.core.clock import iso
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.db.database import (
     BotRepository,
-    BoundQuery,
     Parameter,
     Prepared,
     Row,
@@ -137,20 +136,17 @@ def dump_page(page: FormattedMessage, spot: Target) -> str:
 def load_page(text: str) -> tuple[FormattedMessage, Target]:
     """Return what `written` wrote; a forgotten text ("") is an empty page."""
     said: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
+    file = None
+    if kept := said.get("file"):
+        content = base64.b64decode(kept["content"])
+        file = Attachment(kept["name"], content, is_picture=kept.get("picture", False))
     page = FormattedMessage(
         text=said["text"],
         marks=tuple(Entity(*mark) for mark in said.get("marks", ())),
         buttons=tuple(tuple(Button(*button) for button in row) for row in said.get("buttons", ())),
-        file=_file(said.get("file")),
+        file=file,
     )
     return page, Target(*said.get("spot", ()))
-
-
-def _file(said: Mapping[str, Any] | None) -> Attachment | None:
-    if said is None:
-        return None
-    content = base64.b64decode(said["content"])
-    return Attachment(said["name"], content, is_picture=said.get("picture", False))
 
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
@@ -245,23 +241,26 @@ class Outbox(BotRepository):
     @transaction
     def put(self, letters: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
         """Store the letters whose keys are new; return all of them as they now stand."""
-        ids = [self.db.stored(self._new(letter)) for letter in letters]
+        now = iso(self._clock())
+        ids = [
+            self.db.stored(
+                _NEW(
+                    bot_id=self._bot_id,
+                    key=letter.key,
+                    chat_id=letter.chat_id,
+                    update_id=letter.update_id,
+                    body=self.db.cipher.seal(dump_page(letter.page, letter.spot)),
+                    created_at=now,
+                )
+            )
+            for letter in letters
+        ]
         if all(ids):
             pending = OutgoingState.PENDING
             return [QueuedMessage(*one, pending) for one in zip(ids, letters, strict=True)]
         keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
         found = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
         return [self._outgoing(row) for row in found]
-
-    def _new(self, letter: OutgoingMessage) -> BoundQuery:
-        return _NEW(
-            bot_id=self._bot_id,
-            key=letter.key,
-            chat_id=letter.chat_id,
-            update_id=letter.update_id,
-            body=self.db.cipher.seal(dump_page(letter.page, letter.spot)),
-            created_at=iso(self._clock()),
-        )
 
     @transaction
     def of_update(self, update_id: int) -> list[QueuedMessage]:
@@ -304,16 +303,12 @@ class Outbox(BotRepository):
     def loose(self, owner: Owner, limit: int) -> list[QueuedMessage]:
         """Return what answers no update and waits, oldest first."""
         loose = OUTGOING.update_id.is_null()
-        for holder in self._holders(loose):
-            if owner.outlived(holder):
-                self._doubt(loose & (OUTGOING.owner == holder))
+        sending = self._mine() & loose & (OUTGOING.state == OutgoingState.SENDING.value)
+        for row in self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct()):
+            if owner.outlived(row["owner"]):
+                self._doubt(loose & (OUTGOING.owner == row["owner"]))
         waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES)
         return self._found(loose & waiting, limit)
-
-    def _holders(self, these: Any) -> list[str]:
-        sending = self._mine() & these & (OUTGOING.state == OutgoingState.SENDING.value)
-        rows = self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct())
-        return [row["owner"] for row in rows]
 
     def _doubt(self, these: Any) -> None:
         sending = self._mine() & these & (OUTGOING.state == OutgoingState.SENDING.value)

@@ -19,7 +19,15 @@ from merlin.core.clock import Clock, utc_now
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
-from merlin.db.database import CHUNK, Database, Repository, Row, lock_known_user, transaction
+from merlin.db.database import (
+    CHUNK,
+    Database,
+    Repository,
+    Row,
+    in_portions,
+    lock_known_user,
+    transaction,
+)
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json
@@ -38,17 +46,22 @@ class PersonalRecords(Repository):
 
     def count(self, user_id: int) -> Mapping[str, int]:
         """Return how many rows of each table are the person's, tables without any left out."""
-        counts = {each.table.__name__: self._count(each, user_id) for each in TRACES}
-        return {name: count for name, count in counts.items() if count}
-
-    def _count(self, traces: PersonalData, user_id: int) -> int:
-        column = getattr(traces.table, traces.table.row_key[0])
-        query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
-        return int(self.db.value(query))
+        counts = {}
+        for traces in TRACES:
+            column = getattr(traces.table, traces.table.row_key[0])
+            query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
+            if count := int(self.db.value(query)):
+                counts[traces.table.__name__] = count
+        return counts
 
     def export(self, user_id: int) -> Mapping[str, object]:
         """Return everything that is kept of the person, as plain JSON values."""
-        tables = {each.table.__name__: self._export_rows(each, user_id) for each in TRACES}
+        tables = {}
+        for traces in TRACES:
+            table = traces.table
+            order = [getattr(table, name) for name in table.row_key]
+            rows = self.db.rows(table.select().where(_theirs(traces, user_id)).order_by(*order))
+            tables[table.__name__] = [self._opened(traces, row) for row in rows]
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_authored(user_id)))
         proposed = self._proposals.of_user(user_id)
         examples = {
@@ -58,12 +71,6 @@ class PersonalRecords(Repository):
         }
         kept = {name: rows for name, rows in tables.items() if rows}
         return {"user_id": user_id, "tables": kept, "examples": examples}
-
-    def _export_rows(self, traces: PersonalData, user_id: int) -> list[Row]:
-        table = traces.table
-        rows = table.select().where(_theirs(traces, user_id))
-        order = [getattr(table, name) for name in table.row_key]
-        return [self._opened(traces, row) for row in self.db.rows(rows.order_by(*order))]
 
     def _opened(self, traces: PersonalData, row: Row) -> Row:
         sealed = {name: row[name] for name in traces.table.sealed if row[name]}
@@ -140,7 +147,11 @@ class PersonalRecords(Repository):
         return self.db.rows(traces.table.select().where(reduce(or_, found)))
 
     def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> int:
-        words = {name: _scrubbed_name(row[name], user_id) for name in traces.names if row[name]}
+        words = {
+            name: ERASED if row[name] == str(user_id) else scrub_text(row[name], user_id)
+            for name in traces.names
+            if row[name]
+        }
         papers = {
             name: dump_json(scrub_json(load_json(row[name]), user_id))
             for name in traces.papers
@@ -171,7 +182,7 @@ class PersonalRecords(Repository):
                 "message": scrub_text(message, user_id),
             }
             self.db.change(COMMIT.update(told).where(COMMIT.sha == row["sha"]))
-        for shas in _chunks([row["sha"] for row in mine]):
+        for shas in in_portions([row["sha"] for row in mine], CHUNK):
             for table in (EXAMPLE, BUILD_EXAMPLE):
                 theirs = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
                 self.db.change(theirs)
@@ -194,14 +205,5 @@ def _theirs(traces: PersonalData, user_id: int) -> Any:
     return reduce(or_, [*_own(traces, user_id), *numbers, *names])
 
 
-def _scrubbed_name(words: str, user_id: int) -> str:
-    return ERASED if words == str(user_id) else scrub_text(words, user_id)
-
-
 def _authored(user_id: int) -> Any:
     return COMMIT.author_email == telegram_editor(user_id, "").email
-
-
-def _chunks(shas: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(shas), CHUNK):
-        yield shas[start : start + CHUNK]

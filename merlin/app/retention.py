@@ -88,10 +88,10 @@ class OldRows(Repository):
     def _blank(self, at_once: int) -> int:
         """Forget what was said in notices that are kept for their word."""
         before = self._before(self._retention.outgoing_days)
+        if not before:
+            return 0
         old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NOTHING)
-        some = (
-            self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(at_once)) if before else []
-        )
+        some = self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(at_once))
         ids = [row["id"] for row in some]
         blank = t.NOTICE.update({"arguments": _NOTHING, "to_whom": ""})
         return self.db.change(blank.where(t.NOTICE.id.in_(ids))) if ids else 0
