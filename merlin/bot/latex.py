@@ -51,23 +51,14 @@ def to_unicode(formula: str) -> str:
     if len(source) > MOST_CHARACTERS or len(_GROUP.findall(source)) > MOST_GROUPS:
         return source
     try:
-        text = _WRITER.nodelist_to_text(_nodes(source))
+        plain = _EMPTY_SIDE.sub("", source)
+        walker = LatexWalker(plain, latex_context=_CONTEXT, tolerant_parsing=False)
+        text = _WRITER.nodelist_to_text(walker.get_latex_nodes()[0])
     except Exception:  # noqa: BLE001 - whatever is wrong with a formula, its source can be shown
         return source
-    return _tidy(text) or source
-
-
-def _nodes(source: str) -> list[Any]:
-    text = _EMPTY_SIDE.sub("", source)
-    walker = LatexWalker(text, latex_context=_CONTEXT, tolerant_parsing=False)
-    nodes: list[Any] = walker.get_latex_nodes()[0]
-    return nodes
-
-
-def _tidy(text: str) -> str:
-    """Put one space around relations and none at the ends of lines."""
+    # One space around relations, none at the ends of lines.
     lines = (" ".join(_RELATION.sub(r" \1 ", line).split()) for line in text.split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(filter(None, lines)) or source
 
 
 class _Writer(LatexNodes2Text):  # type: ignore[misc]
@@ -173,35 +164,9 @@ def _bracket(text: str) -> str:
     return text if _ATOM.fullmatch(text) else f"({text})"
 
 
-def _fraction(parts: Sequence[str]) -> str:
-    return "/".join(_bracket(part) for part in parts)
-
-
-def _choice(parts: Sequence[str]) -> str:
-    return f"C({', '.join(parts)})"
-
-
 def _root(parts: Sequence[str]) -> str:
     degree, radicand = parts
     return f"{_set_script('^', degree) if degree else ''}√{_bracket(radicand)}"
-
-
-def _above(parts: Sequence[str]) -> str:
-    above, below = parts
-    return f"{below}{_set_script('^', above)}"
-
-
-def _below(parts: Sequence[str]) -> str:
-    below, above = parts
-    return f"{above}{_set_script('_', below)}"
-
-
-def _content(parts: Sequence[str]) -> str:
-    return parts[-1]
-
-
-def _nothing(_parts: Sequence[str]) -> str:
-    return ""
 
 
 def _named(names: str, spec: str, look: _MacroText) -> dict[str, tuple[str, _MacroText]]:
@@ -214,24 +179,27 @@ def _macros(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
 
 # Name, its arguments in pylatexenc's letters ("{" one in braces, "[" one that may be missing).
 _MACROS: dict[str, tuple[str, _MacroText]] = {
-    **_named("frac dfrac tfrac cfrac nicefrac", "{{", _fraction),
-    **_named("binom dbinom tbinom", "{{", _choice),
+    **_named("frac dfrac tfrac cfrac nicefrac", "{{", lambda parts: "/".join(map(_bracket, parts))),
+    **_named("binom dbinom tbinom", "{{", lambda parts: f"C({', '.join(parts)})"),
     **_named("sqrt", "[{", _root),
-    **_named("overset stackrel", "{{", _above),
-    **_named("underset", "{{", _below),
+    **_named("overset stackrel", "{{", lambda parts: f"{parts[1]}{_set_script('^', parts[0])}"),
+    **_named("underset", "{{", lambda parts: f"{parts[1]}{_set_script('_', parts[0])}"),
     **_named(
-        "boxed operatorname mathrm mathbf mathit mathsf mathtt boldsymbol bm pmb", "{", _content
+        "boxed operatorname mathrm mathbf mathit mathsf mathtt boldsymbol bm pmb textnormal mbox"
+        " substack mathop mathbin mathrel ce overline underline overbrace underbrace",
+        "{",
+        lambda parts: parts[0],
     ),
-    **_named("textnormal mbox substack mathop mathbin mathrel ce", "{", _content),
-    **_named("overline underline overbrace underbrace", "{", _content),
     **_named("tag", "{", lambda parts: f" ({parts[0]})"),
     **_named("pmod", "{", lambda parts: f" (mod {parts[0]})"),
     **_named("xrightarrow", "[{", lambda parts: f"→{_set_script('^', parts[1])}"),
     **_named("xleftarrow", "[{", lambda parts: f"←{_set_script('^', parts[1])}"),
-    **_named("label phantom hspace vspace", "{", _nothing),
-    **_named("left right middle big Big bigg Bigg bigl bigr Bigl Bigr", "", _nothing),
-    **_named("biggl biggr Biggl Biggr displaystyle textstyle scriptstyle", "", _nothing),
-    **_named("limits nolimits nonumber notag hline centering !", "", _nothing),
+    **_named("label phantom hspace vspace", "{", lambda _: ""),
+    **_macros(
+        "",
+        "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr"
+        " displaystyle textstyle scriptstyle limits nolimits nonumber notag hline centering !",
+    ),
     **_macros("  ", "quad qquad enspace"),
     **_macros("…", "dots"),
     **_macros("⟹", "implies"),

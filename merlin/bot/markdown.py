@@ -84,7 +84,13 @@ def render_plain(text: str) -> FormattedMessage:
 def render(markdown: str) -> FormattedMessage:
     """Return an answer's Markdown, whole or growing, as a page; never raises."""
     text = render_plain(markdown).text.rstrip().lstrip("\n")
-    if not _is_marked(text) or _is_too_heavy(text):
+    is_marked = _MARKUP.search(text) or any(
+        line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
+    )
+    is_heavy = len(text) > MOST_CHARACTERS or any(
+        text.count(sign) > most for sign, most in MOST_OF.items()
+    )
+    if not is_marked or is_heavy:
         return FormattedMessage(text)
     try:
         page = _read(text)
@@ -94,18 +100,6 @@ def render(markdown: str) -> FormattedMessage:
         log.warning("markdown cannot be read", characters=len(text), problem=kind)
         return FormattedMessage(text)
     return page if page.text else FormattedMessage(text)
-
-
-def _is_marked(text: str) -> bool:
-    return bool(_MARKUP.search(text)) or any(
-        line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
-    )
-
-
-def _is_too_heavy(text: str) -> bool:
-    return len(text) > MOST_CHARACTERS or any(
-        text.count(sign) > most for sign, most in MOST_OF.items()
-    )
 
 
 def _read(text: str) -> FormattedMessage:
@@ -120,11 +114,12 @@ def _read(text: str) -> FormattedMessage:
 def _make_parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": DEEPEST}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    return _with_products(_with_formulas(parser.disable(["reference", "lheading"])))
-
-
-def _with_products(parser: MarkdownIt) -> MarkdownIt:
-    """Teach `parser` to leave signs of multiplication and of powers alone."""
+    parser.disable(["reference", "lheading"])
+    # Formulas: tokens `formula` within a line, `formula_block` as lines.
+    parser.inline.ruler.before("escape", "formula", _formula_in_line)
+    interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
+    parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
+    # Signs of multiplication and of powers are left alone.
     parser.inline.ruler.before("emphasis", "product", _product)
     return parser
 
@@ -155,14 +150,6 @@ def _is_product(before: str, after: str, *, is_power: bool) -> bool:
     return has_number or (before.isascii() and after.isascii())
 
 
-def _with_formulas(parser: MarkdownIt) -> MarkdownIt:
-    """Teach `parser` formulas: tokens `formula` within a line, `formula_block` as lines."""
-    parser.inline.ruler.before("escape", "formula", _formula_in_line)
-    interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
-    parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
-    return parser
-
-
 def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     if state.src[state.pos] not in "$\\":
         return False
@@ -188,13 +175,10 @@ def _is_formula(text: str, opening: str, start: int, end: int) -> bool:
     touches = content[0].isspace() or content[-1].isspace() or content.endswith("\\")
     if touches or before.isalnum() or after.isalnum():
         return False
-    return not re.search(r"\s", content) or _is_mathematics(content)
-
-
-def _is_mathematics(content: str) -> bool:
-    if _PROSE.search(content) and "\\text" not in content:
-        return False
-    return bool(_SIGNS.search(content) or _SUM.match(content))
+    if not re.search(r"\s", content):
+        return True
+    is_prose = _PROSE.search(content) and "\\text" not in content
+    return not is_prose and bool(_SIGNS.search(content) or _SUM.match(content))
 
 
 def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bool:  # noqa: FBT001 - as above
@@ -244,15 +228,15 @@ class _BlockWriter:
         # The numbers of the items to come, a list within a list after it; None for bullets.
         self._numbers: list[int | None] = []
         self._lines_before_list = 2
-        self._writers: dict[str, Callable[[int], None]] = {
-            "paragraph_open": self._open_paragraph,
+        self._writers: dict[str, Callable[[int], object]] = {
+            "paragraph_open": lambda place: builder.gap(1 if tokens[place].hidden else 2),
             "heading_open": lambda _: self._open_marked("bold"),
             "heading_close": lambda _: builder.end(),
             "inline": lambda place: _write_inlines(builder, tokens[place].children or []),
             "bullet_list_open": self._open_list,
             "ordered_list_open": self._open_list,
-            "bullet_list_close": lambda _: self._close_list(),
-            "ordered_list_close": lambda _: self._close_list(),
+            "bullet_list_close": lambda _: self._numbers.pop(),
+            "ordered_list_close": lambda _: self._numbers.pop(),
             "list_item_open": self._open_item,
             "list_item_close": lambda _: builder.end_item(len(self._numbers) - 1),
             "blockquote_open": lambda _: self._open_marked("blockquote"),
@@ -278,9 +262,6 @@ class _BlockWriter:
         """Return the lines from one block to the next: none is left blank within a list."""
         return 1 if self._numbers else 2
 
-    def _open_paragraph(self, place: int) -> None:
-        self._builder.gap(1 if self._tokens[place].hidden else 2)
-
     def _open_marked(self, kind: str) -> None:
         self._builder.gap(2)
         self._builder.start(kind)
@@ -298,23 +279,18 @@ class _BlockWriter:
         paragraph, here = self._tokens[place - 3].map, self._tokens[place].map
         return bool(paragraph and here and paragraph[1] == here[0])
 
-    def _close_list(self) -> None:
-        self._numbers.pop()
-
     def _open_item(self, place: int) -> None:
         number = self._numbers[-1]
         bullet = "•"
         if number is not None:
             bullet = f"{number}{self._tokens[place].markup}"
             self._numbers[-1] = number + 1
-        is_first = self._tokens[place - 1].type.endswith("list_open")
-        lines = self._lines_before_list if is_first else self._lines_between_items(place)
+        within = self._tokens[place + 1]
+        lines = 2 if within.type == "paragraph_open" and not within.hidden else 1
+        if self._tokens[place - 1].type.endswith("list_open"):
+            lines = self._lines_before_list
         bullet = self._task(place) or bullet
         self._builder.item(bullet, len(self._numbers) - 1, lines)
-
-    def _lines_between_items(self, place: int) -> int:
-        within = self._tokens[place + 1]
-        return 2 if within.type == "paragraph_open" and not within.hidden else 1
 
     def _task(self, place: int) -> str:
         """Return the box of a task, and take it out of the item's words; "" for other items."""
@@ -353,19 +329,16 @@ def _write_inlines(builder: TextBuilder, tokens: Iterable[Token]) -> None:
     """Write `tokens`, the children of one inline token of markdown-it."""
     link = _Link(builder)
     for token in tokens:
-        if token.tag in _MARKS:
-            _write_mark(builder, token)
-        elif token.type in {"link_open", "link_close"}:
-            link.turn(token)
+        if token.tag in _MARKS and token.nesting > 0:
+            builder.start(_MARKS[token.tag])
+        elif token.tag in _MARKS:
+            builder.end()
+        elif token.type == "link_open":
+            link.open(str(token.attrs.get("href", "")))
+        elif token.type == "link_close":
+            link.close()
         else:
             link.label += _write_leaf(builder, token)
-
-
-def _write_mark(builder: TextBuilder, token: Token) -> None:
-    if token.nesting > 0:
-        builder.start(_MARKS[token.tag])
-    else:
-        builder.end()
 
 
 def _write_leaf(builder: TextBuilder, token: Token) -> str:
@@ -373,7 +346,12 @@ def _write_leaf(builder: TextBuilder, token: Token) -> str:
     if token.type == "code_inline":
         builder.code(token.content)
     elif token.type == "image":
-        return _write_image(builder, token)
+        # A picture is written as a link to it.
+        link = _Link(builder)
+        link.open(str(token.attrs.get("src", "")))
+        link.label = token.content
+        builder.write(link.label)
+        link.close()
     elif token.type == "formula":
         builder.write(to_unicode(token.content))
     elif token.type in {"softbreak", "hardbreak"}:
@@ -381,17 +359,6 @@ def _write_leaf(builder: TextBuilder, token: Token) -> str:
     else:
         builder.write(token.content)
     return token.content
-
-
-def _write_image(builder: TextBuilder, token: Token) -> str:
-    """Write a picture as a link to it."""
-    address = str(token.attrs.get("src", ""))
-    link = _Link(builder)
-    link.open(address)
-    link.label = token.content
-    builder.write(link.label)
-    link.close()
-    return link.label
 
 
 class _Link:
@@ -402,13 +369,6 @@ class _Link:
         self._builder = builder
         self._address = ""
 
-    def turn(self, token: Token) -> None:
-        """Open the link, or close it."""
-        if token.nesting > 0:
-            self.open(str(token.attrs.get("href", "")))
-        else:
-            self.close()
-
     def open(self, address: str) -> None:
         """Begin a link to `address`."""
         self.label, self._address = "", address
@@ -418,7 +378,9 @@ class _Link:
     def close(self) -> None:
         """End it; an address that cannot be opened, or has no words for it, is shown."""
         does_open = _is_link(self._address)
-        shown = _readable(normalizeLinkText(self._address))
+        shown = normalizeLinkText(self._address)
+        if shown.lower().startswith(_MAIL):
+            shown = shown[len(_MAIL) :]
         if not self.label.strip():
             self._builder.write(shown)
         elif not does_open and shown not in {"", self.label}:
@@ -439,11 +401,6 @@ def _is_link(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and "." in host and port != 0
-
-
-def _readable(address: str) -> str:
-    """Return `address` as it is shown where it cannot be opened."""
-    return address[len(_MAIL) :] if address.lower().startswith(_MAIL) else address
 
 
 class Cell(NamedTuple):
@@ -527,13 +484,11 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.category(sign) in {"Mn", "Me", "Cf"} else 1 + _is_wide(sign)
+        0
+        if unicodedata.category(sign) in {"Mn", "Me", "Cf"}
+        else 1 + (unicodedata.east_asian_width(sign) in {"W", "F"})
         for sign in text
     )
-
-
-def _is_wide(sign: str) -> bool:
-    return unicodedata.east_asian_width(sign) in {"W", "F"}
 
 
 def _write_lines(
