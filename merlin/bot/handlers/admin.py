@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -219,81 +219,55 @@ def admin_home(context: BotContext) -> View:
     return menu.card(context, title, words, shown, rows=button_rows(ways, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A button under some notices; its data may name the argument that the notice must have."""
-
-    label: str
-    data: str
-    notices: str
-    otherwise: str = ""
-
-
-_WAYS = (
-    _Way(
-        "admin-to-job",
-        "a-job:{job}",
-        "failed late status no-provider forbidden deed-cancel",
-        "a-jobs:0",
+# The label and data of a button under some notices. The data may name an argument that the notice
+# must have; where it has not, the last word is the data.
+_WAYS = {
+    ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
+        "failed late status no-provider forbidden deed-cancel"
     ),
-    _Way("admin-jobs", "a-jobs:0", "rejected findings"),
-    _Way(
-        "admin-models",
-        "a-set:{dataset}:0",
-        "serving gone answer-gone sunset deed-promote deed-rollback deed-pin deed-unpin",
-        "a-models",
+    ("admin-jobs", "a-jobs:0", ""): "rejected findings",
+    ("admin-models", "a-set:{dataset}:0", "a-models"): (
+        "serving gone answer-gone sunset deed-promote deed-rollback deed-pin deed-unpin"
     ),
-    _Way(
-        "admin-health",
-        "a-health",
-        "answer-spent answer-refused provider repository no-branch rewritten disk failing conflict"
-        " unconfirmed change-waits change-parked-of sunset-assistant sunset-transcription"
-        " sunset-vision",
+    ("admin-health", "a-health", ""): (
+        "answer-spent answer-refused provider repository no-branch rewritten disk failing"
+        " conflict unconfirmed change-waits change-parked-of sunset-assistant"
+        " sunset-transcription sunset-vision"
     ),
-    _Way(
-        "admin-users",
-        "a-user:{to}",
-        "deed-grant deed-revoke deed-block deed-unblock",
-        "a-users:0",
-    ),
-    _Way("examples-undo", "ex:undo:{commit}", "change-committed"),
-    _Way("examples-changes", "ex:changes:0", "change-refused"),
-    _Way("examples-changes", "ex:change:{change}", "change-parked"),
-    _Way("admin-examples", "ex:queue:0", "proposal"),
-    _Way(
-        "bot-button-plan",
-        "plan",
+    ("admin-users", "a-user:{to}", "a-users:0"): "deed-grant deed-revoke deed-block deed-unblock",
+    ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
+    ("examples-changes", "ex:changes:0", ""): "change-refused",
+    ("examples-changes", "ex:change:{change}", ""): "change-parked",
+    ("admin-examples", "ex:queue:0", ""): "proposal",
+    ("bot-button-plan", "plan", ""): (
         "paid payment-canceled refunded code-taken plan-gift plan-ends renewal-soon"
-        " renewal-soon-stars renewal-failed renewal-over renewal-gone",
+        " renewal-soon-stars renewal-failed renewal-over renewal-gone"
     ),
-    _Way(
-        "pay-button-order-of",
-        "a-buy:{purchase}",
-        "paid-nobody code-taken-admins payment-wrong refund-refused stars-refused",
+    ("pay-button-order-of", "a-buy:{purchase}", ""): (
+        "paid-nobody code-taken-admins payment-wrong refund-refused stars-refused"
     ),
-    _Way("pay-button-purchases", "a-buys:{user}:0", "stars-unknown stars-left payment-unread"),
-    _Way("admin-payments", "a-pay", "stars-missing"),
-)
-_WAY_BY_KEY = {f"notice-{name}": way for way in _WAYS for name in way.notices.split()}
+    ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
+    ("admin-payments", "a-pay", ""): "stars-missing",
+}
+_WAY_BY_KEY = {f"notice-{name}": way for way, names in _WAYS.items() for name in names.split()}
 
 
 def act_button(notice: Notice, language: str) -> Button | None:
     """Return the button to act on a notice, None where there is nothing to do."""
-    way, told = _WAY_BY_KEY.get(notice.key), notice.arguments
-    if way is None:
+    if notice.key not in _WAY_BY_KEY:
         return None
-    dataset, data = told.get("dataset"), way.data
-    fields = {name: str(told.get(name, "")) for name in ("commit", "change", "purchase", "user")}
-    fields |= {"job": str(told.get("job", "")), "to": str(told.get("to", ""))}
+    (label, data, otherwise), told = _WAY_BY_KEY[notice.key], notice.arguments
+    names = ("commit", "change", "purchase", "user", "job", "to")
+    fields = {name: str(told.get(name, "")) for name in names}
     fields["to"] = fields["to"].removeprefix("user:")
     is_known = {
         "a-job:{job}": fields["job"].isdecimal(),
         "a-user:{to}": fields["to"].isdecimal(),
-        "a-set:{dataset}:0": isinstance(dataset, str),
+        "a-set:{dataset}:0": isinstance(told.get("dataset"), str),
     }
-    data = data if is_known.get(data, True) else way.otherwise
-    data = data.format(**fields, dataset=short(str(dataset)))
-    return Button(text(language, way.label), data if data == "plan" else f"{data}:{ANEW}")
+    data = data if is_known.get(data, True) else otherwise
+    data = data.format(**fields, dataset=short(str(told.get("dataset"))))
+    return Button(text(language, label), data if data == "plan" else f"{data}:{ANEW}")
 
 
 _MOST_ALARMS = 5

@@ -11,7 +11,7 @@ from functools import partial
 from merlin.app import broadcasts
 from merlin.app.broadcasts import EVERYBODY, Broadcast, BroadcastState, broadcasts_of
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext, add_handlers
+from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, follow, performer
 from merlin.bot.markdown import render
@@ -38,11 +38,6 @@ def listed(context: BotContext) -> View:
     rows: menu.Rows = (*entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
     title, key = context.translate("admin-broadcast"), "cast-list" if entries else "cast-none"
     return menu.card(context, title, context.translate(key), rows=rows)
-
-
-def write(context: BotContext) -> View:
-    """Ask for the text."""
-    return menu.form(context, "cast-ask-text", _LIST, step=WRITING)
 
 
 def written(context: BotContext) -> View:
@@ -128,9 +123,9 @@ def stop(context: BotContext) -> View:
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    buttons = {
+    buttons: dict[str, Act] = {
         "a-casts": listed,
-        "a-cast-new": write,
+        "a-cast-new": lambda context: menu.form(context, "cast-ask-text", _LIST, step=WRITING),
         "a-cast-ask": ask_send,
         **menu.asked_twice({"a-cast-stop": stop}),
     }

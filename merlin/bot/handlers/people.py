@@ -24,7 +24,7 @@ from merlin.billing.plan import Format, Plan, plan_named
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import MOST
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext
+from merlin.bot.context import Act, BotApplication, BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import add_admin_handlers, performer, short
 from merlin.bot.menu import PAGE_SIZE, View
@@ -65,11 +65,6 @@ def called(context: BotContext, person: UserView) -> str:
     name = person.shown_name or context.translate("people-nameless")
     mark = "🚫 " if person.blocked else ""
     return f"{mark}{name} · {person.id}"
-
-
-def find_person(context: BotContext) -> View:
-    """Ask whom to look for."""
-    return menu.form(context, "people-ask-find", "a-users:0", step=FINDING)
 
 
 def person_found(context: BotContext) -> View:
@@ -240,11 +235,6 @@ def written_amount(context: BotContext) -> View:
     return _asks_days(context, person, kind, int(words))
 
 
-def choose_question_days(context: BotContext) -> View:
-    """Ask for how long."""
-    return _asks_days(context, person_of(context), _named(context, Format), _amount(context))
-
-
 def _amount(context: BotContext) -> int:
     """Return the amount that a button names. Raises Refused."""
     amount = context.number(2)
@@ -394,9 +384,9 @@ def take_scope(context: BotContext) -> View:
 
 def register(application: BotApplication) -> None:
     """Add the handlers of this file."""
-    managing = {
+    managing: dict[str, Act] = {
         "a-users": list_people,
-        "a-find": find_person,
+        "a-find": lambda context: menu.form(context, "people-ask-find", "a-users:0", step=FINDING),
         "a-user": show_person,
         "a-unblock": unblock_person,
         "a-plan": choose_plan,
@@ -407,10 +397,12 @@ def register(application: BotApplication) -> None:
             {"a-block": block_person, "a-role-ask": grant, "a-scope-off": take_scope}
         ),
     }
-    giving = {
+    giving: dict[str, Act] = {
         "a-gift": choose_format,
         "a-gift-n": choose_amount,
-        "a-gift-d": choose_question_days,
+        "a-gift-d": lambda context: _asks_days(
+            context, person_of(context), _named(context, Format), _amount(context)
+        ),
         "a-term": choose_gift_plan,
         "a-term-d": choose_plan_days,
         **menu.asked_twice({"a-gift-ask": give_questions, "a-term-ask": give_plan}),

@@ -114,11 +114,6 @@ def choose_zone(context: BotContext) -> View:
     return menu.outdated(context)
 
 
-def ask_zone(context: BotContext) -> View:
-    """Ask for the name of a zone."""
-    return menu.form(context, "zone-ask-name", "zones", step=TYPING)
-
-
 def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written: one of ours by its city, else by its name in any case."""
     words = context.text.strip()
@@ -259,11 +254,6 @@ def _refusal(context: BotContext) -> View | None:
     return None if context.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
-def pay_support_typed(context: BotContext) -> View:
-    """Hand the typed words over to the admins."""
-    return _hand_over(context, context.text)
-
-
 def _hand_over(context: BotContext, words: str) -> View:
     if not _is_good(words):
         return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
@@ -348,9 +338,13 @@ def register(application: BotApplication) -> None:
             "lang": choose_language,
             "zones": zones,
             "zone": choose_zone,
-            "zone-type": ask_zone,
+            "zone-type": lambda context: menu.form(context, "zone-ask-name", "zones", step=TYPING),
             "forget": forget,
             "paysupport": answer,
         },
-        steps={TYPING: zone_typed, STEP: pay_support_typed, ANSWER_STEP: answered},
+        steps={
+            TYPING: zone_typed,
+            STEP: lambda context: _hand_over(context, context.text),
+            ANSWER_STEP: answered,
+        },
     )

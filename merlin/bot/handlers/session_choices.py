@@ -175,12 +175,6 @@ def _under(
     return menu.paragraphs(context, *parts, rows=rows)
 
 
-def _pair(context: BotContext) -> View:
-    if context.argument(1) == _RU_EN:
-        return _translate(context, context.translate("presets-pair-ru-en"))
-    return menu.form(context, "presets-pair-type", step=PAIR_STEP)
-
-
 def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
@@ -215,7 +209,11 @@ def _own(context: BotContext) -> View:
 _PRESET_VERBS: Mapping[str, Act] = {
     "list": list_presets,
     "set": _set,
-    "pair": _pair,
+    "pair": lambda context: (
+        _translate(context, context.translate("presets-pair-ru-en"))
+        if context.argument(1) == _RU_EN
+        else menu.form(context, "presets-pair-type", step=PAIR_STEP)
+    ),
     "own": _own,
     "drop": _own,
     "dropped": _own,
@@ -248,11 +246,6 @@ def _current_prompt(context: BotContext) -> View:
     quote = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(session.system))
     rows = menu.buttons_of(context, (_SET, _SAVE), _CLEAR)
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
-
-
-def text_typed(context: BotContext) -> View:
-    """Take the system text that was asked for."""
-    return _take(context, context.text)
 
 
 def _take(context: BotContext, words: str) -> View:
@@ -497,5 +490,9 @@ def register(application: BotApplication) -> None:
             "preset": menu.by_argument(_PRESET_VERBS, "list"),
             "system": menu.by_argument(_SYSTEM_VERBS, "show"),
         },
-        steps={PAIR_STEP: pair_typed, TEXT_STEP: text_typed, NAME_STEP: name_typed},
+        steps={
+            PAIR_STEP: pair_typed,
+            TEXT_STEP: lambda context: _take(context, context.text),
+            NAME_STEP: name_typed,
+        },
     )
