@@ -105,12 +105,11 @@ def sent_of(message: Mapping[str, Any]) -> Sent | None:
     """Return what a message holds besides text, None for nothing."""
     for name, kind in _KINDS.items():
         if name in message:
-            return _sent(kind, name, message)
+            return _sent(kind, message[name], str(message.get("media_group_id", "")))
     return None
 
 
-def _sent(kind: str, name: str, message: Mapping[str, Any]) -> Sent:
-    found = message[name]
+def _sent(kind: str, found: object, album: str) -> Sent:
     if isinstance(found, list):  # a photo in several sizes, the largest last
         found = found[-1] if found else {}
     file: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
@@ -126,7 +125,7 @@ def _sent(kind: str, name: str, message: Mapping[str, Any]) -> Sent:
         mime=mime,
         size=json_integer(file, "file_size"),
         seconds=json_integer(file, "duration"),
-        album=str(message.get("media_group_id", "")),
+        album=album,
     )
 
 
@@ -142,7 +141,8 @@ class Address:
 
     `is_named`: the bot is mentioned; `is_reply`: to a message of the bot; `is_to_other`: to
     somebody else's; `is_asking`: it ends as a question. `is_channel`: it speaks for a chat, not
-    for a person; `is_anonymous`: for this very group, so an administrator does.
+    for a person; `is_anonymous`: for this very group, so an administrator does. `is_alien`: it was
+    forwarded, sent by way of a bot, or by another bot.
     """
 
     text: str
@@ -166,6 +166,7 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
         if _is_ours(kind, _cut(units, start, length), mark, bot_id, bot_name)
     ]
     sender_chat = json_object(message, "sender_chat").get("id")
+    is_bot = json_object(message, "from").get("is_bot") is True and sender_chat is None
     replied = _replied(message)
     is_ours = json_object(replied, "from").get("id") == bot_id and bool(bot_id)
     return Address(
@@ -176,7 +177,8 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
         is_asking=text.rstrip().endswith("?"),
         is_channel=sender_chat is not None,
         is_anonymous=sender_chat is not None and sender_chat == update.chat_id,
-        is_alien=_is_alien(message, is_channel=sender_chat is not None),
+        is_alien=is_bot
+        or not {"forward_origin", "is_automatic_forward", "via_bot"}.isdisjoint(message),
     )
 
 
@@ -204,13 +206,6 @@ def named_bot(update: Update) -> str:
         if (kind, start) == _AT_START:
             return text[1:length].partition("@")[2].lower()
     return ""
-
-
-def _is_alien(message: Mapping[str, Any], *, is_channel: bool) -> bool:
-    """Return whether it was forwarded, sent by way of a bot, or by another bot."""
-    is_bot = json_object(message, "from").get("is_bot") is True and not is_channel
-    is_passed_on = "forward_origin" in message or "is_automatic_forward" in message
-    return is_bot or is_passed_on or "via_bot" in message
 
 
 def _is_ours(kind: str, words: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:

@@ -22,7 +22,7 @@ from telegram.ext import ChatMemberHandler, InlineQueryHandler
 from merlin.account.users import User, Users
 from merlin.app import courses
 from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
-from merlin.app.inbox import UpdateState, json_object
+from merlin.app.inbox import UpdateState, json_integer, json_object
 from merlin.bot import menu
 from merlin.bot.answers import after
 from merlin.bot.bot_api import keyboard, message_fields
@@ -97,12 +97,6 @@ def _gone(context: BotContext, status: object) -> None:
     context.finish(UpdateState.ANSWERED, "membership")
 
 
-def _migrated(context: BotContext, way: str) -> int:
-    """Return the chat that the chat of this message became or was before, 0 for none."""
-    found = json_object(context.stored.body, "message").get(f"migrate_{way}_chat_id")
-    return found if isinstance(found, int) and found < 0 else 0
-
-
 _DEFAULT = "default"
 _MARK_LENGTH = 12
 
@@ -114,7 +108,9 @@ async def settings(context: BotContext) -> None:
     """
     if context.is_private and not context.verb:
         await context.say(context.translate("groups-settings-private"))
-    elif await _leads(context):
+        return
+    address = address_of(context.stored, context.bot.id, context.bot.username)
+    if address.is_anonymous or await context.is_admin(context.user_id):
         # Whether Telegram shows the bot every message of this group.
         await context.calls.refresh_bot()
         hears_all = context.bot.can_read_all_group_messages
@@ -126,14 +122,6 @@ async def settings(context: BotContext) -> None:
     else:
         words = context.translate("groups-leaders-only")
         await context.say(words, UpdateState.REFUSED, "not an administrator")
-
-
-async def _leads(context: BotContext) -> bool:
-    if not context.verb:
-        address = address_of(context.stored, context.bot.id, context.bot.username)
-        if address.is_anonymous:
-            return True
-    return await context.is_admin(context.user_id)
 
 
 def _done(context: BotContext, *, hears_all: bool) -> View:
@@ -353,7 +341,10 @@ async def in_group(context: BotContext) -> bool:
     """
     if context.stored.kind not in _KINDS:
         return True
-    old_id, new_id = _migrated(context, "from"), _migrated(context, "to")
+    message = json_object(context.stored.body, "message")
+    # The chat that this one was before, and the one that it became; never a person's.
+    old_id = min(json_integer(message, "migrate_from_chat_id"), 0)
+    new_id = min(json_integer(message, "migrate_to_chat_id"), 0)
     if old_id or new_id:
 
         def move() -> None:

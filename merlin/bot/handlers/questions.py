@@ -17,10 +17,9 @@ does not become one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from merlin.app.ask import (
     Answer,
@@ -38,6 +37,7 @@ from merlin.app.outbox import QueuedMessage
 from merlin.billing.plan import Format
 from merlin.bot import answers, menu
 from merlin.bot.answers import (
+    AnswerIndicator,
     DraftIndicator,
     StreamingEditor,
     TypingIndicator,
@@ -95,10 +95,13 @@ async def answer_message(context: BotContext) -> None:
 
 async def answer_question(context: BotContext, source: Source = read_words) -> None:
     """Answer a message, wherever it was left. Raises ChatUnreachable."""
+    streaming = context.services.config.chat.streaming
+    # In a message of its own.
+    grows = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
     turn = await _stored_turn(context)
     if turn is not None and turn.written is not None:
         await _show(context, turn, turn.written)
-    elif _grows(context) or (turn is not None and turn.placeholder_id is not None):
+    elif grows or (turn is not None and turn.placeholder_id is not None):
         await _answer_by_edits(context, turn, source)
     else:
         await _answer_at_once(context, source)
@@ -112,7 +115,13 @@ async def give_up(context: BotContext) -> None:
         "", context.translate("bot-failed"), UpdateState.FAILED, offer=answers.NONE
     )
     turn = await _stored_turn(replace(context, is_resumed=True))
-    await context.store.do(lambda: _excuse(context, sorry))
+
+    def excuse() -> None:
+        # An answer that is stored already stays; a question that is given up does not count.
+        context.turns.write(context.update_id, sorry)
+        context.quotas.give_back(context.update_id)
+
+    await context.store.do(excuse)
     if turn is not None and turn.written is None:
         await _show(context, turn, sorry)
         return
@@ -125,12 +134,6 @@ async def give_up(context: BotContext) -> None:
         _end(context, sorry),
         context.language,
     )
-
-
-def _excuse(context: BotContext, sorry: StoredAnswer) -> None:
-    """Let a question that is given up not count; an answer that is stored already stays."""
-    context.turns.write(context.update_id, sorry)
-    context.quotas.give_back(context.update_id)
 
 
 async def _stored_turn(context: BotContext) -> Turn | None:
@@ -168,19 +171,14 @@ def _editor(context: BotContext) -> StreamingEditor:
 async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
     """Return the placeholder's message, an earlier try's where there is one."""
     message_id = turn.placeholder_id if turn is not None else None
-    message_id = (
-        message_id or context.bot_data.placed.get(context.update_id) or await _place(context)
-    )
+    message_id = message_id or context.bot_data.placed.get(context.update_id)
+    if not message_id:
+        stop = answers.stop_button(context.language, context.update_id)
+        page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
+        message_id = await context.calls.place(context.chat_id, page, spot_of(context))
+        context.bot_data.placed[context.update_id] = message_id
+        kill_point("placeholder.sent")
     editor.stands(message_id)
-    return message_id
-
-
-async def _place(context: BotContext) -> int:
-    stop = answers.stop_button(context.language, context.update_id)
-    page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
-    message_id = await context.calls.place(context.chat_id, page, spot_of(context))
-    context.bot_data.placed[context.update_id] = message_id
-    kill_point("placeholder.sent")
     return message_id
 
 
@@ -210,7 +208,12 @@ async def _ask(
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
     talk = await begin(context.services, question_of(context))
-    async with _unseen(context) as onlooker:
+    # No message stands yet that the answer could grow in.
+    calls, place, pace = context.calls, context.place, context.services.pace
+    indicator: AnswerIndicator = TypingIndicator(calls, place, pace.typing_s)
+    if context.services.config.chat.streaming == DRAFTS:
+        indicator = DraftIndicator(calls, place, pace.private_edit_s, context.update_id)
+    async with indicator as onlooker:
         with _stoppable(context) as stop:
             prompt, refusal = await _prompt(context, talk, source, (onlooker, stop))
             answer = refusal or await _reply(context, talk, prompt, (onlooker, stop))
@@ -222,20 +225,6 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
         return context.outbox.put(page_letters(context, shown))
 
     await context.bot_data.sender.deliver(prepare, _end(context, answer.written), context.language)
-
-
-def _grows(context: BotContext) -> bool:
-    """Return whether the answer grows in a message of its own."""
-    streaming = context.services.config.chat.streaming
-    return streaming == EDITS or (streaming == DRAFTS and not context.is_private)
-
-
-def _unseen(context: BotContext) -> DraftIndicator | TypingIndicator:
-    """Return what shows that an answer is written for which no message stands yet."""
-    pace = context.services.pace
-    if context.services.config.chat.streaming == DRAFTS:
-        return DraftIndicator(context.calls, context.place, pace.private_edit_s, context.update_id)
-    return TypingIndicator(context.calls, context.place, pace.typing_s)
 
 
 @contextmanager
@@ -371,7 +360,10 @@ async def _stand(
     context: BotContext, turn: Turn, written: StoredAnswer, parts: Sequence[FormattedMessage]
 ) -> None:
     """Let the whole answer stand in the chat, and end the update."""
-    edited = int(await _is_edited(context, turn.placeholder_id, parts[0]))
+    chat_id, place_id, edited = context.chat_id, turn.placeholder_id, 0
+    if place_id is not None and await context.calls.edit(chat_id, place_id, parts[0]):
+        kill_point("answer.sent")
+        edited = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == edited and not context.is_resumed:
@@ -390,18 +382,6 @@ def _pages(context: BotContext, turn: Turn, written: StoredAnswer) -> list[Forma
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return pages(turn, written, context.language, is_script=is_script)
-
-
-async def _is_edited(
-    context: BotContext, placeholder_id: int | None, page: FormattedMessage
-) -> bool:
-    """Let the placeholder show `page`; False where there is none (any more)."""
-    if placeholder_id is None or not await context.calls.edit(
-        context.chat_id, placeholder_id, page
-    ):
-        return False
-    kill_point("answer.sent")
-    return True
 
 
 def _end(context: BotContext, written: StoredAnswer) -> OnSent:
@@ -513,16 +493,11 @@ def _refusal(context: BotContext, turn: Turn) -> str:
     if context.sent is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined paste alone is not the question.
         return "edited-long"
-    return "edited-late" if _age_s(context.stored.body) > LATEST_S else ""
-
-
-def _age_s(body: Mapping[str, Any]) -> int:
-    """Return how old the message was when it was corrected."""
-    message = body.get("edited_message")
-    if not isinstance(message, Mapping):
-        return 0
+    message = context.stored.content
     sent, edited = message.get("date"), message.get("edit_date")
-    return edited - sent if isinstance(sent, int) and isinstance(edited, int) else 0
+    if isinstance(sent, int) and isinstance(edited, int) and edited - sent > LATEST_S:
+        return "edited-late"
+    return ""
 
 
 def register(application: BotApplication) -> None:
