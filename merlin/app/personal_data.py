@@ -85,9 +85,18 @@ class PersonalRecords(Repository):
         # The person first, then what is theirs: whoever grants something takes them in this order.
         lock_known_user(self.db, user_id)
         self._leaving.keep(user_id, until)
-        self._put_back_approved(user_id)
+        # Corrections that this editor approved, and git has not got yet, wait again.
+        open_ = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
+        approved = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(open_))
+        approved &= PROPOSAL.state == ProposalState.APPROVED.value
+        waits = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
+        self.db.change(PROPOSAL.update(waits).where(approved))
         self._proposals.withdraw(user_id)
-        loose = self._drop_loose_proposals(user_id)
+        # Proposals of which git has nothing go; the rest is taken out by `following`.
+        mine = PROPOSAL.user_id == user_id
+        rest = mine & (PROPOSAL.example_id != "")
+        self.db.change(PROPOSAL.update({"turn_id": 0}).where(rest))
+        loose = self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.example_id == "")))
         removed = {PROPOSAL.__name__: loose} if loose else {}
         for traces in TRACES:
             count = self._erase(traces, user_id, spared) + self._clear(traces, user_id)
@@ -97,21 +106,6 @@ class PersonalRecords(Repository):
         if commits := self._forget_author(user_id):
             removed[COMMITS] = commits
         return removed
-
-    def _put_back_approved(self, user_id: int) -> None:
-        """Let corrections that this editor approved, and git has not got yet, wait again."""
-        open_ = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
-        mine = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(open_))
-        waits = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
-        is_approved = PROPOSAL.state == ProposalState.APPROVED.value
-        self.db.change(PROPOSAL.update(waits).where(mine & is_approved))
-
-    def _drop_loose_proposals(self, user_id: int) -> int:
-        """Delete the proposals of which git has nothing; the rest is taken out by `following`."""
-        loose = (PROPOSAL.user_id == user_id) & (PROPOSAL.example_id == "")
-        rest = (PROPOSAL.user_id == user_id) & (PROPOSAL.example_id != "")
-        self.db.change(PROPOSAL.update({"turn_id": 0}).where(rest))
-        return self.db.change(PROPOSAL.delete().where(loose))
 
     def _erase(self, traces: PersonalData, user_id: int, spared: int | None) -> int:
         """Delete the rows that are the person's own."""

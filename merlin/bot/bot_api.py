@@ -188,8 +188,13 @@ class BotApi:
         """
         attempt = 0
         while True:
+            at = {"chat_id": chat_id, **spotted(spot)}
             try:
-                message = await self._sent(chat_id, page, spot)
+                if page.file is None:
+                    message = await self._call("sendMessage", at | message_fields(page))
+                else:
+                    method = "sendPhoto" if page.file.is_picture else "sendDocument"
+                    message = await self._call(method, at | captioned(page), file=page.file)
             except TelegramError as error:
                 what = self._note(error, chat_id)
                 if what is ApiError.DOUBT:
@@ -214,13 +219,6 @@ class BotApi:
             raise ChatUnreachable(str(chat_id)) from error
         await self._moved(chat_id, error.new_chat_id)
         return error.new_chat_id
-
-    async def _sent(self, chat_id: int, page: FormattedMessage, spot: Target) -> Any:
-        at = {"chat_id": chat_id, **spotted(spot)}
-        if page.file is None:
-            return await self._call("sendMessage", at | message_fields(page))
-        method = "sendPhoto" if page.file.is_picture else "sendDocument"
-        return await self._call(method, at | captioned(page), file=page.file)
 
     async def place(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
         """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.

@@ -399,7 +399,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
                 known.set_result(screen)
 
         def prepare() -> Sequence[QueuedMessage]:
-            begun = self._begun() if self.is_resumed else []
+            begun: Sequence[QueuedMessage] = []
+            if self.is_resumed:
+                # What an earlier try stored to be said; a screen costs nothing of a plan.
+                self.quotas.give_back(self.update_id)
+                begun = self.outbox.of_update(self.update_id)
             screen = View(None) if begun else act()
             # In the thread that writes to the database; perhaps once more.
             loop.call_soon_threadsafe(tell, screen)
@@ -425,11 +429,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         if screen.link:
             fields["url"] = screen.link
         await self.calls.answer("answerCallbackQuery", fields)
-
-    def _begun(self) -> Sequence[QueuedMessage]:
-        """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
-        self.quotas.give_back(self.update_id)
-        return self.outbox.of_update(self.update_id)
 
     async def say(
         self, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""

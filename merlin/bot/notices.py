@@ -23,21 +23,11 @@ from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.rendering import named, read_amount
 from merlin.bot.services import BotServices
-from merlin.core.formatted_text import Button, FormattedMessage, split
+from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference
 from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices
-
-
-def act_buttons(notice: Notice, language: str) -> tuple[tuple[Button, ...], ...]:
-    """Return the rows of buttons to act on a notice."""
-    if notice.key == "notice-change-conflict":
-        change_id = str(notice.arguments.get("change", ""))
-        return (solving(change_id, language, ANEW),) if change_id else ()
-    button = act_button(notice, language)
-    return ((button,),) if button else ()
-
 
 log = get_logger(__name__)
 
@@ -78,7 +68,12 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         words.insert(0, text(language, "admin-grouped", count=len(group)))
     if len(told) > MOST_TOLD:
         words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
-    return FormattedMessage("\n\n".join(words), buttons=act_buttons(group[0], language))
+    change_id = str(group[0].arguments.get("change", ""))
+    if group[0].key == "notice-change-conflict":
+        row = solving(change_id, language, ANEW) if change_id else ()
+    else:
+        row = tuple(filter(None, [act_button(group[0], language)]))
+    return FormattedMessage("\n\n".join(words), buttons=(row,) if row else ())
 
 
 def _rendered(services: BotServices, notice: Notice, language: str) -> str:
@@ -157,16 +152,15 @@ class NoticeSender:
             log.warning("nobody takes messages here", chat=chat_id)
         except Exception:
             log.exception("messages could not be sent", chat=chat_id)
-            await retry_until_stored(
-                self._services, lambda: self._doubt(waiting), "doubt was not stored"
-            )
+
+            def doubt() -> None:
+                # Of these only the one that was being sent is changed.
+                for outgoing in waiting:
+                    self._services.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
+
+            await retry_until_stored(self._services, doubt, "doubt was not stored")
         finally:
             del self._on_the_way[chat_id]
-
-    def _doubt(self, waiting: Sequence[QueuedMessage]) -> None:
-        # Of these only the one that was being sent is changed.
-        for outgoing in waiting:
-            self._services.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
 
     async def close(self) -> None:
         """Stop sending; what was on its way is taken up by the next start."""

@@ -28,7 +28,6 @@ from merlin.app.outbox import (
     OutgoingState,
     QueuedMessage,
     Target,
-    WaitingRequest,
     WaitingRequests,
 )
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
@@ -113,17 +112,12 @@ async def show_results(services: BotServices) -> None:
 def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
     for errand, request in waiting.ended():
         if waiting.forget(request.request_id):
-            letter = _result_letter(errand, request, services.language_of(errand.chat_id))
-            services.outbox.put([letter])
+            language, job = services.language_of(errand.chat_id), request.result.get("job")
+            onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
+            page = FormattedMessage(result_words(request, language), buttons=((onward,),))
+            key, spot = f"result:{request.request_id}", Target(edit_of=errand.message_id)
+            services.outbox.put([OutgoingMessage(key, errand.chat_id, page, spot=spot)])
             services.db.bump()
-
-
-def _result_letter(errand: WaitingRequest, request: Request, language: str) -> OutgoingMessage:
-    job = request.result.get("job")
-    onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
-    page = FormattedMessage(result_words(request, language), buttons=((onward,),))
-    key = f"result:{request.request_id}"
-    return OutgoingMessage(key, errand.chat_id, page, spot=Target(edit_of=errand.message_id))
 
 
 def result_words(request: Request, language: str) -> str:
@@ -134,27 +128,17 @@ def result_words(request: Request, language: str) -> str:
     arguments = result if is_done else result.get("arguments")
     said = arguments if isinstance(arguments, dict) else {}
     try:
-        words = text(language, key, **{name: _or_empty(said[name]) for name in said})
+        words = text(
+            language, key, **{name: "" if each is None else each for name, each in said.items()}
+        )
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)
         words = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
     return f"✅ {words}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=words)}"
 
 
-def _or_empty(value: object) -> object:
-    return "" if value is None else value
-
-
 # Hears whether Telegram has confirmed every message.
 OnSent = Callable[[bool], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What is still to be sent, and whether all before it was confirmed."""
-
-    waiting: tuple[QueuedMessage, ...]
-    is_sure: bool
 
 
 def _is_lost(outgoing: QueuedMessage) -> bool:
@@ -181,50 +165,43 @@ class OutboxSender:
         Both run in transactions of the store, perhaps several times. Raises ChatUnreachable, with
         everything that waited for the chat dropped.
         """
-        run, is_begun = await self._store.do(lambda: self._open(prepare, after))
-        while run.waiting:
-            ended = await self._send(run.waiting[0], language) if is_begun else None
-            run = await self._left(ended, run)
-            is_begun = await self._store.do(partial(self._settle, ended, run, after))
+
+        def begin(waiting: Sequence[QueuedMessage], *, is_sure: bool) -> bool:
+            """Begin the first message, or end the whole; return whether one was begun."""
+            if waiting:
+                return self._outbox.begin(waiting[0].outgoing_id, self._owner)
+            after(is_sure)
+            return False
+
+        def open_() -> tuple[list[QueuedMessage], bool, bool]:
+            found = prepare()
+            waiting = [each for each in found if not each.is_over]
+            is_sure = not any(map(_is_lost, found))
+            return waiting, is_sure, begin(waiting, is_sure=is_sure)
+
+        def settle(ended: QueuedMessage | None) -> bool:
+            """Store how the last message ended (None: another process has it); begin the next."""
+            if ended is not None:
+                self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
+                # A notice about a notice in doubt would lead to the next one.
+                if _is_lost(ended) and ended.letter.update_id:
+                    told = {"chat": str(ended.letter.chat_id)}
+                    Notices(self._db).tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
+            return begin(waiting, is_sure=is_sure)
+
+        # What is still to be sent, and whether all before it was confirmed.
+        waiting, is_sure, is_begun = await self._store.do(open_)
+        while waiting:
+            ended = await self._send(waiting[0], language) if is_begun else None
+            if ended is None or ended.is_over:
+                is_sure = is_sure and (ended is None or ended.state is OutgoingState.SENT)
+                waiting = waiting[1:]
+            else:
+                # A doubtful message is sent again, once Telegram answers.
+                await self._until_well(ended)
+                waiting = [ended, *waiting[1:]]
+            is_begun = await self._store.do(partial(settle, ended))
         kill_point("answer.recorded")
-
-    def _open(
-        self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent
-    ) -> tuple[_Run, bool]:
-        found = prepare()
-        waiting = tuple(outgoing for outgoing in found if not outgoing.is_over)
-        run = _Run(waiting, is_sure=not any(map(_is_lost, found)))
-        return run, self._begin(run, after)
-
-    def _begin(self, run: _Run, after: OnSent) -> bool:
-        """Begin the first message, or end the whole; return whether one was begun."""
-        if run.waiting:
-            return self._outbox.begin(run.waiting[0].outgoing_id, self._owner)
-        after(run.is_sure)
-        return False
-
-    def _settle(self, ended: QueuedMessage | None, run: _Run, after: OnSent) -> bool:
-        """Store how the last message ended (None: another process has it); begin the next."""
-        if ended is not None:
-            self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
-            self._tell_of_doubt(ended)
-        return self._begin(run, after)
-
-    def _tell_of_doubt(self, ended: QueuedMessage) -> None:
-        # A notice about a notice in doubt would lead to the next one.
-        if _is_lost(ended) and ended.letter.update_id:
-            told = {"chat": str(ended.letter.chat_id)}
-            Notices(self._db).tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
-
-    async def _left(self, ended: QueuedMessage | None, run: _Run) -> _Run:
-        """Return what is still to be sent; a doubtful message again, once Telegram answers."""
-        rest = run.waiting[1:]
-        if ended is None or ended.state is OutgoingState.SENT:
-            return replace(run, waiting=rest)
-        if ended.is_over:
-            return _Run(rest, is_sure=False)
-        await self._until_well(ended)
-        return replace(run, waiting=(ended, *rest))
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message that was begun; return it as it then stands."""
