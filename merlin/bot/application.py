@@ -343,17 +343,17 @@ async def _reach(handle: Handler, context: BotContext) -> None:
     except ChatUnreachable as reason:
         log.info("a chat takes no messages", chat=context.chat_id)
         is_closed = isinstance(reason, ChatClosed)
-        await context.store.do(lambda: _leave(context, is_closed=is_closed))
 
+        def leave() -> None:
+            if context.is_private and not is_closed:
+                Users(context.db).unreachable(context.user_id)
+            if not is_closed:
+                context.outbox.drop(context.chat_id)
+            # Nothing of it is counted.
+            context.quotas.give_back(context.update_id)
+            context.finish(UpdateState.FAILED, "unreachable")
 
-def _leave(context: BotContext, *, is_closed: bool) -> None:
-    """End an update whose chat takes no messages; nothing of it is counted."""
-    if not is_closed:
-        if context.is_private:
-            Users(context.db).unreachable(context.user_id)
-        context.outbox.drop(context.chat_id)
-    context.quotas.give_back(context.update_id)
-    context.finish(UpdateState.FAILED, "unreachable")
+        await context.store.do(leave)
 
 
 async def refuse_updates(

@@ -29,7 +29,7 @@ from telegram.ext import (
     filters,
 )
 
-from merlin.account.users import Roles, User, Users
+from merlin.account.users import User, Users
 from merlin.app.inbox import (
     Dialog,
     Dialogs,
@@ -54,8 +54,6 @@ from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
-from merlin.db.database import Database
-from merlin.db.writer import Store
 
 NOBODY = User(0)
 _MOST_DIGITS = 17
@@ -146,6 +144,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def __post_init__(self) -> None:
         super().__init__(self.bot_application)
+        data = self.bot_data
+        # What the process is made of, what calls Telegram, and what runs work on the database,
+        # which is to be used within that work.
+        self.services, self.calls = data.services, data.calls
+        self.store, self.db = data.services.store, data.services.db
+        self.bot_id = data.services.bot_id
 
     @classmethod
     def from_update(cls, update: object, application: Any) -> Self:
@@ -185,31 +189,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         )
 
     @property
-    def services(self) -> BotServices:
-        """Return what the process is made of."""
-        return self.bot_data.services
-
-    @property
-    def calls(self) -> BotApi:
-        """Return what calls Telegram."""
-        return self.bot_data.calls
-
-    @property
-    def store(self) -> Store:
-        """Return what runs work on the database."""
-        return self.services.store
-
-    @property
-    def db(self) -> Database:
-        """Return the database; to be used within the store's work."""
-        return self.services.db
-
-    @property
-    def bot_id(self) -> int:
-        """Return the number of this bot."""
-        return self.services.bot_id
-
-    @property
     def outbox(self) -> Outbox:
         """Return the messages that must arrive."""
         return self.services.outbox
@@ -233,11 +212,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def quotas(self) -> Quotas:
         """Return what plans count of questions."""
         return Quotas(self.db, self.bot_id)
-
-    @property
-    def roles(self) -> Roles:
-        """Return who may do what."""
-        return self.services.roles
 
     @property
     def chat_id(self) -> int:

@@ -112,7 +112,7 @@ def admin_refusal(context: BotContext) -> View:
 
 def authority(context: BotContext) -> Authority:
     """Return what the person may do."""
-    return context.roles.authority(context.user_id)
+    return context.services.roles.authority(context.user_id)
 
 
 def actor(context: BotContext) -> Actor:

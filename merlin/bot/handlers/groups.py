@@ -54,15 +54,14 @@ async def membership(context: BotContext) -> None:
     """
     change = json_object(context.stored.body, "my_chat_member")
     status = json_object(change, "new_chat_member").get("status")
-    if context.is_private:
-        await context.store.do(lambda: _gone(context, status))
-    elif json_object(change, "chat").get("type") not in _GROUPS:
-        await context.end(UpdateState.REFUSED, "not a group")
-    elif status in _PRESENT:
+    is_group = json_object(change, "chat").get("type") in _GROUPS
+    if is_group and status in _PRESENT:
         await context.learn_bot()
         await context.show(lambda: _come(context))
-    else:
+    elif is_group or context.is_private:
         await context.store.do(lambda: _gone(context, status))
+    else:
+        await context.end(UpdateState.REFUSED, "not a group")
 
 
 def _groups(context: BotContext) -> Groups:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -206,18 +207,13 @@ async def _erase(context: BotContext) -> None:
     if models:
         named = {"count": len(models), "models": ", ".join(models)}
         words.append(context.translate("consent-models", **named))
-    await _tell(context, FormattedMessage("\n\n".join(words)))
-    kill_point("erase.told")
-    await context.store.do(lambda: accounts.erase(*performer(context), is_resumed=True))
-
-
-async def _tell(context: BotContext, page: FormattedMessage) -> None:
-    """Let the message that asked say that it is done; who cannot be told is erased all the same."""
-    try:
+    page = FormattedMessage("\n\n".join(words))
+    # Who cannot be told is erased all the same.
+    with suppress(ChatUnreachable, SendUnknown, BadRequest):
         if not await context.calls.edit(context.chat_id, context.message_id, page):
             await context.calls.send(context.chat_id, page)
-    except (ChatUnreachable, SendUnknown, BadRequest):
-        return
+    kill_point("erase.told")
+    await context.store.do(lambda: accounts.erase(*performer(context), is_resumed=True))
 
 
 STEP = "paysupport"
@@ -251,7 +247,7 @@ def _refusal(context: BotContext) -> View | None:
     asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
     if len(asked) >= MOST_A_DAY:
         return menu.say(context, "paysupport-enough", most=MOST_A_DAY)
-    return None if context.roles.admins() else menu.say(context, "paysupport-nobody")
+    return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
 def _hand_over(context: BotContext, words: str) -> View:
@@ -262,7 +258,7 @@ def _hand_over(context: BotContext, words: str) -> View:
     if refusal is not None:
         return refusal
     Audit(context.db).note(asker, _ASKED, asker)
-    letters = [_letter(context, admin, words.strip()) for admin in context.roles.admins()]
+    letters = [_letter(context, admin, words.strip()) for admin in context.services.roles.admins()]
     context.outbox.put(letters)
     return menu.message(context, _handed(context, "paysupport-sent"))
 

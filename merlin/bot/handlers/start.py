@@ -213,7 +213,7 @@ WRITING = "own-words"
 
 
 def _may_edit(context: BotContext) -> bool:
-    standing = context.roles.authority(context.user_id)
+    standing = context.services.roles.authority(context.user_id)
     return context.is_private and standing.may(Permission.EDIT_TEXTS)
 
 
@@ -334,7 +334,7 @@ def show_help(context: BotContext) -> View:
     """List the commands, those of the staff for them alone."""
     language = context.language
     groups = list(HELP_GROUPS)
-    staff = staff_commands(context.roles.authority(context.user_id))
+    staff = staff_commands(context.services.roles.authority(context.user_id))
     if staff:
         groups.append(("help-staff", staff))
     shown, marks = text(language, "bot-help"), []
