@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from merlin.chat.answer import Ending, Reply
-from merlin.chat.prompt import BYTES_PER_TOKEN
-from merlin.chat.summary import (
+from merlin.app.summaries import (
     MOST_PARTS,
     SummaryProblem,
     check_summary,
     split_conversation,
     summarize,
 )
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.prompt import BYTES_PER_TOKEN
 from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
