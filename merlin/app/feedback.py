@@ -7,7 +7,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import has_consent
 from merlin.app.sessions import TurnView
-from merlin.chat.feedback import Rating, Ratings, toggle_rating
+from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
@@ -44,7 +44,7 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> R
     under an answer in a group everybody may.
     """
     ratings = Ratings(ctx.db, ctx.bot_id, ctx.clock)
-    rating = toggle_rating(ratings.of(turn_id, actor.user_id), pressed)
+    rating = None if ratings.of(turn_id, actor.user_id) is pressed else pressed
     ratings.rate(turn_id, actor.user_id, rating)
     return rating
 

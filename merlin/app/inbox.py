@@ -31,7 +31,6 @@ from merlin.db.database import (
     BotRepository,
     Parameter,
     Prepared,
-    Row,
     parameters,
     transaction,
 )
@@ -388,7 +387,20 @@ class Inbox(BotRepository):
     def _in_order(self, these: Any) -> list[Update]:
         # Telegram's own order: hooks of several apis may have stored them in another one.
         wanted = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
-        return [self._update(row) for row in self.db.rows(wanted)]
+        found = []
+        for row in self.db.rows(wanted):
+            # One that cannot be opened goes out without a body: its person can still be told.
+            body = decrypt(self.db.cipher, row["body"])
+            update = Update(
+                update_id=row["update_id"],
+                kind=row["kind"],
+                chat_id=row["chat_id"],
+                user_id=row["user_id"],
+                language_code=row["language_code"],
+                body=load_json(body) if body else {},
+            )
+            found.append(update)
+        return found
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that neither `owner` nor another alive holds."""
@@ -449,15 +461,3 @@ class Inbox(BotRepository):
 
     def _until(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))
-
-    def _update(self, row: Row) -> Update:
-        # One that cannot be opened goes out without a body: its person can still be told.
-        body = decrypt(self.db.cipher, row["body"])
-        return Update(
-            update_id=row["update_id"],
-            kind=row["kind"],
-            chat_id=row["chat_id"],
-            user_id=row["user_id"],
-            language_code=row["language_code"],
-            body=load_json(body) if body else {},
-        )

@@ -79,11 +79,6 @@ def parse_rating(word: str) -> Rating | None:
     return Rating(word) if word in set(Rating) else None
 
 
-def toggle_rating(before: Rating | None, pressed: Rating) -> Rating | None:
-    """Return what counts after a button was pressed: the same one again takes it back."""
-    return None if before is pressed else pressed
-
-
 def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
     """Return the rating that reactions say; the newest thumb counts, None without any."""
     thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]
