@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions, toggle_rating
+from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions
 
 pytestmark = pytest.mark.unit
 
 UP, DOWN = Rating.UP, Rating.DOWN
-
-
-def test_the_same_press_takes_back_and_another_one_replaces():
-    assert toggle_rating(None, UP) is UP
-    assert toggle_rating(UP, UP) is None
-    assert toggle_rating(UP, DOWN) is DOWN
 
 
 @pytest.mark.parametrize(
