@@ -101,68 +101,65 @@ async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: Bu
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
         await _until_taken(line, call)
-    await run_forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s, bugs)
+    await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
     return [BotCommand(name, text(language, f"bot-command-{name}")) for name in names]
 
 
-class StaffMenus:
-    """The menus of those who may do more than ask, each in the chat with the bot."""
+def _earlier_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
+    """Return whose role changed lately: their menu may still be that of an earlier one."""
+    entries = Audit(services.db).newest(_LOOK_BACK)
+    changed = (each.target for each in entries if each.action.startswith(_ROLE))
+    ids = (target.partition(":")[2] for target in changed)
+    return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
-    def __init__(self, bot: Bot, services: BotServices) -> None:
-        self._bot = bot
-        self._services = services
-        self._told: dict[int, tuple[str, ...]] = {}
-        self._not_before: dict[int, float] = {}
 
-    async def watch(self) -> None:
-        """Look at the roles every second; tell Telegram of each menu that is another one."""
-        self._told |= await self._services.store.read(self._earlier)
-        clock = asyncio.get_running_loop().time
-        while True:
-            wanted = await self._services.store.read(self._wanted)
-            for user_id in {*self._told, *wanted}:
-                names = wanted.get(user_id, ())
-                is_due = clock() >= self._not_before.get(user_id, 0)
-                if is_due and self._told.get(user_id, ()) != names:
-                    self._not_before[user_id] = clock() + _AGAIN_S
-                    await self._tell(user_id, names)
-            await asyncio.sleep(self._services.pace.beat_s)
+def _wanted_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
+    """Return the further commands of everybody who has any."""
+    roles = services.roles
+    granted = (grant.user_id for grant in roles.granted())
+    people = {*services.config.telegram.admins, *granted}
+    found = {each: staff_commands(roles.authority(each)) for each in people}
+    return {user_id: names for user_id, names in found.items() if names}
 
-    def _earlier(self) -> dict[int, tuple[str, ...]]:
-        """Return whose role changed lately: their menu may still be that of an earlier one."""
-        entries = Audit(self._services.db).newest(_LOOK_BACK)
-        changed = (each.target for each in entries if each.action.startswith(_ROLE))
-        ids = (target.partition(":")[2] for target in changed)
-        return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
-    def _wanted(self) -> dict[int, tuple[str, ...]]:
-        """Return the further commands of everybody who has any."""
-        roles = self._services.roles
-        people = {
-            *self._services.config.telegram.admins,
-            *(grant.user_id for grant in roles.granted()),
-        }
-        found = {each: staff_commands(roles.authority(each)) for each in people}
-        return {user_id: names for user_id, names in found.items() if names}
+def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None]]:
+    """Return what keeps the menus of those who may do more than ask, each in their chat."""
+    told: dict[int, tuple[str, ...]] = {}
+    not_before: dict[int, float] = {}
 
-    async def _tell(self, user_id: int, names: tuple[str, ...]) -> None:
+    async def tell(user_id: int, names: tuple[str, ...]) -> None:
         scope = BotCommandScopeChat(user_id)
         try:
             for code in _CODES:
                 if names:
-                    menu = _menu((*names, *MENU), code or self._services.config.language)
-                    await self._bot.set_my_commands(menu, scope, language_code=code or None)
+                    menu = _menu((*names, *MENU), code or services.config.language)
+                    await bot.set_my_commands(menu, scope, language_code=code or None)
                 else:
-                    await self._bot.delete_my_commands(scope, language_code=code or None)
+                    await bot.delete_my_commands(scope, language_code=code or None)
         except TelegramError as error:
             # Who has not written yet has no chat with the bot.
             log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
         else:
-            self._told[user_id] = names
-            self._not_before.pop(user_id, None)
+            told[user_id] = names
+            not_before.pop(user_id, None)
+
+    async def watch() -> None:
+        """Look at the roles every second; tell Telegram of each menu that is another one."""
+        told.update(await services.store.read(partial(_earlier_menus, services)))
+        clock = asyncio.get_running_loop().time
+        while True:
+            wanted = await services.store.read(partial(_wanted_menus, services))
+            for user_id in {*told, *wanted}:
+                names = wanted.get(user_id, ())
+                if clock() >= not_before.get(user_id, 0) and told.get(user_id, ()) != names:
+                    not_before[user_id] = clock() + _AGAIN_S
+                    await tell(user_id, names)
+            await asyncio.sleep(services.pace.beat_s)
+
+    return watch
 
 
 async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]]) -> None:

@@ -82,52 +82,41 @@ LISTS_LOOK_S = 60.0
 MOST_LISTED = 1000
 
 
-class ModelLists:
-    """Asks every provider of the bot for its list, and stores what is new."""
+def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
+    """Return what asks every provider of the bot for its list, and stores what is new."""
+    due: dict[str, float] = {}
+    said: dict[str, Mapping[str, int | None]] = {}
+    windows = Windows(services.db)
 
-    def __init__(self, services: BotServices) -> None:
-        self._services = services
-        self._due: dict[str, float] = {}
-        self._said: dict[str, Mapping[str, int | None]] = {}
-
-    async def run(self) -> None:
-        """Ask for as long as the bot runs."""
-        while True:
-            await self.round()
-            await asyncio.sleep(LISTS_LOOK_S)
-
-    async def round(self) -> None:
-        """Ask those whose time has come, side by side."""
-        serving = await self._services.store.read(ModelCatalogue(self._services.db).all_serving)
-        # A provider whose list does not have a model that serves by now.
-        said = self._said
-        lacking = {
-            one.model.provider
-            for one in serving
-            if one.model.model_id not in said.get(one.model.provider, {})
-        }
-        now = asyncio.get_running_loop().time()
-        due = [
-            provider
-            for provider in self._services.answerers
-            if provider in lacking or self._due.get(provider, now) <= now
-        ]
-        await asyncio.gather(*map(self._ask, due))
-
-    async def _ask(self, provider: str) -> None:
+    async def ask(provider: str) -> None:
         try:
-            cards = await self._services.answerers[provider].models()
+            cards = await services.answerers[provider].models()
         except ProviderError as error:
             log.info("models are not listed", provider=provider, reason=str(error))
             return
-        windows = {card.model_id: card.context_window for card in cards[:MOST_LISTED]}
-        self._due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
+        listed = {card.model_id: card.context_window for card in cards[:MOST_LISTED]}
+        due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
         # What a refusal told meanwhile is truer than the same list once more.
-        if windows != self._said.get(provider):
-            await self._services.store.do(
-                lambda: Windows(self._services.db).relist(provider, windows)
-            )
-            self._said[provider] = windows
+        if listed != said.get(provider):
+            await services.store.do(lambda: windows.relist(provider, listed))
+            said[provider] = listed
+
+    async def run() -> None:
+        while True:
+            serving = await services.store.read(ModelCatalogue(services.db).all_serving)
+            models = [one.model for one in serving]
+            # A list that does not have a model that serves by now is asked for at once.
+            lacking = {
+                one.provider for one in models if one.model_id not in said.get(one.provider, {})
+            }
+            now = asyncio.get_running_loop().time()
+            asked = [
+                each for each in services.answerers if each in lacking or due.get(each, now) <= now
+            ]
+            await asyncio.gather(*map(ask, asked))
+            await asyncio.sleep(LISTS_LOOK_S)
+
+    return run
 
 
 async def run(services: BotServices, stop: asyncio.Event) -> None:
@@ -205,7 +194,7 @@ class Bot:
             ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
-            ("windows", ModelLists(self._services).run),
+            ("windows", model_lists(self._services)),
         ]
         if self._services.webhook is None:
             parts += [("lead", self._intake.lead), ("intake", self._intake.run)]
