@@ -144,7 +144,10 @@ async def _stored_turn(context: BotContext) -> Turn | None:
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
     talk = await begin(context.services, question_of(context))
-    editor = _editor(context)
+    pace, waiting = context.services.pace, context.translate("bot-waiting")
+    gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
+    stop = answers.stop_button(context.language, context.update_id)
+    editor = StreamingEditor(context.calls, context.place, gap_s, stop, waiting)
     placing = asyncio.ensure_future(_placed(context, turn, editor))
     try:
         stored, answer = await _ask(context, talk, source, (editor, placing))
@@ -158,14 +161,6 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     storing = context.store.do(lambda: finish(context.services, talk.asker, answer))
     _, parts = await both(storing, _drawn(context, stored, answer.written))
     await _stand(context, stored, answer.written, parts)
-
-
-def _editor(context: BotContext) -> StreamingEditor:
-    pace = context.services.pace
-    gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
-    stop = answers.stop_button(context.language, context.update_id)
-    waiting = context.translate("bot-waiting")
-    return StreamingEditor(context.calls, context.place, gap_s, stop, waiting)
 
 
 async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
