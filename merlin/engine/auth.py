@@ -52,6 +52,12 @@ _OWNED: Mapping[str, tuple[str, Callable[[str], ApiError]]] = {
 }
 
 
+def wrong_key() -> ApiError:
+    """Return what is told to who does not bring the engine's key."""
+    words = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+    return ApiError(401, words)
+
+
 def client_of(request: Request) -> Client | None:
     """Return the client that calls, None for the engine's own key."""
     found: Client | None = request.scope.get("state", {}).get("client")
@@ -207,8 +213,7 @@ class RequestGuard:
             scope.setdefault("state", {})["client"] = client
             return headers
         if self._key and not (is_owner and key is not None):
-            text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
-            raise ApiError(401, text)
+            raise wrong_key()
         return {}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
 
@@ -136,6 +136,23 @@ class Job(JobOrder):
     step: int
     estimated_finish: float | None
     error: Mapping[str, object] | None
+
+    @property
+    def title(self) -> str:
+        """Return what people call it: the build it is for, else its suffix, else its id."""
+        return self.metadata.get("merlin_build") or self.suffix or f"ftjob-…{self.job_id[-8:]}"
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing will change any more."""
+        return self.status in FINAL
+
+    @property
+    def moves(self) -> Sequence[str]:
+        """Return what may be done to it now, among pause, resume and cancel."""
+        if self.status in AT_WORK:
+            return "pause", "cancel"
+        return ("resume", "cancel") if self.status == PAUSED else ()
 
     @property
     def model_name(self) -> str:

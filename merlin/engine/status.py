@@ -21,14 +21,12 @@ from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.job_events import error_object
-from merlin.engine.jobs import FINAL, RUNNING, Job
+from merlin.engine.jobs import RUNNING, Job
 from merlin.engine.machine import Use
 from merlin.engine.storage import Repositories
 
 # What a trainer may tell of its pace with its losses.
 PACE = "tokens_per_s"
-_BUILD = "merlin_build"
-_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,6 @@ class JobFacts:
     """
 
     job: Job
-    title: str
     epoch: float
     epochs: float
     left_s: float
@@ -48,16 +45,18 @@ class JobFacts:
     test: Sequence[Point]
 
     @property
-    def is_over(self) -> bool:
-        """Return whether nothing will change any more."""
-        return self.job.status in FINAL
+    def share(self) -> int | None:
+        """Return how far the job is in per cent, None where nobody knows or nothing goes on."""
+        if self.job.is_over or not self.job.steps:
+            return None
+        return min(round(100 * self.job.step / self.job.steps), 100)
 
     def as_json(self, language: str) -> dict[str, object]:
         """Return the job as programs read it, why it failed in a language."""
         job = self.job
         return {
             "id": job.job_id,
-            "title": self.title,
+            "title": job.title,
             "base": job.base,
             "method": job.method,
             "state": job.status,
@@ -84,7 +83,6 @@ def job_facts(repositories: Repositories, job: Job) -> JobFacts:
     paces = [pace for each in measured if (pace := _number(each.get(PACE)))]
     return JobFacts(
         job=job,
-        title=title_of(job),
         epoch=max((_number(each.get("epoch")) for each in measured), default=0.0),
         epochs=_number(job.hyperparameters.get("n_epochs")),
         left_s=max(left_s, 0.0),
@@ -92,11 +90,6 @@ def job_facts(repositories: Repositories, job: Job) -> JobFacts:
         train=losses["train"],
         test=losses["test"],
     )
-
-
-def title_of(job: Job) -> str:
-    """Return what people call a job: the build it is for, else its suffix, else its id."""
-    return job.metadata.get(_BUILD) or job.suffix or f"ftjob-…{job.job_id[-_SHORT:]}"
 
 
 def base_facts(engine: Engine) -> list[dict[str, Any]]:

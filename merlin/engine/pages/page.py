@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.core import i18n
+from merlin.core.charts import Curve, plot_curve
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
 from merlin.core.rate_limit import Throttle
@@ -48,7 +49,12 @@ from merlin.core.web.browser import (
     with_preference,
 )
 from merlin.core.web.templates import JOB, PLAIN, Badge, Templates, page_route
+from merlin.engine.auth import wrong_key
 from merlin.engine.context import Engine, engine_of
+from merlin.engine.job_events import failure_message
+from merlin.engine.jobs import Job
+from merlin.engine.status import JobFacts
+from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError
 
 COOKIE = "merlin-engine"
@@ -120,14 +126,6 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-class NotSignedIn(Exception):
-    """The call brings neither a session nor the engine's key."""
-
-
-class Foreign(Exception):
-    """The call comes from another site's page."""
-
-
 class PageRequest:
     """One call for a page: its language and theme, and how values are written in it."""
 
@@ -197,6 +195,27 @@ class PageRequest:
         here = in_zone(datetime.fromtimestamp(at, UTC))
         return i18n.format_moment_briefly(here, here.tzinfo or UTC, self.language)
 
+    def setting(self, value: object) -> str:
+        """Return a hyper-parameter as people write it."""
+        if isinstance(value, bool):
+            return self.say("yes-word" if value else "no-word")
+        if isinstance(value, int | float):
+            return f"{value:g}".replace(".", ",") if self.language == "ru" else f"{value:g}"
+        return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    def failure(self, job: Job) -> str:
+        """Return why a job failed, "" where it did not."""
+        return failure_message(job.error, self.language)
+
+    def hint(self, problem: Untrainable) -> str:
+        """Return what is to be done about a base."""
+        return text(self.language, problem.key, **problem.arguments)
+
+    def chart(self, facts: JobFacts) -> Curve | None:
+        """Return a job's losses as a drawing, None without any."""
+        total = 0 if facts.job.is_over else facts.job.steps
+        return plot_curve(facts.train, facts.test, total, self.language)
+
     def badge(self, state: str) -> Badge:
         """Return a job's state as a badge."""
         style, icon = JOB.get(state, PLAIN)
@@ -206,17 +225,20 @@ class PageRequest:
 
 
 async def open_page(request: Request) -> PageRequest:
-    """Return the call of anybody. Raises Foreign."""
+    """Return the call of anybody. Raises HTTPException 403 for one from another site's page."""
     if is_foreign(request):
-        raise Foreign
+        raise HTTPException(403)
     return PageRequest(request)
 
 
 async def signed_in_page(request: Request) -> PageRequest:
-    """Return the call of who may see the engine's work. Raises NotSignedIn, Foreign."""
+    """Return the call of who may see the engine's work.
+
+    Raises ApiError 401 for one with neither a session nor the key, HTTPException as `open_page`.
+    """
     page = await open_page(request)
     if not page.sign_ins.is_signed_in(request):
-        raise NotSignedIn
+        raise wrong_key()
     return page
 
 
@@ -262,19 +284,18 @@ def error_page(request: Request, status: int, back: str = "/") -> Response:
 
 
 def _page_of_error(request: Request, error: Exception) -> Response:
-    if isinstance(error, NotSignedIn):
+    if not isinstance(error, ApiError):
+        return error_page(request, getattr(error, "status_code", 422))
+    if str(request.scope["path"]).endswith("/view"):
+        return JSONResponse(error.as_json(), error.status)
+    if error.status == HTTPStatus.UNAUTHORIZED:
         return _ask_to_sign_in(request)
-    if isinstance(error, Foreign):
-        return error_page(request, 403)
-    if isinstance(error, ApiError):
-        return _refusal(request, error)
-    return error_page(request, getattr(error, "status_code", 422))
+    if request.method == "POST" and error.status == HTTPStatus.BAD_REQUEST:  # it came too late
+        return error_page(request, 409, f"/jobs/{request.path_params.get('job_id', '')}")
+    return error_page(request, error.status)
 
 
 def _ask_to_sign_in(request: Request) -> Response:
-    if _wants_json(request):
-        words = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
-        return JSONResponse(ApiError(401, words).as_json(), 401)
     if "hx-request" in request.headers:
         # A page that was open when the engine began anew goes where its reader can sign in.
         return Response(status_code=204, headers={"HX-Refresh": "true"})
@@ -282,18 +303,6 @@ def _ask_to_sign_in(request: Request) -> Response:
     return seen_other(SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}")
 
 
-def _refusal(request: Request, error: ApiError) -> Response:
-    if _wants_json(request):
-        return JSONResponse(error.as_json(), error.status)
-    if request.method == "POST" and error.status == HTTPStatus.BAD_REQUEST:  # it came too late
-        return error_page(request, 409, f"/jobs/{request.path_params.get('job_id', '')}")
-    return error_page(request, error.status)
-
-
-def _wants_json(request: Request) -> bool:
-    return str(request.scope["path"]).endswith("/view")
-
-
-_EXPECTED = (NotSignedIn, Foreign, ApiError, HTTPException, RequestValidationError)
+_EXPECTED = (ApiError, HTTPException, RequestValidationError)
 # The class of every page's route.
 PageRoute = page_route(error_page, _page_of_error, _EXPECTED, MOST_BYTES)
