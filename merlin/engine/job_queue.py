@@ -15,20 +15,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from merlin.config.engine import EngineTrainingConfig
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
-from merlin.engine.bases import Base, Bases
+from merlin.engine.bases import Bases
 from merlin.engine.job_events import BUG, JobEvent, failure_of
 from merlin.engine.jobs import Job
 from merlin.engine.settings import EngineSettings
-from merlin.engine.storage import KEPT_CHECKPOINTS, DiskQuota, Repositories
+from merlin.engine.storage import KEPT_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
@@ -126,72 +125,6 @@ class JobThread(threading.Thread):
         return found
 
 
-@dataclass
-class TrainingRun:
-    """A training under way; closing `progress` lets the trainer stop.
-
-    `pending` are the epochs and steps without an event yet, `unsaved` the epochs whose weights are
-    not written yet.
-    """
-
-    job: Job
-    progress: Generator[Progress, None, None]
-    last: Epoch | None = None
-    tokens: int = 0
-    notes: int = 0
-    steps: int = 0
-    done: int = 0
-    pending: list[Epoch | Step] = field(default_factory=list)
-    unsaved: deque[Epoch] = field(default_factory=lambda: deque(maxlen=KEPT_CHECKPOINTS))
-    events_at: float = float("-inf")
-    saved_at: float = field(default_factory=time.monotonic)
-    _started_at: float = field(default_factory=time.monotonic)
-
-    def add(self, part: Epoch | Step) -> None:
-        """Note an epoch, or some steps; an epoch that came before is to be the final model."""
-        if isinstance(part, Epoch):
-            is_new = self.last is None or part.number > self.last.number
-            self.last, self.tokens = part, max(self.tokens, part.tokens)
-            if not is_new:
-                return
-            self.unsaved.append(part)
-        self.pending.append(part)
-
-    def estimated_finish(self, step: int) -> float | None:
-        """Return when the run will be through at its pace so far, in seconds since 1970."""
-        made = step - self.done
-        if made <= 0 or self.steps <= step:
-            return None
-        pace = (time.monotonic() - self._started_at) / made
-        return utc_now().timestamp() + pace * (self.steps - step)
-
-
-@dataclass
-class JobClaims:
-    """Which jobs are being worked on: no two threads take the same one."""
-
-    job_ids: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def claim(self, waiting: Iterator[Job]) -> Iterator[Job | None]:
-        """Hold the first of the waiting jobs that nobody works on, None without one."""
-        with self.lock:
-            job = next((each for each in waiting if each.job_id not in self.job_ids), None)
-            if job is not None:
-                self.job_ids.add(job.job_id)
-        try:
-            yield job
-        finally:
-            with self.lock:
-                self.job_ids.discard(job.job_id if job else "")
-
-
-def go_on(pace_s: float, stop: threading.Event) -> bool:
-    """Wait between two states of a job; return whether to go on."""
-    return not stop.wait(pace_s) if pace_s else not stop.is_set()
-
-
 @contextmanager
 def failing(repositories: Repositories, job: Job) -> Iterator[None]:
     """Turn what goes wrong with one job into its failure; the queue goes on."""
@@ -206,177 +139,146 @@ def failing(repositories: Repositories, job: Job) -> Iterator[None]:
         repositories.jobs.fail(job.job_id, failure)
 
 
-class Training:
-    """One place where jobs are trained; `is_heavy`: those of language models, else the others."""
+class TrainingRun:
+    """A training under way, and what it leaves in rows and folders.
+
+    Of its parts some have no event yet, and of its epochs some have no weights written yet.
+    """
 
     def __init__(
-        self,
-        repositories: Repositories,
-        bases: Bases,
-        claims: JobClaims,
-        settings: EngineSettings,
-        disk_quota: DiskQuota,
-        stop: threading.Event,
-        devices: TrainingDevices | None = None,
+        self, repositories: Repositories, settings: EngineSettings, stop: threading.Event, job: Job
     ) -> None:
         self._repositories = repositories
-        self._jobs = repositories.jobs
-        self._bases = bases
-        self._claims = claims
         self._settings = settings
-        self._disk_quota = disk_quota
         self._stop = stop
-        self._devices = devices
+        self._job = job
+        self._last: Epoch | None = None
+        self._tokens = self._notes = self._steps = self._done = 0
+        self._pending: list[Epoch | Step] = []
+        self._unsaved: deque[Epoch] = deque(maxlen=KEPT_CHECKPOINTS)
+        self._events_at = float("-inf")
+        self._saved_at = self._started_at = time.monotonic()
 
-    def train_next(self) -> bool:
-        """Train the job whose turn it is; False where none waits. A thread's `work`."""
-        self._clear_ended()
-        waiting = (job for job in self._jobs.waiting(states.RUNNING, states.QUEUED))
-        with self._claims.claim(job for job in waiting if self._is_ours(job)) as job:
-            if job is None or not go_on(self._settings.pace_s, self._stop):
-                return False
-            with failing(self._repositories, job):
-                self._train(job)
-            if self._jobs.get(job.job_id).finished_at is not None:
-                self._repositories.clear(job.job_id)
-            return True
+    def follow(self, progress: Generator[Progress, None, None]) -> None:
+        """Train to the end, or until the job is to rest or the engine stops.
 
-    def _clear_ended(self) -> None:
-        """Remove the folders of jobs that ended while they rested."""
-        with self._claims.lock:
-            for job_id in self._repositories.ended_work():
-                if job_id not in self._claims.job_ids:
-                    self._repositories.clear(job_id)
+        Closing `progress` lets the trainer stop in order.
+        """
+        with closing(progress):
+            for part in progress:
+                self._take(part)
+                if self._stop.is_set():
+                    return
+                if not self._repositories.jobs.is_in(self._job.job_id, states.RUNNING):
+                    self._save()
+                    return
+            self._save()
+            if not self._stop.wait(self._settings.pace_s):
+                self._succeed()
 
-    def _is_ours(self, job: Job) -> bool:
-        base = self._bases.get(job.base)
-        return (self._devices is not None) == (base is not None and base.is_heavy)
+    def make_room(self, step: int) -> None:
+        """Remove checkpoints where the disk's quota asks for it. Raises Untrainable."""
+        if cleared := self._repositories.make_room(self._job, self._settings.training.quota_bytes):
+            self._warn(f"room {step}", "engine-checkpoints-cleared", n=cleared)
 
-    def _train(self, job: Job) -> None:
-        event = JobEvent("started", "Fine-tuning job started")
-        if self._jobs.move(job.job_id, states.RUNNING, job.status, event=event):
-            self._make_room(job, 0)
-            run = TrainingRun(job, self._base(job).trainer.train(self._task(job)))
-            with closing(run.progress):
-                self._follow(run)
-
-    def _base(self, job: Job) -> Base:
-        if job.base not in self._bases:
-            raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
-        return self._bases[job.base]
-
-    def _task(self, job: Job) -> Task:
-        files = self._repositories.files
-        folder = self._repositories.work_of(job.job_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return Task(
-            method=job.method,
-            train=files.path(job.training_file),
-            test=files.path(job.validation_file) if job.validation_file else None,
-            hyperparameters=job.hyperparameters,
-            seed=job.seed,
-            folder=folder,
-            base=self._base(job).files(),
-            place=self._devices or TrainingDevices(),
-        )
-
-    def _follow(self, run: TrainingRun) -> None:
-        job_id = run.job.job_id
-        for part in run.progress:
-            self._take(run, part)
-            if self._stop.is_set():
-                return
-            if not self._jobs.is_in(job_id, states.RUNNING):
-                self._save(run)
-                return
-        self._save(run)
-        if go_on(self._settings.pace_s, self._stop):
-            self._succeed(run)
-
-    def _take(self, run: TrainingRun, part: Progress) -> None:
+    def _take(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
-                self._begin(run, part)
+                self._begin(part)
             case TrainerNote():
-                run.notes += 1
-                self._warn(run.job, f"remark {run.notes}", part.key, **part.arguments)
+                self._notes += 1
+                self._warn(f"remark {self._notes}", part.key, **part.arguments)
             case Epoch() | Step():
-                run.add(part)
-                if time.monotonic() - run.events_at >= EVENTS_EVERY_S:
-                    self._add_events(run)
-                if run.unsaved and time.monotonic() - run.saved_at >= SAVE_EVERY_S:
-                    self._save(run)
+                self._add(part)
+                if time.monotonic() - self._events_at >= EVENTS_EVERY_S:
+                    self._add_events()
+                if self._unsaved and time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+                    self._save()
             case None:
                 pass
 
-    def _begin(self, run: TrainingRun, resolved: ResolvedHyperparameters) -> None:
+    def _begin(self, resolved: ResolvedHyperparameters) -> None:
         """Note what is to be done; what came of a run that is not gone on with is forgotten."""
-        run.steps, run.done, job_id = resolved.steps, resolved.done, run.job.job_id
+        self._steps, self._done, job_id = resolved.steps, resolved.done, self._job.job_id
         with self._repositories.rows.transaction():
             if not resolved.done:
                 self._repositories.job_events.forget_run(job_id)
                 self._repositories.models.forget_run(job_id)
-            self._jobs.resolve(job_id, resolved.hyperparameters, resolved.steps)
+            self._repositories.jobs.resolve(job_id, resolved.hyperparameters, resolved.steps)
 
-    def _warn(self, job: Job, event_key: str, key: str, **arguments: object) -> None:
+    def _warn(self, event_key: str, key: str, **arguments: object) -> None:
         words = text(self._settings.language, key, **arguments)
         event = JobEvent(event_key, words, "warn", is_of_run=True)
-        self._repositories.job_events.add(job.job_id, event)
+        self._repositories.job_events.add(self._job.job_id, event)
 
-    def _add_events(self, run: TrainingRun) -> None:
-        job_id = run.job.job_id
+    def _add(self, part: Epoch | Step) -> None:
+        """Note an epoch, or some steps; an epoch that came before is to be the final model."""
+        if isinstance(part, Epoch):
+            is_new = self._last is None or part.number > self._last.number
+            self._last, self._tokens = part, max(self._tokens, part.tokens)
+            if not is_new:
+                return
+            self._unsaved.append(part)
+        self._pending.append(part)
+
+    def _add_events(self) -> None:
+        job_id = self._job.job_id
         with self._repositories.rows.transaction():
-            for part in run.pending:
+            for part in self._pending:
                 self._repositories.job_events.add(job_id, _event_of(part))
-            if run.pending:
-                step = run.pending[-1].step
-                self._jobs.progress(job_id, step, run.estimated_finish(step))
-        run.pending.clear()
-        run.events_at = time.monotonic()
+            if self._pending:
+                step = self._pending[-1].step
+                self._repositories.jobs.progress(job_id, step, self._estimated_finish(step))
+        self._pending.clear()
+        self._events_at = time.monotonic()
         kill_point("engine.epoch_done")
 
-    def _save(self, run: TrainingRun) -> None:
+    def _estimated_finish(self, step: int) -> float | None:
+        """Return when the run will be through at its pace so far, in seconds since 1970."""
+        made = step - self._done
+        if made <= 0 or self._steps <= step:
+            return None
+        pace = (time.monotonic() - self._started_at) / made
+        return utc_now().timestamp() + pace * (self._steps - step)
+
+    def _save(self) -> None:
         """Add what events are missing and write the last epochs' weights: files, then rows."""
-        self._add_events(run)
-        job, models = run.job, self._repositories.models
-        for epoch in run.unsaved:
+        self._add_events()
+        job, models = self._job, self._repositories.models
+        for epoch in self._unsaved:
             models.write(job, epoch.step, epoch.save)
         kill_point("engine.model_written")
         with self._repositories.rows.transaction():
-            for epoch in run.unsaved:
+            for epoch in self._unsaved:
                 models.record(job, epoch.step, epoch.metrics)
                 message = f"Checkpoint saved at step {epoch.step}"
                 event = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
                 self._repositories.job_events.add(job.job_id, event)
-        run.unsaved.clear()
-        run.saved_at = time.monotonic()
+        self._unsaved.clear()
+        self._saved_at = time.monotonic()
         models.drop_old(job.job_id)
-        self._make_room(job, run.last.step if run.last else 0)
+        self.make_room(self._last.step if self._last else 0)
 
-    def _make_room(self, job: Job, step: int) -> None:
-        if cleared := self._disk_quota.make(job):
-            self._warn(job, f"room {step}", "engine-checkpoints-cleared", n=cleared)
-
-    def _succeed(self, run: TrainingRun) -> None:
-        job, last = run.job, run.last
+    def _succeed(self) -> None:
+        job, last, repositories = self._job, self._last, self._repositories
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         words = f"The job has successfully completed; new model: {job.model_name}"
-        self._repositories.models.write(job, last.step, last.save)
-        hyperparameters = dict(self._jobs.get(job.job_id).hyperparameters)
+        repositories.models.write(job, last.step, last.save)
+        hyperparameters = dict(repositories.jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
             hyperparameters["n_epochs"] = last.number
-        with self._repositories.rows.transaction():
-            moved = self._jobs.move(
+        with repositories.rows.transaction():
+            moved = repositories.jobs.move(
                 job.job_id,
                 states.SUCCEEDED,
                 states.RUNNING,
                 event=JobEvent("succeeded", words),
-                trained_tokens=run.tokens,
+                trained_tokens=self._tokens,
                 hyperparameters=json.dumps(hyperparameters),
             )
             if moved:
-                self._repositories.models.keep_final(job, last.step)
+                repositories.models.keep_final(job, last.step)
         kill_point("engine.job_succeeded")
 
 
@@ -401,22 +303,24 @@ class JobQueue:
 
     def __init__(self, repositories: Repositories, bases: Bases, settings: EngineSettings) -> None:
         self._repositories = repositories
-        self._stop = threading.Event()
-        disk_quota = DiskQuota(repositories, settings.training.quota_bytes)
+        self._bases = bases
         self._settings = settings
-        self._checking = JobThread("engine-check", self._check_next, self._stop)
-        claims = JobClaims()
+        self._stop = threading.Event()
+        # Jobs that are being trained: no two threads take the same one.
+        self._claimed: set[str] = set()
+        self._claiming = threading.Lock()
+        # Of each thread that trains; None trains what is not heavy.
         devices: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
-            devices += devices_of(settings.training)
-        trainings = [
-            Training(repositories, bases, claims, settings, disk_quota, self._stop, each)
-            for each in devices
-        ]
-        self._training = [
-            JobThread(f"engine-train-{number}", each.train_next, self._stop)
-            for number, each in enumerate(trainings)
-        ]
+            training = settings.training
+            if training.workers:
+                devices.append(TrainingDevices((), training.cluster, training.workers))
+            else:
+                devices += [TrainingDevices(tuple(group)) for group in training.devices]
+        self._threads = [JobThread("engine-check", self._check_next, self._stop)]
+        for number, each in enumerate(devices):
+            work = partial(self._train_next, each)
+            self._threads.append(JobThread(f"engine-train-{number}", work, self._stop))
 
     def start(self) -> None:
         """Begin; jobs that an earlier process left are taken up."""
@@ -439,22 +343,68 @@ class JobQueue:
         """Return whether every thread lives."""
         return all(thread.is_alive() for thread in self._threads)
 
-    @property
-    def _threads(self) -> list[JobThread]:
-        return [self._checking, *self._training]
-
     def _check_next(self) -> bool:
         job = next(iter(self._repositories.jobs.waiting(states.VALIDATING)), None)
-        if job is None or not go_on(self._settings.pace_s, self._stop):
+        if job is None or self._stop.wait(self._settings.pace_s):
             return False
         with failing(self._repositories, job):
             if check(self._repositories, job):
                 self.wake()
         return True
 
+    def _train_next(self, devices: TrainingDevices | None) -> bool:
+        """Train the job whose turn it is; False where none waits."""
+        repositories = self._repositories
+        with self._claim_next(is_heavy=devices is not None) as job:
+            if job is None or self._stop.wait(self._settings.pace_s):
+                return False
+            with failing(repositories, job):
+                self._train(job, devices)
+            if repositories.jobs.get(job.job_id).is_over:
+                repositories.clear(job.job_id)
+            return True
 
-def devices_of(settings: EngineTrainingConfig) -> list[TrainingDevices]:
-    """Return where language models are trained: a thread each."""
-    if settings.workers:
-        return [TrainingDevices((), settings.cluster, settings.workers)]
-    return [TrainingDevices(tuple(devices)) for devices in settings.devices]
+    @contextmanager
+    def _claim_next(self, *, is_heavy: bool) -> Iterator[Job | None]:
+        """Hold the first job of this kind that nobody works on, None without one.
+
+        The folders of jobs that ended while they rested are removed.
+        """
+        with self._claiming:
+            for job_id in self._repositories.ended_work():
+                if job_id not in self._claimed:
+                    self._repositories.clear(job_id)
+            waiting = self._repositories.jobs.waiting(states.RUNNING, states.QUEUED)
+            heavy = {name for name, base in self._bases.items() if base.is_heavy}
+            ours = (each for each in waiting if (each.base in heavy) == is_heavy)
+            job = next((each for each in ours if each.job_id not in self._claimed), None)
+            if job is not None:
+                self._claimed.add(job.job_id)
+        try:
+            yield job
+        finally:
+            with self._claiming:
+                self._claimed.discard(job.job_id if job else "")
+
+    def _train(self, job: Job, devices: TrainingDevices | None) -> None:
+        event = JobEvent("started", "Fine-tuning job started")
+        if not self._repositories.jobs.move(job.job_id, states.RUNNING, job.status, event=event):
+            return
+        run = TrainingRun(self._repositories, self._settings, self._stop, job)
+        run.make_room(0)
+        if job.base not in self._bases:
+            raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
+        base, files = self._bases[job.base], self._repositories.files
+        folder = self._repositories.work_of(job.job_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        task = Task(
+            method=job.method,
+            train=files.path(job.training_file),
+            test=files.path(job.validation_file) if job.validation_file else None,
+            hyperparameters=job.hyperparameters,
+            seed=job.seed,
+            folder=folder,
+            base=base.files(),
+            place=devices or TrainingDevices(),
+        )
+        run.follow(base.trainer.train(task))

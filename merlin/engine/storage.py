@@ -16,6 +16,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from merlin.core import durable_files
@@ -280,6 +281,7 @@ class Repositories:
         self.files = Files(rows, self.repeats, folder / "files")
         self.models = Models(rows, folder / "models")
         self.jobs = Jobs(rows, self.repeats, self.job_events, on_job_end)
+        self._clearing = threading.Lock()
 
     def work_of(self, job_id: str) -> Path:
         """Return the folder where a job's trainer keeps what it goes on from after a kill."""
@@ -309,45 +311,27 @@ class Repositories:
         unfinished = {job.job_id for job in self.jobs.unfinished()}
         return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]
 
-
-class DiskQuota:
-    """The disk of one engine; `quota_bytes` 0 lets it fill."""
-
-    def __init__(self, repositories: Repositories, quota_bytes: int) -> None:
-        self._repositories = repositories
-        self.quota_bytes = quota_bytes
-        self._lock = threading.Lock()
-
-    def make(self, job: Job) -> int:
-        """Bring what is used within the quota for a job; return how many checkpoints went.
+    def make_room(self, job: Job, quota_bytes: int) -> int:
+        """Bring what is used within a quota (0: none) for a job; return how many checkpoints went.
 
         Raises Untrainable "disk_quota" where there is nothing left to remove.
         """
-        if not self.quota_bytes:
+        if not quota_bytes:
             return 0
-        with self._lock:
-            cleared = self._clear(job)
+        cleared = 0
+        with self._clearing:
+            clearable = iter(self.rows.select(_CLEARABLE, job.job_id))
+            while (used := used_bytes(self.folder)) > quota_bytes:
+                row = next(clearable, None)
+                if row is None:
+                    sizes = {"used": f"{used / GB:.3g}", "quota": f"{quota_bytes / GB:.3g}"}
+                    raise Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
+                with suppress(ApiError):  # somebody has deleted it meanwhile
+                    self.models.delete(row["name"])
+                    cleared += 1
         if cleared:
             log.info("checkpoints removed for want of room", job=job.job_id, count=cleared)
         return cleared
-
-    def _clear(self, job: Job) -> int:
-        cleared = 0
-        clearable = iter(self._repositories.rows.select(_CLEARABLE, job.job_id))
-        while (used := used_bytes(self._repositories.folder)) > self.quota_bytes:
-            row = next(clearable, None)
-            if row is None:
-                raise self._too_full(used)
-            try:
-                self._repositories.models.delete(row["name"])
-            except ApiError:
-                continue  # Somebody has deleted it meanwhile.
-            cleared += 1
-        return cleared
-
-    def _too_full(self, used: int) -> Untrainable:
-        sizes = {"used": f"{used / GB:.3g}", "quota": f"{self.quota_bytes / GB:.3g}"}
-        return Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
 
 
 def used_bytes(folder: Path) -> int:
