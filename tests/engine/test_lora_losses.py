@@ -68,7 +68,7 @@ def model(base):
 
 def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
     """Return the learner and the batch of all examples."""
-    from merlin.engine.trainers.lora.worker.model import Distributed
+    from merlin.engine.trainers.lora.worker.model import join_devices
     from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
 
     settings = {
@@ -79,7 +79,7 @@ def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
         "beta": BETA,
     }
     plan = Plan(method, None, 42, settings, examples, [], most)
-    return TrainStep(plan, Distributed.of(TrainingDevices()), model)
+    return TrainStep(plan, join_devices(TrainingDevices()), model)
 
 
 def loss(model, examples, *given, **settings):

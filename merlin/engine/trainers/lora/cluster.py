@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
 from merlin.engine.child_process import take_stdout
-from merlin.engine.trainers.base import TrainingDevices
+from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 from merlin.engine.trainers.lora.worker.__main__ import listen, run
@@ -50,30 +50,39 @@ def main(folder: Path) -> int:
         if place.cluster in _HERE:
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
-            import ray  # noqa: PLC0415 - the extra's
-        except ImportError:
-            return _refused(folder, out, "trainer_not_installed", "engine-cluster-missing")
-        if not is_there(place.cluster):
-            return _away(folder, out, place)
-        try:
-            ray.init(**_where(place))
-        except (ConnectionError, RuntimeError, TimeoutError, ValueError):
-            log.exception("no cluster")
-            return _away(folder, out, place)
-        code = _drive(folder, place, out, stop)
-        ray.shutdown()
-        return code
+            return _drive(folder, place, out, stop)
+        except Untrainable as failure:
+            ProgressPipe(folder, partial(send_line, out)).send_failure(failure)
+            return _FAILED
 
 
 def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
-    """Pass on what the workers send until they end; return the exit code."""
-    from ray.util.queue import Queue  # noqa: PLC0415 - the extra's
-
+    """Pass on what the workers send until they end; return the exit code. Raises Untrainable."""
+    try:
+        import ray  # noqa: PLC0415 - the extra's
+        from ray.util.queue import Queue  # noqa: PLC0415 - as above
+    except ImportError as error:
+        key = "engine-cluster-missing"
+        raise Untrainable("trainer_not_installed", key, None) from error
+    # A cluster that runs, or one of this machine alone.
+    where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
+    if place.cluster in _HERE:
+        where |= {"address": "local", "num_cpus": place.workers or 1, "include_dashboard": False}
+    named = place.cluster or "local"
+    away = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
+    if not is_there(place.cluster):
+        raise away
+    try:
+        ray.init(**where)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        log.exception("no cluster")
+        raise away from error
     lines, orders = Queue(), Queue()
     threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
     threading.Thread(target=_run, args=[folder, place, lines, orders], daemon=True).start()
     while isinstance(line := lines.get(), bytes):
         send_line(out, line)
+    ray.shutdown()
     return int(line)
 
 
@@ -91,27 +100,6 @@ def is_there(cluster: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _away(folder: Path, out: BinaryIO, place: TrainingDevices) -> int:
-    where = place.cluster or "local"
-    return _refused(folder, out, "cluster_unavailable", "engine-cluster-away", cluster=where)
-
-
-def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: object) -> int:
-    """Say why nothing can be trained here."""
-    ProgressPipe(folder, partial(send_line, out)).send_once(
-        "failed", code=code, key=key, param=None, arguments=arguments
-    )
-    return _FAILED
-
-
-def _where(place: TrainingDevices) -> dict[str, object]:
-    """Return what ray.init needs: a cluster that runs, or one of this machine alone."""
-    if place.cluster in _HERE:
-        alone = {"num_cpus": place.workers or 1, "include_dashboard": False}
-        return {"address": "local", "configure_logging": False, **alone}
-    return {"address": place.cluster, "configure_logging": False}
 
 
 def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:

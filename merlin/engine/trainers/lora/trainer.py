@@ -19,9 +19,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated, Any, BinaryIO, Literal, cast
@@ -194,19 +195,13 @@ def environment(place: TrainingDevices) -> dict[str, str]:
     """Return the child's environment: these devices alone."""
     # Without the workspace cuBLAS does not promise the same sums twice.
     added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-    visible = _visible(place.devices)
-    return child_environment(
-        **added, **({"CUDA_VISIBLE_DEVICES": visible} if visible is not None else {})
-    )
-
-
-def _visible(devices: Sequence[str]) -> str | None:
-    """Return the GPUs to be seen; None: as the engine sees them."""
-    parts = [device.partition(":") for device in devices]
-    if not all(kind == _CUDA for kind, _, _ in parts):
-        return ""
+    parts = [device.partition(":") for device in place.devices]
     numbers = [number for _, _, number in parts if number]
-    return ",".join(numbers) if numbers else None
+    if not all(kind == _CUDA for kind, _, _ in parts):
+        added["CUDA_VISIBLE_DEVICES"] = ""
+    elif numbers:  # without them: as the engine sees the GPUs
+        added["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
+    return child_environment(**added)
 
 
 def epoch_folder(folder: Path, number: int) -> Path:
@@ -343,7 +338,7 @@ class _ProgressReader:
                 return Step(line["step"], line["metrics"])
             case "epoch" if line["number"] not in self._epochs:
                 number = line["number"]
-                save = _Saved(epoch_folder(self.folder, number))
+                save = partial(_link_files, epoch_folder(self.folder, number))
                 epoch = Epoch(number, line["step"], line["metrics"], save, line["tokens"])
                 self._epochs[number] = epoch
                 return epoch
@@ -364,21 +359,16 @@ class _ProgressReader:
         raise Untrainable("trainer_died", "engine-lora-died", None, n=MOST_DEATHS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """Writes an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
-
-    source: Path
-
-    def __call__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        for file in sorted(self.source.iterdir()):
-            target = path / file.name
-            target.unlink(missing_ok=True)
-            try:
-                os.link(file, target)
-            except OSError:  # another disk, or one that knows no links
-                shutil.copyfile(file, target)
+def _link_files(source: Path, folder: Path) -> None:
+    """Write an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted(source.iterdir()):
+        target = folder / file.name
+        target.unlink(missing_ok=True)
+        try:
+            os.link(file, target)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(file, target)
 
 
 _ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
@@ -431,6 +421,11 @@ class ProgressPipe:
         """Send something that matters now alone."""
         if self._out is not None:
             self._out(_progress_line(kind, fields))
+
+    def send_failure(self, failure: Untrainable) -> None:
+        """Send why nothing comes of the training."""
+        fields = {"code": failure.code, "key": failure.key, "param": failure.param}
+        self.send_once("failed", **fields, arguments=dict(failure.arguments))
 
     def written_bytes(self) -> int:
         """Return how many bytes the file has, once they are on the disk."""

@@ -44,13 +44,13 @@ def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and tell how it ended; return the exit code."""
     # Only now, while somebody may already ask to stop: these imports take seconds.
     from merlin.engine.trainers.lora.trainer import untrainable  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.model import Distributed  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.train import Stopped, work  # noqa: PLC0415
 
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
-        work(task, Distributed.of(task.place, dtype), pipe, stop.is_set)
+        work(task, join_devices(task.place, dtype), pipe, stop.is_set)
     except Stopped:
         log.info("stopped")
         return 0
@@ -59,8 +59,7 @@ def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
         failure = untrainable(error)
         if failure is None:
             return _BUG
-        fields = {"code": failure.code, "key": failure.key, "param": failure.param}
-        pipe.send_once("failed", **fields, arguments=dict(failure.arguments))
+        pipe.send_failure(failure)
         return _FAILED
     pipe.send_once("done")
     return 0

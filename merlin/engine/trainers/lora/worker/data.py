@@ -75,15 +75,27 @@ class Texts:
     def _checked(
         self, read: Iterable[Sequence[Row]], path: Path, param: str
     ) -> Iterator[Sequence[Row]]:
-        """Pass on each line's rows. Raises Untrainable for those too long, or none with a loss."""
+        """Pass on each line's rows.
+
+        Raises Untrainable for a conversation that the base's template refuses, for rows that are
+        too long, and where none has a loss.
+        """
+        from jinja2 import TemplateError  # noqa: PLC0415 - for the one except clause
+
         too_long: list[tuple[int, int]] = []
-        is_any = False
-        for number, rows in enumerate(_name_refused_lines(read, path, param)):
-            longest = max(map(len, rows), default=0)
-            if longest > self._longest:
-                too_long.append((number, longest))
-            is_any = is_any or bool(rows)
-            yield rows
+        is_any, number = False, 0
+        try:
+            for rows in read:
+                longest = max(map(len, rows), default=0)
+                if longest > self._longest:
+                    too_long.append((number, longest))
+                is_any = is_any or bool(rows)
+                yield rows
+                number += 1
+        except TemplateError as error:
+            said = {"line": _line(path, number), "reason": str(error)[:200]}
+            key = "engine-lora-template-refuses"
+            raise Untrainable(f"invalid_{param}", key, param, **said) from error
         if too_long:
             number, tokens = too_long[0]
             words = {"line": _line(path, number), "tokens": tokens, "most": self._longest}
@@ -140,24 +152,6 @@ def _shared_length(before: str, text: str) -> int:
 
 def _is_taught(message: Message) -> bool:
     return message.role == _ASSISTANT and message.extra.get("weight") != 0
-
-
-def _name_refused_lines(
-    read: Iterable[Sequence[Row]], path: Path, param: str
-) -> Iterator[Sequence[Row]]:
-    """Pass on the rows; say the line of a conversation that the base's template refuses."""
-    from jinja2 import TemplateError  # noqa: PLC0415 - for the one except clause
-
-    number = 0
-    try:
-        for rows in read:
-            yield rows
-            number += 1
-    except TemplateError as error:
-        words = {"line": _line(path, number), "reason": str(error)[:200]}
-        raise Untrainable(
-            f"invalid_{param}", "engine-lora-template-refuses", param, **words
-        ) from error
 
 
 def _line(path: Path, number: int) -> int:

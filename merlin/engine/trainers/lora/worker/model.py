@@ -6,7 +6,6 @@ Whether it fits into the memory is reckoned before it is loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
@@ -39,73 +38,21 @@ _BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
 _REST = 400 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Distributed:
-    """This process among those that train together."""
+def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
+    """Join the processes that train together, to work in the `dtype` of BaseFiles.
 
-    accelerator: Accelerator
-
-    @classmethod
-    def of(cls, place: TrainingDevices, dtype: str = "auto") -> Distributed:
-        """Join the others, to work in the `dtype` of BaseFiles.
-
-        Raises Untrainable where a device is not there.
-        """
-        is_cpu = all(device == "cpu" for device in place.devices)
-        if not is_cpu:
-            _check_devices(place)
-        able = not is_cpu and dtype != "float32" and torch.cuda.is_bf16_supported()
-        return cls(Accelerator(cpu=is_cpu, mixed_precision="bf16" if able else "no"))
-
-    @property
-    def device(self) -> torch.device:
-        """The device of this process."""
-        return self.accelerator.device
-
-    @property
-    def size(self) -> int:
-        """How many processes there are."""
-        return int(self.accelerator.num_processes)
-
-    @property
-    def rank(self) -> int:
-        """The number of this process, from 0."""
-        return int(self.accelerator.process_index)
-
-    def joined(self, model: Any) -> Any:
-        """Return the model with gradients shared between the processes."""
-        return self.accelerator.prepare_model(model) if self.size > 1 else model
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        """Within: the model works in bf16 where the device has it."""
-        within: AbstractContextManager[Any] = self.accelerator.autocast()
-        return within
-
-    def alone(self, model: Any, *, is_last: bool) -> AbstractContextManager[Any]:
-        """Within: gradients stay here, but for the last piece of a step."""
-        if self.size == 1 or is_last:
-            return nullcontext()
-        return self.accelerator.no_sync(model)  # type: ignore[no-any-return]
-
-    def summed(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """Return each sum over all processes; the same names in each of them."""
-        if self.size == 1:
-            return dict(sums)
-        # MPS knows no float64; gloo and nccl do.
-        values = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.device)
-        total = self.accelerator.reduce(values, "sum")
-        return dict(zip(sums, total.tolist(), strict=True))
-
-
-def _check_devices(place: TrainingDevices) -> None:
-    """Raise Untrainable where the machine has fewer GPUs than are wanted."""
+    Raises Untrainable where a device is not there.
+    """
+    if all(device == "cpu" for device in place.devices):
+        return Accelerator(cpu=True, mixed_precision="no")
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    wanted = 1 if place.workers else len(place.devices)
-    if there < wanted:
+    if there < (1 if place.workers else len(place.devices)):
         named = ", ".join(place.devices)
         raise Untrainable(
             "device_unavailable", "engine-lora-no-device", None, device=named, there=there
         )
+    able = dtype != "float32" and torch.cuda.is_bf16_supported()
+    return Accelerator(cpu=False, mixed_precision="bf16" if able else "no")
 
 
 def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
@@ -135,24 +82,13 @@ def free_bytes(device: torch.device) -> float:
 
 def _group() -> float:
     """Return what a limit on this process' group of processes (a container's) leaves."""
-    most, used = _read("/sys/fs/cgroup/memory.max"), _read("/sys/fs/cgroup/memory.current")
-    if not most.strip().isdigit() or not used.strip().isdigit():
-        return float("inf")
-    return float(int(most) - int(used))
-
-
-def _read(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8")
-    except OSError:
-        return ""
-
-
-def _count_parameters(file: Path) -> int:
-    """Return how many numbers a safetensors file holds. Raises SafetensorError for a bad one."""
-    with safe_open(file, "pt") as tensors:
-        names = tensors.keys()
-        return sum(prod(tensors.get_slice(name).get_shape()) for name in names)
+        most, used = (
+            Path(f"/sys/fs/cgroup/memory.{name}").read_text("utf-8") for name in ("max", "current")
+        )
+        return float(int(most) - int(used))
+    except (OSError, ValueError):  # no group, or one without a limit: "max"
+        return float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +121,16 @@ def find_base(files: BaseFiles, device: torch.device) -> Base:
     """Look at a base without loading its weights. Raises Untrainable."""
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
 
-    _check_parts(files, device)
+    if files.quantised != "none" and find_spec("bitsandbytes") is None:
+        raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=str(device))
+    parameters = 0
     try:
-        parameters = sum(map(_count_parameters, files.folder.glob("*.safetensors")))
+        for path in files.folder.glob("*.safetensors"):
+            with safe_open(path, "pt") as tensors:
+                names = tensors.keys()
+                parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -247,13 +190,6 @@ def _load(base: Base, device: torch.device) -> Any:
     from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
 
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-
-
-def _check_parts(files: BaseFiles, device: torch.device) -> None:
-    if files.quantised != "none" and find_spec("bitsandbytes") is None:
-        raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=str(device))
 
 
 def _damaged(files: BaseFiles, error: Exception) -> Untrainable:

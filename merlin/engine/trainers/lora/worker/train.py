@@ -13,12 +13,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.nn import functional
 
@@ -38,7 +39,6 @@ from merlin.engine.trainers.lora.worker.data import (
 )
 from merlin.engine.trainers.lora.worker.model import (
     Base,
-    Distributed,
     find_base,
     free_bytes,
     is_tight,
@@ -244,11 +244,11 @@ class TrainStep:
     (`count`: taught tokens, or pairs), `tokens` shown, and what the method shows beside.
     """
 
-    def __init__(self, plan: Plan, distributed: Distributed, model: Any) -> None:
+    def __init__(self, plan: Plan, accelerator: Accelerator, model: Any) -> None:
         self._plan = plan
-        self._distributed = distributed
+        self._accelerator = accelerator
         self.model = model
-        self._shared = distributed.joined(model)
+        self._shared = accelerator.prepare_model(model) if accelerator.num_processes > 1 else model
         self._learning = [part for part in model.parameters() if part.requires_grad]
         self.optimizer = torch.optim.AdamW(self._learning, lr=plan.rate(0), weight_decay=0.0)
 
@@ -260,17 +260,20 @@ class TrainStep:
         The chance draws of a step are a function of the seed, the step and the process.
         """
         self.model.train()
-        torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + self._distributed.rank)
-        divisor = max(1, self._count(batch)) / self._distributed.size
+        rank = self._accelerator.process_index
+        torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + rank)
+        divisor = max(1, self._count(batch)) / self._accelerator.num_processes
         share, weight = self._share(batch)
         pieces = list(self._lay_out(share))
         seen = []
         for number, layout in enumerate(pieces, start=1):
-            with self._distributed.alone(self._shared, is_last=number == len(pieces)):
+            is_last = number == len(pieces)
+            # Gradients are shared between the processes with the last piece alone.
+            with nullcontext() if is_last else self._accelerator.no_sync(self._shared):
                 total, sums = self._loss(self._shared, layout)
                 (total * weight / divisor).backward()
             seen.append((total.detach(), sums))
-        return self._distributed.summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
+        return self._summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
         """Drop the gradients."""
@@ -290,27 +293,27 @@ class TrainStep:
         share, weight = self._share(batch)
         with torch.no_grad():
             seen = [self._loss(self.model, layout) for layout in self._lay_out(share)]
-        return self._distributed.summed(self._sums(seen, share, weight))
+        return self._summed(self._sums(seen, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
         """Return this process' part of a batch and its weight; without any, it works for nothing.
 
         The others wait for its gradients, even where they are zero.
         """
-        share = batch[self._distributed.rank :: self._distributed.size]
+        share = batch[self._accelerator.process_index :: self._accelerator.num_processes]
         return (share, 1.0) if share else (batch[:1], 0.0)
 
     def _lay_out(self, share: Sequence[Example]) -> Any:
         packed = bool(self._plan.settings["packing"])
-        return lay_out(share, self._plan.most, self._distributed.device, is_packed=packed)
+        return lay_out(share, self._plan.most, self._accelerator.device, is_packed=packed)
 
     def _loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
-            with self._distributed.autocast():
+            with self._accelerator.autocast():
                 return supervised(score(model, layout))
-        with adapters_off(self.model), self._distributed.autocast():
+        with adapters_off(self.model), self._accelerator.autocast():
             reference = score(self.model, layout)
-        with self._distributed.autocast():
+        with self._accelerator.autocast():
             seen = score(model, layout)
         return preference(seen, reference, layout, float(self._plan.settings["beta"]))
 
@@ -323,6 +326,17 @@ class TrainStep:
         for name in seen[0][1]:
             sums[name] = weight * sum(float(shown[name]) for _, shown in seen)
         return sums
+
+    def _summed(self, sums: dict[str, float]) -> dict[str, float]:
+        """Return each sum over all processes; the same names in each of them."""
+        if self._accelerator.num_processes == 1:
+            return sums
+        # MPS knows no float64; gloo and nccl do.
+        values = torch.tensor(
+            list(sums.values()), dtype=torch.float64, device=self._accelerator.device
+        )
+        total = self._accelerator.reduce(values, "sum")
+        return dict(zip(sums, total.tolist(), strict=True))
 
     def _count(self, batch: Sequence[Example]) -> int:
         if self._plan.method == DPO:
@@ -374,7 +388,9 @@ class Training:
         chosen = order(len(plan.train), plan.seed, progress.epoch)
         for batch in batches(plan.train, chosen, plan.size)[progress.batch :]:
             sums = self._train_step.show(batch, progress.step, is_stop=is_asked_to_stop())
-            self._check(sums["loss"])
+            if not math.isfinite(sums["loss"]):
+                step = progress.step + 1
+                raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
             self._train_step.learn(progress.step)
             self._note(sums)
             if sums["stop"]:
@@ -383,11 +399,6 @@ class Training:
             self._save(at_most_every_s=_SAVE_EVERY_S)
         self._end_epoch()
         self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
-
-    def _check(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            step = self._progress.step + 1
-            raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
 
     def _note(self, sums: dict[str, float]) -> None:
         """Count a step that was learned, and tell of it when it is time."""
@@ -428,15 +439,12 @@ class Training:
         for test in self._tests:
             sums = added(sums, self._train_step.evaluate(test))
         metrics = means(sums, "valid")
-        self._compare(metrics["valid_loss"])
-        return metrics | {f"full_{name}": value for name, value in metrics.items()}
-
-    def _compare(self, loss: float) -> None:
-        progress = self._progress
+        progress, loss = self._progress, metrics["valid_loss"]
         if progress.best is None or loss < progress.best:
             progress.best, progress.best_epoch, progress.worse = loss, progress.epoch, 0
         else:
             progress.worse += 1
+        return metrics | {f"full_{name}": value for name, value in metrics.items()}
 
     def _is_enough(self) -> bool:
         patience = int(self._plan.settings["early_stop"])
@@ -461,55 +469,56 @@ _SMALL_BATCH = 4
 
 
 def work(
-    task: Task, distributed: Distributed, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
+    task: Task, accelerator: Accelerator, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
 ) -> None:
     """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
-    _be_repeatable(task.seed)
-    base = find_base(task.base, distributed.device)
-    plan = _planned(task, base, distributed)
-    model = load_with_adapters(base, plan.settings, distributed.device)
-    train_step = TrainStep(plan, distributed, model)
-    restored = restore(task.folder, train_step, distributed.device)
+    torch.manual_seed(task.seed)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Set by the line above: every new tensor filled, for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    device = accelerator.device
+    base = find_base(task.base, device)
+    plan = _planned(task, base, device)
+    model = load_with_adapters(base, plan.settings, device)
+    train_step = TrainStep(plan, accelerator, model)
+    restored = restore(task.folder, train_step, device)
     progress = restored or Progress()
     resolved = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
     pipe.send_once("settled", **resolved, done=progress.step)
     pipe.resend(progress.told)
     if restored is None and plan.settings["early_stop"] and not plan.test:
         pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
-    progress.threads = progress.threads or _threads(plan, train_step, distributed)
+    progress.threads = progress.threads or _threads(plan, train_step, accelerator)
     torch.set_num_threads(progress.threads)
     Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
 
 
-def _planned(task: Task, base: Base, distributed: Distributed) -> Plan:
+def _planned(task: Task, base: Base, device: torch.device) -> Plan:
     texts = Texts(base.tokenizer, base.longest)
     read = texts.preferred if task.method == DPO else texts.supervised
     train = read(task.train, "training_file")
     test = read(task.test, "validation_file") if task.test else []
-    most = _AT_ONCE.get(distributed.device.type, _AT_ONCE["cpu"])
-    rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(distributed.device)
+    most = _AT_ONCE.get(device.type, _AT_ONCE["cpu"])
+    # How many tokens are worked on at once at worst; an example is never cut.
+    longest = max(sum(len(row) for row in example) for example in train)
+    at_once = max(longest, min(most, _SMALL_BATCH * longest))
+    rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(device)
     settings = trainer.resolve(
         task.method,
         task.hyperparameters,
         examples=len(train),
         padding=padding_share(train, _SMALL_BATCH),
         parameters=base.parameters,
-        is_tight=is_tight(base, rank if isinstance(rank, int) else 16, _at_once(train, most), free),
+        is_tight=is_tight(base, rank if isinstance(rank, int) else 16, at_once, free),
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
 
-def _at_once(examples: list[Example], most: int) -> int:
-    """Return how many tokens are worked on at once at worst; an example is never cut."""
-    longest = max(sum(len(row) for row in example) for example in examples)
-    return max(longest, min(most, _SMALL_BATCH * longest))
-
-
-def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int:
-    if distributed.size > 1 or distributed.device.type != "cpu":
-        return max(1, cores() // distributed.size)
+def _threads(plan: Plan, train_step: TrainStep, accelerator: Accelerator) -> int:
+    if accelerator.num_processes > 1 or accelerator.device.type != "cpu":
+        return max(1, cores() // int(accelerator.num_processes))
     batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
 
     def step() -> None:
@@ -517,10 +526,3 @@ def _threads(plan: Plan, train_step: TrainStep, distributed: Distributed) -> int
         train_step.forget()
 
     return choose_threads(step, tries=1)
-
-
-def _be_repeatable(seed: int) -> None:
-    torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    # Set by the line above: every new tensor filled, for nothing.
-    torch.utils.deterministic.fill_uninitialized_memory = False
