@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -39,21 +39,14 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookSettings:
-    """One address that hears of jobs that ended; `secret` signs (`whsec_…`)."""
-
-    url: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """One engine: its folder, its address, who may call, how it speaks.
 
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
     a trainer remarks; the protocol's own words are English. `hearing` is the Whisper model that
-    writes speech down, "" for none.
+    writes speech down, "" for none. `webhooks` are addresses that hear of jobs that ended, each
+    with the secret that signs (`whsec_…`).
     """
 
     folder: Path
@@ -65,7 +58,7 @@ class EngineSettings:
     models: Sequence[ModelSettings] = ()
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
-    webhooks: Sequence[WebhookSettings] = ()
+    webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)
     hearing: str = ""
 
     def check(self) -> None:

@@ -132,7 +132,7 @@ def metrics_of(engine: Engine, calls: Calls, use: Use) -> Iterator[Metric]:
     yield counter("merlin_engine_calls_total", "Calls that this engine has answered.", *by_call)
     yield from _of_answers(dict(engine.backends.figures()))
     yield from _of_machine(use)
-    waiting = engine.webhook_sender.deliveries.count_waiting()
+    waiting = engine.webhook_sender.endpoints.count_waiting()
     about = "Webhook deliveries that nobody has taken yet."
     yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 

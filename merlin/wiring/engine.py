@@ -32,7 +32,7 @@ def engine_folder(config: Config) -> Path:
 
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
-    from merlin.engine.settings import EngineSettings, WebhookSettings
+    from merlin.engine.settings import EngineSettings
 
     said = config.engine
     host, port = said.address
@@ -46,7 +46,7 @@ def engine_settings(config: Config) -> EngineSettings:
         models=model_settings(config, has_keys=True),
         training=said.training,
         answering=said.answering,
-        webhooks=[WebhookSettings(each.url, credential(each.credential)) for each in said.webhooks],
+        webhooks={each.url: credential(each.credential) for each in said.webhooks},
         hearing=said.hearing.model if said.hearing else "",
     )
 

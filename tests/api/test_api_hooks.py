@@ -26,7 +26,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
 from merlin.db.tables import UPDATE as UPDATES
 from merlin.engine.main import create_app as engine_app
-from merlin.engine.settings import EngineSettings, WebhookSettings
+from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
 
@@ -246,8 +246,8 @@ def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
 @contextmanager
 def ended_job(site, folder, secret):
     """Let a job end at an engine of ours that tells the hook; give the engine's client."""
-    hook = WebhookSettings(f"{site.address}/hooks/provider", secret)
-    engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=[hook]))
+    hook = {f"{site.address}/hooks/provider": secret}
+    engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
     with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
         file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
         client.fine_tuning.jobs.create(model="recall", training_file=file.id)

@@ -9,7 +9,6 @@ from running_engine import ANSWER, EngineProcess, jsonl, many, weights_of
 from waiting import wait_until
 
 from merlin.core.killpoint import POINTS
-from merlin.engine.settings import WebhookSettings
 
 pytestmark = pytest.mark.integration
 OURS = [point for point in POINTS if point.startswith("engine.")]
@@ -25,7 +24,7 @@ def engine(tmp_path, request):
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)} if point else {}
     with receiving() as ear:
         made = EngineProcess(tmp_path / "engine", **crash)
-        made.settings = {"webhooks": [WebhookSettings(ear.url, SECRET)]}
+        made.settings = {"webhooks": {ear.url: SECRET}}
         made.mark, made.ear, made.point = mark, ear, point
         yield made
         made.close()

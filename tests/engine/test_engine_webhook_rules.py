@@ -10,20 +10,15 @@ import pytest
 from local_servers import SECRET
 
 from merlin.core.clock import utc_now
-from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.delivery import (
-    LADDER_S,
-    LONGEST_RETRY_AFTER_S,
-    pause_s,
-    wait_before_retry_s,
-)
-from merlin.engine.webhooks.endpoints import SsrfGuard, is_public
+from merlin.engine.settings import EngineSettings
+from merlin.engine.webhooks.delivery import LONGEST_RETRY_AFTER_S, wait_before_retry_s
+from merlin.engine.webhooks.endpoints import LADDER_S, SsrfGuard, is_public, pause_s
 
 pytestmark = pytest.mark.unit
 
 
-def open_to_all(*webhooks):
-    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", webhooks=webhooks)  # noqa: S104
+def open_to_all(**other):
+    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", **other)  # noqa: S104
 
 
 def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
@@ -34,7 +29,7 @@ def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serve
 
 
 def test_a_host_that_the_configuration_names_may_be_a_private_one():
-    walls = SsrfGuard(open_to_all(WebhookSettings("http://api:8701/hooks/provider", SECRET)))
+    walls = SsrfGuard(open_to_all(webhooks={"http://api:8701/hooks/provider": SECRET}))
     walls.check("http://api:8701/hooks/provider")
     assert walls.lets("api", "10.0.0.1")
     assert not walls.lets("other", "10.0.0.1")

@@ -21,8 +21,8 @@ from merlin.core.webhook_signing import hint_of, key_of, new_secret
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.context import open_engine
 from merlin.engine.database import Rows
-from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.delivery import Deliveries, WebhookSender
+from merlin.engine.settings import EngineSettings
+from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
 
 pytestmark = pytest.mark.functional
@@ -234,7 +234,7 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
 
 
 def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
-    with engine_in_thread(tmp_path, webhooks=[WebhookSettings(ear.url, SECRET)]) as desk:
+    with engine_in_thread(tmp_path, webhooks={ear.url: SECRET}) as desk:
         job = desk.train()
         (told,) = heard(ear)
         assert told.event().data.id == job.id
@@ -248,7 +248,7 @@ def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
 
 
 def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, ear):
-    said = [WebhookSettings(ear.url, SECRET)]
+    said = {ear.url: SECRET}
     ear.script = [500]
     with engine_in_thread(tmp_path, webhooks=said) as desk:
         desk.train()
@@ -267,9 +267,7 @@ def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_pa
     ],
 )
 def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_path, url, secret):
-    settings = EngineSettings(
-        tmp_path / "e", "127.0.0.1", 0, "k", webhooks=[WebhookSettings(url, secret)]
-    )
+    settings = EngineSettings(tmp_path / "e", "127.0.0.1", 0, "k", webhooks={url: secret})
     with pytest.raises(ConfigError, match=r"engine\.webhooks"):
         open_engine(settings)
 
@@ -329,13 +327,13 @@ def test_only_its_own_user_reads_the_engines_database(place):
 
 def test_what_was_taken_long_ago_is_forgotten(tmp_path):
     with closing(Rows(tmp_path / "engine.db")) as rows:
-        Endpoints(rows).sync_config([WebhookSettings("https://a.example/", SECRET)])
+        Endpoints(rows).sync_config({"https://a.example/": SECRET})
         rows.change(
             "INSERT INTO job (id, created_at, status, base, training_file, suffix, seed, metadata,"
             " hyperparameters) VALUES ('j', 0, 'running', 'recall', 'f', '', 1, '{}', '{}')"
         )
         for days in (40, 0):
-            outbox = Deliveries(rows, lambda days=days: utc_now() - timedelta(days=days))
+            outbox = Endpoints(rows, lambda days=days: utc_now() - timedelta(days=days))
             outbox.job_ended("j", "succeeded")
             outbox.note_delivered(outbox.heads()[0]["id"])
         assert outbox.count_waiting() == 0
@@ -356,7 +354,7 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
         rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)
         settings = EngineSettings(tmp_path, "127.0.0.1", 0, "key")
-        courier = WebhookSender(endpoints, Deliveries(rows, clock), SsrfGuard(settings), clock)
+        courier = WebhookSender(endpoints, SsrfGuard(settings), clock)
         courier.start()
         try:
             tries = "SELECT tries FROM delivery WHERE tries > 0"

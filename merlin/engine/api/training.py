@@ -348,7 +348,7 @@ def _sender(request: Request) -> WebhookSender:
 
 
 def _endpoint_object(sender: WebhookSender, row: Row) -> dict[str, object]:
-    return endpoint_object(row, sender.deliveries.waiting(row["id"]))
+    return endpoint_object(row, sender.endpoints.waiting(row["id"]))
 
 
 def _endpoint_answer(sender: WebhookSender, row: Row, *, with_secret: bool = False) -> Response:

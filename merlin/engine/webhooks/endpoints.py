@@ -30,11 +30,17 @@ from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import hint_of, new_secret
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.requests import Fields, only
-from merlin.engine.settings import EngineSettings, WebhookSettings
+from merlin.engine.settings import EngineSettings
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"
+# How long to wait after the first try that failed, the second, …; the last one stays.
+LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
+JITTER = 0.2
+KEPT_S = 30 * 24 * 3600.0
+LONGEST_TROUBLE = 200
+_RANDOM = secrets.SystemRandom()
 OLD_SECRET_S = 24 * 3600.0
 PAUSED_AFTER_S = 7 * 24 * 3600.0
 LONGEST_NAME = 256
@@ -80,8 +86,28 @@ def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange
     return change
 
 
+def event_body(event_id: str, kind: str, job_id: str, at: float) -> str:
+    """Return an event as it is sent. Source: openai, FineTuningJobSucceededWebhookEvent."""
+    event = {"id": event_id, "object": "event", "created_at": int(at), "type": kind}
+    return json.dumps({**event, "data": {"id": job_id}}, separators=(",", ":"))
+
+
+def new_id() -> str:
+    """Return a new webhook-id."""
+    return f"wh_{secrets.token_hex(12)}"
+
+
+def pause_s(tries: int) -> float:
+    """Return how long to wait after one more try than `tries` has failed, give or take a fifth."""
+    pause = LADDER_S[min(tries, len(LADDER_S) - 1)]
+    return pause * _RANDOM.uniform(1 - JITTER, 1 + JITTER)
+
+
 class Endpoints:
-    """The endpoints of one engine; every method may be called from any thread."""
+    """The endpoints of one engine, and what is to be delivered to them.
+
+    Every method may be called from any thread.
+    """
 
     def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
         self._rows = rows
@@ -167,25 +193,23 @@ class Endpoints:
             raise ApiError(400, words, code="endpoint_of_config")
         return row
 
-    def sync_config(self, webhooks: Sequence[WebhookSettings]) -> None:
+    def sync_config(self, webhooks: Mapping[str, str]) -> None:
         """Make the endpoints of the configuration those of `webhooks`; a start sends afresh."""
-        named = {
-            f"we_{hashlib.sha256(each.url.encode()).hexdigest()[:24]}": each for each in webhooks
-        }
+        named = {f"we_{hashlib.sha256(url.encode()).hexdigest()[:24]}": url for url in webhooks}
         now = self._clock().timestamp()
         with self._rows.transaction():
             for row in self._rows.select("SELECT * FROM endpoint WHERE is_of_config = 1"):
                 if row["id"] not in named:
                     self._rows.change("DELETE FROM endpoint WHERE id = ?", row["id"])
-            for endpoint_id, each in named.items():
+            for endpoint_id, url in named.items():
                 if not self._rows.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id):
                     change = EndpointChange(
-                        name="engine.webhooks", url=each.url, event_types=list(EVENT_TYPES)
+                        name="engine.webhooks", url=url, event_types=list(EVENT_TYPES)
                     )
-                    self._insert(endpoint_id, change, each.secret, of_config=1)
+                    self._insert(endpoint_id, change, webhooks[url], of_config=1)
                     continue
                 sql = f"UPDATE endpoint SET secret = ?, {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
-                self._rows.change(sql, each.secret, endpoint_id)
+                self._rows.change(sql, webhooks[url], endpoint_id)
                 self._due_now(endpoint_id, now)
 
     def note_success(self, endpoint_id: str) -> None:
@@ -195,21 +219,79 @@ class Endpoints:
         if row["state"] != ON:
             self._due_now(endpoint_id, now)
 
-    def note_failure(self, endpoint_id: str, again_in_s: float, *, is_gone: bool) -> str:
-        """Note that a try failed, and send nothing for so long; return the state after it."""
-        now = self._clock().timestamp()
-        self._rows.change(
-            "UPDATE endpoint SET failing_since = COALESCE(failing_since, ?), not_before = ?,"
-            " state = CASE WHEN ? THEN 'gone' WHEN state = 'on' AND failing_since < ? THEN 'paused'"
-            " ELSE state END WHERE id = ?",
-            *(now, now + again_in_s, is_gone, now - PAUSED_AFTER_S, endpoint_id),
-        )
+    def note_failure(self, delivery: Row, trouble: str, again_in_s: float, *, is_gone: bool) -> str:
+        """Note a try that failed, and send nothing for so long; return the state after it."""
+        endpoint_id, now = delivery["endpoint_id"], self._clock().timestamp()
+        sql = "UPDATE delivery SET tries = tries + 1, due_at = ?, trouble = ? WHERE id = ?"
+        due_at = now + pause_s(delivery["tries"])
+        with self._rows.transaction():
+            self._rows.change(sql, due_at, trouble[:LONGEST_TROUBLE], delivery["id"])
+            self._rows.change(
+                "UPDATE endpoint SET failing_since = COALESCE(failing_since, ?), not_before = ?,"
+                " state = CASE WHEN ? THEN 'gone'"
+                " WHEN state = 'on' AND failing_since < ? THEN 'paused' ELSE state END"
+                " WHERE id = ?",
+                *(now, now + again_in_s, is_gone, now - PAUSED_AFTER_S, endpoint_id),
+            )
         return str(self.get(endpoint_id)["state"])
 
     def secrets_of(self, row: Row) -> Sequence[str]:
         """Return what signs for an endpoint now, the newest first."""
         is_old_good = row["old_secret"] and row["old_until"] > self._clock().timestamp()
         return [row["secret"], row["old_secret"]] if is_old_good else [row["secret"]]
+
+    def job_ended(self, job_id: str, status: str) -> None:
+        """Write a delivery for everybody who wants to hear it; within the job's transaction.
+
+        A client's endpoints hear of its own jobs, the owner's of all.
+        """
+        kind, now = f"fine_tuning.job.{status}", self._clock().timestamp()
+        body = event_body(f"evt_{secrets.token_hex(12)}", kind, job_id, now)
+        wanted_by = (
+            "SELECT endpoint.* FROM endpoint JOIN job ON endpoint.owner IN ('', job.owner)"
+            " WHERE job.id = ? AND endpoint.state != ?"
+        )
+        for endpoint in self._rows.select(wanted_by, job_id, GONE):
+            if kind in json.loads(endpoint["event_types"]):
+                columns = {"body": body, "created_at": now, "due_at": now}
+                self._rows.insert("delivery", id=new_id(), endpoint_id=endpoint["id"], **columns)
+
+    def heads(self) -> Sequence[Row]:
+        """Return the delivery to send next to each endpoint, `at` what time."""
+        return self._rows.select(
+            "SELECT delivery.*, MIN(MAX(due_at, not_before)) AS at FROM delivery"
+            " JOIN endpoint ON endpoint.id = delivery.endpoint_id"
+            " WHERE delivered_at IS NULL AND endpoint.state = 'on' GROUP BY endpoint_id"
+        )
+
+    def note_delivered(self, delivery_id: str) -> None:
+        """Note that it was taken; what was taken a month ago is forgotten."""
+        now = self._clock().timestamp()
+        with self._rows.transaction():
+            sql = "UPDATE delivery SET delivered_at = ?, tries = tries + 1 WHERE id = ?"
+            self._rows.change(sql, now, delivery_id)
+            self._rows.change("DELETE FROM delivery WHERE delivered_at < ?", now - KEPT_S)
+
+    def due_now(self) -> None:
+        """Let everything that waits be sent now, whenever it was to be tried again."""
+        now = self._clock().timestamp()
+        with self._rows.transaction():
+            late = "UPDATE delivery SET due_at = ? WHERE delivered_at IS NULL AND due_at > ?"
+            self._rows.change(late, now, now)
+            self._rows.change("UPDATE endpoint SET not_before = ? WHERE not_before > ?", now, now)
+
+    def waiting(self, endpoint_id: str) -> Mapping[str, object]:
+        """Return how many deliveries wait for an endpoint, and why the last try failed."""
+        waits = "FROM delivery WHERE endpoint_id = ? AND delivered_at IS NULL"
+        count = f"SELECT COUNT(*) AS n {waits}"
+        newest = f"SELECT trouble {waits} AND trouble != '' ORDER BY tries DESC LIMIT 1"
+        failed = self._rows.one(newest, endpoint_id) or {"trouble": None}
+        return {"waiting": self._rows.select(count, endpoint_id)[0]["n"], **failed}
+
+    def count_waiting(self) -> int:
+        """Return how many deliveries wait."""
+        sql = "SELECT COUNT(*) AS n FROM delivery WHERE delivered_at IS NULL"
+        return int(self._rows.select(sql)[0]["n"])
 
     def _due_now(self, endpoint_id: str, now: float) -> None:
         sql = "UPDATE delivery SET due_at = ? WHERE endpoint_id = ? AND delivered_at IS NULL"
@@ -239,15 +321,11 @@ def endpoint_object(row: Row, waiting: Mapping[str, object]) -> dict[str, object
 LONGEST = 2048
 
 
-class Forbidden(OSError):
-    """An address that webhooks may not go to."""
-
-
 class SsrfGuard:
     """The rules of one engine."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._named = {urlsplit(each.url).hostname for each in settings.webhooks}
+        self._named = {urlsplit(url).hostname for url in settings.webhooks}
         self._is_on_loopback = is_loopback(settings.host)
 
     def check(self, url: str) -> None:
@@ -259,7 +337,9 @@ class SsrfGuard:
             return
         if place.scheme != "https":
             raise bad_field("url", "url must begin with https://")
-        if _is_number(host) and not (_is_address(host) and self.lets(host, host)):
+        # aiohttp takes such a host for an IP address, and asks no resolver.
+        is_number = ":" in host or host.replace(".", "").isdigit()
+        if is_number and not (_is_address(host) and self.lets(host, host)):
             raise bad_field("url", "url must lead to a public address")
 
     def lets(self, host: str, address: str) -> bool:
@@ -279,11 +359,11 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return where a host may be called. Raises Forbidden, OSError for an unknown name."""
+        """Return where a host may be called. Raises OSError for an unknown or forbidden name."""
         found = await self._names.resolve(host, port, family)
         let = [each for each in found if self._guard.lets(host, each["host"])]
         if not let:
-            raise Forbidden(f"{host} leads to no public address")
+            raise OSError(f"{host} leads to no public address")
         return let
 
     async def close(self) -> None:
@@ -303,11 +383,6 @@ def is_public(address: str) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-def _is_number(host: str) -> bool:
-    """Return whether aiohttp takes a host for an IP address, and so asks no resolver."""
-    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _is_address(host: str) -> bool:
