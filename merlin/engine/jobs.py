@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -35,15 +35,19 @@ STATES = (*AT_WORK, PAUSED, *FINAL)
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 LONGEST_SUFFIX = 64
 MOST_SEED = 2**31 - 1
-# The columns of a JobOrder that hold JSON.
+# The columns of a Job that hold JSON.
 _AS_JSON = ("metadata", "hyperparameters")
 # One fixed seed where none is given: the same file gives the same model.
 DEFAULT_SEED = 42
 
 
 @dataclass(frozen=True, slots=True)
-class JobOrder:
-    """A job as asked for; `hyperparameters` are complete ("auto" where the trainer decides)."""
+class Job:
+    """One job as it stood when it was read; times are seconds since 1970, UTC.
+
+    `hyperparameters` are complete ("auto" where the trainer decides). `error` is why it failed, as
+    `failure_object` keeps it.
+    """
 
     base: str
     method: str
@@ -53,6 +57,42 @@ class JobOrder:
     seed: int
     metadata: Mapping[str, str]
     hyperparameters: Mapping[str, object]
+    job_id: str = field(default_factory=lambda: f"ftjob-{secrets.token_hex(12)}")
+    created_at: float = field(default_factory=lambda: utc_now().timestamp())
+    finished_at: float | None = None
+    status: str = VALIDATING
+    is_validated: bool = False
+    trained_tokens: int | None = None
+    steps: int = 0
+    step: int = 0
+    estimated_finish: float | None = None
+    error: Mapping[str, object] | None = None
+
+    @property
+    def title(self) -> str:
+        """Return what people call it: the build it is for, else its suffix, else its id."""
+        return self.metadata.get("merlin_build") or self.suffix or f"ftjob-…{self.job_id[-8:]}"
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing will change any more."""
+        return self.status in FINAL
+
+    @property
+    def moves(self) -> Sequence[str]:
+        """Return what may be done to it now, among pause, resume and cancel."""
+        if self.status in AT_WORK:
+            return "pause", "cancel"
+        return ("resume", "cancel") if self.status == PAUSED else ()
+
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model that the job makes."""
+        return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
+
+    def checkpoint_name(self, step: int) -> str:
+        """Return the name of the model after `step` steps."""
+        return f"{self.model_name}:ckpt-step-{step}"
 
 
 _Key = Annotated[str, Field(max_length=LONGEST_KEY)]
@@ -75,8 +115,11 @@ class JobRequest(Fields):
     ] = None
 
 
-def order_of(body: Mapping[str, object], bases: Bases) -> JobOrder:
-    """Read the body of POST /fine_tuning/jobs. Raises ApiError 400 that names the field."""
+def read_job(body: Mapping[str, object], bases: Bases) -> Job:
+    """Return the new job that the body of POST /fine_tuning/jobs asks for.
+
+    Raises ApiError 400 that names the field.
+    """
     asked = JobRequest.read(body)
     if asked.model not in bases:
         words = (
@@ -85,7 +128,7 @@ def order_of(body: Mapping[str, object], bases: Bases) -> JobOrder:
         raise bad_field("model", words, "model_not_available")
     base = bases[asked.model]
     method, given = _method(base, asked)
-    return JobOrder(
+    return Job(
         base=asked.model,
         method=method,
         training_file=asked.training_file,
@@ -119,51 +162,6 @@ def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object
         raise bad_field(name, f"{name}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Job(JobOrder):
-    """One job as it stood when it was read; times are seconds since 1970, UTC.
-
-    `error` is why it failed, as `failure` keeps it.
-    """
-
-    job_id: str
-    created_at: float
-    finished_at: float | None
-    status: str
-    is_validated: bool
-    trained_tokens: int | None
-    steps: int
-    step: int
-    estimated_finish: float | None
-    error: Mapping[str, object] | None
-
-    @property
-    def title(self) -> str:
-        """Return what people call it: the build it is for, else its suffix, else its id."""
-        return self.metadata.get("merlin_build") or self.suffix or f"ftjob-…{self.job_id[-8:]}"
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether nothing will change any more."""
-        return self.status in FINAL
-
-    @property
-    def moves(self) -> Sequence[str]:
-        """Return what may be done to it now, among pause, resume and cancel."""
-        if self.status in AT_WORK:
-            return "pause", "cancel"
-        return ("resume", "cancel") if self.status == PAUSED else ()
-
-    @property
-    def model_name(self) -> str:
-        """Return the name of the model that the job makes."""
-        return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
-
-    def checkpoint_name(self, step: int) -> str:
-        """Return the name of the model after `step` steps."""
-        return f"{self.model_name}:ckpt-step-{step}"
-
-
 class Jobs:
     """The engine's jobs."""
 
@@ -181,10 +179,7 @@ class Jobs:
         self._job_events = job_events
 
     def create(
-        self,
-        order: JobOrder,
-        idempotency: IdempotencyKey,
-        check_queue: Callable[[], object],
+        self, job: Job, idempotency: IdempotencyKey, check_queue: Callable[[], object]
     ) -> bytes:
         """Keep a new job; return the answer, the first one when the call is repeated.
 
@@ -193,26 +188,15 @@ class Jobs:
 
         def insert() -> dict[str, object]:
             check_queue()
-            return job_object(self._insert(order, idempotency.owner))
+            columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _AS_JSON}
+            job_id = columns.pop("job_id")
+            self._rows.insert("job", id=job_id, owner=idempotency.owner, **columns)
+            self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
+            return job_object(job)
 
         answer, _ = self._repeats.once(idempotency, insert)
         kill_point("engine.job_recorded")
         return answer
-
-    def _insert(self, order: JobOrder, owner: str) -> Job:
-        job_id = f"ftjob-{secrets.token_hex(12)}"
-        columns = asdict(order)
-        columns |= {name: json.dumps(columns[name]) for name in _AS_JSON}
-        self._rows.insert(
-            "job",
-            id=job_id,
-            created_at=utc_now().timestamp(),
-            status=VALIDATING,
-            owner=owner,
-            **columns,
-        )
-        self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
-        return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it stands. Raises ApiError 404."""

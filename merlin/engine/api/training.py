@@ -28,7 +28,7 @@ from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
 from merlin.engine.job_events import event_object, protocol_language
-from merlin.engine.jobs import Job, JobOrder, job_object, order_of
+from merlin.engine.jobs import Job, job_object, read_job
 from merlin.engine.requests import Fields, form_of, json_object, write_upload
 from merlin.engine.storage import PURPOSE, checkpoint_of, file_of, model_of
 from merlin.engine.webhooks.delivery import WebhookSender
@@ -139,19 +139,15 @@ def _created(request: Request, asked: Mapping[str, object], idempotency: Idempot
     stored = engine.repositories.repeats.answer(idempotency)
     if stored is not None:
         return stored
-    order = order_of(asked, engine.bases)
-    _check_files(engine, order, idempotency.owner)
-    answer = engine.repositories.jobs.create(order, idempotency, partial(check_queue, request))
-    engine.work.wake()
-    return answer
-
-
-def _check_files(engine: Engine, order: JobOrder, owner: str) -> None:
-    wanted = {"training_file": order.training_file, "validation_file": order.validation_file}
+    job = read_job(asked, engine.bases)
+    wanted = {"training_file": job.training_file, "validation_file": job.validation_file}
     for param, file_id in wanted.items():
-        if file_id is not None and not engine.repositories.files.has(file_id, owner):
+        if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
             words = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, words)
+    answer = engine.repositories.jobs.create(job, idempotency, partial(check_queue, request))
+    engine.work.wake()
+    return answer
 
 
 @router.get("/fine_tuning/jobs")
