@@ -170,14 +170,31 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     if json:
         print_json({name: value for name, value in told.items() if name != "jobs"})
         return
-    print_table([f"col-{name}" for name in BASES], [_base_row(base) for base in told["bases"]])
+    names = ("running", "waiting", "adapters", "completion_tokens")
+    bases = [
+        [base["name"], base["backend"], *(_said(base["figures"].get(name), 0) for name in names)]
+        for base in told["bases"]
+    ]
+    print_table([f"col-{name}" for name in BASES], bases)
     counts = [
         f"{translate_word('engine-page-state', state)} {count}"
         for state, count in told["counts"].items()
         if count
     ]
     print_message("engine-view-counts", counts=", ".join(counts) or "–", models=len(told["models"]))
-    print_message("engine-view-machine", **_machine(told["machine"]))
+    machine = told["machine"]
+    gpus = [
+        f"{gpu['name']} {_gb(gpu['memory_used_bytes'])}/{_gb(gpu['memory_total_bytes'])}"
+        for gpu in machine["gpus"]
+    ]
+    print_message(
+        "engine-view-machine",
+        own=_gb(machine["memory_own_bytes"]),
+        total=_gb(machine["memory_total_bytes"]),
+        models=_gb(machine["models_bytes"]),
+        free=_gb(machine["disk_free_bytes"]),
+        gpus=", ".join(gpus) or "–",
+    )
 
 
 def _watched(rows: Callable[[], Rows]) -> None:
@@ -205,45 +222,22 @@ def _printed(rows: Callable[[], Rows]) -> None:
 
 
 def _job_row(job: Mapping[str, Any]) -> list[str]:
-    is_over = job["state"] in _FINAL
-    left = "" if is_over or not job["seconds_left"] else _span(job["seconds_left"])
-    pace = "" if is_over or not job["tokens_per_second"] else _said(job["tokens_per_second"], 0)
+    progress = pace = left = ""
+    if job["state"] not in _FINAL:
+        step, steps = job["step"], job["steps"]
+        progress = f"{step}/{steps} ({round(PER_CENT * step / steps)} %)" if steps else ""
+        pace = _said(job["tokens_per_second"], 0)
+        left = _span(job["seconds_left"]) if job["seconds_left"] else ""
     return [
         job["title"],
         job["base"],
         translate_word("engine-page-state", job["state"]),
-        "" if is_over else _progress(job),
+        progress,
         _said(job["train_loss"], 3),
         _said(job["valid_loss"], 3),
         pace,
         left,
     ]
-
-
-def _progress(job: Mapping[str, Any]) -> str:
-    if not job["steps"]:
-        return ""
-    return f"{job['step']}/{job['steps']} ({round(PER_CENT * job['step'] / job['steps'])} %)"
-
-
-def _base_row(base: Mapping[str, Any]) -> list[str]:
-    figures = base["figures"]
-    names = ("running", "waiting", "adapters", "completion_tokens")
-    return [base["name"], base["backend"], *(_said(figures.get(name), 0) for name in names)]
-
-
-def _machine(told: Mapping[str, Any]) -> dict[str, str]:
-    gpus = [
-        f"{gpu['name']} {_gb(gpu['memory_used_bytes'])}/{_gb(gpu['memory_total_bytes'])}"
-        for gpu in told["gpus"]
-    ]
-    return {
-        "own": _gb(told["memory_own_bytes"]),
-        "total": _gb(told["memory_total_bytes"]),
-        "models": _gb(told["models_bytes"]),
-        "free": _gb(told["disk_free_bytes"]),
-        "gpus": ", ".join(gpus) or "–",
-    }
 
 
 def _gb(count: float | None) -> str:
@@ -274,14 +268,9 @@ def _engine_view(config: Config) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
             told: dict[str, Any] = json_.load(answer)
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.UNAUTHORIZED:
-            raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
-        raise _silent(url, error) from error
     except (OSError, ValueError) as error:
-        raise _silent(url, error) from error
+        if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
+            raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
+        silent = {"place": url, "reason": str(error)}
+        raise Refused("engine does not answer", "engine-view-silent", **silent) from error
     return told
-
-
-def _silent(url: str, error: Exception) -> Refused:
-    return Refused("engine does not answer", "engine-view-silent", place=url, reason=str(error))

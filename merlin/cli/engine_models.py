@@ -12,7 +12,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.output import print_json, print_list, print_message, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from merlin.engine.settings import ModelSettings
 
 
-COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")
 GB, MB = 1e9, 1e6
 # So much of an id that a hub's or a file's own name is told.
 LONGEST_SOURCE = 48
@@ -72,14 +71,24 @@ def list_bases(
     """List bases: licence, size, memory they need, and what stands on them."""
     settings = configuration(config)
     found = _entries(settings, is_thorough=verify)
-    if json:
-        print_json({"models": [_plain(each) for each in found]})
-    elif found:
-        print_table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+    if json or found:
+        print_list(
+            [_plain(each) for each in found],
+            "name source licence size training answering state=state:library-state standing",
+            json=json,
+            under="models",
+            prefix="library-col",
+            source=lambda each: each["source"][-LONGEST_SOURCE:],
+            size=lambda each: _size(each["size_bytes"]),
+            training=lambda each: _size(each["training_bytes"]),
+            answering=lambda each: _size(each["answering_bytes"]),
+            standing=lambda each: ", ".join(each["standing"]),
+        )
+    if not found and not json:
+        print_message("library-none")
+    elif not json:
         training, answering = _devices(settings)
         print_message("library-estimates", training=training, answering=answering)
-    else:
-        print_message("library-none")
     for each in found:
         if each.problem:
             print_message(each.problem.key, **each.problem.arguments)
@@ -161,19 +170,6 @@ def _progress() -> Iterator[Progress]:
             bars.update(tasks[what], completed=done)
 
         yield tell
-
-
-def _row(entry: Entry) -> list[object]:
-    return [
-        entry.name,
-        entry.source[-LONGEST_SOURCE:],
-        entry.licence,
-        _size(entry.size_bytes),
-        _size(entry.training_bytes),
-        _size(entry.answering_bytes),
-        translate_word("library-state", entry.state),
-        ", ".join(entry.standing),
-    ]
 
 
 def _plain(entry: Entry) -> dict[str, object]:

@@ -67,7 +67,7 @@ def serve(
     address, LeadTaken when another engine has the folder.
     """
     settings.check()
-    with listen(settings.host, settings.port) as listener:
+    with server.listen("engine.listen", settings.host, settings.port) as listener:
         serve_on(listener, settings, on_ready, still_alive)
 
 
@@ -82,37 +82,28 @@ def serve_on(
     sys.setswitchinterval(_SWITCH_S)
     address = listener.getsockname()
     log.info("engine listens", host=address[0], port=address[1])
-    asyncio.run(_serve(settings, listener, on_ready, still_alive))
+
+    async def serve_engine() -> None:
+        engine = open_engine(settings)
+        app = create_app(settings, engine)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=FINISH_S,
+        )
+        watch = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
+        beside = asyncio.create_task(watch)
+        try:
+            await Server(config, on_ready, app.state.connections).serve([listener])
+        finally:
+            beside.cancel()
+            await engine.close()
+
+    asyncio.run(serve_engine())
     log.info("engine stopped")
-
-
-async def _serve(
-    settings: EngineSettings,
-    listener: socket.socket,
-    on_ready: Callable[[], object],
-    still_alive: Callable[[], object],
-) -> None:
-    engine = open_engine(settings)
-    app = create_app(settings, engine)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=FINISH_S,
-    )
-    beside = asyncio.create_task(server.notify_watchdog(still_alive, lambda: engine.work.is_alive))
-    try:
-        await Server(config, on_ready, app.state.connections).serve([listener])
-    finally:
-        beside.cancel()
-        await engine.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one. Raises ConfigError when it is taken."""
-    return server.listen("engine.listen", host, port)
 
 
 def create_app(
@@ -168,10 +159,6 @@ _EXPECTED = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisco
 
 
 def _answer_error(request: Request, error: Exception) -> Response:
-    return _answer(_refusal_of(request, error))
-
-
-def _refusal_of(request: Request, error: Exception) -> ApiError:
     """Return what a caller is told of what was raised."""
     refusal = ApiError(500, bug_message(error), code="server_error")
     match error:
@@ -199,7 +186,7 @@ def _refusal_of(request: Request, error: Exception) -> ApiError:
             refusal = ApiError(507, words, code=code)
         case _:
             pass
-    return refusal
+    return _answer(refusal)
 
 
 def _no_room(_scope: Scope) -> ASGIApp:

@@ -15,7 +15,8 @@ from forked import FORKS
 from local_servers import serve_app
 from waiting import longest, wait_until
 
-from merlin.engine.main import create_app, listen, serve_on
+from merlin.core.server import listen
+from merlin.engine.main import create_app, serve_on
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-test-engine"
@@ -128,7 +129,7 @@ def engine_in_thread(folder, bases=None, **other):
 
 def _serve(settings, environment, pipe):
     os.environ.update(environment)
-    with listen("127.0.0.1", settings.port) as listener:
+    with listen("engine.listen", "127.0.0.1", settings.port) as listener:
         port = listener.getsockname()[1]
         serve_on(listener, settings, lambda: pipe.send(port))
 
