@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -18,6 +16,7 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 from merlin.config import Config
 from merlin.core.clock import utc_now
+from merlin.core.durable_files import folder_bytes
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import reading
@@ -114,23 +113,17 @@ def _stored(config: Config, rows: RemovableFiles) -> dict[str, Any]:
     return {
         "builds": {
             "count": len(builds),
-            "bytes": sum(map(_size, builds)),
+            "bytes": sum(map(folder_bytes, builds)),
             "to_remove": len(there & {build.folder for build in gone}),
             "days": kept.builds_days,
         },
         "files": {"to_remove": old(kept.files_days, rows.files), "days": kept.files_days},
         "models": {"to_remove": old(kept.models_days, rows.models), "days": kept.models_days},
-        "mirror": {"bytes": _size(config.state_dir / "mirror.git"), "days": kept.mirror_days},
+        "mirror": {
+            "bytes": folder_bytes(config.state_dir / "mirror.git"),
+            "days": kept.mirror_days,
+        },
     }
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of all files below a folder; what goes meanwhile counts nothing."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
 
 
 def _shown_beat(beat: Heartbeat) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -79,3 +80,12 @@ def _is_ours(path: Path, file: int) -> bool:
 def is_full(error: OSError) -> bool:
     """Return whether a disk refused for want of room."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of all files below a folder; what goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_size if path.is_file() else 0
+    return total

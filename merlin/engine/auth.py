@@ -31,24 +31,11 @@ from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # What is reckoned for an answer whose longest length is not asked for, in tokens.
 USUAL_ANSWER = 1000
-_MODEL = (
-    "SELECT 1 FROM model JOIN job ON job.id = model.job_id WHERE model.name = ? AND job.owner = ?"
-)
-# What an id in a call's path names: whose it is, and the answer to one that is not there.
-_OWNED: Mapping[str, tuple[str, Callable[[str], ApiError]]] = {
-    "file_id": (
-        "SELECT 1 FROM file WHERE id = ? AND owner = ?",
-        lambda name: missing("File object", name, "file_id"),
-    ),
-    "job_id": (
-        "SELECT 1 FROM job WHERE id = ? AND owner = ?",
-        lambda name: missing("fine-tuning job", name, "fine_tuning_job_id"),
-    ),
-    "endpoint_id": (
-        "SELECT 1 FROM endpoint WHERE id = ? AND owner = ?",
-        lambda name: missing("webhook endpoint", name, "webhook_endpoint_id"),
-    ),
-    "name": (_MODEL, unknown_model),
+# What an id in a call's path names: its table, what people call it, the protocol's parameter.
+_OWNED = {
+    "file_id": ("file", "File object", "file_id"),
+    "job_id": ("job", "fine-tuning job", "fine_tuning_job_id"),
+    "endpoint_id": ("endpoint", "webhook endpoint", "webhook_endpoint_id"),
 }
 
 
@@ -156,10 +143,16 @@ def _settle_later(reservation: TokenReservation, count: int) -> None:
 
 
 def _check(engine: Engine, client: Client, param: str, name: str) -> None:
-    is_base = param == "name" and name in engine.bases
-    sql, answer = _OWNED[param]
-    if not is_base and not engine.repositories.rows.one(sql, name, client.client_id):
-        raise answer(name)
+    rows = engine.repositories.rows
+    if param == "name":
+        sql = "SELECT job.owner FROM model JOIN job ON job.id = job_id WHERE model.name = ?"
+        if name not in engine.bases and rows.one(sql, name) != {"owner": client.client_id}:
+            raise unknown_model(name)
+        return
+    table, what, parameter = _OWNED[param]
+    sql = f"SELECT 1 FROM {table} WHERE id = ? AND owner = ?"  # noqa: S608 - our own names
+    if not rows.one(sql, name, client.client_id):
+        raise missing(what, name, parameter)
 
 
 _PROTECTED = "/v1"
@@ -224,13 +217,10 @@ def _refuse_pages_of_others(headers: Headers) -> None:
     127.0.0.1 (DNS rebinding) stands in Host, and the site of any other page in Origin.
     """
     for name, url in (("host", f"//{headers.get('host', '')}"), ("origin", headers.get("origin"))):
-        if name in headers and not _is_here(url):
+        try:
+            is_here = is_loopback(urlsplit(url or "").hostname)
+        except ValueError:  # half an IPv6 address
+            is_here = False
+        if name in headers and not is_here:
             words = f"This engine has no key, so it answers this machine alone; see {name.title()}."
             raise ApiError(403, words, code="foreign_call")
-
-
-def _is_here(url: str | None) -> bool:
-    try:
-        return is_loopback(urlsplit(url or "").hostname)
-    except ValueError:  # half an IPv6 address
-        return False

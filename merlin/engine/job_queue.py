@@ -278,7 +278,7 @@ class TrainingRun:
                 hyperparameters=json.dumps(hyperparameters),
             )
             if moved:
-                repositories.models.keep_final(job, last.step)
+                repositories.models.record(job, last.step, {}, is_final=True)
         kill_point("engine.job_succeeded")
 
 

@@ -90,10 +90,6 @@ class Job:
         """Return the name of the model that the job makes."""
         return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
 
-    def checkpoint_name(self, step: int) -> str:
-        """Return the name of the model after `step` steps."""
-        return f"{self.model_name}:ckpt-step-{step}"
-
 
 _Key = Annotated[str, Field(max_length=LONGEST_KEY)]
 _Value = Annotated[str, Field(max_length=LONGEST_VALUE)]

@@ -146,18 +146,13 @@ class Models:
         if not place.exists():
             durable_files.write_durably(place, save)
 
-    def record(self, job: Job, step: int, metrics: Mapping[str, float]) -> None:
-        """Name a checkpoint whose weights are written."""
-        metrics = {"step": step, **metrics}
-        self._insert(job.checkpoint_name(step), job, step, _path(job, step), metrics)
-
-    def keep_final(self, job: Job, step: int) -> None:
-        """Name the checkpoint after `step` steps as the job's model; its file is durable."""
-        self._insert(job.model_name, job, None, _path(job, step), {"step": step})
-
-    def _insert(
-        self, name: str, job: Job, step: int | None, path: str, metrics: Mapping[str, float]
+    def record(
+        self, job: Job, step: int, metrics: Mapping[str, float], *, is_final: bool = False
     ) -> None:
+        """Name the weights written after `step` steps: a checkpoint, or the job's model."""
+        name, path = job.model_name, _path(job, step)
+        if not is_final:
+            name = f"{name}:ckpt-step-{step}"
         self._rows.change("DELETE FROM model WHERE name = ?", name)
         self._rows.insert(
             "model",
@@ -165,10 +160,10 @@ class Models:
             name=name,
             job_id=job.job_id,
             base=job.base,
-            step=step,
+            step=None if is_final else step,
             path=path,
             created_at=utc_now().timestamp(),
-            metrics=json.dumps(dict(metrics)),
+            metrics=json.dumps({"step": step, **metrics}),
             digest=_digest(self._folder / path),
         )
 
@@ -336,16 +331,4 @@ class Repositories:
 
 def used_bytes(folder: Path) -> int:
     """Return what models and jobs' folders have on the disk, in the engine's `folder`."""
-    return sum(_size(folder / name) for name in ("models", "work"))
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of all files in a folder; one that goes meanwhile counts nothing."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            found = path.lstat()
-        except FileNotFoundError:
-            continue
-        total += found.st_size if path.is_file() else 0
-    return total
+    return sum(durable_files.folder_bytes(folder / name) for name in ("models", "work"))

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from merlin.core.durable_files import remove_durably, try_lock
+from merlin.core.durable_files import folder_bytes, remove_durably, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.settings import CPU, ModelSettings
 from merlin.engine.trainers.base import Untrainable
@@ -362,7 +362,7 @@ def remove(
         detail = f"{standing} stand on {name}"
         raise Refused(detail, "library-stood-on", n=len(standing), **names)
     with lock_base(root, name):
-        freed = _size(place) + _size(draft)
+        freed = folder_bytes(place) + folder_bytes(draft)
         remove_durably(place)
         remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
@@ -425,7 +425,3 @@ def _count_parameters(folder: Path) -> int:
         return parameters_of(folder)
     except Refused:
         return 0
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
