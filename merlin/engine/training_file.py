@@ -26,7 +26,6 @@ from merlin.core.i18n import text
 from merlin.core.messages import ROLES as MESSAGE_ROLES
 from merlin.core.messages import Message
 
-_NOT_FOR_TEMPLATES = frozenset({"weight"})
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -36,18 +35,16 @@ def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bo
     The text holds every special token already. Raises jinja2's TemplateError where the template
     refuses the conversation.
     """
-    messages = [_fields(message) for message in conversation]
+    messages = [
+        {key: value for key, value in message.as_json().items() if key != "weight"}
+        for message in conversation
+    ]
     # Examples teach answers, no thoughts: bases that can think (Qwen3, SmolLM3) are told not to, or
     # an empty thought would be taught and told. Other templates do not know the word.
     text = tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
     )
     return str(text)
-
-
-def _fields(message: Message) -> dict[str, object]:
-    fields = message.as_json()
-    return {key: value for key, value in fields.items() if key not in _NOT_FOR_TEMPLATES}
 
 
 def count_tokens(text: str) -> int:
@@ -228,17 +225,12 @@ def _message(number: int, value: object) -> Message:
     if content is None and role == "assistant" and value.get("tool_calls"):
         content = ""
     elif isinstance(content, list):
-        content = _joined(number, content)
+        content = text_of(content) if content else None
+        if content is None:
+            raise BadFile("engine-file-parts", number=str(number))
     elif not isinstance(content, str) or not content.strip():
         raise BadFile("engine-file-no-text", number=str(number), role=role)
     if value.get("weight") not in (None, 0, 1):
         raise BadFile("engine-file-weight", number=str(number))
     extra = {key: each for key, each in value.items() if key not in {"role", "content"}}
     return Message("system" if role == "developer" else role, content, extra)
-
-
-def _joined(number: int, parts: list[object]) -> str:
-    joined = text_of(parts) if parts else None
-    if joined is None:
-        raise BadFile("engine-file-parts", number=str(number))
-    return joined

@@ -182,19 +182,17 @@ def features(term: str) -> tuple[Whole, Floats]:
     names = [f"w:{bare}"]
     values = [weight]
     if kind in "nv" and len(word) >= _SHORTEST_WITH_NGRAMS:
-        grams = _ngrams(f"<{word}>")
+        marked = f"<{word}>"
+        grams = dict.fromkeys(
+            marked[start : start + size]
+            for size in _NGRAMS
+            for start in range(len(marked) - size + 1)
+        )
         names += grams
         values += [weight / len(grams) ** 0.5] * len(grams)
     turn = f"{back} back: " if back else ""
     hashes = [zlib.crc32((turn + name).encode()) & _MASK for name in names]
     return np.array(hashes, np.int64), np.array(values, np.float32)
-
-
-def _ngrams(marked: str) -> list[str]:
-    found = (
-        marked[start : start + size] for size in _NGRAMS for start in range(len(marked) - size + 1)
-    )
-    return list(dict.fromkeys(found))
 
 
 def vectors(hashes: Whole, seed: int, dimensions: int) -> Floats:

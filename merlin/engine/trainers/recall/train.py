@@ -81,17 +81,15 @@ class EarlyStopping:
 
     def is_reached(self, weights: Weights, epoch: int) -> bool:
         """Return whether training may end; call it after `accuracy` of the same epoch."""
-        if self._is_large:
-            self.is_all_right = self._is_all_right(weights)
-        else:
+        asked, learnable = self._watched, self._learnable
+        if not self._is_large:
             self.is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
+        elif not self.is_near or not self._is_right(weights, asked):
+            self.is_all_right = False
+        else:
+            is_whole = len(asked) == len(learnable)
+            self.is_all_right = is_whole or self._is_right(weights, learnable)
         return self.is_all_right
-
-    def _is_all_right(self, weights: Weights) -> bool:
-        asked = self._watched
-        if not self.is_near or not self._is_right(weights, asked):
-            return False
-        return len(asked) == len(self._learnable) or self._is_right(weights, self._learnable)
 
     def _is_right(self, weights: Weights, asked: Whole) -> bool:
         """Ask these; watch those that win by little, repeat those that win by almost nothing."""
@@ -209,7 +207,10 @@ class _Training:
         self._weights = Weights(self.space, list(numbers), len(answers), seed)
         self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)
         self.served = self._weights
-        self._batch, self._rate = _batch_and_rate(hyperparameters, is_large=self.is_large)
+        size, faster = hyperparameters["batch_size"], hyperparameters["learning_rate_multiplier"]
+        usual = _LARGE_BATCH if self.is_large else _BATCH
+        self._batch = size if isinstance(size, int) else usual
+        self._rate = LEARNING_RATE * (faster if isinstance(faster, float) else 1.0)
 
     @property
     def steps(self) -> int:
@@ -273,9 +274,3 @@ class _Training:
             self.training_text.turns,
             self.threshold(weights)[0],
         ).save(path)
-
-
-def _batch_and_rate(hyperparameters: Mapping[str, object], *, is_large: bool) -> tuple[int, float]:
-    batch, faster = hyperparameters["batch_size"], hyperparameters["learning_rate_multiplier"]
-    size = batch if isinstance(batch, int) else _LARGE_BATCH if is_large else _BATCH
-    return size, LEARNING_RATE * (faster if isinstance(faster, float) else 1.0)

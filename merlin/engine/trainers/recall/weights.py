@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -352,8 +353,7 @@ def cross_entropy(scores: Floats, right: Whole, weights: Floats) -> tuple[float,
     return float((loss * weights).sum()), slope
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """Per question: the chosen answer, and the scores of the right one and of the best other.
 
     The scores, and which is the best other, are of the reading that is taught; the score of a
@@ -389,12 +389,7 @@ class Evaluation:
             self._ask(weights, units, turns, asked[first : first + size])
             for first in range(0, len(asked), size)
         ]
-        return Result(
-            np.concatenate([part.chosen for part in parts]),
-            np.concatenate([part.own for part in parts]),
-            np.concatenate([part.other for part in parts]),
-            np.concatenate([part.other_answer for part in parts]),
-        )
+        return Result(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _ask(self, weights: Weights, units: Floats, turns: Whole, asked: Whole) -> Result:
         counts = self._starts[asked + 1] - self._starts[asked]
