@@ -15,16 +15,14 @@ import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught
+from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught, terms
 from merlin.engine.trainers.recall.weights import (
-    MOST_WITH_ANSWERS,
     Documents,
     Evaluation,
     RecallModel,
     Weights,
     mean,
     threshold,
-    training_text_of,
 )
 
 LEAST_EPOCHS, MOST_EPOCHS = 25, 200
@@ -33,6 +31,9 @@ _SAMPLE = 1_000
 _NEARLY = 0.01
 _NARROW, _WATCHED = 0.05, 0.15
 LEARNING_RATE = 0.5
+QUESTION_WEIGHT = 1.0
+ANSWER_WEIGHT = 0.5
+MOST_WITH_ANSWERS = 2_000
 MOST_TAUGHT = 50_000
 _DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
 _SHORTEST = 128
@@ -129,7 +130,7 @@ def train(
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
     training = _Training(turns, _taught(test)[:_MOST_TESTED], hyperparameters, seed)
     enough = EarlyStopping(
-        training.evaluation, training.training_text.turns, hopeless, is_large=training.is_large
+        training.evaluation, training.turns, hopeless, is_large=training.is_large
     )
     yield from _epochs(training, enough, talks, hyperparameters["n_epochs"])
     left = [] if enough.is_all_right else enough.left(training.served)
@@ -186,24 +187,40 @@ def dimensions(answers: int) -> int:
 
 
 class _Training:
-    """The weights in training, with the texts they learn from and the questions they are asked."""
+    """The weights in training, with the texts they learn from and the questions they are asked.
+
+    The texts are the questions as taught and, in a small file, the answers as a second and weaker
+    view of themselves. `turns` has bit d set for an answer that was taught d turns after its
+    conversation's first question.
+    """
 
     def __init__(
         self,
-        turns: Sequence[Taught],
+        taught_turns: Sequence[Taught],
         test: Sequence[Taught],
         hyperparameters: Mapping[str, object],
         seed: int,
     ) -> None:
-        self.training_text = training_text_of(turns)
-        self.is_large = len(self.training_text.rows) > MOST_WITH_ANSWERS
+        answers: dict[str, int] = {}
+        classes = [answers.setdefault(turn.answer, len(answers)) for turn in taught_turns]
+        self.turns = np.zeros(len(answers), np.int64)
+        for turn, number in zip(taught_turns, classes, strict=True):
+            self.turns[number] |= 1 << turn.back
+        rows = [turn.readings[-1] for turn in taught_turns]
+        weights = [QUESTION_WEIGHT] * len(rows)
+        if len(taught_turns) <= MOST_WITH_ANSWERS:
+            rows += [terms(answer, question=False) for answer in answers]
+            classes += answers.values()
+            weights += [ANSWER_WEIGHT] * len(answers)
+        self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
+        self.is_large = len(rows) > MOST_WITH_ANSWERS
+        self.answers = list(answers)
         numbers: dict[str, int] = {}
-        answers = {answer: number for number, answer in enumerate(self.training_text.answers)}
-        self._documents = Documents.of(self.training_text.rows, numbers)
-        self.evaluation = Evaluation(turns, numbers, answers)
+        self._documents = Documents.of(rows, numbers)
+        self.evaluation = Evaluation(taught_turns, numbers, answers)
         self.terms = list(numbers)
         self._test = Evaluation(test, numbers, answers) if test else None
-        self.space = Space.of(self.training_text.rows, seed, dimensions(len(answers)))
+        self.space = Space.of(rows, seed, dimensions(len(answers)))
         self._weights = Weights(self.space, list(numbers), len(answers), seed)
         self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)
         self.served = self._weights
@@ -229,7 +246,7 @@ class _Training:
             total += self._learn(order[first : first + self._batch])
         self._recent.append(self._weights.frozen())
         self.served = mean(self._recent)
-        return total / float(self.training_text.weights.sum())
+        return total / float(self._text_weights.sum())
 
     def settle(self, mistakes: Whole, mistaken_for: Whole) -> None:
         """Learn slower from now on, and show questions answered wrong or nearly so again.
@@ -243,7 +260,7 @@ class _Training:
         self._rate *= _SETTLING
 
     def _learn(self, chosen: Whole, beside: Whole = NOTHING) -> float:
-        classes, weights = self.training_text.classes[chosen], self.training_text.weights[chosen]
+        classes, weights = self._classes[chosen], self._text_weights[chosen]
         return self._weights.learn(self._documents, chosen, classes, weights, beside, self._rate)
 
     def tested(self) -> dict[str, float]:
@@ -254,14 +271,14 @@ class _Training:
         if self._test is None:
             return {}
         asked = np.arange(len(self._test))
-        chosen = self._test.ask(self.served, self.training_text.turns, asked).chosen
+        chosen = self._test.ask(self.served, self.turns, asked).chosen
         loss = self._test.loss(self.served, asked)
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 
     def threshold(self, weights: Weights) -> tuple[float, bool]:
         """Return the threshold of weights of this training, and whether it had to go down."""
-        return threshold(weights, self.evaluation, self.training_text.turns)
+        return threshold(weights, self.evaluation, self.turns)
 
     def save(self, weights: Weights, path: Path) -> None:
         """Write weights of this training as a model."""
@@ -269,8 +286,8 @@ class _Training:
             self.space,
             self.terms,
             weights.gains[: len(self.terms)],
-            self.training_text.answers,
+            self.answers,
             weights.unit_rows(),
-            self.training_text.turns,
+            self.turns,
             self.threshold(weights)[0],
         ).save(path)

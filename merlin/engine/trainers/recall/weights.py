@@ -30,7 +30,6 @@ from merlin.engine.trainers.recall.text import (
     Terms,
     Whole,
     questions,
-    terms,
 )
 
 FORMAT = 1
@@ -141,9 +140,6 @@ def load(path: Path) -> RecallModel:
         )
 
 
-QUESTION_WEIGHT = 1.0
-ANSWER_WEIGHT = 0.5
-MOST_WITH_ANSWERS = 2_000
 SHARPNESS = np.float32(14.0)
 DROPOUT = 0.3
 GAIN_RATE = 0.05
@@ -188,40 +184,6 @@ class Documents:
         begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         offsets = np.repeat(self.starts[chosen] - begins, lengths)
         return self.terms[offsets + np.arange(len(offsets))], begins
-
-
-@dataclass(frozen=True)
-class TrainingText:
-    """What one training file teaches.
-
-    `texts` are the questions as taught and, in a small file, the answers as a second and weaker
-    view of themselves; `classes` and `weights` belong to them. `turns` has bit d set for an
-    answer that was taught d turns after its conversation's first question.
-    """
-
-    answers: Sequence[str]
-    rows: Sequence[Terms]
-    classes: Whole
-    weights: Floats
-    turns: Whole
-
-
-def training_text_of(taught: Sequence[Taught]) -> TrainingText:
-    """Return the texts to train on, with the distinct answers numbered in order."""
-    numbers: dict[str, int] = {}
-    classes = [numbers.setdefault(turn.answer, len(numbers)) for turn in taught]
-    rows = [turn.readings[-1] for turn in taught]
-    turns = np.zeros(len(numbers), np.int64)
-    for turn, number in zip(taught, classes, strict=True):
-        turns[number] |= 1 << turn.back
-    weights = [QUESTION_WEIGHT] * len(rows)
-    if len(taught) <= MOST_WITH_ANSWERS:
-        rows += [terms(answer, question=False) for answer in numbers]
-        classes += numbers.values()
-        weights += [ANSWER_WEIGHT] * len(numbers)
-    return TrainingText(
-        list(numbers), rows, np.array(classes), np.array(weights, np.float32), turns
-    )
 
 
 class Weights:
