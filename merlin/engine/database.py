@@ -107,7 +107,10 @@ class Rows:
         files and models: whoever sweeps by an empty database would sweep them all away.
         """
         self._lock = threading.RLock()
-        _check_place(path)
+        left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
+        if left and not path.exists():
+            words = {"path": str(path), "left": ", ".join(left)}
+            raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **words)
         # It holds secrets that sign webhooks: nobody else reads it.
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -167,13 +170,6 @@ class Rows:
         """Let go of the file."""
         with self._lock:
             self._db.close()
-
-
-def _check_place(path: Path) -> None:
-    left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
-    if left and not path.exists():
-        words = {"path": str(path), "left": ", ".join(left)}
-        raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **words)
 
 
 @contextmanager
@@ -245,20 +241,16 @@ def rows_of(
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
     condition, given = where, list(values)
     if page.after:
+        found_at = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
+        last = rows.one(found_at, *values, page.after)
+        if last is None:
+            words = f"after: nothing in this list has the id {page.after[:80]}"
+            raise bad_field("after", words)
         condition += f" AND seq {sign} ?"
-        given.append(_place(rows, table, (where, values), page.after))
+        given.append(last["seq"])
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
     found = rows.select(sql, *given, page.limit + 1)
     return found[: page.limit], len(found) > page.limit
-
-
-def _place(rows: Rows, table: str, among: tuple[str, Sequence[object]], after: str) -> int:
-    where, values = among
-    sql = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
-    row = rows.one(sql, *values, after)
-    if row is None:
-        raise bad_field("after", f"after: nothing in this list has the id {after[:80]}")
-    return int(row["seq"])
 
 
 KEPT = timedelta(days=2)

@@ -132,19 +132,15 @@ def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
         return Untrainable("invalid_training_file", error.key, _FILE, **error.arguments)
     if isinstance(error, MemoryError):
         return Untrainable("out_of_memory", memory_key, None)
-    if isinstance(error, OSError):
-        return _of_disk(error)
-    return error if isinstance(error, Untrainable) else None
-
-
-def _of_disk(error: OSError) -> Untrainable:
     if isinstance(error, FileNotFoundError):
         name = Path(str(error.filename or _FILE)).name
         return Untrainable("file_not_found", "engine-file-gone", _FILE, name=name)
-    if is_full(error):
+    if isinstance(error, OSError) and is_full(error):
         return Untrainable("disk_full", "engine-disk-full", None)
-    reason = error.strerror or type(error).__name__
-    return Untrainable("disk_error", "engine-disk-refuses", None, reason=reason)
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        return Untrainable("disk_error", "engine-disk-refuses", None, reason=reason)
+    return error if isinstance(error, Untrainable) else None
 
 
 class BadHyperparameter(ValueError):
