@@ -12,7 +12,8 @@ from running_engine import KEY, connect, engine_in_thread
 from waiting import longest
 
 from merlin.core.errors import ConfigError, LeadTaken
-from merlin.engine.main import create_app, listen, serve
+from merlin.core.server import listen
+from merlin.engine.main import create_app, serve
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
@@ -156,7 +157,7 @@ def test_two_engines_do_not_share_a_folder(tmp_path):
 
 
 def test_a_taken_address_is_named(tmp_path):
-    with listen("127.0.0.1", 0) as taken:
+    with listen("engine.listen", "127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
             serve(EngineSettings(tmp_path, "127.0.0.1", port, KEY))
