@@ -95,9 +95,6 @@ def error_page(request: Request, status: int, known: int | None = None) -> Respo
         theme=chosen_theme(request),
         here="/",
         language_href="/",
-        light_href="/?theme=light",
-        dark_href="/?theme=dark",
-        sign_in_href="/sign-in",
     )
     page = render_template("trouble.html", language, f=bare, **view)
     response = compressed_response(request, page, HTTPStatus(status))

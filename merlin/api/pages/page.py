@@ -128,12 +128,19 @@ def is_in_telegram(request: Request) -> bool:
     return request.cookies.get(WITHIN_COOKIE) == "telegram"
 
 
+def sign_in_href(here: str) -> str:
+    """Return where to sign in and come back from."""
+    return "/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}"
+
+
 # What templates call beside texts and icons.
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": mark,
     "diff_lines": diff_lines,
     "compare_lines": compare_lines,
     "format_subject": format_subject,
+    "with_preference": with_preference,
+    "sign_in_href": sign_in_href,
 }
 
 
@@ -279,22 +286,18 @@ class Link:
 class Layout:
     """Header, Sider and the message of one page.
 
-    `here` is the page's address to come back to; `language_href`, `light_href` and `dark_href`
-    change how it is shown. `person` is what the person is called, "" where nobody is signed in.
+    `here` is the page's address to come back to, `language_href` the same in the other language.
+    `person` is what the person is called, "" where nobody is signed in.
     `message` is what the last form did; `undo` is the course that it took away, 0 for none.
     """
 
     theme: str
     here: str
     language_href: str
-    light_href: str
-    dark_href: str
-    sign_in_href: str
     links: tuple[Link, ...] = ()
     rooms: tuple[Link, ...] = ()
     favourites: tuple[Course, ...] = ()
     path: str = ""
-    is_signed_in: bool = False
     person: str = ""
     message: str = ""
     undo: int = 0
@@ -304,11 +307,6 @@ class Layout:
 def course_href(course: Course) -> str:
     """Return the address of a course's page."""
     return f"/courses/{course.course_id}"
-
-
-def sign_in_href(here: str) -> str:
-    """Return where to sign in and come back from."""
-    return "/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}"
 
 
 def layout_of(visit: PageRequest) -> Layout:
@@ -324,14 +322,10 @@ def layout_of(visit: PageRequest) -> Layout:
         theme=visit.theme,
         here=here,
         language_href=with_preference(here, "lang", other),
-        light_href=with_preference(here, "theme", "light"),
-        dark_href=with_preference(here, "theme", "dark"),
-        sign_in_href=sign_in_href(here),
         links=(*_links(visit, "nav", ROOMS), *shop),
         rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
         favourites=visit.favourites,
         path=path,
-        is_signed_in=user is not None,
         person=(user.shown_name or str(user.user_id)) if user else "",
         message=message,
         undo=undo,
