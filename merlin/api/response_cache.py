@@ -137,15 +137,12 @@ def tag_of(seed: bytes) -> str:
     return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
 
 
-def is_known(request: Request, tag: str) -> bool:
-    """Return whether the caller has the answer with this tag."""
+def not_modified(request: Request, tag: str, language: str) -> Response | None:
+    """Return the word that the caller has the answer with this tag, None where that is not so."""
     known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    return bool(known & {tag, f"W/{tag}", "*"})
-
-
-def not_modified(language: str) -> Response:
-    """Return the word that the caller has the answer already; `tagged` completes it."""
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language))
+    if not known & {tag, f"W/{tag}", "*"}:
+        return None
+    return tagged(Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag)
 
 
 def tagged(response: Response, tag: str) -> Response:

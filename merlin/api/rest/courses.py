@@ -30,7 +30,6 @@ from merlin.api.problems import (
 from merlin.api.response_cache import (
     catalogue_answer,
     course_answer,
-    is_known,
     not_modified,
     tag_of,
     tagged,
@@ -499,7 +498,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     told = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
     response = _json(told, language, HTTPStatus.OK)
     tag = tag_of(bytes(response.body) + language.encode())
-    return tagged(not_modified(language) if is_known(request, tag) else response, tag)
+    return not_modified(request, tag, language) or tagged(response, tag)
 
 
 @favourite_router.post(

@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import Launching, Watching
 from merlin.api.problems import NOT_MODIFIED, headers_of, problems
-from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
+from merlin.api.response_cache import not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.schema import Body, DatasetName, Id, Line, Part, part
 from merlin.app import jobs
@@ -90,8 +90,8 @@ async def show_job_losses(
     job = await caller.read(jobs.get, job_id)
     seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
     tag = tag_of(seed.encode())
-    if is_known(request, tag):
-        return tagged(not_modified(language), tag)
+    if unchanged := not_modified(request, tag, language):
+        return unchanged
     content = await picture_of(request, job, language, is_dark=theme == "dark")
     headers = headers_of(language)
     return tagged(Response(content, headers=headers, media_type="image/png"), tag)
