@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from merlin.app.actor import Actor, missing_dataset
-from merlin.app.changes import DatasetFiles, Make, PreviewView, preview_view, require_revision
+from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
@@ -181,40 +181,29 @@ def end_line(text: str) -> str:
     return plain if plain.endswith("\n") else f"{plain}\n"
 
 
-def make_addition(words: ExampleWords) -> Make:
-    """Return what adds an example. Raises DatasetError where its words are not all there."""
-    text = write_words(words)
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        taken = (each.example_id for each in files.files if each.path.startswith(EXAMPLES))
-        return CourseEdits((Edit(example_path(free_example_id(text, taken)), None, text),), "")
-
-    return make
+def add_example(text: str, files: DatasetFiles) -> CourseEdits:
+    """Return what adds an example with the file of `write_words`."""
+    taken = (each.example_id for each in files.files if each.path.startswith(EXAMPLES))
+    return CourseEdits((Edit(example_path(free_example_id(text, taken)), None, text),), "")
 
 
-def make_rewording(example_id: str, words: ExampleWords, revision: str | None) -> Make:
+def edit_example(
+    example_id: str, words: ExampleWords, revision: str | None, files: DatasetFiles
+) -> CourseEdits:
     """Return what gives an example other words; `revision` is the one that the editor saw."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        file = _lying(files, example_id)
-        require_revision(revision, file.blob, words.text, file.text)
-        text = words.text
-        if text is None:
-            text = reword_example(file.text, words.question, words.answer, words.tags)
-        return CourseEdits((Edit(file.path, file.blob, end_line(text)),), "")
-
-    return make
+    file = _lying(files, example_id)
+    require_revision(revision, file.blob, words.text, file.text)
+    text = words.text
+    if text is None:
+        text = reword_example(file.text, words.question, words.answer, words.tags)
+    return CourseEdits((Edit(file.path, file.blob, end_line(text)),), "")
 
 
-def make_removal(example_id: str, revision: str | None) -> Make:
+def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return what removes an example; `revision` is the one that the editor saw."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        file = _lying(files, example_id)
-        require_revision(revision, file.blob, None, file.text)
-        return CourseEdits((Edit(file.path, file.blob, None),), "")
-
-    return make
+    file = _lying(files, example_id)
+    require_revision(revision, file.blob, None, file.text)
+    return CourseEdits((Edit(file.path, file.blob, None),), "")
 
 
 def _lying(files: DatasetFiles, example_id: str) -> FileText:

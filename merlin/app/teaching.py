@@ -1,7 +1,8 @@
 """Teaching: the courses that somebody leads, their files, and what people ask about them.
 
-What changes a course is a function of what lies in its folder, for `changes.preview` and
-`changes.submit`: course.yaml says which materials there are, a text lies in a file of its own.
+What changes a course takes what lies in its folder as its last argument, and gets it of
+`changes.preview` and `changes.submit`: course.yaml says which materials there are, a text lies in a
+file of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from merlin.app import changes
 from merlin.app.actor import Actor
-from merlin.app.changes import DatasetFiles, Make, require_revision
+from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import led_course, led_courses
 from merlin.app.views import Both, described
@@ -125,60 +126,45 @@ def _material(lesson: MaterialText, told: CourseFiles) -> TaughtMaterial:
     )
 
 
-def make_card(values: Mapping[str, Any], revision: str | None) -> Make:
+def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return what changes course.yaml but for its materials; None takes a key away."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        told = CourseFiles(files.files)
-        proposed = told.with_card(values)
-        require_revision(revision, told.revision, proposed.edits[0].text, told.text)
-        return proposed
-
-    return make
+    told = CourseFiles(files.files)
+    proposed = told.with_card(values)
+    require_revision(revision, told.revision, proposed.edits[0].text, told.text)
+    return proposed
 
 
-def make_addition(draft: MaterialDraft) -> Make:
+def add_material(draft: MaterialDraft, files: DatasetFiles) -> CourseEdits:
     """Return what adds a material."""
-    return lambda files: CourseFiles(files.files).added(draft)
+    return CourseFiles(files.files).added(draft)
 
 
-def make_material(material_id: int, draft: MaterialDraft, revision: str | None) -> Make:
+def edit_material(
+    material_id: int, draft: MaterialDraft, revision: str | None, files: DatasetFiles
+) -> CourseEdits:
     """Return what makes a material as the draft says."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        told = CourseFiles(files.files)
-        lesson = told.material(files.materials, material_id)
-        require_revision(revision, lesson.revision, draft.text or None, lesson.words)
-        return told.changed(lesson.place, draft)
-
-    return make
+    told = CourseFiles(files.files)
+    lesson = told.material(files.materials, material_id)
+    require_revision(revision, lesson.revision, draft.text or None, lesson.words)
+    return told.changed(lesson.place, draft)
 
 
-def make_move(material_id: int, place: int) -> Make:
+def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
     """Return what puts a material at another place in course.yaml."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        told = CourseFiles(files.files)
-        lesson = told.material(files.materials, material_id)
-        spec, title = lesson.spec, told.value["materials"][lesson.place]["title"]
-        draft = MaterialDraft(
-            spec.kind, spec.lesson, title, lesson.words or "", spec.file_url, place
-        )
-        return told.changed(lesson.place, draft)
-
-    return make
+    told = CourseFiles(files.files)
+    lesson = told.material(files.materials, material_id)
+    spec, title = lesson.spec, told.value["materials"][lesson.place]["title"]
+    words = lesson.words or ""
+    draft = MaterialDraft(spec.kind, spec.lesson, title, words, spec.file_url, place)
+    return told.changed(lesson.place, draft)
 
 
-def make_removal(material_id: int, revision: str | None) -> Make:
+def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return what removes a material, and its text where no other material names it."""
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        told = CourseFiles(files.files)
-        lesson = told.material(files.materials, material_id)
-        require_revision(revision, lesson.revision, None, lesson.words)
-        return told.dropped(lesson.place)
-
-    return make
+    told = CourseFiles(files.files)
+    lesson = told.material(files.materials, material_id)
+    require_revision(revision, lesson.revision, None, lesson.words)
+    return told.dropped(lesson.place)
 
 
 def questions(

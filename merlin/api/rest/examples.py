@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
@@ -158,7 +159,7 @@ async def add_example(
         return await run_once(
             request, caller, lambda _: _propose(caller, dataset, body, dry_run=dry_run)
         )
-    make = examples.make_addition(body.words())
+    make = partial(examples.add_example, examples.write_words(body.words()))
 
     async def add(number: int) -> Response:
         need(caller, Scope.MATERIALS_WRITE)
@@ -194,7 +195,8 @@ async def edit_example(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit with other words."""
-    make = examples.make_rewording(example_id, body.words(), body.revision or if_match)
+    revision = body.revision or if_match
+    make = partial(examples.edit_example, example_id, body.words(), revision)
     return await answer_edit(request, caller, dataset, make, dry_run=dry_run)
 
 
@@ -210,5 +212,5 @@ async def remove_example(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit without the example."""
-    make = examples.make_removal(example_id, revision or if_match)
+    make = partial(examples.remove_example, example_id, revision or if_match)
     return await answer_edit(request, caller, dataset, make, dry_run=dry_run)

@@ -5,6 +5,7 @@ A write answers 202 with a change; `?dry_run=true` answers 200 with what would c
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Query
@@ -174,7 +175,7 @@ async def edit_course(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit that changes course.yaml."""
-    make = teaching.make_card(body.values(), body.revision or if_match)
+    make = partial(teaching.edit_card, body.values(), body.revision or if_match)
     return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 
@@ -193,7 +194,7 @@ async def add_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit with the material and the file of its text."""
-    make = teaching.make_addition(body.draft())
+    make = partial(teaching.add_material, body.draft())
 
     async def deed(number: int) -> Response:
         once = str(number)
@@ -214,7 +215,8 @@ async def edit_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit that makes the material what the body says."""
-    make = teaching.make_material(material_id, body.draft(), body.revision or if_match)
+    revision = body.revision or if_match
+    make = partial(teaching.edit_material, material_id, body.draft(), revision)
     return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 
@@ -232,7 +234,7 @@ async def remove_material(
     dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit without the material, and without its text where no other names it."""
-    make = teaching.make_removal(material_id, revision or if_match)
+    make = partial(teaching.remove_material, material_id, revision or if_match)
     return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
 
 

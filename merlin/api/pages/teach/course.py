@@ -9,7 +9,6 @@ A save is checked too: whoever presses it at once loses nothing but the look.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
 
@@ -91,7 +90,7 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
     course = await course_led(visit, course_id)
 
     def make() -> Make:
-        return teaching.make_card(form.body().values(), form.revision)
+        return partial(teaching.edit_card, form.body().values(), form.revision)
 
     async def theirs() -> CardForm:
         return _card(await visit.read(teaching.details, course_id))
@@ -111,7 +110,7 @@ async def move_material(
     place: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Ask for a commit in which the material stands at another place."""
-    make = partial(teaching.make_move, material_id, place)
+    make = partial(teaching.move_material, material_id, place)
     follows = f"/courses/{course_id}/edit?changed="
     return await _rearrange(visit, course_id, make, f"{once} {material_id} {place}", follows)
 
@@ -121,17 +120,17 @@ async def remove_material(
     visit: Teaching, course_id: Id, material_id: Id, once: Mark, revision: Revision
 ) -> Response:
     """Ask for a commit without the material; its page offers the way back."""
-    make = partial(teaching.make_removal, material_id, revision)
+    make = partial(teaching.remove_material, material_id, revision)
     return await _rearrange(visit, course_id, make, f"{once} {material_id}", "/changes/")
 
 
 async def _rearrange(
-    visit: PageRequest, course_id: int, make: Callable[[], Make], once: str, follows: str
+    visit: PageRequest, course_id: int, make: Make, once: str, follows: str
 ) -> Response:
     """Ask for a commit; return the page that tells of it, or why nothing was done."""
     course = await course_led(visit, course_id)
     try:
-        came = await edit(visit, course.dataset, make, once)
+        came = await edit(visit, course.dataset, lambda: make, once)
     except StaleEdit:
         came = Outcome(visit.say("stale-course"))
     if isinstance(came, Outcome):
@@ -268,8 +267,8 @@ async def _check_or_save(
     def make() -> Make:
         draft = form.body().draft()
         if material_id is None:
-            return teaching.make_addition(draft)
-        return teaching.make_material(material_id, draft, form.revision)
+            return partial(teaching.add_material, draft)
+        return partial(teaching.edit_material, material_id, draft, form.revision)
 
     is_check, theirs = form.act == "check", partial(_read_form, visit, course_id, material_id or 0)
     came: ChangeView | Outcome

@@ -105,8 +105,8 @@ async def save_example(
     def make() -> Make:
         words = form.words()
         if not form.example:
-            return examples.make_addition(words)
-        return examples.make_rewording(form.example, words, form.revision)
+            return partial(examples.add_example, examples.write_words(words))
+        return partial(examples.edit_example, form.example, words, form.revision)
 
     is_check, theirs = form.act == "check", partial(_lying, visit, course, form.example)
     came: ChangeView | Outcome
@@ -133,9 +133,9 @@ async def remove_example(
 ) -> Response:
     """Ask for a commit without the example; its page offers the way back."""
     course = await course_led(visit, course_id)
-    make = partial(examples.make_removal, example, revision)
+    make = partial(examples.remove_example, example, revision)
     try:
-        came = await edit(visit, course.dataset, make, f"{once} {example}")
+        came = await edit(visit, course.dataset, lambda: make, f"{once} {example}")
     except StaleEdit:
         came = Outcome(visit.say("stale-removal"))
     if isinstance(came, Outcome):
