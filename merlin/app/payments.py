@@ -68,21 +68,24 @@ def grant_to_refund(
 def request_refund(
     ctx: Context,
     actor: Actor,
-    details: OrderDetails,
-    grant_id: int,
-    amount: Amount | None,
+    purchase_id: str,
+    grant_id: int | None,
+    minor: int | None,
     reason: str,
     once: str = "",
+    *,
+    is_newest: bool = False,
 ) -> Refund:
-    """Write down that money is to go back, None: all that is left; its gateway sends it.
+    """Write down that kopecks or Stars are to go back, None: all that is left of a grant.
 
-    What was granted for it ends with it. Raises NotFound for a grant of another order, Refused as
-    `Refunds.want`. What is asked for again under the same `once` is the same refund.
+    Its gateway sends them, and what was granted for them ends. Raises NotFound and Refused as
+    `grant_to_refund` and `Refunds.want`. What is asked for again under the same `once` is the same
+    refund.
     """
-    _require(actor)
-    if grant_id not in details.rests:
-        raise NotFound(f"no grant {grant_id}", "billing-no-payment")
-    return Refunds(ctx.db, ctx.clock).want(grant_id, amount, reason, actor.name, once)
+    details = show_payment(ctx, actor, purchase_id)
+    grant = grant_to_refund(details, grant_id, is_newest=is_newest)
+    amount = None if minor is None else Amount(minor, details.rests[grant].currency)
+    return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
 
 
 def list_entries(

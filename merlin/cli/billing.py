@@ -198,10 +198,10 @@ def refund(
             raise NotFound(f"{order} is not paid", "billing-not-paid")
         number = payments.grant_to_refund(details, grant)
         rest = details.rests[number]
-        wanted = None if amount is None else _amount(amount, rest.currency)
+        minor = None if amount is None else _amount(amount, rest.currency).minor
         if not yes:
             _ask(details.purchase, amount or rest.decimal, rest.currency)
-        want = partial(payments.request_refund, ctx, actor, details, number, wanted, reason)
+        want = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
         made = ctx.db.transact(want)
         print_message(
             "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency

@@ -29,7 +29,7 @@ def test_only_admins_see_and_change_payments_of_others(shop, actor):
     acts = [
         lambda: payments.list_payments(ctx, actor, 10),
         lambda: payments.show_payment(ctx, actor, purchase.purchase_id),
-        lambda: payments.request_refund(ctx, actor, details, grant, None, "why"),
+        lambda: payments.request_refund(ctx, actor, purchase.purchase_id, grant, None, "why"),
         lambda: payments.list_entries(ctx, actor, now, now),
         lambda: payments.list_codes(ctx, actor),
         lambda: payments.add_code(ctx, actor, Promo("HALF", "plus", percent=50)),

@@ -1,4 +1,4 @@
-"""Payments of everybody, money that goes back, sums by month, till and plan, promo codes.
+"""Payments of everybody, money that goes back, sums by month, gateway and plan, promo codes.
 
 For admins who are signed in; no key of a program opens any of it.
 """
@@ -26,15 +26,13 @@ from merlin.api.rest.billing_shapes import (
 )
 from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape
 from merlin.app import payments
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.refunds import MOST_REASON, Refund
+from merlin.billing.refunds import MOST_REASON
 from merlin.billing.report import Sum, day_start
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
-from merlin.core.money import MOST_MINOR, Amount
+from merlin.core.money import MOST_MINOR
 
 payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
 
@@ -98,21 +96,14 @@ async def refund_payment(
 
     async def want(number: int) -> Response:
         key = f"api:{caller.user_id}:{number}"
-        refund = await caller.write(_wanted, order_id, body, key)
+        wanted = (order_id, None, body.minor, body.reason, key)
+        refund = await caller.write(payments.request_refund, *wanted, is_newest=True)
         request.app.state.payment_worker.ring()
         told = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
         headers = {"Location": f"/api/payments/{order_id}"}
         return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
 
     return await run_once(request, caller, want)
-
-
-def _wanted(ctx: Context, actor: Actor, order_id: str, body: RefundBody, key: str) -> Refund:
-    details = payments.show_payment(ctx, actor, order_id)
-    grant = payments.grant_to_refund(details, is_newest=True)
-    currency = details.purchase.order.amount.currency
-    amount = None if body.minor is None else Amount(body.minor, currency)
-    return payments.request_refund(ctx, actor, details, grant, amount, body.reason, key)
 
 
 sum_router = APIRouter(prefix="/api/billing", tags=["payments"])

@@ -336,7 +336,8 @@ def reason(context: BotContext) -> View:
     grant, purchase_id = int(said.get("grant", 0)), str(said.get("purchase", ""))
     details, rest = _granted(context, grant, purchase_id)
     purchase = details.purchase
-    amount = _amount(said) or rest
+    minor = said.get("amount")
+    amount = rest if minor is None else Amount(int(minor), Currency.RUB)
     context.wait(Dialog(SURE, {**said, "reason": why, "asked": context.update_id}))
     words = context.translate(
         "pay-admin-ask-refund",
@@ -355,11 +356,6 @@ def _asks_refund(context: BotContext, words: str, purchase_id: str, asked: int) 
     return menu.second_question(context, words, sure, f"a-buy:{purchase_id}")
 
 
-def _amount(said: dict[str, Any]) -> Amount | None:
-    minor = said.get("amount")
-    return None if minor is None else Amount(int(minor), Currency.RUB)
-
-
 def refund(context: BotContext) -> View:
     """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
     dialog = context.dialog
@@ -367,10 +363,10 @@ def refund(context: BotContext) -> View:
     if not said or said.get("asked") != context.number():
         raise NotFound("not asked", "bot-button-old")
     grant, purchase_id = int(said["grant"]), str(said["purchase"])
-    details, _ = _granted(context, grant, purchase_id)
-    actor, once = admin.actor(context), f"update:{context.number()}"
-    why, amount = str(said["reason"]), _amount(said)
-    payments.request_refund(context.services, actor, details, grant, amount, why, once)
+    _granted(context, grant, purchase_id)
+    ctx, actor = admin.performer(context)
+    once, why = f"update:{context.number()}", str(said["reason"])
+    payments.request_refund(ctx, actor, purchase_id, grant, said.get("amount"), why, once)
     alert = context.translate("pay-admin-refund-wished")
     return replace(show_purchase(context, purchase_id), alert=alert)
 

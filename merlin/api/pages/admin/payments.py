@@ -178,7 +178,7 @@ async def refund(
     if amount is not None and not wrong and back.sure:
         request, once = payments.request_refund, f"page:{back.once}"
         try:
-            await visit.write(request, details, back.grant, amount, reason, once)
+            await visit.write(request, purchase_id, back.grant, amount.minor, reason, once)
         except (NotFound, Refused) as error:
             wrong = refusal_text(visit, error)
         else:
