@@ -34,7 +34,8 @@ from merlin.api.middleware import (
 )
 from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openapi import add_description
-from merlin.api.pages.site import add_pages
+from merlin.api.pages.errors import add_lost
+from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems
 from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import (
@@ -42,7 +43,7 @@ from merlin.api.response_cache import (
     CatalogueCache,
     cache_layer,
 )
-from merlin.api.routers import API, OTHERS
+from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
 from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
@@ -111,7 +112,7 @@ def create_app(services: ApiServices) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere: `api.openapi` has ours
         redoc_url=None,
         redirect_slashes=False,  # it would repeat whatever Host header came
-        generate_unique_id_function=lambda route: route.name,
+        routes=[*api_routes(), *page_routes()],
         lifespan=_lifespan(services),
     )
     app.state.services = services
@@ -122,9 +123,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.bodies = BodyBudget(services.bodies_bytes)
     add_problems(app)
     add_description(app)
-    for router in (*API, *OTHERS):
-        app.include_router(router)
-    add_pages(app)
+    add_lost(app)
     app.add_middleware(cache_layer)
     app.add_middleware(path_alias)
     bodies = app.state.bodies

@@ -30,11 +30,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
+from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
@@ -177,7 +177,7 @@ def _short_text(said: object, name: str) -> str:
     return word if is_word and word.isprintable() else ""
 
 
-router = APIRouter(prefix="/hooks", tags=["hooks"])
+router = operation_router(prefix="/hooks", tags=["hooks"])
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 # Only who knows the secret gets so far; a refusal would make Telegram send it for ever.

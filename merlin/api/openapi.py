@@ -19,9 +19,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from merlin.api.auth import (
@@ -34,8 +34,9 @@ from merlin.api.auth import (
 from merlin.api.middleware import HEADERS
 from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
+from merlin.api.schema import operation_router
 
-router = APIRouter(include_in_schema=False)
+router = operation_router(include_in_schema=False)
 
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 _OWN = Path(__file__).parents[1] / "web" / "static"
@@ -250,8 +251,8 @@ def _complete(app: FastAPI, told: Json) -> None:
     schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
     routes = {
         (route.path_format, verb.lower()): route
-        for context in iter_route_contexts(app.routes)
-        if isinstance(route := context.original_route, APIRoute) and route.include_in_schema
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.include_in_schema
         for verb in route.methods or ()
     }
     for path, methods in told["paths"].items():

@@ -19,11 +19,11 @@ from urllib.parse import quote
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from merlin.account.api_keys import ScopeBeyondRole
 from merlin.app.sign_in import Blocked
@@ -262,8 +262,8 @@ def _with_methods(app: FastAPI, request: Request, response: Response) -> Respons
     """Let `Allow` name the methods of every route at this address; each knows its own alone."""
     if "allow" in response.headers:
         here = request.scope["path"]
-        every = (one for one in iter_route_contexts(app.routes) if one.methods)
-        met = (one.methods or () for one in every if one.path_regex.match(here))
+        every = (route for route in app.routes if isinstance(route, Route))
+        met = (route.methods or () for route in every if route.path_regex.match(here))
         found = {method for methods in met for method in methods}
         found |= {"HEAD"} if "GET" in found else set()  # `guards` sees to it
         response.headers["Allow"] = ", ".join(sorted(found))

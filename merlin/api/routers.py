@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from merlin.api import hooks, openapi
 from merlin.api.openai_compat import routes
@@ -62,3 +63,12 @@ OTHERS: tuple[APIRouter, ...] = (
     routes.router,
     openapi.router,
 )
+
+
+def api_routes() -> list[BaseRoute]:
+    """Return these routes.
+
+    An application takes the routes themselves: one that includes their routers makes each anew,
+    its dependencies and models, at its first request, which takes 0.2 s.
+    """
+    return [route for router in (*API, *OTHERS) for route in router.routes]

@@ -15,11 +15,12 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
-from fastapi import Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -46,6 +47,9 @@ _NUMBERS = 2**63
 
 E = TypeVar("E")
 K = TypeVar("K", int, str)
+
+# A router whose operations bear the names of their functions.
+operation_router = partial(APIRouter, generate_unique_id_function=lambda route: route.name)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -31,6 +31,7 @@ from merlin.api.openai_compat.requests import (
     question_of,
 )
 from merlin.api.problems import read_body, refusal
+from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices
 from merlin.chat.answer import Reply
 from merlin.core.errors import MerlinError
@@ -50,7 +51,7 @@ from merlin.training.models import Origin, find_origin
 
 log = get_logger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = operation_router(prefix="/v1", tags=["openai"])
 
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from merlin.api.pages import (
     account,
@@ -17,7 +17,6 @@ from merlin.api.pages import (
 )
 from merlin.api.pages.admin import builds, jobs, models, payments, people, promo_codes
 from merlin.api.pages.admin import home as admin_home
-from merlin.api.pages.errors import add_lost
 from merlin.api.pages.teach import changes, examples
 from merlin.api.pages.teach import course as teach_course
 from merlin.api.pages.teach import home as teach_home
@@ -31,10 +30,8 @@ STAFF = (
 )
 
 
-def add_pages(app: FastAPI) -> None:
-    """Let the application answer with pages, and read the assets before the first call."""
+def page_routes() -> list[BaseRoute]:
+    """Return the routes of all pages, and of the assets, which are read before the first call."""
     page.assets()
-    app.include_router(page.asset_router)
-    for topic in (*TOPICS, *SHOP, *STAFF):
-        app.include_router(topic.router)
-    add_lost(app)
+    routers = (page.asset_router, *(topic.router for topic in (*TOPICS, *SHOP, *STAFF)))
+    return [route for router in routers for route in router.routes]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,11 +24,11 @@ from merlin.api.auth import (
     delete_cookie,
 )
 from merlin.api.problems import Language, problems
-from merlin.api.schema import WHOLE, Body, Id, Shape
+from merlin.api.schema import WHOLE, Body, Id, Shape, operation_router
 from merlin.app import accounts
 from merlin.app.accounts import KeyView, NewKey, OwnAccount, SignInView, UsageView
 
-key_router = APIRouter(prefix="/api/user/keys", tags=["keys"])
+key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
 
 LABEL_LENGTH = 80
 MOST_DAYS = 3650
@@ -70,7 +69,7 @@ async def revoke_key(key_id: Id, caller: Person) -> None:
     await caller.write(accounts.revoke_key, key_id)
 
 
-usage_router = APIRouter(prefix="/api/user", tags=["usage"])
+usage_router = operation_router(prefix="/api/user", tags=["usage"])
 
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {
@@ -94,7 +93,7 @@ async def export(caller: Reader) -> Response:
     return JSONResponse(found, HTTPStatus.OK, headers)
 
 
-me_router = APIRouter(prefix="/api/user", tags=["me"])
+me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
 SignInList = TypedDict("SignInList", {"sign_ins": list[SignInView]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,12 +23,12 @@ from merlin.api.problems import (
     problems,
 )
 from merlin.api.rest.views import ChangeShown, PreviewShown
-from merlin.api.schema import Body, DryRun, Hex, Part, Words, shape_response
+from merlin.api.schema import Body, DryRun, Hex, Part, Words, operation_router, shape_response
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.dataset.finding import Severity
 
-router = APIRouter(prefix="/api/changes", tags=["changes"])
+router = operation_router(prefix="/api/changes", tags=["changes"])
 
 MOST_LETTERS = 1_000_000
 

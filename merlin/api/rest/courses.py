@@ -12,7 +12,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -44,6 +44,7 @@ from merlin.api.schema import (
     Limit,
     Shape,
     link_of,
+    operation_router,
     read_cursor,
 )
 from merlin.api.schema import cursor as cursor_after
@@ -246,7 +247,7 @@ ONE_COURSE: dict[str, Any] = {
     "responses": NOT_MODIFIED | problems(401, 403, 404),
     "openapi_extra": FOR_ALL,
 }
-course_router = APIRouter(prefix="/api", tags=["courses"])
+course_router = operation_router(prefix="/api", tags=["courses"])
 
 CourseId = Annotated[int, Path(ge=1, le=MOST_ID)]
 Languages = Annotated[
@@ -391,7 +392,7 @@ async def list_teachers(request: Request) -> Response:
     return await catalogue_answer(request, make)
 
 
-search_router = APIRouter(prefix="/api", tags=["courses"])
+search_router = operation_router(prefix="/api", tags=["courses"])
 
 # Nobody reads on further; what was searched for is then worth another word.
 DEEPEST = 1_000
@@ -475,7 +476,7 @@ def _material(course: Course, material: Material, found: Found, language: str) -
     return MaterialFound(**where, **dict(shown), found=mark_found(found, shown, "title"))
 
 
-favourite_router = APIRouter(prefix="/api/user/courses", tags=["favourites"])
+favourite_router = operation_router(prefix="/api/user/courses", tags=["favourites"])
 
 Keeper = Annotated[Caller, Depends(RequiredAccess(Scope.FAVOURITES_WRITE))]
 _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,13 +20,13 @@ from merlin.api.auth import Launching, Promoting, Watching
 from merlin.api.problems import problems
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
-from merlin.api.schema import Body, DatasetName, Line, Name, Part, part
+from merlin.api.schema import Body, DatasetName, Line, Name, Part, operation_router, part
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import QuoteView
 from merlin.app.status import dataset_of_name, datasets_by_name
 
-build_router = APIRouter(prefix="/api/builds", tags=["builds"])
+build_router = operation_router(prefix="/api/builds", tags=["builds"])
 
 
 BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
@@ -52,7 +52,7 @@ async def compare_builds(caller: Watching, old: Name, new: Name) -> BuildDiff:
     return await caller.read(builds.compare, old, new)
 
 
-dataset_router = APIRouter(prefix="/api/datasets", tags=["datasets"])
+dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
 
 
 DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
@@ -98,7 +98,7 @@ async def roll_back(
     return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
 
 
-verdict_router = APIRouter(prefix="/api", tags=["verdicts"])
+verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})

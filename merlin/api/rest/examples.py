@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,13 +31,14 @@ from merlin.api.schema import (
     Sought,
     Words,
     needs,
+    operation_router,
 )
 from merlin.app import examples, proposals
 from merlin.app.examples import ExampleView, ExampleWords
 from merlin.app.permissions import may_edit_examples
 from merlin.app.proposals import ProposalView
 
-router = APIRouter(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
+router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
 
 MOST_FILE = 1_000_000
 MOST_TAGS = 50

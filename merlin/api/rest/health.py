@@ -17,7 +17,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from pydantic import Field
 from starlette.requests import Request
@@ -27,7 +26,7 @@ from merlin.api.auth import Caring, Watching
 from merlin.api.hooks import is_near
 from merlin.api.middleware import Traffic
 from merlin.api.problems import Problem, problems
-from merlin.api.schema import InLanguage, Shape
+from merlin.api.schema import InLanguage, Shape, operation_router
 from merlin.api.services import ApiServices
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -130,7 +129,7 @@ def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
     yield gauge("merlin_serving_since_seconds", about, *since)
 
 
-office_router = APIRouter(prefix="/api", tags=["office"])
+office_router = operation_router(prefix="/api", tags=["office"])
 
 _ALARMS = 20
 
@@ -204,7 +203,7 @@ async def show_health(caller: Caring) -> HealthShown:
 
 log = get_logger(__name__)
 
-process_router = APIRouter(tags=["process"])
+process_router = operation_router(tags=["process"])
 
 ANSWER_S = 3.0
 _METRICS: dict[int | str, dict[str, Any]] = {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from merlin.api.auth import Launching, Watching
 from merlin.api.problems import NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import Body, DatasetName, Id, Line, Part, part
+from merlin.api.schema import Body, DatasetName, Id, Line, Part, operation_router, part
 from merlin.app import jobs
 from merlin.app.jobs import JobDetails, JobView
 from merlin.core.charts import plot_png
@@ -47,7 +47,7 @@ def _easels(request: Request) -> asyncio.Semaphore:
     return easels
 
 
-router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+router = operation_router(prefix="/api/jobs", tags=["jobs"])
 
 
 _PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -13,11 +12,11 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Promoting, Watching
 from merlin.api.problems import problems
 from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import DatasetName, Id, Part, part
+from merlin.api.schema import DatasetName, Id, Part, operation_router, part
 from merlin.app import models
 from merlin.app.models import ModelView, PromotionView
 
-router = APIRouter(prefix="/api", tags=["models"])
+router = operation_router(prefix="/api", tags=["models"])
 
 
 ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})

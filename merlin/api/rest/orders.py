@@ -12,7 +12,6 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +25,17 @@ from merlin.api.rest.billing_shapes import (
     RenewalShown,
     order_shown,
 )
-from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape, shape_response
+from merlin.api.schema import (
+    MOST,
+    Body,
+    Hex,
+    Id,
+    Line,
+    Name,
+    Shape,
+    operation_router,
+    shape_response,
+)
 from merlin.app import orders, plans, shop
 from merlin.app.plans import PlanOffer
 from merlin.billing.plan import Format, allowance_of, plan_title
@@ -34,7 +43,7 @@ from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
 
-order_router = APIRouter(prefix="/api/orders", tags=["orders"])
+order_router = operation_router(prefix="/api/orders", tags=["orders"])
 
 _MOST_NAME, _MOST_CODE = 100, 64
 
@@ -132,7 +141,7 @@ async def give_up_order(caller: Person, order_id: Hex) -> None:
         raise Refused("not open", "pay-not-open")
 
 
-plan_router = APIRouter(prefix="/api/plans", tags=["plans"])
+plan_router = operation_router(prefix="/api/plans", tags=["plans"])
 
 
 class PriceShown(Shape):
@@ -221,7 +230,7 @@ def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
     return PlanShown.of(values, language)
 
 
-renewal_router = APIRouter(prefix="/api", tags=["orders"])
+renewal_router = operation_router(prefix="/api", tags=["orders"])
 
 
 RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})

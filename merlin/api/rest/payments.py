@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +24,7 @@ from merlin.api.rest.billing_shapes import (
     RefundShown,
     order_shown,
 )
-from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape
+from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operation_router
 from merlin.app import payments
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import PurchaseState
@@ -34,7 +34,7 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
 from merlin.core.money import MOST_MINOR
 
-payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
+payment_router = operation_router(prefix="/api/payments", tags=["payments"])
 
 
 PaymentList = TypedDict("PaymentList", {"payments": list[PaymentShown]})
@@ -106,7 +106,7 @@ async def refund_payment(
     return await run_once(request, caller, want)
 
 
-sum_router = APIRouter(prefix="/api/billing", tags=["payments"])
+sum_router = operation_router(prefix="/api/billing", tags=["payments"])
 
 # More at once is what `merlin billing export` is for.
 MOST_SUM_DAYS = 3660
@@ -159,7 +159,7 @@ def _day(said: str | None, usual: date) -> date:
     return day
 
 
-promo_router = APIRouter(prefix="/api/promos", tags=["payments"])
+promo_router = operation_router(prefix="/api/promos", tags=["payments"])
 
 _MOST_USES = 1_000_000
 Code = Annotated[str, Path(min_length=1, max_length=64, pattern=LINE)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -25,13 +25,14 @@ from merlin.api.schema import (
     Part,
     Sought,
     cursor,
+    operation_router,
     part,
 )
 from merlin.app import users
 from merlin.app.users import AuditEntry, UserList, UserView
 from merlin.core.permissions import Role
 
-router = APIRouter(prefix="/api", tags=["people"])
+router = operation_router(prefix="/api", tags=["people"])
 
 
 class RoleBody(Body):

@@ -7,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,7 +17,7 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, headers_of, problems
-from merlin.api.schema import Id, Shape
+from merlin.api.schema import Id, Shape, operation_router
 from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -96,7 +96,7 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
     return await run_once(request, caller, deed)
 
 
-router = APIRouter(prefix="/api/requests", tags=["verdicts"])
+router = operation_router(prefix="/api/requests", tags=["verdicts"])
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Reader, RequiredAccess
 from merlin.api.problems import Language, problems
-from merlin.api.schema import Body, Id, Part, Shape, read_cursor
+from merlin.api.schema import Body, Id, Part, Shape, operation_router, read_cursor
 from merlin.app import feedback, sessions
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
 from merlin.dataset.proposals import MOST_LETTERS
 
-rating_router = APIRouter(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
+rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
 
 Writer = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE))]
 Words = Annotated[
@@ -78,7 +78,7 @@ async def unrate(turn_id: Id, caller: Writer) -> None:
     await caller.write(feedback.take_rating_back, turn_id)
 
 
-session_router = APIRouter(prefix="/api/user/sessions", tags=["sessions"])
+session_router = operation_router(prefix="/api/user/sessions", tags=["sessions"])
 
 
 SessionList = TypedDict("SessionList", {"sessions": Sequence[SessionView]})

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -33,7 +33,7 @@ from merlin.api.auth import (
     set_cookie,
 )
 from merlin.api.problems import Problem, problems
-from merlin.api.schema import Body, Shape
+from merlin.api.schema import Body, Shape, operation_router
 from merlin.api.services import ApiServices
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
@@ -44,7 +44,7 @@ from merlin.core.web.assets import local_address
 from merlin.providers.openid import LIFE as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
-router = APIRouter(
+router = operation_router(
     prefix="/api/auth",
     tags=["sign-in"],
     dependencies=[Depends(require_same_origin)],

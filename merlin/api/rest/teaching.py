@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,19 @@ from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, problems
 from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
-from merlin.api.schema import WHOLE, Body, DryRun, Id, Line, Shape, Texts, Title, Words, needs
+from merlin.api.schema import (
+    WHOLE,
+    Body,
+    DryRun,
+    Id,
+    Line,
+    Shape,
+    Texts,
+    Title,
+    Words,
+    needs,
+    operation_router,
+)
 from merlin.app import teaching
 from merlin.app.changes import Make
 from merlin.app.permissions import led_course
@@ -140,7 +152,7 @@ class TaughtCourse(Shape):
 TaughtCourses = TypedDict("TaughtCourses", {"courses": list[TaughtCourse]})
 
 
-router = APIRouter(prefix="/api", tags=["teaching"])
+router = operation_router(prefix="/api", tags=["teaching"])
 
 Reading = Annotated[Caller, Depends(RequiredAccess(Scope.COURSES_READ))]
 _DAYS = 28
