@@ -28,12 +28,12 @@ from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
-from merlin.chat.turns import StoredAnswer, Turn
+from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
-from merlin.training.models import Origin, find_origin, find_teaching
+from merlin.training.models import find_origin, find_teaching
 
 MOST_NAMED = 20
 _TO_CONSENT = ("consent-change", "consent:show")
@@ -79,11 +79,6 @@ def revoke_consent(context: BotContext) -> View:
     return menu.message(context, words)
 
 
-def consent_pressed(context: BotContext) -> View:
-    """Do what a pressed consent button says, in the private chat."""
-    return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
-
-
 _SHORT = 10
 
 
@@ -98,7 +93,20 @@ def why(context: BotContext) -> View:
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
     origin = find_origin(context.db, written.model_id)
-    lines += _origin(context, origin, written) if origin else [context.translate("why-general")]
+    if origin is None:
+        lines.append(context.translate("why-general"))
+    else:
+        about = {
+            "build": origin.build,
+            "commit": origin.commit[:_SHORT] or "—",
+            "at": context.moment(origin.trained_at),
+            "examples": origin.examples,
+            "editors": origin.editors,
+            "standing": "serving" if origin.serves else "earlier",
+        }
+        lines.append(context.translate("why-origin", **about))
+        if found := find_teaching(context.db, written.model_id, written.answer):
+            lines.append(context.translate("why-taught", examples=", ".join(found)))
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
     if written.currency:
@@ -110,24 +118,6 @@ def why(context: BotContext) -> View:
         up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]
         lines.append(context.translate("why-thumbs", up=up, down=down))
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
-
-
-def _origin(context: BotContext, origin: Origin, written: StoredAnswer) -> list[str]:
-    lines = [
-        context.translate(
-            "why-origin",
-            build=origin.build,
-            commit=origin.commit[:_SHORT] or "—",
-            at=context.moment(origin.trained_at),
-            examples=origin.examples,
-            editors=origin.editors,
-            standing="serving" if origin.serves else "earlier",
-        )
-    ]
-    found = find_teaching(context.db, written.model_id, written.answer)
-    if found:
-        lines.append(context.translate("why-taught", examples=", ".join(found)))
-    return lines
 
 
 _PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
@@ -149,19 +139,15 @@ async def rate(context: BotContext) -> None:
             return menu.refuse(context, "bot-not-yours")
         rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
         counted[:] = [(turn, rating)]
-        return _thanked(context, turn, rating)
+        words = context.translate(f"rating-{rating.value if rating else 'none'}")
+        if rating is not Rating.DOWN or not context.is_private:
+            return menu.alert(words)
+        fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
+        return replace(menu.say(context, "rating-how-better", fix), alert=words, is_new=True)
 
     await context.show(act)
     for turn, rating in counted:
         await _mark(context, turn, rating)
-
-
-def _thanked(context: BotContext, turn: Turn, rating: Rating | None) -> View:
-    words = context.translate(f"rating-{rating.value if rating else 'none'}")
-    if rating is not Rating.DOWN or not context.is_private:
-        return menu.alert(words)
-    fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
-    return replace(menu.say(context, "rating-how-better", fix), alert=words, is_new=True)
 
 
 async def reacted(context: BotContext) -> None:
@@ -227,8 +213,7 @@ def fix(context: BotContext) -> View:
     """Ask how the answer should have been, in the private chat."""
     turn, reason = own_turn(context), "bot-not-yours"
     if turn is not None:
-        can_correct = turn.written is not None and _dataset(context, turn)
-        reason = "" if can_correct else "fix-no-example"
+        reason = "" if turn.written and _dataset(context, turn) else "fix-no-example"
     if turn is None or reason:
         return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
     if not context.is_private:
@@ -288,6 +273,11 @@ _CONSENT_ACT = menu.by_argument(
         "revoke": revoke_consent,
     }
 )
+
+
+def consent_pressed(context: BotContext) -> View:
+    """Do what a pressed consent button says, in the private chat."""
+    return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
 
 
 def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> View:

@@ -29,13 +29,12 @@ from merlin.chat.prompt import (
     wrap_document,
 )
 from merlin.chat.sessions import count_window_tokens, estimate_tokens
-from merlin.config.settings import MediaLimits
 from merlin.core.errors import ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.documents import ChildReader, DocumentText, UnusableFile, too_large
+from merlin.providers.documents import UnusableFile, too_large
 from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
@@ -56,21 +55,17 @@ def check_size(size: int, most: int) -> None:
         raise too_large(most)
 
 
-def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
-    """Raise UnusableFile when a voice or video note is too long or too large."""
-    if seconds > limits.voice_s:
-        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
-    check_size(size, limits.voice_bytes)
-
-
 async def read_voices(context: BotContext) -> Prompt:
     """Return what a voice or a video note says; a caption makes it material for the caption."""
     transcriber = context.services.transcriber
     if transcriber is None:
         raise Refused("nobody hears voices", "media-voice-off")
     sounds, note = _alike(context)
+    limits = context.services.config.chat.limits
     for sound in sounds:
-        check_voice(context.services.config.chat.limits, sound.size, sound.seconds)
+        if sound.seconds > limits.voice_s:
+            raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+        check_size(sound.size, limits.voice_bytes)
     texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
     said = "\n\n".join(filter(None, texts))
     if not said:
@@ -106,14 +101,21 @@ async def read_documents(context: BotContext) -> Prompt:
     if reader is None:
         raise Refused("nobody reads documents", "media-document-off")
     documents, note = _alike(context)
+    limit = context.services.config.chat.limits.document_bytes
     for document in documents:
-        check_size(document.size, context.services.config.chat.limits.document_bytes)
-    found = [await _read_document(context, reader, document) for document in documents]
-    names = [document.name or "document" for document in documents]
-    papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
-    cut = context.translate("media-cut") if any(each.is_cut for each in found) else ""
+        check_size(document.size, limit)
+    papers, is_cut = [], False
+    for document in documents:
+        content = await _fetched(context, document, limit)
+        kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
+        if kind in _MISNAMED:
+            raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
+        found = await reader.read(content, document.name)
+        papers.append(AttachedText(document.name or "document", found.text))
+        is_cut = is_cut or found.is_cut
+    note = "\n".join(filter(None, [note, context.translate("media-cut") if is_cut else ""]))
     words = context.text or context.translate("media-ask-document")
-    return Prompt(words, "document", papers=papers, note="\n".join(filter(None, [note, cut])))
+    return Prompt(words, "document", papers=tuple(papers), note=note)
 
 
 SOURCES: dict[str, Source] = {
@@ -147,14 +149,6 @@ async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
     if not content:
         raise UnusableFile("media-empty")
     return content
-
-
-async def _read_document(context: BotContext, reader: ChildReader, document: Sent) -> DocumentText:
-    content = await _fetched(context, document, context.services.config.chat.limits.document_bytes)
-    kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
-    if kind in _MISNAMED:
-        raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
-    return await reader.read(content, document.name)
 
 
 async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
