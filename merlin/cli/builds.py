@@ -126,6 +126,4 @@ def _tell(verdict: VerdictView) -> None:
         reason = text(language(), verdict.reason, **verdict.arguments)
         sys.stdout.write(f"    {reason}\n")
     for finding in verdict.findings:
-        place = f"{finding.path}:{finding.line}:{finding.column}"
-        told = finding.text(language())
-        sys.stdout.write(f"    {place}: {finding.severity} {finding.rule}: {told}\n")
+        sys.stdout.write(f"    {finding.line_text(language())}\n")

@@ -129,10 +129,7 @@ class Outcome:
 
 def as_text(outcome: Outcome, language: str) -> str:
     """Return a line per finding, as linters write it, and a last line with the counts."""
-    lines = [
-        f"{each.path}:{each.line}:{each.column}: {each.severity} {each.rule}: {each.text(language)}"
-        for each in outcome.findings
-    ]
+    lines = [each.line_text(language) for each in outcome.findings]
     summary = text(
         language,
         "check-summary",

@@ -12,8 +12,8 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -252,11 +252,9 @@ def open_editor(text: str) -> str:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-@contextmanager
-def open_editing(path: Path) -> Iterator[EditSession]:
-    """Yield what an editor needs by the configuration at `path`, after a fetch."""
-    with editing(configuration(path), print_message) as session:
-        yield session
+def open_editing(path: Path) -> AbstractContextManager[EditSession]:
+    """Return what gives an editor what they need by the configuration, after a fetch."""
+    return editing(configuration(path), print_message)
 
 
 def save(
@@ -324,9 +322,7 @@ def of_preview(seen: PreviewView) -> Shown:
 def print_findings(findings: Iterable[Finding]) -> None:
     """Say findings on stderr, a line each."""
     for each in findings:
-        place = f"{each.path}:{each.line}:{each.column}"
-        words = each.text(language())
-        sys.stderr.write(f"{place}: {each.severity} {each.rule}: {words}\n")
+        sys.stderr.write(f"{each.line_text(language())}\n")
 
 
 def print_commit(told: Mapping[str, object]) -> None:

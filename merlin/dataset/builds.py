@@ -115,14 +115,8 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     The suffix is left out: it names a model, it does not change one. The dataset stays in: a
     copied folder is a dataset of its own, with a model of its own.
     """
-    told = {
-        "dataset": dataset,
-        "digest": digest,
-        "provider": recipe.provider,
-        "base_model": recipe.base_model,
-        "method": recipe.method,
-        "hyperparameters": dict(recipe.hyperparameters),
-    }
+    told = {**recipe.as_json(), "dataset": dataset, "digest": digest}
+    del told["suffix"]
     plain = json.dumps(told, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(plain.encode()).hexdigest()
 

@@ -285,10 +285,8 @@ class GitBranch:
         """Return mode and blob of what the head's tree has at these paths."""
         found = {}
         for at in range(0, len(paths), _AT_ONCE):
-            asked = ("ls-tree", "-z", "--full-tree", head, "--", *paths[at : at + _AT_ONCE])
-            for line in filter(None, self._run(*asked).split(b"\0")):
-                told, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
-                mode, _, name = told.split()
+            asked = paths[at : at + _AT_ONCE]
+            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *asked):
                 found[path] = (mode, name)
         return found
 

@@ -44,6 +44,11 @@ class Finding:
         """Return the sentence of this finding in `language`."""
         return text(language, f"finding-{self.rule}", **self.arguments)
 
+    def line_text(self, language: str) -> str:
+        """Return the finding as one line, as linters write it."""
+        place = f"{self.path}:{self.line}:{self.column}"
+        return f"{place}: {self.severity} {self.rule}: {self.text(language)}"
+
     def at(self, path: str) -> Finding:
         """Return the same finding at another path (made printable)."""
         return replace(self, path=escape_unprintable(path))

@@ -220,13 +220,7 @@ class Recipe:
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as it stands in a manifest, keys and hyper-parameters by name."""
-        return {
-            "provider": self.provider,
-            "base_model": self.base_model,
-            "method": self.method,
-            "hyperparameters": dict(sorted(self.hyperparameters.items())),
-            "suffix": self.suffix,
-        }
+        return {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}
 
 
 @dataclass(frozen=True, slots=True)

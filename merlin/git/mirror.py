@@ -101,6 +101,14 @@ def read_ref(run: GitRunner, name: str) -> str | None:
     return told[0] if told else None
 
 
+def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
+    """Yield what `ls-tree` tells of each entry: its words (mode, kind, id …), and its path."""
+    for line in run("ls-tree", "-z", "--full-tree", *arguments).split(b"\0"):
+        if line:
+            told, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
+            yield told.split(), path
+
+
 def check_branch(name: str) -> str:
     """Return `name` when git may see it as a branch. Raises ConfigError."""
     parts = name.split("/")

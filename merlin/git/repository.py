@@ -28,7 +28,6 @@ from merlin.git import mirror, push
 from merlin.git.mirror import (
     HEAD_REF,
     GitFailed,
-    GitRunner,
     MirrorFetcher,
     check_branch,
     check_directory,
@@ -56,19 +55,6 @@ _MOST_DIGITS = 20
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
-def parse_mainline(run: GitRunner, head: str, known: Collection[str]) -> dict[str, int]:
-    """Return id -> position of the first-parent commits of `head` after the newest known one.
-
-    Newest first; `head` alone when none of the line is known.
-    """
-    line = run("rev-list", "--first-parent", head, "--").decode().split()
-    seen = frozenset(known)
-    new = list(takewhile(lambda sha: sha not in seen, line))
-    if len(new) == len(line):
-        new = new[:1]
-    return {sha: len(line) - at for at, sha in enumerate(new)}
-
-
 def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
     """Yield the commits that `cat-file --batch` answers, in the order of `positions`.
 
@@ -77,10 +63,7 @@ def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[C
     COMMIT_LIMIT bytes, comes with `is_readable` False. Raises Unreadable for one that is missing.
     """
     for sha, position in positions.items():
-        words = answers.readline().decode("ascii", "replace").split()
-        if len(words) != 3 or words[1] != "commit":  # noqa: PLR2004 - name, kind, size
-            raise unreadable_error(f"{sha} is {' '.join(words[1:]) or 'cut off'}")
-        size = int(words[2])
+        size = _read_size(answers, sha, "commit")
         raw = answers.read(min(size, COMMIT_LIMIT))
         rest = size - len(raw) + 1
         while rest > 0 and (skipped := answers.read(min(rest, COMMIT_LIMIT))):
@@ -133,30 +116,6 @@ def _time(seconds: bytes) -> datetime:
     return datetime.fromtimestamp(min(int(seconds[:_MOST_DIGITS]), _LAST_SECOND), UTC)
 
 
-def parse_trees(run: GitRunner, commit: str, directory: str) -> dict[str, str]:
-    """Return folder name -> tree id for what lies directly below `directory`, by name."""
-    below = [f"{directory}/"] if directory else []
-    lines = run("ls-tree", "-z", "--full-tree", commit, "--", *below).split(b"\0")
-    found = {}
-    for line in filter(None, lines):
-        head, _, path = line.partition(b"\t")
-        _, kind, tree = head.decode().split()
-        if kind == "tree" and tree not in EMPTY_TREES:
-            found[_path(path).rpartition("/")[2]] = tree
-    return dict(sorted(found.items()))
-
-
-def parse_entries(run: GitRunner, tree: str) -> list[Entry]:
-    """Return everything below a tree that is no tree, ordered by path."""
-    lines = run("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")
-    entries = []
-    for line in filter(None, lines):
-        head, _, path = line.partition(b"\t")
-        mode, _, blob, size = head.decode().split()
-        entries.append(Entry(_path(path), blob, mode, 0 if size == "-" else int(size)))
-    return sorted(entries, key=lambda entry: entry.path)
-
-
 def parse_blobs(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     """Yield (blob, bytes) from what `cat-file --batch` answers to `asked`.
 
@@ -164,10 +123,7 @@ def parse_blobs(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator
     its bytes is read.
     """
     for blob in asked:
-        words = answers.readline().decode("ascii", "replace").split()
-        if len(words) != 3 or words[1] != "blob":  # noqa: PLR2004 - name, kind, size
-            raise unreadable_error(f"{blob} is {' '.join(words[1:]) or 'cut off'}")
-        size = int(words[2])
+        size = _read_size(answers, blob, "blob")
         if size > limit:
             text = f"{blob} has {size} bytes, over {limit}"
             raise SourceError(text, "git-large", size=size, limit=limit)
@@ -188,8 +144,12 @@ def unreadable_error(reason: str) -> UnreadableObject:
     )
 
 
-def _path(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
+def _read_size(answers: BinaryIO, name: str, kind: str) -> int:
+    """Return the size of the object that is answered next. Raises UnreadableObject."""
+    words = answers.readline().decode("ascii", "replace").split()
+    if len(words) != 3 or words[1] != kind:  # noqa: PLR2004 - name, kind, size
+        raise unreadable_error(f"{name} is {' '.join(words[1:]) or 'cut off'}")
+    return int(words[2])
 
 
 BLOB_LIMIT = 2_000_000
@@ -323,30 +283,52 @@ class GitSource:
             return self.fetcher.newest()
 
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
+        """Return the first-parent commits of `head` after the newest known one, oldest first.
+
+        `head` alone when none of the line is known.
+        """
         check_object_ids([head])
         with self._reading():
-            new = parse_mainline(self.run, head, known)
+            line = self.run("rev-list", "--first-parent", head, "--").decode().split()
+        seen = frozenset(known)
+        new = list(takewhile(lambda sha: sha not in seen, line))
+        if len(new) == len(line):
+            new = new[:1]
         if not new:
             return []
-        with self._objects(list(new)) as answers:
-            return list(parse_commits(answers, new))[::-1]
+        positions = {sha: len(line) - at for at, sha in enumerate(new)}
+        with self._objects(new) as answers:
+            return list(parse_commits(answers, positions))[::-1]
 
     def dataset_trees(self, commit: str) -> dict[str, str]:
+        """Return folder name -> tree id for what lies in the folder of datasets, by name."""
         check_object_ids([commit])
         if commit not in self._trees:
+            below = [f"{self.directory}/"] if self.directory else []
             with self._reading():
-                found = parse_trees(self.run, commit, self.directory)
+                entries = list(mirror.list_tree(self.run, commit, "--", *below))
+            found = {
+                path.rpartition("/")[2]: tree
+                for (_, kind, tree), path in entries
+                if kind == "tree" and tree not in EMPTY_TREES
+            }
             if len(self._trees) >= _REMEMBERED:
                 self._trees.clear()
-            self._trees[commit] = found
+            self._trees[commit] = dict(sorted(found.items()))
         return dict(self._trees[commit])
 
     def entries(self, commit: str, dataset: str) -> list[Entry]:
+        """Return everything in a dataset's folder that is no folder, ordered by path."""
         tree = self.dataset_trees(commit).get(dataset)
         if tree is None:
             return []
         with self._reading():
-            return parse_entries(self.run, tree)
+            found = list(mirror.list_tree(self.run, "-r", "-l", tree))
+        entries = (
+            Entry(path, blob, mode, 0 if size == "-" else int(size))
+            for (mode, _, blob, size), path in found
+        )
+        return sorted(entries, key=lambda entry: entry.path)
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
