@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from merlin.app.actor import Actor, missing_dataset
@@ -18,7 +18,7 @@ from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.finding import Finding
 from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
@@ -55,15 +55,6 @@ class ExampleWords:
     answer: str | None = None
     tags: Sequence[str] | None = None
     text: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportView:
-    """What importing a file would do; `edits` are those without an error."""
-
-    plan: ImportPlan
-    preview: PreviewView
-    edits: Sequence[Edit] = field(default_factory=list)
 
 
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
@@ -214,12 +205,9 @@ def _lying(files: DatasetFiles, example_id: str) -> FileText:
     return file
 
 
-def plan(ctx: Context, files: DatasetFiles, lines: Sequence[ImportedLine]) -> ImportView:
+def plan(
+    ctx: Context, files: DatasetFiles, lines: Sequence[ImportedLine]
+) -> tuple[ImportPlan, PreviewView]:
     """Return what importing lines would do; takes a while, and reads no rows."""
     found = plan_import(files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker)
-    bad = {each.path for each in found.seen.findings if each.severity is Severity.ERROR}
-    return ImportView(
-        plan=found,
-        preview=preview_view(ctx, files, found.edits, found.seen),
-        edits=[each for each in found.edits if escape_unprintable(each.path) not in bad],
-    )
+    return found, preview_view(ctx, files, found.edits, found.seen)

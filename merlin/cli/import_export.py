@@ -72,19 +72,18 @@ def import_file(
     lines = read_import_lines(content, found_shape)
     with open_editing(config) as session:
         files = changes.read_files(session.ctx, session.actor, dataset)
-        found = examples.plan(session.ctx, files, lines)
-        plan = found.plan
+        plan, seen = examples.plan(session.ctx, files, lines)
         for line, each in plan.findings:
             words = each.text(language())
             sys.stderr.write(f"{line}: {each.severity} {each.rule}: {words}\n")
         for line, known in plan.duplicates.items():
             sys.stderr.write(f"{line}: {text(language(), 'import-duplicate', other=known)}\n")
-        print_findings(found.preview.around)
-        told = _to_json(plan) | of_preview(found.preview)
+        print_findings(seen.around)
+        told = _to_json(plan) | of_preview(seen)
         is_refused = plan.duplicates and on_duplicate == "error"
-        if json and (is_refused or not plan.is_good):
+        if json and (is_refused or plan.rejected):
             print_json(told)
-        if not plan.is_good:
+        if plan.rejected:
             rejected, count = plan.rejected, plan.lines
             raise Refused("findings", "import-not-good", rejected=rejected, lines=count)
         if is_refused:

@@ -263,9 +263,10 @@ class ImportPlan:
     seen: Preview
 
     @property
-    def is_good(self) -> bool:
-        """Return whether no line has an error."""
-        return not any(each.severity is Severity.ERROR for _, each in self.findings)
+    def good_edits(self) -> list[Edit]:
+        """Return the edits without an error."""
+        bad = {each.path for each in self.seen.findings if each.severity is Severity.ERROR}
+        return [each for each in self.edits if escape_unprintable(each.path) not in bad]
 
     @property
     def rejected(self) -> int:

@@ -156,26 +156,21 @@ async def add_example(
 
     A key needs the scope `materials:write`; to propose, `chat:write`.
     """
-    if not await caller.read(may_edit_examples, dataset):
-        return await run_once(
-            request, caller, lambda _: _propose(caller, dataset, body, dry_run=dry_run)
-        )
-    make = partial(examples.add_example, examples.write_words(body.words()))
+    make = None
+    if await caller.read(may_edit_examples, dataset):
+        make = partial(examples.add_example, examples.write_words(body.words()))
 
     async def add(number: int) -> Response:
-        need(caller, Scope.MATERIALS_WRITE)
-        return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=str(number))
+        need(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
+        if make:
+            mark = str(number)
+            return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=mark)
+        draft = proposals.draft_proposal(dataset, body.words(), caller.language)
+        found = await caller.write(proposals.propose, draft, dry_run=dry_run)
+        status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
+        return JSONResponse(asdict(found), status, headers_of(caller.language))
 
     return await run_once(request, caller, add)
-
-
-async def _propose(caller: Caller, dataset: str, body: ExampleBody, *, dry_run: bool) -> Response:
-    """Let an example wait for an editor."""
-    need(caller, Scope.CHAT_WRITE)
-    draft = proposals.draft_proposal(dataset, body.words(), caller.language)
-    found = await caller.write(proposals.propose, draft, dry_run=dry_run)
-    status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-    return JSONResponse(asdict(found), status, headers_of(caller.language))
 
 
 @router.get("/{example_id:path}", summary="An example", responses=problems(404))

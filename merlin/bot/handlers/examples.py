@@ -19,9 +19,9 @@ from functools import partial
 from typing import Any
 
 from merlin.app import examples
-from merlin.app.changes import DatasetFiles, count_open, read_files
+from merlin.app.changes import DatasetFiles, PreviewView, count_open, read_files
 from merlin.app.changes import save as save_changes
-from merlin.app.examples import ExampleView, ImportView
+from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_handlers
@@ -297,7 +297,7 @@ async def import_sent(context: BotContext) -> None:
         except MerlinError as error:
             note = context.translate(error.key, **error.arguments)
         else:
-            await show_screen(context, lambda: _import_view(context, plan, file))
+            await show_screen(context, lambda: _import_view(context, *plan, file))
             return
     await show_screen(context, lambda: _again(context, name, note))
 
@@ -310,7 +310,9 @@ def _again(context: BotContext, name: str, note: str) -> View:
     return menu.card(context, note, rows=rows)
 
 
-async def _plan(context: BotContext, name: str, file: dict[str, Any]) -> ImportView:
+async def _plan(
+    context: BotContext, name: str, file: dict[str, Any]
+) -> tuple[ImportPlan, PreviewView]:
     """Return what a file would add. Raises NotFound, Refused."""
     ctx = context.services
 
@@ -331,10 +333,11 @@ def _lines(name: str, content: bytes) -> list[ImportedLine]:
     return lines
 
 
-def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -> View:
+def _import_view(
+    context: BotContext, plan: ImportPlan, seen: PreviewView, file: dict[str, Any]
+) -> View:
     """Show what would come of it, and wait for a yes or for another file."""
-    plan, good = found.plan, found.edits
-    name = require_editing(context, plan.dataset)
+    name, good = require_editing(context, plan.dataset), plan.good_edits
     counts = context.translate(
         "examples-import-counts",
         lines=plan.lines,
@@ -348,9 +351,9 @@ def _import_view(context: BotContext, found: ImportView, file: dict[str, Any]) -
     new = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
         new.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
-    around = finding_lines(context, replace(found.preview, findings=()))
+    around = finding_lines(context, replace(seen, findings=()))
     parts = ("\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
-    price = format_price(context, found.preview) if good else ""
+    price = format_price(context, seen) if good else ""
     kept = {"dataset": name, "file": file}
     back = f"ex:ds:{admin.short(name)}"
     return ask(context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), kept=kept)
@@ -378,8 +381,10 @@ async def take_import(context: BotContext) -> None:
         await show_screen(context, lambda: admin.admin_refusal(context))
         return
 
-    def saved(found: ImportView) -> View:
-        name, good = require_editing(context, found.plan.dataset), found.edits
+    plan, _ = await _plan(context, name, file)
+
+    def saved() -> View:
+        name, good = require_editing(context, plan.dataset), plan.good_edits
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
         line, editor = import_subject(len(good), name), commit_editor(context)
@@ -387,8 +392,7 @@ async def take_import(context: BotContext) -> None:
         leave_dialog(context)
         return saved_view(context, name)
 
-    plan = await _plan(context, name, file)
-    await show_screen(context, lambda: saved(plan))
+    await show_screen(context, saved)
 
 
 # What a button does, by the word behind `ex:`.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
@@ -30,12 +31,10 @@ from merlin.api.pages.page import (
 from merlin.api.schema import Hex
 from merlin.app import changes
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
-from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.core.errors import NotFound
-from merlin.core.i18n import text
 from merlin.core.web.assets import seen_other
-from merlin.course.catalogue import Catalogue, Course
+from merlin.course.catalogue import Catalogue
 
 # A field of a form: what it is called, what you wrote, what another did.
 Clashes = Sequence[tuple[str, str, str]]
@@ -195,12 +194,9 @@ async def _act(
 
 async def noted_change(visit: PageRequest, change_id: str) -> ChangeView | None:
     """Return an edit whose way a line tells, None for none that the person may see."""
-    if not change_id:
-        return None
-    try:
-        return await visit.read(changes.get, change_id)
-    except NotFound:
-        return None
+    with suppress(NotFound):
+        return await visit.read(changes.get, change_id) if change_id else None
+    return None
 
 
 async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response:
@@ -211,20 +207,8 @@ async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response
 async def _view(visit: PageRequest, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and what differs once it goes on."""
     change = await visit.read(changes.get, change_id)
-    reason = text(visit.language, change.reason, **change.arguments) if change.reason else ""
-    return {
-        "change": change,
-        "reason": reason,
-        "seen": f"{change.state.value}.{len(reason)}",
-        "course": await _course(visit, change.dataset),
-    }
-
-
-async def _course(visit: PageRequest, dataset: str) -> Course | None:
-    def find(ctx: Context) -> Course:
-        return Catalogue(ctx.db).course(dataset)
-
-    try:
-        return await visit.services.read(find)
-    except NotFound:
-        return None
+    reason, course = change.why(visit.language), None
+    with suppress(NotFound):
+        course = await visit.services.read(lambda ctx: Catalogue(ctx.db).course(change.dataset))
+    seen = f"{change.state.value}.{len(reason)}"
+    return {"change": change, "reason": reason, "seen": seen, "course": course}
