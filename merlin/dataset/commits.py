@@ -159,7 +159,24 @@ class CommitHistory(Repository):
             build_id = outcome.build.build_id if outcome.build else None
             if build_id is not None:  # everybody sees it from now on
                 self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
-            verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
+            spec = outcome.checked.spec if outcome.checked else None
+            verdict_id = self.db.add(
+                VERDICT,
+                {
+                    "commit_sha": commit.sha,
+                    "dataset": outcome.dataset,
+                    "position": commit.position,
+                    "word": outcome.word.value,
+                    "wish": outcome.wish,
+                    "spec": dump_spec(spec),
+                    "reason": outcome.reason,
+                    "arguments": dump_json(dict(outcome.arguments or {})),
+                    "build_id": build_id,
+                    "job_id": None,
+                    "seen_at": iso(at),
+                    "updated_at": iso(at),
+                },
+            )
             this = {"verdict_id": verdict_id}
             findings = outcome.checked.findings if outcome.checked else ()
             self.db.add_many(FINDING, (FINDINGS.write(each) | this for each in findings))
@@ -199,23 +216,6 @@ class CommitHistory(Repository):
 
 def _commit_row(commit: Commit, at: datetime) -> Row:
     return _COMMITS.write(commit, but=("is_readable",)) | {"seen_at": iso(at)}
-
-
-def _verdict_row(commit: Commit, outcome: Outcome, build_id: int | None, at: datetime) -> Row:
-    return {
-        "commit_sha": commit.sha,
-        "dataset": outcome.dataset,
-        "position": commit.position,
-        "word": outcome.word.value,
-        "wish": outcome.wish,
-        "spec": dump_spec(outcome.checked.spec if outcome.checked else None),
-        "reason": outcome.reason,
-        "arguments": dump_json(dict(outcome.arguments or {})),
-        "build_id": build_id,
-        "job_id": None,
-        "seen_at": iso(at),
-        "updated_at": iso(at),
-    }
 
 
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:

@@ -44,7 +44,6 @@ from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import (
-    Node,
     format_flow_text,
     format_json,
     format_key_text,
@@ -147,7 +146,9 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
     value, findings = validate_file("example", node)
     if findings:
         return None, findings
-    example = example_from_json(value, _marks(node))
+    inside: Any = node.value
+    marks = tuple((each.line, each.column) for each in inside["messages"].value)
+    example = example_from_json(value, marks)
     findings = check_turns(example.messages, example.marks)
     return (None if findings else example), findings
 
@@ -168,12 +169,6 @@ def example_from_json(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Exam
     )
 
 
-def _marks(node: Node) -> tuple[Mark, ...]:
-    """Return where each message of a file that fulfils the schema begins."""
-    inside: Any = node.value
-    return tuple((each.line, each.column) for each in inside["messages"].value)
-
-
 def _message(value: Mapping[str, Any]) -> Message:
     if "role" not in value:
         ((role, content),) = value.items()
@@ -191,7 +186,20 @@ def write_example(example: Example) -> str:
     Line ends after a message are left out, as reading does. A text with a sign that no example
     may hold is written all the same: the check tells of it.
     """
-    return "".join(f"{line}\n" for line in _lines(example))
+    lines = ["messages:"]
+    for message in example.messages:
+        lines += _message_yaml(message)
+    if example.tags:
+        lines.append(f"tags: [{', '.join(format_flow_text(tag) for tag in example.tags)}]")
+    if example.split:
+        lines.append(f"split: {example.split}")
+    if example.source:
+        lines.append(f"source: {format_key_text(example.source, '|-', 2)}")
+    if example.note:
+        lines.append(f"note: {format_key_text(example.note, '|-', 2)}")
+    if example.tools:
+        lines.append(f"tools: {format_json(list(example.tools))}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def write_turns(
@@ -200,22 +208,6 @@ def write_turns(
     """Return the file's text of a conversation; `turns` are role and words."""
     said = tuple(Message(role, words) for role, words in turns)
     return write_example(Example("", "", "", said, tuple(tags), source=source))
-
-
-def _lines(example: Example) -> Iterator[str]:
-    yield "messages:"
-    for message in example.messages:
-        yield from _message_yaml(message)
-    if example.tags:
-        yield f"tags: [{', '.join(format_flow_text(tag) for tag in example.tags)}]"
-    if example.split:
-        yield f"split: {example.split}"
-    if example.source:
-        yield f"source: {format_key_text(example.source, '|-', 2)}"
-    if example.note:
-        yield f"note: {format_key_text(example.note, '|-', 2)}"
-    if example.tools:
-        yield f"tools: {format_json(list(example.tools))}"
 
 
 def _message_yaml(message: Message) -> Iterator[str]:
@@ -300,17 +292,15 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     Source: openai-cookbook, "How to count tokens with tiktoken" and "Data preparation and
     analysis for chat model fine-tuning".
     """
-    extras = sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
-    return PER_CONVERSATION + extras + sum(_count_message(each) for each in messages)
-
-
-def _count_message(message: Message) -> int:
-    total = PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
-    for key, value in message.extra.items():
-        if key == "name":
-            total += PER_NAME + count_tokens(str(value))
-        elif key != "weight":
-            total += count_tokens(json.dumps(value, ensure_ascii=False))
+    total = PER_CONVERSATION
+    total += sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
+    for message in messages:
+        total += PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
+        for key, value in message.extra.items():
+            if key == "name":
+                total += PER_NAME + count_tokens(str(value))
+            elif key != "weight":
+                total += count_tokens(json.dumps(value, ensure_ascii=False))
     return total
 
 
@@ -326,14 +316,9 @@ def count_tokens(text: str) -> int:
 def _encoding() -> Encoding:
     from tiktoken import Encoding  # noqa: PLC0415 - loaded at the first count only
 
-    return Encoding(
-        "o200k_base", pat_str=_PATTERN, mergeable_ranks=_ranks(), special_tokens=_SPECIAL
-    )
-
-
-def _ranks() -> dict[bytes, int]:
     listing = lzma.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(listing).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
     words = (line.partition(b" ") for line in listing.splitlines())
-    return {binascii.a2b_base64(word): int(rank) for word, _, rank in words}
+    ranks = {binascii.a2b_base64(word): int(rank) for word, _, rank in words}
+    return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)

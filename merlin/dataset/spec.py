@@ -313,17 +313,16 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
         description=_localised(value.get("description", {})),
         active=value.get("active", True),
         teachers=tuple(value.get("teachers", ())),
-        materials=tuple(_material(each) for each in value.get("materials", ())),
-    )
-
-
-def _material(value: Mapping[str, Any]) -> MaterialSpec:
-    return MaterialSpec(
-        lesson=value["lesson"],
-        kind=value["type"],
-        title=_localised(value["title"]),
-        text=value.get("text", ""),
-        file_url=value.get("file_url", ""),
+        materials=tuple(
+            MaterialSpec(
+                lesson=each["lesson"],
+                kind=each["type"],
+                title=_localised(each["title"]),
+                text=each.get("text", ""),
+                file_url=each.get("file_url", ""),
+            )
+            for each in value.get("materials", ())
+        ),
     )
 
 

@@ -201,20 +201,15 @@ class _Builder:
         if not self._open:
             self.root = node
             return
-        parent = self._open[-1].value
+        parent, key = self._open[-1].value, self._keys[-1]
         if isinstance(parent, list):
             parent.append(node)
-        elif isinstance(parent, dict):
-            self._place_in_map(parent, node, event)
-
-    def _place_in_map(self, parent: dict[str, Node], node: Node, event: Any) -> None:
-        key = self._keys[-1]
-        if key is None:
+        elif isinstance(parent, dict) and key is None:
             self._keys[-1] = _proven_key(node, parent, event)
-            return
-        node.key = (key.line, key.column)
-        parent[str(key.value)] = node
-        self._keys[-1] = None
+        elif isinstance(parent, dict) and key is not None:
+            node.key = (key.line, key.column)
+            parent[str(key.value)] = node
+            self._keys[-1] = None
 
 
 def _proven_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
