@@ -383,7 +383,10 @@ def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
 
     Raises NotFound.
     """
-    batch = _own(ctx, actor, change_id)
+    return _file_in_question(_own(ctx, actor, change_id), change_id)
+
+
+def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
     named = next(each for each in batch if each.change_id == change_id)
     return next((each for each in [named, *batch] if each.theirs is not None), named)
 
@@ -425,11 +428,8 @@ def rewrite(
 
 def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Conflict]:
     """Return a file in conflict and what lies there instead; raises as `solve`."""
-    batch = _editable(ctx, actor, change_id)
-    standing = [each for each in batch if each.theirs is not None]
-    named = [each for each in standing if each.change_id == change_id]
-    one = next(iter([*named, *standing]), None)
-    if one is None or one.theirs is None or one.state is not ChangeState.CONFLICT:
+    one = _file_in_question(_editable(ctx, actor, change_id), change_id)
+    if one.theirs is None or one.state is not ChangeState.CONFLICT:
         raise Refused("solved already", "change-solved")
     return one, one.theirs
 

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from peewee import fn
 
@@ -434,14 +433,11 @@ class Changes(Repository):
         return None if text is None else self.db.cipher.seal(text)
 
     def _change(self, row: Row) -> Change:
-        text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
-        change = _CHANGES.read(row, text=text, theirs=self._theirs(row))
+        text, theirs = (
+            decrypt(self.db.cipher, row[name]) if row[name] else None for name in ("text", "theirs")
+        )
+        is_conflict = row["state"] == ChangeState.CONFLICT and row["reason"]
+        conflict = Conflict(row["theirs_blob"], theirs) if is_conflict else None
+        change = _CHANGES.read(row, text=text, theirs=conflict)
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change
-
-    def _theirs(self, row: Row) -> Conflict | None:
-        if row["state"] != ChangeState.CONFLICT or not row["reason"]:
-            return None
-        sealed: Any = row["theirs"]
-        text = decrypt(self.db.cipher, sealed) if sealed else None
-        return Conflict(row["theirs_blob"], text)

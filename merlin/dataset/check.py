@@ -104,10 +104,16 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
 
 def lint_dataset(examples: Sequence[Example], spec: DatasetSpec | None) -> list[Finding]:
     """Return what catches the eye when all good examples are seen together."""
-    found = [*_near_duplicates(examples), *_case_twins(examples)]
+    found = [*_near_duplicates(examples)]
+    first: dict[str, Example] = {}
+    for example in examples:
+        # One file system in three takes both names for the same.
+        known = first.setdefault(example.id.casefold(), example)
+        if known is not example:
+            found.append(_about_twins(example, "case-twin", known))
     for example in examples if spec else ():
-        first = example.messages[0]
-        if spec and first.role == "system" and normalise(first.content) != normalise(spec.system):
+        begin = example.messages[0]
+        if spec and begin.role == "system" and normalise(begin.content) != normalise(spec.system):
             finding = Finding("", *example.marks[0], "own-system", Severity.NOTE)
             found.append(finding.at(example.path))
     return found
@@ -121,15 +127,6 @@ def _near_duplicates(examples: Sequence[Example]) -> Iterator[Finding]:
         known = first.setdefault(tuple(sorted(_WORD.findall(question))), example)
         if known is not example and question_key(known) != question:
             yield _about_twins(example, "near-duplicate", known)
-
-
-def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
-    """Tell of names that one file system in three takes for the same."""
-    first: dict[str, Example] = {}
-    for example in examples:
-        known = first.setdefault(example.id.casefold(), example)
-        if known is not example:
-            yield _about_twins(example, "case-twin", known)
 
 
 def _without_duplicates(

@@ -181,8 +181,11 @@ def _take_other(entry: Entry, layout: Layout, limits: Limits) -> None:
         layout.course = entry
     elif entry.path.startswith(MATERIALS):
         layout.materials[entry.path] = entry
+    elif entry.path.startswith(EXAMPLES):
+        proposed = _suggest_path(entry, entry.path.rpartition("/")[2].rpartition(".")[0])
+        layout.findings.append(_about(entry, "not-an-example", Severity.WARNING, proposed=proposed))
     else:
-        layout.findings.append(_stray(entry))
+        layout.findings.append(_about(entry, "stray-file", Severity.NOTE))
 
 
 def _unfit(entry: Entry, limits: Limits) -> Finding | None:
@@ -199,16 +202,12 @@ def _misnamed(entry: Entry) -> Finding | None:
     stem, ending = steps[-1][: -len(_ending(entry.path))], _ending(entry.path)
     if ending == ".yaml" and all(is_valid_name(step) for step in (*steps[:-1], stem)):
         return None
-    good = "/".join(suggest_name(step) for step in (*steps[:-1], stem))
-    return _about(entry, "bad-name", proposed=f"{EXAMPLES}{good}.yaml")
+    return _about(entry, "bad-name", proposed=_suggest_path(entry, stem))
 
 
-def _stray(entry: Entry) -> Finding:
-    if not entry.path.startswith(EXAMPLES):
-        return _about(entry, "stray-file", Severity.NOTE)
-    steps = entry.path.removeprefix(EXAMPLES).split("/")
-    good = "/".join(suggest_name(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
-    return _about(entry, "not-an-example", Severity.WARNING, proposed=f"{EXAMPLES}{good}.yaml")
+def _suggest_path(entry: Entry, stem: str) -> str:
+    folders = entry.path.removeprefix(EXAMPLES).split("/")[:-1]
+    return example_path("/".join(suggest_name(step) for step in (*folders, stem)))
 
 
 def _ending(path: str) -> str:

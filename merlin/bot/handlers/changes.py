@@ -200,19 +200,15 @@ def ask_reason(context: BotContext) -> View:
 
 
 def decline(context: BotContext) -> View:
-    """Decline without a reason."""
-    return _decline(context, context.number(1), "")
+    """Decline, by a button without a reason; who proposed reads a reason that was written.
 
-
-def decline_with_reason(context: BotContext) -> View:
-    """Decline for the reason that was written."""
-    if len(context.text) > MOST_REASON:
+    It is sealed in the outbox, as all their words.
+    """
+    reason = "" if context.verb else context.text
+    if len(reason) > MOST_REASON:
         raise Refused("too long", "examples-reason-long", most=MOST_REASON)
-    return _decline(context, int(dialog_value(context, "proposal") or 0), context.text)
-
-
-def _decline(context: BotContext, proposal_id: int, reason: str) -> View:
-    """Decline, and let who proposed read the reason; sealed in the outbox, as all their words."""
+    asked = int(dialog_value(context, "proposal") or 0)
+    proposal_id = context.number(1) if context.verb else asked
     found = proposals.decline(*performer(context), proposal_id, reason)
     if reason:
         told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}

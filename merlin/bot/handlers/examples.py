@@ -475,6 +475,6 @@ def register(application: BotApplication) -> None:
             FIND: words_handler(find_examples),
             example_draft.PICK: editor_handler(example_draft.take_forwarded),
             IMPORT: import_sent,
-            changes.DECLINE: words_handler(changes.decline_with_reason),
+            changes.DECLINE: words_handler(changes.decline),
         },
     )
