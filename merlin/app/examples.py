@@ -71,10 +71,8 @@ def recent(
     Raises NotFound.
     """
     require_editing(ctx, actor, dataset)
-    index = FileIndex(ctx.db)
-    if after:
-        return [view_of(each) for each in index.following(dataset, after, limit)]
-    return [view_of(each) for each in index.examples(dataset, offset, limit)]
+    found = FileIndex(ctx.db).examples(dataset, offset, limit, after)
+    return [view_of(each) for each in found]
 
 
 def find(

@@ -197,16 +197,13 @@ class FileIndex(Repository):
         query = VERDICT.select().where((VERDICT.dataset == dataset) & on_line)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
-    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
-        """Return example files by id, broken ones too."""
-        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
-        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
-
-    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
-        """Return the example files whose ids come after one, by id; "" begins with the first."""
+    def examples(
+        self, dataset: str, offset: int = 0, limit: int = 20, after: str = ""
+    ) -> list[FileText]:
+        """Return example files by id, broken ones too: those whose ids come after one, "": all."""
         later = DATASET_FILE.path > (example_path(after) if after else "")
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
-        return self._read(mine.order_by(DATASET_FILE.path).limit(limit))
+        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
     def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
         """Return example files that say all these words, by dataset and id."""

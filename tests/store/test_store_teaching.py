@@ -77,9 +77,9 @@ def test_examples_follow_one_another_by_id(database):
     books.add({"1" * 40: "было\n"})
     names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
     books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
-    assert [each.example_id for each in books.following(FACE, "", 2)] == ["a", "b/c"]
-    assert [each.example_id for each in books.following(FACE, "b/c", 2)] == ["я"]
-    assert books.following(FACE, "я", 2) == []
+    assert [each.example_id for each in books.examples(FACE, limit=2)] == ["a", "b/c"]
+    assert [each.example_id for each in books.examples(FACE, limit=2, after="b/c")] == ["я"]
+    assert books.examples(FACE, limit=2, after="я") == []
 
 
 def test_requests_of_somebody_come_newest_first(database, clock):
