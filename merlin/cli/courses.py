@@ -51,16 +51,15 @@ def _course_values(course: Course, materials: Sequence[Material]) -> dict[str, o
         "description": dict(course.description),
         "active": course.is_active,
         "teachers": list(course.teachers),
-        "materials": [_material(each) for each in materials],
-    }
-
-
-def _material(material: Material) -> dict[str, object]:
-    return {
-        "id": material.material_id,
-        "lesson": material.lesson,
-        "type": material.kind,
-        "title": dict(material.name),
-        "text": material.text or None,
-        "file_url": material.file_url or None,
+        "materials": [
+            {
+                "id": each.material_id,
+                "lesson": each.lesson,
+                "type": each.kind,
+                "title": dict(each.name),
+                "text": each.text or None,
+                "file_url": each.file_url or None,
+            }
+            for each in materials
+        ],
     }

@@ -214,7 +214,15 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
     a rejected example in a strict dataset.
     """
-    spec = _proven(checked)
+    spec, name, good = checked.spec, checked.name, len(checked.examples)
+    if spec is None:
+        raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
+    if good < FEWEST:
+        told = {"dataset": name, "good": good, "fewest": FEWEST}
+        raise DatasetError(f"{name}: {good} good examples", "build-too-few", **told)
+    if not checked.is_buildable:
+        told = {"dataset": name, "rejected": checked.rejected}
+        raise DatasetError(f"{name}: strict, {checked.rejected} rejected", "build-strict", **told)
     dealt = split(checked.examples, spec.split)
     sides = {
         side: [each for each in checked.examples if dealt.sides[each.id] == side]
@@ -242,23 +250,6 @@ def make_build(checked: CheckedDataset) -> BuildContent:
 def build_digest(train_sha256: str, test_sha256: str) -> str:
     """Return a build's digest from the hex hashes of its two files."""
     return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
-
-
-def _proven(checked: CheckedDataset) -> DatasetSpec:
-    name = checked.name
-    if checked.spec is None:
-        raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
-    good = len(checked.examples)
-    if good < FEWEST:
-        raise DatasetError(
-            f"{name}: {good} good examples", "build-too-few", dataset=name, good=good, fewest=FEWEST
-        )
-    if not checked.is_buildable:
-        rejected = checked.rejected
-        raise DatasetError(
-            f"{name}: strict, {rejected} rejected", "build-strict", dataset=name, rejected=rejected
-        )
-    return checked.spec
 
 
 def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:

@@ -225,7 +225,11 @@ class GitBranch:
             if conflicts:
                 return BatchResult(conflicts=conflicts)
             if not lines:
-                return BatchResult(self._maker(head, batch), is_there=True)
+                # The newest commit of the line that touched the batch's first file, else head.
+                path = f":(literal,top){self._path(batch.first.path)}"
+                asked = ("log", "-1", "--first-parent", "--format=%H")
+                made = self._run(*asked, head, "--", path).decode().split() if head else []
+                return BatchResult(made[0] if made else head, is_there=True)
             tree = self._tree(head, lines, scratch, lock)
             return BatchResult(self._commit(head, batch, tree, lock))
 
@@ -323,15 +327,6 @@ class GitBranch:
         }
         made = self._run("commit-tree", *parents, "-F", "-", tree, feed=feed, lock=lock, also=also)
         return made.decode().strip()
-
-    def _maker(self, head: str | None, batch: Batch) -> str | None:
-        """Return the newest commit of the line that touched the batch's first file, else head."""
-        if head is None:
-            return None
-        path = f":(literal,top){self._path(batch.first.path)}"
-        asked = ("log", "-1", "--first-parent", "--format=%H", head, "--", path)
-        found = self._run(*asked).decode().split()
-        return found[0] if found else head
 
     def _theirs(self, blob: str | None) -> Conflict:
         if blob is None:
