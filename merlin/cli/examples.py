@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -187,9 +187,13 @@ def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleV
     head, _, rest = example_id.partition("/")
     is_named = dataset is None and rest != "" and head in known
     names = [dataset] if dataset else known
-    found = _named(session, head, rest) if is_named else []
+    found: list[ExampleView] = []
+    if is_named:
+        with suppress(NotFound):
+            found = [examples.get(session.ctx, session.actor, head, rest)]
     for name in [] if found else names:
-        found += _named(session, name, example_id)
+        with suppress(NotFound):
+            found.append(examples.get(session.ctx, session.actor, name, example_id))
     if not found:
         told = {"dataset": ", ".join(names), "example": example_id}
         if is_named:
@@ -199,14 +203,6 @@ def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleV
         several = ", ".join(each.dataset for each in found)
         raise Refused("several datasets have it", "example-several", datasets=several)
     return found[0]
-
-
-def _named(session: EditSession, dataset: str, example_id: str) -> list[ExampleView]:
-    """Return the example of a dataset as a list; none where it has none of this id."""
-    try:
-        return [examples.get(session.ctx, session.actor, dataset, example_id)]
-    except NotFound:
-        return []
 
 
 def asked_text(

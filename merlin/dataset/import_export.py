@@ -287,7 +287,7 @@ def plan_import(
     limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
 ) -> ImportPlan:
-    """Return the plan for lines that `read_lines` read, judged by the real checker."""
+    """Return the plan for lines that `read_import_lines` read, judged by the real checker."""
     checker = checker or EditChecker()
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
     text = next((each.text for each in files if each.path == DATASET_FILE), None)

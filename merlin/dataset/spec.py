@@ -381,7 +381,7 @@ def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[F
 
 
 def load_spec(text: str | None) -> DatasetSpec | None:
-    """Return a dataset's settings as `dumped(asdict(spec))` wrote them."""
+    """Return a dataset's settings as `dump_spec` wrote them."""
     if text is None:
         return None
     stored = json.loads(text)
@@ -392,5 +392,5 @@ def load_spec(text: str | None) -> DatasetSpec | None:
 
 
 def dump_spec(spec: DatasetSpec | None) -> str | None:
-    """Return a dataset's settings as JSON; `spec_of` reads it."""
+    """Return a dataset's settings as JSON; `load_spec` reads it."""
     return None if spec is None else dump_json(asdict(spec))

@@ -179,7 +179,7 @@ class GitCommand:
         lock: int | None = None,
         also: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Fulfil `git_walls.Run`."""
+        """Fulfil `GitRunner`."""
         process = self._start(arguments, subprocess.PIPE if feed else None, lock, also)
         try:
             out, err = process.communicate(feed or None, self._timeout_s)
