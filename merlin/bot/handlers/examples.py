@@ -61,7 +61,7 @@ from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Severity, escape_unprintable
-from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
+from merlin.dataset.import_export import ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import example_path
 
 
@@ -176,23 +176,16 @@ def ask_find(context: BotContext) -> View:
 
 
 async def find_examples(context: BotContext) -> None:
-    """Search by the words that were written."""
+    """Search by the words that were written, or show another page of what was found."""
+    name = str(dialog_value(context, "dataset") or "")
     words = context.text[:_MOST_WORDS]
-    await _search(context, str(dialog_value(context, "dataset") or ""), words, 0)
-
-
-async def show_found(context: BotContext) -> None:
-    """Show another page of what was found."""
-    name, words = dialog_value(context, "dataset"), dialog_value(context, "words")
-    if not name or not words:
-        await show_screen(context, lambda: admin.admin_refusal(context))
-        return
-    await _search(context, str(name), str(words), context.number(1))
-
-
-async def _search(context: BotContext, name: str, words: str, page: int) -> None:
+    if context.verb:
+        words = str(dialog_value(context, "words") or "")
+        if not name or not words:
+            await show_screen(context, lambda: admin.admin_refusal(context))
+            return
     # A long shelf takes a while to look through: not in the thread that writes.
-    page = min(page, _MOST_FOUND // PAGE_SIZE - 1)
+    page = min(context.number(1) if context.verb else 0, _MOST_FOUND // PAGE_SIZE - 1)
     most = (page + 1) * PAGE_SIZE + 1
     files = await context.store.read(
         lambda: examples.find(*performer(context), words, name, limit=most)
@@ -299,15 +292,15 @@ async def import_sent(context: BotContext) -> None:
         else:
             await show_screen(context, lambda: _import_view(context, *plan, file))
             return
-    await show_screen(context, lambda: _again(context, name, note))
 
+    def ask_again() -> View:
+        """Say what was wrong with it; the file that was shown before still can be saved."""
+        require_editing(context, name)
+        save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
+        rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short(name)}"))
+        return menu.card(context, note, rows=rows)
 
-def _again(context: BotContext, name: str, note: str) -> View:
-    """Say what was wrong with a message; the file that was shown before still can be saved."""
-    require_editing(context, name)
-    save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
-    rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short(name)}"))
-    return menu.card(context, note, rows=rows)
+    await show_screen(context, ask_again)
 
 
 async def _plan(
@@ -322,15 +315,11 @@ async def _plan(
 
     files = await context.store.read(read)
     content = await fetch(context, str(file["id"]), MOST_BYTES)
-    lines = await asyncio.to_thread(_lines, str(file["name"]), content)
-    return await asyncio.to_thread(examples.plan, ctx, files, lines)
-
-
-def _lines(name: str, content: bytes) -> list[ImportedLine]:
-    lines = read_import_lines(content, detect_format(name, content))
+    shape = detect_format(str(file["name"]), content)
+    lines = await asyncio.to_thread(read_import_lines, content, shape)
     if len(lines) > MOST_AT_ONCE:
         raise Refused("too many lines", "change-count", count=len(lines), limit=MOST_AT_ONCE)
-    return lines
+    return await asyncio.to_thread(examples.plan, ctx, files, lines)
 
 
 def _import_view(
@@ -414,7 +403,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "list": list_examples,
     "flaws": flaws,
     "find": ask_find,
-    "found": show_found,
+    "found": find_examples,
     "one": show_example,
     "past": show_history,
     "edit": example_draft.edit,
