@@ -29,6 +29,7 @@ from merlin.chat.prompt import (
     wrap_document,
 )
 from merlin.chat.sessions import count_window_tokens, estimate_tokens
+from merlin.config.settings import MediaLimits
 from merlin.core.errors import ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
 from merlin.core.log import get_logger
@@ -55,17 +56,21 @@ def check_size(size: int, most: int) -> None:
         raise too_large(most)
 
 
+def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
+    """Raise UnusableFile when a voice or video note is too long or too large."""
+    if seconds > limits.voice_s:
+        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+    check_size(size, limits.voice_bytes)
+
+
 async def read_voices(context: BotContext) -> Prompt:
     """Return what a voice or a video note says; a caption makes it material for the caption."""
     transcriber = context.services.transcriber
     if transcriber is None:
         raise Refused("nobody hears voices", "media-voice-off")
     sounds, note = _alike(context)
-    limits = context.services.config.chat.limits
     for sound in sounds:
-        if sound.seconds > limits.voice_s:
-            raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
-        check_size(sound.size, limits.voice_bytes)
+        check_voice(context.services.config.chat.limits, sound.size, sound.seconds)
     texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
     said = "\n\n".join(filter(None, texts))
     if not said:
