@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -31,7 +31,7 @@ from merlin.core.loopback import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine import status
 from merlin.engine.api import inference, training
-from merlin.engine.auth import RequestGuard, check_owner
+from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.clients import TooMany
@@ -48,6 +48,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
+_SUBJECTS = training, inference, status, pages
 FINISH_S = 10
 # All large bodies under way together.
 BODIES_BYTES = 128 * 1024 * 1024
@@ -123,6 +124,8 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         lifespan=None if engine else _own_engine,
+        # Those of a router that is included would be made anew at the first request.
+        routes=[route for each in _SUBJECTS for route in each.router.routes],
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
@@ -130,10 +133,6 @@ def create_app(
     # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
-    for each in (training, inference):
-        app.include_router(each.router, prefix="/v1", dependencies=[Depends(check_owner)])
-    app.include_router(status.router)
-    app.include_router(pages.router)
     for kind in (*_EXPECTED, Exception):
         app.exception_handler(kind)(_answer_error)
     app.add_middleware(BodyLimit, bodies=app.state.bodies, full=_no_room)

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +24,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
-from merlin.engine.auth import AnswerStream, check_model, metered, metered_vectors, owner_of
+from merlin.engine.auth import (
+    AnswerStream,
+    check_model,
+    check_owner,
+    metered,
+    metered_vectors,
+    owner_of,
+)
 from merlin.engine.context import engine_of
 from merlin.engine.jobs import MOST_SEED
 from merlin.engine.requests import (
@@ -48,7 +55,7 @@ from merlin.openai_protocol.responses import (
     usage_object,
 )
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
 MOST_STOPS, MOST_LIKELIEST = 4, 20
 MOST_TEXTS = 2048

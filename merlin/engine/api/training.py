@@ -16,14 +16,14 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.core import durable_files
-from merlin.engine.auth import check_queue, check_storage, owner_of
+from merlin.engine.auth import check_owner, check_queue, check_storage, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
@@ -36,7 +36,7 @@ from merlin.engine.webhooks.endpoints import EVENT_TYPES, EventType, endpoint_ob
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
 MOST_FILES = 10_000
 _LONGEST_NAME = 255
