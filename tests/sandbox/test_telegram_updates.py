@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from local_servers import receiving
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
 from telegram_client import as_process, bot_of, fetch
+from waiting import longest
 
 from merlin.sandbox.telegram.server import TelegramStandIn
 
@@ -196,3 +199,13 @@ def test_updates_and_chats_survive_sigkill(tmp_path):
     with TelegramStandIn(tmp_path) as after:
         assert [one["update_id"] for one in after.pending()] == [said["update_id"]]
         assert [one.text for one in after.log("anna")] == ["раз"]
+
+
+def test_a_long_poll_without_a_body_waits(telegram_up):
+    address = f"{telegram_up.base_url}{telegram_up.token}/getUpdates?timeout=30"
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(httpx.post, address, timeout=longest())
+        telegram_up.wait_for(telegram_up.is_polled)
+        telegram_up.say("anna", "раз")
+        (update,) = waiting.result().json()["result"]
+    assert update["message"]["text"] == "раз"

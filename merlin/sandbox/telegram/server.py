@@ -272,8 +272,13 @@ class TelegramStandIn(StandIn):
 
 async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
     """Return what a long poll brings; end it when the bot's connection is gone."""
-    polling = asyncio.ensure_future(poll)
-    leaving = asyncio.ensure_future(request.receive())
+
+    async def leave() -> None:
+        # A call without a body brings an empty one first.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    polling, leaving = asyncio.ensure_future(poll), asyncio.ensure_future(leave())
     try:
         await asyncio.wait([polling, leaving], return_when=asyncio.FIRST_COMPLETED)
         return polling.result() if polling.done() else []
