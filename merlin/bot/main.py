@@ -42,7 +42,6 @@ from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
 from merlin.dataset.proposals import ProposalFollower
-from merlin.db.notices import Notices, notify_failing_steps
 from merlin.db.processes import read_change_counter
 
 log = get_logger(__name__)
@@ -288,9 +287,6 @@ class Bot:
                 },
                 failing=self._bugs.failing,
             )
-        )
-        notify_failing_steps(
-            Notices(services.db), "bot", self._bugs.failing, services.clock().date()
         )
 
     def _notify(self, word: str) -> None:

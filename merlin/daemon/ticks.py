@@ -25,7 +25,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
-from merlin.db.notices import ADMINS, Notices, notify_failing_steps
+from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
@@ -299,7 +299,6 @@ def _beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
     def beat() -> bool:
         # First: a database that is away must not make us look dead.
         services.still_alive()
-        failing = tally.bugs.failing
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -309,10 +308,9 @@ def _beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
                 at=services.clock(),
                 step=tally.step,
                 counters=dict(tally.counts),
-                failing=failing,
+                failing=tally.bugs.failing,
             )
         )
-        notify_failing_steps(Notices(services.db), "daemon", failing, services.clock().date())
         return False
 
     return beat

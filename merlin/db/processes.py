@@ -35,6 +35,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.keyring import KeyHolders
+from merlin.db.notices import Notices, notify_failing_steps
 from merlin.db.tables import HEARTBEAT, WAKE
 from merlin.db.values import RowMap
 
@@ -51,12 +52,14 @@ class Heartbeats(Repository):
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Store the newest words."""
+        """Store the newest words; tell the admins of the steps that fail again and again."""
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
         named = {"process": heartbeat.process, "host": heartbeat.host}
         said = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
         self.db.upsert(HEARTBEAT, named, said)
         self._holders.tell(heartbeat.process, heartbeat.at)
+        day = heartbeat.at.date()
+        notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)
 
     def all(self) -> list[Heartbeat]:
         """Return every process's newest words, by process and host."""
