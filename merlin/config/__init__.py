@@ -357,6 +357,13 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
 
 
+def needed_repository(config: Config) -> RepositoryConfig:
+    """Return what is said of the repository. Raises ConfigError where there is none."""
+    if config.repository is None:
+        raise ConfigError("config.yaml names no repository", "config-no-repository")
+    return config.repository
+
+
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
     """Return whether a provider is the engine of this very configuration."""
     host, port = config.engine.address

@@ -14,28 +14,14 @@ from merlin.training.launch_plan import Launches
 from merlin.training.prove import ModelInventory
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLook:
-    """Merlin's own engine from outside: `host` names it, `answers` asks whether it lives."""
-
-    host: str
-    answers: Callable[[], bool]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonServices(Context):
-    """What the ticks work with; `providers` by name.
-
-    `fetch_s` are the seconds between two looks at the repository. `engine` asks Merlin's own engine
-    whether it lives, where it is a provider.
-    """
+    """What the ticks work with; `providers` by name."""
 
     build_settings: BuildSettings
     launches: Launches
     providers: Mapping[str, TrainingProvider]
     inventory: ModelInventory
     heartbeats: Heartbeats
-    fetch_s: float
     still_alive: Callable[[], None]
     changing: ChangeProcessor
-    engine: EngineLook | None = None

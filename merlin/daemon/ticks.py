@@ -13,7 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from http.client import HTTPException
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import urlopen
 
+from merlin.config import Config, is_engine, needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
@@ -37,7 +41,7 @@ from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
 
 log = get_logger(__name__)
-HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
+HOUR_S, MINUTE_S, ENGINE_S, ENGINE_WAIT_S = 3600.0, 60.0, 4.0, 2.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
 FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
@@ -45,10 +49,10 @@ FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
     step = services.config.daemon.tick_s
-    engine = [] if services.engine is None else [Tick("engine", _engine(services), ENGINE_S)]
+    fetch_s, engine = needed_repository(services.config).interval_s, _engine_of(services.config)
     return [
-        *engine,
-        Tick("fetch", partial(fetch, services), services.fetch_s, wakes="launch"),
+        *([Tick("engine", _engine(services, engine), ENGINE_S)] if engine else []),
+        Tick("fetch", partial(fetch, services), fetch_s, wakes="launch"),
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
@@ -275,18 +279,31 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
     return serve
 
 
-def _engine(services: DaemonServices) -> Callable[[], bool]:
+def _engine_of(config: Config) -> SplitResult | None:
+    """Return the address of Merlin's own engine, None where no provider is one.
+
+    It may run on another machine or in another container: it is the provider with its key.
+    """
+    for each in config.providers:
+        if is_engine(config, each) or each.credential == config.engine.credential:
+            return urlsplit(each.base_url)
+    return None
+
+
+def _engine(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
     """Return the tick that writes the engine's heartbeat: the engine itself knows no database."""
     since: datetime | None = None
+    url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
 
     def look() -> bool:
         nonlocal since
         now = services.clock()
-        if services.engine is None or not services.engine.answers():
+        try:
+            urlopen(url, timeout=ENGINE_WAIT_S).close()  # noqa: S310 - judged with the configuration
+        except (OSError, HTTPException):
             since = None
             return False
         since = since or now
-        host = services.engine.host
         services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
         return False
 

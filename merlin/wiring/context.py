@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import dataset_names
-from merlin.config import Config, credential
-from merlin.config.settings import TEXT_KEY, RepositoryConfig
+from merlin.config import Config, credential, needed_repository
+from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import ConfigError, NotFound
+from merlin.core.errors import NotFound
 from merlin.db.connections import sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -140,10 +140,3 @@ def source_of(config: Config) -> GitSource:
 
     said, mirror = needed_repository(config), config.state_dir / "mirror.git"
     return GitSource(said.url, said.branch, said.directory, mirror, push_notes=said.push)
-
-
-def needed_repository(config: Config) -> RepositoryConfig:
-    """Return what is said of the repository. Raises ConfigError where there is none."""
-    if config.repository is None:
-        raise ConfigError("config.yaml names no repository", "config-no-repository")
-    return config.repository

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date
 from functools import partial
-from http.client import HTTPException
-from urllib.parse import urlsplit
 
-from merlin.config import Config, credential, is_engine
+from merlin.config import Config, credential
 from merlin.config.settings import ProviderConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderError
@@ -21,7 +18,7 @@ from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
 from merlin.daemon.main import TickCounts, event_on_signal, run
-from merlin.daemon.services import DaemonServices, EngineLook
+from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
 from merlin.dataset.commit_batch import GitBranch
@@ -40,14 +37,12 @@ from merlin.training.promote import Promotions
 from merlin.training.prove import ModelInventory
 from merlin.wiring.context import (
     make_cipher,
-    needed_repository,
     opened_whole,
     source_of,
 )
 
 log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
-ENGINE_S = 2.0
 LEAD_LOOK_S = 1.0
 
 
@@ -134,10 +129,8 @@ def services_of(
             providers=providers,
             inventory=ModelInventory(Models(database), providers),
             heartbeats=Heartbeats(database),
-            fetch_s=needed_repository(config).interval_s,
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
-            engine=engine_look(config),
         )
 
 
@@ -152,27 +145,6 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         limit_tokens=config.example_tokens,
         limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )
-
-
-def engine_look(config: Config) -> EngineLook | None:
-    """Return what asks Merlin's own engine whether it lives; None where no provider is one.
-
-    It may run on another machine or in another container: it is the provider with its key.
-    """
-    for provider in config.providers:
-        if is_engine(config, provider) or provider.credential == config.engine.credential:
-            asked = urlsplit(provider.base_url)
-            url = f"{asked.scheme}://{asked.netloc}/healthz"
-            return EngineLook(asked.hostname or "", partial(_answers, url))
-    return None
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=ENGINE_S):  # noqa: S310 - judged with the configuration
-            return True
-    except (OSError, HTTPException):
-        return False
 
 
 def trainer(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
+from local_servers import Handler, serve_http
 from waiting import longest, wait_until
 
 from merlin.cli.health import illness
@@ -17,7 +18,6 @@ from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, rerun_after_clock_step, run
-from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
@@ -137,15 +137,23 @@ def test_a_daemon_without_its_database_says_that_it_lives(lab):
 
 
 def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_other(lab):
-    answers = [True]
-    look = EngineLook("engine.example", lambda: answers[0])
-    with lab.services() as services:
-        seen = replace(services, engine=look)
+    class Engine(Handler):
+        def get(self):
+            self.answer(status[0] if self.path == "/healthz" else 404)
+
+    status = [200]
+    with lab.services() as services, serve_http(Engine) as engine:
+        (provider,) = services.config.providers
+        told = {"base_url": f"{engine.url}/v1", "credential": services.config.engine.credential}
+        config = services.config.model_copy(
+            update={"providers": [provider.model_copy(update=told)]}
+        )
+        seen = replace(services, config=config)
         tick = next(tick for tick in ticks_of(seen, TickCounts()) if tick.name == "engine")
         tick.run()
         (beat,) = [each for each in services.heartbeats.all() if each.process == "engine"]
-        assert (beat.host, beat.is_alive(services.clock())) == ("engine.example", True)
-        answers[0] = False
+        assert (beat.host, beat.is_alive(services.clock())) == ("127.0.0.1", True)
+        status[0] = 503
         tick.run()
         assert [each.at for each in services.heartbeats.all() if each.process == "engine"] == [
             beat.at
