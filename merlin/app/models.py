@@ -11,6 +11,7 @@ from merlin.app.actor import Actor, missing_dataset, newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import INTERNAL, described, named
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
@@ -160,13 +161,10 @@ def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
 def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
     """Return the newest good model that served before the present one. Raises NotFound."""
     actor.require(Permission.PROMOTE, dataset)
-    served = Promotions(ctx.db).served(dataset)
-    query = _models().where((MODEL.dataset == dataset) & MODEL.model_id.in_(served))
-    found = {row["model_id"]: _model(row) for row in ctx.db.rows(query.order_by(MODEL.id))}
-    for name in served:
-        if name in found and found[name].is_promotable:
-            return found[name]
-    raise NotFound("nothing served before", "rollback-none", dataset=dataset)
+    before = next(iter(ModelCatalogue(ctx.db).earlier(dataset)), None)
+    if before is None:
+        raise NotFound("nothing served before", "rollback-none", dataset=dataset)
+    return get(ctx, actor, before.model_row, Permission.PROMOTE)
 
 
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:

@@ -46,7 +46,10 @@ class LeavingRows(Repository):
         before = {row["format"]: row for row in rows}
         for row in self._used(user_id):
             old = before.get(row["format"], {})
-            self._put(marks[0], _added(row, old), iso(until))
+            for span in ("day", "month"):
+                if old.get(span) == row[span]:  # what was left behind before is of the same time
+                    row[f"{span}_used"] += old[f"{span}_used"]
+            self._put(marks[0], row, iso(until))
         is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
         had = [BLOCK] if self.db.value(is_blocked) else []
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
@@ -79,7 +82,8 @@ class LeavingRows(Repository):
         rows = self.db.rows(
             query.where(paid & (QUOTA_USE.month == month)).group_by(QUOTA_USE.format)
         )
-        return [{**row, "day": day, "month": month} for row in rows]
+        dated = {"day": day, "month": month}
+        return [{**row, "day_used": int(row["day_used"]), **dated} for row in rows]
 
     def _put(self, mark: str, told: Row, until: str) -> None:
         key = {"mark": mark, "format": told["format"]}
@@ -108,10 +112,3 @@ class LeavingRows(Repository):
     def _marks(self, user_id: int) -> list[str]:
         """Return the person's marks, the newest key's first; none without a cipher."""
         return self.db.cipher.marks(str(user_id)) if self.db.has_cipher else []
-
-
-def _added(row: Row, old: Row) -> Row:
-    """Return the row with what was left behind before, as far as it is of the same time."""
-    day = old["day_used"] if old and old["day"] == row["day"] else 0
-    month = old["month_used"] if old and old["month"] == row["month"] else 0
-    return {**row, "day_used": int(row["day_used"]) + day, "month_used": row["month_used"] + month}

@@ -6,7 +6,7 @@ Build folders are a cache of git: one that is needed again is made anew (`gather
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from merlin.app.retention import RemovableFiles
 from merlin.core.errors import ProviderBusy, ProviderUnknown
@@ -21,41 +21,32 @@ log = get_logger(__name__)
 def apply_retention(services: DaemonServices) -> bool:
     """Take away what is old enough; return whether anything went."""
     kept, now = services.config.retention, services.clock()
-    removed = {
-        "folders": _remove_builds(services) if kept.builds_days else 0,
-        "files": _remove_files(services) if kept.files_days else 0,
-        "models": _remove_models(services) if kept.models_days else 0,
-    }
+    rows = RemovableFiles(services.db, services.clock)
+    removed = {"folders": 0, "files": 0, "models": 0}
+    if kept.builds_days:
+        removed["folders"] = _remove_builds(services, rows, now - timedelta(days=kept.builds_days))
+    if kept.files_days:
+        old = rows.files(now - timedelta(days=kept.files_days))
+        removed["files"] = _remove_each(services, old)
+    if kept.models_days:
+        before = now - timedelta(days=kept.models_days)
+        removed["models"] = _remove_each(
+            services, rows.models(before), lambda old: rows.give_up(old, before)
+        )
     with services.build_settings.turn:
-        removed["texts"] = RemovableFiles(services.db, services.clock).drop_texts()
+        removed["texts"] = rows.drop_texts()
         if kept.mirror_days:
-            needed = RemovableFiles(services.db, services.clock).needed_commits()
-            services.build_settings.source.clean(needed, kept.mirror_days, now)
+            services.build_settings.source.clean(rows.needed_commits(), kept.mirror_days, now)
     if any(removed.values()):
         log.info("what nobody needs was removed", **removed)
     return any(removed.values())
 
 
-def _remove_builds(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.config.retention.builds_days)
+def _remove_builds(services: DaemonServices, rows: RemovableFiles, before: datetime) -> int:
     # A build that is being written has its folder before its row.
     with services.build_settings.turn:
-        old = frozenset(
-            build.folder for build in RemovableFiles(services.db, services.clock).builds(before)
-        )
-        known = RemovableFiles(services.db, services.clock).folders() - old
-        return remove_folders(services.build_settings.builds, known, old, before)
-
-
-def _remove_files(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.config.retention.files_days)
-    return _remove_each(services, RemovableFiles(services.db, services.clock).files(before))
-
-
-def _remove_models(services: DaemonServices) -> int:
-    before = services.clock() - timedelta(days=services.config.retention.models_days)
-    rows = RemovableFiles(services.db, services.clock)
-    return _remove_each(services, rows.models(before), lambda old: rows.give_up(old, before))
+        old = frozenset(build.folder for build in rows.builds(before))
+        return remove_folders(services.build_settings.builds, rows.folders() - old, old, before)
 
 
 def _remove_each(

@@ -318,9 +318,11 @@ def store_taught_examples(
 
     def texts() -> Iterator[Row]:
         for each in examples:
-            row = _text_row(each, system)
-            digests[each.id] = row["digest"]
-            yield row
+            messages = dump_json([message.as_json() for message in each.with_system(system)])
+            said = (one for one in each.messages if one.role in ("user", "assistant"))
+            words = storable_text("\n".join(normalise(one.content) for one in said))
+            digests[each.id] = hashlib.sha256(messages.encode()).hexdigest()
+            yield {"digest": digests[each.id], "messages": messages, "words": words}
 
     for portion in in_portions(texts(), size=lambda row: len(row["messages"]) + len(row["words"])):
         db.add_missing(EXAMPLE_TEXT, portion)
@@ -349,11 +351,3 @@ def _add_taught(
         for each in told
     )
     db.add_many(BUILD_EXAMPLE, rows)
-
-
-def _text_row(example: Example, system: str) -> Row:
-    messages = dump_json([message.as_json() for message in example.with_system(system)])
-    said = [each.content for each in example.messages if each.role in ("user", "assistant")]
-    words = storable_text("\n".join(normalise(content) for content in said))
-    digest = hashlib.sha256(messages.encode()).hexdigest()
-    return {"digest": digest, "messages": messages, "words": words}

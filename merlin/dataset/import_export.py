@@ -115,19 +115,16 @@ def read_import_lines(content: bytes, shape: ImportFormat) -> list[ImportedLine]
         line = content[: error.start].count(b"\n") + 1
         return [_bad(line, "not-utf8", **told)]
     lines = []
-    if text.strip():
-        lines = list(_read_jsonl(text) if shape == "jsonl" else _read_csv(text))
+    if shape == "jsonl":
+        numbered = enumerate(text.split("\n"), start=1)
+        lines = [_of_json(number, line) for number, line in numbered if line.strip()]
+    elif text.strip():
+        lines = list(_read_csv(text))
     return lines or [_bad(1, "empty-file")]
 
 
 def _bad(line: int, rule: str, **arguments: str | int) -> ImportedLine:
     return ImportedLine(line, None, (Finding("", line, 1, rule, arguments=arguments),))
-
-
-def _read_jsonl(text: str) -> Iterator[ImportedLine]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _of_json(number, line)
 
 
 def _of_json(number: int, line: str) -> ImportedLine:

@@ -81,10 +81,14 @@ async def services_of(
         store = Store(database)
         stack.callback(store.close)
         answerers = answerers_of(config, in_pieces=chat.streaming != "off")
-        transcriber = _transcriber(config)
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
-        if transcriber is not None:
+        # What hears voices, where something is named.
+        choice, transcriber = chat.transcription, None
+        provider = config.provider(choice.provider) if choice else None
+        if choice is not None and provider is not None:
+            key = credential(provider.credential)
+            transcriber = OpenAIAudio(provider.base_url, key, choice.model)
             stack.push_async_callback(transcriber.aclose)
         leading = AsyncLead(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
         stack.callback(leading.close)
@@ -105,12 +109,3 @@ async def services_of(
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
             notify=told,
         )
-
-
-def _transcriber(config: Config) -> OpenAIAudio | None:
-    """Return what hears voices, None where nothing is named."""
-    choice = config.chat.transcription
-    provider = config.provider(choice.provider) if choice else None
-    if choice is None or provider is None:
-        return None
-    return OpenAIAudio(provider.base_url, credential(provider.credential), choice.model)
