@@ -181,7 +181,7 @@ def processes(ctx: Context) -> list[ProcessView]:
     now, beats = ctx.clock(), Heartbeats(ctx.db).all()
     return [
         ProcessView(beat.process, beat.host, beat.is_alive(now), beat.since, beat.at, beat.step)
-        for beat in sorted(beats, key=lambda beat: (beat.process, beat.host))
+        for beat in beats
         if now - beat.at < _GONE_AFTER
     ]
 

@@ -288,7 +288,7 @@ def order_due(ctx: Context, now: datetime) -> int:
     due = Renewals(ctx.db).due(now)
     for renewal in due:
         try:
-            ctx.store.apart(partial(_order, ctx, renewal))
+            ctx.db.transact(partial(_order, ctx, renewal))
         except Exception:  # Nobody else's plan waits for this one, which is tried again in a day.
             log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
     return len(due)

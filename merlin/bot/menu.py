@@ -109,7 +109,7 @@ def catch_errors(act: Act) -> Act:
 
     def judge(context: BotContext) -> View:
         try:
-            return context.store.apart(lambda: act(context))
+            return context.db.transact(lambda: act(context))
         except MerlinError as error:
             return error_view(context, error)
 

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from merlin.core.optional_imports import without_modules
@@ -62,16 +63,12 @@ def _clean(value: object) -> object:
     return redact(str(value))
 
 
-def _named(process: str) -> Processor:
-    """Return what writes the process into each line; threads have no context of their own."""
-
-    def name(
-        _logger: object, _name: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
-        event.setdefault("process", process)
-        return event
-
-    return name
+def _named(
+    process: str, _logger: object, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Write the process into each line; threads have no context of their own."""
+    event.setdefault("process", process)
+    return event
 
 
 class _Stderr(logging.Handler):
@@ -127,7 +124,7 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     stamp, render = _rendering()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        _named(process),
+        partial(_named, process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),

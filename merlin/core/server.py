@@ -244,16 +244,12 @@ def _is_free(port: int, *, is_kept: bool) -> bool:
             return False
         # Elsewhere such a port could not be listened on.
         if is_kept and sys.platform == "linux":
-            _keep(probe)
+            # Only now: a port that was bound so from the beginning could be bound by two.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _KEPT.append(probe.detach())
+            if len(_KEPT) > _MOST_KEPT:
+                socket.close(_KEPT.popleft())
     return True
-
-
-def _keep(probe: socket.socket) -> None:
-    # Only now: a port that was bound so from the beginning could be bound by two.
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    _KEPT.append(probe.detach())
-    if len(_KEPT) > _MOST_KEPT:
-        socket.close(_KEPT.popleft())
 
 
 BACKLOG = 2048

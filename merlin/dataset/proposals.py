@@ -143,6 +143,9 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
 FOLDER = "from-chat/"
 _FORGOTTEN: Row = {"question": "", "answer": "", "reason": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
+_IS_TAUGHT = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
+    BUILD_EXAMPLE.example_id == PROPOSAL.example_id
+)
 
 
 class Proposals(Repository):
@@ -277,12 +280,9 @@ class Proposals(Repository):
 
 def models_trained_on(db: Database, these: Any) -> list[str]:
     """Return the models that learnt any of these proposals, by name."""
-    taught = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
-        BUILD_EXAMPLE.example_id == PROPOSAL.example_id
-    )
     query = (
         PROPOSAL.select(MODEL.model_id)
-        .join(BUILD_EXAMPLE, on=taught)
+        .join(BUILD_EXAMPLE, on=_IS_TAUGHT)
         .join(MODEL, on=(MODEL.build_id == BUILD_EXAMPLE.build_id))
         .where(these & (PROPOSAL.example_id != ""))
         .distinct()
@@ -414,11 +414,8 @@ def _learnt() -> Any:
     """Return the SELECT of proposals that a serving model learnt and nobody was thanked for."""
     states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
     open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")
-    taught = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
-        BUILD_EXAMPLE.example_id == PROPOSAL.example_id
-    )
     query = PROPOSAL.select(PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number)
-    query = query.join(BUILD_EXAMPLE, on=taught)
+    query = query.join(BUILD_EXAMPLE, on=_IS_TAUGHT)
     query = query.join(MODEL, on=(MODEL.build_id == BUILD_EXAMPLE.build_id))
     query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))
     query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))

@@ -102,10 +102,6 @@ class Cipher:
         except (InvalidTag, ValueError) as error:
             raise DecryptionFailed("a stored text was changed", "store-seal-broken") from error
 
-    def is_newest(self, sealed: str) -> bool:
-        """Return whether the newest key sealed this."""
-        return sealed.startswith(f"{_VERSION}.{self.newest}.")
-
     def marks(self, text: str) -> list[str]:
         """Return keyed hashes of `text`, by the newest key first: nobody without them can tell."""
         raw = self._raw.values()

@@ -104,10 +104,6 @@ class Store:
         """
         return work() if self.db.dialect == "sqlite" else await self.read(work)
 
-    def apart(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a part of other work, returns; its error undoes it alone."""
-        return self.db.transact(work)
-
     def close(self) -> None:
         """Store what waits, then end the threads."""
         with self._lock:

@@ -86,13 +86,14 @@ def _commit(sha: str, position: int, raw: bytes, *, is_whole: bool) -> Commit:
         _PERSON.match(headers.get(name, b"")) for name in (b"author", b"committer")
     )
     parent = headers.get(b"parent", b"").decode("ascii", "replace")
+    seconds = int(committer["seconds"][:_MOST_DIGITS]) if committer else 0
     return Commit(
         sha=sha,
         parent=parent or None,
         position=position,
         author_name=author["name"].decode(codec, "replace").strip() if author else "",
         author_email=author["email"].decode(codec, "replace") if author else "",
-        committed_at=_time(committer["seconds"] if committer else b"0"),
+        committed_at=datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC),
         subject=message.partition("\n")[0],
         message=message,
         is_readable=is_whole and author is not None and committer is not None,
@@ -110,10 +111,6 @@ def _codec(declared: bytes) -> str:
         return "utf-8"
     is_known = _CODECS.fullmatch(name) and _ASCII.decode(name, "replace") == _ASCII.decode()
     return name if is_known else "utf-8"
-
-
-def _time(seconds: bytes) -> datetime:
-    return datetime.fromtimestamp(min(int(seconds[:_MOST_DIGITS]), _LAST_SECOND), UTC)
 
 
 def parse_blobs(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:

@@ -306,7 +306,7 @@ def ask_code(context: BotContext) -> View:
 def code_typed(context: BotContext) -> View:
     """Take the code that was written."""
     try:
-        return context.store.apart(lambda: _used(context))
+        return context.db.transact(lambda: _used(context))
     except MerlinError as error:
         tries = int(context.dialog_values.get("tries", 0)) + 1
         words = context.translate(error.key, **error.arguments)
