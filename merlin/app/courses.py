@@ -174,22 +174,22 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
     Raises NotFound for a course that is not there or not active, Refused beyond `MOST_FAVOURITES`.
     """
-    return ctx.db.joined(lambda: _add_favourite(ctx, actor, course_id))
-
-
-def _add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
     found = active(ctx).by_id.get(course_id)
     if found is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
-    mine = FAVOURITE.user_id == actor.user_id
-    kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
-    if ctx.db.value(kept) is not None:
-        return False, found
-    if ctx.db.count(FAVOURITE, mine) >= MOST_FAVOURITES:
-        words = f"{MOST_FAVOURITES} favourites"
-        raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
-    row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
-    return ctx.db.add_new(FAVOURITE, row), found
+
+    def add() -> bool:
+        mine = FAVOURITE.user_id == actor.user_id
+        kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
+        if ctx.db.value(kept) is not None:
+            return False
+        if ctx.db.count(FAVOURITE, mine) >= MOST_FAVOURITES:
+            words = f"{MOST_FAVOURITES} favourites"
+            raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
+        row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
+        return ctx.db.add_new(FAVOURITE, row)
+
+    return ctx.db.joined(add), found
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:

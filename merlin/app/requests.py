@@ -76,28 +76,21 @@ def submit_request(
 
     `target` is what the audit names. With the same `once` the first request is returned.
     """
-    return ctx.db.joined(lambda: _submit(ctx, actor, kind, arguments, target, once))
 
+    def submit() -> Request:
+        rows, marked = Requests(ctx.db, ctx.clock), dict(arguments)
+        if once:
+            # Two calls at once, by two processes, look one after the other.
+            lock_user(ctx.db, actor.user_id, ctx.clock)
+            for earlier in rows.of(actor.name, _RECENT):
+                if earlier.arguments.get(_CALL) == once:
+                    return _plain(earlier)
+            marked[_CALL] = once
+        request_id = rows.ask(kind, marked, actor.name)
+        Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
+        return _plain(rows.get(request_id))
 
-def _submit(
-    ctx: Context,
-    actor: Actor,
-    kind: RequestKind,
-    arguments: Mapping[str, object],
-    target: str,
-    once: str,
-) -> Request:
-    rows, marked = Requests(ctx.db, ctx.clock), dict(arguments)
-    if once:
-        # Two calls at once, by two processes, look one after the other.
-        lock_user(ctx.db, actor.user_id, ctx.clock)
-        for earlier in rows.of(actor.name, _RECENT):
-            if earlier.arguments.get(_CALL) == once:
-                return _plain(earlier)
-        marked[_CALL] = once
-    request_id = rows.ask(kind, marked, actor.name)
-    Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
-    return _plain(rows.get(request_id))
+    return ctx.db.joined(submit)
 
 
 def fetch(ctx: Context, actor: Actor) -> Request:

@@ -278,11 +278,6 @@ def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[s
     }
 
 
-def folder_name(number: int, digest: str) -> str:
-    """Return the name of a build's folder: `7-0123456789ab`."""
-    return f"{number}-{digest[:SHORT]}"
-
-
 def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     """Write the build below `parent` (builds/<dataset>), return its folder.
 
@@ -290,7 +285,7 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     Repeatable: a crash at any point leaves either nothing or the whole folder, and leftovers of
     an earlier try are removed. Raises OSError when the disk does not take it.
     """
-    folder = parent / folder_name(number, content.digest)
+    folder = parent / f"{number}-{content.digest[:SHORT]}"
     parent.mkdir(parents=True, exist_ok=True)
     # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
     for left in parent.glob(f"{_TEMPORARY}*"):

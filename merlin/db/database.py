@@ -343,8 +343,9 @@ class Database:
 
     def rows(self, query: Query) -> list[Row]:
         """Return the rows of a SELECT, column name to value."""
+        self._ready()
         with driver_errors():
-            return list(self._done(query))
+            return list(query.bind(self._handle).execute(self._handle))
 
     def row(self, query: Select | BoundQuery) -> Row | None:
         """Return the first row of a SELECT, or None."""
@@ -420,13 +421,8 @@ class Database:
 
     def _done(self, query: Query) -> Any:
         self._ready()
-        try:
+        with driver_errors():
             return query.bind(self._handle).execute(self._handle)
-        except DRIVER_ERRORS as error:
-            fault = describe_driver_error(error)
-            if fault is None:
-                raise
-            raise fault from error
 
     def _execute(self, sql: str, values: tuple[object, ...] = ()) -> Any:
         run: Any = self._handle.execute_sql

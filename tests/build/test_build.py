@@ -14,7 +14,7 @@ import pytest
 from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files
 
 from merlin.core.errors import DatasetError, NotFound
-from merlin.dataset.builds import build_digest, folder_name, make_build, read_build, write_build
+from merlin.dataset.builds import build_digest, make_build, read_build, write_build
 
 pytestmark = pytest.mark.unit
 
@@ -202,7 +202,7 @@ def test_a_changed_manifest_is_noticed(tmp_path, manifest):
 
 def test_a_build_that_is_not_there_is_not_found(tmp_path):
     with pytest.raises(NotFound):
-        read_build(tmp_path / folder_name(1, "0" * 64))
+        read_build(tmp_path / f"1-{12 * '0'}")
 
 
 CRASH = """\
