@@ -405,11 +405,6 @@ class Changes(Repository):
         this = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
         return self.db.row(this) is not None
 
-    @transaction
-    def forget(self, by: str) -> int:
-        """Delete every row of a person, waiting ones too; return how many."""
-        return self.db.change(CHANGE.delete().where(CHANGE.by_whom == by))
-
     def _put_aside(
         self,
         batch_id: str,

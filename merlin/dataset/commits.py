@@ -269,8 +269,8 @@ def follow_examples(
 
 
 def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
-    for start in range(0, len(example_ids), CHUNK):
-        named = EXAMPLE.example_id.in_(list(example_ids[start : start + CHUNK]))
+    for portion in in_portions(example_ids, CHUNK):
+        named = EXAMPLE.example_id.in_(portion)
         db.change(EXAMPLE.delete().where((EXAMPLE.dataset == dataset) & named))
 
 

@@ -26,7 +26,7 @@ from merlin.dataset.check import normalise
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
-from merlin.dataset.verdicts import FINDINGS
+from merlin.dataset.verdicts import FINDINGS, ON_LINE
 from merlin.db.database import CHUNK, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
@@ -193,8 +193,7 @@ class FileIndex(Repository):
 
     def _verdict(self, dataset: str) -> Row | None:
         """Return the newest verdict of a dataset on the line."""
-        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        query = VERDICT.select().where((VERDICT.dataset == dataset) & on_line)
+        query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
     def examples(
@@ -315,8 +314,8 @@ class FileIndex(Repository):
     def unknown(self, blobs: Sequence[str]) -> list[str]:
         """Return those of the blobs whose text is not kept."""
         known: set[str] = set()
-        for at in range(0, len(blobs), CHUNK):
-            asked = DATASET_TEXT.blob.in_(list(blobs[at : at + CHUNK]))
+        for portion in in_portions(blobs, CHUNK):
+            asked = DATASET_TEXT.blob.in_(portion)
             rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
@@ -348,7 +347,9 @@ class FileIndex(Repository):
 
     @transaction
     def _switch(self, dataset: str, tree: str, gone: Sequence[str], new: Sequence[Row]) -> None:
-        self._forget(dataset, gone)
+        for portion in in_portions(gone, CHUNK):
+            named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
+            self.db.change(DATASET_FILE.delete().where(named))
         self.db.add_many(DATASET_FILE, new)
         self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
         self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
@@ -366,11 +367,6 @@ class FileIndex(Repository):
             self.db.change(table.delete().where(table.dataset == dataset))
         mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
-
-    def _forget(self, dataset: str, paths: Sequence[str]) -> None:
-        for at in range(0, len(paths), CHUNK):
-            named = DATASET_FILE.path.in_(list(paths[at : at + CHUNK]))
-            self.db.change(DATASET_FILE.delete().where((DATASET_FILE.dataset == dataset) & named))
 
     def _sweep(self) -> None:
         used = DATASET_FILE.select(DATASET_FILE.blob)

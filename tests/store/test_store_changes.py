@@ -144,14 +144,6 @@ def test_a_refusal_says_why(rows):
     assert rows.get(change.change_id).arguments == {"path": "x"}
 
 
-def test_nothing_of_a_person_is_left_when_they_are_forgotten(rows):
-    put(rows, "a")
-    (other,) = put(rows, "b", by="8")
-    assert rows.forget("7") == 1
-    assert rows.batches("7", 20) == []
-    assert rows.batches("8", 20) == [other]
-
-
 def committed(rows, sha, by="7"):
     (change,) = put(rows, "a", by=by)
     rows.settle(rows.claim(), BatchResult(sha))
