@@ -35,7 +35,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.tables import DIALOG, LEASE, UPDATE
-from merlin.db.values import decrypt, dump_json, load_json, storable_text
+from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
 # Who writes after so long has forgotten what was asked, and asks something.
 LASTS = timedelta(hours=12)
@@ -391,15 +391,7 @@ class Inbox(BotRepository):
         for row in self.db.rows(wanted):
             # One that cannot be opened goes out without a body: its person can still be told.
             body = decrypt(self.db.cipher, row["body"])
-            update = Update(
-                update_id=row["update_id"],
-                kind=row["kind"],
-                chat_id=row["chat_id"],
-                user_id=row["user_id"],
-                language_code=row["language_code"],
-                body=load_json(body) if body else {},
-            )
-            found.append(update)
+            found.append(read_row(Update, row, body=load_json(body) if body else {}))
         return found
 
     def _open(self, owner: Owner) -> Iterator[int]:
