@@ -314,8 +314,9 @@ async def _look_up(request: Request) -> Caller:
         refuse_foreign(request)
     secret = secret.strip() if is_bearer else read_cookie(request, SIGN_IN)
     is_key = is_bearer and is_secret(secret)
-    find = sign_in.find_key if is_key else sign_in.find_sign_in
-    found = await services.read(find, secret) if is_bearer or secret else None
+    found = None
+    if is_bearer or secret:
+        found = await services.read(sign_in.find_credential, secret, is_key=is_key)
     if found is None:
         limits.forget(request.scope)
         if is_bearer:

@@ -66,17 +66,14 @@ class Credential:
     scopes: frozenset[Scope] | None = None
 
 
-def find_key(ctx: Context, secret: str) -> Credential | None:
-    """Return whose key this is, None for one that does not count."""
-    key = ApiKeys(ctx.db, ctx.clock).find(secret)
-    if key is None:
-        return None
-    return Credential(*_who(ctx, key.user_id), key.key_id, key.used_at, key.scopes)
-
-
-def find_sign_in(ctx: Context, token: str) -> Credential | None:
-    """Return whose browser this is, None for a token that does not count."""
-    found = SignIns(ctx.db, ctx.clock).find(token)
+def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | None:
+    """Return whose key this is, else whose browser; None for a secret that does not count."""
+    if is_key:
+        key = ApiKeys(ctx.db, ctx.clock).find(secret)
+        if key is None:
+            return None
+        return Credential(*_who(ctx, key.user_id), key.key_id, key.used_at, key.scopes)
+    found = SignIns(ctx.db, ctx.clock).find(secret)
     if found is None:
         return None
     return Credential(*_who(ctx, found.user_id), found.sign_in_id, found.seen_at)

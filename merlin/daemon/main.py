@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -136,10 +135,6 @@ def _run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> 
 def event_on_signal() -> threading.Event:
     """Return an event that SIGTERM and SIGINT set; call it in the main thread."""
     stop = threading.Event()
-
-    def ask_to_stop(_signum: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
     return stop

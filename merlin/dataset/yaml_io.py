@@ -178,17 +178,11 @@ class _Builder:
             _stop(event, "control-character", code=_code(found.group()))
         self._place(_node(event, event.value, plain=not event.style), event)
 
-    def sequence(self, event: Any) -> None:
-        self._begin(event, [])
-
-    def mapping(self, event: Any) -> None:
-        self._begin(event, {})
-
     def end(self, _event: Any) -> None:
         self._open.pop()
         self._keys.pop()
 
-    def _begin(self, event: Any, value: list[Node] | dict[str, Node]) -> None:
+    def begin(self, event: Any, value: list[Node] | dict[str, Node]) -> None:
         _refuse_extras(event)
         if len(self._open) >= MAX_DEPTH:
             _stop(event, "too-deep", limit=MAX_DEPTH)
@@ -239,8 +233,8 @@ _TAKERS: dict[type, Callable[[_Builder, Any], None]] = {
     yaml.DocumentStartEvent: _Builder.document,
     yaml.AliasEvent: _Builder.alias,
     yaml.ScalarEvent: _Builder.add_scalar,
-    yaml.SequenceStartEvent: _Builder.sequence,
-    yaml.MappingStartEvent: _Builder.mapping,
+    yaml.SequenceStartEvent: lambda builder, event: builder.begin(event, []),
+    yaml.MappingStartEvent: lambda builder, event: builder.begin(event, {}),
     yaml.SequenceEndEvent: _Builder.end,
     yaml.MappingEndEvent: _Builder.end,
 }
