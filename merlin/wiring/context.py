@@ -72,16 +72,13 @@ def opened_whole(config: Config) -> Iterator[Database]:
 def reading(config: Config) -> Iterator[Database]:
     """Yield the database for reading only. Raises NotFound when there is nothing to read yet."""
     path, url = config.state_dir / "merlin.db", config.database
+    nothing = NotFound("nothing has been recorded yet", "nothing-recorded")
     if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
-        raise _nothing_recorded()
+        raise nothing
     with open_database(url, read_only=True, cipher=_existing_cipher(config)) as database:
         if pending(database):
-            raise _nothing_recorded()
+            raise nothing
         yield database
-
-
-def _nothing_recorded() -> NotFound:
-    return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
 @contextmanager
